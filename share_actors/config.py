@@ -1,0 +1,168 @@
+"""The configuration: one TOML file and SHARE_ACTORS_* variables, checked before anything starts.
+
+Variables win over the file; nested names are joined by two underscores: `SHARE_ACTORS_LOG__KIND`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from share_actors.errors import ConfigError
+
+
+def default_home() -> Path:
+    """Where a system keeps its log and state unless told otherwise (XDG base directories)."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(os.environ.get("SHARE_ACTORS_HOME") or Path(state) / "share-actors")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LogSettings(Section):
+    """Where events are kept. `sqlite`: one node, a file. `postgresql`: any number of nodes."""
+
+    kind: Literal["sqlite", "postgresql"] = "sqlite"
+    path: Path | None = None
+    """SQLite: the log's file. Unset: `log.db` in the system's home."""
+    lock_timeout_s: Annotated[int, Field(ge=1, le=600)] = 30
+    host: str = "127.0.0.1"
+    """PostgreSQL: a host name, or the directory of a Unix socket."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    database: str = "share_actors"
+    user: str = "share_actors"
+    password: SecretStr = SecretStr("")
+    schema_name: str = "public"
+    compress: bool = False
+    """Compress each event (zlib)."""
+    cipher_key: SecretStr | None = None
+    """Encrypt each event with AES-GCM under this key: 16, 24 or 32 bytes, in base64."""
+    snapshot_every: Annotated[int, Field(ge=0)] = 100
+    """Write a state snapshot after so many events of one stream; 0: never."""
+
+
+class PoolSettings(Section):
+    """The Ray actors that shares live in."""
+
+    min_actors: Annotated[int, Field(ge=1, le=1000)] = 2
+    max_actors: Annotated[int, Field(ge=1, le=1000)] = 2
+    entities_per_actor: Annotated[int, Field(ge=1)] = 100_000
+    idle_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    mailbox: Annotated[int, Field(ge=1)] = 1_000
+    """Commands that may wait for one share before the answer is Busy."""
+    backlog: Annotated[int, Field(ge=1)] = 20_000
+    """Commands that may wait in one actor, and in the manager, before the answer is Busy."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.max_actors < self.min_actors:
+            raise ValueError(f"max_actors {self.max_actors} is less than min_actors {self.min_actors}")
+        return self
+
+
+class BackendSettings(Section):
+    """One backend: which driver, with which options, and how patient to be with it."""
+
+    driver: str
+    options: dict[str, Any] = {}
+    threads: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Driver calls at once in each actor."""
+    timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    """A driver call that takes longer has an unknown outcome and is asked again."""
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    """The pause before the second attempt; it doubles up to `max_backoff_s`."""
+    max_backoff_s: Annotated[float, Field(ge=0)] = 60.0
+    dedicated: bool = False
+    """Each share of this backend has a Ray actor to itself."""
+
+
+def _default_backends() -> dict[str, BackendSettings]:
+    root = str(default_home() / "shares")
+    return {"local": BackendSettings(driver="local", options={"root": root})}
+
+
+class Config(BaseSettings):
+    """Everything that can be set; see `share-actors config show` for what is in force."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHARE_ACTORS_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = "share-actors"
+    """The Ray namespace: two systems on one cluster have two."""
+    home: Path = Field(default_factory=default_home)
+    log: LogSettings = LogSettings()
+    catalog_path: Path | None = None
+    """SQLite: the catalog's file. Unset: `catalog.db` beside the log. PostgreSQL: not used."""
+    pool: PoolSettings = PoolSettings()
+    backends: dict[str, BackendSettings] = Field(default_factory=_default_backends, min_length=1)
+    default_backend: str | None = None
+    """Where shares go that name no backend. Unset: the first of `backends`."""
+
+    @property
+    def log_path(self) -> Path:
+        return self.log.path or self.home / "log.db"
+
+    @property
+    def catalog_file(self) -> Path:
+        return self.catalog_path or self.log_path.with_name("catalog.db")
+
+    def backend_name(self, asked: str | None = None) -> str:
+        """The backend that *asked*, or the default, names; raises `ConfigError` if there is none."""
+        name = asked or self.default_backend or next(iter(self.backends))
+        if name not in self.backends:
+            raise ConfigError(
+                f"backend {name!r} is not configured; there are: {', '.join(self.backends)}",
+                field="backend", value=name,
+            )  # fmt: skip
+        return name
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the environment wins over the file
+
+
+def load(path: Path | str | None = None) -> Config:
+    """Read the TOML file at *path* (none: only the environment and the defaults) and check it all.
+
+    Raises `ConfigError` naming the key and the value.
+    """
+    settings: dict[str, Any] = {}
+    if path is not None:
+        try:
+            settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}", field="config", value=str(path)) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not TOML: {error}", field="config", value=str(path)) from None
+    return build(settings)
+
+
+def build(settings: dict[str, Any]) -> Config:
+    """The checked configuration that *settings* (as in the TOML file) and the environment make."""
+    try:
+        config = Config(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        value = first.get("input")
+        raise ConfigError(
+            f"configuration key {key or '(top level)'}: {first['msg']}: {value!r}", field=key, value=value
+        ) from None
+    config.backend_name()
+    return config

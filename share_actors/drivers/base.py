@@ -1,0 +1,228 @@
+"""The port that every storage backend implements: Manila's `ShareDriver`, by its own names.
+
+Every method is idempotent by contract: after a crash, a deadline or a lost answer the share's actor
+asks again, with the same arguments and a higher `context.attempt`, and expects the same answer.
+Methods block; the caller runs them in threads, several at once for different shares, never two at once
+for one share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from share_actors.values import (
+    AccessRule,
+    Capabilities,
+    ExportLocation,
+    RequestContext,
+    Share,
+    Snapshot,
+)
+
+
+class DriverError(Exception):
+    """The backend failed; the message goes to the operator and into the log."""
+
+
+class TransientError(DriverError):
+    """The backend failed for now; the same call is worth another attempt after a pause."""
+
+
+class RefusedByBackend(DriverError):
+    """The backend declined and changed nothing: the share is available again, with the reason."""
+
+
+class ShareSnapshotIsBusy(RefusedByBackend):
+    """The snapshot is in use; it is available again (`manila.exception.ShareSnapshotIsBusy`)."""
+
+
+class UnsupportedAccess(DriverError):
+    """The backend knows no rules of this type or level (`InvalidShareAccess` in Manila)."""
+
+
+class NotSupported(DriverError):
+    """The driver does not override this optional method."""
+
+
+class DriverOptions(BaseModel):
+    """A backend's own settings in the configuration; drivers subclass it. Unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Exports = Sequence[ExportLocation]
+RuleUpdates = Mapping[str, str]
+"""Rules that could not be applied: access id to the reason."""
+
+
+class ShareDriver:
+    """Base of every driver (`manila.share.driver.ShareDriver`). Override what the backend can do.
+
+    `configuration` is an instance of the driver's own `Options`; `backend_name` is the name of the
+    backend in the configuration. What a driver can do is read from what it overrides: see `supports`.
+    """
+
+    Options: ClassVar[type[DriverOptions]] = DriverOptions
+    protocols: ClassVar[tuple[str, ...]] = ("NFS",)
+    access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
+    access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
+
+    def __init__(
+        self,
+        driver_handles_share_servers: bool = False,
+        *args: Any,
+        configuration: DriverOptions | None = None,
+        backend_name: str = "",
+        **kwargs: Any,
+    ) -> None:
+        self._driver_handles_share_servers = driver_handles_share_servers
+        self.configuration = configuration if configuration is not None else self.Options()
+        self.backend_name = backend_name
+
+    @property
+    def driver_handles_share_servers(self) -> bool:
+        return self._driver_handles_share_servers
+
+    @classmethod
+    def supports(cls, method: str) -> bool:
+        """Whether this driver overrides *method*, and so can do it."""
+        return getattr(cls, method) is not getattr(ShareDriver, method)
+
+    # -- life of the backend -------------------------------------------------------------------
+    def do_setup(self, context: RequestContext) -> None:
+        """Prepare the backend; called once in each process that hosts its shares."""
+
+    def check_for_setup_error(self) -> None:
+        """Raise `DriverError` when the backend can't work as configured."""
+
+    def get_share_stats(self, refresh: bool = False) -> Capabilities | None:
+        """Capacity and features, as the backend measures them."""
+        return None
+
+    def get_pool(self, share: Share) -> str | None:
+        """The pool that holds *share*; None where a backend has no pools."""
+        return None
+
+    # -- shares --------------------------------------------------------------------------------
+    def create_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Exports:
+        """Make *share* exist and return where clients find it."""
+        raise NotSupported(f"{type(self).__name__} cannot create shares")
+
+    def create_share_from_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> Exports:
+        """Make *share* exist with the contents of *snapshot*."""
+        raise NotSupported(f"{type(self).__name__} cannot create a share from a snapshot")
+
+    def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
+        """Make *share* not exist; one that never existed, or half exists, is no error."""
+        raise NotSupported(f"{type(self).__name__} cannot delete shares")
+
+    def extend_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        """Let *share* hold `new_size` GiB."""
+        raise NotSupported(f"{type(self).__name__} cannot extend shares")
+
+    def shrink_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        """Let *share* hold only `new_size` GiB; `RefusedByBackend` when more than that is used."""
+        raise NotSupported(f"{type(self).__name__} cannot shrink shares")
+
+    def ensure_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Exports | None:
+        """Make sure *share* is exported; new export locations if they changed."""
+        return None
+
+    # -- snapshots -----------------------------------------------------------------------------
+    def create_snapshot(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> str | None:
+        """Take *snapshot* of the share `snapshot.share_id`; return its provider location, if any."""
+        raise NotSupported(f"{type(self).__name__} cannot take snapshots")
+
+    def delete_snapshot(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> None:
+        """Make *snapshot* not exist; `ShareSnapshotIsBusy` while something is made from it."""
+        raise NotSupported(f"{type(self).__name__} cannot delete snapshots")
+
+    # -- access --------------------------------------------------------------------------------
+    def update_access(
+        self,
+        context: RequestContext,
+        share: Share,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        update_rules: Sequence[AccessRule] = (),
+        share_server: Any = None,
+    ) -> RuleUpdates | None:
+        """Make the backend hold exactly *access_rules*; the other lists say what changed.
+
+        Deletions come before additions, so that a client denied and allowed again keeps its new rule.
+        Returns the rules that could not be applied and why; raising means that none of them was.
+        The default asks `allow_access` and `deny_access` one rule at a time.
+        """
+        failed: dict[str, str] = {}
+        calls = [(self.deny_access, rule) for rule in delete_rules]
+        calls += [(self.allow_access, rule) for rule in (*add_rules, *update_rules)]
+        for call, rule in calls:
+            try:
+                call(context, share, rule, share_server)
+            except TransientError:
+                raise
+            except DriverError as error:
+                failed[rule.id] = str(error)
+        return failed
+
+    def allow_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        """Let *access* in."""
+        raise NotSupported(f"{type(self).__name__} has no access rules")
+
+    def deny_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        """Keep *access* out; a rule that was never applied is no error."""
+        raise NotSupported(f"{type(self).__name__} has no access rules")
+
+    # -- adoption of what exists ---------------------------------------------------------------
+    def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Adopt what exists on the backend as *share*; return `{"size": GiB}`."""
+        raise NotSupported(f"{type(self).__name__} cannot manage existing shares")
+
+    def unmanage(self, share: Share) -> None:
+        """Let go of *share*, untouched."""
+
+    # -- share servers (driver_handles_share_servers) ------------------------------------------
+    def get_network_allocations_number(self) -> int:
+        """How many addresses one share server needs."""
+        return 0
+
+    def allocate_network(
+        self, context: RequestContext, share_server: Any, share_network: Any,
+        count: int | None = None, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """Take addresses of *share_network* for *share_server*."""
+        raise NotSupported(f"{type(self).__name__} handles no share servers")
+
+    def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
+        """Give back the addresses of a share server."""
+        raise NotSupported(f"{type(self).__name__} handles no share servers")
+
+    def setup_server(self, *args: Any, **kwargs: Any) -> Any:
+        """Set up a share server."""
+        raise NotSupported(f"{type(self).__name__} handles no share servers")
+
+    def teardown_server(self, *args: Any, **kwargs: Any) -> None:
+        """Tear a share server down."""
+        raise NotSupported(f"{type(self).__name__} handles no share servers")

@@ -1,0 +1,118 @@
+"""What can go wrong, in words an operator can act on; each error has a stable code and exit code."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ShareActorsError(Exception):
+    """Base of every error this package raises on purpose.
+
+    `code` is stable and travels between processes and into `--json` output; `exit_code` is what the
+    command line ends with. `field` and `value` name the offending input where there is one.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, message: str, *, field: str | None = None, value: Any = None, **details: Any
+    ) -> None:
+        super().__init__(message)
+        self.message, self.field, self.value, self.details = message, field, value, details
+
+
+class InvalidRequest(ShareActorsError):
+    """The input makes no sense; nothing was recorded."""
+
+    code = "invalid_request"
+    exit_code = 3
+
+
+class ConfigError(ShareActorsError):
+    """The configuration names something that does not exist or cannot work."""
+
+    code = "config"
+    exit_code = 4
+
+
+class NotFound(ShareActorsError):
+    """No such share, snapshot, rule or receipt."""
+
+    code = "not_found"
+    exit_code = 5
+
+
+class Ambiguous(ShareActorsError):
+    """A name that several shares bear; use one of the ids in the message."""
+
+    code = "ambiguous"
+    exit_code = 6
+
+
+class Refused(ShareActorsError):
+    """The request is well-formed but not possible in the share's present state; nothing was recorded."""
+
+    code = "refused"
+    exit_code = 7
+
+
+class OperationFailed(ShareActorsError):
+    """The request was recorded and carried out, and the backend failed; the share tells the reason."""
+
+    code = "failed"
+    exit_code = 8
+
+
+class TimedOut(ShareActorsError):
+    """The wait ended before the work did; the request is recorded and goes on."""
+
+    code = "timeout"
+    exit_code = 9
+
+
+class Busy(ShareActorsError):
+    """Too much is waiting already; nothing was recorded; try again after `retry_after` seconds."""
+
+    code = "busy"
+    exit_code = 10
+
+    @property
+    def retry_after(self) -> float:
+        return float(self.details.get("retry_after", 0.1))
+
+
+class Unavailable(ShareActorsError):
+    """The system cannot be reached or is not running."""
+
+    code = "unavailable"
+    exit_code = 11
+
+
+class LogError(ShareActorsError):
+    """The event log cannot be read or written; nothing was recorded."""
+
+    code = "log"
+    exit_code = 12
+
+
+class LogTooNew(LogError):
+    """The log holds an event that a newer version of this program wrote."""
+
+    code = "log_too_new"
+
+
+class Moved(ShareActorsError):
+    """Another activation owns the stream; the router finds it and asks again."""
+
+    code = "moved"
+    exit_code = 11
+
+
+ERRORS: dict[str, type[ShareActorsError]] = {
+    kind.code: kind
+    for kind in (
+        ShareActorsError, InvalidRequest, ConfigError, NotFound, Ambiguous, Refused, OperationFailed,
+        TimedOut, Busy, Unavailable, LogError, LogTooNew, Moved,
+    )
+}  # fmt: skip

@@ -1,0 +1,254 @@
+"""Access rules of one share: a desired set and an applied set; owed while they differ.
+
+queued -> applying -> active -> denying -> gone, or rest in error with the reason.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Self, assert_never
+
+from pydantic import Field, model_validator
+
+from share_actors.events.base import Command, Effect, Event, Rejected, Settled
+from share_actors.values import AccessLevel, AccessRule, AccessType, Frozen, RuleState
+
+AccessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+def check_access_to(access_type: AccessType, access_to: str) -> None:
+    """Raise ValueError unless *access_to* is a client of *access_type* (Manila's `validate_*` rules)."""
+    if not access_to or len(access_to) > 255 or not access_to.isprintable():
+        raise ValueError("is not 1 to 255 printable characters")
+    match access_type:
+        case "ip":
+            try:
+                ipaddress.ip_network(access_to)
+            except ValueError as error:
+                raise ValueError(f"is no address or CIDR: {error}") from None
+        case "user":
+            if any(c.isspace() or c in ":/" for c in access_to):
+                raise ValueError("is no user or group name: no white space, ':' or '/'")
+        case "cert":
+            if len(access_to) > 64:
+                raise ValueError("is no certificate common name: over 64 characters")
+        case "cephx":
+            if not access_to.isascii() or "." in access_to:
+                raise ValueError("is no ceph id: ASCII without '.'")
+        case _:
+            assert_never(access_type)
+
+
+class AllowAccess(Command):
+    """`ShareManager.allow_access`; *access_id* is chosen by who asks, so that it may ask again."""
+
+    access_id: AccessId
+    access_type: AccessType
+    access_to: str
+    access_level: AccessLevel = "rw"
+
+    @model_validator(mode="after")
+    def _client_exists(self) -> Self:
+        try:
+            check_access_to(self.access_type, self.access_to)
+        except ValueError as error:
+            raise ValueError(f"access_to: {error}") from None
+        return self
+
+
+class DenyAccess(Command):
+    """`ShareManager.deny_access`."""
+
+    access_id: AccessId
+
+
+class ConfirmRules(Command):
+    """The driver answered: these rules are on the backend, these are off it, these could not be."""
+
+    applied: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    failed: dict[str, str] = {}
+
+
+class AccessAllowed(Event):
+    access_id: str
+    access_type: AccessType
+    access_to: str
+    access_level: AccessLevel
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"rule/{self.access_id}/allow",)
+
+
+class AccessDenied(Event):
+    access_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"rule/{self.access_id}/deny",)
+
+
+class AccessRulesApplied(Event):
+    applied: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    failed: dict[str, str] = {}
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (
+            *(Settled(f"rule/{i}/allow") for i in self.applied),
+            *(Settled(f"rule/{i}/allow", "denied before it was applied") for i in self.removed),
+            *(Settled(f"rule/{i}/deny") for i in self.removed),
+            *(Settled(f"rule/{i}/*", reason) for i, reason in self.failed.items()),
+        )
+
+
+class ApplyRules(Effect):
+    """Bring the backend to the desired set; *cascade*: to none, as a step of deleting the share."""
+
+    desired: tuple[AccessRule, ...]
+    add: tuple[AccessRule, ...]
+    delete: tuple[AccessRule, ...]
+    cascade: bool = False
+
+    def key(self) -> str:
+        return "delete" if self.cascade else "access"
+
+
+AccessCommand = AllowAccess | DenyAccess | ConfirmRules
+AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
+
+
+class Rules(Frozen):
+    """`rules` by id, in the order they were asked for.
+
+    `applied` may be on the backend; `denied` are to go, also when taking them off failed;
+    `attempted` are those that the attempt under way is about.
+    """
+
+    rules: dict[str, AccessRule] = {}
+    applied: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+    attempted: frozenset[str] = frozenset()
+
+    def owes(self) -> bool:
+        return any(r.state in ("queued", "applying", "denying") for r in self.rules.values())
+
+    def with_rule(self, rule: AccessRule) -> Rules:
+        return self.but(rules={**self.rules, rule.id: rule})
+
+
+initial = Rules()
+
+
+def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
+    match command:
+        case AllowAccess():
+            return _allow(command, state)
+        case DenyAccess(access_id=access_id):
+            return _deny(access_id, state)
+        case ConfirmRules(applied=applied, removed=removed, failed=failed):
+            return [AccessRulesApplied(applied=applied, removed=removed, failed=failed)]
+        case _:
+            assert_never(command)
+
+
+def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
+    if command.access_id in state.rules:
+        raise Rejected(f"access rule {command.access_id} exists already")
+    same = same_client(state, command.access_type, command.access_to)
+    if same is None:
+        return [AccessAllowed(**dict(command))]
+    if same.access_level == command.access_level and same.state != "error":
+        return []  # ShareAccessExists is harmless when the rule is the same
+    raise Rejected(
+        f"{same.access_type} {same.access_to} has the {same.access_level} rule {same.id}"
+        f" ({same.state}) already: deny that one first"
+    )
+
+
+def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | None:
+    """The rule that is in force, or will be, for this client."""
+    for rule in state.rules.values():
+        same = rule.access_to == access_to and rule.access_type == access_type
+        if same and rule.state != "denying":
+            return rule
+    return None
+
+
+def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
+    rule = state.rules.get(access_id)
+    if rule is None:
+        raise Rejected(f"there is no access rule {access_id}")
+    return [] if rule.state == "denying" else [AccessDenied(access_id=access_id)]
+
+
+def evolve(state: Rules, event: AccessEvent) -> Rules:
+    match event:
+        case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
+            rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
+            return state.with_rule(rule)
+        case AccessDenied(access_id=i):
+            denying = state.with_rule(state.rules[i].but(state="denying", reason=None))
+            return denying.but(denied=state.denied | {i})
+        case AccessRulesApplied():
+            return _applied(state, event)
+        case _:
+            assert_never(event)
+
+
+def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
+    rules = {i: rule for i, rule in state.rules.items() if i not in event.removed}
+    for i in event.applied:
+        if i in rules and rules[i].state != "denying":
+            rules[i] = rules[i].but(state="active", reason=None)
+    for i, reason in event.failed.items():
+        if i in rules:
+            rules[i] = rules[i].but(state="error", reason=reason)
+    applied = (state.applied | set(event.applied)) - set(event.removed)
+    return state.but(rules=rules, applied=applied, denied=state.denied - set(event.removed))
+
+
+def started(state: Rules) -> Rules:
+    """An attempt to apply began: what was queued is on its way, and may be on the backend."""
+    owed = [r for r in state.rules.values() if r.state in ("queued", "applying", "denying")]
+    queued = [r for r in owed if r.state == "queued"]
+    rules = {**state.rules, **{r.id: r.but(state="applying") for r in queued}}
+    applied = state.applied | {r.id for r in queued}
+    return state.but(rules=rules, applied=applied, attempted=frozenset(r.id for r in owed))
+
+
+def failed(state: Rules, reason: str) -> AccessRulesApplied:
+    """The attempt under way failed for good, for every rule that it was about."""
+    owed = [i for i in state.rules if i in state.attempted]
+    return AccessRulesApplied(failed=dict.fromkeys(owed, reason))
+
+
+def retried(state: Rules) -> Rules:
+    """Every rule in error is owed again: to be applied, or to be taken off when it was denied."""
+    for i, rule in state.rules.items():
+        if rule.state == "error":
+            now: RuleState = "denying" if i in state.denied else "queued"
+            state = state.with_rule(rule.but(state=now, reason=None))
+    return state
+
+
+def in_error(state: Rules) -> list[str]:
+    """The works that failed."""
+    failed = [i for i, r in state.rules.items() if r.state == "error"]
+    return [f"rule/{i}/{'deny' if i in state.denied else 'allow'}" for i in failed]
+
+
+def pending(state: Rules) -> ApplyRules | None:
+    if not state.owes():
+        return None
+    rules = state.rules.values()
+    return ApplyRules(
+        desired=tuple(r for r in rules if r.state in ("queued", "applying", "active")),
+        add=tuple(r for r in rules if r.state in ("queued", "applying")),
+        delete=tuple(r for r in rules if r.state == "denying"),
+    )
+
+
+def removal(state: Rules) -> ApplyRules | None:
+    """What is owed before the share itself goes: every rule that may be on the backend, off it."""
+    gone = tuple(r for i, r in state.rules.items() if i in state.applied)
+    return ApplyRules(desired=(), add=(), delete=gone, cascade=True) if gone else None

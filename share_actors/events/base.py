@@ -1,0 +1,98 @@
+"""The shape of an aggregate: a module with `initial`, `decide`, `evolve` and `pending`, all pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import reduce
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeVar
+
+from share_actors.values import Frozen
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Command(Frozen):
+    """A request, in the imperative. It may be refused."""
+
+
+class Settled(NamedTuple):
+    """A piece of work came to its end: well, or badly with a reason."""
+
+    work: str
+    failed: str | None = None
+
+
+class Event(Frozen):
+    """A fact, in the past tense. It is never refused and never edited.
+
+    `schema_version` grows when a field is added without a default or changes its meaning, with an
+    upcaster for the versions before (`events/upcasting.py`).
+    """
+
+    schema_version: ClassVar[int] = 1
+
+    def opens(self) -> tuple[str, ...]:
+        """The works that this event makes owed, such as `create` or `rule/ID/allow`."""
+        return ()
+
+    def settles(self) -> tuple[Settled, ...]:
+        """The works that this event ends; a `Settled.work` ending in `*` ends all that begin so."""
+        return ()
+
+
+class Effect(Frozen):
+    """Work that the log still owes the outside world; its outcome comes back as a command."""
+
+    def key(self) -> str:
+        """What is being attempted; attempts of one key are counted together."""
+        return type(self).__name__
+
+
+class BeginAttempt(Command):
+    """The shell is about to call the driver."""
+
+    activation: str
+    timeout_s: float
+
+
+class ReportFailure(Command):
+    """The driver's call did not succeed.
+
+    kind `failed`: the backend said so. `refused`: it declined and changed nothing. `transient`: it asks
+    for another attempt. `bug`: the driver raised something else. `unknown`: the deadline passed.
+    Kinds but the first two are tried again at `retry_at` until `max_attempts` attempts were made.
+    """
+
+    kind: Literal["failed", "refused", "transient", "bug", "unknown"]
+    reason: str
+    retry_at: datetime = EPOCH
+    max_attempts: int = 1
+
+
+class Rejected(Exception):
+    """The command makes no sense in the current state; nothing is recorded."""
+
+
+C_contra = TypeVar("C_contra", contravariant=True)
+E = TypeVar("E")
+S = TypeVar("S")
+F_co = TypeVar("F_co", covariant=True)
+
+
+class Decider(Protocol[C_contra, E, S, F_co]):
+    """The shape of an aggregate *module*: `events/share.py` itself is one."""
+
+    @property
+    def initial(self) -> S: ...
+
+    def decide(self, command: C_contra, state: S, /) -> list[E]: ...
+
+    def evolve(self, state: S, event: E, /) -> S: ...
+
+    def pending(self, state: S, /) -> F_co | None: ...
+
+
+def replay(decider: Decider[C_contra, E, S, F_co], events: Iterable[E]) -> S:
+    """Fold *events* into state; activation, audit and tests use this same fold."""
+    return reduce(decider.evolve, events, decider.initial)

@@ -1,0 +1,211 @@
+"""What can be asked of a share, what can happen to it, and what it can owe: `share.py` decides.
+
+Access rules and snapshots bring their own words (`access.py`, `snapshots.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from share_actors.events.access import AccessCommand, AccessEvent, ApplyRules
+from share_actors.events.base import BeginAttempt, Command, Effect, Event, ReportFailure, Settled
+from share_actors.events.snapshots import (
+    Name,
+    SnapshotCommand,
+    SnapshotEffect,
+    SnapshotEvent,
+    printable,
+)
+from share_actors.values import ExportLocation, Protocol, SizeGiB, Snapshot
+
+Doing = Literal["create", "extend", "shrink", "delete"]
+ShareId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+# -- commands ------------------------------------------------------------------------------------
+class CreateShare(Command):
+    """`ShareManager.create_share`. *source* is the snapshot to create from, looked up by the sender."""
+
+    share_id: ShareId
+    name: Name | None = None
+    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    share_proto: Protocol = "NFS"
+    size: SizeGiB
+    host: str
+    project_id: str
+    user_id: str
+    metadata: dict[str, str] = {}
+    is_public: bool = False
+    availability_zone: str | None = None
+    share_type: str | None = None
+    source: Snapshot | None = None
+    at: datetime
+
+
+class DeleteShare(Command):
+    """`ShareManager.delete_share`; with *cascade* its snapshots go too."""
+
+    cascade: bool = False
+
+
+class ExtendShare(Command):
+    size: SizeGiB
+
+
+class ShrinkShare(Command):
+    size: SizeGiB
+
+
+class RetryShare(Command):
+    """Out of error: what failed on the share, its rules and its snapshots is owed again."""
+
+
+class ConfirmCreated(Command):
+    export_locations: tuple[ExportLocation, ...]
+
+
+class ConfirmResized(Command):
+    doing: Literal["extend", "shrink"]
+    size: int
+
+
+class ConfirmDeleted(Command): ...
+
+
+# -- events --------------------------------------------------------------------------------------
+class ShareCreationRequested(Event):
+    share_id: str
+    name: str | None
+    description: str | None
+    share_proto: Protocol
+    size: int
+    host: str
+    project_id: str
+    user_id: str
+    metadata: dict[str, str]
+    is_public: bool
+    availability_zone: str | None
+    share_type: str | None
+    source: Snapshot | None
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return ("create",)
+
+
+class ShareCreated(Event):
+    export_locations: tuple[ExportLocation, ...]
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled("create"),)
+
+
+class ShareResizeRequested(Event):
+    doing: Literal["extend", "shrink"]
+    size: int
+
+    def opens(self) -> tuple[str, ...]:
+        return (self.doing,)
+
+
+class ShareResized(Event):
+    doing: Literal["extend", "shrink"]
+    size: int
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(self.doing),)
+
+
+class ShareResizeRefused(Event):
+    """The backend declined and changed nothing: the share is available again, with the reason."""
+
+    doing: Literal["extend", "shrink"]
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(self.doing, self.reason),)
+
+
+class ShareDeletionRequested(Event):
+    cascade: bool
+
+    def opens(self) -> tuple[str, ...]:
+        return ("delete",)
+
+
+class ShareDeleted(Event):
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled("delete"), Settled("*", "the share was deleted"))
+
+
+class ShareErrored(Event):
+    doing: Doing
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(self.doing, self.reason),)
+
+
+class RetryRequested(Event):
+    """*works* are owed again."""
+
+    works: tuple[str, ...]
+
+    def opens(self) -> tuple[str, ...]:
+        return self.works
+
+
+class AttemptStarted(Event):
+    """The driver is about to be asked: the *n*th time for this effect, by this activation."""
+
+    n: int
+    effect: str
+    activation: str
+    timeout_s: float
+
+
+class AttemptFailed(Event):
+    """The attempt did not succeed, and another follows at *retry_at*."""
+
+    n: int
+    effect: str
+    kind: Literal["transient", "bug", "unknown"]
+    reason: str
+    retry_at: datetime
+
+
+# -- effects -------------------------------------------------------------------------------------
+class Provision(Effect):
+    source: Snapshot | None
+
+    def key(self) -> str:
+        return "create"
+
+
+class Resize(Effect):
+    doing: Literal["extend", "shrink"]
+    size: int
+
+    def key(self) -> str:
+        return self.doing
+
+
+class Destroy(Effect):
+    def key(self) -> str:
+        return "delete"
+
+
+ShareCommand = (
+    CreateShare | DeleteShare | ExtendShare | ShrinkShare | RetryShare
+    | ConfirmCreated | ConfirmResized | ConfirmDeleted | BeginAttempt | ReportFailure
+    | AccessCommand | SnapshotCommand
+)  # fmt: skip
+ShareEvent = (
+    ShareCreationRequested | ShareCreated | ShareResizeRequested | ShareResized | ShareResizeRefused
+    | ShareDeletionRequested | ShareDeleted | ShareErrored | RetryRequested
+    | AttemptStarted | AttemptFailed | AccessEvent | SnapshotEvent
+)  # fmt: skip
+ShareEffect = Provision | Resize | Destroy | ApplyRules | SnapshotEffect

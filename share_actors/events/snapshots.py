@@ -1,0 +1,225 @@
+"""Snapshots of one share: creating -> available -> deleting -> gone, or rest in error with the reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, assert_never
+
+from pydantic import AfterValidator, Field
+
+from share_actors.events.base import Command, Effect, Event, Rejected, Settled
+from share_actors.values import Frozen, Snapshot, SnapshotStatus
+
+
+def printable(text: str) -> str:
+    """*text*, or ValueError when it holds control characters or what no terminal can print."""
+    if not text.isprintable():
+        raise ValueError("holds a control or unprintable character")
+    return text
+
+
+Name = Annotated[str, Field(max_length=255), AfterValidator(printable)]
+SnapshotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class CreateSnapshot(Command):
+    """`ShareManager.create_snapshot`."""
+
+    snapshot_id: SnapshotId
+    name: Name | None = None
+    at: datetime
+
+
+class DeleteSnapshot(Command):
+    """`ShareManager.delete_snapshot`."""
+
+    snapshot_id: SnapshotId
+
+
+class ConfirmSnapshotCreated(Command):
+    snapshot_id: str
+    provider_location: str | None = None
+
+
+class ConfirmSnapshotDeleted(Command):
+    snapshot_id: str
+
+
+class SnapshotRequested(Event):
+    snapshot_id: str
+    name: str | None
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/create",)
+
+
+class SnapshotCreated(Event):
+    snapshot_id: str
+    provider_location: str | None
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/create"),)
+
+
+class SnapshotDeletionRequested(Event):
+    snapshot_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/delete",)
+
+
+class SnapshotDeleted(Event):
+    snapshot_id: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        gone = Settled(f"snapshot/{self.snapshot_id}/create", "deleted before it was taken")
+        return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
+
+
+class SnapshotErrored(Event):
+    snapshot_id: str
+    doing: Literal["create", "delete"]
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/*", self.reason),)
+
+
+class SnapshotDeletionRefused(Event):
+    """The backend needs the snapshot still; it is available again (`ShareSnapshotIsBusy`)."""
+
+    snapshot_id: str
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/delete", self.reason),)
+
+
+class TakeSnapshot(Effect):
+    snapshot_id: str
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/create"
+
+
+class DropSnapshot(Effect):
+    """*cascade*: as a step of deleting the share."""
+
+    snapshot_id: str
+    cascade: bool = False
+
+    def key(self) -> str:
+        return "delete" if self.cascade else f"snapshot/{self.snapshot_id}/delete"
+
+
+SnapshotCommand = CreateSnapshot | DeleteSnapshot | ConfirmSnapshotCreated | ConfirmSnapshotDeleted
+SnapshotEvent = (
+    SnapshotRequested
+    | SnapshotCreated
+    | SnapshotDeletionRequested
+    | SnapshotDeleted
+    | SnapshotErrored
+    | SnapshotDeletionRefused
+)
+SnapshotEffect = TakeSnapshot | DropSnapshot
+
+
+class Snapshots(Frozen):
+    """`held` by id; a deleted snapshot is gone from it. `share_id`, `size`, `share_proto` of the share."""
+
+    held: dict[str, Snapshot] = {}
+
+    def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
+        snapshot = self.held[snapshot_id].but(status=status, **more)
+        return self.but(held={**self.held, snapshot_id: snapshot})
+
+    def without(self, snapshot_id: str) -> Snapshots:
+        return self.but(held={i: s for i, s in self.held.items() if i != snapshot_id})
+
+
+initial = Snapshots()
+
+
+def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
+    match command:
+        case CreateSnapshot(snapshot_id=i, name=name, at=at):
+            return _create(i, name, at, state)
+        case DeleteSnapshot(snapshot_id=i):
+            if i not in state.held:
+                raise Rejected(f"there is no snapshot {i}")
+            done = state.held[i].status == "deleting"
+            return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
+        case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
+            return [SnapshotCreated(snapshot_id=i, provider_location=location)]
+        case ConfirmSnapshotDeleted(snapshot_id=i):
+            return [SnapshotDeleted(snapshot_id=i)]
+        case _:
+            assert_never(command)
+
+
+def _create(i: str, name: str | None, at: datetime, state: Snapshots) -> list[SnapshotEvent]:
+    held = state.held.get(i)
+    if held is None:
+        return [SnapshotRequested(snapshot_id=i, name=name, at=at)]
+    if held.name == name and held.status in ("creating", "available"):
+        return []  # the same request, asked again
+    raise Rejected(f"snapshot {i} exists already and is {held.status}")
+
+
+def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
+    match event:
+        case SnapshotRequested(snapshot_id=i, name=name, at=at):
+            held = Snapshot(id=i, share_id="", name=name, created_at=at, doing="create")
+            return state.but(held={**state.held, i: held})
+        case SnapshotCreated(snapshot_id=i, provider_location=location):
+            deleting = state.held[i].status == "deleting"
+            now: SnapshotStatus = "deleting" if deleting else "available"
+            doing = "delete" if deleting else None
+            return state.change(i, now, provider_location=location, reason=None, doing=doing)
+        case SnapshotDeletionRequested(snapshot_id=i):
+            return state.change(i, "deleting", reason=None, doing="delete")
+        case SnapshotDeleted(snapshot_id=i):
+            return state.without(i)
+        case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
+            return state.change(i, "error", reason=reason, doing=doing)
+        case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
+            return state.change(i, "available", reason=reason, doing=None)
+        case _:
+            assert_never(event)
+
+
+def retried(state: Snapshots) -> Snapshots:
+    """Every snapshot in error is owed again."""
+    for i, snapshot in state.held.items():
+        if snapshot.status == "error":
+            now: SnapshotStatus = "deleting" if snapshot.doing == "delete" else "creating"
+            state = state.change(i, now, reason=None)
+    return state
+
+
+def in_error(state: Snapshots) -> list[str]:
+    """The works that failed."""
+    return [f"snapshot/{i}/{s.doing}" for i, s in state.held.items() if s.status == "error"]
+
+
+def pending(state: Snapshots) -> SnapshotEffect | None:
+    for i, snapshot in state.held.items():
+        if snapshot.status == "creating":
+            return TakeSnapshot(snapshot_id=i)
+        if snapshot.status == "deleting":
+            return DropSnapshot(snapshot_id=i)
+    return None
+
+
+def removal(state: Snapshots) -> SnapshotEffect | None:
+    """What is owed before the share itself goes: every snapshot, off the backend."""
+    return next((DropSnapshot(snapshot_id=i, cascade=True) for i in state.held), None)
+
+
+def failed(snapshot_id: str, doing: str, kind: str, reason: str) -> SnapshotEvent:
+    """What it means that the backend could not do to a snapshot what was being done."""
+    if doing == "delete" and kind == "refused":
+        return SnapshotDeletionRefused(snapshot_id=snapshot_id, reason=reason)
+    was: Literal["create", "delete"] = "delete" if doing == "delete" else "create"
+    return SnapshotErrored(snapshot_id=snapshot_id, doing=was, reason=reason)

@@ -63,7 +63,9 @@ class PoolSettings(Section):
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.max_actors < self.min_actors:
-            raise ValueError(f"max_actors {self.max_actors} is less than min_actors {self.min_actors}")
+            raise ValueError(
+                f"max_actors {self.max_actors} is less than min_actors {self.min_actors}"
+            )
         return self
 
 
@@ -147,9 +149,13 @@ def load(path: Path | str | None = None) -> Config:
         try:
             settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}", field="config", value=str(path)) from None
+            raise ConfigError(
+                f"{path}: {error.strerror}", field="config", value=str(path)
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not TOML: {error}", field="config", value=str(path)) from None
+            raise ConfigError(
+                f"{path}: not TOML: {error}", field="config", value=str(path)
+            ) from None
     return build(settings)
 
 
@@ -162,7 +168,9 @@ def build(settings: dict[str, Any]) -> Config:
         key = ".".join(str(part) for part in first["loc"])
         value = first.get("input")
         raise ConfigError(
-            f"configuration key {key or '(top level)'}: {first['msg']}: {value!r}", field=key, value=value
+            f"configuration key {key or '(top level)'}: {first['msg']}: {value!r}",
+            field=key,
+            value=value,
         ) from None
     config.backend_name()
     return config

@@ -92,6 +92,14 @@ class Codec:
         plain = stored if self._cipher is None else self._cipher.decrypt(stored)
         return plain if plain[:1] == b"{" else _ZLIB.decompress(plain)
 
+    def fits(self, stored: bytes) -> bool:
+        """Whether *stored* was sealed under this key."""
+        try:
+            self.unseal(stored)
+        except Exception:
+            return False
+        return True
+
     def decode(self, stored: StoredEvent) -> Recorded:
         """The event in a row of the log; raises `LogTooNew` or `LogError`, naming the row."""
         stream, version = str(stored.originator_id), stored.originator_version

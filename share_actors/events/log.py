@@ -8,13 +8,14 @@ from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
 from share_actors.config import LogSettings
-from share_actors.errors import ConfigError, LogError
+from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.appends import Conflict
 from share_actors.events.base import Event
 from share_actors.events.codec import Codec
 from share_actors.events.committer import Committer
 from share_actors.events.envelope import Envelope, Recorded
-from share_actors.events.log_backends import Backend, open_postgres, open_sqlite
+from share_actors.events.log_backends import Backend, open_sqlite
+from share_actors.events.log_postgres import open_postgres
 from share_actors.events.log_snapshots import StateSnapshots
 
 __all__ = ["Conflict", "Log", "Notification"]
@@ -44,6 +45,7 @@ class Log:
         factory = backend.factory
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor())
+        self._check_key()
         self._committer = Committer(self._recorder, backend.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
 
@@ -54,14 +56,33 @@ class Log:
         Raises `ConfigError` for settings that cannot work, and `LogError` when the log cannot be
         opened, or when there is none and not *create*; what is there is then as it was.
         """
-        if settings.kind == "postgresql":
-            return cls(open_postgres(settings, create=create))
-        if nodes > 1:
+        if settings.kind == "sqlite" and nodes > 1:
             raise ConfigError(
                 f"log.kind sqlite serves one node, and there are {nodes}: use postgresql",
                 field="log.kind", value="sqlite",
             )  # fmt: skip
-        return cls(open_sqlite(settings, path, create=create))
+        backend = _backend(settings, path, create=create)
+        try:
+            return cls(backend)
+        except ShareActorsError:
+            backend.factory.close()
+            raise
+        except Exception as error:
+            backend.factory.close()
+            raise LogError(backend.explain(error)) from error
+
+    def _check_key(self) -> None:
+        """Refuse to write under one key beside what was written under another, or under none.
+
+        One event that cannot be read is not the key's fault; the first and the last both are.
+        """
+        sample = [*self.notifications(0, 1), *self.notifications(max(self.head() - 1, 0), 1)]
+        if sample and not any(self._codec.fits(row.state) for row in sample):
+            raise LogError(
+                "the log's events cannot be deciphered: log.cipher_key is not the one that they"
+                " were written with; correct it and start again",
+                field="log.cipher_key",
+            )
 
     async def append(
         self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
@@ -131,3 +152,9 @@ class Log:
         self._committer.close()
         self._snapshots.close()
         self._backend.factory.close()
+
+
+def _backend(settings: LogSettings, path: Path, *, create: bool) -> Backend:
+    if settings.kind == "sqlite":
+        return open_sqlite(settings, path, create=create)
+    return open_postgres(settings, create=create)

@@ -1,7 +1,8 @@
-"""The library's infrastructure for each kind of log, built from our settings and nothing else."""
+"""The library's infrastructure for a log, built from our settings and from nothing else."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -26,39 +27,15 @@ class Backend(NamedTuple):
 
 
 def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> Backend:
-    """The file at *path*, checked, and made if there is none and *create*."""
-    log_file.prepare(path, lambda new: _fill(settings, new), create=create)
-    return Backend(_sqlite(settings, path, create_table="no"), lambda e: _explain(path, e))
+    """The file at *path*, checked; made if there is none and *create*."""
+    check_packages(settings)
+    log_file.prepare(path, lambda new: fill(_sqlite(settings, new, create=True)), create=create)
+    return Backend(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
 
 
-def _explain(path: Path, error: Exception) -> str:
-    said = str(error)
-    if "full" in said:
-        advice = f"free space on the file system of {path.parent}, then ask again"
-    elif "locked" in said or "busy" in said:
-        advice = "another process writes for longer than log.lock_timeout_s; ask again"
-    else:
-        advice = "see that the file is there, whole and writable"
-    return f"log.path {path}: {said}: {advice}"
-
-
-def _fill(settings: LogSettings, path: Path) -> None:
-    factory = _sqlite(settings, path, create_table="yes")
-    try:
-        factory.application_recorder()
-        factory.aggregate_recorder("snapshots")
-    finally:
-        factory.close()
-
-
-def _sqlite(settings: LogSettings, path: Path, *, create_table: str) -> Factory:
-    environment = {
-        "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-        "SQLITE_DBNAME": log_file.uri(path),
-        "CREATE_TABLE": create_table,
-        **_common(settings),
-    }
-    factory = _construct(environment)
+def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:
+    name = {"SQLITE_DBNAME": log_file.uri(path)}
+    factory = construct("eventsourcing.sqlite", settings, name, create=create)
     assert isinstance(factory, SQLiteFactory)
     factory.application_recorder_class = ChunkedRecorder
     factory.datastore.pool = DurablePool(
@@ -69,31 +46,70 @@ def _sqlite(settings: LogSettings, path: Path, *, create_table: str) -> Factory:
     return factory
 
 
-def _common(settings: LogSettings) -> dict[str, str]:
-    environment = {"ORIGINATOR_ID_TYPE": "text"}
+def _explain(path: Path, error: Exception) -> str:
+    said = str(error)
+    if "full" in said:
+        advice = f"free space on the file system of {path.parent}, then ask again"
+    elif "locked" in said:
+        advice = "another process writes for longer than log.lock_timeout_s; ask again"
+    else:
+        advice = "see that the file is there, whole, readable and writable"
+    return f"log.path {path}: {said}: {advice}"
+
+
+# -- for both kinds of log -----------------------------------------------------------------------
+def construct(
+    module: str, settings: LogSettings, environment: dict[str, str], *, create: bool
+) -> Factory:
+    """A factory of the library's *module*. It sees this environment only, not the process's own."""
+    common = {
+        "PERSISTENCE_MODULE": module,
+        "ORIGINATOR_ID_TYPE": "text",
+        "CREATE_TABLE": "yes" if create else "no",
+    }
     if settings.compress:
-        environment["COMPRESSOR_TOPIC"] = "eventsourcing.compressor:ZlibCompressor"
+        common["COMPRESSOR_TOPIC"] = "eventsourcing.compressor:ZlibCompressor"
     if settings.cipher_key is not None:
-        _require("cryptography", extra="encryption", because="log.cipher_key is set")
-        environment["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
-        environment["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
-    return environment
+        common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
+        common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
+    return InfrastructureFactory.construct({**common, **environment})
 
 
-def _require(*modules: str, extra: str, because: str) -> None:
-    for module in modules:
-        try:
-            import_module(module)
-        except ImportError:
-            raise ConfigError(
-                f"{because}, which needs the package {module}: pip install share-actors[{extra}]",
-                field="log",
-            ) from None
+def fill(factory: Factory) -> None:
+    """Make the tables; *factory* is closed after."""
+    try:
+        factory.application_recorder()
+        factory.aggregate_recorder("snapshots")
+    finally:
+        factory.close()
 
 
-def _construct(environment: dict[str, str]) -> Factory:
-    return InfrastructureFactory.construct(environment)
+def check_packages(settings: LogSettings) -> None:
+    """Raise `ConfigError` if *settings* need a package that is not there, or the key is no key."""
+    if settings.kind == "postgresql":
+        for module in ("psycopg", "psycopg_pool"):
+            _require(module, "postgresql", "log.kind is postgresql")
+    if settings.cipher_key is not None:
+        _require("cryptography", "encryption", "log.cipher_key is set")
+        _check_key(settings.cipher_key.get_secret_value())
 
 
-def open_postgres(settings: LogSettings, *, create: bool) -> Backend:
-    raise NotImplementedError
+def _require(module: str, extra: str, because: str) -> None:
+    try:
+        import_module(module)
+    except ImportError:
+        raise ConfigError(
+            f"{because}, and the package {module} is missing: pip install share-actors[{extra}]",
+            field=because.partition(" ")[0],
+        ) from None
+
+
+def _check_key(key: str) -> None:
+    try:
+        size = len(b64decode(key, validate=True))
+    except ValueError:
+        size = 0
+    if size not in (16, 24, 32):
+        raise ConfigError(
+            "log.cipher_key is not 16, 24 or 32 bytes in base64", field="log.cipher_key"
+        )

@@ -10,6 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from eventsourcing.persistence import PersistenceError
+
 from share_actors.errors import LogError
 
 APPLICATION_ID = 0x53484C47
@@ -39,9 +41,10 @@ def prepare(path: Path, fill: Callable[[Path], None], *, create: bool) -> None:
             _create(path, fill)
         _check(path)
     except OSError as error:
-        raise refusal(
-            path, error.strerror or str(error), "see that this user may read and write it"
-        ) from None
+        advice = "see that this user may read and write it"
+        raise refusal(path, error.strerror or str(error), advice) from None
+    except (PersistenceError, sqlite3.Error) as error:
+        raise refusal(path, f"cannot be made: {error}", "see that its disk has room") from None
 
 
 def _create(path: Path, fill: Callable[[Path], None]) -> None:

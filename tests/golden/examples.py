@@ -1,0 +1,124 @@
+"""One example of every event, as its golden file holds it.
+
+`python -m tests.golden.examples` writes the files that are missing, and never touches one that is there.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from share_actors.events import access, snapshots
+from share_actors.events import share_words as share
+from share_actors.events.base import Event
+from share_actors.events.codec import Codec
+from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.topics import topic_of
+from share_actors.values import ExportLocation, Snapshot
+
+AT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+STREAM, VERSION, EVENT_ID = "share-1", 7, "5f0c8a4e9b7d4c7f8a1b2c3d4e5f6071"
+
+ENVELOPE = Envelope(
+    command_id="cmd-1",
+    fingerprint="9c1185a5c5e9fc54612808977ee8f548",
+    correlation_id="cmd-1",
+    request_id="req-1",
+    user_id="alice",
+    project_id="physics",
+    roles=("member", "reader"),
+    at=AT,
+    writer="activation-1",
+)
+
+_SOURCE = Snapshot(
+    id="snap-1",
+    share_id="share-0",
+    name="before",
+    size=3,
+    share_proto="NFS",
+    status="available",
+    provider_location="/snapshots/1",
+    created_at=AT,
+)
+
+EXAMPLES: tuple[Event, ...] = (
+    share.ShareCreationRequested(
+        share_id="share-1",
+        name="Grüße",
+        description=None,
+        share_proto="NFS",
+        size=3,
+        host="local#gold",
+        project_id="physics",
+        user_id="alice",
+        metadata={"tier": "hot"},
+        is_public=False,
+        availability_zone="nova",
+        share_type="default",
+        source=_SOURCE,
+        at=AT,
+    ),
+    share.ShareCreated(
+        export_locations=(
+            ExportLocation(path="10.0.0.1:/shares/1", preferred=True),
+            ExportLocation(path="10.0.0.2:/shares/1", is_admin_only=True),
+        )
+    ),
+    share.ShareResizeRequested(doing="extend", size=5),
+    share.ShareResized(doing="extend", size=5),
+    share.ShareResizeRefused(doing="shrink", reason="4 GiB are in use"),
+    share.ShareDeletionRequested(cascade=True),
+    share.ShareDeleted(),
+    share.ShareErrored(doing="create", reason="no space\nleft on the pool"),
+    share.RetryRequested(works=("create", "rule/r1/allow")),
+    share.AttemptStarted(n=2, effect="create", activation="activation-1", timeout_s=300.0),
+    share.AttemptFailed(n=2, effect="create", kind="transient", reason="busy", retry_at=AT),
+    access.AccessAllowed(
+        access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
+    ),
+    access.AccessDenied(access_id="r1"),
+    access.AccessRulesApplied(applied=("r1",), removed=("r2",), failed={"r3": "no such user"}),
+    snapshots.SnapshotRequested(snapshot_id="snap-2", name="nightly", at=AT),
+    snapshots.SnapshotCreated(snapshot_id="snap-2", provider_location="/snapshots/2"),
+    snapshots.SnapshotDeletionRequested(snapshot_id="snap-2"),
+    snapshots.SnapshotDeleted(snapshot_id="snap-2"),
+    snapshots.SnapshotErrored(snapshot_id="snap-2", doing="create", reason="quota"),
+    snapshots.SnapshotDeletionRefused(snapshot_id="snap-2", reason="a clone needs it"),
+)
+
+
+def golden_file(event: Event) -> Path:
+    """Where the record of an event of this kind and schema version is kept, for ever."""
+    name = f"{topic_of(type(event))}.v{event.schema_version}.json"
+    return Path(__file__).parent / "events" / name
+
+
+def recorded(event: Event) -> Recorded:
+    """*event* as the golden files have it."""
+    return Recorded(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
+
+
+def stored(event: Event) -> dict[str, Any]:
+    """The whole record of *event*, as the log stores it, with its state as JSON."""
+    row = Codec().encode(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
+    return {
+        "stream": row.originator_id,
+        "version": row.originator_version,
+        "topic": row.topic,
+        "state": json.loads(row.state),
+    }
+
+
+def write_missing() -> None:
+    for event in EXAMPLES:
+        file = golden_file(event)
+        if not file.exists():
+            text = json.dumps(stored(event), indent=1, ensure_ascii=False)
+            file.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_missing()

@@ -1,0 +1,1 @@
+"""Benchmarks: figures to read as ratios and orders, never as tests."""

@@ -1,0 +1,71 @@
+"""`python -m benchmarks [--quick]`: the figures of the design, printed and written as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import activation, throughput
+
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+FLOORS: dict[str, tuple[str, float]] = {
+    "creates_bulk_per_s": (">=", 5000),
+    "creates_64_per_s": (">=", 2500),
+    "create_serial_ms_p50": ("<=", 5),
+    "create_serial_ms_p99": ("<=", 20),
+    "allow_64_per_s": (">=", 2500),
+    "activate_100_ms_p50": ("<=", 5),
+    "activate_5000_ms_p50": ("<=", 10),
+    "resident_per_gb": (">=", 20000),
+}
+
+
+def main() -> None:
+    """Measure, print a table to stderr, and the JSON to stdout and to the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the work, noisier figures")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the JSON goes")
+    asked = parser.parse_args()
+    logging.disable(logging.WARNING)
+    figures = measured(asked.quick)
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(figures, indent=2)
+    asked.output.write_text(told + "\n", encoding="utf-8")
+    print(told)
+
+
+def measured(quick: bool) -> dict[str, Any]:
+    """All figures, by name."""
+    scale = 0.2 if quick else 1.0
+    figures: dict[str, Any] = {}
+    jobs: list[Callable[[Path, float], dict[str, float]]] = [activation.run, throughput.run]
+    with tempfile.TemporaryDirectory(prefix="share-actors-bench-") as directory:
+        for job in jobs:
+            figures |= job(Path(directory), scale)
+    show(figures)
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
+    return {**figures, "quick": quick, "machine": machine, "at": time.strftime("%Y-%m-%dT%H:%M:%S")}
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Each figure beside its floor, for people."""
+    for name, (relation, floor) in FLOORS.items():
+        value = figures[name]
+        met = value >= floor if relation == ">=" else value <= floor
+        print(
+            f"{name:24}{value:>12,.1f}   floor {relation} {floor:<8,g} {'met' if met else 'NOT MET'}",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What is looked up and filled in before a command is sent: defaults, and other aggregates' data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from share_actors.actors.ports import CatalogPort
+from share_actors.config import Config
+from share_actors.errors import InvalidRequest, NotFound, Refused
+from share_actors.values import RequestContext, Snapshot
+
+_RENAMED = {"protocol": "share_proto", "display_name": "name", "display_description": "description"}
+_KNOWN = frozenset(
+    "name description share_proto size host metadata is_public availability_zone share_type".split()
+)
+
+
+def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
+    """The fields of `CreateShare` that *asked* (any of Manila's names for them) comes to.
+
+    Raises `InvalidRequest` for a key that means nothing, and `ConfigError` for an unknown backend.
+    """
+    given = {_RENAMED.get(key, key): value for key, value in asked.items()}
+    backend = given.pop("backend", None)
+    given.pop("snapshot_id", None)
+    for key in given:
+        if key not in _KNOWN:
+            raise InvalidRequest(
+                f"{key}: not a property of a share; there are: {', '.join(sorted(_KNOWN))}",
+                field=key, value=given[key],
+            )  # fmt: skip
+    if "size" not in given:
+        raise InvalidRequest("size: missing (in GiB)", field="size", value=None)
+    host = given.pop("host", None)
+    if host is None:
+        host = config.backend_name(backend)
+    return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+
+
+async def source_snapshot(catalog: CatalogPort, snapshot_id: str) -> Snapshot:
+    """The snapshot to create a share from; raises `NotFound`, or `Refused` if it can't be used now."""
+    found: Snapshot | None = await catalog.ask("snapshot", snapshot_id=snapshot_id)
+    if found is None:
+        raise NotFound(
+            f"there is no snapshot {snapshot_id}", field="snapshot_id", value=snapshot_id
+        )
+    if found.status != "available":
+        raise Refused(
+            f"snapshot {snapshot_id} is {found.status}; it must be available",
+            field="snapshot_id", value=snapshot_id,
+        )  # fmt: skip
+    return found

@@ -1,0 +1,109 @@
+"""CatalogActor: keeps the catalog up with the log, and answers what is asked of either.
+
+A plain class; `runtime.py` makes it a Ray actor. It reads the log and never writes to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any
+
+from share_actors.config import Config
+from share_actors.errors import InvalidRequest, NotFound, ShareActorsError
+from share_actors.events.catalog import Catalog
+from share_actors.events.envelope import Recorded
+from share_actors.events.log import Log
+
+logger = logging.getLogger(__name__)
+FOLLOW_EVERY_S = 0.25
+FOLLOW_AT_ONCE = 2000
+QUESTIONS = frozenset(
+    "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing"
+    " rule_share snapshot_share".split()
+)
+
+
+class CatalogActor:
+    """Queries see everything that was recorded before they were asked (read-your-writes)."""
+
+    def __init__(self, config: Config, nodes: int = 1) -> None:
+        self._log = Log.open(config.log, config.log_path, nodes=nodes)
+        self._catalog = Catalog.open(self._log, config.log, config.catalog_file)
+        self._one_at_a_time = asyncio.Lock()
+        self._follower: asyncio.Task[None] | None = None
+        self._rebuilt: tuple[int, int] | None = None
+
+    async def follow(self) -> None:
+        """Keep up with the log in the background from now on."""
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._one_at_a_time:
+                    await asyncio.to_thread(self._catalog.catch_up, FOLLOW_AT_ONCE)
+            except ShareActorsError as error:
+                logger.warning("the catalog can't follow the log: %s", error)
+            await asyncio.sleep(FOLLOW_EVERY_S)
+
+    async def ask(self, what: str, /, **question: Any) -> Any:
+        """The answer of the catalog's method *what*, after it caught up with the log."""
+        if what not in QUESTIONS:
+            raise InvalidRequest(f"no question {what!r}", field="what", value=what)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._answer, what, question)
+
+    def _answer(self, what: str, question: dict[str, Any]) -> Any:
+        self._catalog.catch_up()
+        return getattr(self._catalog, what)(**question)
+
+    async def history(self, share_id: str) -> list[Recorded]:
+        """All that ever happened to a share, from the log itself; raises `NotFound`, `LogTooNew`."""
+        found = await asyncio.to_thread(self._log.read, f"share-{share_id}")
+        if not found:
+            raise NotFound(f"there is no share {share_id}", field="id", value=share_id)
+        return found
+
+    async def status(self) -> dict[str, Any]:
+        """Counts, how far the catalog is behind the log, and the parked streams."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._status)
+
+    def _status(self) -> dict[str, Any]:
+        behind = self._catalog.lag()
+        self._catalog.catch_up()
+        return {
+            "pid": os.getpid(),
+            "events": self._log.head(),
+            "behind": behind,
+            "shares": self._catalog.count_shares(),
+            "parked": [p.model_dump() for p in self._catalog.parked()],
+        }
+
+    async def rebuild(self) -> int:
+        """Drop the catalog and replay the log into it; how many events that took."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._catalog.rebuild, self._progress)
+
+    def _progress(self, done: int, total: int) -> None:
+        self._rebuilt = done, total
+
+    async def progress(self) -> tuple[int, int] | None:
+        """(events replayed, events in all) of the last or running rebuild."""
+        return self._rebuilt
+
+    async def unpark(self, stream: str) -> bool:
+        """Try a parked stream again, as after an upgrade; whether it is well now."""
+        async with self._one_at_a_time:
+            return bool(await asyncio.to_thread(self._catalog.unpark, stream))
+
+    async def stop(self) -> None:
+        """Stop following, and close catalog and log."""
+        if self._follower is not None:
+            self._follower.cancel()
+        async with self._one_at_a_time:
+            await asyncio.to_thread(self._catalog.close)
+            await asyncio.to_thread(self._log.close)

@@ -1,0 +1,69 @@
+"""Coalescing: while calls to an actor are in flight, further items gather and go in the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Coalescer(Generic[T, R]):
+    """Sends items in batches through *send*, which answers one result an item, in order.
+
+    An idle coalescer sends at once; with *lanes* batches in flight, items gather up to *largest* a
+    batch. If a send raises, the items of that batch get the exception, and the others go on.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[list[T]], Awaitable[Sequence[R]]],
+        *,
+        largest: int = 512,
+        lanes: int = 2,
+    ) -> None:
+        self._send, self._largest, self._lanes = send, largest, lanes
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, item: T) -> asyncio.Future[R]:
+        """The future result of *item*."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, future))
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush)  # after the callers that are ready now have put theirs
+        return future
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._in_flight) < self._lanes:
+            size = min(len(self._waiting), self._largest)
+            batch = [self._waiting.popleft() for _ in range(size)]
+            task = asyncio.create_task(self._dispatch(batch))
+            self._in_flight.add(task)
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._flush()
+
+    async def _dispatch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._send([item for item, _ in batch])
+        except Exception as error:  # noqa: BLE001 - each caller gets it
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)

@@ -1,0 +1,334 @@
+"""The imperative shell round an aggregate, written once: decide, append, evolve, perform. No Ray here.
+
+An entity works in turns. A turn takes everything that waits for it, decides each command on the state
+that the ones before it lead to, and appends all their events, with the start of the next attempt, in
+one transaction. Nothing is answered and no driver is asked before that is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, Generic
+
+from share_actors.actors.memory import Memory
+from share_actors.actors.messages import Answer, fingerprint
+from share_actors.actors.promises import Promises
+from share_actors.actors.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
+from share_actors.errors import (
+    Busy,
+    InvalidRequest,
+    LogError,
+    Moved,
+    NotFound,
+    Refused,
+    ShareActorsError,
+)
+from share_actors.events.base import BeginAttempt, Command, Rejected
+from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log import Conflict, Log
+from share_actors.events.receipts import Receipt
+from share_actors.values import Frozen, RequestContext
+
+logger = logging.getLogger(__name__)
+RETRY_APPEND_S = 0.5
+"""How soon an outcome that could not be recorded (a full disk, a lost database) is appended again."""
+
+
+class Entity(Generic[E, S, F]):
+    """One aggregate, alive: its state is what its stream says, and nothing else.
+
+    A *fresh* entity is taken to have no stream yet, which saves reading it; a conflict tells otherwise.
+    """
+
+    def __init__(
+        self,
+        entity_id: str,
+        aggregate: Aggregate[E, S, F],
+        log: Log,
+        work: Work[S, F],
+        activation: str,
+        *,
+        mailbox: int = 1000,
+        snapshot_every: int = 100,
+        fresh: bool = False,
+    ) -> None:
+        self.id, self._aggregate, self._work = entity_id, aggregate, work
+        self._activation, self._mailbox = activation, mailbox
+        stream = f"{aggregate.KIND}-{entity_id}"
+        self._memory: Memory[E, S, F] = Memory(stream, aggregate, log, snapshot_every)
+        self._promises = Promises(entity_id, self._packed_view)
+        self._fresh = self._loaded = fresh
+        self._loading = asyncio.Lock()
+        self._inbox: deque[Asked | Outcome] = deque()
+        self._in_flight = self._woken = False
+        self._running: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.lost = False
+        self.last_used = 0.0
+
+    # -- from outside ----------------------------------------------------------------------------
+    @property
+    def idle(self) -> bool:
+        """Nothing waits, nothing is under way and nothing is owed."""
+        busy = self._inbox or self._promises or self._running or self._in_flight
+        if busy or not self._loaded:
+            return False
+        return self.lost or self._aggregate.pending(self._memory.state) is None
+
+    @property
+    def exists(self) -> bool:
+        """Whether its stream has any events."""
+        return self._memory.version > 0
+
+    def put(self, asked: Asked) -> None:
+        """Take a command; its futures tell what came of it."""
+        waiting = len(self._inbox)
+        if waiting >= self._mailbox:
+            asked.refuse(Busy(f"{waiting} commands wait for {self.id} already", retry_after=0.1))
+            return
+        self._inbox.append(asked)
+        self.wake()
+
+    def wake(self) -> None:
+        """See to what waits and what is owed."""
+        self._woken = True
+        if self._running is None and not self.lost:
+            self._running = asyncio.get_running_loop().create_task(self._run())
+
+    async def outcome_of(self, command_id: str) -> asyncio.Future[Answer]:
+        """The future outcome of a command that was recorded before; `NotFound` if none was."""
+        await self._load()
+        receipt = await self._memory.recall(command_id)
+        if receipt is None:
+            raise NotFound(
+                f"{self.id} has no command {command_id}", field="command_id", value=command_id
+            )
+        outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._promises.promise(receipt, outcome)
+        self.wake()
+        return outcome
+
+    async def view(self) -> Frozen:
+        """The state as clients see it; `NotFound` if it never existed."""
+        await self._load()
+        if not self.exists:
+            raise self._not_found()
+        return self._aggregate.view(self._memory.state)
+
+    def passivate(self) -> None:
+        """Leave a state snapshot behind, off the command path; the caller forgets the entity."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._memory.save_if_due(always=True)
+
+    # -- the loop --------------------------------------------------------------------------------
+    async def _load(self) -> None:
+        async with self._loading:
+            if not self._loaded:
+                await self._memory.load()
+                self._loaded = True
+
+    async def _run(self) -> None:
+        try:
+            while (self._woken or self._inbox) and not self.lost:
+                self._woken = False
+                await self._turn()
+        except ShareActorsError as error:  # its stream can't be read: this entity answers nothing
+            self._drop(error)
+        except Exception as error:
+            logger.exception("%s: the shell failed", self.id)
+            self._drop(ShareActorsError(f"{self.id}: internal error: {error!r}"))
+        finally:
+            self._running = None
+
+    async def _turn(self) -> None:
+        if not self._loaded:
+            await self._load()
+        state, now = self._memory.state, datetime.now(UTC)
+        turn: Turn[S, F] = Turn(self._aggregate, state, now, self._activation)
+        batch = list(self._inbox)
+        self._inbox.clear()
+        known = await self._known(batch)
+        # No await from the first decision to handing the events over.
+        for item in batch:
+            if isinstance(item, Outcome):
+                turn.conclude(item)
+            else:
+                self._take(item, turn, known.get(item.ask.command_id))
+        self._begin(turn)
+        if turn.entries and not await self._append(turn, batch):
+            return
+        self._answer(turn)
+        self._perform(turn)
+
+    async def _known(self, batch: list[Asked | Outcome]) -> dict[str, Receipt]:
+        """The receipts of those commands that were recorded before."""
+        found: dict[str, Receipt] = {}
+        for item in batch:
+            if isinstance(item, Asked):
+                command_id = item.ask.command_id
+                receipt = self._memory.receipts.get(command_id)
+                if receipt is None and item.ask.repeated:
+                    receipt = await self._memory.recall(command_id)
+                if receipt is not None:
+                    found[command_id] = receipt
+        return found
+
+    def _take(self, item: Asked, turn: Turn[S, F], known: Receipt | None) -> None:
+        asked = item.ask
+        if asked.command_id in turn.ids:
+            self._inbox.append(item)  # its twin is in this turn: answered in the next
+            return
+        content = fingerprint(asked.topic, asked.body)
+        if known is not None:
+            self._answer_again(item, known, content)
+            return
+        try:
+            turn.decided(item, content, self._decide(item, turn))
+        except ShareActorsError as error:
+            item.refuse(error)
+
+    def _decide(self, item: Asked, turn: Turn[S, F]) -> list[E]:
+        try:
+            self._work.check(item.command, turn.state)
+            return self._aggregate.decide(item.command.stamped(turn.at), turn.state)
+        except Rejected as rejection:
+            if turn.state == self._aggregate.initial:
+                raise self._not_found() from None
+            kind = self._aggregate.KIND
+            raise Refused(f"{kind} {self.id}: {rejection}", field="id", value=self.id) from None
+
+    def _not_found(self) -> NotFound:
+        kind = self._aggregate.KIND
+        return NotFound(f"there is no {kind} {self.id}", field="id", value=self.id)
+
+    def _begin(self, turn: Turn[S, F]) -> None:
+        """Start the next attempt at what is owed, unless one is being made or it is not due yet."""
+        if self._in_flight and turn.outcome is None:
+            return
+        effect = self._aggregate.pending(turn.state)
+        if effect is None or self._later(turn):
+            return
+        timeout_s = self._work.timeout_s(turn.state)
+        begin = BeginAttempt(activation=self._activation, timeout_s=timeout_s)
+        cause = self._memory.receipts.cause(effect.key())
+        turn.begin(effect, begin, cause or turn.origin or self._memory.last_asked)
+
+    def _later(self, turn: Turn[S, F]) -> bool:
+        due = self._aggregate.not_before(turn.state)
+        delay = 0.0 if due is None else (due - turn.at).total_seconds()
+        if delay > 0:
+            self._wake_in(delay)
+        return delay > 0
+
+    def _wake_in(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, self.wake)
+
+    # -- the append, and after it ----------------------------------------------------------------
+    async def _append(self, turn: Turn[S, F], batch: list[Asked | Outcome]) -> bool:
+        """Make the turn durable and adopt its state; whether that succeeded."""
+        try:
+            recorded = await self._memory.append(turn.entries)
+        except Conflict:
+            self._conflict(batch)
+            return False
+        except LogError as error:
+            self._unrecorded(turn, error)
+            return False
+        self._adopt(turn, recorded)
+        return True
+
+    def _adopt(self, turn: Turn[S, F], recorded: tuple[Recorded, ...]) -> None:
+        self._memory.adopt(turn.state, recorded)
+        self._fresh = False
+        if turn.outcome is not None:
+            self._in_flight = False
+
+    def _answer(self, turn: Turn[S, F]) -> None:
+        receipts = self._memory.receipts
+        for item in turn.recorded:
+            receipt = receipts.get(item.ask.command_id)
+            assert receipt is not None  # it was recorded in this turn
+            self._settle(receipt, item)
+        for item, content in turn.joined:
+            work = self._aggregate.joins(item.command, self._memory.state) or ""
+            version = self._memory.version
+            self._settle(receipts.join(item.ask.command_id, content, work, version), item)
+        self._promises.keep(receipts)
+
+    def _settle(self, receipt: Receipt, item: Asked) -> None:
+        """Give *item* its receipt, and its outcome now or when its work is done."""
+        item.receipt.set_result(self._promises.answer(receipt))
+        if item.outcome is not None:
+            self._promises.promise(receipt, item.outcome)
+
+    def _answer_again(self, item: Asked, known: Receipt, content: str) -> None:
+        if known.fingerprint == content:
+            self._settle(known, item)
+            return
+        asked = item.ask.command_id
+        said = f"command id {asked} was used before, for another request"
+        item.refuse(InvalidRequest(said, field="command_id", value=asked))
+
+    def _packed_view(self) -> bytes:
+        return self._aggregate.view(self._memory.state).model_dump_json().encode()
+
+    def _perform(self, turn: Turn[S, F]) -> None:
+        if turn.began is None:
+            return
+        origin, begun = turn.entries[-1]
+        self._in_flight = True
+
+        def done(command: Command) -> None:
+            self._inbox.appendleft(Outcome(command, origin))
+            self.wake()
+
+        context = self._context(origin, begun)
+        self._work.start(turn.began, self._memory.state, context, done)
+
+    def _context(self, origin: Envelope, begun: Any) -> RequestContext:
+        """Who asked, the number of the attempt, and its token: nobody else can have the same."""
+        return RequestContext(
+            user_id=origin.user_id,
+            project_id=origin.project_id,
+            roles=origin.roles,
+            request_id=origin.request_id,
+            attempt=begun.n,
+            token=f"{self._activation}:{self._memory.version}",
+        )
+
+    # -- when the append fails -------------------------------------------------------------------
+    def _conflict(self, batch: list[Asked | Outcome]) -> None:
+        self._inbox.extendleft(reversed(batch))
+        if self._fresh:  # it had a stream after all: read it, and decide again
+            self._fresh = self._loaded = False
+            return
+        self._drop(Moved(f"{self.id} is alive elsewhere", field="id", value=self.id))
+
+    def _unrecorded(self, turn: Turn[S, F], error: LogError) -> None:
+        """Nothing was recorded: say so to who asked; an outcome is kept, and appended again soon."""
+        for item in (*turn.recorded, *(item for item, _ in turn.joined)):
+            item.refuse(error)
+        if turn.outcome is not None:
+            later = asyncio.get_running_loop()
+            later.call_later(RETRY_APPEND_S, self._again, turn.outcome)
+        elif self.exists:
+            self._wake_in(RETRY_APPEND_S)
+
+    def _again(self, outcome: Outcome) -> None:
+        self._inbox.appendleft(outcome)
+        self.wake()
+
+    def _drop(self, error: ShareActorsError) -> None:
+        """This activation is over: everyone who waits is told, and the router asks elsewhere."""
+        self.lost = True
+        for item in self._inbox:
+            if isinstance(item, Asked):
+                item.refuse(error)
+        self._inbox.clear()
+        self._promises.break_all(error)

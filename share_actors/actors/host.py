@@ -1,0 +1,245 @@
+"""Hosting: the entities that live in one Ray actor. A plain class; `runtime.py` makes it a Ray actor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import uuid4
+
+from share_actors.actors.backends import Backends
+from share_actors.actors.entity import Entity
+from share_actors.actors.messages import Answer, Ask, command_in, context_in, refusal
+from share_actors.actors.share import ShareWork
+from share_actors.actors.turn import Asked
+from share_actors.config import Config
+from share_actors.errors import Busy, Moved, ShareActorsError
+from share_actors.events import share
+from share_actors.events.base import Command
+from share_actors.events.log import Log
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import CreateShare, ShareEffect, ShareEvent
+from share_actors.values import RequestContext, Share
+
+logger = logging.getLogger(__name__)
+GRACE_S = 0.02
+"""How long a call waits for outcomes before it answers *accepted* for those still in progress."""
+
+NO_COMMAND, NOBODY = Command(), RequestContext()
+
+ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
+
+
+class HostReport(NamedTuple):
+    """What the manager asks of a host from time to time; `gone` were passivated since the last report."""
+
+    pid: int
+    entities: int
+    waiting: int
+    hung: int
+    snapshot_failures: int
+    gone: tuple[str, ...]
+
+
+class ShareHost:
+    """Any number of share entities in one process, on one event loop.
+
+    Every method that acts on a share wakes it from its stream first if need be: which host a share
+    lives on is a matter of speed and memory; that only one activation can write is the log's doing.
+    """
+
+    def __init__(self, config: Config, nodes: int = 1) -> None:
+        self._config = config
+        self._log = Log.open(config.log, config.log_path, nodes=nodes)
+        self._backends = Backends(config.backends)
+        self._work = ShareWork(self._backends)
+        self._entities: dict[str, ShareEntity] = {}
+        self._gone: list[str] = []
+        self._contexts: dict[bytes, RequestContext] = {}
+        self._waiting = 0
+        self._activation = uuid4().hex[:12]
+        self._activations = 0
+        self._stopping = False
+        self._sweeper: asyncio.Task[None] | None = None
+
+    # -- what the manager asks -------------------------------------------------------------------
+    async def submit(self, asks: list[Ask]) -> list[Answer]:
+        """Have each command decided and recorded; answers in order, each durable when given.
+
+        Outcomes that were asked for and take longer than a moment are answered *accepted*: `wait`.
+        """
+        self._sweep_from_now_on()
+        started = [self._start(asked) for asked in asks]
+        self._waiting += len(started)
+        try:
+            await asyncio.wait([item.receipt for item in started])
+            slow = [i.outcome for i in started if i.outcome is not None and not _over(i)]
+            if slow:
+                await asyncio.wait(slow, timeout=GRACE_S)
+            return [_answer(item) for item in started]
+        finally:
+            self._waiting -= len(started)
+
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
+        """Answers for those of *pairs* (share id, command id) that ended, once one has.
+
+        After *timeout_s* without any, an empty list. Those not recorded at all answer with an error.
+        """
+        futures = [await self._outcome(share_id, command_id) for share_id, command_id in pairs]
+        if not any(f.done() for f in futures):
+            await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(GRACE_S / 4)  # what ends together goes together
+        return [f.result() for f in futures if f.done()]
+
+    async def _outcome(self, share_id: str, command_id: str) -> asyncio.Future[Answer]:
+        try:
+            return await self._entity(share_id).outcome_of(command_id)
+        except ShareActorsError as error:
+            failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            failed.set_result(refusal(Ask(share_id, command_id, "", b"", b""), error))
+            return failed
+
+    async def wake(self, share_ids: Sequence[str]) -> None:
+        """Activate these shares, so that they see to what they owe."""
+        for share_id in share_ids:
+            self._entity(share_id).wake()
+            await asyncio.sleep(0)
+
+    async def view(self, share_id: str) -> Share:
+        """The share as it is now; raises `NotFound`."""
+        entity = self._entity(share_id)
+        seen = await entity.view()
+        assert isinstance(seen, Share)
+        return seen
+
+    async def report(self) -> HostReport:
+        """How this host is doing; a failing entity is not its business."""
+        gone, self._gone = tuple(self._gone), []
+        return HostReport(
+            os.getpid(), len(self._entities), self._waiting, self._backends.hung,
+            self._log.snapshot_failures, gone,
+        )  # fmt: skip
+
+    async def resident(self) -> list[str]:
+        """The ids of the shares that live here, for a manager that lost its directory."""
+        return list(self._entities)
+
+    async def passivate(self, idle_s: float) -> int:
+        """Let go of the shares that have been idle for *idle_s*; how many they were."""
+        before = time.monotonic() - idle_s
+        idle = [e for e in self._entities.values() if e.idle and e.last_used <= before]
+        for entity in idle:
+            entity.passivate()
+            self._forget(entity)
+        return len(idle)
+
+    async def stop(self) -> None:
+        """Take nothing new, let running turns end, leave snapshots, and close the log."""
+        self._stopping = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for _ in range(50):
+            if all(entity.idle for entity in self._entities.values()):
+                break
+            await asyncio.sleep(0.1)
+        await self.passivate(0.0)
+        self._backends.close()
+        await asyncio.to_thread(self._log.close)
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _start(self, asked: Ask) -> Asked:
+        loop = asyncio.get_running_loop()
+        outcome = loop.create_future() if asked.wait else None
+        item = Asked(asked, NO_COMMAND, NOBODY, loop.create_future(), outcome)
+        try:
+            item.command = command_in(asked)
+            item.context = self._context(asked.context)
+            self._admit(asked)
+            fresh = isinstance(item.command, CreateShare) and not asked.repeated
+            self._entity(asked.share_id, fresh=fresh).put(item)
+        except ShareActorsError as error:
+            item.refuse(error)
+        return item
+
+    def _admit(self, asked: Ask) -> None:
+        if self._stopping:
+            raise Moved("this host is going down", field="id", value=asked.share_id)
+        if self._waiting >= self._config.pool.backlog:
+            raise Busy(f"{self._waiting} commands wait in this actor already", retry_after=0.2)
+
+    def _entity(self, share_id: str, *, fresh: bool = False) -> ShareEntity:
+        entity = self._entities.get(share_id)
+        if entity is None or entity.lost:
+            entity = self._activate(share_id, fresh)
+        entity.last_used = time.monotonic()
+        return entity
+
+    def _activate(self, share_id: str, fresh: bool) -> ShareEntity:
+        if len(self._entities) >= self._config.pool.entities_per_actor:
+            self._make_room()
+        self._activations += 1
+        entity: ShareEntity = Entity(
+            share_id,
+            share,
+            self._log,
+            self._work,
+            f"{self._activation}-{self._activations}",
+            mailbox=self._config.pool.mailbox,
+            snapshot_every=self._config.log.snapshot_every,
+            fresh=fresh,
+        )
+        self._entities[share_id] = entity
+        return entity
+
+    def _make_room(self) -> None:
+        """Let go of the longest idle of the first few entities, in order of activation."""
+        for entity in list(self._entities.values())[:64]:
+            if entity.idle:
+                entity.passivate()
+                self._forget(entity)
+                return
+        limit = self._config.pool.entities_per_actor
+        raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
+
+    def _forget(self, entity: ShareEntity) -> None:
+        if self._entities.get(entity.id) is entity:
+            del self._entities[entity.id]
+            self._gone.append(entity.id)
+
+    def _context(self, packed: bytes) -> RequestContext:
+        context = self._contexts.get(packed)
+        if context is None:
+            if len(self._contexts) > 1000:
+                self._contexts.clear()
+            context = self._contexts[packed] = context_in(packed)
+        return context
+
+    def _sweep_from_now_on(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Passivate what is idle, drop what was lost or never existed."""
+        while True:
+            await asyncio.sleep(min(5.0, self._config.pool.idle_timeout_s / 2))
+            await self.passivate(self._config.pool.idle_timeout_s)
+            for entity in [
+                e for e in self._entities.values() if e.lost or (e.idle and not e.exists)
+            ]:
+                self._forget(entity)
+
+
+def _over(item: Asked) -> bool:
+    """Whether no outcome is to be waited for: there is one, or nothing was recorded."""
+    assert item.outcome is not None
+    return item.outcome.done() or item.receipt.result().status == "error"
+
+
+def _answer(item: Asked) -> Answer:
+    receipt = item.receipt.result()
+    if item.outcome is None or not item.outcome.done() or receipt.status == "error":
+        return receipt
+    return item.outcome.result()

@@ -1,0 +1,93 @@
+"""The hosting rule: which Ray actor a share lives in. Pure bookkeeping; it owns no truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class _Slot:
+    shares: set[str] = field(default_factory=set)
+    alive: bool = True
+    reserved: bool = False
+    """For one share only (`dedicated` hosting)."""
+
+
+class Pool:
+    """A share gets an actor to itself while there is an empty one; else the least loaded hosts it too.
+
+    `wants_more` tells that a share had to move in with others, so that the pool may grow, in the
+    background, up to *largest* actors.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._slots: dict[str, _Slot] = {}
+        self._home: dict[str, str] = {}
+        self.wants_more = False
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @property
+    def hosts(self) -> dict[str, int]:
+        """Shares by host, of the living ones."""
+        return {name: len(s.shares) for name, s in self._slots.items() if s.alive}
+
+    @property
+    def may_grow(self) -> bool:
+        return len(self._slots) < self._largest
+
+    def add(self, host: str, shares: Iterable[str] = ()) -> None:
+        """*host* is alive and holds *shares*."""
+        slot = self._slots.setdefault(host, _Slot())
+        slot.alive = True
+        for share_id in shares:
+            self._settle(share_id, host)
+
+    def home(self, share_id: str) -> str | None:
+        """Where *share_id* lives, as far as is known."""
+        return self._home.get(share_id)
+
+    def place(self, share_id: str, *, dedicated: bool = False) -> str | None:
+        """The host of *share_id*, chosen now if it has none; None while no host can take it."""
+        known = self._home.get(share_id)
+        if known is not None:
+            return known
+        open_slots = {n: s for n, s in self._slots.items() if s.alive and not s.reserved}
+        empty = next((n for n, s in open_slots.items() if not s.shares), None)
+        if dedicated or (empty is None and self.may_grow):
+            self.wants_more = self.wants_more or empty is None
+        if dedicated and empty is not None:
+            self._slots[empty].reserved = True
+        elif dedicated:
+            return None
+        chosen = empty or min(open_slots, key=lambda n: len(open_slots[n].shares), default=None)
+        if chosen is not None:
+            self._settle(share_id, chosen)
+        return chosen
+
+    def _settle(self, share_id: str, host: str) -> None:
+        self.forget([share_id])
+        self._home[share_id] = host
+        self._slots[host].shares.add(share_id)
+
+    def forget(self, share_ids: Iterable[str]) -> None:
+        """These shares left memory; a dedicated actor that held one is free again."""
+        for share_id in share_ids:
+            host = self._home.pop(share_id, None)
+            if host is not None:
+                slot = self._slots[host]
+                slot.shares.discard(share_id)
+                slot.reserved = slot.reserved and bool(slot.shares)
+
+    def lost(self, host: str) -> list[str]:
+        """*host* died: its shares have no home until they are placed again."""
+        slot = self._slots.get(host)
+        if slot is None:
+            return []
+        gone = list(slot.shares)
+        self.forget(gone)
+        slot.alive, slot.reserved = False, False
+        return gone

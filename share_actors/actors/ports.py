@@ -1,0 +1,49 @@
+"""The ports by which the manager reaches the Ray cluster, so that it can run without one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from share_actors.actors.host import HostReport
+from share_actors.actors.messages import Answer, Ask
+from share_actors.values import Share
+
+
+class HostLost(Exception):
+    """The Ray actor *host* died or can't be reached; what was asked of it may have happened."""
+
+    def __init__(self, host: str, why: str = "") -> None:
+        super().__init__(f"share actor {host} is lost: {why}")
+        self.host = host
+
+
+class Host(Protocol):
+    """A `ShareHost`, wherever it runs. Every method raises `HostLost` when it can't be reached."""
+
+    async def submit(self, asks: list[Ask], /) -> list[Answer]: ...
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]: ...
+    async def wake(self, share_ids: Sequence[str], /) -> None: ...
+    async def view(self, share_id: str, /) -> Share: ...
+    async def report(self) -> HostReport: ...
+    async def resident(self) -> Sequence[str]: ...
+    async def stop(self) -> None: ...
+
+
+class CatalogPort(Protocol):
+    """The catalog's actor; raises `Unavailable` while it can't be reached."""
+
+    async def ask(self, what: str, /, **question: Any) -> Any: ...
+
+
+class Cluster(Protocol):
+    """Where hosts run."""
+
+    @property
+    def catalog(self) -> CatalogPort: ...
+
+    async def hosts(self) -> Sequence[tuple[str, Host]]:
+        """The hosts that run already."""
+
+    async def start_host(self) -> tuple[str, Host]:
+        """One more host, ready for calls."""

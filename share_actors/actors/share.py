@@ -1,0 +1,240 @@
+"""What a share's effects mean on a driver, and how their outcomes come back."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Literal, assert_never
+
+from share_actors.actors.backends import Backend, Backends
+from share_actors.config import BackendSettings
+from share_actors.drivers.base import (
+    DriverError,
+    NotSupported,
+    RefusedByBackend,
+    ShareDriver,
+    TransientError,
+)
+from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
+from share_actors.events import share, snapshots
+from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
+from share_actors.events.base import Command, ReportFailure
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    CreateShare,
+    Destroy,
+    ExtendShare,
+    Provision,
+    Resize,
+    ShareEffect,
+    ShrinkShare,
+)
+from share_actors.events.snapshots import CreateSnapshot, DropSnapshot, TakeSnapshot
+from share_actors.values import AccessRule, RequestContext, Share
+
+logger = logging.getLogger(__name__)
+NO_BACKEND_TIMEOUT_S = 60.0
+
+
+class ShareWork:
+    """The port from a share to its backend's driver (`actors.entity.Work`)."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+
+    def check(self, command: Command, state: ShareState) -> None:
+        """Raise `ShareActorsError` when the backend could never do what *command* asks."""
+        match command:
+            case CreateShare(host=host, share_proto=proto, source=source):
+                backend = self._backends.get(host.partition("#")[0])
+                _one_of("protocol", proto, backend.driver.protocols, backend)
+                if source is not None:
+                    _supports(backend, "create_share_from_snapshot")
+                    _large_enough(command)
+            case AllowAccess(access_type=kind, access_to=to, access_level=level):
+                backend = self._backends.get(state.share.backend)
+                _one_of("access_type", kind, backend.driver.access_types, backend, f" (for {to!r})")
+                _one_of("access_level", level, backend.driver.access_levels, backend)
+            case ExtendShare():
+                _supports(self._backends.get(state.share.backend), "extend_share")
+            case ShrinkShare():
+                _supports(self._backends.get(state.share.backend), "shrink_share")
+            case CreateSnapshot():
+                _supports(self._backends.get(state.share.backend), "create_snapshot")
+            case _:
+                pass
+
+    def timeout_s(self, state: ShareState) -> float:
+        """How long one attempt on the share's backend may take."""
+        settings = self._backends.settings.get(state.share.backend)
+        return NO_BACKEND_TIMEOUT_S if settings is None else settings.timeout_s
+
+    def start(
+        self,
+        effect: ShareEffect,
+        state: ShareState,
+        context: RequestContext,
+        done: Callable[[Command], None],
+    ) -> None:
+        """Ask the driver in a thread; *done* gets the outcome as a command."""
+        try:
+            backend = self._backends.get(state.share.backend)
+        except ConfigError as error:  # taken out of the configuration since
+            done(ReportFailure(kind="failed", reason=error.message))
+            return
+        except Unavailable as error:
+            settings = self._backends.settings[state.share.backend]
+            done(_again("transient", error.message, settings, context))
+            return
+        call = partial(_ask_driver, backend.driver, effect, state, context)
+        backend.threads.submit(
+            call,
+            backend.settings.timeout_s,
+            lambda result: done(_outcome(result, backend, context)),
+        )
+
+
+# -- before anything is recorded -----------------------------------------------------------------
+def _one_of(
+    field: str, value: str, known: tuple[str, ...], backend: Backend, more: str = ""
+) -> None:
+    if value not in known:
+        raise InvalidRequest(
+            f"{field}: backend {backend.name} knows {', '.join(known)}, not {value!r}{more}",
+            field=field, value=value,
+        )  # fmt: skip
+
+
+def _supports(backend: Backend, method: str) -> None:
+    if not backend.driver.supports(method):
+        raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
+
+
+def _large_enough(command: CreateShare) -> None:
+    assert command.source is not None
+    if command.size < command.source.size:
+        raise InvalidRequest(
+            f"size: {command.size} GiB is less than the {command.source.size} GiB of snapshot"
+            f" {command.source.id}",
+            field="size", value=command.size,
+        )  # fmt: skip
+
+
+# -- in a thread ---------------------------------------------------------------------------------
+def _ask_driver(
+    driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
+) -> Command:
+    held = share.view(state)
+    match effect:
+        case Provision(source=source):
+            if source is None:
+                made = driver.create_share(context, held)
+            else:
+                made = driver.create_share_from_snapshot(context, held, source)
+            return ConfirmCreated(export_locations=tuple(made))
+        case Resize(doing=doing, size=size):
+            resize = driver.extend_share if doing == "extend" else driver.shrink_share
+            resize(context, held, size)
+            return ConfirmResized(doing=doing, size=size)
+        case Destroy():
+            driver.delete_share(context, held)
+            return ConfirmDeleted()
+        case ApplyRules():
+            return _apply(driver, effect, held, context)
+        case TakeSnapshot(snapshot_id=i):
+            where = driver.create_snapshot(context, state.snapshots.held[i])
+            return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=where)
+        case DropSnapshot(snapshot_id=i):
+            driver.delete_snapshot(context, state.snapshots.held[i])
+            return snapshots.ConfirmSnapshotDeleted(snapshot_id=i)
+        case _:
+            assert_never(effect)
+
+
+def _apply(
+    driver: ShareDriver, effect: ApplyRules, held: Share, context: RequestContext
+) -> ConfirmRules:
+    changed = (*effect.add, *effect.delete)
+    try:
+        failed = dict(
+            driver.update_access(context, held, effect.desired, effect.add, effect.delete, ()) or {}
+        )
+    except TransientError:
+        raise
+    except DriverError as error:
+        if len(changed) == 1:
+            failed = {changed[0].id: str(error)}
+        else:
+            failed = _one_by_one(driver, effect, held, context)
+    if effect.cascade and failed:
+        raise DriverError("; ".join(failed.values()))
+    applied = tuple(r.id for r in effect.add if r.id not in failed)
+    removed = tuple(r.id for r in effect.delete if r.id not in failed)
+    return ConfirmRules(applied=applied, removed=removed, failed=failed)
+
+
+def _one_by_one(
+    driver: ShareDriver, effect: ApplyRules, held: Share, context: RequestContext
+) -> dict[str, str]:
+    """The backend refused the rules together: find out which are to blame, and apply the others."""
+    failed: dict[str, str] = {}
+    on: list[AccessRule] = [r for r in effect.desired if r.state == "active"] + list(effect.delete)
+    for rule in (*effect.delete, *effect.add):
+        adding = rule in effect.add
+        wanted = [*on, rule] if adding else [r for r in on if r.id != rule.id]
+        add, delete = ((rule,), ()) if adding else ((), (rule,))
+        try:
+            said = driver.update_access(context, held, wanted, add, delete, ()) or {}
+        except TransientError:
+            raise
+        except DriverError as error:
+            said = {rule.id: str(error)}
+        failed.update(said)
+        if rule.id not in said:
+            on = wanted
+    return failed
+
+
+# -- back on the loop ----------------------------------------------------------------------------
+def _outcome(result: Any, backend: Backend, context: RequestContext) -> Command:
+    """What the call returned, or the failure that its exception comes to."""
+    match result:
+        case RefusedByBackend():
+            return ReportFailure(kind="refused", reason=_said(result))
+        case TransientError():
+            return _again("transient", _said(result), backend.settings, context)
+        case DriverError():
+            return ReportFailure(kind="failed", reason=_said(result))
+        case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
+            return _again("unknown", str(result), backend.settings, context)
+        case BaseException():
+            told = "".join(traceback.format_exception(result))
+            logger.error("backend %s: the driver raised\n%s", backend.name, told)
+            return _again("bug", told.strip(), backend.settings, context)
+        case _:
+            outcome: Command = result
+            return outcome
+
+
+def _said(error: DriverError) -> str:
+    if isinstance(error, NotSupported):
+        return f"not supported: {error}"
+    return str(error) or type(error).__name__
+
+
+def _again(
+    kind: Literal["transient", "bug", "unknown"],
+    reason: str,
+    settings: BackendSettings,
+    context: RequestContext,
+) -> ReportFailure:
+    """Another attempt is worth making, after a pause that doubles each time."""
+    pause = min(settings.backoff_s * 2 ** (max(context.attempt, 1) - 1), settings.max_backoff_s)
+    at = datetime.now(UTC) + timedelta(seconds=pause)
+    return ReportFailure(kind=kind, reason=reason, retry_at=at, max_attempts=settings.max_attempts)

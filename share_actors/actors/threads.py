@@ -1,0 +1,133 @@
+"""Blocking driver calls in threads: bounded, with a deadline, their results brought back in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+Done = Callable[[Any], None]
+"""Called on the loop with what the call returned or raised, or with a `TimeoutError`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    call: Callable[[], Any]
+    done: Done
+    timeout_s: float
+    started: float = 0.0
+    expired: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    job: _Job | None = None
+    abandoned: bool = False
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What threads and loop both touch: two thread-safe queues."""
+
+    jobs: SimpleQueue[_Job | None] = field(default_factory=SimpleQueue)
+    finished: deque[tuple[_Job, Any]] = field(default_factory=deque)
+    posted: bool = False
+
+
+class DriverThreads:
+    """At most *limit* calls at once; a call that outlives its deadline leaves its thread behind.
+
+    The thread of such a call is abandoned (Python can't end it) and another takes its place;
+    `hung` counts those still stuck, so that their host may be recycled.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: int, name: str) -> None:
+        self._loop, self._limit, self._name = loop, limit, name
+        self._shared = _Shared()
+        self._workers: set[_Worker] = set()
+        self._outstanding = 0
+        self._watching = False
+        self.hung = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Calls handed in and not answered yet."""
+        return self._outstanding
+
+    def submit(self, call: Callable[[], Any], timeout_s: float, done: Done) -> None:
+        """Run *call* in a thread; *done* gets its result or exception, on the loop."""
+        self._outstanding += 1
+        if self._outstanding > len(self._workers) and len(self._workers) < self._limit:
+            self._start()
+        self._shared.jobs.put(_Job(call, done, timeout_s))
+        if not self._watching:
+            self._watching = True
+            self._loop.call_later(min(1.0, timeout_s / 4), self._watch)
+
+    def close(self) -> None:
+        """Let idle threads end; one stuck in a driver is a daemon and ends with the process."""
+        for _ in self._workers:
+            self._shared.jobs.put(None)
+        self._workers.clear()
+
+    def _start(self) -> None:
+        worker = _Worker()
+        self._workers.add(worker)
+        name = f"{self._name}-{len(self._workers)}"
+        threading.Thread(target=self._work, args=(worker,), name=name, daemon=True).start()
+
+    def _work(self, worker: _Worker) -> None:
+        while not worker.abandoned and (job := self._shared.jobs.get()) is not None:
+            job.started = time.monotonic()
+            worker.job = job
+            try:
+                result: Any = job.call()
+            except BaseException as error:  # noqa: BLE001 - whatever a driver raises is its answer
+                result = error
+            worker.job = None
+            self._finish(job, result)
+
+    def _finish(self, job: _Job, result: Any) -> None:
+        self._shared.finished.append((job, result))
+        if not self._shared.posted:
+            self._shared.posted = True
+            try:
+                self._loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                return  # the loop is closed: nobody waits any more
+
+    def _drain(self) -> None:
+        self._shared.posted = False  # before draining: what ends from here on posts again
+        while self._shared.finished:
+            job, result = self._shared.finished.popleft()
+            if job.expired:
+                self.hung -= 1
+                continue
+            self._outstanding -= 1
+            job.done(result)
+
+    def _watch(self) -> None:
+        now, shortest = time.monotonic(), 1.0
+        for worker in list(self._workers):
+            job = worker.job
+            if job is not None and now - job.started > job.timeout_s:
+                self._expire(worker, job)
+            elif job is not None:
+                shortest = min(shortest, job.timeout_s / 4)
+        self._watching = self._outstanding > 0
+        if self._watching:
+            self._loop.call_later(shortest, self._watch)
+
+    def _expire(self, worker: _Worker, job: _Job) -> None:
+        worker.abandoned, job.expired = True, True
+        self._workers.discard(worker)
+        self.hung += 1
+        self._outstanding -= 1
+        if self._outstanding > 0:
+            self._start()
+        job.done(TimeoutError(f"no answer within {job.timeout_s:g} s"))

@@ -162,8 +162,8 @@ def test_joining_twice_gives_the_first_receipt() -> None:
     assert receipts.join("c1", "other", "create", version=9) == known(receipts, "c1")
 
 
-def many(requests: int) -> Receipts:
-    receipts, stream = Receipts(), Stream()
+def many(requests: int, keep: int | None = SETTLED_KEPT) -> Receipts:
+    receipts, stream = Receipts(keep), Stream()
     receipts.record(stream(requested(), "first"))
     for n in range(requests):
         receipts.record(stream(AccessDenied(access_id="a"), f"c{n}"))
@@ -185,6 +185,13 @@ def test_beyond_the_bound_the_oldest_settled_requests_are_forgotten() -> None:
     assert receipts.get("c1") is None
     assert receipts.forgotten
     assert receipts.oldest_version == known(receipts, "c2").version - 1
+
+
+def test_nothing_is_forgotten_without_a_bound() -> None:
+    receipts = many(SETTLED_KEPT + 2, keep=None)
+
+    assert known(receipts, "c0").status == "done"
+    assert not receipts.forgotten
 
 
 def test_a_request_under_way_is_never_forgotten() -> None:

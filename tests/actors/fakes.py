@@ -1,0 +1,135 @@
+"""A backend that does as it is told, for tests of the shell; and commands as clients send them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import uuid4
+
+from share_actors.actors.entity import Entity
+from share_actors.actors.messages import Answer, ask, unpack_error
+from share_actors.actors.turn import Asked
+from share_actors.errors import ShareActorsError
+from share_actors.events import share
+from share_actors.events.access import ApplyRules, ConfirmRules
+from share_actors.events.base import Command
+from share_actors.events.log import Log
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    CreateShare,
+    Destroy,
+    Provision,
+    Resize,
+    ShareEffect,
+    ShareEvent,
+)
+from share_actors.events.snapshots import (
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    DropSnapshot,
+    TakeSnapshot,
+)
+from share_actors.values import ExportLocation, RequestContext, Share
+
+WHO = RequestContext(user_id="alice", project_id="demo", request_id="req-1")
+CREATE = CreateShare(share_id="s1", size=1, host="fake", project_id="demo", user_id="alice")
+ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
+
+
+def well_done(effect: ShareEffect) -> Command:
+    """The outcome of *effect* when all goes well."""
+    match effect:
+        case Provision():
+            return ConfirmCreated(export_locations=(ExportLocation(path="fake:/s1"),))
+        case Destroy():
+            return ConfirmDeleted()
+        case Resize(doing=doing, size=size):
+            return ConfirmResized(doing=doing, size=size)
+        case ApplyRules(add=add, delete=delete):
+            return ConfirmRules(
+                applied=tuple(r.id for r in add), removed=tuple(r.id for r in delete)
+            )
+        case TakeSnapshot(snapshot_id=i):
+            return ConfirmSnapshotCreated(snapshot_id=i)
+        case DropSnapshot(snapshot_id=i):
+            return ConfirmSnapshotDeleted(snapshot_id=i)
+
+
+class FakeWork:
+    """Remembers what it was asked; answers at once, or when told by `answer`, if `held`."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.held = held
+        self.asked: list[tuple[ShareEffect, RequestContext]] = []
+        self._waiting: list[tuple[ShareEffect, Callable[[Command], None]]] = []
+        self.refusal: ShareActorsError | None = None
+
+    def check(self, command: Command, state: ShareState) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    def timeout_s(self, state: ShareState) -> float:
+        return 60.0
+
+    def start(
+        self,
+        effect: ShareEffect,
+        state: ShareState,
+        context: RequestContext,
+        done: Callable[[Command], None],
+    ) -> None:
+        self.asked.append((effect, context))
+        self._waiting.append((effect, done))
+        if not self.held:
+            asyncio.get_running_loop().call_soon(self.answer)
+
+    def answer(self, outcome: Command | None = None) -> None:
+        """Let the oldest call end: with *outcome*, or well."""
+        effect, done = self._waiting.pop(0)
+        done(outcome or well_done(effect))
+
+    @property
+    def effects(self) -> list[str]:
+        return [effect.key() for effect, _ in self.asked]
+
+
+def entity(
+    log: Log, work: FakeWork, *, fresh: bool = False, activation: str = "act-1", **settings: int
+) -> ShareEntity:
+    """The share `s1`, alive."""
+    return Entity("s1", share, log, work, activation, fresh=fresh, **settings)
+
+
+def asked(
+    command: Command, *, command_id: str | None = None, repeated: bool = False
+) -> Asked:
+    """*command* as the shell takes it, with both of its futures."""
+    packed = WHO.model_dump_json().encode()
+    told = ask("s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated)
+    loop = asyncio.get_running_loop()
+    return Asked(told, command, WHO, loop.create_future(), loop.create_future())
+
+
+async def tell(
+    living: ShareEntity, command: Command, *, command_id: str | None = None, repeated: bool = False
+) -> Answer:
+    """Have *command* done; its outcome, or the error that it was refused with."""
+    item = asked(command, command_id=command_id, repeated=repeated)
+    living.put(item)
+    receipt = await item.receipt
+    if receipt.error is not None:
+        raise unpack_error(receipt.error)
+    assert item.outcome is not None
+    outcome = await item.outcome
+    if outcome.error is not None:
+        raise unpack_error(outcome.error)
+    return outcome
+
+
+async def seen(living: ShareEntity) -> Share:
+    view = await living.view()
+    assert isinstance(view, Share)
+    return view

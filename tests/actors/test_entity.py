@@ -1,0 +1,410 @@
+"""The shell: recorded before answered, one at a time, fenced by the log, nothing lost."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from share_actors.config import LogSettings
+from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, Refused
+from share_actors.events.access import AllowAccess
+from share_actors.events.base import ReportFailure
+from share_actors.events.log import Log
+from share_actors.events.share_words import (
+    AttemptStarted,
+    DeleteShare,
+    ExtendShare,
+    RetryShare,
+    ShareCreationRequested,
+)
+from tests.actors.fakes import CREATE, FakeWork, asked, entity, seen, tell
+from tests.conftest import within
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    opened = Log.open(LogSettings(), tmp_path / "log.db")
+    yield opened
+    opened.close()
+
+
+def names(log: Log) -> list[str]:
+    return [type(recorded.event).__name__ for recorded in log.read("share-s1")]
+
+
+def test_a_request_and_its_first_attempt_are_one_append(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, item = entity(log, work, fresh=True), asked(CREATE)
+
+        living.put(item)
+        receipt = await item.receipt
+
+        assert (receipt.status, receipt.version) == ("accepted", 1)
+        first, second = log.read("share-s1")
+        assert isinstance(first.event, ShareCreationRequested)
+        assert isinstance(second.event, AttemptStarted)
+        assert work.effects == ["create"]
+
+    within(5, scenario())
+
+
+def test_the_outcome_carries_the_share_as_it_is_then(log: Log) -> None:
+    async def scenario() -> None:
+        outcome = await tell(entity(log, FakeWork(), fresh=True), CREATE)
+
+        assert outcome.status == "done"
+        assert b'"status":"available"' in (outcome.view or b"")
+
+    within(5, scenario())
+
+
+def test_the_driver_learns_who_asked_and_which_attempt_it_is(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork()
+        await tell(entity(log, work, fresh=True), CREATE)
+
+        [(_, context)] = work.asked
+        assert (context.user_id, context.request_id, context.attempt) == ("alice", "req-1", 1)
+        assert context.token == "act-1:2"
+
+    within(5, scenario())
+
+
+def test_every_event_says_who_when_and_which_request_it_goes_back_to(log: Log) -> None:
+    async def scenario() -> None:
+        await tell(entity(log, FakeWork(), fresh=True), CREATE, command_id="c1")
+
+        requested, started, created = (r.envelope for r in log.read("share-s1"))
+        assert requested.command_id == "c1"
+        assert started.command_id is None
+        assert created.correlation_id == started.correlation_id == "c1"
+        assert created.user_id == "alice"
+        assert abs(created.at - datetime.now(UTC)) < timedelta(minutes=1)
+
+    within(5, scenario())
+
+
+def test_an_entity_that_wakes_carries_on_with_what_its_log_owes(log: Log) -> None:
+    async def scenario() -> None:
+        entity(log, FakeWork(held=True), fresh=True).put(item := asked(CREATE))
+        await item.receipt
+
+        work = FakeWork()
+        living = entity(log, work, activation="act-2")
+        outcome = await living.outcome_of(item.ask.command_id)
+
+        assert (await outcome).status == "done"
+        assert work.asked[0][1].attempt == 2
+
+    within(5, scenario())
+
+
+def test_commands_that_wait_together_are_recorded_together_each_on_the_state_before(
+    log: Log,
+) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        await tell(living, CREATE)
+        extend, again = asked(ExtendShare(size=2)), asked(ExtendShare(size=3))
+
+        living.put(extend)
+        living.put(again)
+
+        assert (await extend.receipt).status == "accepted"
+        refused = await again.receipt
+        assert b"extending" in (refused.error or b"")
+
+    within(5, scenario())
+
+
+def test_the_same_command_id_is_answered_once_and_done_once(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork()
+        living = entity(log, work, fresh=True)
+        first = await tell(living, CREATE, command_id="c1")
+        again = await tell(living, CREATE, command_id="c1")
+
+        assert (again.status, again.version) == (first.status, first.version)
+        assert work.effects == ["create"]
+        assert len(names(log)) == 3
+
+    within(5, scenario())
+
+
+def test_twins_in_one_turn_are_one_request(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        one, other = asked(CREATE, command_id="c1"), asked(CREATE, command_id="c1")
+
+        living.put(one)
+        living.put(other)
+
+        assert (await one.receipt).version == (await other.receipt).version == 1
+        assert names(log).count("ShareCreationRequested") == 1
+
+    within(5, scenario())
+
+
+def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        await tell(living, CREATE, command_id="c1")
+
+        with pytest.raises(InvalidRequest, match="c1 was used before") as caught:
+            await tell(living, DeleteShare(), command_id="c1")
+        assert caught.value.field == "command_id"
+
+    within(5, scenario())
+
+
+def test_a_command_id_older_than_memory_is_still_known_when_asked_again(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        await tell(living, CREATE, command_id="first")
+        for n in range(140):
+            rule = AllowAccess(access_id=f"r{n}", access_type="ip", access_to=f"10.0.0.{n}")
+            await tell(living, rule)
+
+        again = await tell(living, CREATE, command_id="first", repeated=True)
+
+        assert (again.status, again.version) == ("done", 1)
+        assert names(log).count("ShareCreationRequested") == 1
+
+    within(20, scenario())
+
+
+def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True, snapshot_every=2)
+        await tell(living, CREATE, command_id="c1")
+        living.passivate()
+        await asyncio.sleep(0.1)
+
+        woken = entity(log, work := FakeWork(), snapshot_every=2)
+
+        assert (await tell(woken, CREATE, command_id="c1")).version == 1
+        assert work.effects == []
+
+    within(5, scenario())
+
+
+def test_a_share_that_never_was_is_not_found(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork())
+
+        with pytest.raises(NotFound, match="there is no share s1"):
+            await tell(living, DeleteShare())
+        with pytest.raises(NotFound):
+            await living.view()
+        assert names(log) == []
+
+    within(5, scenario())
+
+
+def test_what_makes_no_sense_now_is_refused_and_leaves_no_trace(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        await tell(living, CREATE)
+        before = names(log)
+
+        with pytest.raises(Refused, match="is not more than the present 1 GiB"):
+            await tell(living, ExtendShare(size=1))
+        assert names(log) == before
+
+    within(5, scenario())
+
+
+def test_what_the_backend_can_never_do_is_refused_before_anything_is_recorded(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork()
+        work.refusal = InvalidRequest("protocol: no", field="protocol", value="CIFS")
+
+        with pytest.raises(InvalidRequest, match="protocol"):
+            await tell(entity(log, work, fresh=True), CREATE)
+        assert names(log) == []
+
+    within(5, scenario())
+
+
+def test_a_fresh_entity_that_had_a_stream_after_all_reads_it_and_decides_again(log: Log) -> None:
+    async def scenario() -> None:
+        await tell(entity(log, FakeWork(), fresh=True), CREATE, command_id="c1")
+
+        second = entity(log, FakeWork(), fresh=True, activation="act-2")
+
+        assert (await tell(second, CREATE, command_id="c1")).version == 1
+        with pytest.raises(Refused, match="exists already"):
+            await tell(second, CREATE.but(size=5), command_id="c2")
+
+    within(5, scenario())
+
+
+def test_of_two_activations_only_one_writes_and_the_other_learns_it_from_the_log(
+    log: Log,
+) -> None:
+    async def scenario() -> None:
+        await tell(entity(log, FakeWork(), fresh=True), CREATE)
+        stale, fresh = entity(log, work := FakeWork()), entity(log, FakeWork(), activation="act-2")
+        await stale.view()
+        await tell(fresh, ExtendShare(size=2))
+
+        with pytest.raises(Moved):
+            await tell(stale, ExtendShare(size=3))
+
+        assert stale.lost
+        assert work.effects == []
+        assert (await seen(fresh)).size == 2
+
+    within(5, scenario())
+
+
+def test_a_failed_attempt_is_made_again_when_its_time_has_come(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, item = entity(log, work, fresh=True), asked(CREATE)
+        living.put(item)
+        await item.receipt
+
+        soon = datetime.now(UTC) + timedelta(milliseconds=100)
+        again = ReportFailure(kind="transient", reason="busy", retry_at=soon, max_attempts=3)
+        work.answer(again)
+        while len(work.asked) < 2:
+            await asyncio.sleep(0.01)
+
+        assert datetime.now(UTC) >= soon
+        assert work.asked[1][1].attempt == 2
+        work.answer()
+        assert item.outcome is not None
+        assert (await item.outcome).status == "done"
+
+    within(5, scenario())
+
+
+def test_a_failure_is_an_outcome_with_its_reason_and_retry_leads_out_of_it(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, item = entity(log, work, fresh=True), asked(CREATE)
+        living.put(item)
+        await item.receipt
+
+        work.answer(ReportFailure(kind="failed", reason="no space on the backend"))
+
+        assert item.outcome is not None
+        failed = await item.outcome
+        assert (failed.status, failed.reason) == ("failed", "no space on the backend")
+        work.held = False
+        await tell(living, RetryShare())
+        assert (await seen(living)).status == "available"
+
+    within(5, scenario())
+
+
+def test_delete_is_accepted_while_creating_and_waits_its_turn(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, create, delete = entity(log, work, fresh=True), asked(CREATE), asked(DeleteShare())
+        living.put(create)
+        await create.receipt
+        living.put(delete)
+        await delete.receipt
+        assert work.effects == ["create"]
+
+        work.answer()
+        while len(work.asked) < 2:
+            await asyncio.sleep(0.01)
+        work.answer()
+
+        assert create.outcome is not None
+        assert delete.outcome is not None
+        assert (await create.outcome).status == "done"
+        assert (await delete.outcome).status == "done"
+        assert work.effects == ["create", "delete"]
+
+    within(5, scenario())
+
+
+def test_a_full_mailbox_answers_busy_and_records_nothing(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True, mailbox=2)
+        items = [asked(CREATE), asked(DeleteShare()), asked(DeleteShare())]
+        for item in items:
+            living.put(item)
+
+        refused = await items[2].receipt
+
+        assert b'"busy"' in (refused.error or b"")
+        assert (await items[0].receipt).status == "accepted"
+        assert Busy("", retry_after=0.1).retry_after == 0.1
+
+    within(5, scenario())
+
+
+def test_a_log_that_cannot_be_written_refuses_and_then_goes_on(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        append, broken = log.append, True
+
+        async def full(*args: object) -> object:
+            if broken:
+                raise LogError("the disk is full; nothing was recorded")
+            return await append(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(log, "append", full)
+        with pytest.raises(LogError, match="nothing was recorded"):
+            await tell(living, CREATE)
+
+        broken = False
+        assert (await tell(living, CREATE)).status == "done"
+
+    within(5, scenario())
+
+
+def test_an_outcome_that_could_not_be_recorded_is_kept_and_recorded_later(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, item = entity(log, work, fresh=True), asked(CREATE)
+        living.put(item)
+        await item.receipt
+        append, failures = log.append, 2
+
+        async def full(*args: object) -> object:
+            nonlocal failures
+            failures -= 1
+            if failures >= 0:
+                raise LogError("the disk is full; nothing was recorded")
+            return await append(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(log, "append", full)
+        work.answer()
+
+        assert item.outcome is not None
+        assert (await item.outcome).status == "done"
+        assert work.effects == ["create"]
+
+    within(10, scenario())
+
+
+def test_only_an_entity_with_nothing_owed_is_idle(log: Log) -> None:
+    async def scenario() -> None:
+        work = FakeWork(held=True)
+        living, item = entity(log, work, fresh=True), asked(CREATE)
+        living.put(item)
+        await item.receipt
+        await asyncio.sleep(0.01)
+        assert not living.idle
+
+        work.answer()
+        assert item.outcome is not None
+        await item.outcome
+        await asyncio.sleep(0.01)
+
+        assert living.idle
+
+    within(5, scenario())

@@ -1,0 +1,112 @@
+"""The hosting rule."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from share_actors.actors.pool import Pool
+
+
+def pool(*hosts: str, largest: int = 4) -> Pool:
+    made = Pool(largest)
+    for host in hosts:
+        made.add(host)
+    return made
+
+
+def test_a_share_gets_an_empty_actor_while_there_is_one() -> None:
+    hosts = pool("a", "b")
+
+    assert {hosts.place("s1"), hosts.place("s2")} == {"a", "b"}
+
+
+def test_without_an_empty_actor_the_least_loaded_hosts_it_too() -> None:
+    hosts = pool("a", "b")
+    hosts.add("a", ["s1", "s2", "s3"])
+    hosts.add("b", ["s4"])
+
+    assert hosts.place("s5") == "b"
+
+
+def test_a_share_stays_where_it_lives() -> None:
+    hosts = pool("a", "b")
+    home = hosts.place("s1")
+
+    hosts.place("s2")
+
+    assert hosts.place("s1") == home
+
+
+def test_moving_in_with_others_asks_for_a_larger_pool_up_to_its_limit() -> None:
+    hosts = pool("a", largest=2)
+    hosts.place("s1")
+    assert not hosts.wants_more
+
+    hosts.place("s2")
+
+    assert hosts.wants_more
+    assert hosts.may_grow
+    hosts.add("b")
+    assert not hosts.may_grow
+
+
+def test_the_shares_of_a_dead_actor_live_elsewhere_from_now_on() -> None:
+    hosts = pool("a", "b")
+    hosts.add("a", ["s1", "s2"])
+
+    assert sorted(hosts.lost("a")) == ["s1", "s2"]
+
+    assert hosts.place("s1") == "b"
+    assert hosts.hosts == {"b": 1}
+
+
+def test_without_a_living_actor_there_is_no_place() -> None:
+    hosts = pool("a")
+    hosts.lost("a")
+
+    assert hosts.place("s1") is None
+
+
+def test_a_dedicated_share_shares_its_actor_with_nobody() -> None:
+    hosts = pool("a", "b", largest=2)
+
+    alone = hosts.place("d", dedicated=True)
+
+    assert alone is not None
+    assert {hosts.place(f"s{n}") for n in range(5)} == {"a", "b"} - {alone}
+
+
+def test_a_dedicated_share_waits_for_an_empty_actor() -> None:
+    hosts = pool("a")
+    hosts.place("s1")
+
+    assert hosts.place("d", dedicated=True) is None
+    assert hosts.wants_more
+
+
+def test_an_actor_is_free_again_when_its_dedicated_share_left() -> None:
+    hosts = pool("a", largest=1)
+    hosts.place("d", dedicated=True)
+    assert hosts.place("s1") is None
+
+    hosts.forget(["d"])
+
+    assert hosts.place("s1") == "a"
+
+
+@given(st.lists(st.tuples(st.sampled_from("plfa"), st.integers(0, 9))))
+def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str, int]]) -> None:
+    hosts = pool("h0", "h1", "h2")
+
+    for what, n in steps:
+        match what:
+            case "p":
+                hosts.place(f"s{n}", dedicated=n == 0)
+            case "l":
+                hosts.lost(f"h{n % 3}")
+            case "f":
+                hosts.forget([f"s{n}"])
+            case _:
+                hosts.add(f"h{n % 3}")
+
+    homes = [hosts.home(f"s{n}") for n in range(10)]
+    assert sum(hosts.hosts.values()) == sum(home is not None for home in homes)

@@ -1,0 +1,102 @@
+"""Driver calls: off the loop, bounded, with a deadline."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+from share_actors.actors.threads import DriverThreads
+from tests.conftest import within
+
+
+async def ask(threads: DriverThreads, call: Any, timeout_s: float = 5.0) -> Any:
+    answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    threads.submit(call, timeout_s, answered.set_result)
+    return await answered
+
+
+def make(limit: int = 4) -> DriverThreads:
+    return DriverThreads(asyncio.get_running_loop(), limit, "test")
+
+
+def test_a_call_runs_off_the_loop_and_its_result_comes_back_on_it() -> None:
+    async def scenario() -> None:
+        threads = make()
+
+        assert await ask(threads, threading.get_ident) != threading.get_ident()
+        assert threads.outstanding == 0
+        threads.close()
+
+    within(5, scenario())
+
+
+def test_what_a_call_raises_is_its_result() -> None:
+    async def scenario() -> None:
+        threads = make()
+
+        def fail() -> None:
+            raise OSError("no such backend")
+
+        assert str(await ask(threads, fail)) == "no such backend"
+        assert isinstance(await ask(threads, lambda: exec("raise SystemExit(3)")), SystemExit)
+        threads.close()
+
+    within(5, scenario())
+
+
+def test_no_more_calls_run_at_once_than_the_limit() -> None:
+    async def scenario() -> None:
+        threads, running, most = make(limit=3), 0, 0
+        lock = threading.Lock()
+
+        def count() -> None:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.01)
+            with lock:
+                running -= 1
+
+        await asyncio.gather(*(ask(threads, count) for _ in range(12)))
+
+        assert most == 3
+        threads.close()
+
+    within(5, scenario())
+
+
+def test_a_call_past_its_deadline_is_answered_and_its_thread_replaced() -> None:
+    async def scenario() -> None:
+        threads, gate = make(limit=1), threading.Event()
+        began = time.monotonic()
+
+        late = await ask(threads, gate.wait, timeout_s=0.2)
+
+        assert isinstance(late, TimeoutError)
+        assert time.monotonic() - began < 3
+        assert threads.hung == 1
+        assert await ask(threads, lambda: "alive") == "alive"
+
+        gate.set()
+        while threads.hung:
+            await asyncio.sleep(0.01)
+        threads.close()
+
+    within(10, scenario())
+
+
+def test_a_deadline_counts_from_the_start_of_the_call_not_from_the_queue() -> None:
+    async def scenario() -> None:
+        threads = make(limit=1)
+
+        def slow() -> str:
+            time.sleep(0.15)
+            return "done"
+
+        answers = await asyncio.gather(*(ask(threads, slow, timeout_s=0.6) for _ in range(6)))
+
+        assert answers == ["done"] * 6
+        threads.close()
+
+    within(10, scenario())

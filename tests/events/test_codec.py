@@ -1,0 +1,129 @@
+"""Events to stored bytes and back; whatever cannot be read is refused by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from share_actors.errors import LogError, LogTooNew
+from share_actors.events.access import AccessAllowed, AccessDenied
+from share_actors.events.base import Event
+from share_actors.events.codec import Codec
+from share_actors.events.share_words import ShareErrored
+from share_actors.events.topics import COMMANDS, EVENTS, topic_of
+from tests.golden.examples import (
+    ENVELOPE,
+    EVENT_ID,
+    EXAMPLES,
+    STREAM,
+    VERSION,
+    golden_file,
+    recorded,
+    stored,
+)
+
+EARLIER: dict[str, Event] = {}
+"""What the golden files of schema versions before the current one are read as, by file name."""
+
+by_topic = pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: topic_of(type(e)))
+
+
+def row_of(record: dict[str, Any]) -> StoredEvent:
+    """The stored row that a golden file tells of."""
+    state = json.dumps(record["state"]).encode()
+    return StoredEvent(record["stream"], record["version"], record["topic"], state)
+
+
+def changed(event: Event = EXAMPLES[-1], topic: str | None = None, **state: Any) -> StoredEvent:
+    """The row of *event*, with parts of its state replaced."""
+    record = stored(event)
+    return row_of({**record, "topic": topic or record["topic"], "state": record["state"] | state})
+
+
+class TestGoldenFiles:
+    @by_topic
+    def test_an_event_is_written_as_its_golden_file_says(self, event: Event) -> None:
+        assert stored(event) == json.loads(golden_file(event).read_text(encoding="utf-8"))
+
+    def test_every_golden_file_there_ever_was_can_be_read(self) -> None:
+        current = {golden_file(event).name: event for event in EXAMPLES}
+        files = sorted(golden_file(EXAMPLES[0]).parent.iterdir())
+
+        read = {f.name: Codec().decode(row_of(json.loads(f.read_text("utf-8")))) for f in files}
+
+        assert read == {name: recorded(event) for name, event in (EARLIER | current).items()}
+
+    def test_every_topic_has_an_example(self) -> None:
+        assert {topic_of(type(event)) for event in EXAMPLES} == set(EVENTS)
+
+    def test_events_and_commands_have_names_of_their_own(self) -> None:
+        assert not set(EVENTS) & set(COMMANDS)
+        assert all(
+            topic_of(cls) == topic for table in (EVENTS, COMMANDS) for topic, cls in table.items()
+        )
+
+
+class TestRoundTrip:
+    @given(reason=st.text(st.characters(exclude_categories=["Cs"])))
+    def test_any_text_comes_back_as_it_was(self, reason: str) -> None:
+        event = ShareErrored(doing="create", reason=reason)
+
+        row = Codec().encode(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
+
+        assert Codec().decode(row) == recorded(event)
+
+    def test_each_envelope_is_written_with_its_own_event(self) -> None:
+        codec, other = Codec(), ENVELOPE.but(user_id="bob")
+        event = AccessDenied(access_id="r1")
+
+        rows = [codec.encode("s", 1, "i", e, event) for e in (ENVELOPE, other, ENVELOPE)]
+
+        assert [codec.decode(row).envelope.user_id for row in rows] == ["alice", "bob", "alice"]
+
+    def test_text_that_no_json_can_hold_is_refused(self) -> None:
+        event = AccessDenied.model_construct(access_id="\udcff")
+
+        with pytest.raises(LogError, match="share-1 version 7: AccessDenied cannot be written"):
+            Codec().encode(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
+
+
+class TestRefusal:
+    def test_an_unknown_topic_is_too_new(self) -> None:
+        with pytest.raises(LogTooNew, match=r"share-1 version 7: share\.moved.*upgrade share_act"):
+            Codec().decode(changed(topic="share.moved"))
+
+    def test_a_newer_schema_version_is_too_new(self) -> None:
+        with pytest.raises(LogTooNew, match=r"schema version 9: .* upgrade share_actors"):
+            Codec().decode(changed(schema_version=9))
+
+    @pytest.mark.parametrize("where", ["record", "event", "envelope"])
+    def test_a_field_that_is_not_known_is_too_new(self, where: str) -> None:
+        record = stored(AccessDenied(access_id="r1"))
+        part = record["state"] if where == "record" else record["state"][where]
+        part["colour"] = "blue"
+
+        with pytest.raises(LogTooNew, match=r"access\.denied, schema version 1: .*colour"):
+            Codec().decode(row_of(record))
+
+    def test_a_value_that_is_wrong_is_named(self) -> None:
+        with pytest.raises(LogError, match=r"share-1 version 7.*event_id: ") as caught:
+            Codec().decode(changed(event_id=5))
+
+        assert not isinstance(caught.value, LogTooNew)
+
+    @pytest.mark.parametrize("state", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"a":1}'])
+    def test_damaged_bytes_are_an_error_and_nothing_else(self, state: bytes) -> None:
+        row = StoredEvent(STREAM, VERSION, topic_of(AccessAllowed), state)
+
+        with pytest.raises(LogError, match=r"share-1 version 7: access\.allowed"):
+            Codec().decode(row)
+
+    @given(state=st.binary(max_size=60))
+    def test_any_bytes_are_refused_politely(self, state: bytes) -> None:
+        with pytest.raises(LogError):
+            Codec().decode(StoredEvent(STREAM, VERSION, topic_of(AccessAllowed), state))

@@ -1,0 +1,221 @@
+"""Many appends, few commits; and nobody suffers for what goes wrong with another's."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from eventsourcing.persistence import OperationalError, StoredEvent
+
+from share_actors.errors import LogError
+from share_actors.events import log_backends
+from share_actors.events.log import Conflict, Log
+from share_actors.events.recorders import ChunkedRecorder
+from tests.events.appending import append, at_once, entries, eventually, ids
+from tests.events.conftest import OpenLog
+
+Rows = Sequence[StoredEvent]
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each transaction of the logs that are opened from now on inserts."""
+    counted: list[int] = []
+
+    class Counting(ChunkedRecorder):
+        def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
+            counted.append(len(stored_events))
+            return super().insert_events(stored_events, **kwargs)
+
+    monkeypatch.setattr(log_backends, "ChunkedRecorder", Counting)
+    return counted
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """Put an exception here and the next transaction raises it."""
+    coming: list[Exception] = []
+
+    class Troubled(ChunkedRecorder):
+        def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
+            if coming:
+                raise coming.pop()
+            return super().insert_events(stored_events, **kwargs)
+
+    monkeypatch.setattr(log_backends, "ChunkedRecorder", Troubled)
+    return coming
+
+
+def making(log: Log, streams: Sequence[str], after: int = 0) -> list[Callable[[], object]]:
+    """One append to each of *streams*, for `at_once`."""
+    return [lambda s=s: log.append(s, after, entries("x")) for s in streams]  # type: ignore[misc]
+
+
+def test_appends_of_one_turn_of_the_loop_share_a_transaction(
+    transactions: list[int], open_sqlite: OpenLog
+) -> None:
+    at_once(*making(open_sqlite(), [f"s{i}" for i in range(500)]))
+
+    assert transactions == [500]
+
+
+def test_one_append_alone_waits_for_no_other(transactions: list[int], open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+
+    append(log, "a", 0, "x")
+    append(log, "a", 1, "y")
+
+    assert transactions == [1, 1]
+
+
+def test_a_conflict_is_found_in_few_transactions(
+    transactions: list[int], open_sqlite: OpenLog
+) -> None:
+    log = open_sqlite()
+    append(log, "s77", 0, "old")
+
+    results = at_once(*making(log, [f"s{i}" for i in range(256)]))
+
+    assert [i for i, r in enumerate(results) if isinstance(r, Exception)] == [77]
+    assert len(transactions) < 20
+
+
+def test_what_comes_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+
+    results = at_once(*making(log, "ab"), *making(log, "bc"))
+
+    assert [type(r) for r in results] == [tuple, tuple, Conflict, tuple]
+    assert [len(log.read(s)) for s in "abc"] == [1, 1, 1]
+
+
+def test_a_storage_error_fails_its_batch_and_no_other(
+    trouble: list[Exception], open_sqlite: OpenLog
+) -> None:
+    log = open_sqlite()
+    trouble.append(OperationalError("disk I/O error"))
+
+    failed = at_once(*making(log, "abc"))
+    again = at_once(*making(log, "abc"))
+
+    assert {type(r) for r in failed} == {LogError}
+    assert "disk I/O error: see that" in str(failed[0])
+    assert str(failed[0]).endswith("; nothing was recorded")
+    assert {type(r) for r in again} == {tuple}
+
+
+def test_the_writer_outlives_an_error_that_nobody_thought_of(
+    trouble: list[Exception], open_sqlite: OpenLog
+) -> None:
+    log = open_sqlite()
+    trouble.append(ZeroDivisionError("!"))
+
+    with pytest.raises(LogError, match="!"):
+        append(log, "a", 0, "x")
+
+    assert append(log, "a", 0, "x")[0].version == 1
+
+
+def test_what_was_sent_after_an_append_that_failed_is_not_recorded(
+    trouble: list[Exception], open_sqlite: OpenLog
+) -> None:
+    log = open_sqlite()
+    append(log, "a", 0, "x")
+    trouble.append(OperationalError("disk I/O error"))
+
+    async def pipeline() -> list[object]:
+        first = asyncio.ensure_future(log.append("a", 1, entries("y")))
+        assert await asyncio.to_thread(eventually, lambda: not trouble)
+        second = asyncio.ensure_future(log.append("a", 2, entries("z")))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert {type(r) for r in asyncio.run(pipeline())} <= {LogError, Conflict}
+    assert ids(log.read("a")) == ["x"]
+    assert append(log, "a", 1, "y")[0].version == 2
+
+
+def test_a_caller_that_is_cancelled_does_not_take_its_events_back(open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(log.append("a", 0, entries("x")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await log.append("b", 0, entries("y"))
+
+    asyncio.run(cancelled())
+
+    assert ids(log.read("a")) == ["x"]
+
+
+def test_closing_writes_what_was_appended_before(open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+
+    async def append_and_close() -> list[object]:
+        tasks = [asyncio.ensure_future(log.append(f"s{i}", 0, entries("x"))) for i in range(9)]
+        await asyncio.sleep(0)
+        log.close()
+        return await asyncio.gather(*tasks)
+
+    assert len(asyncio.run(append_and_close())) == 9
+    assert open_sqlite().head() == 9
+
+
+def test_a_closed_log_takes_no_more(open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+    log.close()
+    log.close()
+
+    with pytest.raises(LogError, match="the log is closed; nothing was recorded"):
+        append(log, "a", 0, "x")
+    with pytest.raises(LogError):
+        log.read("a")
+
+
+def test_a_loop_that_died_while_it_waited_stops_nobody(open_sqlite: OpenLog) -> None:
+    log = open_sqlite()
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: (log._committer.submit("a", 0, []), loop.stop()))
+    loop.run_forever()
+    loop.close()
+
+    assert append(log, "b", 0, "x")[0].version == 1
+
+
+def test_processes_write_to_one_log_and_none_is_lost(open_sqlite: OpenLog) -> None:
+    program = textwrap.dedent("""
+        import asyncio, sys
+        from pathlib import Path
+        from share_actors.config import LogSettings
+        from tests.events.appending import Log, entries
+
+        async def write(log):
+            for version in range(30):
+                todo = [log.append(f"{sys.argv[2]}-{i}", version, entries("x")) for i in range(20)]
+                await asyncio.gather(*todo)
+
+        log = Log.open(LogSettings(), Path(sys.argv[1]))
+        asyncio.run(write(log))
+        log.close()
+    """)
+    log = open_sqlite()
+    path = log._backend.path
+    writers = [subprocess.Popen([sys.executable, "-c", program, path, str(i)]) for i in range(3)]
+    seen: list[tuple[str, int]] = []
+
+    at = 0
+    while any(writer.poll() is None for writer in writers) or at < log.head():
+        for n in log.notifications(at, 100):
+            assert n.position == at + 1
+            at = n.position
+            seen.append((n.stream, n.version))
+
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(set(seen)) == len(seen) == 3 * 20 * 30

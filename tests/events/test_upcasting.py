@@ -1,0 +1,76 @@
+"""Old events read as new ones."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from share_actors.errors import LogError, LogTooNew
+from share_actors.events.base import Event
+from share_actors.events.codec import Codec
+from share_actors.events.topics import EVENTS
+from share_actors.events.upcasting import UPCASTERS, upcast
+from tests.golden.examples import ENVELOPE
+
+
+class Moved(Event):
+    """The third schema of an event: first it had a `target`, then a `host`, now a `pool` as well."""
+
+    schema_version: ClassVar[int] = 3
+
+    host: str
+    pool: str
+
+
+STEPS = {
+    ("share.moved", 1): lambda old: {"host": old["target"]},
+    ("share.moved", 2): lambda old: {**old, "pool": "default"},
+}
+CODEC = Codec(events={"share.moved": Moved}, upcasters=STEPS)
+
+
+def written(schema: int, **fields: Any) -> StoredEvent:
+    envelope = json.loads(ENVELOPE.model_dump_json())
+    state = {"event_id": "e", "schema_version": schema, "envelope": envelope, "event": fields}
+    return StoredEvent("s", 4, "share.moved", json.dumps(state).encode())
+
+
+def test_the_first_version_takes_every_step() -> None:
+    assert CODEC.decode(written(1, target="h")).event == Moved(host="h", pool="default")
+
+
+def test_a_later_version_takes_the_rest_of_the_steps() -> None:
+    assert CODEC.decode(written(2, host="h")).event == Moved(host="h", pool="default")
+
+
+def test_the_current_version_takes_none() -> None:
+    assert CODEC.decode(written(3, host="h", pool="p")).event == Moved(host="h", pool="p")
+
+
+def test_an_old_version_is_upcast_though_it_could_be_read_as_the_new_one() -> None:
+    assert CODEC.decode(written(2, host="h", pool="p")).event == Moved(host="h", pool="default")
+
+
+def test_a_newer_version_is_refused() -> None:
+    with pytest.raises(LogTooNew, match=r"s version 4: share\.moved, schema version 4: .*upgrade"):
+        CODEC.decode(written(4, host="h", pool="p"))
+
+
+def test_a_missing_step_is_named() -> None:
+    with pytest.raises(LogError, match=r"no upcaster for share\.moved from schema version 2"):
+        upcast("share.moved", {"target": "h"}, version=1, known=3, table=dict([*STEPS.items()][:1]))
+
+
+@pytest.mark.parametrize("schema", [0, -1, "1", 1.5, None, True])
+def test_a_schema_version_that_is_none_is_refused(schema: Any) -> None:
+    with pytest.raises(LogError, match=r"s version 4: share\.moved"):
+        CODEC.decode(written(schema, host="h"))
+
+
+def test_every_old_version_of_every_event_has_its_step() -> None:
+    needed = {(t, v) for t, cls in EVENTS.items() for v in range(1, cls.schema_version)}
+
+    assert set(UPCASTERS) == needed

@@ -82,9 +82,10 @@ class _Kept(Frozen):
 
 
 class Receipts:
-    """The receipts of one stream: all that are under way and the last `SETTLED_KEPT` settled."""
+    """The receipts of one stream: all that are under way and the last *keep* settled; None: all."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None = SETTLED_KEPT) -> None:
+        self._keep_settled = keep
         self._under_way: dict[str, _Request] = {}
         self._settled: dict[str, _Request] = {}
         self._open: dict[str, _Work] = {}
@@ -221,7 +222,7 @@ class Receipts:
             self._under_way[request.command_id] = request
             return
         self._settled[request.command_id] = request
-        if len(self._settled) > SETTLED_KEPT:
+        if self._keep_settled is not None and len(self._settled) > self._keep_settled:
             oldest = self._settled.pop(next(iter(self._settled)))
             if not oldest.joined:  # the stream holds nothing of a request that joined another
                 self._forgotten_upto = max(self._forgotten_upto, oldest.version)

@@ -6,9 +6,11 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Self, assert_never
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, assert_never
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from share_actors.events.base import Command, Effect, Event, Rejected, Settled
 from share_actors.values import AccessLevel, AccessRule, AccessType, Frozen, RuleState
@@ -47,13 +49,12 @@ class AllowAccess(Command):
     access_to: str
     access_level: AccessLevel = "rw"
 
-    @model_validator(mode="after")
-    def _client_exists(self) -> Self:
-        try:
-            check_access_to(self.access_type, self.access_to)
-        except ValueError as error:
-            raise ValueError(f"access_to: {error}") from None
-        return self
+    @field_validator("access_to")
+    @classmethod
+    def _client_exists(cls, access_to: str, others: ValidationInfo) -> str:
+        if "access_type" in others.data:  # else that one is wrong, and says so
+            check_access_to(others.data["access_type"], access_to)
+        return access_to
 
 
 class DenyAccess(Command):
@@ -145,10 +146,17 @@ def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
             return _allow(command, state)
         case DenyAccess(access_id=access_id):
             return _deny(access_id, state)
-        case ConfirmRules(applied=applied, removed=removed, failed=failed):
+        case ConfirmRules(applied=applied, removed=removed):
+            failed = {i: why for i, why in command.failed.items() if not _denied_since(i, state)}
             return [AccessRulesApplied(applied=applied, removed=removed, failed=failed)]
         case _:
             assert_never(command)
+
+
+def _denied_since(access_id: str, state: Rules) -> bool:
+    """The rule was denied while it was being applied: what is owed now was not attempted yet."""
+    rule = state.rules.get(access_id)
+    return rule is not None and rule.state == "denying" and access_id not in state.attempted
 
 
 def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
@@ -167,7 +175,14 @@ def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
 
 def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | None:
     """The rule that is in force, or will be, for this client."""
-    for rule in state.rules.values():
+    return same_client_of(state.rules.values(), access_type, access_to)
+
+
+def same_client_of(
+    rules: Iterable[AccessRule], access_type: str, access_to: str
+) -> AccessRule | None:
+    """The one of *rules* that lets this client in and is not on its way out."""
+    for rule in rules:
         same = rule.access_to == access_to and rule.access_type == access_type
         if same and rule.state != "denying":
             return rule
@@ -188,7 +203,7 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
             return state.with_rule(rule)
         case AccessDenied(access_id=i):
             denying = state.with_rule(state.rules[i].but(state="denying", reason=None))
-            return denying.but(denied=state.denied | {i})
+            return denying.but(denied=state.denied | {i}, attempted=state.attempted - {i})
         case AccessRulesApplied():
             return _applied(state, event)
         case _:

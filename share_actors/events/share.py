@@ -9,19 +9,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, assert_never
 
-from share_actors.events import access, snapshots
-from share_actors.events.access import Rules
+from share_actors.events import access, attempts, snapshots
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure
+from share_actors.events.share_state import ShareState, evolve, initial, view
 from share_actors.events.share_words import (
-    AttemptFailed,
-    AttemptStarted,
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
     CreateShare,
     DeleteShare,
     Destroy,
-    Doing,
     ExtendShare,
     Provision,
     Resize,
@@ -40,41 +37,15 @@ from share_actors.events.share_words import (
     ShareResizeRequested,
     ShrinkShare,
 )
-from share_actors.events.snapshots import Snapshots
-from share_actors.values import Frozen, Share, ShareStatus, Snapshot
 
+__all__ = [
+    "KIND", "STATE_VERSION", "ShareState",
+    "decide", "evolve", "initial", "joins", "not_before", "pending", "view",
+]  # fmt: skip
 
-# -- state ---------------------------------------------------------------------------------------
-class Attempt(Frozen):
-    """The last attempt at an effect; `retry_at` is set while the next one waits for its time."""
-
-    n: int
-    effect: str
-    retry_at: datetime | None = None
-    reason: str | None = None
-
-
-class ShareState(Frozen):
-    """`share` is what drivers and clients see; `doing` is what is owed, or what failed when in error."""
-
-    share: Share = Share()
-    doing: Doing | None = None
-    resize_to: int = 0
-    cascade: bool = False
-    source: Snapshot | None = None
-    rules: Rules = access.initial
-    snapshots: Snapshots = snapshots.initial
-    attempt: Attempt | None = None
-
-
-initial = ShareState()
-
-
-def view(state: ShareState) -> Share:
-    """The share with its rules and snapshots, as clients and drivers see it."""
-    rules = tuple(state.rules.rules.values())
-    held = tuple(state.snapshots.held.values())
-    return state.share.but(access_rules=rules, snapshots=held)
+KIND = "share"
+STATE_VERSION = 1
+"""Grows when a state snapshot of before can't be read any more; it is then replayed instead."""
 
 
 # -- decide --------------------------------------------------------------------------------------
@@ -84,18 +55,24 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
         case CreateShare():
             return _create(command, state)
         case BeginAttempt():
-            return _begin(command, state)
+            return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
             return _failure(command, state)
         case ConfirmCreated(export_locations=locations):
+            attempts.require(state.attempt, "create")
             return [ShareCreated(export_locations=locations)]
         case ConfirmResized(doing=doing, size=size):
+            attempts.require(state.attempt, doing)
             return [ShareResized(doing=doing, size=size)]
         case ConfirmDeleted():
-            return [ShareDeleted()]
+            return _deleted(state)
         case access.ConfirmRules():
-            return [*access.decide(command, state.rules)]
-        case snapshots.ConfirmSnapshotCreated() | snapshots.ConfirmSnapshotDeleted():
+            return _rules_confirmed(command, state)
+        case snapshots.ConfirmSnapshotCreated(snapshot_id=i):
+            attempts.require(state.attempt, f"snapshot/{i}/create")
+            return [*snapshots.decide(command, state.snapshots)]
+        case snapshots.ConfirmSnapshotDeleted(snapshot_id=i):
+            attempts.require(state.attempt, f"snapshot/{i}/delete", "delete")
             return [*snapshots.decide(command, state.snapshots)]
         case _ if state.share.status == "absent":
             raise Rejected("there is no such share")
@@ -106,7 +83,8 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
         case RetryShare():
             return _retry(state)
         case access.AllowAccess() | access.DenyAccess():
-            _require(state, "creating", "available", "extending", "shrinking")
+            if not _resize_failed(state):
+                _require(state, "creating", "available", "extending", "shrinking")
             return [*access.decide(command, state.rules)]
         case snapshots.CreateSnapshot():
             _require(state, "available")
@@ -123,25 +101,29 @@ def _require(state: ShareState, *statuses: str) -> None:
         raise Rejected(f"the share is {state.share.status}; it must be {' or '.join(statuses)}")
 
 
+def _resize_failed(state: ShareState) -> bool:
+    """In error, but whole and in use: clients may still be let in and, above all, be shut out."""
+    return state.share.status == "error" and state.doing in ("extend", "shrink")
+
+
 def _create(command: CreateShare, state: ShareState) -> list[ShareEvent]:
     asked = dict(command)
     if state.share.status == "absent":
         return [ShareCreationRequested(**asked)]
-    same = ("name", "share_proto", "host", "project_id")
-    if state.share.status != "deleted" and all(asked[k] == getattr(state.share, k) for k in same):
-        if command.size == state.share.size:
+    if state.share.status in ("creating", "available", "extending", "shrinking"):
+        source = None if command.source is None else command.source.id
+        same = ("name", "share_proto", "host", "project_id", "size")
+        if source == state.share.snapshot_id and all(asked[k] == state.share[k] for k in same):
             return []  # the same request, asked again
     raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
 
 
 def _delete(cascade: bool, state: ShareState) -> list[ShareEvent]:
-    if state.share.status == "deleted" or (state.share.status == "deleting" and not cascade):
+    if state.share.status in ("deleting", "deleted"):
         return []
     if state.snapshots.held and not cascade:
         held = ", ".join(state.snapshots.held)
         raise Rejected(f"the share has snapshots ({held}): delete them first, or cascade")
-    if state.share.status == "deleting" and state.cascade:
-        return []
     return [ShareDeletionRequested(cascade=cascade)]
 
 
@@ -159,38 +141,39 @@ def _resize(command: ExtendShare | ShrinkShare, state: ShareState) -> list[Share
 
 def _retry(state: ShareState) -> list[ShareEvent]:
     works: list[str] = [state.doing] if state.share.status == "error" and state.doing else []
-    if state.share.status in ("error", "available"):
+    if state.share.status in ("error", "available") and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
     if not works:
         raise Rejected(f"nothing is in error: the share is {state.share.status}")
     return [RetryRequested(works=tuple(works))]
 
 
-def _begin(command: BeginAttempt, state: ShareState) -> list[ShareEvent]:
-    effect = pending(state)
-    if effect is None:
-        raise Rejected("nothing is owed")
-    last = state.attempt
-    n = last.n + 1 if last is not None and last.effect == effect.key() else 1
-    activation, timeout_s = command.activation, command.timeout_s
-    return [AttemptStarted(n=n, effect=effect.key(), activation=activation, timeout_s=timeout_s)]
+# -- decide: what an attempt comes to ------------------------------------------------------------
+def _deleted(state: ShareState) -> list[ShareEvent]:
+    attempts.require(state.attempt, "delete")
+    if pending(state) != Destroy():
+        raise Rejected("the share's snapshots and rules go before it")
+    return [ShareDeleted()]
 
 
-# -- decide: what a failed attempt comes to ------------------------------------------------------
+def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[ShareEvent]:
+    attempts.require(state.attempt, "access", "delete")
+    if state.attempt is None or state.attempt.effect == "access" or not command.failed:
+        return [*access.decide(command, state.rules)]
+    # A rule that does not come off ends the deletion; trying it again at once would never end.
+    reason = "; ".join(f"access rule {i}: {why}" for i, why in command.failed.items())
+    off = access.decide(command.but(failed={}), state.rules)
+    return [*off, ShareErrored(doing="delete", reason=reason)]
+
+
 def _failure(command: ReportFailure, state: ShareState) -> list[ShareEvent]:
     attempt = state.attempt
     if attempt is None:
         raise Rejected("no attempt is being made")
-    kind, reason = command.kind, command.reason
-    if kind == "failed" or kind == "refused":
-        return [_given_up(attempt.effect, kind, reason, state)]
-    if attempt.n < command.max_attempts:
-        at = command.retry_at
-        return [
-            AttemptFailed(n=attempt.n, effect=attempt.effect, kind=kind, reason=reason, retry_at=at)
-        ]
-    tried = f"{reason} (gave up after {attempt.n} attempts)"
-    return [_given_up(attempt.effect, kind, tried, state)]
+    failed = attempts.failed(command, attempt)
+    if isinstance(failed, str):
+        return [_given_up(attempt.effect, command.kind, failed, state)]
+    return [failed]
 
 
 def _given_up(effect: str, kind: str, reason: str, state: ShareState) -> ShareEvent:
@@ -211,117 +194,6 @@ def _given_up(effect: str, kind: str, reason: str, state: ShareState) -> ShareEv
             return ShareErrored(doing="delete", reason=reason)
 
 
-# -- evolve --------------------------------------------------------------------------------------
-def evolve(state: ShareState, event: ShareEvent) -> ShareState:
-    """The state after *event*; total, and never wrong about what the log says."""
-    match event:
-        case AttemptStarted() | AttemptFailed():
-            return _attempted(state, event)
-        case access.AccessAllowed() | access.AccessDenied():
-            return state.but(rules=access.evolve(state.rules, event))
-        case access.AccessRulesApplied():
-            return state.but(rules=access.evolve(state.rules, event), attempt=None)
-        case snapshots.SnapshotRequested(snapshot_id=i):
-            share = state.share
-            held = snapshots.evolve(state.snapshots, event).change(
-                i, "creating", share_id=share.id, size=share.size, share_proto=share.share_proto
-            )
-            return state.but(snapshots=held)
-        case snapshots.SnapshotDeletionRequested():
-            return state.but(snapshots=snapshots.evolve(state.snapshots, event))
-        case (
-            snapshots.SnapshotCreated()
-            | snapshots.SnapshotDeleted()
-            | snapshots.SnapshotErrored()
-            | snapshots.SnapshotDeletionRefused()
-        ):
-            return state.but(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
-        case _:
-            return _evolve_share(state, event)
-
-
-def _attempted(state: ShareState, event: AttemptStarted | AttemptFailed) -> ShareState:
-    if isinstance(event, AttemptFailed):
-        attempt = Attempt(
-            n=event.n, effect=event.effect, retry_at=event.retry_at, reason=event.reason
-        )
-        return state.but(attempt=attempt)
-    rules = access.started(state.rules) if event.effect == "access" else state.rules
-    return state.but(attempt=Attempt(n=event.n, effect=event.effect), rules=rules)
-
-
-_Own = (
-    ShareCreationRequested | ShareCreated | ShareResizeRequested | ShareResized | ShareResizeRefused
-    | ShareDeletionRequested | ShareDeleted | ShareErrored | RetryRequested
-)  # fmt: skip
-
-
-def _evolve_share(state: ShareState, event: _Own) -> ShareState:
-    share = state.share
-    match event:
-        case ShareCreationRequested():
-            return state.but(share=_requested(event), doing="create", source=event.source)
-        case ShareCreated(export_locations=locations):
-            exported = share.but(export_locations=locations)
-            return _settle(state.but(share=exported), was="create")
-        case ShareResizeRequested(doing=doing, size=size):
-            status = "extending" if doing == "extend" else "shrinking"
-            resizing = share.but(status=status, status_reason=None)
-            return state.but(share=resizing, doing=doing, resize_to=size)
-        case ShareResized(doing=doing, size=size):
-            return _settle(state.but(share=share.but(size=size)), was=doing)
-        case ShareResizeRefused(doing=doing, reason=reason):
-            return _settle(state, was=doing, reason=reason)
-        case ShareDeletionRequested(cascade=cascade):
-            deleting = share.but(status="deleting", status_reason=None)
-            return state.but(share=deleting, doing="delete", cascade=cascade)
-        case ShareDeleted():
-            gone = share.but(status="deleted", export_locations=(), status_reason=None)
-            return initial.but(share=gone)
-        case ShareErrored(doing=doing, reason=reason):
-            if state.doing not in (doing, None):
-                return state.but(attempt=None)  # a deletion waits behind what failed: it goes on
-            errored = share.but(status="error", status_reason=reason)
-            return state.but(share=errored, attempt=None)
-        case RetryRequested():
-            return _retried(state)
-        case _:
-            assert_never(event)
-
-
-def _requested(event: ShareCreationRequested) -> Share:
-    asked = dict(event)
-    asked["id"] = asked.pop("share_id")
-    asked["created_at"] = asked.pop("at")
-    source = asked.pop("source")
-    from_id = None if source is None else source.id
-    return Share.model_construct(**asked, status="creating", snapshot_id=from_id)
-
-
-def _settle(state: ShareState, was: Doing, reason: str | None = None) -> ShareState:
-    """What was being done is over; the share is available unless something else is owed by now."""
-    if state.doing != was:
-        return state.but(attempt=None)
-    share = state.share.but(status="available", status_reason=reason)
-    return state.but(share=share, doing=None, resize_to=0, source=None, attempt=None)
-
-
-_RESUMED: dict[Doing, ShareStatus] = {
-    "create": "creating",
-    "extend": "extending",
-    "shrink": "shrinking",
-    "delete": "deleting",
-}
-
-
-def _retried(state: ShareState) -> ShareState:
-    share = state.share
-    if share.status == "error" and state.doing is not None:
-        share = share.but(status=_RESUMED[state.doing], status_reason=None)
-    rules, held = access.retried(state.rules), snapshots.retried(state.snapshots)
-    return state.but(share=share, rules=rules, snapshots=held, attempt=None)
-
-
 # -- pending -------------------------------------------------------------------------------------
 def pending(state: ShareState) -> ShareEffect | None:
     """What is owed to the backend next: one thing at a time, deletion before all else."""
@@ -337,7 +209,11 @@ def pending(state: ShareState) -> ShareEffect | None:
             return Resize(doing="shrink", size=state.resize_to)
         case "available":
             return access.pending(state.rules) or snapshots.pending(state.snapshots)
-        case "absent" | "deleted" | "error":
+        case "error" if _resize_failed(state):
+            return access.pending(state.rules) or snapshots.pending(state.snapshots)
+        case "error":
+            return snapshots.dropping(state.snapshots)
+        case "absent" | "deleted":
             return None
         case _:
             assert_never(state.share.status)
@@ -362,3 +238,11 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
             return f"snapshot/{i}/delete"
         case _:
             return None
+
+
+def not_before(state: ShareState) -> datetime | None:
+    """When the next attempt at what is owed is due; None: now."""
+    attempt, effect = state.attempt, pending(state)
+    if attempt is None or effect is None or attempt.effect != effect.key():
+        return None
+    return attempt.retry_at

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field
 
-from share_actors.events.base import Command, Effect, Event, Rejected, Settled
+from share_actors.events.base import EPOCH, Command, Effect, Event, Rejected, Settled
 from share_actors.values import Frozen, Snapshot, SnapshotStatus
 
 
@@ -27,7 +27,7 @@ class CreateSnapshot(Command):
 
     snapshot_id: SnapshotId
     name: Name | None = None
-    at: datetime
+    at: datetime = EPOCH
 
 
 class DeleteSnapshot(Command):
@@ -83,7 +83,10 @@ class SnapshotErrored(Event):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
-        return (Settled(f"snapshot/{self.snapshot_id}/*", self.reason),)
+        which = (
+            "*" if self.doing == "delete" else "create"
+        )  # a deletion may wait behind its creation
+        return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
 
 
 class SnapshotDeletionRefused(Event):
@@ -126,16 +129,18 @@ SnapshotEffect = TakeSnapshot | DropSnapshot
 
 
 class Snapshots(Frozen):
-    """`held` by id; a deleted snapshot is gone from it. `share_id`, `size`, `share_proto` of the share."""
+    """`held` by id, those that were `taken` among them; a deleted snapshot is gone from both."""
 
     held: dict[str, Snapshot] = {}
+    taken: frozenset[str] = frozenset()
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
         snapshot = self.held[snapshot_id].but(status=status, **more)
         return self.but(held={**self.held, snapshot_id: snapshot})
 
     def without(self, snapshot_id: str) -> Snapshots:
-        return self.but(held={i: s for i, s in self.held.items() if i != snapshot_id})
+        held = {i: s for i, s in self.held.items() if i != snapshot_id}
+        return self.but(held=held, taken=self.taken - {snapshot_id})
 
 
 initial = Snapshots()
@@ -146,16 +151,22 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
         case CreateSnapshot(snapshot_id=i, name=name, at=at):
             return _create(i, name, at, state)
         case DeleteSnapshot(snapshot_id=i):
-            if i not in state.held:
-                raise Rejected(f"there is no snapshot {i}")
+            _require(i, state)
             done = state.held[i].status == "deleting"
             return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
         case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
+            _require(i, state)
             return [SnapshotCreated(snapshot_id=i, provider_location=location)]
         case ConfirmSnapshotDeleted(snapshot_id=i):
+            _require(i, state)
             return [SnapshotDeleted(snapshot_id=i)]
         case _:
             assert_never(command)
+
+
+def _require(i: str, state: Snapshots) -> None:
+    if i not in state.held:
+        raise Rejected(f"there is no snapshot {i}")
 
 
 def _create(i: str, name: str | None, at: datetime, state: Snapshots) -> list[SnapshotEvent]:
@@ -173,17 +184,21 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             held = Snapshot(id=i, share_id="", name=name, created_at=at, doing="create")
             return state.but(held={**state.held, i: held})
         case SnapshotCreated(snapshot_id=i, provider_location=location):
-            deleting = state.held[i].status == "deleting"
-            now: SnapshotStatus = "deleting" if deleting else "available"
-            doing = "delete" if deleting else None
-            return state.change(i, now, provider_location=location, reason=None, doing=doing)
+            taken = state.but(taken=state.taken | {i})
+            if state.held[i].status == "deleting":
+                return taken.change(i, "deleting", provider_location=location)
+            return taken.change(i, "available", provider_location=location, reason=None, doing=None)
         case SnapshotDeletionRequested(snapshot_id=i):
             return state.change(i, "deleting", reason=None, doing="delete")
         case SnapshotDeleted(snapshot_id=i):
             return state.without(i)
         case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
+            if doing == "create" and state.held[i].status == "deleting":
+                return state  # the deletion that waits behind the creation goes on
             return state.change(i, "error", reason=reason, doing=doing)
         case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
+            if i not in state.taken:  # then it cannot be available again
+                return state.change(i, "error", reason=reason, doing="delete")
             return state.change(i, "available", reason=reason, doing=None)
         case _:
             assert_never(event)
@@ -210,6 +225,12 @@ def pending(state: Snapshots) -> SnapshotEffect | None:
         if snapshot.status == "deleting":
             return DropSnapshot(snapshot_id=i)
     return None
+
+
+def dropping(state: Snapshots) -> DropSnapshot | None:
+    """What is owed although the share is in error: snapshots that were asked to go do go."""
+    deleting = (i for i, snapshot in state.held.items() if snapshot.status == "deleting")
+    return next((DropSnapshot(snapshot_id=i) for i in deleting), None)
 
 
 def removal(state: Snapshots) -> SnapshotEffect | None:

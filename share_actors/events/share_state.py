@@ -1,0 +1,159 @@
+"""What is known of a share after its events: `evolve` folds them; `share.py` decides what happens next."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from share_actors.events import access, attempts, snapshots
+from share_actors.events.access import Rules
+from share_actors.events.attempts import Attempt
+from share_actors.events.share_words import (
+    AttemptFailed,
+    AttemptStarted,
+    Doing,
+    RetryRequested,
+    ShareCreated,
+    ShareCreationRequested,
+    ShareDeleted,
+    ShareDeletionRequested,
+    ShareErrored,
+    ShareEvent,
+    ShareResized,
+    ShareResizeRefused,
+    ShareResizeRequested,
+)
+from share_actors.events.snapshots import Snapshots
+from share_actors.values import Frozen, Share, ShareStatus, Snapshot
+
+
+class ShareState(Frozen):
+    """`share` is what drivers and clients see; `doing` is what is owed, or what failed when in error."""
+
+    share: Share = Share()
+    doing: Doing | None = None
+    resize_to: int = 0
+    cascade: bool = False
+    source: Snapshot | None = None
+    rules: Rules = access.initial
+    snapshots: Snapshots = snapshots.initial
+    attempt: Attempt | None = None
+
+
+initial = ShareState()
+
+
+def view(state: ShareState) -> Share:
+    """The share with its rules and snapshots, as clients and drivers see it."""
+    rules = tuple(state.rules.rules.values())
+    held = tuple(state.snapshots.held.values())
+    return state.share.but(access_rules=rules, snapshots=held)
+
+
+def evolve(state: ShareState, event: ShareEvent) -> ShareState:
+    """The state after *event*; total, and never wrong about what the log says."""
+    match event:
+        case AttemptStarted() | AttemptFailed():
+            return _attempted(state, event)
+        case access.AccessAllowed() | access.AccessDenied():
+            return state.but(rules=access.evolve(state.rules, event))
+        case access.AccessRulesApplied():
+            return state.but(rules=access.evolve(state.rules, event), attempt=None)
+        case snapshots.SnapshotRequested(snapshot_id=i):
+            share = state.share
+            held = snapshots.evolve(state.snapshots, event).change(
+                i, "creating", share_id=share.id, size=share.size, share_proto=share.share_proto
+            )
+            return state.but(snapshots=held)
+        case snapshots.SnapshotDeletionRequested():
+            return state.but(snapshots=snapshots.evolve(state.snapshots, event))
+        case (
+            snapshots.SnapshotCreated()
+            | snapshots.SnapshotDeleted()
+            | snapshots.SnapshotErrored()
+            | snapshots.SnapshotDeletionRefused()
+        ):
+            return state.but(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
+        case _:
+            return _evolve_share(state, event)
+
+
+def _attempted(state: ShareState, event: AttemptStarted | AttemptFailed) -> ShareState:
+    begins = isinstance(event, AttemptStarted) and event.effect == "access"
+    rules = access.started(state.rules) if begins else state.rules
+    return state.but(attempt=attempts.evolve(event), rules=rules)
+
+
+_Own = (
+    ShareCreationRequested | ShareCreated | ShareResizeRequested | ShareResized | ShareResizeRefused
+    | ShareDeletionRequested | ShareDeleted | ShareErrored | RetryRequested
+)  # fmt: skip
+
+
+def _evolve_share(state: ShareState, event: _Own) -> ShareState:
+    share = state.share
+    match event:
+        case ShareCreationRequested():
+            return state.but(share=_requested(event), doing="create", source=event.source)
+        case ShareCreated(export_locations=locations):
+            exported = share.but(export_locations=locations)
+            return _settle(state.but(share=exported), was="create")
+        case ShareResizeRequested(doing=doing, size=size):
+            status = "extending" if doing == "extend" else "shrinking"
+            resizing = share.but(status=status, status_reason=None)
+            return state.but(share=resizing, doing=doing, resize_to=size)
+        case ShareResized(doing=doing, size=size):
+            return _settle(state.but(share=share.but(size=size)), was=doing)
+        case ShareResizeRefused(doing=doing, reason=reason):
+            return _settle(state, was=doing, reason=reason)
+        case ShareDeletionRequested(cascade=cascade):
+            deleting = share.but(status="deleting", status_reason=None)
+            return state.but(share=deleting, doing="delete", cascade=cascade)
+        case ShareDeleted():
+            gone = share.but(status="deleted", export_locations=(), status_reason=None)
+            return initial.but(share=gone)
+        case ShareErrored(doing=doing, reason=reason):
+            if state.doing != doing:
+                return state.but(attempt=None)  # a deletion waits behind what failed: it goes on
+            errored = share.but(status="error", status_reason=reason)
+            return state.but(share=errored, attempt=None)
+        case RetryRequested():
+            return _retried(state)
+        case _:
+            assert_never(event)
+
+
+def _requested(event: ShareCreationRequested) -> Share:
+    asked = dict(event)
+    asked["id"] = asked.pop("share_id")
+    asked["created_at"] = asked.pop("at")
+    source = asked.pop("source")
+    from_id = None if source is None else source.id
+    return Share(**asked, status="creating", snapshot_id=from_id)
+
+
+def _settle(state: ShareState, was: Doing, reason: str | None = None) -> ShareState:
+    """What was being done is over; the share is available unless something else is owed by now."""
+    if state.doing != was:
+        return state.but(attempt=None)
+    share = state.share.but(status="available", status_reason=reason)
+    return state.but(share=share, doing=None, resize_to=0, source=None, attempt=None)
+
+
+_RESUMED: dict[Doing, ShareStatus] = {
+    "create": "creating",
+    "extend": "extending",
+    "shrink": "shrinking",
+    "delete": "deleting",
+}
+
+
+def _retried(state: ShareState) -> ShareState:
+    share = state.share
+    if share.status == "error" and state.doing is not None:
+        resumed = share.but(status=_RESUMED[state.doing], status_reason=None)
+        state = state.but(share=resumed)
+    if state.doing == "delete":
+        return state  # its rules and snapshots only go
+    return state.but(
+        rules=access.retried(state.rules), snapshots=snapshots.retried(state.snapshots)
+    )

@@ -1,0 +1,68 @@
+"""Given some events, when a command arrives, then these events: specs for aggregates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from share_actors.events.base import Command, Decider, Effect, Event, Rejected, replay
+
+C = TypeVar("C", bound=Command)
+E = TypeVar("E", bound=Event)
+S = TypeVar("S")
+F = TypeVar("F", bound=Effect)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Spec(Generic[C, E, S, F]):
+    """`Spec(share).given(events).when(command).then(events)`, where *share* is the module.
+
+    A spec is a value: keep a half-told one and tell it on in several ways.
+    """
+
+    decider: Decider[C, E, S, F]
+    history: tuple[E, ...] = ()
+    command: C | None = None
+
+    def given(self, *events: E) -> Spec[C, E, S, F]:
+        """What has happened: *events*, after those given before."""
+        return Spec(self.decider, self.history + events, self.command)
+
+    def when(self, command: C) -> Spec[C, E, S, F]:
+        """What is asked then."""
+        return Spec(self.decider, self.history, command)
+
+    def then(self, *events: E) -> None:
+        """It comes to exactly these events."""
+        assert self._decided() == list(events)
+
+    def then_rejected(self, because: str) -> None:
+        """It is rejected, with a message that the regular expression *because* finds."""
+        try:
+            events = self._decided()
+        except Rejected as rejection:
+            if not re.search(because, str(rejection)):
+                raise AssertionError(f"rejected, but with: {rejection}") from None
+        else:
+            raise AssertionError(f"not rejected: decided {events}")
+
+    def then_pending(self, effect: F | None) -> None:
+        """After it, *effect* is owed to the outside world."""
+        assert self.decider.pending(self.state) == effect
+
+    def then_state(self, seen: Callable[[S], T], expected: T) -> None:
+        """After it, what *seen* sees of the state is *expected*."""
+        assert seen(self.state) == expected
+
+    @property
+    def state(self) -> S:
+        """The state after the history, and after the command when there is one."""
+        events = self.history if self.command is None else (*self.history, *self._decided())
+        return replay(self.decider, events)
+
+    def _decided(self) -> list[E]:
+        assert self.command is not None, "say .when(command) first"
+        return self.decider.decide(self.command, replay(self.decider, self.history))

@@ -1,0 +1,193 @@
+"""The catalog's fold: a batch of the log's rows to the rows of the catalog that they change."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from share_actors.events import share
+from share_actors.events.base import EPOCH
+from share_actors.events.log import Log, Notification
+from share_actors.events.share import ShareState
+from share_actors.values import Frozen
+
+PREFIX = "share-"
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Parked(Frozen):
+    """A stream that could not be followed beyond *version*: the events since are *skipped*."""
+
+    stream: str
+    version: int
+    position: int
+    error: str
+    last_version: int
+
+    @property
+    def skipped(self) -> int:
+        return self.last_version - self.version + 1
+
+
+class Held(NamedTuple):
+    """A share's state after the event at *version*, which is at *position* in the log."""
+
+    state: ShareState
+    version: int
+    position: int
+
+
+NOTHING = Held(share.initial, 0, 0)
+
+
+@dataclass
+class Changes:
+    """What a batch changes: states before and after it, and streams that are parked or were."""
+
+    before: dict[str, Held] = field(default_factory=dict)
+    after: dict[str, Held] = field(default_factory=dict)
+    parked: dict[str, Parked] = field(default_factory=dict)
+    unparked: tuple[str, ...] = ()
+
+    def rows(self) -> Rows:
+        rows = Rows(
+            parked=[tuple(dict(p).values()) for p in self.parked.values()],
+            unparked=[(stream,) for stream in self.unparked],
+        )
+        for share_id, held in self.after.items():
+            rows.shares.append(_share_row(share_id, held))
+            _differences(rows, share_id, self.before[share_id].state, held.state)
+        return rows
+
+
+@dataclass
+class Rows:
+    """The same as rows to put and keys to drop."""
+
+    shares: list[Row] = field(default_factory=list)
+    snapshots: list[Row] = field(default_factory=list)
+    dropped_snapshots: list[Row] = field(default_factory=list)
+    rules: list[Row] = field(default_factory=list)
+    dropped_rules: list[Row] = field(default_factory=list)
+    parked: list[Row] = field(default_factory=list)
+    unparked: list[Row] = field(default_factory=list)
+
+
+class Fold:
+    """Folds batches; keeps the *keep* states it used last, so that few are read from the catalog again."""
+
+    def __init__(
+        self, log: Log, load: Callable[[Sequence[str]], Iterable[tuple[str, Held]]], keep: int
+    ) -> None:
+        self._log, self._load, self._keep = log, load, keep
+        self._kept: OrderedDict[str, Held] = OrderedDict()
+
+    def forget(self) -> None:
+        """What is kept may not be what the catalog holds: read it from there."""
+        self._kept.clear()
+
+    def fold(self, batch: Sequence[Notification], parked: Mapping[str, Parked]) -> Changes:
+        """What *batch* changes; an event that can't be followed parks its stream, and the rest goes on."""
+        changes = Changes(before=self._states(batch))
+        for raw in batch:
+            if not raw.stream.startswith(PREFIX):
+                continue
+            known = changes.parked.get(raw.stream) or parked.get(raw.stream)
+            if known is None:
+                self._follow(raw, changes)
+            else:
+                changes.parked[raw.stream] = known.but(last_version=raw.version)
+        return changes
+
+    def adopt(self, changes: Changes) -> None:
+        """The catalog holds *changes* now."""
+        for share_id, held in changes.after.items():
+            self._kept[share_id] = held
+            self._kept.move_to_end(share_id)
+        while len(self._kept) > self._keep:
+            self._kept.popitem(last=False)
+
+    def _states(self, batch: Sequence[Notification]) -> dict[str, Held]:
+        """The states before *batch* of the shares in it; the first event of a share needs none."""
+        states: dict[str, Held] = {}
+        unknown = []
+        for raw in batch:
+            share_id = raw.stream[len(PREFIX) :]
+            if share_id in states:
+                continue
+            states[share_id] = self._kept.get(share_id, NOTHING)
+            if raw.version > 1 and share_id not in self._kept:
+                unknown.append(share_id)
+        states.update(self._load(unknown))
+        return states
+
+    def _follow(self, raw: Notification, changes: Changes) -> None:
+        share_id = raw.stream[len(PREFIX) :]
+        held = changes.after.get(share_id) or changes.before[share_id]
+        try:
+            if raw.version != held.version + 1:
+                raise ValueError(f"version {raw.version} follows version {held.version}")
+            event: Any = self._log.decode(raw).event
+            state = share.evolve(held.state, event)
+        except Exception as error:  # a poison event must not stop the shares around it
+            changes.parked[raw.stream] = park(raw.stream, raw.version, raw.position, error)
+        else:
+            changes.after[share_id] = Held(state, raw.version, raw.position)
+
+
+def park(stream: str, version: int, position: int, error: Exception) -> Parked:
+    """The stream as it is shown, with what is wrong with its event at *version*."""
+    said = _text(f"{type(error).__name__}: {error}")
+    return Parked(
+        stream=stream, version=version, position=position, error=said, last_version=version
+    )
+
+
+# -- rows ----------------------------------------------------------------------------------------
+def _share_row(share_id: str, held: Held) -> Row:
+    state, told = held.state, held.state.share
+    return (
+        share_id, _name(told.name), told.status, _text(told.project_id), _text(told.user_id),
+        _text(told.backend), told.share_proto, told.size, time_key(told.created_at), held.version,
+        held.position, int(share.pending(state) is not None), state.model_dump_json(),
+    )  # fmt: skip
+
+
+def _differences(rows: Rows, share_id: str, before: ShareState, after: ShareState) -> None:
+    """Only what changed; states are immutable, so what did not is the same object."""
+    if after.rules.rules is not before.rules.rules:
+        put, dropped = _changed(before.rules.rules, after.rules.rules)
+        rows.rules += ((share_id, i, r.state, r.model_dump_json()) for i, r in put)
+        rows.dropped_rules += ((share_id, i) for i in dropped)
+    if after.snapshots.held is not before.snapshots.held:
+        project = _text(after.share.project_id)
+        put_snapshots, dropped = _changed(before.snapshots.held, after.snapshots.held)
+        rows.snapshots += (
+            (share_id, i, _name(s.name), s.status, project, time_key(s.created_at), s.model_dump_json())
+            for i, s in put_snapshots
+        )  # fmt: skip
+        rows.dropped_snapshots += ((share_id, i) for i in dropped)
+
+
+def _changed(
+    before: Mapping[str, T], after: Mapping[str, T]
+) -> tuple[Iterator[tuple[str, T]], set[str]]:
+    put = ((i, item) for i, item in after.items() if before.get(i) is not item)
+    return put, before.keys() - after.keys()
+
+
+def time_key(at: datetime | None) -> str:
+    """A time as text that sorts as the time does."""
+    return (at or EPOCH).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # which PostgreSQL does not store
+
+
+def _name(name: str | None) -> str | None:
+    return None if name is None else _text(name)

@@ -1,0 +1,142 @@
+"""The catalog's tables and statements, in the SQL that SQLite and PostgreSQL share.
+
+`{s}` stands for the schema's prefix, `{c}` for the collation by bytes, `?` for a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+LAYOUT = 1
+"""Grows with every change here: a catalog of another layout is dropped and replayed."""
+
+TABLES = ("catalog_shares", "catalog_snapshots", "catalog_rules", "catalog_parked")
+
+CREATE = (
+    """CREATE TABLE IF NOT EXISTS {s}catalog_shares (
+        id TEXT{c} PRIMARY KEY, name TEXT, status TEXT NOT NULL, project_id TEXT NOT NULL,
+        user_id TEXT NOT NULL, backend TEXT NOT NULL, share_proto TEXT NOT NULL,
+        size BIGINT NOT NULL, created_at TEXT{c} NOT NULL, version BIGINT NOT NULL,
+        position BIGINT NOT NULL, owes INTEGER NOT NULL, state TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_live ON {s}catalog_shares (created_at, id)"
+    " WHERE status <> 'deleted'",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_status"
+    " ON {s}catalog_shares (status, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_name ON {s}catalog_shares (name)",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_project"
+    " ON {s}catalog_shares (project_id, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_owing ON {s}catalog_shares (id) WHERE owes = 1",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_snapshots (
+        share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, name TEXT, status TEXT NOT NULL,
+        project_id TEXT NOT NULL, created_at TEXT{c} NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (share_id, id))""",
+    "CREATE INDEX IF NOT EXISTS catalog_snapshots_id ON {s}catalog_snapshots (id)",
+    "CREATE INDEX IF NOT EXISTS catalog_snapshots_time"
+    " ON {s}catalog_snapshots (created_at, share_id, id)",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_rules (
+        share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, state TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (share_id, id))""",
+    "CREATE INDEX IF NOT EXISTS catalog_rules_id ON {s}catalog_rules (id)",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_parked (
+        stream TEXT{c} PRIMARY KEY, version BIGINT NOT NULL, position BIGINT NOT NULL,
+        error TEXT NOT NULL, last_version BIGINT NOT NULL)""",
+    "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)",
+)
+
+# A share's name, project and place do not change: leaving them out spares their indexes.
+PUT_SHARE = (
+    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    " SET status = excluded.status, size = excluded.size, version = excluded.version,"
+    " position = excluded.position, owes = excluded.owes, state = excluded.state"
+)
+PUT_SNAPSHOT = (
+    "INSERT INTO {s}catalog_snapshots VALUES (?,?,?,?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
+    " SET name = excluded.name, status = excluded.status, created_at = excluded.created_at,"
+    " value = excluded.value"
+)
+DROP_SNAPSHOT = "DELETE FROM {s}catalog_snapshots WHERE share_id = ? AND id = ?"
+PUT_RULE = (
+    "INSERT INTO {s}catalog_rules VALUES (?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
+    " SET state = excluded.state, value = excluded.value"
+)
+DROP_RULE = "DELETE FROM {s}catalog_rules WHERE share_id = ? AND id = ?"
+PUT_PARKED = (
+    "INSERT INTO {s}catalog_parked VALUES (?,?,?,?,?) ON CONFLICT (stream) DO UPDATE"
+    " SET version = excluded.version, position = excluded.position, error = excluded.error,"
+    " last_version = excluded.last_version"
+)
+DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
+
+STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN ({marks})"
+PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
+OWING = "SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ? ORDER BY id LIMIT ?"
+
+
+class Query(NamedTuple):
+    """A statement and its parameters."""
+
+    text: str
+    values: list[Any]
+
+
+class Table(NamedTuple):
+    """What can be listed: its columns, the order of its pages, and what is left out unless asked for."""
+
+    name: str
+    columns: str
+    order: tuple[str, ...]
+    kind: str
+    hidden: str | None = None
+
+
+SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", "deleted")
+SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
+RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
+
+
+def page(
+    table: Table, filters: Mapping[str, str | None], after: Sequence[str], limit: int
+) -> Query:
+    """The rows after the one whose order is *after*, and one more than *limit* to see if there are more."""
+    where, values = _where(table, filters)
+    order = ", ".join(table.order)
+    if after:
+        where.append(f"({order}) > ({_marks(len(after))})")
+        values += after
+    text = f"SELECT {order}, {table.columns} FROM {{s}}{table.name}"
+    return Query(f"{text}{_and(where)} ORDER BY {order} LIMIT ?", [*values, limit + 1])
+
+
+def count(table: Table, filters: Mapping[str, str | None]) -> Query:
+    """How many rows there are of each status."""
+    where, values = _where(table, filters)
+    text = f"SELECT {table.kind} AS kind, COUNT(*) AS n FROM {{s}}{table.name}{_and(where)}"
+    return Query(f"{text} GROUP BY {table.kind} ORDER BY {table.kind}", values)
+
+
+def states(ids: Sequence[str]) -> Query:
+    """The states of these shares."""
+    return Query(STATES.replace("{marks}", _marks(len(ids))), list(ids))
+
+
+def find(table: Table, item_id: str) -> Query:
+    """The rows with this id: one, unless two shares use the same."""
+    text = f"SELECT {', '.join(table.order)}, {table.columns} FROM {{s}}{table.name}"
+    return Query(f"{text} WHERE id = ? ORDER BY {', '.join(table.order)}", [item_id])
+
+
+def _where(table: Table, filters: Mapping[str, str | None]) -> tuple[list[str], list[Any]]:
+    asked = {column: value for column, value in filters.items() if value is not None}
+    where = [f"{column} = ?" for column in asked]
+    if table.hidden is not None and table.kind not in asked:
+        where.append(f"{table.kind} <> '{table.hidden}'")
+    return where, list(asked.values())
+
+
+def _and(where: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(where)}" if where else ""
+
+
+def _marks(n: int) -> str:
+    return ", ".join("?" * n)

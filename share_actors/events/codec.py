@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
 from eventsourcing.compressor import ZlibCompressor
 from eventsourcing.persistence import Cipher, Compressor, StoredEvent
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 from typing_extensions import TypedDict
 
@@ -28,7 +28,7 @@ class _Record(TypedDict, Generic[E]):
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     event_id: str
-    schema_version: int
+    schema_version: Annotated[int, Field(strict=True)]
     envelope: Envelope
     event: E
 
@@ -123,7 +123,7 @@ class Codec:
             ) from None
         try:
             record = self._validated(kind, topic, plain)
-        except (LogError, ValueError) as error:
+        except Exception as error:  # also from an upcaster that was given what is damaged
             _refuse(stream, version, topic, error, plain)
         return Recorded(
             stream, version, record["event_id"], record["envelope"], record["event"], position
@@ -134,7 +134,7 @@ class Codec:
         try:
             record = _reader(kind).validate_json(plain)
         except ValidationError:
-            if _schema(plain) == kind.schema_version:
+            if _schema(plain) in (None, kind.schema_version):
                 raise
         else:
             if record["schema_version"] == kind.schema_version:
@@ -151,33 +151,37 @@ class Codec:
 
 
 def _schema(plain: bytes) -> int | None:
-    """The schema version that a record says it has; the current one is assumed if it does not say."""
-    found = from_json(plain)
-    return found.get("schema_version") if isinstance(found, dict) else None
+    """The schema version that a record says it has; None if it says none."""
+    try:
+        found = from_json(plain)
+    except ValueError:
+        return None
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    return version if type(version) is int else None
 
 
 def _refuse(
     stream: str, version: int, topic: str, error: Exception, plain: bytes = b""
 ) -> NoReturn:
     """Say which event cannot be read, and what to do about it."""
-    try:
-        schema = _schema(plain)
-    except ValueError:
-        schema = None
-    where = f"stream {stream} version {version}: {topic}, schema version {schema or 'unknown'}"
-    extra = isinstance(error, ValidationError) and any(
-        found["type"] == "extra_forbidden" for found in error.errors(include_url=False)
-    )
-    if extra or isinstance(error, LogTooNew):
+    schema = _schema(plain) or "unknown"
+    where = f"stream {stream} version {version}: {topic}, schema version {schema}"
+    if isinstance(error, LogTooNew) or _holds_unknown_field(error):
         raise LogTooNew(
             f"{where}: {_short(error)}; a newer version wrote it: upgrade share_actors"
         ) from None
     raise LogError(f"{where}: cannot be read: {_short(error)}") from None
 
 
+def _holds_unknown_field(error: Exception) -> bool:
+    return isinstance(error, ValidationError) and any(
+        found["type"] == "extra_forbidden" for found in error.errors(include_url=False)
+    )
+
+
 def _short(error: Exception) -> str:
     """The first thing that is wrong, on one line."""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return str(error) or type(error).__name__
     first = error.errors(include_url=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _SETUP_LOCK = 0x53484C47
 """Two processes that open a new log at once make its tables one after the other."""
 _CONNECT_S = 3
+_TRY_S = 0.3
+"""How long each of a recorder's ten tries waits for a connection."""
 _DURABLE = "-c synchronous_commit=on"
 
 
@@ -34,7 +36,8 @@ def open_postgres(settings: LogSettings, *, create: bool) -> Backend:
         connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
         if not _exists(connection, settings):
             _make(connection, settings, create=create)
-    return Backend(_postgres(settings, create=False), lambda error: _explain(settings, error))
+        factory = _postgres(settings, create=False)
+    return Backend(factory, lambda error: _explain(settings, error))
 
 
 @contextmanager
@@ -90,16 +93,16 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         "POSTGRES_MAX_OVERFLOW": "8",
         # The recorder tries ten times: all of its tries together take what the settings say.
         "POSTGRES_LOCK_TIMEOUT": str(max(1, settings.lock_timeout_s // 10)),
-        "POSTGRES_CONNECT_TIMEOUT": "1",
+        "POSTGRES_CONNECT_TIMEOUT": str(_CONNECT_S),
         # Its stored functions insert without the table's lock, and tailing readers lose events.
         "POSTGRES_ENABLE_DB_FUNCTIONS": "no",
     }
     factory = construct("eventsourcing.postgres", settings, environment, create=create)
     pool = factory.datastore.pool  # type: ignore[attr-defined]
     pool.kwargs.update(options=_DURABLE, connect_timeout=_CONNECT_S)
-    pool.reconnect_timeout = float(
-        _CONNECT_S
-    )  # then the next who asks tries anew, without back-off
+    pool.reconnect_timeout = 1.0 * _CONNECT_S  # the next who asks tries anew, without back-off
+    pool.open(wait=True, timeout=2.0 * _CONNECT_S)
+    pool.timeout = _TRY_S
     return factory
 
 

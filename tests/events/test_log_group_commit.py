@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,7 +132,7 @@ def test_what_was_sent_after_an_append_that_failed_is_not_recorded(
         first = asyncio.ensure_future(log.append("a", 1, entries("y")))
         assert await asyncio.to_thread(eventually, lambda: not trouble)
         second = asyncio.ensure_future(log.append("a", 2, entries("z")))
-        return await asyncio.gather(first, second, return_exceptions=True)
+        return [*await asyncio.gather(first, second, return_exceptions=True)]
 
     assert {type(r) for r in asyncio.run(pipeline())} <= {LogError, Conflict}
     assert ids(log.read("a")) == ["x"]
@@ -189,28 +189,29 @@ def test_a_loop_that_died_while_it_waited_stops_nobody(open_sqlite: OpenLog) -> 
     assert append(log, "b", 0, "x")[0].version == 1
 
 
-def test_processes_write_to_one_log_and_none_is_lost(open_sqlite: OpenLog) -> None:
-    program = textwrap.dedent("""
-        import asyncio, sys
-        from pathlib import Path
-        from share_actors.config import LogSettings
-        from tests.events.appending import Log, entries
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from share_actors.config import LogSettings
+from tests.events.appending import Log, entries
 
-        async def write(log):
-            for version in range(30):
-                todo = [log.append(f"{sys.argv[2]}-{i}", version, entries("x")) for i in range(20)]
-                await asyncio.gather(*todo)
+async def write(log):
+    for version in range(30):
+        todo = [log.append(f"{sys.argv[2]}-{i}", version, entries("x")) for i in range(20)]
+        await asyncio.gather(*todo)
 
-        log = Log.open(LogSettings(), Path(sys.argv[1]))
-        asyncio.run(write(log))
-        log.close()
-    """)
-    log = open_sqlite()
-    path = log._backend.path
-    writers = [subprocess.Popen([sys.executable, "-c", program, path, str(i)]) for i in range(3)]
+log = Log.open(LogSettings(), Path(sys.argv[1]))
+asyncio.run(write(log))
+log.close()
+"""
+
+
+def test_processes_write_to_one_log_and_none_is_lost(open_sqlite: OpenLog, log_path: Path) -> None:
+    program = [sys.executable, "-c", WRITER, str(log_path)]
+    writers = [subprocess.Popen([*program, name]) for name in "abc"]
+    log, at = open_sqlite(), 0
     seen: list[tuple[str, int]] = []
 
-    at = 0
     while any(writer.poll() is None for writer in writers) or at < log.head():
         for n in log.notifications(at, 100):
             assert n.position == at + 1

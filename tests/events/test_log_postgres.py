@@ -1,0 +1,159 @@
+"""What only a log in PostgreSQL does: find its server, or say in a few seconds that it cannot."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from share_actors.config import LogSettings
+from share_actors.errors import ConfigError, LogError
+from share_actors.events.log import Log
+from tests.events.appending import append, ids
+from tests.events.conftest import OpenLog
+
+NOWHERE = Path("not-used")
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+
+
+def admin(settings: LogSettings) -> psycopg.Connection:
+    return psycopg.connect(host=settings.host, dbname="postgres", user="postgres", autocommit=True)
+
+
+def test_a_refused_connection_is_named_in_a_few_seconds() -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        port = taken.getsockname()[1]
+        started = time.monotonic()
+
+        with pytest.raises(LogError, match=rf"log\.host 127\.0\.0\.1 log\.port {port}.*refused"):
+            Log.open(LogSettings(kind="postgresql", port=port), NOWHERE)
+
+    assert time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize("module", ["psycopg", "psycopg_pool"])
+def test_a_missing_package_is_named(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(ConfigError, match=rf"{module} is.*pip install share-actors\[postgresql\]"):
+        Log.open(LogSettings(kind="postgresql"), NOWHERE)
+
+
+def test_a_missing_package_for_encryption_is_named(
+    monkeypatch: pytest.MonkeyPatch, log_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+
+    with pytest.raises(ConfigError, match=r"pip install share-actors\[encryption\]"):
+        Log.open(LogSettings.model_validate({"cipher_key": "AAAA"}), log_path)
+
+
+@pytest.mark.parametrize("key", ["", "AAAA", "not base64!", "é"])
+def test_a_key_that_is_none_is_refused_and_not_shown(key: str, log_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is not 16, 24 or 32 bytes in base64$"):
+        Log.open(LogSettings.model_validate({"cipher_key": key}), log_path)
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "a b", 'x"; DROP SCHEMA public; --'])
+def test_a_schema_name_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"log\.schema_name"):
+        Log.open(LogSettings(kind="postgresql", schema_name=name), NOWHERE)
+
+
+def test_a_database_that_is_not_there_is_named(postgres_settings: LogSettings) -> None:
+    settings = postgres_settings.model_copy(update={"database": "nowhere"})
+
+    with pytest.raises(LogError, match=r"log\.database nowhere: .* does not exist"):
+        Log.open(settings, NOWHERE)
+
+
+def test_a_missing_log_is_not_made_when_there_must_be_one(postgres_settings: LogSettings) -> None:
+    with pytest.raises(LogError, match=rf"schema {postgres_settings.schema_name} holds no log"):
+        Log.open(postgres_settings, NOWHERE, create=False)
+
+
+def test_many_may_make_the_same_log_at_once(postgres_settings: LogSettings) -> None:
+    def write(i: int) -> None:
+        log = Log.open(postgres_settings, NOWHERE)
+        append(log, f"s{i}", 0, "x")
+        log.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+
+    log = Log.open(postgres_settings, NOWHERE, nodes=2, create=False)
+    assert len(log.notifications(0, 10)) == 4
+    log.close()
+
+
+def test_a_commit_is_durable_whatever_the_server_is_set_to(
+    open_postgres: OpenLog, postgres_settings: LogSettings
+) -> None:
+    with admin(postgres_settings) as connection:
+        connection.execute("ALTER ROLE postgres SET synchronous_commit = off")
+        datastore = open_postgres()._recorder.datastore  # type: ignore[attr-defined]
+
+        with datastore.transaction() as cursor:
+            found = cursor.execute("SHOW synchronous_commit").fetchone()
+
+        connection.execute("ALTER ROLE postgres RESET synchronous_commit")
+    assert found == {"synchronous_commit": "on"}
+
+
+def test_a_log_goes_on_when_the_server_cut_its_connections(
+    open_postgres: OpenLog, postgres_settings: LogSettings
+) -> None:
+    log = open_postgres()
+    append(log, "a", 0, "x")
+
+    cut_connections(postgres_settings)
+
+    append(log, "a", 1, "y")
+    assert ids(log.read("a")) == ["x", "y"]
+
+
+def cut_connections(settings: LogSettings) -> None:
+    with admin(settings) as connection:
+        connection.execute(CUT)
+
+
+@contextmanager
+def out_of_reach(settings: LogSettings) -> Iterator[None]:
+    """The server runs, but its socket is gone."""
+    found, hidden = Path(settings.host) / ".s.PGSQL.5432", Path(settings.host) / "hidden"
+    connection = admin(settings)
+    found.rename(hidden)
+    try:
+        with connection:
+            connection.execute(CUT)
+        yield
+    finally:
+        hidden.rename(found)
+
+
+@pytest.mark.soak
+def test_a_server_that_goes_away_is_an_error_until_it_is_back(
+    open_postgres: OpenLog, postgres_settings: LogSettings
+) -> None:
+    log = open_postgres()
+    append(log, "a", 0, "x")
+
+    with out_of_reach(postgres_settings):
+        with pytest.raises(LogError, match=r"log\.host .* cannot be told now: ask again"):
+            append(log, "a", 1, "y")
+        with pytest.raises(LogError, match="see that the server runs"):
+            log.read("a")
+
+    append(log, "a", 1, "y")
+    assert ids(log.read("a")) == ["x", "y"]

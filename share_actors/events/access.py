@@ -160,9 +160,9 @@ def _denied_since(access_id: str, state: Rules) -> bool:
 
 
 def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
-    if command.access_id in state.rules:
-        raise Rejected(f"access rule {command.access_id} exists already")
     same = same_client(state, command.access_type, command.access_to)
+    if command.access_id in state.rules and (same is None or same.id != command.access_id):
+        raise Rejected(f"access rule {command.access_id} exists already")
     if same is None:
         return [AccessAllowed(**dict(command))]
     if same.access_level == command.access_level and same.state != "error":
@@ -182,11 +182,19 @@ def same_client_of(
     rules: Iterable[AccessRule], access_type: str, access_to: str
 ) -> AccessRule | None:
     """The one of *rules* that lets this client in and is not on its way out."""
+    client = _client(access_type, access_to)
     for rule in rules:
-        same = rule.access_to == access_to and rule.access_type == access_type
-        if same and rule.state != "denying":
+        if rule.state != "denying" and _client(rule.access_type, rule.access_to) == client:
             return rule
     return None
+
+
+@lru_cache(maxsize=4096)
+def _client(access_type: str, access_to: str) -> tuple[str, str]:
+    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
+    if access_type == "ip":
+        access_to = str(ipaddress.ip_network(access_to))
+    return access_type, access_to
 
 
 def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
@@ -219,7 +227,8 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
         if i in rules:
             rules[i] = rules[i].but(state="error", reason=reason)
     applied = (state.applied | set(event.applied)) - set(event.removed)
-    return state.but(rules=rules, applied=applied, denied=state.denied - set(event.removed))
+    denied = state.denied - set(event.removed)
+    return Rules(rules=rules, applied=applied, denied=denied)
 
 
 def started(state: Rules) -> Rules:

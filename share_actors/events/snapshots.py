@@ -83,9 +83,8 @@ class SnapshotErrored(Event):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
-        which = (
-            "*" if self.doing == "delete" else "create"
-        )  # a deletion may wait behind its creation
+        # A deletion may wait behind a creation that failed.
+        which = "*" if self.doing == "delete" else "create"
         return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
 
 

@@ -13,7 +13,6 @@ C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 F = TypeVar("F", bound=Effect)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Spec(Generic[C, E, S, F]):
         """After it, *effect* is owed to the outside world."""
         assert self.decider.pending(self.state) == effect
 
-    def then_state(self, seen: Callable[[S], T], expected: T) -> None:
+    def then_state(self, seen: Callable[[S], object], expected: object) -> None:
         """After it, what *seen* sees of the state is *expected*."""
         assert seen(self.state) == expected
 

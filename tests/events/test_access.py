@@ -1,0 +1,285 @@
+"""Access rules: what is desired, what is applied, and what is owed while they differ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from share_actors.events import access, share
+from share_actors.events.access import (
+    AccessAllowed,
+    AccessDenied,
+    AccessRulesApplied,
+    AllowAccess,
+    ApplyRules,
+    ConfirmRules,
+    DenyAccess,
+    Rules,
+)
+from share_actors.events.base import BeginAttempt, ReportFailure
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import (
+    RetryRequested,
+    RetryShare,
+    ShareDeletionRequested,
+    ShareErrored,
+    ShareResizeRequested,
+)
+from share_actors.testing import Spec
+from share_actors.values import AccessRule
+from tests.events.stories import began, created, requested
+
+
+def allow(access_id: str, access_to: str = "alice", access_type: Any = "user") -> AllowAccess:
+    return AllowAccess(access_id=access_id, access_type=access_type, access_to=access_to)
+
+
+def allowed(access_id: str, access_to: str = "alice", access_type: Any = "user") -> AccessAllowed:
+    return AccessAllowed(**dict(allow(access_id, access_to, access_type)))
+
+
+def denied(access_id: str) -> AccessDenied:
+    return AccessDenied(access_id=access_id)
+
+
+def applied(*ids: str) -> AccessRulesApplied:
+    return AccessRulesApplied(applied=ids)
+
+
+def rule(access_id: str, access_to: str, state: Any) -> AccessRule:
+    return AccessRule(id=access_id, access_type="user", access_to=access_to, state=state)
+
+
+def states(state: ShareState) -> dict[str, str]:
+    return {i: r.state for i, r in state.rules.rules.items()}
+
+
+available = Spec(share).given(requested(size=2), began("create"), created())
+applying = available.given(allowed("a"), began("access"))
+active = applying.given(applied("a"))
+broken = AccessRulesApplied(failed={"a": "no such user"})
+
+
+# -- allowing ------------------------------------------------------------------------------------
+def test_allowing_access_records_it() -> None:
+    available.when(allow("a")).then(allowed("a"))
+
+
+def test_an_allowed_rule_is_queued_and_owed() -> None:
+    spec = available.given(allowed("a"))
+
+    queued = rule("a", "alice", "queued")
+    spec.then_state(states, {"a": "queued"})
+    spec.then_pending(ApplyRules(desired=(queued,), add=(queued,), delete=()))
+
+
+def test_a_rule_is_applying_while_the_backend_is_asked() -> None:
+    applying.then_state(states, {"a": "applying"})
+
+
+def test_a_rule_that_was_applied_is_active_and_owed_no_more() -> None:
+    applying.when(ConfirmRules(applied=("a",))).then(applied("a"))
+    active.then_state(states, {"a": "active"})
+    active.then_pending(None)
+
+
+def test_the_same_rule_asked_for_again_comes_to_nothing_new() -> None:
+    active.when(allow("b")).then()
+    active.when(allow("a")).then()
+    assert share.joins(allow("b"), active.state) == "rule/a/allow"
+
+
+def test_two_ways_to_write_an_address_are_one_client() -> None:
+    spec = available.given(allowed("a", "10.0.0.1", "ip"))
+
+    spec.when(allow("b", "10.0.0.1/32", "ip")).then()
+
+
+def test_another_level_for_the_same_client_is_rejected() -> None:
+    active.when(allow("b").but(access_level="ro")).then_rejected(
+        "has the rw rule a .active. already"
+    )
+
+
+def test_an_id_that_another_rule_has_is_rejected() -> None:
+    active.when(allow("a", "bob")).then_rejected("access rule a exists already")
+
+
+def test_a_rule_may_be_asked_for_while_the_share_is_creating() -> None:
+    spec = Spec(share).given(requested(), began("create"), allowed("a"))
+
+    spec.then_state(states, {"a": "queued"})
+    assert isinstance(share.pending(spec.given(created()).state), ApplyRules)
+
+
+def test_a_share_that_goes_lets_nobody_in() -> None:
+    spec = active.given(ShareDeletionRequested(cascade=False))
+
+    spec.when(allow("b", "bob")).then_rejected("the share is deleting")
+
+
+def test_a_rule_that_comes_while_others_are_applied_is_owed_after_them() -> None:
+    spec = applying.given(allowed("b", "bob"), applied("a"))
+
+    both = (rule("a", "alice", "active"), rule("b", "bob", "queued"))
+    spec.then_pending(ApplyRules(desired=both, add=both[1:], delete=()))
+
+
+# -- failing -------------------------------------------------------------------------------------
+def test_one_bad_rule_does_not_block_the_others() -> None:
+    spec = available.given(allowed("a"), allowed("b", "bob"), began("access"))
+    outcome = AccessRulesApplied(applied=("b",), failed={"a": "no such user"})
+
+    spec.when(ConfirmRules(applied=("b",), failed={"a": "no such user"})).then(outcome)
+    spec.given(outcome).then_state(states, {"a": "error", "b": "active"})
+    spec.given(outcome).then_pending(None)
+
+
+def test_a_rule_in_error_says_why() -> None:
+    spec = applying.given(broken)
+
+    spec.then_state(lambda s: s.rules.rules["a"].reason, "no such user")
+
+
+def test_when_the_attempt_fails_for_good_the_rules_it_was_about_are_in_error() -> None:
+    spec = applying.given(allowed("b", "bob"))
+
+    spec.when(ReportFailure(kind="failed", reason="no answer")).then(
+        AccessRulesApplied(failed={"a": "no answer"})
+    )
+
+
+def test_a_retry_owes_again_the_rules_in_error() -> None:
+    spec = applying.given(broken)
+
+    spec.when(RetryShare()).then(RetryRequested(works=("rule/a/allow",)))
+    spec.when(RetryShare()).then_state(states, {"a": "queued"})
+
+
+def test_a_retry_leaves_the_attempt_under_way_alone() -> None:
+    spec = applying.given(broken, allowed("b", "bob"), began("access"))
+    retried = spec.given(RetryRequested(works=("rule/a/allow",)))
+
+    retried.when(ConfirmRules(applied=("b",))).then(applied("b"))
+    retried.given(applied("b")).then_state(states, {"a": "queued", "b": "active"})
+
+
+def test_a_rule_in_error_can_be_denied() -> None:
+    applying.given(broken).when(DenyAccess(access_id="a")).then_state(states, {"a": "denying"})
+
+
+# -- denying -------------------------------------------------------------------------------------
+def test_denying_owes_the_removal() -> None:
+    denying = rule("a", "alice", "denying")
+
+    active.when(DenyAccess(access_id="a")).then(denied("a"))
+    active.given(denied("a")).then_pending(ApplyRules(desired=(), add=(), delete=(denying,)))
+
+
+def test_a_rule_that_was_removed_is_gone() -> None:
+    spec = active.given(denied("a"), began("access"), AccessRulesApplied(removed=("a",)))
+
+    spec.then_state(lambda s: s.rules, Rules())
+    spec.when(DenyAccess(access_id="a")).then_rejected("no access rule a")
+
+
+def test_denying_twice_comes_to_nothing_new() -> None:
+    active.given(denied("a")).when(DenyAccess(access_id="a")).then()
+
+
+def test_a_denied_client_may_be_allowed_again_by_another_rule() -> None:
+    active.given(denied("a")).when(allow("b")).then(allowed("b"))
+
+
+def test_a_rule_that_was_denied_while_it_was_applied_is_removed_next() -> None:
+    spec = applying.given(denied("a"), applied("a"))
+
+    spec.then_state(states, {"a": "denying"})
+    denying = rule("a", "alice", "denying")
+    spec.then_pending(ApplyRules(desired=(), add=(), delete=(denying,)))
+
+
+@pytest.mark.parametrize(
+    "outcome", [ConfirmRules(failed={"a": "no"}), ReportFailure(kind="failed", reason="no")]
+)
+def test_a_denial_goes_on_although_the_application_it_waited_for_failed(outcome: Any) -> None:
+    spec = applying.given(denied("a")).when(outcome)
+
+    spec.then(AccessRulesApplied())
+    spec.then_state(states, {"a": "denying"})
+
+
+def test_a_denial_that_failed_is_retried_as_a_denial() -> None:
+    spec = active.given(denied("a"), began("access"), broken).when(RetryShare())
+
+    spec.then(RetryRequested(works=("rule/a/deny",)))
+    spec.then_state(states, {"a": "denying"})
+
+
+def test_clients_can_be_shut_out_although_a_resize_failed() -> None:
+    spec = active.given(
+        ShareResizeRequested(doing="extend", size=3),
+        began("extend"),
+        ShareErrored(doing="extend", reason="no space"),
+    )
+
+    spec.when(DenyAccess(access_id="a")).then(denied("a"))
+    spec.given(denied("a")).when(BeginAttempt(activation="activation-1", timeout_s=300.0)).then(
+        began("access")
+    )
+
+
+def test_all_that_may_be_on_the_backend_goes_before_the_share() -> None:
+    spec = applying.given(ShareDeletionRequested(cascade=False))
+
+    removed = rule("a", "alice", "applying")
+    spec.then_pending(ApplyRules(desired=(), add=(), delete=(removed,), cascade=True))
+
+
+def test_a_rule_that_never_reached_the_backend_does_not_hold_up_the_deletion() -> None:
+    assert access.removal(available.given(allowed("a")).state.rules) is None
+
+
+# -- what can be asked at all --------------------------------------------------------------------
+def wrong_fields(**fields: Any) -> set[Any]:
+    with pytest.raises(ValidationError) as refusal:
+        AllowAccess(**(dict(allow("a")) | fields))
+    return {error["loc"][0] for error in refusal.value.errors()}
+
+
+BAD_CLIENTS = [
+    *(
+        ("ip", to)
+        for to in ("", "10.0.0.1/33", "10.0.0.1/8", "300.1.1.1", "host", "::1/129", "1\n")
+    ),
+    *(("user", to) for to in ("", "a b", "a:b", "a/b", "x" * 256, "a\0")),
+    *(("cert", to) for to in ("", "x" * 65)),
+    *(("cephx", to) for to in ("", "a.b", "ä")),
+]
+GOOD_CLIENTS = [
+    *(("ip", to) for to in ("10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/8")),
+    *(("user", to) for to in ("alice", "DOM\\alice", "grüne")),
+    *(("cert", "nas.example.org"), ("cephx", "client-1")),
+]
+
+
+@pytest.mark.parametrize(("access_type", "access_to"), BAD_CLIENTS)
+def test_a_client_that_can_not_be_one_is_refused_at_access_to(
+    access_type: str, access_to: str
+) -> None:
+    assert wrong_fields(access_type=access_type, access_to=access_to) == {"access_to"}
+
+
+@pytest.mark.parametrize(("access_type", "access_to"), GOOD_CLIENTS)
+def test_a_client_may_be_written_in_every_usual_way(access_type: str, access_to: str) -> None:
+    assert allow("a", access_to, access_type).access_to == access_to
+
+
+def test_each_wrong_field_of_a_rule_is_named() -> None:
+    assert wrong_fields(access_level="admin") == {"access_level"}
+    assert wrong_fields(access_type="dns") == {"access_type"}
+    assert wrong_fields(access_id="a b") == {"access_id"}
+    with pytest.raises(ValidationError, match="access_id"):
+        DenyAccess(access_id="../a")

@@ -1,0 +1,285 @@
+"""What holds of every share, whatever is asked of it and whatever its backend answers, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from share_actors.events import share
+from share_actors.events.access import AllowAccess, ConfirmRules, DenyAccess
+from share_actors.events.base import BeginAttempt, Rejected, ReportFailure, replay
+from share_actors.events.diagram import ATTEMPTS, success
+from share_actors.events.receipts import Receipts
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    CreateShare,
+    DeleteShare,
+    ExtendShare,
+    RetryShare,
+    ShareCommand,
+    ShareEvent,
+    ShrinkShare,
+)
+from share_actors.events.snapshots import (
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    CreateSnapshot,
+    DeleteSnapshot,
+)
+from tests.events.stories import NOON, Stream
+
+Move = Callable[[ShareState], ShareCommand | None]
+"""What is asked or answered next, by what the share is then."""
+begin = BeginAttempt(activation="a", timeout_s=1.0)
+broken = ReportFailure(kind="failed", reason="broken")
+
+ids = st.sampled_from(["a", "b"])
+subsets = st.lists(ids, unique=True).map(tuple)
+create = CreateShare(share_id="s", size=5, host="b", project_id="p", user_id="u", at=NOON)
+deletion = st.builds(DeleteShare, cascade=st.booleans())
+requests: st.SearchStrategy[ShareCommand] = st.one_of(
+    st.builds(ExtendShare, size=st.integers(1, 9)),
+    st.builds(ShrinkShare, size=st.integers(1, 9)),
+    st.just(RetryShare()),
+    st.just(RetryShare()),
+    st.builds(
+        AllowAccess,
+        access_id=ids,
+        access_type=st.just("user"),
+        access_to=st.sampled_from(["alice", "bob"]),
+        access_level=st.sampled_from(["rw", "ro"]),
+    ),
+    st.builds(DenyAccess, access_id=ids),
+    st.builds(CreateSnapshot, snapshot_id=ids, name=st.sampled_from([None, "n"]), at=st.just(NOON)),
+    st.builds(DeleteSnapshot, snapshot_id=ids),
+)
+strays: st.SearchStrategy[ShareCommand] = st.one_of(
+    st.just(create),
+    st.just(ConfirmCreated(export_locations=())),
+    st.builds(ConfirmResized, doing=st.sampled_from(["extend", "shrink"]), size=st.integers(1, 9)),
+    st.just(ConfirmDeleted()),
+    st.builds(
+        ConfirmRules,
+        applied=subsets,
+        removed=subsets,
+        failed=st.dictionaries(ids, st.just("no such host")),
+    ),
+    st.builds(ConfirmSnapshotCreated, snapshot_id=ids),
+    st.builds(ConfirmSnapshotDeleted, snapshot_id=ids),
+)
+
+
+def say(command: ShareCommand) -> Move:
+    return lambda _: command
+
+
+def some_rules_fail(failing: tuple[str, ...], state: ShareState) -> ShareCommand | None:
+    """The good outcome, but for some of the rules."""
+    outcome = success(state)
+    if not isinstance(outcome, ConfirmRules):
+        return outcome
+    return ConfirmRules(
+        applied=tuple(i for i in outcome.applied if i not in failing),
+        removed=tuple(i for i in outcome.removed if i not in failing),
+        failed={i: "no" for i in (*outcome.applied, *outcome.removed) if i in failing},
+    )
+
+
+class Walk:
+    """A share that lived through some moves: its state, all its events, and its receipts."""
+
+    def __init__(self, moves: list[Move]) -> None:
+        self.state, self.receipts = share.initial, Receipts()
+        self.events: list[ShareEvent] = []
+        self._stream = Stream()
+        for move in moves:
+            command = move(self.state)
+            if command is not None:
+                self.ask(command)
+
+    def ask(self, command: ShareCommand) -> bool:
+        """Whether it was accepted; anything that is raised but `Rejected` fails the test."""
+        try:
+            events = share.decide(command, self.state)
+        except Rejected:
+            return False
+        for event in events:
+            self.state = share.evolve(self.state, event)
+            self.receipts.record(self._stream(event, f"c{len(self.events)}"))
+        self.events += events
+        return True
+
+
+answers: st.SearchStrategy[list[Move]] = st.one_of(
+    st.just([say(begin), success]),
+    st.just([say(begin), success]),
+    subsets.map(lambda failing: [say(begin), partial(some_rules_fail, failing)]),
+    st.sampled_from(ATTEMPTS).map(lambda answer: [say(begin), say(answer)]),
+    st.just([say(begin), say(broken)]),
+    st.just([say(begin), say(broken), say(RetryShare())]),
+    st.just([say(begin)]),
+    st.just([success]),
+)
+asked: st.SearchStrategy[list[Move]] = requests.map(lambda request: [say(request)])
+odd: st.SearchStrategy[list[Move]] = st.one_of(strays, deletion).map(lambda move: [say(move)])
+moves = st.lists(st.one_of(asked, asked, asked, answers, answers, answers, odd), max_size=30)
+used: list[Move] = [
+    *(say(begin), success),
+    *(say(CreateSnapshot(snapshot_id="a", at=NOON)), say(begin), success),
+    *(say(AllowAccess(access_id="a", access_type="user", access_to="alice")), say(begin), success),
+]
+failing: list[Move] = [say(begin), say(broken)]
+starts: st.SearchStrategy[list[Move]] = st.sampled_from(
+    [
+        used,
+        used[:2],
+        failing,
+        [*used, say(ExtendShare(size=8)), *failing],
+        [*used, say(DenyAccess(access_id="a")), *failing],
+        [*used, say(DeleteSnapshot(snapshot_id="a")), *failing],
+        [*used, say(DeleteShare(cascade=True)), *failing],
+        [],
+    ]
+)
+
+
+def lived(start: list[Move], later: list[list[Move]]) -> Walk:
+    return Walk([say(create), *start, *(move for some in later for move in some)])
+
+
+walks = st.builds(lived, starts, moves)
+any_order = settings(max_examples=200, deadline=None)
+
+
+def finish(walk: Walk, outcome: Move) -> None:
+    """Begin and end what is owed, one after the other, until nothing is."""
+    bound = 4 + 2 * (len(walk.state.rules.rules) + len(walk.state.snapshots.held))
+    for _ in range(bound):
+        if share.pending(walk.state) is None:
+            return
+        assert walk.ask(begin)
+        command = outcome(walk.state)
+        assert command is not None
+        assert walk.ask(command)
+    pytest.fail(f"still owed after {bound} attempts: {share.pending(walk.state)}")
+
+
+@any_order
+@given(walks)
+def test_an_accepted_history_replays_to_the_live_state(walk: Walk) -> None:
+    assert replay(share, walk.events) == walk.state
+
+
+@any_order
+@given(walks)
+def test_a_state_is_the_same_after_a_round_trip_through_json(walk: Walk) -> None:
+    loaded = ShareState.model_validate_json(walk.state.model_dump_json())
+
+    assert loaded == walk.state
+    assert share.pending(loaded) == share.pending(walk.state)
+
+
+@any_order
+@given(walks)
+def test_what_is_owed_comes_to_an_end_when_all_goes_well(walk: Walk) -> None:
+    finish(walk, success)
+
+    assert share.pending(walk.state) is None
+
+
+@any_order
+@given(walks)
+def test_what_is_owed_comes_to_an_end_when_all_fails_for_good(walk: Walk) -> None:
+    finish(walk, lambda _: broken)
+
+    assert share.pending(walk.state) is None
+
+
+@any_order
+@given(walks)
+def test_what_is_owed_comes_to_an_end_when_each_rule_fails(walk: Walk) -> None:
+    finish(walk, partial(some_rules_fail, ("a", "b")))
+
+    assert share.pending(walk.state) is None
+
+
+@any_order
+@given(walks)
+def test_no_request_waits_for_a_share_that_owes_nothing(walk: Walk) -> None:
+    finish(walk, success)
+
+    if walk.state.share.status != "error":  # what waits for a retry is open still
+        assert walk.receipts.open_works() == ()
+
+
+@any_order
+@given(walks)
+def test_every_state_but_deleted_has_a_way_on(walk: Walk) -> None:
+    if walk.state.share.status == "deleted":
+        return
+    if share.pending(walk.state) is None:
+        assert walk.ask(DeleteShare(cascade=True))
+        assert share.pending(walk.state) is not None
+
+
+@any_order
+@given(walks)
+def test_error_can_always_be_retried(walk: Walk) -> None:
+    if walk.state.share.status == "error":
+        assert walk.ask(RetryShare())
+        assert share.view(walk.state).status in ("creating", "extending", "shrinking", "deleting")
+        assert share.pending(walk.state) is not None
+
+
+@any_order
+@given(walks, st.booleans())
+def test_delete_is_accepted_unless_snapshots_would_be_lost(walk: Walk, cascade: bool) -> None:
+    held, status = walk.state.snapshots.held, walk.state.share.status
+
+    accepted = walk.ask(DeleteShare(cascade=cascade))
+
+    assert accepted or (held and not cascade)
+    assert not accepted or walk.state.share.status in ("deleting", "deleted")
+    assert status != "deleted" or accepted
+
+
+@any_order
+@given(walks)
+def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) -> None:
+    walk.ask(DeleteShare(cascade=True))
+
+    finish(walk, success)
+
+    assert walk.state == share.initial.but(share=walk.state.share)
+    assert walk.state.share.status == "deleted"
+
+
+@any_order
+@given(walks)
+def test_every_request_to_a_deleted_share_has_its_answer(walk: Walk) -> None:
+    walk.ask(DeleteShare(cascade=True))
+    finish(walk, success)
+
+    assert walk.receipts.open_works() == ()
+
+
+@given(st.lists(st.one_of(requests, deletion, st.sampled_from(ATTEMPTS))))
+def test_a_share_that_nobody_created_stays_absent(asked: list[ShareCommand]) -> None:
+    walk = Walk([say(command) for command in asked])
+
+    assert walk.events == []
+    assert walk.state == share.initial
+
+
+@any_order
+@given(walks, strays)
+def test_an_outcome_that_no_attempt_came_to_is_rejected(walk: Walk, outcome: ShareCommand) -> None:
+    if walk.state.attempt is None and outcome != create:
+        assert not walk.ask(outcome)

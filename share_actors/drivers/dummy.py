@@ -1,0 +1,218 @@
+"""The driver `dummy`: no storage; for benchmarks, and for tests of what happens when a backend fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from share_actors.drivers.base import (
+    Exports,
+    RuleUpdates,
+    ShareDriver,
+    UnsupportedAccess,
+)
+from share_actors.drivers.dummy_backend import Call, DummyBackend
+from share_actors.drivers.dummy_faults import DummyOptions, Faults, Method, end
+from share_actors.drivers.os_errors import os_errors
+from share_actors.values import (
+    AccessRule,
+    Capabilities,
+    ExportLocation,
+    Pool,
+    RequestContext,
+    Share,
+    Snapshot,
+)
+
+__all__ = ["Call", "DummyBackend", "DummyDriver", "DummyOptions"]
+_NO_CONTEXT = RequestContext()
+
+
+class DummyDriver(ShareDriver):
+    """A backend that does as its options say. With no `directory` and no faults it does nothing."""
+
+    Options = DummyOptions
+    protocols: ClassVar[tuple[str, ...]] = (
+        "NFS", "CIFS", "CEPHFS", "GLUSTERFS", "HDFS", "MAPRFS",
+    )  # fmt: skip
+    access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options = self._options = cast(DummyOptions, self.configuration)
+        self._backend = None if options.directory is None else DummyBackend(options.directory)
+        self._faults = Faults(options, self._backend)
+
+    # -- life of the backend -------------------------------------------------------------------
+    def do_setup(self, context: RequestContext) -> None:
+        """Make the directory; raises `DriverError` if it can't be made."""
+        if self._backend is not None:
+            with os_errors(f"set up {self._backend.directory}"):
+                self._backend.prepare()
+
+    def get_share_stats(self, refresh: bool = False) -> Capabilities:
+        """A pool of `capacity_gib`, less the shares that exist."""
+        shares = {} if self._backend is None else self._backend.shares()
+        used, total = sum(held["size"] for held in shares.values()), self._options.capacity_gib
+        pool = Pool(
+            name=self.backend_name,
+            total_capacity_gib=total,
+            free_capacity_gib=max(0.0, total - used),
+            allocated_capacity_gib=used,
+        )
+        return Capabilities(
+            backend_name=self.backend_name,
+            driver_name="dummy",
+            storage_protocols=self.protocols,
+            access_types=self.access_types,
+            pools=(pool,),
+        )
+
+    def get_pool(self, share: Share) -> str:
+        return self.backend_name
+
+    # -- shares --------------------------------------------------------------------------------
+    def create_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Exports:
+        last = self._faults.begin("create_share", context, share.id)
+        if self._backend is not None:
+            self._backend.add_share(share.id, share.size)
+        end(last)
+        return _exports(share)
+
+    def create_share_from_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> Exports:
+        last = self._faults.begin("create_share_from_snapshot", context, share.id, snapshot.id)
+        if self._backend is not None:
+            self._backend.snapshot(snapshot.share_id, snapshot.id)
+            self._backend.add_share(share.id, share.size, snapshot.id)
+        end(last)
+        return _exports(share)
+
+    def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
+        last = self._faults.begin("delete_share", context, share.id)
+        if self._backend is not None:
+            self._backend.drop_share(share.id)
+        end(last)
+
+    def extend_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        self._resize("extend_share", context, share, new_size)
+
+    def shrink_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        self._resize("shrink_share", context, share, new_size)
+
+    def _resize(self, method: Method, context: RequestContext, share: Share, size: int) -> None:
+        last = self._faults.begin(method, context, share.id)
+        if self._backend is not None:
+            self._backend.change_share(share.id, size=size)
+        end(last)
+
+    def ensure_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Exports:
+        last = self._faults.begin("ensure_share", context, share.id)
+        if self._backend is not None:
+            self._backend.share(share.id)
+        end(last)
+        return _exports(share)
+
+    # -- snapshots -----------------------------------------------------------------------------
+    def create_snapshot(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> str:
+        last = self._faults.begin("create_snapshot", context, snapshot.share_id, snapshot.id)
+        if self._backend is not None:
+            self._backend.add_snapshot(snapshot.share_id, snapshot.id)
+        end(last)
+        return f"dummy:/{snapshot.share_id}@{snapshot.id}"
+
+    def delete_snapshot(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> None:
+        last = self._faults.begin("delete_snapshot", context, snapshot.share_id, snapshot.id)
+        if self._backend is not None:
+            self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
+        end(last)
+
+    # -- access --------------------------------------------------------------------------------
+    def update_access(
+        self,
+        context: RequestContext,
+        share: Share,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        update_rules: Sequence[AccessRule] = (),
+        share_server: Any = None,
+    ) -> RuleUpdates:
+        last = self._faults.begin("update_access", context, share.id)
+        failed = {rule.id: why for rule in access_rules if (why := self._objection(rule))}
+        if self._backend is not None:
+            self._set_rules(share, [rule for rule in access_rules if rule.id not in failed])
+        end(last)
+        return failed
+
+    def allow_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        last = self._faults.begin("allow_access", context, share.id)
+        if why := self._objection(access):
+            raise UnsupportedAccess(why)
+        if self._backend is not None:
+            rules = {**self._backend.rules(share.id), access.id: _rule(access)}
+            self._backend.change_share(share.id, rules=rules)
+        end(last)
+
+    def deny_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        last = self._faults.begin("deny_access", context, share.id)
+        if self._backend is not None and share.id in self._backend.shares():
+            rules = self._backend.rules(share.id)
+            rules.pop(access.id, None)
+            self._backend.change_share(share.id, rules=rules)
+        end(last)
+
+    def _objection(self, rule: AccessRule) -> str | None:
+        if rule.access_type not in self.access_types:
+            return f"access_type {rule.access_type!r} is not supported"
+        if rule.access_to in self._options.refuse_access_to:
+            return f"access_to {rule.access_to!r} is refused"
+        return None
+
+    def _set_rules(self, share: Share, rules: Sequence[AccessRule]) -> None:
+        assert self._backend is not None
+        if rules or share.id in self._backend.shares():
+            self._backend.change_share(share.id, rules={rule.id: _rule(rule) for rule in rules})
+
+    # -- adoption of what exists ---------------------------------------------------------------
+    def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Adopt any share, as large as `driver_options["size"]` says, in GiB (1)."""
+        last = self._faults.begin("manage_existing", _NO_CONTEXT, share.id)
+        size = int(driver_options.get("size", 1))
+        if self._backend is not None:
+            self._backend.add_share(share.id, size)
+        end(last)
+        return {"size": size}
+
+    def unmanage(self, share: Share) -> None:
+        last = self._faults.begin("unmanage", _NO_CONTEXT, share.id)
+        end(last)
+
+
+def _exports(share: Share) -> tuple[ExportLocation, ...]:
+    return (ExportLocation(path=f"dummy:/{share.id}", preferred=True),)
+
+
+def _rule(rule: AccessRule) -> dict[str, str]:
+    return {
+        "access_type": rule.access_type,
+        "access_to": rule.access_to,
+        "access_level": rule.access_level,
+    }

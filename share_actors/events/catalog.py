@@ -12,10 +12,10 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar, get_args
 from share_actors.config import LogSettings
 from share_actors.errors import Ambiguous, InvalidRequest
 from share_actors.events import catalog_sql as sql
+from share_actors.events import catalog_sqlite
 from share_actors.events import share as aggregate
 from share_actors.events.catalog_fold import Parked
 from share_actors.events.catalog_projection import Projection, read_state
-from share_actors.events.catalog_store import open_sqlite
 from share_actors.events.log import Log
 from share_actors.values import AccessRule, RuleState, Share, ShareStatus, Snapshot, SnapshotStatus
 
@@ -45,10 +45,10 @@ class Catalog(Projection):
     def open(cls, log: Log, settings: LogSettings, path: Path) -> Self:
         """The catalog of *log*: in the file at *path*, or for PostgreSQL in the log's database."""
         if settings.kind == "postgresql":
-            from share_actors.events.catalog_postgres import open_catalog  # noqa: PLC0415 - optional
+            from share_actors.events import catalog_postgres  # noqa: PLC0415 - an optional package
 
-            return cls(log, open_catalog(settings))
-        return cls(log, open_sqlite(settings, path))
+            return cls(log, catalog_postgres.open_catalog(settings))
+        return cls(log, catalog_sqlite.open_catalog(settings, path))
 
     def close(self) -> None:
         """Let go of the database; the log stays open."""

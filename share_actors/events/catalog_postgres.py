@@ -9,7 +9,8 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 
 from share_actors.config import LogSettings
-from share_actors.events.catalog_store import NAME, Store, made
+from share_actors.errors import LogError
+from share_actors.events.catalog_store import NAME, Store
 from share_actors.events.log_backends import Backend
 from share_actors.events.log_postgres import open_postgres
 
@@ -37,6 +38,9 @@ class PostgresStore(Store, PostgresTrackingRecorder):
     def track(self, c: Any, position: int) -> None:
         self._insert_tracking(c, Tracking(NAME, position))
 
+    def create_table(self) -> None:
+        PostgresTrackingRecorder.create_table(self)
+
     def _create_table(self, curs: Any) -> None:
         curs.execute("SELECT pg_advisory_xact_lock(%s)", [_SETUP_LOCK])
         super()._create_table(curs)
@@ -49,4 +53,9 @@ class PostgresStore(Store, PostgresTrackingRecorder):
 def open_catalog(settings: LogSettings) -> Store:
     """The catalog beside the log that *settings* name, made if there is none."""
     store = PostgresStore(open_postgres(settings, create=True))
-    return made(store, store)
+    try:
+        store.make()
+    except LogError:
+        store.close()
+        raise
+    return store

@@ -41,7 +41,9 @@ CREATE = (
     """CREATE TABLE IF NOT EXISTS {s}catalog_parked (
         stream TEXT{c} PRIMARY KEY, version BIGINT NOT NULL, position BIGINT NOT NULL,
         error TEXT NOT NULL, last_version BIGINT NOT NULL)""",
-    "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)",
+)
+CREATE_LAYOUT = (
+    "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
 )
 
 # A share's name, project and place do not change: leaving them out spares their indexes.

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 from uuid import uuid4
 
-from eventsourcing.persistence import IntegrityError, PersistenceError, Tracking
-from eventsourcing.sqlite import (
-    SQLiteConnection,
-    SQLiteConnectionPool,
-    SQLiteDatastore,
-    SQLiteTrackingRecorder,
-)
+from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events import catalog_sql as sql
 from share_actors.events import share
 from share_actors.events.catalog_fold import Rows
-from share_actors.events.recorders import DurableConnection
 
 NAME = "catalog"
 _LAYOUT = f"{sql.LAYOUT}.{share.STATE_VERSION}"
@@ -63,6 +52,10 @@ class Store(ABC):
     @abstractmethod
     def track(self, c: Any, position: int) -> None:
         """Move the place in the log."""
+
+    @abstractmethod
+    def create_table(self) -> None:
+        """The recorder's own, which comes to `lay_out`."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -110,29 +103,37 @@ class Store(ABC):
             if many:
                 c.executemany(self.dialect(text), many)
 
+    # -- tables ------------------------------------------------------------------------------------
+    def make(self) -> None:
+        """Make the tables unless they are there; two processes may do so at once."""
+        with self._explained():
+            try:
+                self.create_table()
+            except IntegrityError:
+                self.create_table()  # the other one was quicker
+
+    def lay_out(self, c: Any) -> None:
+        """Make our tables, unless they are there in the layout of this version."""
+        c.execute(self.dialect(sql.CREATE_LAYOUT))
+        c.execute(self.dialect("SELECT layout FROM {s}catalog_layout"))
+        if [found["layout"] for found in c.fetchall()] != [_LAYOUT]:
+            self._start_anew(c)
+
     def reset(self) -> None:
         """Back to the beginning of the log, with no rows."""
         with self._explained(), self.cursor(commit=True) as c:
             c.execute(self.dialect(_HOLD), [NAME])
-            self.drop(c)
+            self._start_anew(c)
 
-    def drop(self, c: Any) -> None:
-        """Make all tables anew, in the layout of this version."""
-        for table in (*sql.TABLES, "catalog_layout"):
+    def _start_anew(self, c: Any) -> None:
+        for table in sql.TABLES:
             c.execute(self.dialect(f"DROP TABLE IF EXISTS {{s}}{table}"))
         for text in sql.CREATE:
             c.execute(self.dialect(text))
-        c.execute(self.dialect("INSERT INTO {s}catalog_layout VALUES (?, ?)"), [_LAYOUT, ""])
-        self._new_epoch(c)
+        c.execute(self.dialect("DELETE FROM {s}catalog_layout"))
+        c.execute(self.dialect("INSERT INTO {s}catalog_layout VALUES (?, '')"), [_LAYOUT])
         c.execute(self.dialect(_AT_START), [NAME])
-
-    def lay_out(self, c: Any) -> None:
-        """Make the tables unless they are there, in the layout of this version."""
-        for text in sql.CREATE:
-            c.execute(self.dialect(text))
-        c.execute(self.dialect("SELECT layout FROM {s}catalog_layout"))
-        if [found["layout"] for found in c.fetchall()] != [_LAYOUT]:
-            self.drop(c)
+        self._new_epoch(c)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -144,70 +145,3 @@ class Store(ABC):
 
 def _place(row: Any) -> Place:
     return Place(row["notification_id"], row["epoch"])
-
-
-class SQLiteStore(Store, SQLiteTrackingRecorder):
-    """The catalog in a file of its own."""
-
-    tracking_table = "tracking"
-
-    def __init__(self, datastore: SQLiteDatastore, path: Path) -> None:
-        SQLiteTrackingRecorder.__init__(self, datastore)
-        self._path = path
-
-    def explain(self, error: Exception) -> str:
-        advice = "it holds nothing of its own: if it is damaged, delete it, and it is made anew"
-        return f"catalog_path {self._path}: {error}; {advice}"
-
-    def dialect(self, text: str) -> str:
-        return text.replace("{s}", "").replace("{c}", "").replace("{t}", self.tracking_table)
-
-    def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:
-        return self.datastore.transaction(commit=commit)
-
-    def track(self, c: Any, position: int) -> None:
-        self._insert_tracking(c, Tracking(NAME, position))
-
-    def _create_table(self, c: Any) -> None:
-        super()._create_table(c)
-        self.lay_out(c)
-
-    def close(self) -> None:
-        self.datastore.close()
-
-
-class _Pool(SQLiteConnectionPool):
-    """Synchronous NORMAL: a power cut may cost the last transactions, whole, and the log has them still."""
-
-    def _create_connection(self) -> SQLiteConnection:
-        connection = sqlite3.connect(
-            self.db_name, uri=True, check_same_thread=False, isolation_level=None,
-            timeout=self.lock_timeout or 0,
-        )  # fmt: skip
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.row_factory = sqlite3.Row
-        return DurableConnection(connection, max_age=self.max_age)
-
-
-def open_sqlite(settings: LogSettings, path: Path) -> Store:
-    """The catalog in the file at *path*, made if there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"file:{quote(str(path.absolute()))}"
-    datastore = SQLiteDatastore(name, originator_id_type="text")
-    datastore.pool = _Pool(db_name=name, lock_timeout=settings.lock_timeout_s)
-    store = SQLiteStore(datastore, path)
-    return made(store, store)
-
-
-def made(store: Store, recorder: SQLiteTrackingRecorder | Any) -> Store:
-    """*store* with its tables; two processes may make them at once."""
-    for last in (False, True):
-        try:
-            recorder.create_table()
-        except IntegrityError:
-            if last:
-                raise
-        else:
-            break
-    return store

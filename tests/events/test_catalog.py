@@ -1,0 +1,266 @@
+"""What the catalog answers, the same from SQLite and from PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from share_actors.errors import Ambiguous, InvalidRequest
+from share_actors.events.access import AccessDenied, AccessRulesApplied
+from share_actors.events.catalog import Catalog
+from share_actors.events.share_words import ShareDeleted, ShareErrored
+from share_actors.events.snapshots import SnapshotCreated, SnapshotDeleted
+from share_actors.values import AccessRule
+from tests.events.stories import began, created, requested
+from tests.events.world import (
+    Fixtures,
+    OnPostgres,
+    OnSQLite,
+    World,
+    allowed,
+    deleting,
+    ids,
+    snapped,
+)
+
+
+class CatalogQuestions(Fixtures):
+    # -- shares --------------------------------------------------------------------------------------
+    def test_an_empty_log_has_no_shares(self, catalog: Catalog) -> None:
+        assert catalog.shares() == ((), None)
+        assert catalog.count_shares() == {}
+        assert (catalog.position(), catalog.lag(), catalog.parked()) == (0, 0, ())
+
+    def test_a_share_is_told_as_its_stream_tells_it(self, world: World, catalog: Catalog) -> None:
+        world.live("s1", allowed(), snapped())
+
+        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.shares().items == (world.replayed("s1"),)
+
+    def test_a_query_sees_what_was_recorded_before_it(self, world: World, catalog: Catalog) -> None:
+        world.happen("s1", requested())
+        first = catalog.share("s1")
+        world.happen("s1", began("create"), created())
+
+        assert first is not None
+        assert first.status == "creating"
+        assert catalog.shares(status="available").items == (world.replayed("s1"),)
+
+    def test_a_share_that_never_was_is_none(self, catalog: Catalog) -> None:
+        assert catalog.share("s1") is None
+
+    @pytest.mark.parametrize(
+        ("filters", "found"),
+        [
+            ({"name": "b"}, ["s2", "s3"]),
+            ({"status": "creating"}, ["s3"]),
+            ({"project_id": "p2"}, ["s3"]),
+            ({"backend": "nas"}, ["s2"]),
+            ({"name": "b", "status": "available"}, ["s2"]),
+            ({"name": "b", "backend": "local", "project_id": "p2"}, ["s3"]),
+            ({"name": "' OR 1=1 --"}, []),
+        ],
+    )
+    def test_shares_are_found_by_what_they_are(
+        self, world: World, catalog: Catalog, filters: dict[str, Any], found: list[str]
+    ) -> None:
+        world.live("s1", name="a")
+        world.live("s2", name="b", host="nas#fast")
+        world.happen("s3", requested("s3", name="b", project="p2"))
+
+        assert ids(catalog.shares(**filters).items) == found
+        assert sum(catalog.count_shares(**filters).values()) == len(found)
+
+    def test_deleted_shares_are_listed_only_when_asked_for(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        world.live("s1", deleting, began("delete"), ShareDeleted())
+        world.live("s2")
+
+        assert ids(catalog.shares().items) == ["s2"]
+        assert ids(catalog.shares(status="deleted").items) == ["s1"]
+        assert catalog.count_shares() == {"available": 1}
+        gone = catalog.share("s1")
+        assert gone is not None
+        assert gone.status == "deleted"
+
+    def test_pages_follow_each_other_from_the_oldest_share_on(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        for i, second in enumerate([5, 3, 3, 9, 0]):
+            world.live(f"s{i}", second=second)
+
+        marker, pages = None, []
+        for _ in range(3):
+            page, marker = catalog.shares(limit=2, marker=marker)
+            pages.append(ids(page))
+
+        assert pages == [["s4", "s1"], ["s2", "s0"], ["s3"]]
+        assert marker is None
+
+    def test_a_full_last_page_has_no_marker(self, world: World, catalog: Catalog) -> None:
+        world.live("s1")
+
+        assert catalog.shares(limit=1).next_marker is None
+
+    def test_a_page_after_a_share_that_is_gone_goes_on_behind_it(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        for i in range(3):
+            world.live(f"s{i}", second=i)
+        marker = catalog.shares(limit=1).next_marker
+        world.happen("s0", deleting, began("delete"), ShareDeleted())
+
+        assert ids(catalog.shares(marker=marker).items) == ["s1", "s2"]
+
+    def test_a_name_may_be_that_of_several_shares(self, world: World, catalog: Catalog) -> None:
+        world.live("s1", name="home")
+        world.live("s2", name="home", second=1)
+
+        assert ids(catalog.named("home")) == ["s1", "s2"]
+        assert catalog.named("nothing") == ()
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            *(("status", "broken"), ("status", ""), ("limit", 0), ("limit", 1001), ("limit", -1)),
+            *(("limit", True), ("limit", "5"), ("marker", "s1"), ("marker", "")),
+        ],
+    )
+    def test_a_filter_that_makes_no_sense_is_named(
+        self, catalog: Catalog, field: str, value: Any
+    ) -> None:
+        with pytest.raises(InvalidRequest, match=field) as refusal:
+            catalog.shares(**{field: value})
+
+        assert (refusal.value.field, refusal.value.value) == (field, value)
+
+    def test_shares_that_owe_work_are_told_by_their_ids(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        for share_id in ("c", "a", "b"):
+            world.happen(share_id, requested(share_id))
+        world.live("d")
+        world.live("e", allowed())
+
+        assert catalog.owing(limit=2) == ["a", "b"]
+        assert catalog.owing(limit=2, marker="b") == ["c", "e"]
+
+    def test_a_share_in_error_owes_nothing(self, world: World, catalog: Catalog) -> None:
+        world.happen("s1", requested(), began("create"))
+        assert catalog.owing() == ["s1"]
+
+        world.happen("s1", ShareErrored(doing="create", reason="no space"))
+        assert catalog.owing() == []
+
+    def test_text_that_a_database_can_not_hold_stops_nothing(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        world.live("s1", project="a\0b")
+
+        assert catalog.share("s1") == world.replayed("s1")
+
+    # -- rules and snapshots -------------------------------------------------------------------------
+    def test_rules_are_listed_share_by_share(self, world: World, catalog: Catalog) -> None:
+        world.live("s2", allowed("b"))
+        world.live("s1", allowed("c"), allowed("a", "bob"), began("access"))
+        world.happen("s1", AccessRulesApplied(applied=("a",), failed={"c": "no"}))
+
+        assert [(r.share_id, r.id, r.state) for r in catalog.rules().items] == [
+            ("s1", "a", "active"),
+            ("s1", "c", "error"),
+            ("s2", "b", "queued"),
+        ]
+        assert ids(catalog.rules(state="queued").items) == ["b"]
+        assert ids(catalog.rules(share_id="s1").items) == ["a", "c"]
+        assert catalog.count_rules() == {"active": 1, "error": 1, "queued": 1}
+
+    def test_a_rule_keeps_all_that_it_is(self, world: World, catalog: Catalog) -> None:
+        world.live("s1", allowed(), began("access"), AccessRulesApplied(failed={"a": "no"}))
+
+        rule, told = catalog.rules().items[0], world.replayed("s1").access_rules[0]
+
+        assert isinstance(rule, AccessRule)
+        assert rule.model_dump(exclude={"share_id"}) == told.model_dump()
+
+    def test_a_rule_that_was_taken_off_is_listed_no_more(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        world.live("s1", allowed(), began("access"), AccessRulesApplied(applied=("a",)))
+        assert catalog.rule_share("a") == "s1"
+
+        world.happen("s1", AccessDenied(access_id="a"), AccessRulesApplied(removed=("a",)))
+
+        assert catalog.rule_share("a") is None
+        assert catalog.rules().items == ()
+
+    def test_snapshots_are_listed_from_the_oldest_on(self, world: World, catalog: Catalog) -> None:
+        taken = SnapshotCreated(snapshot_id="n", provider_location="/snap/n")
+        world.live("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
+        world.live("s2", snapped("m"), project="p2")
+
+        assert ids(catalog.snapshots().items) == ["n", "m"]
+        assert ids(catalog.snapshots(name="before").items) == ["n"]
+        assert ids(catalog.snapshots(status="creating").items) == ["m"]
+        assert ids(catalog.snapshots(project_id="p2").items) == ["m"]
+        assert ids(catalog.snapshots(share_id="s1").items) == ["n"]
+        assert catalog.count_snapshots() == {"available": 1, "creating": 1}
+
+    def test_a_snapshot_is_found_with_all_that_it_is(self, world: World, catalog: Catalog) -> None:
+        taken = SnapshotCreated(snapshot_id="n", provider_location="/snap/n")
+        world.live("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
+
+        assert catalog.snapshot("n") == world.replayed("s1").snapshots[0]
+        assert catalog.snapshot_share("n") == "s1"
+        assert catalog.snapshot("m") is None
+
+    def test_a_deleted_snapshot_is_found_no_more(self, world: World, catalog: Catalog) -> None:
+        world.live("s1", snapped())
+        assert catalog.snapshot("n") is not None
+
+        world.happen("s1", SnapshotDeleted(snapshot_id="n"))
+
+        assert catalog.snapshot("n") is None
+
+    def test_what_a_deleted_share_had_is_listed_no_more(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        world.live("s1", allowed(), snapped())
+        assert len(catalog.rules().items) == len(catalog.snapshots().items) == 1
+
+        world.happen("s1", deleting, ShareDeleted())
+
+        assert (catalog.rules().items, catalog.snapshots().items) == ((), ())
+
+    def test_an_id_that_two_shares_use_is_ambiguous(self, world: World, catalog: Catalog) -> None:
+        world.live("s1", allowed("x"), snapped("x"))
+        world.live("s2", allowed("x"), snapped("x"))
+
+        for question in (catalog.snapshot, catalog.snapshot_share, catalog.rule_share):
+            with pytest.raises(Ambiguous, match="s1, s2"):
+                question("x")
+
+    def test_pages_of_rules_and_snapshots_follow_each_other(
+        self, world: World, catalog: Catalog
+    ) -> None:
+        world.live("s1", *(allowed(f"r{i}", f"u{i}") for i in range(3)), snapped("a"), snapped("b"))
+
+        rules, more = catalog.rules(limit=2)
+        assert ids((*rules, *catalog.rules(marker=more).items)) == ["r0", "r1", "r2"]
+        snapshots, more = catalog.snapshots(limit=1)
+        assert ids((*snapshots, *catalog.snapshots(marker=more).items)) == ["a", "b"]
+
+    def test_wrong_filters_of_rules_and_snapshots_are_named(self, catalog: Catalog) -> None:
+        with pytest.raises(InvalidRequest, match="state: 'fine' is none of queued"):
+            catalog.rules(state="fine")
+        with pytest.raises(InvalidRequest, match="status: 'fine' is none of creating"):
+            catalog.snapshots(status="fine")
+
+
+class TestQuestionsOnSQLite(OnSQLite, CatalogQuestions):
+    pass
+
+
+class TestQuestionsOnPostgres(OnPostgres, CatalogQuestions):
+    pass

@@ -1,0 +1,124 @@
+"""A log with catalogs of it, and shares to which things happen: what the tests of the catalog share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.config import LogSettings
+from share_actors.events import share
+from share_actors.events.access import AccessAllowed, AccessDenied
+from share_actors.events.base import Event, replay
+from share_actors.events.catalog import Catalog
+from share_actors.events.codec import Codec
+from share_actors.events.log import Log
+from share_actors.events.share_words import ShareDeletionRequested
+from share_actors.events.snapshots import SnapshotRequested
+from share_actors.events.topics import EVENTS
+from share_actors.values import Share
+from tests.events.conftest import OpenLog
+from tests.events.stories import NOON, began, created, envelope, requested
+
+deleting = ShareDeletionRequested(cascade=False)
+poison = AccessDenied(access_id="nobody")
+"""An event that no share can follow, since no rule has this id."""
+
+
+def allowed(access_id: str = "a", access_to: str = "alice") -> AccessAllowed:
+    return AccessAllowed(
+        access_id=access_id, access_type="user", access_to=access_to, access_level="rw"
+    )
+
+
+def snapped(snapshot_id: str = "n", name: str | None = None) -> SnapshotRequested:
+    return SnapshotRequested(snapshot_id=snapshot_id, name=name, at=NOON)
+
+
+class World:
+    """A log, and catalogs of it; all of them are closed after the test."""
+
+    def __init__(self, open_log: OpenLog, settings: LogSettings, path: Path) -> None:
+        self._open_log, self._settings, self._path = open_log, settings, path
+        self._catalogs: list[Catalog] = []
+        self._versions: dict[str, int] = {}
+        self.log = open_log()
+
+    def open(self, log: Log | None = None) -> Catalog:
+        catalog = Catalog.open(log or self.log, self._settings, self._path)
+        self._catalogs.append(catalog)
+        return catalog
+
+    def older_log(self, *unknown: str) -> Log:
+        """The same log as a program opens it that does not know these events yet."""
+        log = self._open_log()
+        known = {topic: kind for topic, kind in EVENTS.items() if topic not in unknown}
+        log._codec = Codec(events=known)
+        return log
+
+    def happen(self, share_id: str, *events: Event) -> None:
+        """Append *events* to the stream of a share."""
+        self._append(f"share-{share_id}", events)
+
+    def elsewhere(self, stream: str, *events: Event) -> None:
+        self._append(stream, events)
+
+    def _append(self, stream: str, events: tuple[Event, ...]) -> None:
+        before = self._versions.get(stream, 0)
+        entries = [(envelope(f"c{before}"), event) for event in events]
+        asyncio.run(self.log.append(stream, before, entries))
+        self._versions[stream] = before + len(events)
+
+    def live(self, share_id: str, *later: Event, **asked: Any) -> None:
+        """A share that is available, and to which *later* happens then."""
+        self.happen(share_id, requested(share_id, **asked), began("create"), created(), *later)
+
+    def replayed(self, share_id: str) -> Share:
+        """The share as its stream tells it."""
+        events: Any = [recorded.event for recorded in self.log.read(f"share-{share_id}")]
+        return share.view(replay(share, events))
+
+    def close(self) -> None:
+        for catalog in self._catalogs:
+            catalog.close()
+
+
+def ids(items: Any) -> list[str]:
+    return [item.id for item in items]
+
+
+class Fixtures:
+    """What a contract needs; its subclasses come with `open_log` and `settings`."""
+
+    @pytest.fixture
+    def world(self, open_log: OpenLog, settings: LogSettings, tmp_path: Path) -> Iterator[World]:
+        world = World(open_log, settings, tmp_path / "catalog.db")
+        yield world
+        world.close()
+
+    @pytest.fixture
+    def catalog(self, world: World) -> Catalog:
+        return world.open()
+
+
+class OnSQLite:
+    @pytest.fixture
+    def settings(self, sqlite_settings: LogSettings) -> LogSettings:
+        return sqlite_settings
+
+    @pytest.fixture
+    def open_log(self, open_sqlite: OpenLog) -> OpenLog:
+        return open_sqlite
+
+
+class OnPostgres:
+    @pytest.fixture
+    def settings(self, postgres_settings: LogSettings) -> LogSettings:
+        return postgres_settings
+
+    @pytest.fixture
+    def open_log(self, open_postgres: OpenLog) -> OpenLog:
+        return open_postgres

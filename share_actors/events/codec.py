@@ -109,11 +109,6 @@ class Codec:
         self, stream: str, version: int, topic: str, state: bytes, position: int = 0
     ) -> Recorded:
         """As `decode`, of the row's columns; *position* is passed on."""
-        kind = self._events.get(topic)
-        if kind is None:
-            _refuse(
-                stream, version, topic, LogTooNew(f"no event of this name ({topic!r}) is known")
-            )
         try:
             plain = self.unseal(state)
         except Exception as error:
@@ -122,15 +117,18 @@ class Codec:
                 " is log.cipher_key the one it was written with?"
             ) from None
         try:
-            record = self._validated(kind, topic, plain)
+            record = self._validated(topic, plain)
         except Exception as error:  # also from an upcaster that was given what is damaged
             _refuse(stream, version, topic, error, plain)
         return Recorded(
             stream, version, record["event_id"], record["envelope"], record["event"], position
         )
 
-    def _validated(self, kind: type[Event], topic: str, plain: bytes) -> _Record[Any]:
+    def _validated(self, topic: str, plain: bytes) -> _Record[Any]:
         """The record, read at once when it is of the current schema version: nearly always."""
+        kind = self._events.get(topic)
+        if kind is None:
+            raise LogTooNew(f"no event of this name ({topic!r}) is known")
         try:
             record = _reader(kind).validate_json(plain)
         except ValidationError:

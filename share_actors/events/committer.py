@@ -100,7 +100,7 @@ class Committer:
         try:
             self._commit(batch)
         except Exception as error:  # whatever this is, the thread and those who wait must go on
-            self._refuse([append for append in batch if append.outcome is None], error)
+            self._in_doubt([append for append in batch if append.outcome is None], error)
         by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
         for append in batch:
             by_loop.setdefault(append.future.get_loop(), []).append(append)
@@ -132,7 +132,7 @@ class Committer:
             end = start + len(append.rows)
             self._order.recorded(append, ids[start:end])
             start = end
-        self._seen = max(self._seen, *ids)
+        self._seen = max((self._seen, *ids))
 
     # -- when a commit fails -----------------------------------------------------------------------
     def _conflict(self, append: Append, error: Exception) -> None:
@@ -150,8 +150,7 @@ class Committer:
         try:
             landed = self._landed(appends[0])
         except Exception as unreadable:
-            for append in appends:
-                self._order.failed(append, self._unknown(unreadable))
+            self._in_doubt(appends, unreadable)
             return
         if landed:
             self._recorded(appends, self._positions(appends))
@@ -162,11 +161,13 @@ class Committer:
         for append in appends:
             self._order.failed(append, LogError(f"{self._explain(error)}; nothing was recorded"))
 
-    def _unknown(self, error: Exception) -> LogError:
-        return LogError(
+    def _in_doubt(self, appends: Sequence[Append], error: Exception) -> None:
+        reason = (
             f"{self._explain(error)}; whether the events were recorded cannot be told now:"
             " ask again with the same command id"
         )
+        for append in appends:
+            self._order.failed(append, LogError(reason))
 
     def _landed(self, append: Append) -> bool:
         """Whether the stream holds these very rows (each has its event's id in it)."""

@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from share_actors.config import LogSettings
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 class NotAvailable(Exception):
@@ -41,6 +45,13 @@ def server() -> Iterator[LogSettings]:
         if not host:
             raise NotAvailable(keeper.stderr.read().strip().rpartition("\n")[2])
         yield LogSettings(kind="postgresql", host=host, database="postgres", user="postgres")
+
+
+def admin(settings: LogSettings) -> psycopg.Connection:
+    """A connection beside the log's own, each of whose statements is committed at once."""
+    import psycopg
+
+    return psycopg.connect(host=settings.host, dbname="postgres", user="postgres", autocommit=True)
 
 
 def main(home: str) -> None:

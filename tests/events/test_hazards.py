@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from eventsourcing.persistence import InterfaceError, OperationalError, StoredEv
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
 from eventsourcing.utils import retry
 
+from share_actors.config import LogSettings
 from share_actors.errors import LogError, LogTooNew
 from share_actors.events import log_backends
 from share_actors.events.log import Conflict, Log
 from share_actors.events.recorders import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
 from tests.events.conftest import OpenLog
+from tests.events.postgres import admin
 
 Rows = Sequence[StoredEvent]
 
@@ -42,6 +45,42 @@ def test_functions_of_the_database_are_never_enabled(
 
     assert isinstance(recorder, PostgresApplicationRecorder)
     assert recorder.datastore.enable_db_functions is False
+
+
+SLOW = """
+    CREATE FUNCTION {schema}.linger() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+    CREATE TRIGGER linger AFTER INSERT ON {schema}.stored_events FOR EACH ROW
+        WHEN (NEW.originator_id = 'slow') EXECUTE FUNCTION {schema}.linger();
+"""
+
+
+def test_who_follows_the_log_does_not_overtake_a_commit_that_takes_long(
+    open_postgres: OpenLog, postgres_settings: LogSettings
+) -> None:
+    slow, quick, reader = open_postgres(), open_postgres(), open_postgres()
+    with admin(postgres_settings) as connection:
+        connection.execute(SLOW.format(schema=postgres_settings.schema_name).encode())
+    writers = [
+        Thread(target=append, args=(slow, "slow", 0, "x")),
+        Timer(0.1, append, args=(quick, "quick", 0, "x")),
+    ]
+    for writer in writers:
+        writer.start()
+
+    seen = list(follow(reader, while_alive=writers))
+
+    assert seen == ["slow", "quick"]
+
+
+def follow(log: Log, while_alive: Sequence[Thread]) -> Iterator[str]:
+    """The streams of the events as they come, until nobody writes any more."""
+    at, alive = 0, True
+    while alive:
+        alive = any(thread.is_alive() for thread in while_alive)
+        for n in log.notifications(at, 10):
+            at = n.position
+            yield n.stream
 
 
 def test_no_setting_of_the_library_is_taken_from_the_environment(

@@ -181,6 +181,20 @@ def test_damage_inside_is_a_log_error_that_names_the_file(
         open_sqlite().read("a")
 
 
+def test_a_lock_that_is_never_let_go_is_a_log_error_after_its_timeout(
+    open_sqlite: OpenLog, log_path: Path
+) -> None:
+    log = open_sqlite(lock_timeout_s=1)
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(LogError, match=r"locked: .*log\.lock_timeout_s.*nothing was recorded"):
+            append(log, "a", 0, "x")
+        assert log.read("a") == []
+
+    assert append(log, "a", 0, "x")[0].position == 1
+
+
 @pytest.mark.parametrize("rows", [1, 3, 5, 255, 256, 257, 341, 700])
 def test_rows_of_one_transaction_have_the_positions_that_are_told(
     rows: int, open_sqlite: OpenLog, log_path: Path

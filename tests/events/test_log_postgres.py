@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from share_actors.config import LogSettings
@@ -18,16 +17,13 @@ from share_actors.errors import ConfigError, LogError
 from share_actors.events.log import Log
 from tests.events.appending import append, ids
 from tests.events.conftest import OpenLog
+from tests.events.postgres import admin
 
 NOWHERE = Path("not-used")
 CUT = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
-
-
-def admin(settings: LogSettings) -> psycopg.Connection:
-    return psycopg.connect(host=settings.host, dbname="postgres", user="postgres", autocommit=True)
 
 
 def test_a_refused_connection_is_named_in_a_few_seconds() -> None:

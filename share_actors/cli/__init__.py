@@ -1,0 +1,70 @@
+"""`share-actors`, the command line. Nothing here imports Ray before a command needs it."""
+
+from __future__ import annotations
+
+import typer
+
+from share_actors.cli import access, command, demo, settings, share, snapshot, system
+
+__all__ = ["EXIT_CODES", "app", "main"]
+
+
+EXIT_CODES = {
+    0: "done",
+    1: "an unexpected error",
+    2: "the command line makes no sense",
+    3: "invalid_request: the input makes no sense; nothing was recorded",
+    4: "config: the configuration can't work; nothing was started",
+    5: "not_found: no such share, snapshot or access rule",
+    6: "ambiguous: several shares bear that name",
+    7: "refused: not possible in the share's present state; nothing was recorded",
+    8: "failed: recorded and tried, and the backend failed",
+    9: "timeout: recorded, and goes on",
+    10: "busy: too much is waiting; nothing was recorded; try again",
+    11: "unavailable: no system is running, or it can't be reached",
+    12: "log, log_too_new: the event log can't be used; nothing was recorded",
+    130: "stopped by Ctrl-C; what was recorded goes on",
+}
+"""What the command line ends with, and the `error.code` of --json that it goes with. Stable."""
+
+
+def _exit_codes() -> str:
+    lines = [f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES.items()]
+    return "\n".join(["[bold]Exit codes[/]", *lines])
+
+
+app = typer.Typer(
+    name="share-actors",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_exit_codes(),
+)
+
+
+@app.callback()
+@command.root
+def _root() -> None:
+    """Shared filesystems under control: create, share out, snapshot, and never lose track.
+
+    Sizes are whole GiB. A command that changes something returns when the backend has done it; the
+    request is on the disk well before, so that leaving early loses nothing (--no-wait, Ctrl-C).
+
+    New here? [bold]share-actors demo[/] shows it all in a minute; [bold]share-actors up[/] starts a
+    system that stays.
+    """
+
+
+demo.register(app)
+system.register(app)
+app.add_typer(share.app, name="share")
+app.add_typer(access.app, name="access")
+app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(settings.config_app, name="config")
+app.add_typer(settings.catalog_app, name="catalog")
+
+
+def main() -> None:
+    """The entry point."""
+    app()

@@ -1,0 +1,6 @@
+"""demo"""
+
+import typer
+
+
+def register(app: typer.Typer) -> None: ...

@@ -1,0 +1,182 @@
+"""`share-actors config ...` and `catalog ...`: what is set, and care for what is derived."""
+
+# ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
+from __future__ import annotations
+
+import os
+import re
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.progress import Progress
+
+from share_actors.cli.command import command
+from share_actors.cli.session import Session
+from share_actors.config import Config, load
+from share_actors.errors import Refused, Unavailable
+
+config_app = typer.Typer(no_args_is_help=True, help="What is set, and whether it can work.")
+catalog_app = typer.Typer(no_args_is_help=True, help="The catalog, which is derived from the log.")
+MASK = "********"
+_SECRET = re.compile(r"password|secret|token|key$", re.IGNORECASE)
+
+
+# -- config --------------------------------------------------------------------------------------
+@command(config_app, "show", examples=["config show", "--config site.toml config show --json"])
+def show(
+    session: Session,
+    running: Annotated[
+        bool, typer.Option("--running", help="What the running system was started with.")
+    ] = False,
+) -> None:
+    """Show every setting in force, where it came from, and secrets only as ********."""
+    config = session.system.config if running else session.config
+    origin = _origins(session.options.config)
+    rows = [
+        (key, value, "the running system" if running else origin(key))
+        for key, value in settings(config)
+    ]
+    if session.json:
+        told = [{"key": key, "value": value, "from": source} for key, value, source in rows]
+        session.output.document({"settings": told})
+    else:
+        session.output.table(("KEY", "VALUE", "FROM"), rows)
+
+
+def settings(config: Config) -> Iterator[tuple[str, Any]]:
+    """Every key with its value as JSON knows it; what is unset and derived is shown as derived."""
+    told = config.model_dump()
+    told["log"]["path"], told["catalog_path"] = config.log_path, config.catalog_file
+    told["default_backend"] = config.backend_name()
+    yield from _flat("", told)
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
+    else:
+        yield prefix, masked(prefix, value)
+
+
+def masked(key: str, value: Any) -> Any:
+    """*value*, unless it is a secret that is set."""
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    if value and ".options." in key and _SECRET.search(key):
+        return MASK
+    return str(value) if isinstance(value, Path) else value
+
+
+def _origins(file: Path | None) -> Callable[[str], str]:
+    """Tells where a key's value came from."""
+    told = {} if file is None else tomllib.loads(file.read_text(encoding="utf-8"))
+    in_file = {key for key, _ in _flat("", told)}
+    in_environment = {name.upper() for name in os.environ}
+
+    def origin(key: str) -> str:
+        variables = _variables(key)
+        if found := next((v for v in variables if v in in_environment), None):
+            return f"environment, {found}"
+        return str(file) if key in in_file else "default"
+
+    return origin
+
+
+def _variables(key: str) -> list[str]:
+    """The variables that set *key*: its own, and those of the sections that it is in."""
+    parts = key.upper().split(".")
+    return ["SHARE_ACTORS_" + "__".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+@command(config_app, "check", examples=["config check site.toml", "config check --backends"])
+def check(
+    session: Session,
+    file: Annotated[Path | None, typer.Argument(help="Else the one of --config.")] = None,
+    backends: Annotated[
+        bool, typer.Option("--backends", help="Also set the backends up and ask whether they work.")
+    ] = False,
+) -> None:
+    """Check the configuration, its drivers and their options; nothing is started."""
+    config = session.config if file is None else load(file)
+    for name in config.backends:
+        _check_backend(config, name, ask=backends)
+    told = {name: backend.driver for name, backend in config.backends.items()}
+    if session.json:
+        session.output.document({"ok": True, "backends": told, "asked": backends})
+        return
+    for name, driver in told.items():
+        asked = "works" if backends else "has options that make sense"
+        session.output.say(f"Backend [bold]{name}[/] (driver {driver}) {asked}.")
+    session.output.say("The configuration is good.")
+
+
+def _check_backend(config: Config, name: str, *, ask: bool) -> None:
+    from share_actors.drivers.base import DriverError
+    from share_actors.drivers.registry import make_driver
+    from share_actors.values import RequestContext
+
+    settings = config.backends[name]
+    driver = make_driver(name, settings.driver, settings.options)
+    if not ask:
+        return
+    try:
+        driver.do_setup(RequestContext(user_id="share-actors"))
+        driver.check_for_setup_error()
+    except DriverError as error:
+        raise Unavailable(
+            f"backend {name!r} is not ready: {error}", field=f"backends.{name}", value=settings.driver,
+            next_step="The configuration itself is good; mend the backend, then check again.",
+        ) from None  # fmt: skip
+
+
+# -- catalog -------------------------------------------------------------------------------------
+@command(catalog_app, "rebuild", examples=["catalog rebuild"])
+def rebuild(session: Session) -> None:
+    """Drop the catalog and replay the log into it. Shares work on meanwhile; lists wait."""
+    system = session.system
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(session, done), daemon=True)
+    watcher.start()
+    try:
+        events = system.rebuild_catalog()
+    finally:
+        done.set()
+        watcher.join()
+    if session.json:
+        session.output.document({"events": events})
+    else:
+        session.output.say(f"The catalog is rebuilt from {events} events.")
+
+
+def _watch(session: Session, done: threading.Event) -> None:
+    """A bar on a terminal, while the rebuild runs."""
+    if session.json or not session.output.err.is_terminal:
+        return
+    with Progress(console=session.output.err, transient=True) as bar:
+        task = bar.add_task("replaying the log", total=None)
+        while not done.wait(0.2):
+            replayed, total = session.system.rebuild_progress() or (0, None)
+            bar.update(task, completed=replayed, total=total)
+
+
+@command(catalog_app, "unpark", examples=["catalog unpark share-5b2c..."])
+def unpark(
+    session: Session,
+    stream: Annotated[str, typer.Argument(metavar="STREAM", help="As `status` names it.")],
+) -> None:
+    """Try a parked stream again, after whatever was wrong with it is mended."""
+    if not session.system.unpark(stream):
+        raise Refused(
+            f"stream {stream} is parked still", field="stream", value=stream,
+            next_step="`share-actors status` tells why; an event of a newer version needs that version.",
+        )  # fmt: skip
+    if session.json:
+        session.output.document({"stream": stream, "parked": False})
+    else:
+        session.output.say(f"The catalog follows stream [bold]{stream}[/] again.")

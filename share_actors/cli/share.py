@@ -1,0 +1,275 @@
+"""`share-actors share ...`: shares, from their creation to their history."""
+
+# ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from share_actors.cli.command import choices, command
+from share_actors.cli.output import when
+from share_actors.cli.session import Session
+from share_actors.errors import InvalidRequest
+from share_actors.values import Protocol, Share, ShareStatus
+
+if TYPE_CHECKING:
+    from share_actors.client import ShareHandle
+    from share_actors.events.envelope import Recorded
+
+app = typer.Typer(no_args_is_help=True, help="Shares. Sizes are whole GiB.")
+AT_ONCE = 1000
+
+Name = Annotated[str, typer.Argument(metavar="SHARE", help="The share's id or name.")]
+Size = Annotated[str, typer.Option("--size", metavar="GIB", help="In whole GiB.")]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Return once the request is recorded and durable.")
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait; the work goes on after.")
+]  # fmt: skip
+
+
+def patience(no_wait: bool, timeout: float) -> float | None:
+    """How long to wait for the outcome; None for not at all."""
+    return None if no_wait else timeout
+
+
+def number(text: str) -> int | float | str:
+    """*text* as the number that it is; whether that makes sense is for the share to judge."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def pairs(items: list[str]) -> dict[str, str]:
+    """`K=V` items as a mapping; raises `InvalidRequest`."""
+    for item in items:
+        if "=" not in item:
+            raise InvalidRequest(
+                f"metadata: {item!r} is not KEY=VALUE", field="metadata", value=item
+            )
+    return {key: value for key, _, value in (item.partition("=") for item in items)}
+
+
+# -- what is shown -------------------------------------------------------------------------------
+def document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The share for scripts: Manila's fields, by their names."""
+    told = share.model_dump(mode="json")
+    return told if receipt is None else {**told, "receipt": receipt}
+
+
+def show(session: Session, share: Share) -> None:
+    """The share for people: all that is set."""
+    fields = {k: v for k, v in dict(share).items() if v not in (None, "", {}, ())}
+    fields["size"] = f"{share.size} GiB"
+    fields["metadata"] = ", ".join(f"{k}={v}" for k, v in share.metadata.items())
+    fields["export_locations"] = "\n".join(e.path for e in share.export_locations)
+    fields["access_rules"] = "\n".join(
+        f"{r.access_type} {r.access_to} {r.access_level} {r.state}" for r in share.access_rules
+    )
+    fields["snapshots"] = "\n".join(f"{s.name or s.id} {s.status}" for s in share.snapshots)
+    session.output.fields({name: value for name, value in fields.items() if value})
+
+
+def _done(session: Session, share: ShareHandle, timeout: float | None, did: str) -> None:
+    """Wait, then tell how the share is."""
+    receipt = session.finish(share, timeout)
+    if session.json:
+        session.output.document(document(share.seen, receipt))
+        return
+    said = "asked for; it goes on" if timeout is None else did
+    session.output.note(f"Share [bold]{share.id}[/] {said}.")
+    show(session, share.seen)
+
+
+# -- commands ------------------------------------------------------------------------------------
+@command(
+    app, "create",
+    examples=[
+        "share create --size 10 --name data",
+        "share create --size 10 --from-snapshot SNAPSHOT_ID --metadata team=web",
+    ],
+)  # fmt: skip
+def create(
+    session: Session,
+    size: Size,
+    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="What clients speak.", autocompletion=choices(*get_args(Protocol)))
+    ] = "NFS",
+    backend: Annotated[str | None, typer.Option(help="Else the default backend.")] = None,
+    description: Annotated[str | None, typer.Option(help="For people.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be given several times.")
+    ] = None,
+    from_snapshot: Annotated[
+        str | None, typer.Option(metavar="SNAPSHOT_ID", help="With this snapshot's contents.")
+    ] = None,
+    share_id: Annotated[str | None, typer.Option("--id", help="Else one is made up.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="Other projects may see it.")] = False,
+    availability_zone: Annotated[str | None, typer.Option(help="Where it shall be.")] = None,
+    no_wait: NoWait = False,
+    timeout: Timeout = 300.0,
+) -> None:
+    """Create a share of --size GiB.
+
+    It is recorded first and then made by the backend, so that it is made even if all is killed meanwhile.
+    """
+    chosen = {
+        "name": name, "description": description, "backend": backend, "share_id": share_id,
+        "snapshot_id": from_snapshot, "availability_zone": availability_zone,
+        "metadata": pairs(metadata or []), "is_public": public,
+    }  # fmt: skip
+    given = {key: value for key, value in chosen.items() if value}
+    share = session.system.create_share(
+        size=number(size), protocol=protocol, wait=False, **given  # type: ignore[arg-type]
+    )  # fmt: skip
+    _done(session, share, patience(no_wait, timeout), "created")
+
+
+@command(app, "list", examples=["share list --status error", "share list --all --json"])
+def list_shares(
+    session: Session,
+    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Also `deleted`.", autocompletion=choices(*get_args(ShareStatus))),
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Only those of this project.")] = None,
+    backend: Annotated[str | None, typer.Option(help="Only those on this backend.")] = None,
+    limit: Annotated[int, typer.Option(help="So many at a time, at most 1000.")] = 100,
+    marker: Annotated[str | None, typer.Option(help="Go on after the page before.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All pages.")] = False,
+) -> None:
+    """List shares, the oldest first. Deleted ones only with --status deleted."""
+    filters = {"name": name, "status": status, "project_id": project, "backend": backend}
+    found, marker = pages(session.system.shares, limit, marker, everything, **filters)
+    shares = [handle.seen for handle in found]
+    if session.json:
+        told = {"shares": [document(share) for share in shares], "next_marker": marker}
+        session.output.document(told)
+        return
+    columns = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
+    rows = [
+        (s.id, s.name, s.size, s.share_proto, s.status, s.backend, s.project_id, s.created_at)
+        for s in shares
+    ]
+    listed(session, "share", columns, rows, marker)
+
+
+def pages(
+    ask: Callable[..., Any], limit: int, marker: str | None, everything: bool, **filters: Any
+) -> tuple[list[Any], str | None]:
+    """One page, or all that follow from *marker*; and the marker of what is left."""
+    found: list[Any] = []
+    while True:
+        page = ask(limit=AT_ONCE if everything else limit, marker=marker, **filters)
+        found += page.items
+        marker = page.next_marker
+        if marker is None or not everything:
+            return found, marker
+
+
+def listed(
+    session: Session, noun: str, columns: tuple[str, ...], rows: list[Any], marker: str | None
+) -> None:
+    """A table, or that there is nothing; and how to see the rest."""
+    if rows:
+        session.output.table(columns, rows)
+    else:
+        session.output.note(f"No {noun}s.")
+    if marker is not None:
+        session.output.note(f"There are more: --marker {marker}, or --all.")
+
+
+@command(app, "show", examples=["share show data", "share show data --json"])
+def show_share(session: Session, share: Name) -> None:
+    """Show one share: its state, export locations, access rules and snapshots."""
+    found = session.system.share(share).seen
+    if session.json:
+        session.output.document(document(found))
+    else:
+        show(session, found)
+
+
+@command(app, "extend", examples=["share extend data --size 20"])
+def extend(
+    session: Session, share: Name, size: Size, no_wait: NoWait = False, timeout: Timeout = 300.0
+) -> None:
+    """Let a share hold --size GiB, which is more than now."""
+    found = session.system.share(share)
+    found.extend(number(size), wait=False)  # type: ignore[arg-type]
+    _done(session, found, patience(no_wait, timeout), "extended")
+
+
+@command(app, "shrink", examples=["share shrink data --size 5"])
+def shrink(
+    session: Session, share: Name, size: Size, no_wait: NoWait = False, timeout: Timeout = 300.0
+) -> None:
+    """Let a share hold only --size GiB. Refused, with nothing lost, if more is used."""
+    found = session.system.share(share)
+    found.shrink(number(size), wait=False)  # type: ignore[arg-type]
+    _done(session, found, patience(no_wait, timeout), "shrunk")
+
+
+@command(app, "delete", examples=["share delete data", "share delete data --cascade"])
+def delete(
+    session: Session,
+    share: Name,
+    cascade: Annotated[bool, typer.Option("--cascade", help="With its snapshots.")] = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = 300.0,
+) -> None:
+    """Delete a share and all in it. Accepted in any state; its history stays."""
+    found = session.system.share(share)
+    found.delete(cascade, wait=False)
+    _done(session, found, patience(no_wait, timeout), "deleted")
+
+
+@command(app, "retry", examples=["share retry data"])
+def retry(session: Session, share: Name, no_wait: NoWait = False, timeout: Timeout = 300.0) -> None:
+    """Try again what failed on a share, its access rules and its snapshots."""
+    found = session.system.share(share)
+    found.retry(wait=False)
+    _done(session, found, patience(no_wait, timeout), "mended")
+
+
+# -- history -------------------------------------------------------------------------------------
+@command(app, "history", examples=["share history data", "share history data --json"])
+def history(session: Session, share: Name) -> None:
+    """Tell all that ever happened to a share: what, when, and who asked for it."""
+    recorded = session.system.share(share).history()
+    if session.json:
+        told = [recorded_document(item) for item in recorded]
+        session.output.document(
+            {"share_id": recorded[0].stream.removeprefix("share-"), "events": told}
+        )
+        return
+    session.output.table(("WHEN", "WHAT"), lines(recorded))
+
+
+def lines(recorded: list[Recorded]) -> list[tuple[str, str]]:
+    """One line an event."""
+    from share_actors.events.history import sentence
+
+    return [(when(item.envelope.at), sentence(item)) for item in recorded]
+
+
+def recorded_document(item: Recorded) -> dict[str, Any]:
+    """One event for scripts: its envelope, its topic and its own fields."""
+    from share_actors.events.history import sentence
+    from share_actors.events.topics import topic_of
+
+    return {
+        "version": item.version,
+        "event_id": item.event_id,
+        "topic": topic_of(type(item.event)),
+        "sentence": sentence(item),
+        "envelope": item.envelope.model_dump(mode="json"),
+        "event": item.event.model_dump(mode="json"),
+    }

@@ -155,5 +155,5 @@ def _time(at: datetime) -> str:
 
 
 def _and(parts: Iterable[str]) -> str:
-    *first, last = parts
+    *first, last = [*parts] or ["nothing"]
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,145 @@
+"""Every event as a sentence that an operator can read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.base import Event
+from share_actors.events.history import sentence, who
+from share_actors.events.share_words import (
+    AttemptFailed,
+    RetryRequested,
+    ShareDeleted,
+    ShareDeletionRequested,
+    ShareErrored,
+    ShareResized,
+    ShareResizeRefused,
+    ShareResizeRequested,
+)
+from share_actors.events.snapshots import (
+    SnapshotCreated,
+    SnapshotDeleted,
+    SnapshotDeletionRefused,
+    SnapshotDeletionRequested,
+    SnapshotErrored,
+    SnapshotRequested,
+)
+from share_actors.events.topics import EVENTS
+from share_actors.values import ExportLocation, Snapshot
+from tests.events.stories import NOON, Stream, began, created, requested
+
+at_two = datetime(2026, 3, 1, 15, 0, 2, tzinfo=timezone(timedelta(hours=3)))
+crashed = AttemptFailed(
+    n=2,
+    effect="access",
+    kind="bug",
+    reason="Traceback:\n  line 1\nKeyError: 'x'\n",
+    retry_at=at_two,
+)
+busy = crashed.but(effect="snapshot/n/create", kind="transient", reason="busy")
+alice = "alice (project demo)"
+
+TOLD: list[tuple[Event, str]] = [
+    (requested(), f"{alice} asked for share 'home', 1 GiB of NFS on backend local"),
+    (
+        requested(name=None, host="nas#fast").but(source=Snapshot(id="n", share_id="s0")),
+        f"{alice} asked for share s1, 1 GiB of NFS on backend nas, pool fast, from snapshot n",
+    ),
+    (began("create"), "attempt 1 to create it began"),
+    (began("rule/a/deny", n=3), "attempt 3 to take away access rule a began"),
+    (created(), "the backend created it; clients find it at nas:/srv/s1"),
+    (created().but(export_locations=()), "the backend created it; it is not exported"),
+    (
+        created().but(
+            export_locations=(
+                ExportLocation(path="a:/s1"),
+                ExportLocation(path="b:/s1"),
+                ExportLocation(path="c:/s1", is_admin_only=True),
+            )
+        ),
+        "the backend created it; clients find it at a:/s1 and b:/s1",
+    ),
+    (
+        ShareErrored(doing="create", reason="no space"),
+        "it is in error, for it was not possible to create it: no space",
+    ),
+    (
+        crashed,
+        "attempt 2 to apply access rules met a bug in the driver: KeyError: 'x';"
+        " the next is due 2026-03-01 12:00:02 UTC",
+    ),
+    (
+        busy,
+        "attempt 2 to take snapshot n did not succeed: busy;"
+        " the next is due 2026-03-01 12:00:02 UTC",
+    ),
+    (
+        busy.but(kind="unknown", reason=""),
+        "attempt 2 to take snapshot n ended without an answer: no reason given;"
+        " the next is due 2026-03-01 12:00:02 UTC",
+    ),
+    (ShareResizeRequested(doing="extend", size=3), f"{alice} asked to extend it to 3 GiB"),
+    (ShareResized(doing="extend", size=3), "the backend extended it to 3 GiB"),
+    (ShareResized(doing="shrink", size=1), "the backend shrank it to 1 GiB"),
+    (
+        ShareResizeRefused(doing="shrink", reason="in use"),
+        "the backend refused to shrink it and changed nothing: in use",
+    ),
+    (
+        RetryRequested(works=("extend", "rule/a/allow", "snapshot/n/delete")),
+        f"{alice} asked to try again to extend it, apply access rule a and delete snapshot n",
+    ),
+    (RetryRequested(works=()), f"{alice} asked to try again to nothing"),
+    (ShareDeletionRequested(cascade=False), f"{alice} asked to delete it"),
+    (ShareDeletionRequested(cascade=True), f"{alice} asked to delete it with its snapshots"),
+    (ShareDeleted(), "the backend deleted it"),
+    (
+        AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.0/8", access_level="ro"),
+        f"{alice} asked to let ip 10.0.0.0/8 read only (access rule a)",
+    ),
+    (AccessDenied(access_id="a"), f"{alice} asked to take away access rule a"),
+    (AccessRulesApplied(applied=("a",)), "the backend applied access rule a"),
+    (
+        AccessRulesApplied(applied=("a", "b"), removed=("c",), failed={"d": "no such host"}),
+        "the backend applied access rules a and b, removed access rule c"
+        " and failed at access rule d (no such host)",
+    ),
+    (AccessRulesApplied(), "the backend had no access rule to change"),
+    (
+        SnapshotRequested(snapshot_id="n", name="before", at=NOON),
+        f"{alice} asked for snapshot 'before'",
+    ),
+    (SnapshotCreated(snapshot_id="n", provider_location=None), "the backend took snapshot n"),
+    (SnapshotDeletionRequested(snapshot_id="n"), f"{alice} asked to delete snapshot n"),
+    (SnapshotDeleted(snapshot_id="n"), "the backend deleted snapshot n"),
+    (
+        SnapshotErrored(snapshot_id="n", doing="delete", reason="busy"),
+        "snapshot n is in error, for it was not possible to delete it: busy",
+    ),
+    (
+        SnapshotDeletionRefused(snapshot_id="n", reason="a clone needs it"),
+        "the backend refused to delete snapshot n: a clone needs it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "told"), TOLD, ids=[type(event).__name__ for event, _ in TOLD])
+def test_an_event_is_told_in_one_plain_sentence(event: Event, told: str) -> None:
+    assert sentence(Stream()(event, "c1")) == told
+
+
+def test_every_event_that_a_log_may_hold_is_told() -> None:
+    assert {type(event) for event, _ in TOLD} == set(EVENTS.values())
+
+
+def test_who_is_the_user_and_the_project() -> None:
+    assert who(Stream()(requested(), "c1", user="bob", project="web")) == "bob (project web)"
+
+
+def test_a_sentence_names_who_asked() -> None:
+    recorded = Stream()(AccessDenied(access_id="a"), "c1", user="bob")
+
+    assert sentence(recorded).startswith("bob (project demo) asked")

@@ -76,6 +76,19 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
             return [*snapshots.decide(command, state.snapshots)]
         case _ if state.share.status == "absent":
             raise Rejected("there is no such share")
+        case _:
+            return _asked(command, state)
+
+
+_Request = (
+    DeleteShare | ExtendShare | ShrinkShare | RetryShare | access.AllowAccess | access.DenyAccess
+    | snapshots.CreateSnapshot | snapshots.DeleteSnapshot
+)  # fmt: skip
+
+
+def _asked(command: _Request, state: ShareState) -> list[ShareEvent]:
+    """What a client asked of a share that exists."""
+    match command:
         case DeleteShare(cascade=cascade):
             return _delete(cascade, state)
         case ExtendShare() | ShrinkShare():
@@ -107,7 +120,7 @@ def _resize_failed(state: ShareState) -> bool:
 
 
 def _create(command: CreateShare, state: ShareState) -> list[ShareEvent]:
-    asked = dict(command)
+    asked = {**command.__dict__}
     if state.share.status == "absent":
         return [ShareCreationRequested(**asked)]
     if state.share.status in ("creating", "available", "extending", "shrinking"):
@@ -162,7 +175,7 @@ def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[Sh
         return [*access.decide(command, state.rules)]
     # A rule that does not come off ends the deletion; trying it again at once would never end.
     reason = "; ".join(f"access rule {i}: {why}" for i, why in command.failed.items())
-    off = access.decide(command.but(failed={}), state.rules)
+    off = access.decide(command.but(failed={}), state.rules) if command.removed else []
     return [*off, ShareErrored(doing="delete", reason=reason)]
 
 

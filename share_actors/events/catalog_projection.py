@@ -37,7 +37,7 @@ class Projection:
         applied = 0
         with self._lock:
             head = self._log.head()
-            self._find_place()
+            self._find_place(head)
             while self._place.position < head and (limit is None or applied < limit):
                 applied += self._batch(BATCH if limit is None else min(BATCH, limit - applied))
         return applied
@@ -46,8 +46,8 @@ class Projection:
         """Drop all and replay the log; how many events that took. If it is cut short, `catch_up` goes on."""
         with self._lock:
             self._store.reset()
-            self._find_place()
             head, done = self._log.head(), 0
+            self._find_place(head)
             while self._place.position < head:
                 done += self._batch(BATCH)
                 if progress is not None:
@@ -70,7 +70,7 @@ class Projection:
     def unpark(self, stream: str) -> bool:
         """Try a parked stream again from the log, as after an upgrade; whether it is well now."""
         with self._lock:
-            self._find_place()
+            self._find_place(self._log.head())
             while (parked := self._parked.get(stream)) is not None:
                 changes = self._again(parked)
                 if self._commit(changes, upto=self._place.position):
@@ -94,11 +94,11 @@ class Projection:
         )
 
     # -- inside ------------------------------------------------------------------------------------
-    def _find_place(self) -> None:
+    def _find_place(self, head: int) -> None:
         """Where the catalog is may have changed: others follow, rebuild and unpark too."""
         place = self._store.place()
-        if place.position > self._log.head():  # another log than it was, as after a restore
-            self._store.reset()
+        if place.position > head and place.position > self._log.head():
+            self._store.reset()  # the log is another one than it was, as after a restore
             place = self._store.place()
         if place != self._place:
             self._fold.forget()
@@ -116,7 +116,7 @@ class Projection:
     def _commit(self, changes: Changes, upto: int) -> bool:
         place = self._store.commit(changes.rows(), self._place, upto)
         if place is None:
-            self._find_place()
+            self._find_place(upto)
             return False
         self._place = place
         self._fold.adopt(changes)

@@ -148,7 +148,8 @@ class _Copy:
             self._reflinks = self._reflinks and _reflinked(source, target)
             if not self._reflinks:
                 for done in _copied(source, target, size):
-                    self._progress(self._done + done, self._total)
+                    if done < size:
+                        self._progress(self._done + done, self._total)
             self._done += size
             self._progress(self._done, self._total)
             traits.give(target)

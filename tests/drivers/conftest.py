@@ -1,0 +1,62 @@
+"""Drivers on real filesystems."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from share_actors.drivers.acl import ACCESS, encode, from_mode
+from share_actors.drivers.local import LocalDriver, LocalOptions
+from share_actors.values import RequestContext, Share
+
+pytest.register_assert_rewrite("share_actors.testing.driver_contract")
+
+CONTEXT = RequestContext()
+SHARE = Share(id="s1", size=1)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def driver(root: Path) -> LocalDriver:
+    made = LocalDriver(configuration=LocalOptions(root=root), backend_name="here")
+    made.do_setup(CONTEXT)
+    return made
+
+
+@pytest.fixture
+def inside(driver: LocalDriver) -> Path:
+    """The directory of the share `SHARE`, which exists."""
+    (export,) = driver.create_share(CONTEXT, SHARE)
+    return Path(export.path)
+
+
+@pytest.fixture
+def keeps_acls(tmp_path: Path) -> None:
+    try:
+        os.setxattr(tmp_path, ACCESS, encode(from_mode(0o700)))
+    except OSError as error:
+        pytest.skip(f"{tmp_path} is on a filesystem without POSIX ACLs: {error.strerror}")
+
+
+def in_child(run: Callable[[], object]) -> str:
+    """What *run* returns, or the exception it raises, in a process of its own."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            said = str(run())
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    return said

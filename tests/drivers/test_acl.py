@@ -1,0 +1,327 @@
+"""Access control lists: their encoding, and whom they really let in."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from share_actors.drivers import DriverError, UnsupportedAccess, acl
+from share_actors.drivers.acl import GROUP, MASK, OTHER, USER, USER_OBJ, Acl, Entry, Who
+from share_actors.drivers.local import LocalDriver, LocalOptions
+from share_actors.values import AccessLevel, AccessRule, AccessType, Share
+from tests.drivers.conftest import CONTEXT, SHARE, in_child
+
+ALICE, BOB, STAFF = 61_001, 61_002, 62_001
+PERMS, IDS = st.integers(0, 7), st.integers(0, acl.NOBODY - 1)
+ENTRIES = st.lists(st.builds(Entry, st.sampled_from([USER, GROUP]), PERMS, IDS), max_size=9)
+GRANTS = st.dictionaries(st.builds(Who, st.sampled_from([USER, GROUP]), IDS), PERMS, max_size=9)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def rule(to: str, level: AccessLevel = "rw", kind: AccessType = "user") -> AccessRule:
+    return AccessRule(id=f"{kind}-{to}-{level}", access_type=kind, access_to=to, access_level=level)
+
+
+def allow(driver: LocalDriver, *rules: AccessRule, share: Share = SHARE) -> dict[str, str]:
+    return dict(driver.update_access(CONTEXT, share, rules, rules, ()))
+
+
+# -- the format ----------------------------------------------------------------------------------
+@given(ENTRIES)
+def test_what_is_encoded_is_decoded_in_the_order_of_the_kernel(entries: list[Entry]) -> None:
+    assert acl.decode(acl.encode(entries)) == tuple(sorted(entries, key=lambda e: (e.tag, e.id)))
+
+
+@given(st.binary(max_size=64))
+def test_bytes_that_are_no_list_are_refused_and_never_crash(raw: bytes) -> None:
+    try:
+        acl.decode(raw)
+    except DriverError:
+        return
+    assert raw[:4] == b"\x02\0\0\0"
+
+
+@given(st.integers(0, 0o777), GRANTS, GRANTS, st.booleans())
+def test_only_the_last_grants_count(
+    mode: int, before: dict[Who, int], after: dict[Who, int], executable: bool
+) -> None:
+    start = acl.from_mode(mode)
+    once = acl.granting(start, after, executable=executable)
+
+    detour = acl.granting(start, before, executable=executable)
+
+    assert acl.granting(detour, after, executable=executable) == once
+    assert acl.granting(detour, {}, executable=executable) == start
+
+
+def test_what_the_mask_kept_from_the_owning_group_stays_kept() -> None:
+    masked: Acl = (*acl.from_mode(0o770), Entry(USER, 7, ALICE), Entry(MASK, 0))
+
+    granted = acl.granting(masked, {Who(USER, BOB): 7}, executable=True)
+
+    assert Entry(acl.GROUP_OBJ, 0) in granted
+    assert Entry(MASK, 7) in granted
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_the_kernel_reads_the_list_as_it_was_meant(tmp_path: Path) -> None:
+    meant = acl.granting(
+        acl.from_mode(0o640), {Who(USER, BOB): 7, Who(GROUP, STAFF): 5}, executable=True
+    )
+
+    os.setxattr(tmp_path, acl.ACCESS, acl.encode(meant))
+
+    assert acl.decode(os.getxattr(tmp_path, acl.ACCESS)) == meant
+    assert tmp_path.stat().st_mode & 0o777 == 0o670
+    assert Entry(USER_OBJ, 6) in meant
+    assert Entry(OTHER, 0) in meant
+
+
+# -- names ---------------------------------------------------------------------------------------
+def test_users_and_groups_are_found_by_name_and_by_number() -> None:
+    user, group = pwd.getpwall()[-1], grp.getgrall()[-1]
+
+    assert acl.resolve(user.pw_name) == Who(USER, user.pw_uid)
+    assert acl.resolve(f"@{group.gr_name}") == Who(GROUP, group.gr_gid)
+    assert acl.resolve("61001") == Who(USER, ALICE)
+    assert acl.resolve("@62001") == Who(GROUP, STAFF)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no-such-user", "@no-such-group", "", "@", "a\0b", "\udc80", "-1", "4294967295", "\u0661"],
+)
+def test_an_unknown_name_is_said_to_be_unknown(name: str) -> None:
+    with pytest.raises(DriverError, match="is not known on this machine"):
+        acl.resolve(name)
+
+
+# -- rules ---------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("keeps_acls", "inside")
+def test_one_bad_rule_does_not_block_the_others(driver: LocalDriver, inside: Path) -> None:
+    failed = allow(driver, rule("no-such-user"), rule("192.0.2.1", kind="ip"), rule("61001"))
+
+    assert failed == {
+        "user-no-such-user-rw": "user 'no-such-user' is not known on this machine",
+        "ip-192.0.2.1-rw": "access_type 'ip': only 'user' is supported",
+    }
+    assert named(inside) == {Who(USER, ALICE): 7}
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_single_rule_of_another_type_is_not_supported(driver: LocalDriver) -> None:
+    with pytest.raises(UnsupportedAccess, match="'ip'"):
+        driver.allow_access(CONTEXT, SHARE, rule("192.0.2.1", kind="ip"))
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_the_rules_are_exactly_those_that_were_asked_for(driver: LocalDriver, inside: Path) -> None:
+    allow(driver, rule("61001"), rule("@62001", "ro"))
+
+    allow(driver, rule("61002", "ro"))
+
+    assert named(inside) == {Who(USER, BOB): 5}
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_one_named_by_two_rules_gets_the_more_of_them(driver: LocalDriver, inside: Path) -> None:
+    allow(driver, rule("61001", "rw"), rule("61001", "ro"))
+
+    assert named(inside) == {Who(USER, ALICE): 7}
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_rules_one_by_one_keep_each_other(driver: LocalDriver, inside: Path) -> None:
+    driver.allow_access(CONTEXT, SHARE, rule("61001"))
+    driver.allow_access(CONTEXT, SHARE, rule("61002"))
+
+    driver.deny_access(CONTEXT, SHARE, rule("61001"))
+
+    assert named(inside) == {Who(USER, BOB): 7}
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_content_is_in_reach_and_executable_only_if_it_was(
+    driver: LocalDriver, inside: Path
+) -> None:
+    plain, program = made(inside / "plain", 0o600), made(inside / "program", 0o700)
+
+    allow(driver, rule("61001"))
+
+    assert named(plain) == {Who(USER, ALICE): 6}
+    assert named(program) == {Who(USER, ALICE): 7}
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_denying_all_leaves_no_trace_in_the_content(driver: LocalDriver, inside: Path) -> None:
+    (inside / "below").mkdir()
+    content = [made(inside / "file", 0o640), inside / "below", inside]
+    before = [path.stat().st_mode for path in content]
+
+    allow(driver, rule("61001"))
+    allow(driver)
+
+    assert [path.stat().st_mode for path in content] == before
+    assert not any(os.listxattr(path) for path in content)
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_no_link_leads_the_rules_out_of_the_share(
+    driver: LocalDriver, inside: Path, tmp_path: Path
+) -> None:
+    outside = made(tmp_path / "outside", 0o600)
+    (inside / "file").symlink_to(outside)
+    (inside / "folder").symlink_to(tmp_path)
+
+    allow(driver, rule("61001"))
+
+    assert not named(outside)
+    assert not named(tmp_path)
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_fifo_does_not_stop_the_rules(driver: LocalDriver, inside: Path) -> None:
+    os.mkfifo(inside / "fifo", 0o600)
+
+    allow(driver, rule("61001"))
+
+    assert named(inside / "fifo") == {Who(USER, ALICE): 6}
+
+
+def test_a_filesystem_without_acls_is_told_by_its_lack() -> None:
+    reading, writing = os.pipe()  # of a filesystem that has none for sure
+    try:
+        with pytest.raises(DriverError, match="keeps no POSIX ACLs"):
+            acl._write(reading, acl.ACCESS, acl.from_mode(0o600))
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_rules_of_a_share_that_is_gone_can_only_be_removed(driver: LocalDriver) -> None:
+    assert not allow(driver)
+
+    with pytest.raises(DriverError, match="does not exist"):
+        allow(driver, rule("61001"))
+
+
+# -- what the kernel makes of it -----------------------------------------------------------------
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A directory that every user can pass through, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="share-actors-") as made_here:
+        os.chmod(made_here, 0o711)
+        yield Path(made_here)
+
+
+@pytest.fixture
+def shared(passable: Path) -> tuple[LocalDriver, Path]:
+    options = LocalOptions(root=passable / "root")
+    driver = LocalDriver(configuration=options, backend_name="here")
+    driver.do_setup(CONTEXT)
+    (export,) = driver.create_share(CONTEXT, SHARE)
+    made(Path(export.path) / "old", 0o600)
+    return driver, Path(export.path)
+
+
+@needs_root
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_user_with_rw_reads_and_writes_old_and_new(shared: tuple[LocalDriver, Path]) -> None:
+    driver, inside = shared
+
+    allow(driver, rule("61001"))
+
+    assert as_user(ALICE, lambda: (inside / "old").write_text("x")) == "1"
+    assert as_user(ALICE, lambda: (inside / "new").write_text("x")) == "1"
+
+
+@needs_root
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_user_with_ro_reads_and_does_not_write(shared: tuple[LocalDriver, Path]) -> None:
+    driver, inside = shared
+
+    allow(driver, rule("61001", "ro"))
+
+    assert as_user(ALICE, (inside / "old").read_text) == "content"
+    assert as_user(ALICE, lambda: (inside / "old").write_text("x")).startswith("PermissionError")
+    assert as_user(ALICE, lambda: (inside / "new").write_text("x")).startswith("PermissionError")
+
+
+@needs_root
+@pytest.mark.usefixtures("keeps_acls")
+def test_what_one_user_makes_another_can_use(shared: tuple[LocalDriver, Path]) -> None:
+    driver, inside = shared
+    allow(driver, rule("61001"), rule("61002", "ro"))
+
+    as_user(ALICE, (inside / "folder").mkdir)
+    as_user(ALICE, lambda: (inside / "folder" / "file").write_text("hers"))
+
+    assert as_user(BOB, (inside / "folder" / "file").read_text) == "hers"
+
+
+@needs_root
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_user_who_is_denied_is_kept_out_even_of_what_they_made(
+    shared: tuple[LocalDriver, Path],
+) -> None:
+    driver, inside = shared
+    allow(driver, rule("61001"))
+    as_user(ALICE, lambda: (inside / "hers").write_text("x"))
+
+    allow(driver, rule("61002"))
+
+    assert as_user(ALICE, (inside / "hers").read_text).startswith("PermissionError")
+    assert as_user(BOB, (inside / "hers").read_text) == "x"
+
+
+@needs_root
+@pytest.mark.usefixtures("keeps_acls")
+def test_members_of_a_group_are_let_in(shared: tuple[LocalDriver, Path]) -> None:
+    driver, inside = shared
+
+    allow(driver, rule("@62001"))
+
+    assert as_user(BOB, (inside / "old").read_text, group=STAFF) == "content"
+    assert as_user(BOB, (inside / "old").read_text).startswith("PermissionError")
+
+
+@needs_root
+def test_a_user_without_a_rule_sees_neither_the_share_nor_which_there_are(
+    shared: tuple[LocalDriver, Path],
+) -> None:
+    _, inside = shared
+
+    assert as_user(ALICE, lambda: os.listdir(inside)).startswith("PermissionError")
+    assert as_user(ALICE, lambda: os.listdir(inside.parent)).startswith("PermissionError")
+
+
+def made(path: Path, mode: int) -> Path:
+    path.write_text("content")
+    path.chmod(mode)
+    return path
+
+
+def named(path: Path) -> dict[Who, int]:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return acl.grants_of(fd)
+    finally:
+        os.close(fd)
+
+
+def as_user(uid: int, run: Callable[[], object], group: int = 61_000) -> str:
+    def become() -> object:
+        os.setgroups([])
+        os.setgid(group)
+        os.setuid(uid)
+        return run()
+
+    return in_child(become)

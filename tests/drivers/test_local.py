@@ -1,0 +1,266 @@
+"""Shares as directories: what is kept, what is refused, and that nothing leads out of the root."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from share_actors.drivers import DriverError, RefusedByBackend
+from share_actors.drivers.layout import checked_id
+from share_actors.drivers.local import GIB, LocalDriver, LocalOptions
+from share_actors.values import Share, Snapshot
+from tests.drivers.conftest import CONTEXT, SHARE, in_child
+
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "/etc",
+    "a\0b",
+    ".hidden",
+    "-rf",
+    "a@b",
+    "a\n",
+    "ä",
+    "x" * 121,
+]
+
+
+# -- life of a share -----------------------------------------------------------------------------
+def test_a_share_is_a_directory_only_its_owner_enters(inside: Path, root: Path) -> None:
+    assert inside == root / "shares" / "s1"
+    assert stat.S_IMODE(inside.stat().st_mode) == 0o700
+
+
+def test_creating_again_keeps_content_and_size(driver: LocalDriver, inside: Path) -> None:
+    (inside / "file").write_text("kept")
+    driver.extend_share(CONTEXT, SHARE, 7)
+
+    driver.create_share(CONTEXT, SHARE)
+
+    assert (inside / "file").read_text() == "kept"
+    assert allocated(driver) == 7
+
+
+def test_nothing_is_left_of_a_deleted_share(driver: LocalDriver, inside: Path, root: Path) -> None:
+    (inside / "below").mkdir()
+    (inside / "below" / "file").write_text("x")
+
+    driver.delete_share(CONTEXT, SHARE)
+
+    assert [path for path in root.rglob("*") if path.parent != root] == []
+
+
+def test_a_very_deep_tree_can_be_deleted(driver: LocalDriver, inside: Path) -> None:
+    deep(inside, 1500)
+
+    driver.delete_share(CONTEXT, SHARE)
+
+    assert not inside.exists()
+
+
+def test_deleting_does_not_follow_links_out_of_the_share(
+    driver: LocalDriver, inside: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("kept")
+    (inside / "folder").symlink_to(outside)
+
+    driver.delete_share(CONTEXT, SHARE)
+
+    assert (outside / "file").read_text() == "kept"
+
+
+def test_a_deletion_that_was_interrupted_is_finished(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
+    (inside / "file").write_text("x")
+    inside.rename(root / "trash" / "s1")  # the process died here
+
+    driver.delete_share(CONTEXT, SHARE)
+
+    assert not list((root / "trash").iterdir())
+    assert allocated(driver) == 0
+
+
+def test_a_share_whose_directory_is_lost_is_not_ensured(driver: LocalDriver, inside: Path) -> None:
+    inside.rmdir()
+
+    with pytest.raises(DriverError, match="does not exist"):
+        driver.ensure_share(CONTEXT, SHARE)
+
+
+# -- sizes ---------------------------------------------------------------------------------------
+def test_a_share_cannot_shrink_below_what_it_uses(driver: LocalDriver, inside: Path) -> None:
+    driver.extend_share(CONTEXT, SHARE, 3)
+    allocate(inside / "large", GIB + 1)
+
+    with pytest.raises(RefusedByBackend, match=r"s1 uses 1\.00 GiB \(\d+ bytes\), more than 1 GiB"):
+        driver.shrink_share(CONTEXT, SHARE, 1)
+    driver.shrink_share(CONTEXT, SHARE, 2)
+
+    assert allocated(driver) == 2
+
+
+def test_holes_do_not_count_as_used(driver: LocalDriver, inside: Path) -> None:
+    (inside / "sparse").touch()
+    os.truncate(inside / "sparse", 5 * GIB)
+
+    driver.shrink_share(CONTEXT, SHARE, 1)
+
+
+def test_a_share_that_does_not_exist_cannot_be_resized(driver: LocalDriver) -> None:
+    with pytest.raises(DriverError, match=r"shares/s1 does not exist"):
+        driver.extend_share(CONTEXT, SHARE, 2)
+
+
+def test_stats_are_those_of_the_filesystem_and_kept_until_refreshed(
+    driver: LocalDriver, root: Path
+) -> None:
+    before = driver.get_share_stats()
+    driver.create_share(CONTEXT, SHARE)
+
+    assert driver.get_share_stats() is before
+    assert allocated(driver) == 1
+    assert before.pools[0].total_capacity_gib == pytest.approx(
+        os.statvfs(root).f_blocks * os.statvfs(root).f_frsize / GIB
+    )
+
+
+def test_a_size_that_cannot_be_read_does_not_spoil_the_stats(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
+    (root / "meta" / "s2.json").write_text("{")
+
+    assert allocated(driver) == 1
+    assert json.loads((root / "meta" / "s1.json").read_text()) == {"id": "s1", "size": 1}
+
+
+# -- setting up ----------------------------------------------------------------------------------
+def test_a_root_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "root").touch()
+    driver = LocalDriver(configuration=LocalOptions(root=tmp_path / "root"))
+
+    with pytest.raises(DriverError, match="EEXIST"):
+        driver.do_setup(CONTEXT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_root_that_cannot_be_written_is_told(driver: LocalDriver, root: Path) -> None:
+    def check() -> None:
+        os.chdir(root.parent)
+        os.setuid(61_001)
+        driver.check_for_setup_error()
+
+    assert in_child(check).startswith("DriverError: check")
+
+
+def test_a_root_that_must_be_mounted_and_is_not_is_told(root: Path) -> None:
+    driver = LocalDriver(configuration=LocalOptions(root=root, require_mount=True))
+
+    with pytest.raises(DriverError, match="nothing is mounted"):
+        driver.do_setup(CONTEXT)
+
+    assert not root.exists()
+
+
+def test_without_its_root_a_share_is_not_taken_for_deleted(driver: LocalDriver, root: Path) -> None:
+    driver.create_share(CONTEXT, SHARE)
+    root.rename(root.with_name("elsewhere"))
+
+    with pytest.raises(DriverError, match="ENOENT"):
+        driver.delete_share(CONTEXT, SHARE)
+
+
+# -- names that lead elsewhere -------------------------------------------------------------------
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_an_id_that_is_no_plain_name_is_refused(driver: LocalDriver, hostile: str) -> None:
+    share, snapshot = Share(id=hostile, size=1), Snapshot(id=hostile, share_id="s1")
+
+    for call in (driver.create_share, driver.delete_share, driver.ensure_share):
+        with pytest.raises(DriverError, match="share id"):
+            call(CONTEXT, share)
+    for snap in (driver.create_snapshot, driver.delete_snapshot):
+        with pytest.raises(DriverError, match="snapshot id"):
+            snap(CONTEXT, snapshot)
+
+
+@given(st.text(alphabet="a0./\0-_@~\n é\\", max_size=130))
+def test_an_id_that_is_taken_is_one_name_beneath_its_directory(text: str) -> None:
+    try:
+        name = checked_id("share", text)
+    except DriverError:
+        return
+    assert os.path.normpath(f"/root/{name}") == f"/root/{text}"
+    assert len(name.encode()) <= 120
+
+
+# -- adoption ------------------------------------------------------------------------------------
+def test_a_directory_under_the_root_becomes_a_share(driver: LocalDriver, root: Path) -> None:
+    (root / "old" / "home").mkdir(parents=True)
+    (root / "old" / "home" / "file").write_text("kept")
+
+    for _ in range(2):  # asked again
+        assert driver.manage_existing(SHARE, {"path": "old/home"}) == {"size": 1}
+
+    assert (root / "shares" / "s1" / "file").read_text() == "kept"
+    assert allocated(driver) == 1
+
+
+def test_a_share_that_was_let_go_can_be_adopted_again(driver: LocalDriver, inside: Path) -> None:
+    driver.unmanage(SHARE)
+    assert inside.exists()
+
+    driver.manage_existing(Share(id="s2"), {"path": str(inside)})
+
+    assert not inside.exists()
+    assert inside.with_name("s2").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", "..", "../x", "/etc", "a/../..", "missing", "file", "link", "shares", "meta",
+             "trash/x", "shares/s1", "a\0b", None, 3],
+)  # fmt: skip
+def test_what_is_not_ours_to_take_is_not_adopted(
+    driver: LocalDriver, inside: Path, root: Path, path: object
+) -> None:
+    (root / "file").touch()
+    (root / "link").symlink_to("/etc")
+
+    with pytest.raises(DriverError, match="path"):
+        driver.manage_existing(Share(id="s2"), {"path": path})
+
+    assert inside.exists()
+    assert allocated(driver) == 1
+
+
+def allocated(driver: LocalDriver) -> float:
+    return driver.get_share_stats(refresh=True).pools[0].allocated_capacity_gib
+
+
+def allocate(path: Path, size: int) -> None:
+    """Take up space without writing it."""
+    with path.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            pytest.skip(f"cannot take up {size} bytes: {error.strerror}")
+
+
+def deep(top: Path, levels: int) -> None:
+    """Make a chain of directories deeper than a path can be long, as a share's users can."""
+    fd = os.open(top, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("below", dir_fd=fd)
+        above, fd = fd, os.open("below", os.O_RDONLY, dir_fd=fd)
+        os.close(above)
+    os.close(fd)

@@ -33,27 +33,28 @@ if TYPE_CHECKING:
     from share_actors.values import Share as Share
     from share_actors.values import Snapshot as Snapshot
 
-_HOMES = {
-    "share_actors.aio": ["Page", "Receipt"],
-    "share_actors.client": ["ShareHandle", "ShareSystem", "connect", "start"],
-    "share_actors.config": ["Config", "load"],
-    "share_actors.errors": [
-        "Ambiguous", "Busy", "ConfigError", "InvalidRequest", "LogError", "LogTooNew", "NotFound",
-        "OperationFailed", "Refused", "ShareActorsError", "TimedOut", "Unavailable",
-    ],
-    "share_actors.events.history": ["sentence"],
-    "share_actors.values": ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"],
-}  # fmt: skip
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "AccessRule", "Ambiguous", "Busy", "Config", "ConfigError", "ExportLocation", "InvalidRequest",
+    "LogError", "LogTooNew", "NotFound", "OperationFailed", "Page", "Receipt", "Refused",
+    "RequestContext", "Share", "ShareActorsError", "ShareHandle", "ShareSystem", "Snapshot",
+    "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
+]  # fmt: skip
+_HOME = {
+    **dict.fromkeys(["Page", "Receipt"], "aio"),
+    **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
+    **dict.fromkeys(["Config", "load"], "config"),
+    **dict.fromkeys(["sentence"], "events.history"),
+    **dict.fromkeys(
+        ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"], "values"
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use, so that `share-actors --help` does not wait for Ray."""
-    if name not in _HOME_OF:
+    if name not in __all__:
         raise AttributeError(f"module 'share_actors' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(f"share_actors.{_HOME.get(name, 'errors')}"), name)
 
 
 def __dir__() -> list[str]:

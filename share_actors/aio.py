@@ -91,7 +91,7 @@ class AsyncShareSystem:
         self._packed = self.context.model_dump_json().encode()
         self._owns = owns
         self._catalog = runtime.find_catalog(config.namespace)
-        self._submit: Coalescer[Ask, Answer] = Coalescer(self._send)
+        self._submit: Coalescer[Ask, Answer] = Coalescer(self._send, lanes=3)
         self._outcomes: Coalescer[tuple[str, str], Answer | None] = Coalescer(
             self._wait_some, largest=TOGETHER, lanes=64
         )
@@ -146,14 +146,34 @@ class AsyncShareSystem:
     ) -> list[AsyncShare | ShareActorsError]:
         """Create many shares: each mapping holds what `create_share` takes. One result an item, in
         order: the share, or the error that this item met; one bad item does not touch the others."""
-        jobs = [self._create_or_error(asked, wait, timeout) for asked in shares]
-        return list(await asyncio.gather(*jobs))
+        until = time.monotonic() + timeout
+        sent = [await self._send_creation(dict(asked), wait) for asked in shares]
+        return list(await asyncio.gather(*(self._made(one, wait, until) for one in sent)))
 
-    async def _create_or_error(
-        self, asked: Mapping[str, Any], wait: bool, timeout: float
-    ) -> AsyncShare | ShareActorsError:
+    async def _send_creation(
+        self, asked: dict[str, Any], wait: bool
+    ) -> tuple[Ask, asyncio.Future[Answer]] | ShareActorsError:
         try:
-            return await self.create_share(**{**asked, "wait": wait, "timeout": timeout})
+            command_id = asked.pop("command_id", None)
+            share_id, command = await self._creation(asked, command_id)
+        except ShareActorsError as error:
+            return error
+        told = self._ask(share_id, command, wait, command_id)
+        return told, self._submit.put(told)
+
+    async def _made(
+        self,
+        sent: tuple[Ask, asyncio.Future[Answer]] | ShareActorsError,
+        wait: bool,
+        until: float,
+    ) -> AsyncShare | ShareActorsError:
+        if isinstance(sent, ShareActorsError):
+            return sent
+        try:
+            receipt = await self._recorded(*sent, until)
+            if wait:
+                receipt = await self._ended(receipt, until - time.monotonic())
+            return AsyncShare(self, receipt.share_id, _good(receipt))
         except ShareActorsError as error:
             return error
 
@@ -292,22 +312,27 @@ class AsyncShareSystem:
         command_id: str | None,
     ) -> Receipt:
         """Have *command* recorded, and its work done if *wait*; the same id asks only once."""
-        given = command_id is not None
-        told = ask(
-            share_id, command, self._packed, command_id or uuid4().hex, wait=wait, repeated=given
-        )
+        told = self._ask(share_id, command, wait, command_id)
         until = time.monotonic() + timeout
+        receipt = await self._recorded(told, self._submit.put(told), until)
+        return await self._ended(receipt, until - time.monotonic()) if wait else receipt
+
+    def _ask(self, share_id: str, command: Command, wait: bool, command_id: str | None) -> Ask:
+        given = command_id is not None
+        new = command_id or uuid4().hex
+        return ask(share_id, command, self._packed, new, wait=wait, repeated=given)
+
+    async def _recorded(self, told: Ask, sent: asyncio.Future[Answer], until: float) -> Receipt:
+        """The receipt of *told*, which is sent again while the system is busy or being restarted."""
         while True:
             try:
-                receipt = _receipt(await self._submit.put(told))
-                break
+                return _receipt(await sent)
             except (Busy, Unavailable) as error:
                 pause = error.retry_after if isinstance(error, Busy) else 0.2
                 if time.monotonic() + pause > until:
                     raise
                 await asyncio.sleep(pause)
-                told = told._replace(repeated=True)
-        return await self._ended(receipt, until - time.monotonic()) if wait else receipt
+                sent = self._submit.put(told._replace(repeated=True))
 
     async def _ended(self, receipt: Receipt, timeout: float) -> Receipt:
         if receipt.status != "accepted":
@@ -523,7 +548,7 @@ async def connect(
 ) -> AsyncShareSystem:
     """The system that runs on the Ray cluster at *address*; raises `Unavailable`."""
     if not runtime.is_initialized():
-        await asyncio.to_thread(runtime.init, address)
+        runtime.init(address)  # in this thread: Ray sets signal handlers
     manager = runtime.find_manager(namespace)
     config = await runtime.call(manager.config.remote())
     return AsyncShareSystem(manager, config, context, owns=False)
@@ -536,6 +561,6 @@ async def start(
     default, a SQLite log in the configuration's home. It ends, in order, with `close`."""
     settings = config or Config()
     if not runtime.is_initialized():
-        await asyncio.to_thread(runtime.init, None)
+        runtime.init(None)  # in this thread: Ray sets signal handlers
     manager = await asyncio.to_thread(runtime.start_system, settings)
     return AsyncShareSystem(manager, settings, context, owns=True)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 from share_actors import aio
+from share_actors.actors import runtime
 from share_actors.aio import TIMEOUT_S, AsyncShare, AsyncShareSystem, Page, Receipt
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
@@ -256,9 +257,13 @@ def connect(
     address: str = "auto", *, namespace: str = "share-actors", context: RequestContext | None = None
 ) -> ShareSystem:
     """The system that runs on the Ray cluster at *address*; raises `Unavailable`."""
+    if not runtime.is_initialized():
+        runtime.init(address)  # here rather than on the loop's thread: Ray sets signal handlers
     return ShareSystem(_run(aio.connect(address, namespace=namespace, context=context)))
 
 
 def start(config: Config | None = None, *, context: RequestContext | None = None) -> ShareSystem:
     """A system of this process's own: local Ray, and by default a SQLite log. End it with `close`."""
+    if not runtime.is_initialized():
+        runtime.init(None)
     return ShareSystem(_run(aio.start(config, context=context)))

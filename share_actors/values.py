@@ -35,7 +35,7 @@ class Frozen(BaseModel):
         copy = type(self).__new__(type(self))
         put = object.__setattr__
         put(copy, "__dict__", {**self.__dict__, **changes})
-        put(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        put(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)  # nothing asks for it
         put(copy, "__pydantic_extra__", None)
         put(copy, "__pydantic_private__", None)
         return copy

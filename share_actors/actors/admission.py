@@ -12,7 +12,8 @@ from share_actors.values import RequestContext, Snapshot
 
 _RENAMED = {"protocol": "share_proto", "display_name": "name", "display_description": "description"}
 _KNOWN = frozenset(
-    "name description share_proto size host metadata is_public availability_zone share_type".split()
+    ["name", "description", "share_proto", "size", "host", "metadata", "is_public"]
+    + ["availability_zone", "share_type"]
 )
 
 
@@ -24,11 +25,11 @@ def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) 
     given = {_RENAMED.get(key, key): value for key, value in asked.items()}
     backend = given.pop("backend", None)
     given.pop("snapshot_id", None)
-    for key in given:
+    for key, value in given.items():
         if key not in _KNOWN:
             raise InvalidRequest(
                 f"{key}: not a property of a share; there are: {', '.join(sorted(_KNOWN))}",
-                field=key, value=given[key],
+                field=key, value=value,
             )  # fmt: skip
     if "size" not in given:
         raise InvalidRequest("size: missing (in GiB)", field="size", value=None)

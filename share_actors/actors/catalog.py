@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
 FOLLOW_AT_ONCE = 2000
 QUESTIONS = frozenset(
-    "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing"
-    " rule_share snapshot_share".split()
+    ["shares", "share", "named", "count_shares", "snapshots", "snapshot", "count_snapshots"]
+    + ["rules", "count_rules", "owing", "rule_share", "snapshot_share"]
 )
 
 

@@ -59,7 +59,7 @@ class Coalescer(Generic[T, R]):
     async def _dispatch(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._send([item for item, _ in batch])
-        except Exception as error:  # noqa: BLE001 - each caller gets it
+        except Exception as error:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic
 
 from share_actors.actors.memory import Memory
@@ -63,8 +65,9 @@ class Entity(Generic[E, S, F]):
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
         self._inbox: deque[Asked | Outcome] = deque()
-        self._in_flight = self._woken = False
-        self._running: asyncio.Task[None] | None = None
+        self._recalled: dict[str, Receipt | None] = {}
+        self._in_flight = self._woken = self._busy = False
+        self._preparing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.lost = False
         self.last_used = 0.0
@@ -73,7 +76,7 @@ class Entity(Generic[E, S, F]):
     @property
     def idle(self) -> bool:
         """Nothing waits, nothing is under way and nothing is owed."""
-        busy = self._inbox or self._promises or self._running or self._in_flight
+        busy = self._inbox or self._promises or self._busy or self._in_flight
         if busy or not self._loaded:
             return False
         return self.lost or self._aggregate.pending(self._memory.state) is None
@@ -95,8 +98,9 @@ class Entity(Generic[E, S, F]):
     def wake(self) -> None:
         """See to what waits and what is owed."""
         self._woken = True
-        if self._running is None and not self.lost:
-            self._running = asyncio.get_running_loop().create_task(self._run())
+        if not self._busy and not self.lost:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._turn)
 
     async def outcome_of(self, command_id: str) -> asyncio.Future[Answer]:
         """The future outcome of a command that was recorded before; `NotFound` if none was."""
@@ -131,54 +135,82 @@ class Entity(Generic[E, S, F]):
                 await self._memory.load()
                 self._loaded = True
 
-    async def _run(self) -> None:
+    async def _prepare(self) -> None:
+        """What a turn needs from the log before it can decide."""
         try:
-            while (self._woken or self._inbox) and not self.lost:
-                self._woken = False
-                await self._turn()
+            await self._load()
+            for item in self._to_recall():
+                command_id = item.ask.command_id
+                self._recalled[command_id] = await self._memory.recall(command_id)
         except ShareActorsError as error:  # its stream can't be read: this entity answers nothing
             self._drop(error)
         except Exception as error:
-            logger.exception("%s: the shell failed", self.id)
-            self._drop(ShareActorsError(f"{self.id}: internal error: {error!r}"))
-        finally:
-            self._running = None
+            self._failed(error)
+        else:
+            self._turn()
 
-    async def _turn(self) -> None:
-        if not self._loaded:
-            await self._load()
+    def _to_recall(self) -> list[Asked]:
+        """Those that may be older than what is remembered of commands."""
+        if not self._memory.receipts.forgotten:
+            return []
+        asked = [i for i in self._inbox if isinstance(i, Asked) and i.ask.repeated]
+        return [item for item in asked if item.ask.command_id not in self._recalled]
+
+    def _turn(self) -> None:
+        """Decide all that waits, without a pause in which anything could change, and append it."""
+        if not self._loaded or self._to_recall():
+            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+            return
+        self._woken = False
+        try:
+            turn, batch = self._decided()
+            if turn.entries:
+                self._append(turn, batch)
+            else:
+                self._finish(turn)
+        except Exception as error:  # whatever it is, who waits must be told
+            self._failed(error)
+
+    def _append(self, turn: Turn[S, F], batch: list[Asked | Outcome]) -> None:
+        try:
+            recorded, durable = self._memory.append(turn.entries)
+        except LogError as error:
+            self._unrecorded(turn, error)
+        else:
+            durable.add_done_callback(partial(self._appended, turn, batch, recorded))
+
+    def _decided(self) -> tuple[Turn[S, F], list[Asked | Outcome]]:
         state, now = self._memory.state, datetime.now(UTC)
         turn: Turn[S, F] = Turn(self._aggregate, state, now, self._activation)
-        batch = list(self._inbox)
-        self._inbox.clear()
-        known = await self._known(batch)
-        # No await from the first decision to handing the events over.
+        batch, self._inbox = self._inbox, deque()
         for item in batch:
             if isinstance(item, Outcome):
                 turn.conclude(item)
             else:
-                self._take(item, turn, known.get(item.ask.command_id))
+                self._take(item, turn)
         self._begin(turn)
-        if turn.entries and not await self._append(turn, batch):
-            return
+        return turn, list(batch)
+
+    def _finish(self, turn: Turn[S, F]) -> None:
         self._answer(turn)
         self._perform(turn)
+        self._rest()
 
-    async def _known(self, batch: list[Asked | Outcome]) -> dict[str, Receipt]:
-        """The receipts of those commands that were recorded before."""
-        found: dict[str, Receipt] = {}
-        for item in batch:
-            if isinstance(item, Asked):
-                command_id = item.ask.command_id
-                receipt = self._memory.receipts.get(command_id)
-                if receipt is None and item.ask.repeated:
-                    receipt = await self._memory.recall(command_id)
-                if receipt is not None:
-                    found[command_id] = receipt
-        return found
+    def _rest(self) -> None:
+        """On to the next turn if anything came in the meantime."""
+        self._busy = not self.lost and bool(self._woken or self._inbox)
+        if self._busy:
+            asyncio.get_running_loop().call_soon(self._turn)
 
-    def _take(self, item: Asked, turn: Turn[S, F], known: Receipt | None) -> None:
+    def _failed(self, error: Exception) -> None:
+        """A bug of ours: this activation ends, and the next one starts from what the log says."""
+        logger.error("%s: the shell failed", self.id, exc_info=error)
+        self._drop(ShareActorsError(f"{self.id}: internal error: {error!r}"))
+
+    def _take(self, item: Asked, turn: Turn[S, F]) -> None:
         asked = item.ask
+        known = self._memory.receipts.get(asked.command_id)
+        known = known or self._recalled.pop(asked.command_id, None)
         if asked.command_id in turn.ids:
             self._inbox.append(item)  # its twin is in this turn: answered in the next
             return
@@ -230,18 +262,26 @@ class Entity(Generic[E, S, F]):
         self._timer = asyncio.get_running_loop().call_later(delay, self.wake)
 
     # -- the append, and after it ----------------------------------------------------------------
-    async def _append(self, turn: Turn[S, F], batch: list[Asked | Outcome]) -> bool:
-        """Make the turn durable and adopt its state; whether that succeeded."""
+    def _appended(
+        self,
+        turn: Turn[S, F],
+        batch: list[Asked | Outcome],
+        recorded: tuple[Recorded, ...],
+        durable: asyncio.Future[Sequence[int]],
+    ) -> None:
+        error = durable.exception()
         try:
-            recorded = await self._memory.append(turn.entries)
-        except Conflict:
-            self._conflict(batch)
-            return False
-        except LogError as error:
-            self._unrecorded(turn, error)
-            return False
-        self._adopt(turn, recorded)
-        return True
+            if error is None:
+                self._adopt(turn, recorded)
+                self._finish(turn)
+            elif isinstance(error, Conflict):
+                self._conflict(batch)
+            elif isinstance(error, LogError):
+                self._unrecorded(turn, error)
+            else:
+                raise error
+        except Exception as bug:
+            self._failed(bug)
 
     def _adopt(self, turn: Turn[S, F], recorded: tuple[Recorded, ...]) -> None:
         self._memory.adopt(turn.state, recorded)
@@ -307,6 +347,7 @@ class Entity(Generic[E, S, F]):
         self._inbox.extendleft(reversed(batch))
         if self._fresh:  # it had a stream after all: read it, and decide again
             self._fresh = self._loaded = False
+            self._rest()
             return
         self._drop(Moved(f"{self.id} is alive elsewhere", field="id", value=self.id))
 
@@ -319,6 +360,7 @@ class Entity(Generic[E, S, F]):
             later.call_later(RETRY_APPEND_S, self._again, turn.outcome)
         elif self.exists:
             self._wake_in(RETRY_APPEND_S)
+        self._rest()
 
     def _again(self, outcome: Outcome) -> None:
         self._inbox.appendleft(outcome)
@@ -326,7 +368,7 @@ class Entity(Generic[E, S, F]):
 
     def _drop(self, error: ShareActorsError) -> None:
         """This activation is over: everyone who waits is told, and the router asks elsewhere."""
-        self.lost = True
+        self.lost, self._busy = True, False
         for item in self._inbox:
             if isinstance(item, Asked):
                 item.refuse(error)

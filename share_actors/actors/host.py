@@ -26,7 +26,8 @@ from share_actors.values import RequestContext, Share
 
 logger = logging.getLogger(__name__)
 GRACE_S = 0.02
-"""How long a call waits for outcomes before it answers *accepted* for those still in progress."""
+"""How long a call waits for a next outcome before it answers *accepted* for those in progress."""
+MOST_S = 1.0
 
 NO_COMMAND, NOBODY = Command(), RequestContext()
 
@@ -77,8 +78,7 @@ class ShareHost:
         try:
             await asyncio.wait([item.receipt for item in started])
             slow = [i.outcome for i in started if i.outcome is not None and not _over(i)]
-            if slow:
-                await asyncio.wait(slow, timeout=GRACE_S)
+            await _while_they_come(slow)
             return [_answer(item) for item in started]
         finally:
             self._waiting -= len(started)
@@ -230,6 +230,15 @@ class ShareHost:
                 e for e in self._entities.values() if e.lost or (e.idle and not e.exists)
             ]:
                 self._forget(entity)
+
+
+async def _while_they_come(outcomes: Sequence[asyncio.Future[Answer]]) -> None:
+    """Wait for *outcomes* as long as some come every moment, and not much longer than a second."""
+    left = [outcome for outcome in outcomes if not outcome.done()]
+    until, came = time.monotonic() + MOST_S, 1
+    while left and came and time.monotonic() < until:
+        _, pending = await asyncio.wait(left, timeout=GRACE_S)
+        came, left = len(left) - len(pending), list(pending)
 
 
 def _over(item: Asked) -> bool:

@@ -69,7 +69,7 @@ class ManagerActor(ManagerVerbs):
 
     def _join(self, name: str, host: Host, shares: Sequence[str]) -> None:
         self._hosts[name] = host
-        self._lanes[name] = Coalescer(host.submit)
+        self._lanes[name] = Coalescer(host.submit, lanes=2)
         self._pool.add(name, shares)
 
     async def _grow(self) -> None:

@@ -66,9 +66,11 @@ class Memory(Generic[E, S, F]):
         except (ValueError, KeyError, ValidationError):
             return nothing  # a snapshot is a cache: the events say the same
 
-    async def append(self, entries: Sequence[tuple[Envelope, Event]]) -> tuple[Recorded, ...]:
-        """Make *entries* durable after what is known; raises `Conflict` or `LogError`."""
-        return await self._log.append(self._stream, self.version, entries)
+    def append(
+        self, entries: Sequence[tuple[Envelope, Event]]
+    ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
+        """Hand *entries* to the log, after what is known; see `Log.submit`."""
+        return self._log.submit(self._stream, self.version, entries)
 
     def adopt(self, state: S, recorded: Sequence[Recorded]) -> None:
         """*recorded* is durable, and *state* is what it leads to."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
@@ -65,12 +67,30 @@ def check_log_fits(config: Config, alive: int) -> None:
         )  # fmt: skip
 
 
+class TunedShareHost(ShareHost):
+    """A host in a process of its own, which is set up for many small objects and few threads."""
+
+    def __init__(self, config: Config, alive: int) -> None:
+        gc.set_threshold(100_000, 50, 100)  # entities stay: looking at all of them often is no use
+        sys.setswitchinterval(0.001)  # the log's writer thread shall not wait long for the loop's
+        super().__init__(config, alive)
+        gc.freeze()
+
+
+class BackgroundCatalogActor(CatalogActor):
+    """The catalog in a process of its own, which gives way to those that serve commands."""
+
+    def __init__(self, config: Config, alive: int) -> None:
+        os.nice(5)
+        super().__init__(config, alive)
+
+
 # -- the actors ----------------------------------------------------------------------------------
 def start_system(config: Config) -> Handle:
     """The manager of the system in `config.namespace`, started with its catalog unless it runs."""
     alive = nodes()
     check_log_fits(config, alive)
-    catalog = _actor(CatalogActor, CATALOG, config, config, alive)
+    catalog = _actor(BackgroundCatalogActor, CATALOG, config, config, alive)
     _unwrapped(lambda: ray.get(catalog.follow.remote()))
     manager = _actor(ManagerActor, MANAGER, config, config, RayCluster(config, alive))
     _unwrapped(lambda: ray.get(manager.ready.remote()))
@@ -231,6 +251,6 @@ class RayCluster:
     async def start_host(self) -> tuple[str, Host]:
         self._started += 1
         name = f"{HOST}-{self._started}"
-        host = RayHost(name, _actor(ShareHost, name, self._config, self._config, self._alive))
+        host = RayHost(name, _actor(TunedShareHost, name, self._config, self._config, self._alive))
         await host.report()
         return name, host

@@ -15,6 +15,10 @@ Done = Callable[[Any], None]
 """Called on the loop with what the call returned or raised, or with a `TimeoutError`."""
 
 
+RAMP_S = 0.003
+"""How long a call may wait for a thread before another thread is started, up to the limit."""
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     call: Callable[[], Any]
@@ -51,7 +55,7 @@ class DriverThreads:
         self._shared = _Shared()
         self._workers: set[_Worker] = set()
         self._outstanding = 0
-        self._watching = False
+        self._watching = self._ramping = False
         self.hung = 0
 
     @property
@@ -62,12 +66,22 @@ class DriverThreads:
     def submit(self, call: Callable[[], Any], timeout_s: float, done: Done) -> None:
         """Run *call* in a thread; *done* gets its result or exception, on the loop."""
         self._outstanding += 1
-        if self._outstanding > len(self._workers) and len(self._workers) < self._limit:
-            self._start()
         self._shared.jobs.put(_Job(call, done, timeout_s))
+        if not self._workers:
+            self._start()
+        elif not self._ramping and len(self._workers) < self._limit:
+            self._ramping = True
+            self._loop.call_later(RAMP_S, self._ramp)
         if not self._watching:
             self._watching = True
             self._loop.call_later(min(1.0, timeout_s / 4), self._watch)
+
+    def _ramp(self) -> None:
+        """More threads for what the present ones did not get to: a fast driver needs only one."""
+        self._ramping = False
+        room = self._limit - len(self._workers)
+        for _ in range(min(self._shared.jobs.qsize(), room)):
+            self._start()
 
     def close(self) -> None:
         """Let idle threads end; one stuck in a driver is a daemon and ends with the process."""
@@ -87,7 +101,7 @@ class DriverThreads:
             worker.job = job
             try:
                 result: Any = job.call()
-            except BaseException as error:  # noqa: BLE001 - whatever a driver raises is its answer
+            except BaseException as error:
                 result = error
             worker.job = None
             self._finish(job, result)
@@ -129,5 +143,5 @@ class DriverThreads:
         self.hung += 1
         self._outstanding -= 1
         if self._outstanding > 0:
-            self._start()
+            self._start()  # in its place
         job.done(TimeoutError(f"no answer within {job.timeout_s:g} s"))

@@ -164,7 +164,7 @@ def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
     if command.access_id in state.rules and (same is None or same.id != command.access_id):
         raise Rejected(f"access rule {command.access_id} exists already")
     if same is None:
-        return [AccessAllowed(**dict(command))]
+        return [AccessAllowed(**command.__dict__)]
     if same.access_level == command.access_level and same.state != "error":
         return []  # ShareAccessExists is harmless when the rule is the same
     raise Rejected(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import reduce
-from typing import ClassVar, Literal, NamedTuple, Protocol, TypeVar
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from share_actors.values import Frozen
 
@@ -13,7 +13,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Command(Frozen):
-    """A request, in the imperative. It may be refused."""
+    """A request, in the imperative. It may be refused.
+
+    A command that needs the time has a field `at`, which the shell fills in (`stamped`).
+    """
+
+    def stamped(self, now: datetime) -> Self:
+        """This command, asked at *now*."""
+        return self.but(at=now) if "at" in self.__dict__ else self
 
 
 class Settled(NamedTuple):

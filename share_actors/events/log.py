@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from uuid import uuid4
@@ -42,6 +45,7 @@ class Log:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._writer, self._count = uuid4().hex[:16], count(1)
         factory = backend.factory
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor())
@@ -94,15 +98,27 @@ class Log:
         """
         if not entries:
             return ()
-        rows = [
-            (number, uuid4().hex, envelope, event)
-            for number, (envelope, event) in enumerate(entries, expected_version + 1)
-        ]
-        stored = [self._codec.encode(stream, *row) for row in rows]
-        positions = await self._committer.submit(stream, expected_version, stored)
+        recorded, positions = self.submit(stream, expected_version, entries)
         return tuple(
-            Recorded(stream, *row, position) for row, position in zip(rows, positions, strict=True)
+            replace(one, position=position)
+            for one, position in zip(recorded, await positions, strict=True)
         )
+
+    def submit(
+        self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
+    ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
+        """`append` without waiting: what will be recorded, and the future of its positions.
+
+        Nothing is durable before the future is done; it raises as `append` does.
+        """
+        recorded = tuple(
+            Recorded(stream, number, f"{self._writer}-{next(self._count):x}", envelope, event)
+            for number, (envelope, event) in enumerate(entries, expected_version + 1)
+        )
+        stored = [
+            self._codec.encode(stream, r.version, r.event_id, r.envelope, r.event) for r in recorded
+        ]
+        return recorded, self._committer.submit(stream, expected_version, stored)
 
     def read(self, stream: str, after: int = 0, upto: int | None = None) -> list[Recorded]:
         """The events of *stream* with versions beyond *after* and up to *upto*."""

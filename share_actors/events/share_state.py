@@ -123,7 +123,7 @@ def _evolve_share(state: ShareState, event: _Own) -> ShareState:
 
 
 def _requested(event: ShareCreationRequested) -> Share:
-    asked = dict(event)
+    asked = {**event.__dict__}
     asked["id"] = asked.pop("share_id")
     asked["created_at"] = asked.pop("at")
     source = asked.pop("source")

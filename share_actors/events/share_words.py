@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from share_actors.events.access import AccessCommand, AccessEvent, ApplyRules
-from share_actors.events.base import BeginAttempt, Command, Effect, Event, ReportFailure, Settled
+from share_actors.events.base import EPOCH, BeginAttempt, Command, Effect, Event, ReportFailure, Settled
 from share_actors.events.snapshots import (
     Name,
     SnapshotCommand,
@@ -42,7 +42,7 @@ class CreateShare(Command):
     availability_zone: str | None = None
     share_type: str | None = None
     source: Snapshot | None = None
-    at: datetime
+    at: datetime = EPOCH
 
 
 class DeleteShare(Command):

@@ -347,14 +347,14 @@ def test_a_log_that_cannot_be_written_refuses_and_then_goes_on(
 ) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
-        append, broken = log.append, True
+        submit, broken = log.submit, True
 
-        async def full(*args: object) -> object:
+        def full(*args: object) -> object:
             if broken:
                 raise LogError("the disk is full; nothing was recorded")
-            return await append(*args)  # type: ignore[arg-type]
+            return submit(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(log, "append", full)
+        monkeypatch.setattr(log, "submit", full)
         with pytest.raises(LogError, match="nothing was recorded"):
             await tell(living, CREATE)
 
@@ -372,16 +372,16 @@ def test_an_outcome_that_could_not_be_recorded_is_kept_and_recorded_later(
         living, item = entity(log, work, fresh=True), asked(CREATE)
         living.put(item)
         await item.receipt
-        append, failures = log.append, 2
+        submit, failures = log.submit, 2
 
-        async def full(*args: object) -> object:
+        def full(*args: object) -> object:
             nonlocal failures
             failures -= 1
             if failures >= 0:
                 raise LogError("the disk is full; nothing was recorded")
-            return await append(*args)  # type: ignore[arg-type]
+            return submit(*args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(log, "append", full)
+        monkeypatch.setattr(log, "submit", full)
         work.answer()
 
         assert item.outcome is not None

@@ -6,10 +6,12 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ray
+from ray._private import ray_constants
+from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from share_actors.actors.catalog import CatalogActor
@@ -19,6 +21,7 @@ from share_actors.actors.messages import Answer, Ask
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import Config
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
+from share_actors.running import LOOPBACK, reach
 from share_actors.values import Share
 
 T = TypeVar("T")
@@ -29,17 +32,33 @@ _FOREVER = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "
 
 
 def init(address: str | None, **options: Any) -> None:
-    """Join the Ray cluster at *address*; None starts one in this process's care. Quietly."""
+    """Join the Ray cluster at *address*; None starts one in this process's care. Quietly.
+
+    `auto` is the system that `share-actors up` left running, or else what Ray takes it for.
+    """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is None:
         quiet["include_dashboard"] = False
+        _environment(LOOPBACK)
+    else:
+        address, needed = reach(address)
+        _environment(needed)
     try:
         ray.init(address, **{**quiet, **options})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"no Ray cluster at {address!r}: {error}", field="address", value=address
         ) from None
+
+
+def _environment(needed: Mapping[str, str]) -> None:
+    """Have Ray take note of variables: it read its environment when it was imported."""
+    os.environ.update(needed)
+    if LOOPBACK.items() <= needed.items():
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    if needed:
+        RayConfig.initialize("")
 
 
 def is_initialized() -> bool:

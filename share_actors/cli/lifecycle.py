@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from share_actors.cli import state as states
-from share_actors.cli.state import SystemState, ray_environment
+from share_actors import running
 from share_actors.errors import LogError, Unavailable
+from share_actors.running import SystemState, ray_environment
 
 START_TIMEOUT_S = 120.0
 GRACE_S = 15.0
@@ -57,14 +57,14 @@ def start_ray(home: Path, namespace: str) -> SystemState:
         namespace=namespace, pid=head.pid, created=psutil.Process(head.pid).create_time(),
         directory=directory, token=token,
     )  # fmt: skip
-    states.write(home, state)
+    running.write(home, state)
     try:
         state = state.but(address=_await_address(head, directory, log))
     except BaseException:
         stop_ray(state)
-        states.forget(home)
+        running.forget(home)
         raise
-    states.write(home, state)
+    running.write(home, state)
     return state
 
 

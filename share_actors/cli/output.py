@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,8 +30,8 @@ NEXT_STEPS = {
     " what there is.",
     "ambiguous": "Nothing was recorded. Say the id instead of the name.",
     "refused": "Nothing was recorded. `share-actors share show SHARE` tells its present state.",
-    "failed": "The request and its failure are recorded. `share history {share}` tells all;"
-    " `share retry {share}` tries again.",
+    "failed": "The request and its failure are recorded: see `share-actors share history {share}`. Mend the"
+    " cause, then `share-actors share retry {share}`.",
     "timeout": "The request is recorded and goes on. `share-actors share show {share}` tells how it is.",
     "busy": "Nothing was recorded. Try again in {retry_after:g} s.",
     "unavailable": "All that was recorded is safe in the log. `share-actors status` tells what runs.",
@@ -44,12 +45,18 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.out = _console(stderr=False)
-        self.err = _console(stderr=True)
+        self.stdout = sys.stdout
+        self.out = _console(self.stdout)
+        self.err = _console(sys.stderr)
+
+    def keep_stdout(self, *, debug: bool) -> None:
+        """From now on nobody else writes to stdout: Ray tells there of processes that died."""
+        sys.stdout = sys.stderr if debug else io.StringIO()
 
     def document(self, document: Any) -> None:
         """One JSON document, and all that stdout gets."""
-        sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+        self.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+        self.stdout.flush()
 
     def say(self, text: str) -> None:
         """A sentence of the result, for people; may hold markup."""
@@ -68,7 +75,7 @@ class Output:
             made.add_column(column, overflow="fold", no_wrap=column in ("ID", "RULE"))
         for row in rows:
             made.add_row(*(shown(cell) for cell in row))
-        self.out.print(made)
+        self._print(made)
 
     def fields(self, fields: Mapping[str, Any]) -> None:
         """Names and values, one a line."""
@@ -77,7 +84,18 @@ class Output:
         made.add_column(overflow="fold")
         for name, value in fields.items():
             made.add_row(name, shown(value))
-        self.out.print(made)
+        self._print(made)
+
+    def _print(self, table: Table) -> None:
+        """For a pipe without the blanks that fill up the last column."""
+        if self.out.is_terminal:
+            self.out.print(table)
+            return
+        with self.out.capture() as captured:
+            self.out.print(table)
+        for line in captured.get().splitlines():
+            self.stdout.write(line.rstrip() + "\n")
+        self.stdout.flush()
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
@@ -97,9 +115,9 @@ class Output:
         self.err.print(f"  {escape(next_step(error, command))}", highlight=False)
 
 
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr)
-    return console if console.is_terminal else Console(stderr=stderr, width=_WIDE)
+def _console(stream: TextIO) -> Console:
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=_WIDE)
 
 
 def error_document(error: ShareActorsError) -> dict[str, Any]:

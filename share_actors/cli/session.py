@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from share_actors.cli import state as states
+from share_actors import running
 from share_actors.cli.output import Output
-from share_actors.cli.state import SystemState
 from share_actors.errors import ShareActorsError, Unavailable
+from share_actors.running import SystemState
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
@@ -53,6 +53,7 @@ class Session:
         self.output = Output(as_json=options.json)
         self.recorded: str | None = None
         """The share whose request is recorded and still waited for."""
+        self.when_stopped = "Stopped. What was recorded by then goes on; see `share-actors status`."
 
     @property
     def json(self) -> bool:
@@ -73,7 +74,7 @@ class Session:
 
     def running(self) -> SystemState:
         """Where the system is: `--address`, or else what `up` left; raises `Unavailable`."""
-        left = states.read(self.home)
+        left = running.read(self.home)
         asked = self.options.address
         if asked and (left is None or asked != left.address):
             return SystemState(address=asked, namespace=self.config.namespace)
@@ -95,6 +96,7 @@ class Session:
     def connect(self, state: SystemState) -> ShareSystem:
         """Connect to the system that *state* tells of; raises `Unavailable`."""
         self.join(state)
+        self.output.keep_stdout(debug=self.options.debug)
         from share_actors.client import connect
         from share_actors.values import RequestContext
 
@@ -141,7 +143,7 @@ class Session:
 
     def interrupted(self) -> int:
         """Tell what becomes of the work that nobody waits for any more; the exit code."""
-        said = "Stopped. What was recorded by then goes on; see `share-actors status`."
+        said = self.when_stopped
         if self.recorded:
             look = f"share-actors share show {self.recorded}"
             said = f"Stopped waiting. The request is recorded and goes on; see `{look}`."

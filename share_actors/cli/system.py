@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from share_actors import running
 from share_actors.cli import lifecycle
-from share_actors.cli import state as states
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
-from share_actors.cli.state import SystemState
 from share_actors.errors import Refused, Unavailable
+from share_actors.running import SystemState
 
 if TYPE_CHECKING:
     from share_actors.client import ShareSystem
@@ -42,7 +42,7 @@ def up(session: Session) -> None:
     with lifecycle.locked(config.home):
         state = _cluster(session)
         system, ran_already = _actors(session, state)
-        states.write(config.home, state)
+        running.write(config.home, state)
         _tell(session, state, system, ran_already)
 
 
@@ -55,7 +55,7 @@ def _driver_exists(name: str, driver: str, options: dict[str, Any]) -> None:
 def _cluster(session: Session) -> SystemState:
     """The Ray to start our actors on: the operator's, the one that runs, or a new one."""
     config, asked = session.config, session.options.address
-    left = states.read(config.home)
+    left = running.read(config.home)
     if left is not None and left.address is not None and left.alive:
         return _same_system(session, left)
     if left is not None and left.pid is not None:
@@ -63,7 +63,7 @@ def _cluster(session: Session) -> SystemState:
             f"Process {left.pid} of the system before is gone; clearing up after it."
         )
         lifecycle.stop_ray(left)
-        states.forget(config.home)
+        running.forget(config.home)
     if asked:
         return SystemState(address=asked, namespace=config.namespace)
     with session.output.waiting("starting Ray"):
@@ -112,9 +112,13 @@ def _tell(session: Session, state: SystemState, system: ShareSystem, ran_already
     did = "runs already" if ran_already else "is up"
     session.output.say(f"The system [bold]{state.namespace}[/] {did} at {state.address}.")
     if known:
-        session.output.say(f"It knows {known} shares; work on {going} of them goes on.")
+        goes_on = f"; work on {going} of them goes on" if going else ""
+        session.output.say(f"It knows {known} shares{goes_on}.")
     session.output.say(
-        "Next: [bold]share-actors share create --size 1 --name first[/]   (then: share list, status, down)"
+        "Next: [bold]share-actors share create --size 1 --name first[/], then share list."
+    )
+    session.output.say(
+        "In Python: [bold]share_actors.connect()[/]. To stop it: [bold]share-actors down[/]."
     )
 
 
@@ -125,7 +129,7 @@ def down(session: Session) -> None:
     A Ray that `up` started ends, too; on a cluster given by --address only our actors leave.
     """
     with lifecycle.locked(session.home):
-        left = states.read(session.home)
+        left = running.read(session.home)
         asked = session.options.address
         if asked and (left is None or left.address != asked):
             left = SystemState(address=asked, namespace=session.config.namespace)
@@ -134,7 +138,7 @@ def down(session: Session) -> None:
             return
         ran = _leave(session, left) if left.alive and left.address else False
         killed = lifecycle.stop_ray(left)
-        states.forget(session.home)
+        running.forget(session.home)
         said = "The system is down; the log has everything." if ran else "It was down already."
         _stopped(session, ran, said + (f" {killed} processes had to be killed." if killed else ""))
 

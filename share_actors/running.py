@@ -8,8 +8,12 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
+from share_actors.config import default_home
 from share_actors.errors import ConfigError
 from share_actors.values import Frozen
+
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Ray's way to say that a cluster stays on one machine; it then listens on 127.0.0.1 alone."""
 
 
 class SystemState(Frozen):
@@ -39,12 +43,7 @@ class SystemState(Frozen):
 
 def ray_environment(token: str) -> dict[str, str]:
     """Ray on loopback sockets only, where only those who can read the file *token* may connect."""
-    return {
-        # Ray's way to say that a cluster stays on one machine; it then listens on 127.0.0.1 alone.
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": token,
-    }
+    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token}
 
 
 def same_process(pid: int, created: float) -> bool:
@@ -80,6 +79,19 @@ def write(home: Path, state: SystemState) -> None:
     new = path(home).with_suffix(f".{os.getpid()}")
     new.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
     new.replace(path(home))
+
+
+def reach(address: str) -> tuple[str, dict[str, str]]:
+    """Where *address* leads, and what the environment must hold to get there.
+
+    `auto` is the system that `up` left in this user's home, if one runs.
+    """
+    left = read(default_home())
+    if left is None or left.address is None or not left.alive:
+        return address, {}
+    if address not in ("auto", left.address):
+        return address, {}
+    return left.address, left.environment
 
 
 def forget(home: Path) -> None:

@@ -67,4 +67,4 @@ app.add_typer(settings.catalog_app, name="catalog")
 
 def main() -> None:
     """The entry point."""
-    app()
+    app(prog_name="share-actors")

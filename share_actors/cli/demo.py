@@ -12,7 +12,7 @@ import typer
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.cli.share import lines
-from share_actors.cli.stage import Stage, files, opened, read_as, somebody
+from share_actors.cli.stage import Stage, can, files, opened, somebody
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
@@ -107,14 +107,17 @@ class Story:
                 "skipped: the filesystem of the temporary directory keeps no POSIX ACLs"
             )
             return
-        user, plan = somebody(), self.stage.folder(self.projects) / "notes" / "plan.txt"
-        before = read_as(user, plan)
+        user, plan = somebody(), str(self.stage.folder(self.projects) / "notes" / "plan.txt")
+        reached, before = can(user, "-x", str(self.stage.top)), can(user, "-r", plan)
         rule = self.projects.allow_access(user, type="user", level="ro")
         self.stage.check(rule.state == "active", f"the rule is {rule.state}: {rule.reason}")
         self.stage.fact(f"user {user}, read only: {rule.state}")
-        if before is not None:  # this process may become somebody else
-            self.stage.check(not before and bool(read_as(user, plan)), "the rule does not work")
-            self.stage.fact(f"tried as {user}: not readable before, readable now")
+        if reached:
+            works = not before and can(user, "-r", plan) and not can(user, "-w", plan)
+            self.stage.check(bool(works), "the rule does not do what it says")
+            self.stage.fact(
+                f"tried as {user}: nothing before; now to read it works, to write does not"
+            )
 
     def snapshot(self) -> None:
         top = self.stage.folder(self.projects)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -117,13 +117,13 @@ def stop_ray(state: SystemState, grace_s: float = GRACE_S) -> int:
     ours = processes(state.pid, state.created)
     head = [process for process in ours if process.pid == state.pid]
     _signal(head or ours, "terminate")
-    psutil.wait_procs(ours, timeout=grace_s)
-    left = {*ours, *processes(state.pid, state.created)}
-    _signal(still := [process for process in left if process.is_running()], "kill")
-    psutil.wait_procs(still, timeout=grace_s)
+    _await_end(ours, grace_s)
+    left = _living({*ours, *processes(state.pid, state.created)})
+    _signal(left, "kill")
+    _await_end(left, grace_s)
     if state.directory is not None:
         shutil.rmtree(state.directory, ignore_errors=True)
-    return len(still)
+    return len(left)
 
 
 def processes(pid: int, created: float) -> list[psutil.Process]:
@@ -137,6 +137,24 @@ def processes(pid: int, created: float) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return [process for process in found if _since(process, created)]
+
+
+def _await_end(those: Iterable[psutil.Process], grace_s: float) -> None:
+    until = time.monotonic() + grace_s
+    while _living(those) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _living(those: Iterable[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in those if not over(process)]
+
+
+def over(process: psutil.Process) -> bool:
+    """Whether it has ended, though its parent may not have asked yet how."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _reused(pid: int, created: float) -> bool:

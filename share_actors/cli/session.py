@@ -25,6 +25,10 @@ PROBE_S = 5.0
 INTERRUPTED = 130
 """Ctrl-C, as shells say it: 128 and the number of the signal."""
 START_ONE = "Start one with `share-actors up`."
+GONE_OR_WRONG = (
+    "Is the address right? If that cluster is gone, `share-actors down` forgets it and `share-actors up`"
+    " starts one."
+)
 STARTED_OUT = "Nothing was lost: start it again with `share-actors up`."
 
 
@@ -119,7 +123,7 @@ class Session:
         except (OSError, OverflowError):
             raise Unavailable(
                 f"nothing answers at {state.address}", field="address", value=state.address,
-                next_step=START_ONE,
+                next_step=GONE_OR_WRONG,
             ) from None  # fmt: skip
 
     def finish(self, share: ShareHandle, timeout: float | None) -> dict[str, Any]:

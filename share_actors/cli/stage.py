@@ -133,17 +133,12 @@ def somebody() -> str:
     return "nobody" if "nobody" in known else pwd.getpwuid(os.getuid()).pw_name
 
 
-def read_as(user: str, path: Path) -> bool | None:
-    """Whether *user* can read *path*; None if this process may not become that user to try."""
+def can(user: str, may: str, path: str) -> bool | None:
+    """Whether *user* *may* (`-r`, `-w`, `-x`) do that with *path*; None if this process can't try."""
     if os.geteuid() != 0 or user == "root":
         return None
     group = pwd.getpwnam(user).pw_gid
     tried = subprocess.run(
-        ["cat", str(path)],
-        user=user,
-        group=group,
-        extra_groups=[],
-        capture_output=True,
-        check=False,
-    )
+        ["test", may, path], user=user, group=group, extra_groups=[], check=False
+    )  # fmt: skip
     return tried.returncode == 0

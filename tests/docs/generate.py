@@ -1,0 +1,293 @@
+"""The tables of the reference pages, written from the code: `python -m tests.docs.generate`.
+
+A page says where, between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from share_actors import aio, config, errors
+from share_actors.actors.verbs import ManagerVerbs
+from share_actors.drivers import base as drivers
+from share_actors.drivers.dummy_faults import DummyOptions
+from share_actors.drivers.local import LocalOptions
+from share_actors.events.envelope import Envelope
+from share_actors.events.topics import COMMANDS, EVENTS
+from tests.docs import shell
+from tests.docs.pages import ROOT
+from tests.golden.examples import EXAMPLES, stored
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [[*columns], *([*row] for row in rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def doc(thing: object) -> str:
+    """Its own docstring, with *names* in code type."""
+    own = getattr(thing, "__doc__", None) or ""
+    return re.sub(r"(?<!\*)\*(\w+)\*(?!\*)", r"`\1`", inspect.cleandoc(own))
+
+
+def summary(thing: object) -> str:
+    return doc(thing).partition("\n\n")[0]
+
+
+# -- configuration -------------------------------------------------------------------------------
+_SHOWN_DEFAULTS = {
+    "home": "`~/.local/state/share-actors`",
+    "backends": "one backend `local`, in `shares` of the home",
+}
+_NOTES = {
+    "home": "The system's directory: its log, its catalog, and what runs. `XDG_STATE_HOME` is heeded.",
+    "log.kind": "`sqlite`: one node, a file. `postgresql`: any number of nodes.",
+    "log.lock_timeout_s": "How long to wait for a writer of the log before the answer is an error.",
+    "log.port": "PostgreSQL: its port.",
+    "log.database": "PostgreSQL: the database, which must exist.",
+    "log.user": "PostgreSQL: the role.",
+    "log.password": "PostgreSQL: its password. Never shown.",
+    "log.schema_name": "PostgreSQL: the schema, made if it is missing: one system a schema.",
+    "pool.min_actors": "Ray actors that are started with the system.",
+    "pool.max_actors": "Ray actors at most; the pool grows in the background.",
+    "pool.entities_per_actor": "Shares awake in one Ray actor at most; the longest idle make room.",
+    "pool.idle_timeout_s": "A share that nobody asked anything for so long leaves memory.",
+    "backends": "The backends, by name.",
+    "backends.NAME.driver": "`local`, `dummy`, or the name of an installed driver.",
+    "backends.NAME.options": "The driver's own options.",
+    "backends.NAME.max_attempts": "Attempts at one piece of work before it rests in error.",
+    "backends.NAME.max_backoff_s": "The longest pause between two attempts.",
+    "options.reserved_percentage": "Told with the statistics; nothing acts on it yet.",
+    "options.max_over_subscription_ratio": "Told with the statistics; nothing acts on it yet.",
+    "options.capacity_gib": "What the statistics say the backend holds.",
+}
+"""What the code says of no field, for operators."""
+
+
+def notes(model: type[BaseModel]) -> dict[str, str]:
+    """What the string after a field says of it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
+            found[ast.unparse(field.target)] = str(ast.literal_eval(after.value))
+    return found
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo, str]]:
+    """Every key beneath *model*, its field and what is said of it."""
+    said = notes(model)
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if get_origin(inner) is dict and get_args(inner)[1] is config.BackendSettings:
+            yield prefix + name, field, _NOTES[prefix + name]
+            yield from keys(config.BackendSettings, f"{name}.NAME.")
+        elif isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys(inner, f"{name}.")
+        else:
+            yield prefix + name, field, said.get(name) or _NOTES[prefix + name]
+
+
+def kind(field: FieldInfo) -> str:
+    """What values *field* takes, in words."""
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{word}`" for word in get_args(field.annotation))
+    text = str(field.annotation)
+    if "dict" in text or "tuple" in text:
+        return "table" if "dict" in text else "list of text"
+    words = (("SecretStr", "text, secret"), ("Path", "path"), ("bool", "`true` or `false`"),
+             ("int", "whole number"), ("float", "number"), ("str", "text"))  # fmt: skip
+    plain = next(plain for name, plain in words if re.search(rf"\b{name}\b", text))
+    return plain + _bounds(field)
+
+
+def _bounds(field: FieldInfo) -> str:
+    words = {"ge": "at least", "gt": "more than", "le": "at most"}
+    limits = [
+        f"{said} {getattr(limit, name):,}"
+        for limit in field.metadata
+        for name, said in words.items()
+        if hasattr(limit, name)
+    ]
+    return ", " + ", ".join(limits) if limits else ""
+
+
+def default(key: str, field: FieldInfo) -> str:
+    """What it is when nobody says."""
+    if key in _SHOWN_DEFAULTS:
+        return _SHOWN_DEFAULTS[key]
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None or str(value) == "":
+        return "-"
+    return f"`{json.dumps(value, default=str)}`"
+
+
+def variable(key: str) -> str:
+    return "SHARE_ACTORS_" + key.upper().replace(".", "__")
+
+
+def settings() -> str:
+    rows = (
+        (f"`{key}`", kind(field), default(key, field), f"`{variable(key)}`", said)
+        for key, field, said in keys(config.Config)
+    )
+    return table(["Key", "Takes", "Default", "Variable", "Meaning"], rows)
+
+
+def options(model: type[BaseModel]) -> Callable[[], str]:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for key, field, said in keys(model, "options."):
+            yield f"`{key}`", kind(field), default(key, field), said
+
+    return lambda: table(["Option", "Takes", "Default", "Meaning"], rows())
+
+
+# -- errors --------------------------------------------------------------------------------------
+def error_classes() -> str:
+    rows = (
+        (f"`{kind.__name__}`", f"`{code}`", str(kind.exit_code), summary(kind))
+        for code, kind in errors.ERRORS.items()
+    )
+    return table(["Error", "Code", "Exit code", "Meaning"], rows)
+
+
+def driver_errors() -> str:
+    raised = (
+        thing
+        for thing in vars(drivers).values()
+        if isinstance(thing, type) and issubclass(thing, drivers.DriverError)
+    )
+    return table(["A driver raises", "Meaning"], ((f"`{e.__name__}`", summary(e)) for e in raised))
+
+
+# -- events --------------------------------------------------------------------------------------
+def fields(model: type[BaseModel]) -> str:
+    rows = [(f"`{name}`", f"`{_annotation(model, name)}`") for name in model.model_fields]
+    return table(["Field", "Type"], rows) if rows else "No fields."
+
+
+def _annotation(model: type[BaseModel], name: str) -> str:
+    return str(next(c.__annotations__[name] for c in model.__mro__ if name in c.__annotations__))
+
+
+def _section(topic: str, model: type[BaseModel], more: str = "") -> str:
+    own = doc(model)
+    head = f"### {topic}\n\n`{model.__name__}`{more}"
+    return "\n\n".join([head, *([own] if own else []), fields(model)])
+
+
+def events() -> str:
+    return "\n\n".join(
+        _section(topic, model, f", schema version {model.schema_version}")
+        for topic, model in EVENTS.items()
+    )
+
+
+def client_commands() -> str:
+    return "\n\n".join(_section(topic, model) for topic, model in COMMANDS.items())
+
+
+def record() -> str:
+    """A row of the log, as its golden file has it."""
+    text = json.dumps(stored(EXAMPLES[1]), indent=1, ensure_ascii=False)
+    return f"```json\n{text}\n```"
+
+
+# -- Python --------------------------------------------------------------------------------------
+def methods(cls: type) -> Iterator[tuple[str, Any]]:
+    """What a user of *cls* calls and reads."""
+    for name, thing in vars(cls).items():
+        if name.startswith("_") or getattr(thing, "__isabstractmethod__", False):
+            continue
+        if callable(thing) or isinstance(thing, property):
+            yield name, thing
+
+
+def signature(function: Callable[..., Any]) -> str:
+    """Its parameters and what it returns, in the words of the synchronous client."""
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+    for ours, theirs in (("AsyncShareSystem", "ShareSystem"), ("AsyncShare", "ShareHandle")):
+        text = re.sub(rf"\b{ours}\b", theirs, text)
+    return text.replace("(self, ", "(").replace("(self)", "()")
+
+
+def members(cls: type) -> Callable[[], str]:
+    def told() -> Iterator[str]:
+        for name, thing in methods(cls):
+            of = "" if isinstance(thing, property) else signature(thing)
+            read = thing.fget if isinstance(thing, property) else thing
+            yield "\n\n".join([f"#### {name}", f"`{name}{of}`", doc(read)]).rstrip()
+
+    return lambda: "\n\n".join(told())
+
+
+def functions() -> str:
+    made = [(name, getattr(aio, name)) for name in ("start", "connect")]
+    return "\n\n".join(f"#### {n}\n\n`{n}{signature(f)}`\n\n{doc(f)}" for n, f in made)
+
+
+# -- the pages -----------------------------------------------------------------------------------
+SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "configuration.md": {
+        "settings": settings,
+        "options of local": options(LocalOptions),
+        "options of dummy": options(DummyOptions),
+    },
+    "errors.md": {"errors": error_classes, "driver errors": driver_errors},
+    "events.md": {"events": events, "commands": client_commands},
+    "log.md": {"record": record, "envelope": lambda: fields(Envelope)},
+    "client.md": {
+        "functions": functions,
+        "ShareSystem": members(aio.AsyncShareSystem),
+        "ShareHandle": members(aio.AsyncShare),
+    },
+    "manager.md": {"verbs": members(ManagerVerbs)},
+    "cli.md": {
+        "commands": shell.commands,
+        "global options": shell.global_options,
+        "exit codes": shell.exit_codes,
+    },
+}
+
+
+def render(page: Path) -> str:
+    """*page* with what is between its markers written anew."""
+    text = page.read_text(encoding="utf-8")
+    for name, written in SECTIONS[page.name].items():
+        start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(start)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"{page} has no place for {name!r}")
+        text = f"{before}{start}\n{written()}\n{end}{after}"
+    return text
+
+
+def main() -> None:
+    for name in SECTIONS:
+        (REFERENCE / name).write_text(render(REFERENCE / name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

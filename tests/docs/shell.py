@@ -1,0 +1,96 @@
+"""The command line as its program has it: what there is, and whether a line that a page shows could run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from share_actors.cli import EXIT_CODES, app
+
+PROGRAM = "share-actors"
+_STOPS = frozenset({"|", ">", ">>", "2>", "2>&1", "&&", "||", ";", "<", "&"})
+
+
+def root() -> Any:
+    """The program's commands; Typer's own type of them is not public."""
+    return typer.main.get_command(app)
+
+
+def leaves(command: Any = None, path: str = PROGRAM) -> Iterator[tuple[str, Any]]:
+    """Each command that does something, with all its words."""
+    command = command or root()
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from leaves(inner, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        yield path, command
+
+
+# -- for the reference ---------------------------------------------------------------------------
+def commands() -> str:
+    return "\n\n".join(_told(path, command) for path, command in leaves())
+
+
+def _told(path: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    given = [p.metavar or p.name.upper() for p in arguments]
+    rows = [_row(p) for p in command.params if not p.hidden and p.param_type_name == "option"]
+    usage = " ".join([path, *given, "[OPTIONS]"])
+    said = Text.from_markup(command.help or "").plain
+    body, _, examples = said.partition("$ ")
+    shown = "```sh\n$ " + examples.strip() + "\n```" if examples else ""
+    parts = [f"### {path}", f"Usage: `{usage}`", body.strip(), _table(rows), shown]
+    return "\n\n".join(part for part in parts if part)
+
+
+def global_options() -> str:
+    return _table([_row(p) for p in root().params if p.envvar])
+
+
+def _row(option: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    default = "" if option.default in (None, False) or callable(option.default) else option.default
+    variable = f"`{option.envvar}`" if option.envvar else ""
+    needed = "required" if option.required else f"`{default}`" if default != "" else ""
+    return f"| {names} | {variable or needed} | {option.help or ''} |"
+
+
+def _table(rows: list[str]) -> str:
+    last = "Variable" if any("SHARE_ACTORS_" in row for row in rows) else "Default"
+    return "\n".join([f"| Option | {last} | Meaning |", "| --- | --- | --- |", *rows])
+
+
+def exit_codes() -> str:
+    rows = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    return "\n".join(["| Exit code | Meaning |", "| --- | --- |", *rows])
+
+
+# -- for lines that pages show -------------------------------------------------------------------
+def arguments(line: str) -> list[str] | None:
+    """What stands behind the program's name in *line*, up to a pipe; None if it is another program."""
+    words = shlex.split(line, comments=True)
+    while words and "=" in words[0] and not words[0].startswith("-"):
+        words.pop(0)  # a variable for this command only
+    if not words or words[0] != PROGRAM:
+        return None
+    stop = next((n for n, word in enumerate(words) if word in _STOPS), len(words))
+    return words[1:stop]
+
+
+def check(given: list[str]) -> None:
+    """Parse *given* as the program would, and do nothing; raises what it would complain of."""
+    command, path = root(), PROGRAM
+    while hasattr(command, "commands"):
+        if given in (["--help"], ["-h"], []):
+            return
+        context = command.make_context(path, list(given))
+        path, command, given = command.resolve_command(context, _rest(context))
+    if given not in (["--help"], ["-h"]):
+        command.make_context(path, list(given))
+
+
+def _rest(context: Any) -> list[str]:
+    return [*getattr(context, "_protected_args", ()), *context.args]

@@ -1,0 +1,168 @@
+"""Trying a page as its reader would: its files written, its commands run, its Python run, in order.
+
+Nothing of it runs in this process, so that a page may start Ray, end it, and kill what it likes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import Block, Shown, blocks, commands, named
+
+READER = "alice"
+SHARED = "<!-- needs: a running system -->"
+"""Pages with this comment find a system that runs already; others start their own, if any."""
+SHOWN_HOME = "/home/alice"
+LONGEST_S = 120
+_VARYING = (
+    (r"\\\.\\\.\\\.", r".*"),
+    (r"[0-9a-f]{8}(?:\\-[0-9a-f]{4}){3}\\-[0-9a-f]{12}", r"[0-9a-f-]{36}"),
+    (r"\d{4}\\-\d\d\\-\d\d[\\ T]+\d\d:\d\d:\d\d(?:\\\.\d+)?", r"[\\d-]+[ T][\\d:.]+"),
+    (r"127\\\.0\\\.0\\\.1:\d+", r"127\\.0\\.0\\.1:\\d+"),
+    (r"(?:\\ |\\\n)+", r"\\s+"),
+)
+"""Of what a page shows: what may be anything, and ids, times, addresses and widths, which differ."""
+
+
+class Reader:
+    """Somebody with a new home directory, who types what pages show."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
+        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+        self._environment = {
+            **kept, "HOME": str(home), "XDG_STATE_HOME": str(home / ".local" / "state"),
+            "LOGNAME": READER, "PATH": path, "PYTHONPATH": str(home),
+        }  # fmt: skip
+
+    def follow(self, page: Path) -> None:
+        """Do all that *page* shows; AssertionError names the line where it is not as it says."""
+        script: list[Block] = []
+        for block in blocks(page):
+            if block.language == "python" and block.file is None:
+                script.append(block)
+                continue
+            self._run_script(page, script)
+            script = []
+            self._do(page, block)
+        self._run_script(page, script)
+
+    def leave(self) -> None:
+        """End the system that the page started, if it did not end it itself."""
+        if (self.home / ".local/state/share-actors/system.json").exists():
+            self.run("share-actors down")
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        """What became of *command*, in a shell."""
+        return subprocess.run(
+            ["bash", "-c", command], cwd=self.home, env=self._environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONGEST_S,
+        )  # fmt: skip
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _do(self, page: Path, block: Block) -> None:
+        if block.file is not None:
+            (self.home / block.file).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            for shown in commands(block):
+                self._compare(page, shown)
+
+    def _compare(self, page: Path, shown: Shown) -> None:
+        if shown.command == "pip install -e .":
+            install(self.home)
+            return
+        ran = self.run(shown.command)
+        where = f"{named(page)}:{shown.line}: {shown.command}"
+        assert ran.returncode == 0, f"{where}: ended with {ran.returncode}:\n{ran.stdout}"
+        expected = pattern(shown.output, self.home)
+        assert re.search(expected, ran.stdout, re.DOTALL), f"{where}: printed:\n{ran.stdout}"
+
+    def _run_script(self, page: Path, script: list[Block]) -> None:
+        """Run blocks as one program, whose lines have the numbers that they have in *page*."""
+        if not script:
+            return
+        lines: list[str] = []
+        for block in script:
+            lines += [""] * (block.line - 1 - len(lines)) + block.text.splitlines()
+        program = self.home / f"{page.stem}_page.py"
+        program.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        ran = self.run(f"python -W error {program}")
+        assert ran.returncode == 0, f"{named(page)}:{script[0].line}:\n{ran.stdout}"
+
+
+def pattern(shown: str, home: Path) -> str:
+    """The regular expression for output that a page shows."""
+    expected = re.escape(shown.strip().replace(SHOWN_HOME, str(home)))
+    for varying, anything in _VARYING:
+        expected = re.sub(varying, anything, expected)
+    return expected
+
+
+def install(project: Path) -> None:
+    """What `pip install -e .` would do for entry points, without fetching anything."""
+    told = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = project / f"{told['name'].replace('-', '_')}-{told['version']}.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(f"Name: {told['name']}\nVersion: {told['version']}\n")
+    groups = [
+        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in points.items())])
+        for group, points in told["entry-points"].items()
+    ]
+    (installed / "entry_points.txt").write_text("\n".join(groups) + "\n")
+
+
+def keeps_acls(directory: Path) -> bool:
+    try:
+        os.getxattr(directory, "system.posix_acl_access")
+    except OSError as error:
+        return error.errno == errno.ENODATA
+    return True
+
+
+# -- as tests ------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def reader_of_running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader in whose home a system runs, for all pages that need one."""
+    reader = Reader(tmp_path_factory.mktemp("running"))
+    started = reader.run("share-actors up")
+    assert started.returncode == 0, started.stdout
+    yield reader
+    reader.leave()
+
+
+def follow(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The test of one page."""
+    if not keeps_acls(tmp_path):
+        pytest.skip("the temporary directory's filesystem keeps no POSIX ACLs")
+    if SHARED in page.read_text(encoding="utf-8"):
+        shared: Reader = request.getfixturevalue("reader_of_running_system")
+        shared.follow(page)
+        return
+    reader = Reader(tmp_path)
+    try:
+        reader.follow(page)
+    finally:
+        reader.leave()
+
+
+class Page(pytest.File):
+    """A page of the documentation: one test, that all it shows is so."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        def what_it_shows_is_so(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+            follow(self.path, request, tmp_path)
+
+        if any(block.language in ("python", "console") for block in blocks(self.path)):
+            yield pytest.Function.from_parent(
+                self, name="what_it_shows_is_so", callobj=what_it_shows_is_so
+            )

@@ -12,7 +12,7 @@ from rich.text import Text
 from share_actors.cli import EXIT_CODES, app
 
 PROGRAM = "share-actors"
-_STOPS = frozenset({"|", ">", ">>", "2>", "2>&1", "&&", "||", ";", "<", "&"})
+_PUNCTUATION = frozenset("();<>|&")
 
 
 def root() -> Any:
@@ -42,7 +42,7 @@ def _told(path: str, command: Any) -> str:
     said = Text.from_markup(command.help or "").plain
     body, _, examples = said.partition("$ ")
     shown = "```sh\n$ " + examples.strip() + "\n```" if examples else ""
-    parts = [f"### {path}", f"Usage: `{usage}`", body.strip(), _table(rows), shown]
+    parts = [f"### {path}", f"```text\n{usage}\n```", body.strip(), _table(rows), shown]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -69,26 +69,27 @@ def exit_codes() -> str:
 
 
 # -- for lines that pages show -------------------------------------------------------------------
-def arguments(line: str) -> list[str] | None:
-    """What stands behind the program's name in *line*, up to a pipe; None if it is another program."""
-    words = shlex.split(line, comments=True)
-    while words and "=" in words[0] and not words[0].startswith("-"):
-        words.pop(0)  # a variable for this command only
-    if not words or words[0] != PROGRAM:
-        return None
-    stop = next((n for n, word in enumerate(words) if word in _STOPS), len(words))
-    return words[1:stop]
+def calls(line: str) -> Iterator[list[str]]:
+    """What stands behind the program's name wherever *line*, a line of shell, calls it."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    for start in [n for n, word in enumerate(words, 1) if word == PROGRAM]:
+        rest = words[start:]
+        stop = next((n for n, word in enumerate(rest) if set(word) <= _PUNCTUATION), len(rest))
+        yield rest[:stop]
 
 
 def check(given: list[str]) -> None:
-    """Parse *given* as the program would, and do nothing; raises what it would complain of."""
+    """Parse *given* as the program would, and do nothing; raises what it would complain of.
+
+    Just the words of a command are well, too: text speaks of commands like that.
+    """
     command, path = root(), PROGRAM
-    while hasattr(command, "commands"):
-        if given in (["--help"], ["-h"], []):
-            return
+    while hasattr(command, "commands") and given not in (["--help"], []):
         context = command.make_context(path, list(given))
         path, command, given = command.resolve_command(context, _rest(context))
-    if given not in (["--help"], ["-h"]):
+    if given not in (["--help"], []):
         command.make_context(path, list(given))
 
 

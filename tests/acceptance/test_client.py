@@ -1,0 +1,399 @@
+"""What a user does with the client, on a real system: every call, and what it answers."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, count
+from pathlib import Path
+
+import pytest
+
+from share_actors import aio, client
+from share_actors.client import ShareSystem
+from share_actors.errors import (
+    Ambiguous,
+    InvalidRequest,
+    NotFound,
+    OperationFailed,
+    Refused,
+    TimedOut,
+)
+from share_actors.events.history import sentence
+from share_actors.values import RequestContext
+from tests.acceptance.conftest import NewSite
+from tests.acceptance.sites import Site, eventually, made
+from tests.conftest import within
+
+_numbers = count(1)
+
+
+def faulty(home: str, **options: object) -> dict[str, object]:
+    return {"driver": "dummy", "backoff_s": 0.05, "options": {"directory": home, **options}}
+
+
+@pytest.fixture(scope="module")
+def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    top = tmp_path_factory.mktemp("backends")
+    held = {name: str(top / name) for name in ("dummy", "slow", "broken", "shaky")}
+    backends = {
+        "dummy": faulty(held["dummy"]),
+        "local": {"driver": "local", "options": {"root": str(top / "local")}},
+        "slow": faulty(held["slow"], delay_s=1.0),
+        "broken": faulty(held["broken"], fail={"create_share": "no space left"}),
+        "shaky": faulty(held["shaky"], bug={"create_share": 5}),
+    }
+    return new_sites(backends=backends)
+
+
+@pytest.fixture
+def system(site: Site) -> ShareSystem:
+    return site.system
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"share-{next(_numbers)}"
+
+
+# -- shares ----------------------------------------------------------------------------------------
+def test_a_share_is_available_when_its_creation_returns(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=2, name=name, description="for tests", metadata={"a": "b"})
+
+    assert (share.status, share.size, share.name) == ("available", 2, name)
+    assert share.export_locations == (f"dummy:/{share.id}",)
+    found = system.share(share.id).seen
+    assert (found.metadata, found.description) == ({"a": "b"}, "for tests")
+    assert found == share.seen == system.share(name).seen
+
+
+def test_a_share_that_was_created_is_in_every_list_asked_for_next(
+    system: ShareSystem, name: str
+) -> None:
+    for n in range(1, 41):
+        share = system.create_share(size=1, name=name)
+
+        page = system.shares(name=name)
+
+        assert len(page.items) == n
+        assert page.items[-1].seen == share.seen
+
+
+def test_shares_are_listed_by_what_they_are_like(system: ShareSystem, name: str) -> None:
+    here = system.create_share(size=1, name=name)
+    there = system.create_share(size=1, name=name, backend="local")
+    system.create_share(size=1, name=name).delete()
+
+    assert [s.id for s in system.shares(name=name).items] == [here.id, there.id]
+    assert [s.id for s in system.shares(name=name, backend="local").items] == [there.id]
+    assert len(system.shares(name=name, status="deleted").items) == 1
+    assert system.count_shares(name=name) == {"available": 2}
+
+
+def test_pages_hold_every_share_once(system: ShareSystem, name: str) -> None:
+    created = [made(s).id for s in system.create_shares([{"size": 1, "name": name}] * 7)]
+
+    pages: list[list[str]] = []
+    marker = None
+    while not pages or marker is not None:
+        page = system.shares(name=name, limit=3, marker=marker)
+        marker = page.next_marker
+        pages.append([share.id for share in page.items])
+
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert sorted(chain.from_iterable(pages)) == sorted(created)
+
+
+def test_a_name_that_two_shares_bear_is_ambiguous_and_the_error_names_both(
+    system: ShareSystem, name: str
+) -> None:
+    ids = [system.create_share(size=1, name=name).id for _ in range(2)]
+
+    with pytest.raises(Ambiguous) as caught:
+        system.share(name)
+
+    assert caught.value.details["ids"] == ids
+    assert all(share_id in str(caught.value) for share_id in ids)
+    assert caught.value.value == name
+
+
+def test_a_share_grows_and_shrinks(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=2, name=name)
+
+    assert share.extend(5).size == 5
+    assert share.shrink(3).size == 3
+    assert system.share(share.id).size == 3
+    with pytest.raises(Refused, match="not more than the present 3 GiB"):
+        share.extend(3)
+
+
+def test_a_share_that_uses_more_is_not_shrunk_and_stays_available_with_the_reason(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=2, name=name, backend="local")
+    with (Path(share.export_locations[0]) / "big").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 2**30 + 2**20)
+
+    with pytest.raises(OperationFailed, match="more than 1 GiB"):
+        share.shrink(1)
+
+    assert (share.status, share.size) == ("available", 2)
+    assert "more than 1 GiB" in str(share.refresh().status_reason)
+    assert share.delete().status == "deleted"
+
+
+def test_a_deleted_share_is_gone_from_the_backend_and_stays_in_the_log(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=1, name=name, backend="local")
+    path = Path(share.export_locations[0])
+    assert path.is_dir()
+
+    assert share.delete().status == "deleted"
+
+    assert not path.exists()
+    assert system.shares(name=name).items == ()
+    assert system.share(share.id).status == "deleted"
+    assert share.delete().status == "deleted"
+
+
+# -- access and snapshots --------------------------------------------------------------------------
+def test_access_is_allowed_and_denied(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=1, name=name)
+
+    rule = share.allow_access("10.0.0.0/24", type="ip", level="ro")
+    same = share.allow_access("10.0.0.0/24", type="ip", level="ro")
+
+    assert (rule.state, rule.access_level) == ("active", "ro")
+    assert same == rule
+    assert [r.id for r in system.rules(share_id=share.id).items] == [rule.id]
+    share.deny_access(rule)
+    assert share.access_rules == ()
+    assert system.rules(share_id=share.id).items == ()
+
+
+def test_a_share_is_made_from_a_snapshot(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=1, name=name, backend="local")
+    (Path(share.export_locations[0]) / "file").write_text("of old")
+    snapshot = share.create_snapshot("before")
+    (Path(share.export_locations[0]) / "file").write_text("new")
+
+    copy = system.create_share(size=1, snapshot_id=snapshot.id, backend="local")
+
+    assert (Path(copy.export_locations[0]) / "file").read_text() == "of old"
+    assert copy.seen.snapshot_id == snapshot.id
+    assert system.snapshot(snapshot.id) == snapshot
+    assert system.snapshots(share_id=share.id).items == (snapshot,)
+
+
+def test_a_share_with_snapshots_goes_with_them_or_not_at_all(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=1, name=name)
+    snapshot = share.create_snapshot()
+    kept = share.create_snapshot()
+    share.delete_snapshot(snapshot)
+
+    with pytest.raises(Refused, match=kept.id):
+        share.delete()
+    assert share.refresh().status == "available"
+
+    assert share.delete(cascade=True).status == "deleted"
+    with pytest.raises(NotFound):
+        system.snapshot(kept.id)
+
+
+# -- failures --------------------------------------------------------------------------------------
+def test_what_the_backend_refuses_to_do_is_told_with_its_reason(
+    system: ShareSystem, name: str
+) -> None:
+    with pytest.raises(OperationFailed, match="no space left") as caught:
+        system.create_share(size=1, name=name, backend="broken")
+
+    share = system.share(name)
+    assert (share.status, share.status_reason) == ("error", "no space left")
+    assert caught.value.details["share_id"] == share.id
+    assert share.delete().status == "deleted"
+
+
+def test_retry_leads_out_of_error(system: ShareSystem, name: str) -> None:
+    with pytest.raises(OperationFailed, match="gave up after 5 attempts"):
+        system.create_share(size=1, name=name, backend="shaky")
+    share = system.share(name)
+
+    share.retry()
+
+    assert share.status == "available"
+    with pytest.raises(Refused, match="nothing is in error"):
+        share.retry()
+
+
+def test_history_tells_all_that_happened_and_who_asked(system: ShareSystem, name: str) -> None:
+    bob = RequestContext(user_id="bob", project_id="web", request_id="req-7")
+
+    share = system.as_user(bob).create_share(size=1, name=name)
+    share.delete()
+
+    told = share.history()
+    assert sentence(told[0]).startswith("bob")
+    assert [type(r.event).__name__ for r in told] == [
+        "ShareCreationRequested", "AttemptStarted", "ShareCreated",
+        "ShareDeletionRequested", "AttemptStarted", "ShareDeleted",
+    ]  # fmt: skip
+    assert {r.envelope.project_id for r in told} == {"web"}
+    assert told[0].envelope.request_id == "req-7"
+
+
+def test_a_user_s_shares_are_in_the_user_s_project(system: ShareSystem, name: str) -> None:
+    context = RequestContext(user_id="eve", project_id=name)
+    share = system.as_user(context).create_share(size=1)
+    system.create_share(size=1)
+
+    assert [s.id for s in system.shares(project_id=name).items] == [share.id]
+    assert (share.seen.user_id, share.seen.project_id) == ("eve", name)
+
+
+# -- receipts, command ids, timeouts ---------------------------------------------------------------
+def test_without_waiting_a_receipt_tells_later_what_came_of_it(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=1, name=name, backend="slow", wait=False)
+    receipt = share.receipt
+    assert receipt is not None
+    assert (receipt.status, receipt.share, share.status) == ("accepted", None, "creating")
+    assert system.receipt(share.id, receipt.command_id).status == "accepted"
+
+    done = system.wait(receipt)
+
+    assert done.share is not None
+    assert (done.status, done.share.status) == ("done", "available")
+    assert system.receipt(share.id, receipt.command_id).status == "done"
+
+
+def test_waiting_for_a_failed_request_raises_its_reason(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=1, name=name, backend="broken", wait=False)
+    assert share.receipt is not None
+
+    with pytest.raises(OperationFailed, match="no space left"):
+        system.wait(share.receipt)
+    with pytest.raises(NotFound, match="no-such-command"):
+        system.receipt(share.id, "no-such-command")
+
+
+def test_the_same_command_id_twice_is_the_same_share_once(system: ShareSystem, name: str) -> None:
+    first = system.create_share(size=1, name=name, command_id=f"id-{name}")
+    second = system.create_share(size=1, name=name, command_id=f"id-{name}")
+
+    assert first.id == second.id
+    assert len(system.shares(name=name).items) == 1
+    assert len(first.history()) == 3
+
+
+def test_a_command_id_with_other_content_is_refused_and_changes_nothing(
+    site: Site, system: ShareSystem, name: str
+) -> None:
+    system.create_share(size=1, name=name, command_id=f"id-{name}")
+    before = site.head()
+
+    with pytest.raises(InvalidRequest, match="used before, for another request") as caught:
+        system.create_share(size=2, name=name, command_id=f"id-{name}")
+
+    assert (caught.value.field, caught.value.value) == ("command_id", f"id-{name}")
+    assert site.head() == before
+
+
+def test_a_rule_and_a_snapshot_with_the_same_command_id_are_made_once(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=1, name=name)
+
+    rules = [share.allow_access("bob", command_id="r1") for _ in range(2)]
+    snapshots = [share.create_snapshot("one", command_id="s1") for _ in range(2)]
+
+    assert rules[0] == rules[1]
+    assert snapshots[0] == snapshots[1]
+    assert len(share.refresh().snapshots) == len(share.access_rules) == 1
+
+
+def test_who_stops_waiting_is_told_that_the_request_goes_on(system: ShareSystem, name: str) -> None:
+    with pytest.raises(TimedOut, match="recorded and goes on") as caught:
+        system.create_share(size=1, name=name, backend="slow", timeout=0.2)
+
+    told = caught.value.details
+    assert system.receipt(told["share_id"], told["command_id"]).status == "accepted"
+    eventually(lambda: system.share(told["share_id"]).status == "available")
+
+
+# -- many at once ----------------------------------------------------------------------------------
+def test_a_bulk_call_answers_item_by_item_and_bad_items_touch_no_others(
+    system: ShareSystem, name: str
+) -> None:
+    results = system.create_shares(
+        [
+            {"size": 1, "name": name},
+            {"size": 0, "name": name},
+            {"size": 1, "name": name, "colour": "red"},
+            {"size": 1, "name": name, "backend": "broken"},
+            {"name": name},
+            {"size": 1, "name": name, "snapshot_id": "none"},
+            {"size": 2, "name": name},
+        ]
+    )
+
+    assert [type(result).__name__ for result in results] == [
+        "ShareHandle", "InvalidRequest", "InvalidRequest", "OperationFailed",
+        "InvalidRequest", "NotFound", "ShareHandle",
+    ]  # fmt: skip
+    assert [made(results[i]).size for i in (0, 6)] == [1, 2]
+    assert system.count_shares(name=name) == {"available": 2, "error": 1}
+
+
+def test_threads_share_one_handle(system: ShareSystem, name: str) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        shares = list(
+            threads.map(lambda n: system.create_share(size=n % 3 + 1, name=name), range(100))
+        )
+
+    assert len({share.id for share in shares}) == 100
+    assert all(share.status == "available" for share in shares)
+    assert system.count_shares(name=name) == {"available": 100}
+
+
+def test_the_asynchronous_client_does_the_same(site: Site, system: ShareSystem, name: str) -> None:
+    async def scenario() -> None:
+        async with await aio.connect(namespace=site.config.namespace) as other:
+            share = await other.create_share(size=1, name=name)
+            rule = await share.allow_access("bob")
+            snapshot = await share.create_snapshot("now")
+            await share.extend(2)
+            await share.deny_access(rule)
+            await share.delete_snapshot(snapshot)
+            listed = (await other.shares(name=name)).items
+
+            assert [s.seen for s in listed] == [(await share.refresh()).seen]
+            assert (await other.where(share.id))["shares"] > 0
+            assert (await share.delete()).status == "deleted"
+            assert len(await share.history()) > 10
+
+    within(60, scenario())
+    assert system.share(system.shares(name=name, status="deleted").items[0].id).name == name
+
+
+def test_leaving_a_system_that_somebody_else_started_leaves_it_running(
+    site: Site, system: ShareSystem
+) -> None:
+    with client.connect(namespace=site.config.namespace) as other:
+        assert other.config == system.config
+
+    assert system.create_share(size=1).status == "available"
+
+
+def test_stopping_a_system_leaves_a_ray_cluster_that_it_did_not_start(new_site: NewSite) -> None:
+    first, second = new_site(), new_site()
+    first.system.create_share(size=1)
+
+    first.stop()
+
+    assert first.actors() == []
+    assert second.system.create_share(size=1).status == "available"

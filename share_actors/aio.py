@@ -82,14 +82,20 @@ class AsyncShareSystem:
     """A running system, as one user sees it. Get one from `connect` or `start`."""
 
     def __init__(
-        self, manager: Any, config: Config, context: RequestContext | None, *, owns: bool
+        self,
+        manager: Any,
+        config: Config,
+        context: RequestContext | None,
+        *,
+        owns: bool = False,
+        owns_ray: bool = False,
     ) -> None:
         self.manager = manager
         """The raw Ray handle of the ManagerActor; its verbs work from any Ray program."""
         self.config = config
         self.context = context or default_context()
         self._packed = self.context.model_dump_json().encode()
-        self._owns = owns
+        self._owns, self._owns_ray = owns, owns_ray
         self._catalog = runtime.find_catalog(config.namespace)
         self._submit: Coalescer[Ask, Answer] = Coalescer(self._send, lanes=3)
         self._outcomes: Coalescer[tuple[str, str], Answer | None] = Coalescer(
@@ -103,16 +109,18 @@ class AsyncShareSystem:
         await self.close()
 
     async def close(self) -> None:
-        """Leave; a system that `start` made is stopped in order and its Ray cluster ends."""
+        """Leave; a system that `start` made is stopped in order, and so is a Ray cluster it made."""
         if self._owns:
             self._owns = False
             stop = partial(runtime.stop_system, self.manager, self.config.namespace)
             await asyncio.to_thread(stop)
+        if self._owns_ray:
+            self._owns_ray = False
             runtime.shutdown()
 
     def as_user(self, context: RequestContext) -> AsyncShareSystem:
         """The same system, asked on behalf of somebody else."""
-        return AsyncShareSystem(self.manager, self.config, context, owns=False)
+        return AsyncShareSystem(self.manager, self.config, context)
 
     # -- shares ----------------------------------------------------------------------------------
     async def create_share(
@@ -551,7 +559,7 @@ async def connect(
         runtime.init(address)  # in this thread: Ray sets signal handlers
     manager = runtime.find_manager(namespace)
     config = await runtime.call(manager.config.remote())
-    return AsyncShareSystem(manager, config, context, owns=False)
+    return AsyncShareSystem(manager, config, context)
 
 
 async def start(
@@ -559,8 +567,26 @@ async def start(
 ) -> AsyncShareSystem:
     """A system of this process's own: local Ray (unless it joined a cluster already) and, by
     default, a SQLite log in the configuration's home. It ends, in order, with `close`."""
-    settings = config or Config()
-    if not runtime.is_initialized():
-        runtime.init(None)  # in this thread: Ray sets signal handlers
-    manager = await asyncio.to_thread(runtime.start_system, settings)
-    return AsyncShareSystem(manager, settings, context, owns=True)
+    begun = begin_ray()  # in this thread: Ray sets signal handlers
+    return await start_on_ray(config or Config(), context, owns_ray=begun)
+
+
+def begin_ray() -> bool:
+    """Start a Ray cluster unless this process is in one; whether it did."""
+    if runtime.is_initialized():
+        return False
+    runtime.init(None)
+    return True
+
+
+async def start_on_ray(
+    config: Config, context: RequestContext | None, *, owns_ray: bool
+) -> AsyncShareSystem:
+    """A system on the Ray cluster that this process is in; if that fails, *owns_ray* ends it."""
+    try:
+        manager = await asyncio.to_thread(runtime.start_system, config)
+    except BaseException:
+        if owns_ray:
+            runtime.shutdown()
+        raise
+    return AsyncShareSystem(manager, config, context, owns=True, owns_ray=owns_ray)

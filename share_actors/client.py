@@ -62,7 +62,7 @@ class ShareSystem:
         return self._inner.context
 
     def close(self) -> None:
-        """Leave; a system that `start` made is stopped in order and its Ray cluster ends."""
+        """Leave; a system that `start` made is stopped in order, and so is a Ray cluster it made."""
         _run(self._inner.close())
 
     def as_user(self, context: RequestContext) -> ShareSystem:
@@ -263,7 +263,7 @@ def connect(
 
 
 def start(config: Config | None = None, *, context: RequestContext | None = None) -> ShareSystem:
-    """A system of this process's own: local Ray, and by default a SQLite log. End it with `close`."""
-    if not runtime.is_initialized():
-        runtime.init(None)
-    return ShareSystem(_run(aio.start(config, context=context)))
+    """A system of this process's own: local Ray (unless it joined a cluster already), and by default
+    a SQLite log. End it with `close`."""
+    begun = aio.begin_ray()  # here rather than on the loop's thread: Ray sets signal handlers
+    return ShareSystem(_run(aio.start_on_ray(config or Config(), context, owns_ray=begun)))

@@ -115,12 +115,21 @@ def root(function: Callable[..., Any]) -> Callable[..., None]:
     return _shaped(run, function, [context, *parameters])
 
 
+def _ended(session: Session, call: Callable[[], Any]) -> int:
+    try:
+        call()
+    except ShareActorsError as error:
+        code = session.fail(error)
+    else:
+        code = 0
+    session.leave()
+    return code
+
+
 def _guarded(session: Session, call: Callable[[], Any]) -> int:
     """The exit code of *call*, which says whatever went wrong."""
     try:
-        return call() or 0
-    except ShareActorsError as error:
-        return session.fail(error)
+        return _ended(session, call)
     except KeyboardInterrupt:
         return session.interrupted()
     except BrokenPipeError:

@@ -40,6 +40,13 @@ NEXT_STEPS = {
 }
 
 
+class _Unheard(io.StringIO):
+    """Where writing to stdout leads to nothing; a broken pipe is still that of stdout."""
+
+    def fileno(self) -> int:
+        return 1
+
+
 class Output:
     """Where a command writes. Results go to stdout; all else goes to stderr."""
 
@@ -51,7 +58,7 @@ class Output:
 
     def keep_stdout(self, *, debug: bool) -> None:
         """From now on nobody else writes to stdout: Ray tells there of processes that died."""
-        sys.stdout = sys.stderr if debug else io.StringIO()
+        sys.stdout = sys.stderr if debug else _Unheard()
 
     def document(self, document: Any) -> None:
         """One JSON document, and all that stdout gets."""

@@ -140,6 +140,13 @@ class Session:
         share.refresh()
         return {"command_id": receipt.command_id, "status": receipt.status}
 
+    def leave(self) -> None:
+        """Let go of the system, which Ray left to itself does half a second later."""
+        if "system" in self.__dict__:
+            from share_actors.actors import runtime
+
+            runtime.shutdown()
+
     def fail(self, error: ShareActorsError) -> int:
         """Tell what went wrong; the exit code."""
         self.output.error(error, self.command)

@@ -298,14 +298,8 @@ class AsyncShareSystem:
     # -- inside ----------------------------------------------------------------------------------
     async def _manage(self, method: str, *args: Any) -> Any:
         """A call to the manager, again and again while it is being restarted."""
-        until = time.monotonic() + 60.0
-        while True:
-            try:
-                return await runtime.call(getattr(self.manager, method).remote(*args))
-            except Unavailable:
-                if time.monotonic() > until:
-                    raise
-                await asyncio.sleep(0.2)
+        asked = getattr(self.manager, method)
+        return await runtime.patiently(lambda: asked.remote(*args))
 
     async def _view(self, share_id: str) -> Share:
         found: Share = await self._manage("view", share_id)
@@ -337,7 +331,7 @@ class AsyncShareSystem:
                 return _receipt(await sent)
             except (Busy, Unavailable) as error:
                 pause = error.retry_after if isinstance(error, Busy) else 0.2
-                if time.monotonic() + pause > until:
+                if time.monotonic() + pause > until or not _worth_another(error):
                     raise
                 await asyncio.sleep(pause)
                 sent = self._submit.put(told._replace(repeated=True))
@@ -358,7 +352,9 @@ class AsyncShareSystem:
                 answer = await asyncio.wait_for(self._outcomes.put((share_id, command_id)), left)
             except TimeoutError:
                 break
-            except Unavailable:
+            except Unavailable as error:
+                if not _worth_another(error):
+                    raise
                 await asyncio.sleep(0.2)
                 continue
             if answer is not None:
@@ -376,6 +372,11 @@ class AsyncShareSystem:
         answers = await runtime.call(self.manager.wait.remote(pairs, POLL_S))
         ended = {(a.share_id, a.command_id): a for a in answers}
         return [ended.get(pair) for pair in pairs]
+
+
+def _worth_another(error: ShareActorsError) -> bool:
+    """Whether *error* is of a system that is busy or being restarted, and not one that is down."""
+    return isinstance(error, Busy) or bool(error.details.get("passing"))
 
 
 def _good(receipt: Receipt) -> Receipt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import cached_property
 from typing import Any
 
 from share_actors.config import Config
@@ -29,14 +30,24 @@ class CatalogActor:
     """Queries see everything that was recorded before they were asked (read-your-writes)."""
 
     def __init__(self, config: Config, nodes: int = 1) -> None:
-        self._log = Log.open(config.log, config.log_path, nodes=nodes)
-        self._catalog = Catalog.open(self._log, config.log, config.catalog_file)
+        self._config, self._nodes = config, nodes
         self._one_at_a_time = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
         self._rebuilt: tuple[int, int] | None = None
 
+    @cached_property
+    def _log(self) -> Log:
+        """Opened with its first use: one that cannot be opened now, perhaps can the next time."""
+        return Log.open(self._config.log, self._config.log_path, nodes=self._nodes)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return Catalog.open(self._log, self._config.log, self._config.catalog_file)
+
     async def follow(self) -> None:
-        """Keep up with the log in the background from now on."""
+        """Keep up with the log in the background from now on; raises `LogError` if there is none."""
+        async with self._one_at_a_time:
+            await asyncio.to_thread(lambda: self._catalog)
         if self._follower is None:
             self._follower = asyncio.create_task(self._follow())
 
@@ -105,5 +116,6 @@ class CatalogActor:
         if self._follower is not None:
             self._follower.cancel()
         async with self._one_at_a_time:
-            await asyncio.to_thread(self._catalog.close)
-            await asyncio.to_thread(self._log.close)
+            for opened in ("_catalog", "_log"):
+                if opened in self.__dict__:
+                    await asyncio.to_thread(getattr(self, opened).close)

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -53,8 +54,7 @@ class ShareHost:
     """
 
     def __init__(self, config: Config, nodes: int = 1) -> None:
-        self._config = config
-        self._log = Log.open(config.log, config.log_path, nodes=nodes)
+        self._config, self._nodes = config, nodes
         self._backends = Backends(config.backends)
         self._work = ShareWork(self._backends)
         self._entities: dict[str, ShareEntity] = {}
@@ -65,6 +65,11 @@ class ShareHost:
         self._activations = 0
         self._stopping = False
         self._sweeper: asyncio.Task[None] | None = None
+
+    @cached_property
+    def _log(self) -> Log:
+        """Opened with its first use: one that cannot be opened now, perhaps can the next time."""
+        return Log.open(self._config.log, self._config.log_path, nodes=self._nodes)
 
     # -- what the manager asks -------------------------------------------------------------------
     async def submit(self, asks: list[Ask]) -> list[Answer]:
@@ -116,7 +121,7 @@ class ShareHost:
         return seen
 
     async def report(self) -> HostReport:
-        """How this host is doing; a failing entity is not its business."""
+        """How this host is doing; raises `LogError` when it cannot open its log."""
         gone, self._gone = tuple(self._gone), []
         return HostReport(
             os.getpid(), len(self._entities), self._waiting, self._backends.hung,
@@ -147,7 +152,8 @@ class ShareHost:
             await asyncio.sleep(0.1)
         await self.passivate(0.0)
         self._backends.close()
-        await asyncio.to_thread(self._log.close)
+        if "_log" in self.__dict__:
+            await asyncio.to_thread(self._log.close)
 
     # -- inside ----------------------------------------------------------------------------------
     def _start(self, asked: Ask) -> Asked:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ray
 from ray._private import ray_constants
 from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
 from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.host import HostReport, ShareHost
 from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, Ask
-from share_actors.actors.ports import CatalogPort, Host, HostLost
+from share_actors.actors.ports import CatalogPort, Cluster, Host, HostLost
 from share_actors.config import Config
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.running import LOOPBACK, reach
@@ -27,6 +30,8 @@ from share_actors.values import Share
 T = TypeVar("T")
 Handle = Any
 """A Ray actor handle; Ray's own type knows no methods."""
+PATIENCE_S = 60.0
+"""How long a call waits for an actor that is being restarted."""
 MANAGER, CATALOG, HOST = "manager", "catalog", "share-actor"
 _FOREVER = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
 
@@ -102,16 +107,56 @@ class BackgroundCatalogActor(CatalogActor):
     def __init__(self, config: Config, alive: int) -> None:
         os.nice(5)
         super().__init__(config, alive)
+        _see_to("follow")
+
+
+class WakefulManagerActor(ManagerActor):
+    """The manager in a process of its own, which sees to what is owed before anybody asks."""
+
+    def __init__(self, config: Config, cluster: Cluster) -> None:
+        super().__init__(config, cluster)
+        _see_to("ready")
+
+
+def _see_to(method: str) -> None:
+    """Have this process's actor begin by itself: when Ray restarts it, perhaps nobody asks for long.
+
+    An actor's calls to itself are refused until Ray knows that it is back.
+    """
+    asked = getattr(ray.get_runtime_context().current_actor, method)
+
+    def until_done() -> None:
+        while True:
+            try:
+                ray.get(asked.remote())
+            except RayError:
+                time.sleep(0.2)
+            else:
+                return
+
+    threading.Thread(target=until_done, name=method, daemon=True).start()
 
 
 # -- the actors ----------------------------------------------------------------------------------
 def start_system(config: Config) -> Handle:
-    """The manager of the system in `config.namespace`, started with its catalog unless it runs."""
-    alive = nodes()
+    """The manager of the system in `config.namespace`, started with its catalog unless it runs.
+
+    If it cannot be started, no actor is left.
+    """
+    alive, runs = nodes(), bool(_listed(config.namespace))
     check_log_fits(config, alive)
+    try:
+        return _started(config, alive)
+    except BaseException:
+        if not runs:
+            _end_actors(config.namespace)
+        raise
+
+
+def _started(config: Config, alive: int) -> Handle:
     catalog = _actor(BackgroundCatalogActor, CATALOG, config, config, alive)
     _unwrapped(lambda: ray.get(catalog.follow.remote()))
-    manager = _actor(ManagerActor, MANAGER, config, config, RayCluster(config, alive))
+    manager = _actor(WakefulManagerActor, MANAGER, config, config, RayCluster(config, alive))
     _unwrapped(lambda: ray.get(manager.ready.remote()))
     return manager
 
@@ -127,12 +172,17 @@ def find_catalog(namespace: str) -> RayCatalog:
 
 def stop_system(manager: Handle, namespace: str) -> None:
     """Let all that runs come to its end, then end the actors; the log has everything."""
-    names = [str(a["name"]) for a in _listed(namespace)]
     try:
         ray.get(manager.stop.remote(), timeout=60)
         ray.get(_named(CATALOG, namespace).stop.remote(), timeout=30)
     except (RayError, Unavailable):
         logging.getLogger(__name__).warning("not all actors ended in order; the log has everything")
+    _end_actors(namespace)
+
+
+def _end_actors(namespace: str) -> None:
+    """The manager first, which would start others."""
+    names = [str(actor["name"]) for actor in _listed(namespace)]
     for name in sorted(names, key=lambda n: n != MANAGER):
         try:
             ray.kill(ray.get_actor(name, namespace), no_restart=True)
@@ -186,13 +236,32 @@ def _ours(error: RayError) -> Exception:
 
 
 async def call(pending: Awaitable[T]) -> T:
-    """Await a call to one of our actors; raises our errors, and `Unavailable` if the actor is gone."""
+    """Await a call to one of our actors; raises our errors, and `Unavailable` if the actor is gone.
+
+    Its detail `passing` tells that the actor is being restarted, so that it is worth asking again.
+    """
     try:
         return await pending
     except RayTaskError as error:
         raise _ours(error) from None
+    except ActorDiedError:
+        raise Unavailable("the system was stopped: start it with `share-actors up`") from None
     except RayError as error:
-        raise Unavailable(f"an actor can't be reached: {type(error).__name__}") from error
+        raise Unavailable(
+            f"an actor can't be reached: {type(error).__name__}", passing=True
+        ) from error
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The result of a `call`, made again and again while the actor is being restarted."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await call(ask())
+        except Unavailable as error:
+            if not error.details.get("passing") or time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.2)
 
 
 class RayHost:
@@ -242,10 +311,11 @@ class RayCatalog:
         return await self.call("ask", what, **question)
 
     async def call(self, method: str, *args: Any, **more: Any) -> Any:
-        """Any method of `CatalogActor`."""
+        """Any method of `CatalogActor`; they only read, so that a call may be made again."""
         if self._handle is None:
             self._handle = _named(CATALOG, self._namespace)
-        return await call(getattr(self._handle, method).remote(*args, **more))
+        asked = getattr(self._handle, method)
+        return await patiently(lambda: asked.remote(*args, **more))
 
 
 class RayCluster:

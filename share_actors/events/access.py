@@ -12,7 +12,7 @@ from typing import Annotated, assert_never
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from share_actors.events.base import Command, Effect, Event, Rejected, Settled
+from share_actors.events.base import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.values import AccessLevel, AccessRule, AccessType, Frozen, RuleState
 
 AccessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -200,7 +200,7 @@ def _client(access_type: str, access_to: str) -> tuple[str, str]:
 def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
     rule = state.rules.get(access_id)
     if rule is None:
-        raise Rejected(f"there is no access rule {access_id}")
+        raise Missing("access rule", field="access_id", value=access_id)
     return [] if rule.state == "denying" else [AccessDenied(access_id=access_id)]
 
 

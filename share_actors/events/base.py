@@ -81,6 +81,14 @@ class Rejected(Exception):
     """The command makes no sense in the current state; nothing is recorded."""
 
 
+class Missing(Rejected):
+    """The command names something that is not there: *field* of it, as *value*."""
+
+    def __init__(self, kind: str, *, field: str, value: str) -> None:
+        super().__init__(f"there is no {kind} {value}")
+        self.field, self.value = field, value
+
+
 C_contra = TypeVar("C_contra", contravariant=True)
 E = TypeVar("E")
 S = TypeVar("S")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field
 
-from share_actors.events.base import EPOCH, Command, Effect, Event, Rejected, Settled
+from share_actors.events.base import EPOCH, Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.values import Frozen, Snapshot, SnapshotStatus
 
 
@@ -165,7 +165,7 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
 
 def _require(i: str, state: Snapshots) -> None:
     if i not in state.held:
-        raise Rejected(f"there is no snapshot {i}")
+        raise Missing("snapshot", field="snapshot_id", value=i)
 
 
 def _create(i: str, name: str | None, at: datetime, state: Snapshots) -> list[SnapshotEvent]:

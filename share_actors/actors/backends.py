@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from share_actors.actors.threads import DriverThreads
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.registry import make_driver
-from share_actors.errors import ConfigError, Unavailable
+from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.values import RequestContext
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,17 @@ class Backends:
                 f"backend {name!r} is not configured; there are: {', '.join(self.settings)}",
                 field="backend", value=name,
             )  # fmt: skip
-        driver = make_driver(name, settings.driver, settings.options)
         try:
+            driver = make_driver(name, settings.driver, settings.options)
             driver.do_setup(RequestContext(user_id="share-actors"))
             driver.check_for_setup_error()
+        except ShareActorsError:
+            raise
         except DriverError as error:
-            raise Unavailable(
-                f"backend {name!r} is not ready: {error}", field="backend", value=name
-            ) from error
+            raise _not_ready(name, str(error)) from error
+        except Exception as error:
+            logger.exception("backend %s: the driver's set-up raised", name)
+            raise _not_ready(name, f"its driver raised {error!r}") from error
         loop = asyncio.get_running_loop()
         return Backend(name, settings, driver, DriverThreads(loop, settings.threads, name))
 
@@ -68,3 +74,7 @@ class Backends:
     def close(self) -> None:
         for backend in self._ready.values():
             backend.threads.close()
+
+
+def _not_ready(name: str, why: str) -> Unavailable:
+    return Unavailable(f"backend {name!r} is not ready: {why}", field="backend", value=name)

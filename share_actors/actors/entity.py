@@ -28,7 +28,7 @@ from share_actors.errors import (
     Refused,
     ShareActorsError,
 )
-from share_actors.events.base import BeginAttempt, Command, Rejected
+from share_actors.events.base import BeginAttempt, Command, Missing, Rejected
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Conflict, Log
 from share_actors.events.receipts import Receipt
@@ -162,14 +162,15 @@ class Entity(Generic[E, S, F]):
             self._preparing = asyncio.get_running_loop().create_task(self._prepare())
             return
         self._woken = False
+        batch, self._inbox = list(self._inbox), deque()
         try:
-            turn, batch = self._decided()
+            turn = self._decided(batch)
             if turn.entries:
                 self._append(turn, batch)
             else:
                 self._finish(turn)
         except Exception as error:  # whatever it is, who waits must be told
-            self._failed(error)
+            self._failed(error, batch)
 
     def _append(self, turn: Turn[S, F], batch: list[Asked | Outcome]) -> None:
         try:
@@ -179,19 +180,26 @@ class Entity(Generic[E, S, F]):
         else:
             durable.add_done_callback(partial(self._appended, turn, batch, recorded))
 
-    def _decided(self) -> tuple[Turn[S, F], list[Asked | Outcome]]:
+    def _decided(self, batch: list[Asked | Outcome]) -> Turn[S, F]:
         state, now = self._memory.state, datetime.now(UTC)
         turn: Turn[S, F] = Turn(self._aggregate, state, now, self._activation)
-        batch, self._inbox = self._inbox, deque()
         for item in batch:
             if isinstance(item, Outcome):
-                turn.conclude(item)
+                self._conclude(item, turn)
             else:
                 self._take(item, turn)
         self._begin(turn)
-        return turn, list(batch)
+        return turn
+
+    def _conclude(self, item: Outcome, turn: Turn[S, F]) -> None:
+        try:
+            turn.conclude(item)
+        except Rejected as stray:  # what it is about is over already: the log is right
+            logger.warning("%s: an outcome came too late: %s", self.id, stray)
 
     def _finish(self, turn: Turn[S, F]) -> None:
+        if turn.outcome is not None:
+            self._in_flight = False
         self._answer(turn)
         self._perform(turn)
         self._rest()
@@ -202,9 +210,10 @@ class Entity(Generic[E, S, F]):
         if self._busy:
             asyncio.get_running_loop().call_soon(self._turn)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, batch: Sequence[Asked | Outcome] = ()) -> None:
         """A bug of ours: this activation ends, and the next one starts from what the log says."""
         logger.error("%s: the shell failed", self.id, exc_info=error)
+        self._inbox.extend(batch)
         self._drop(ShareActorsError(f"{self.id}: internal error: {error!r}"))
 
     def _take(self, item: Asked, turn: Turn[S, F]) -> None:
@@ -230,8 +239,10 @@ class Entity(Generic[E, S, F]):
         except Rejected as rejection:
             if turn.state == self._aggregate.initial:
                 raise self._not_found() from None
-            kind = self._aggregate.KIND
-            raise Refused(f"{kind} {self.id}: {rejection}", field="id", value=self.id) from None
+            said = f"{self._aggregate.KIND} {self.id}: {rejection}"
+            if isinstance(rejection, Missing):
+                raise NotFound(said, field=rejection.field, value=rejection.value) from None
+            raise Refused(said, field="id", value=self.id) from None
 
     def _not_found(self) -> NotFound:
         kind = self._aggregate.KIND
@@ -281,13 +292,11 @@ class Entity(Generic[E, S, F]):
             else:
                 raise error
         except Exception as bug:
-            self._failed(bug)
+            self._failed(bug, batch)
 
     def _adopt(self, turn: Turn[S, F], recorded: tuple[Recorded, ...]) -> None:
         self._memory.adopt(turn.state, recorded)
         self._fresh = False
-        if turn.outcome is not None:
-            self._in_flight = False
 
     def _answer(self, turn: Turn[S, F]) -> None:
         receipts = self._memory.receipts

@@ -169,7 +169,7 @@ def _apply(
         raise
     except DriverError as error:
         if len(changed) == 1:
-            failed = {changed[0].id: str(error)}
+            failed = {changed[0].id: _said(error)}
         else:
             failed = _one_by_one(driver, effect, held, context)
     if effect.cascade and failed:
@@ -194,7 +194,7 @@ def _one_by_one(
         except TransientError:
             raise
         except DriverError as error:
-            said = {rule.id: str(error)}
+            said = {rule.id: _said(error)}
         failed.update(said)
         if rule.id not in said:
             on = wanted
@@ -216,7 +216,7 @@ def _outcome(result: Any, backend: Backend, context: RequestContext) -> Command:
         case BaseException():
             told = "".join(traceback.format_exception(result))
             logger.error("backend %s: the driver raised\n%s", backend.name, told)
-            return _again("bug", told.strip(), backend.settings, context)
+            return _again("bug", _writable(told.strip()), backend.settings, context)
         case _:
             outcome: Command = result
             return outcome
@@ -224,8 +224,13 @@ def _outcome(result: Any, backend: Backend, context: RequestContext) -> Command:
 
 def _said(error: DriverError) -> str:
     if isinstance(error, NotSupported):
-        return f"not supported: {error}"
-    return str(error) or type(error).__name__
+        return _writable(f"not supported: {error}")
+    return _writable(str(error) or type(error).__name__)
+
+
+def _writable(text: str) -> str:
+    """*text* as it can be recorded: names of files may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+logger = logging.getLogger(__name__)
 Done = Callable[[Any], None]
 """Called on the loop with what the call returned or raised, or with a `TimeoutError`."""
 
@@ -123,7 +125,7 @@ class DriverThreads:
                 self.hung -= 1
                 continue
             self._outstanding -= 1
-            job.done(result)
+            _tell(job, result)
 
     def _watch(self) -> None:
         now, shortest = time.monotonic(), 1.0
@@ -144,4 +146,11 @@ class DriverThreads:
         self._outstanding -= 1
         if self._outstanding > 0:
             self._start()  # in its place
-        job.done(TimeoutError(f"no answer within {job.timeout_s:g} s"))
+        _tell(job, TimeoutError(f"no answer within {job.timeout_s:g} s"))
+
+
+def _tell(job: _Job, result: Any) -> None:
+    try:
+        job.done(result)
+    except Exception:  # the others' results are not to be lost with it
+        logger.exception("what came of a driver's call could not be taken in")

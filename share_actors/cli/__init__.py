@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from share_actors.cli import access, command, demo, settings, share, snapshot, system
+from share_actors.cli.session import INTERRUPTED
 
 __all__ = ["EXIT_CODES", "app", "main"]
 
@@ -23,7 +24,7 @@ EXIT_CODES = {
     10: "busy: too much is waiting; nothing was recorded; try again",
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded",
-    130: "stopped by Ctrl-C; what was recorded goes on",
+    INTERRUPTED: "stopped by Ctrl-C; what was recorded goes on",
 }
 """What the command line ends with, and the `error.code` of --json that it goes with. Stable."""
 
@@ -67,4 +68,9 @@ app.add_typer(settings.catalog_app, name="catalog")
 
 def main() -> None:
     """The entry point."""
-    app(prog_name="share-actors")
+    try:
+        app(prog_name="share-actors")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            command.leave(INTERRUPTED)
+        raise

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -87,7 +88,7 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., None]:
     def run(ctx: typer.Context, **given: Any) -> None:
         options = ctx.obj.but(**{p.name: given.pop(p.name) for p in shared})
         session = Session(options, ctx.command_path.partition(" ")[2])
-        if code := _guarded(session, lambda: function(session, **given)):
+        if code := guarded(session, lambda: function(session, **given)):
             raise typer.Exit(code)
 
     context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -126,7 +127,7 @@ def _ended(session: Session, call: Callable[[], Any]) -> int:
     return code
 
 
-def _guarded(session: Session, call: Callable[[], Any]) -> int:
+def guarded(session: Session, call: Callable[[], Any]) -> int:
     """The exit code of *call*, which says whatever went wrong."""
     try:
         return _ended(session, call)
@@ -150,3 +151,11 @@ def _unexpected(session: Session, error: Exception) -> int:
         next_step=f"This is a defect. `{again}` (or SHARE_ACTORS_DEBUG=1) shows the traceback.",
     )
     return session.fail(told)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once: calls under way may never be answered, and nobody waits for them."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)

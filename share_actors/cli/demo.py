@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-import time
-from typing import TYPE_CHECKING, Annotated
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
+import psutil
 import typer
 
+from share_actors.cli import lifecycle
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
-from share_actors.cli.share import lines
-from share_actors.cli.stage import Stage, can, files, opened, somebody
+from share_actors.errors import ShareActorsError, TimedOut
+from share_actors.running import ray_environment
 
-if TYPE_CHECKING:
-    from share_actors.client import ShareHandle, ShareSystem
-
-MIB = 1024 * 1024
-ANSWER_WITHIN_S = 30.0
+PATIENCE_S = 300.0
 
 
 def register(app: typer.Typer) -> None:
@@ -38,134 +42,60 @@ def demo(
     checked; the exit code is not 0 if anything is not as it should be.
     """
     session.when_stopped = "Stopped. The demo has cleared up after itself."
-    with opened(session, keep=keep) as stage:
-        with stage.step("A system starts: Ray on this machine only, an event log in a file"):
-            system = stage.start()
-        Story(stage, system).tell()
-        with stage.step("The system stops; the log has everything"):
-            stage.stop(system)
-    _end(session, stage)
+    with _directory(session, keep=keep) as top, _ray_directory() as ray:
+        code = _played(session, top, ray)
+    if code:
+        raise typer.Exit(code)
 
 
-def _end(session: Session, stage: Stage) -> None:
-    if session.json:
-        session.output.document({"ok": True, "seconds": stage.seconds, "steps": stage.told})
-        return
-    session.output.say(
-        f"\n[bold green]All as it should be[/], in {stage.seconds:.0f} s. What to try next:"
-    )
-    for line, why in (
-        ("share-actors up", "a system that stays, with its log in your home"),
-        ("share-actors share create --size 1 --name first", "a share of your own"),
-        ("share-actors share history first", "what happened to it, when, and who asked"),
-        ("share-actors --help", "all the rest"),
-    ):
-        session.output.say(f"  [cyan]{line:<50}[/] {why}")
+def _played(session: Session, top: Path, ray: str) -> int:
+    """The story's exit code. It has a process of its own, that can be ended whatever it hangs in."""
+    options = [f"--{name}" for name in ("json", "debug") if getattr(session.options, name)]
+    story = subprocess.Popen(
+        [sys.executable, "-m", "share_actors.cli.story", str(top), ray, *options],
+        env=_environment(ray), start_new_session=True,
+    )  # fmt: skip
+    created = psutil.Process(story.pid).create_time()
+    try:
+        code = story.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise TimedOut(
+            f"the demo did not end within {PATIENCE_S:g} s",
+            next_step="All it started is ended. `share-actors demo --keep` leaves its directory to look at.",
+        ) from None
+    finally:
+        lifecycle.kill_session(story.pid, created)
+    if code < 0:
+        raise ShareActorsError(f"the demo's process was killed by signal {-code}")
+    return code
 
 
-class Story:
-    """The steps, in order; `projects` is the share that they are about."""
+def _environment(ray: str) -> dict[str, str]:
+    """Without what would lead to the user's own system; with a Ray that is closed to all others."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
+    return {**kept, **ray_environment(lifecycle.make_token(ray))}
 
-    def __init__(self, stage: Stage, system: ShareSystem) -> None:
-        self.stage, self.system = stage, system
-        self.projects: ShareHandle
-        self.copy: ShareHandle
-        self.snapshot_id = ""
 
-    def tell(self) -> None:
-        steps = (
-            ("Two shares: each request is on the disk before the backend hears of it", self.create),
-            ("Real files in the first one", self.write),
-            ("A user of this machine may use it", self.allow),
-            ("A snapshot; then the files change", self.snapshot),
-            ("A new share from the snapshot has the files as they were", self.restore),
-            ("The share grows", self.extend),
-            ("kill -9 on the process that the share lives in", self.kill),
-            ("Its history: what happened, when, and who asked", self.history),
-        )
-        for title, step in steps:
-            with self.stage.step(title):
-                step()
+@contextmanager
+def _directory(session: Session, *, keep: bool) -> Iterator[Path]:
+    """A directory for the demo, that goes however it ends: being told to stop is as Ctrl-C is."""
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, signal.default_int_handler)
+    top = Path(tempfile.mkdtemp(prefix="share-actors-demo-"))
+    top.chmod(0o711)  # users who may use a share pass through here
+    try:
+        yield top
+    finally:
+        if keep:
+            session.output.note(f"\nThe directory stays: {top}")
+        else:
+            shutil.rmtree(top, ignore_errors=True)
 
-    def create(self) -> None:
-        self.projects = self.system.create_share(size=1, name="projects", protocol="NFS")
-        other = self.system.create_share(size=2, name="archive", protocol="CIFS")
-        for share in (self.projects, other):
-            self.stage.check(share.status == "available", f"{share.name} is {share.status}")
-            self.stage.fact(f"share {share.name!r}, {share.size} GiB: {share.export_locations[0]}")
 
-    def write(self) -> None:
-        top = self.stage.folder(self.projects)
-        (top / "notes").mkdir()
-        (top / "notes" / "plan.txt").write_text("1. record\n2. act\n3. record the outcome\n")
-        (top / "data.bin").write_bytes(os.urandom(MIB))
-        self.stage.fact(f"{len(files(top))} files, {sum(map(len, files(top).values()))} bytes")
-
-    def allow(self) -> None:
-        if not self.stage.has_acls():
-            self.stage.fact(
-                "skipped: the filesystem of the temporary directory keeps no POSIX ACLs"
-            )
-            return
-        user, plan = somebody(), str(self.stage.folder(self.projects) / "notes" / "plan.txt")
-        reached, before = can(user, "-x", str(self.stage.top)), can(user, "-r", plan)
-        rule = self.projects.allow_access(user, type="user", level="ro")
-        self.stage.check(rule.state == "active", f"the rule is {rule.state}: {rule.reason}")
-        self.stage.fact(f"user {user}, read only: {rule.state}")
-        if reached:
-            works = not before and can(user, "-r", plan) and not can(user, "-w", plan)
-            self.stage.check(bool(works), "the rule does not do what it says")
-            self.stage.fact(
-                f"tried as {user}: nothing before; now to read it works, to write does not"
-            )
-
-    def snapshot(self) -> None:
-        top = self.stage.folder(self.projects)
-        self.before = files(top)
-        taken = self.projects.create_snapshot("before-the-change")
-        self.stage.check(taken.status == "available", f"the snapshot is {taken.status}")
-        self.snapshot_id = taken.id
-        (top / "notes" / "plan.txt").write_text("everything is different now\n")
-        (top / "data.bin").unlink()
-        self.stage.check(files(top) != self.before, "the files did not change")
-        self.stage.fact(
-            f"snapshot {taken.name!r}; since then one file is gone and one says otherwise"
-        )
-
-    def restore(self) -> None:
-        self.copy = self.system.create_share(size=1, name="restored", snapshot_id=self.snapshot_id)
-        found = files(self.stage.folder(self.copy))
-        self.stage.check(found == self.before, "the new share differs from the snapshot")
-        self.stage.fact(
-            f"{len(found)} files compared, byte for byte: the same as before the change"
-        )
-
-    def extend(self) -> None:
-        self.projects.extend(3)
-        self.stage.check(self.projects.size == 3, f"the size is {self.projects.size} GiB")
-        self.stage.fact("1 GiB -> 3 GiB")
-
-    def kill(self) -> None:
-        was, pid = self.projects.refresh().seen, self._pid()
-        os.kill(pid, signal.SIGKILL)
-        killed = time.monotonic()
-        self.stage.fact(f"process {pid} killed, without any warning")
-        now = self.projects.refresh().seen
-        took = time.monotonic() - killed
-        self.stage.check(took < ANSWER_WITHIN_S, f"the answer took {took:.1f} s")
-        self.stage.check(now == was, "the share is not what it was")
-        self.stage.check(self._pid() != pid, "the process is the same")
-        self.stage.fact(f"the share answers {took * 1000:.0f} ms later, from process {self._pid()}")
-        self.stage.fact("its state was rebuilt from the log, and is the same in every field")
-        self.projects.extend(4)
-        self.stage.check(self.projects.size == 4, "it takes no more requests")
-        self.stage.fact("and it works on: 3 GiB -> 4 GiB")
-
-    def history(self) -> None:
-        told = lines(self.projects.history())
-        self.stage.check(len(told) >= 9, f"only {len(told)} events")
-        for at, sentence in told:
-            self.stage.fact(f"{at[11:19]}  {sentence}")
-
-    def _pid(self) -> int:
-        return int(self.system.where(self.projects.id)["pid"])
+@contextmanager
+def _ray_directory() -> Iterator[str]:
+    ray = lifecycle.short_directory()
+    try:
+        yield ray
+    finally:
+        shutil.rmtree(ray, ignore_errors=True)

@@ -24,6 +24,7 @@ START_TIMEOUT_S = 120.0
 GRACE_S = 15.0
 LONGEST = 30
 """Ray's Unix sockets live 70 characters deeper than its directory, and may have 107 in all."""
+ROUNDS = 3
 OBJECT_STORE_BYTES = 150 * 1024 * 1024
 
 
@@ -118,11 +119,22 @@ def stop_ray(state: SystemState, grace_s: float = GRACE_S) -> int:
     head = [process for process in ours if process.pid == state.pid]
     _signal(head or ours, "terminate")
     _await_end(ours, grace_s)
-    left = _living({*ours, *processes(state.pid, state.created)})
-    _signal(left, "kill")
-    _await_end(left, grace_s)
+    killed = kill(ours) + kill_session(state.pid, state.created)
     if state.directory is not None:
         shutil.rmtree(state.directory, ignore_errors=True)
+    return killed
+
+
+def kill_session(pid: int, created: float) -> int:
+    """`kill -9` for all that `processes` finds, and for those that were just being forked; how many."""
+    return sum(kill(processes(pid, created)) for _ in range(ROUNDS))
+
+
+def kill(those: Iterable[psutil.Process]) -> int:
+    """`kill -9` for those that still run; how many."""
+    left = _living(those)
+    _signal(left, "kill")
+    _await_end(left, GRACE_S)
     return len(left)
 
 

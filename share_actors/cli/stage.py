@@ -1,4 +1,4 @@
-"""Where the demo plays: a temporary directory, a Ray of its own, numbered steps, and the clearing up."""
+"""Where the demo plays: its directory, a Ray of its own, and numbered steps."""
 
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
@@ -6,9 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from share_actors.cli.lifecycle import OBJECT_STORE_BYTES, make_token, short_directory
+from share_actors.cli.lifecycle import OBJECT_STORE_BYTES
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError
-from share_actors.running import ray_environment
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
@@ -42,9 +39,6 @@ class Stage:
     # -- the system ------------------------------------------------------------------------------
     def start(self) -> ShareSystem:
         """A system as `share_actors.start` gives it to any program, apart from all others."""
-        for name in [n for n in os.environ if n.startswith("SHARE_ACTORS_") or n == "RAY_ADDRESS"]:
-            del os.environ[name]  # the demo shall not touch the user's own system
-        os.environ.update(ray_environment(make_token(self._ray)))
         from share_actors.actors import runtime
         from share_actors.client import start
         from share_actors.config import build
@@ -56,9 +50,6 @@ class Stage:
         config = build({"home": self.top / "home", "backends": {"local": local}})
         self.fact(f"directory {self.top}")
         return start(config)
-
-    def stop(self, system: ShareSystem) -> None:
-        system.close()
 
     # -- telling ---------------------------------------------------------------------------------
     @contextmanager
@@ -96,30 +87,6 @@ class Stage:
         except OSError as error:
             return error.errno == errno.ENODATA
         return True
-
-
-@contextmanager
-def opened(session: Session, *, keep: bool) -> Iterator[Stage]:
-    """A stage; its Ray ends and its directories go, however the demo ends."""
-    top, ray = Path(tempfile.mkdtemp(prefix="share-actors-demo-")), short_directory()
-    top.chmod(0o711)  # users who may use a share pass through here
-    try:
-        yield Stage(session, top, ray)
-    finally:
-        with session.output.waiting("clearing up"):
-            _end_ray()
-            shutil.rmtree(ray, ignore_errors=True)
-        if keep:
-            session.output.note(f"\nThe directory stays: {top}")
-        else:
-            shutil.rmtree(top, ignore_errors=True)
-
-
-def _end_ray() -> None:
-    from share_actors.actors import runtime
-
-    if runtime.is_initialized():
-        runtime.shutdown()
 
 
 def files(top: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from pathlib import Path
 
@@ -23,3 +24,18 @@ def test_the_demo_tells_its_story_and_clears_up_after_itself() -> None:
     assert [step["step"] for step in told["steps"]] == list(range(1, 11))
     assert any("its state was rebuilt from the log" in fact for fact in told["steps"][7]["facts"])
     assert left == []
+
+
+@pytest.mark.timeout(120)
+def test_the_demo_clears_up_when_it_is_stopped_in_the_middle() -> None:
+    with tempfile.TemporaryDirectory(prefix="sa") as top:
+        demo = CommandLine(Path(top) / "untouched", {"TMPDIR": top}).start("demo")
+        assert demo.stdout is not None
+        while "Two shares" not in demo.stdout.readline():
+            assert demo.poll() is None
+        demo.send_signal(signal.SIGINT)
+        _, said = demo.communicate(timeout=60)
+        left = list(Path(top).iterdir())
+
+    assert (demo.returncode, left) == (130, [])
+    assert "cleared up after itself" in said

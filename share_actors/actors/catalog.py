@@ -8,21 +8,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest, NotFound, ShareActorsError
+from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unavailable
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
 FOLLOW_AT_ONCE = 2000
 QUESTIONS = frozenset(
-    ["shares", "share", "named", "count_shares", "snapshots", "snapshot", "count_snapshots"]
-    + ["rules", "count_rules", "owing", "rule_share", "snapshot_share"]
+    "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
+    "rule_share snapshot_share".split()
 )
 
 
@@ -31,7 +34,9 @@ class CatalogActor:
 
     def __init__(self, config: Config, nodes: int = 1) -> None:
         self._config, self._nodes = config, nodes
-        self._one_at_a_time = asyncio.Lock()
+        self._alone = ThreadPoolExecutor(1, "catalog")
+        self._readers = ThreadPoolExecutor(4, "history")
+        self._stopping = False
         self._follower: asyncio.Task[None] | None = None
         self._rebuilt: tuple[int, int] | None = None
 
@@ -46,26 +51,34 @@ class CatalogActor:
 
     async def follow(self) -> None:
         """Keep up with the log in the background from now on; raises `LogError` if there is none."""
-        async with self._one_at_a_time:
-            await asyncio.to_thread(lambda: self._catalog)
+        await self._run(lambda: self._catalog)
         if self._follower is None:
             self._follower = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
         while True:
             try:
-                async with self._one_at_a_time:
-                    await asyncio.to_thread(self._catalog.catch_up, FOLLOW_AT_ONCE)
+                await self._run(lambda: self._catalog.catch_up(FOLLOW_AT_ONCE))
             except ShareActorsError as error:
                 logger.warning("the catalog can't follow the log: %s", error)
+            except Exception:
+                logger.exception("the catalog failed to follow the log; it tries again")
             await asyncio.sleep(FOLLOW_EVERY_S)
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        """The result of *job*, which runs in a thread after all that came before it.
+
+        It goes on if the caller is cancelled: databases must not be closed under it.
+        """
+        if self._stopping:
+            raise Unavailable("the system is going down")
+        return await asyncio.get_running_loop().run_in_executor(self._alone, job)
 
     async def ask(self, what: str, /, **question: Any) -> Any:
         """The answer of the catalog's method *what*, after it caught up with the log."""
         if what not in QUESTIONS:
             raise InvalidRequest(f"no question {what!r}", field="what", value=what)
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._answer, what, question)
+        return await self._run(lambda: self._answer(what, question))
 
     def _answer(self, what: str, question: dict[str, Any]) -> Any:
         self._catalog.catch_up()
@@ -73,15 +86,16 @@ class CatalogActor:
 
     async def history(self, share_id: str) -> list[Recorded]:
         """All that ever happened to a share, from the log itself; raises `NotFound`, `LogTooNew`."""
-        found = await asyncio.to_thread(self._log.read, f"share-{share_id}")
+        log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._readers, log.read, f"share-{share_id}")
         if not found:
             raise NotFound(f"there is no share {share_id}", field="id", value=share_id)
         return found
 
     async def status(self) -> dict[str, Any]:
         """Counts, how far the catalog is behind the log, and the parked streams."""
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._status)
+        return await self._run(self._status)
 
     def _status(self) -> dict[str, Any]:
         behind = self._catalog.lag()
@@ -96,8 +110,7 @@ class CatalogActor:
 
     async def rebuild(self) -> int:
         """Drop the catalog and replay the log into it; how many events that took."""
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._catalog.rebuild, self._progress)
+        return await self._run(lambda: self._catalog.rebuild(self._progress))
 
     def _progress(self, done: int, total: int) -> None:
         self._rebuilt = done, total
@@ -108,14 +121,18 @@ class CatalogActor:
 
     async def unpark(self, stream: str) -> bool:
         """Try a parked stream again, as after an upgrade; whether it is well now."""
-        async with self._one_at_a_time:
-            return bool(await asyncio.to_thread(self._catalog.unpark, stream))
+        return bool(await self._run(lambda: self._catalog.unpark(stream)))
 
     async def stop(self) -> None:
-        """Stop following, and close catalog and log."""
+        """Stop following, let what runs come to its end, and close catalog and log."""
+        self._stopping = True
         if self._follower is not None:
             self._follower.cancel()
-        async with self._one_at_a_time:
-            for opened in ("_catalog", "_log"):
-                if opened in self.__dict__:
-                    await asyncio.to_thread(getattr(self, opened).close)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._readers.shutdown()
+        self._alone.shutdown()
+        for opened in ("_catalog", "_log"):
+            if opened in self.__dict__:
+                getattr(self, opened).close()

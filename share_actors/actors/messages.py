@@ -92,14 +92,25 @@ def invalid(error: ValidationError) -> InvalidRequest:
     field = ".".join(str(part) for part in first["loc"])
     value = first.get("input")
     said = str(first["msg"]).removeprefix("Value error, ")
-    if not field and ": " in said:  # a validator of the whole command names the field itself
+    whole = not field and first["type"] == "value_error"
+    if whole and ": " in said:  # a validator of the whole command names the field itself
         field, said = said.split(": ", 1)
         value = value.get(field) if isinstance(value, dict) else value
-    return InvalidRequest(f"{field}: {said}: {_shown(value)}", field=field, value=value)
+    return InvalidRequest(f"{field}: {said}: {_shown(value)}", field=field, value=_told(value))
+
+
+def _told(value: Any) -> Any:
+    """*value*, unless Python cannot write it down: an integer of thousands of digits."""
+    try:
+        repr(value)
+    except ValueError:
+        return f"(a very large {type(value).__name__})"
+    return value
 
 
 def _shown(value: object, limit: int = 120) -> str:
-    shown = repr(value)
+    told = _told(value)
+    shown = repr(value) if told is value else str(told)
     return shown if len(shown) <= limit else f"{shown[:limit]}... ({len(shown)} characters)"
 
 

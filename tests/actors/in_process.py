@@ -1,0 +1,169 @@
+"""A cluster without Ray: real share hosts and a real catalog on one event loop, which can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from share_actors.actors.catalog import CatalogActor
+from share_actors.actors.host import HostReport, ShareHost
+from share_actors.actors.manager import ManagerActor
+from share_actors.actors.messages import Answer, Ask, ask
+from share_actors.actors.ports import CatalogPort, Host, HostLost
+from share_actors.config import Config
+from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.events.base import Command
+from share_actors.events.share_words import CreateShare
+from share_actors.values import RequestContext, Share
+
+WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
+
+
+def config(home: Path, *, pool: dict[str, Any] | None = None, **options: Any) -> Config:
+    """One backend, `dummy`, with these options; it keeps its state in `home`."""
+    dummy = {"driver": "dummy", "backoff_s": 0.01}
+    dummy |= {"options": {"directory": str(home / "dummy"), **options}}
+    return Config(home=home, backends={"dummy": dummy}, pool=pool or {})
+
+
+def create(share_id: str, *, wait: bool = True, **fields: Any) -> Ask:
+    fields = {"size": 1, "host": "dummy", "project_id": "demo", "user_id": "alice", **fields}
+    return tell(share_id, CreateShare(share_id=share_id, **fields), wait=wait)
+
+
+def tell(share_id: str, command: Command, *, wait: bool = True, command_id: str = "") -> Ask:
+    """*command* as clients send it."""
+    return ask(share_id, command, WHO, command_id or uuid4().hex, wait=wait)
+
+
+class FakeHost:
+    """A `Host` in this process. `pid` stands for its process: a new one with each restart."""
+
+    def __init__(self, name: str, settings: Config) -> None:
+        self.name, self._settings = name, settings
+        self.pid = 0
+        self.dead: list[ShareHost] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Alive, and empty."""
+        self.pid += 1
+        self.inner = ShareHost(self._settings)
+        self._death = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_dead(self) -> bool:
+        return self._death.done()
+
+    def cut_off(self) -> None:
+        """Out of reach, but it goes on."""
+        if not self.is_dead:
+            self._death.set_result(None)
+            self.dead.append(self.inner)
+
+    def kill(self) -> None:
+        """Every call raises `HostLost`, and nothing that it still does is recorded."""
+        self.cut_off()
+        self.inner._log._committer.close()
+
+    async def submit(self, asks: list[Ask], /) -> list[Answer]:
+        answers: list[Answer] = await self._call("submit", asks)
+        return answers
+
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
+        answers: list[Answer] = await self._call("wait", pairs, timeout_s)
+        return answers
+
+    async def wake(self, share_ids: Sequence[str], /) -> None:
+        await self._call("wake", share_ids)
+
+    async def view(self, share_id: str, /) -> Share:
+        seen: Share = await self._call("view", share_id)
+        return seen
+
+    async def report(self) -> HostReport:
+        report: HostReport = await self._call("report")
+        return report._replace(pid=self.pid)
+
+    async def resident(self) -> Sequence[str]:
+        held: Sequence[str] = await self._call("resident")
+        return held
+
+    async def stop(self) -> None:
+        await self._call("stop")
+
+    async def _call(self, method: str, *args: Any) -> Any:
+        asked = asyncio.ensure_future(getattr(self.inner, method)(*args))
+        if not self._death.done():
+            await asyncio.wait({asked, self._death}, return_when=asyncio.FIRST_COMPLETED)
+        if self._death.done():
+            asked.cancel()
+            raise HostLost(self.name, "killed")
+        return asked.result()
+
+
+class FakeCluster:
+    """A `Cluster` in this process."""
+
+    def __init__(self, settings: Config) -> None:
+        self.settings = settings
+        self.running: dict[str, FakeHost] = {}
+        self._started = 0
+        self.backend = DummyBackend(settings.home / "dummy")
+        self._catalog = CatalogActor(settings)
+
+    @property
+    def catalog(self) -> CatalogPort:
+        return self._catalog
+
+    async def hosts(self) -> Sequence[tuple[str, Host]]:
+        return list(self.running.items())
+
+    async def start_host(self) -> tuple[str, Host]:
+        self._started += 1
+        name = f"share-actor-{self._started}"
+        await asyncio.sleep(0.01)  # a process takes longer
+        made = self.running[name] = FakeHost(name, self.settings)
+        return name, made
+
+    def home(self, share_id: str) -> FakeHost:
+        """The host that holds a share in memory."""
+        (found,) = [h for h in self.running.values() if share_id in h.inner._entities]
+        return found
+
+    async def status(self, share_id: str) -> str:
+        """As the log tells it."""
+        found: Share | None = await self._catalog.ask("share", share_id=share_id)
+        return "absent" if found is None else found.status
+
+    async def close(self) -> None:
+        for host in self.running.values():
+            for inner in host.dead:
+                inner._backends.close()
+                await asyncio.to_thread(inner._log.close)
+            if not host.is_dead:
+                await host.inner.stop()
+        await self._catalog.stop()
+
+
+@asynccontextmanager
+async def managed(settings: Config) -> AsyncIterator[tuple[ManagerActor, FakeCluster]]:
+    """A manager and its cluster; all of it is stopped at the end."""
+    cluster = FakeCluster(settings)
+    manager = ManagerActor(settings, cluster)
+    try:
+        yield manager, cluster
+    finally:
+        forsake(manager)
+        await cluster.close()
+
+
+def forsake(manager: ManagerActor) -> None:
+    """As if the manager's process had died."""
+    manager._stopping = True
+    for task in manager._background:
+        task.cancel()

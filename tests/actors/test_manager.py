@@ -1,0 +1,418 @@
+"""The manager routes, places, supervises and recovers; here over real hosts in this process."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from share_actors.actors import manager as module
+from share_actors.actors.manager import ManagerActor
+from share_actors.actors.messages import Answer, unpack_error
+from share_actors.config import BackendSettings, Config
+from share_actors.errors import Busy, NotFound, Unavailable
+from share_actors.events.share_words import AttemptStarted, ExtendShare
+from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
+from tests.conftest import within
+
+ONE = {"min_actors": 1, "max_actors": 1}
+TWO = {"min_actors": 2, "max_actors": 2}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at hosts often, so that no test has to wait for long."""
+    monkeypatch.setattr(module, "REPORT_EVERY_S", 0.05)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+async def outcome(manager: ManagerActor, share_id: str, command_id: str) -> Answer:
+    while not (ended := await manager.wait([(share_id, command_id)], 5.0)):
+        pass
+    return ended[0]
+
+
+async def available(cluster: FakeCluster, *share_ids: str) -> None:
+    """Return once the log says so."""
+    for share_id in share_ids:
+        while await cluster.status(share_id) != "available":
+            await asyncio.sleep(0.02)
+
+
+def attempts(cluster: FakeCluster, share_id: str) -> list[int]:
+    recorded = cluster._catalog._log.read(f"share-{share_id}")
+    return [r.event.n for r in recorded if isinstance(r.event, AttemptStarted)]
+
+
+# -- hosting ---------------------------------------------------------------------------------------
+def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+            await manager.submit([create("a"), create("b")])
+            before = cluster.home("a")
+            assert before is not cluster.home("b")
+
+            (answer,) = await manager.submit([tell("a", ExtendShare(size=2))])
+
+            assert answer.status == "done"
+            assert cluster.home("a") is before
+
+    within(10, scenario())
+
+
+def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        pool = {"min_actors": 1, "max_actors": 3}
+        async with managed(config(tmp_path, pool=pool)) as (manager, cluster):
+            for larger in (2, 3):
+                answers = await manager.submit([create(f"{larger}-{n}") for n in range(20)])
+                assert {a.status for a in answers} == {"done"}
+                await until(lambda: len(manager._hosts) == larger)  # noqa: B023 - awaited here
+
+            await manager.submit([create(f"more-{n}") for n in range(20)])
+            await asyncio.sleep(0.1)
+
+            assert len(cluster.running) == 3
+
+    within(20, scenario())
+
+
+def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        pool = {"min_actors": 2, "max_actors": 4}
+        async with managed(config(tmp_path, pool=pool)) as (manager, cluster):
+            await manager.submit([create("a"), create("b")])
+            await asyncio.sleep(0.1)
+
+            assert len(cluster.running) == 2
+
+    within(10, scenario())
+
+
+def dedicated(home: Path, smallest: int, largest: int) -> Config:
+    """A backend `dummy`, and one more whose shares want an actor to themselves."""
+    plain = config(home, pool={"min_actors": smallest, "max_actors": largest})
+    alone = BackendSettings(driver="dummy", dedicated=True)
+    return plain.model_copy(update={"backends": {**plain.backends, "alone": alone}})
+
+
+def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(dedicated(tmp_path, 1, 2)) as (manager, cluster):
+            await manager.submit([create("a")])
+
+            await manager.submit([create("d", host="alone")])
+            await manager.submit([create(f"s{n}") for n in range(6)])
+
+            assert await cluster.home("d").resident() == ["d"]
+            assert len(cluster.running) == 2
+
+    within(10, scenario())
+
+
+def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(dedicated(tmp_path, 1, 1)) as (manager, cluster):
+            answers = await manager.submit([create("a"), create("d", host="alone")])
+
+            assert [a.status for a in answers] == ["done", "done"]
+            assert cluster.home("a") is cluster.home("d")
+
+    within(10, scenario())
+
+
+def test_a_share_without_a_home_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+
+    async def scenario() -> None:
+        async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
+            await manager.submit([create("d", host="alone")])
+
+            nowhere, there = await manager.submit([create("a"), tell("d", ExtendShare(size=2))])
+
+            assert there.status == "done"
+            assert nowhere.error is not None
+            assert isinstance(unpack_error(nowhere.error), Unavailable)
+
+    within(10, scenario())
+
+
+# -- deaths ----------------------------------------------------------------------------------------
+def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+            asks = [create(f"s{n}") for n in range(10)]
+            sent = asyncio.create_task(manager.submit(asks))
+            await until(lambda: len(cluster.backend.calls()) > 4)
+
+            cluster.running["share-actor-1"].kill()
+
+            answers = await sent
+            assert not [a for a in answers if a.status == "error"]
+            for asked in asks:
+                ended = await outcome(manager, asked.share_id, asked.command_id)
+                assert ended.status == "done"
+            assert len(cluster.backend.shares()) == 10
+
+    within(30, scenario())
+
+
+def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+            await manager.submit([create(f"s{n}", wait=False) for n in range(10)])
+
+            cluster.running["share-actor-1"].kill()
+
+            await available(cluster, *(f"s{n}" for n in range(10)))
+
+    within(30, scenario())
+
+
+def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE, delay_s=0.3)) as (manager, cluster):
+            await manager.submit([create(f"s{n}", wait=False) for n in range(5)])
+
+            cluster.running["share-actor-1"].kill()
+            cluster.running["share-actor-1"].restart()
+
+            await available(cluster, *(f"s{n}" for n in range(5)))
+
+    within(30, scenario())
+
+
+def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+            await manager.submit([create("a")])
+            cluster.running["share-actor-1"].kill()
+            waiting = asyncio.create_task(manager.submit([tell("a", ExtendShare(size=2))]))
+            await asyncio.sleep(0.2)
+
+            cluster.running["share-actor-1"].restart()
+
+            (answer,) = await waiting
+            assert answer.status == "done"
+            assert (await manager.view("a")).size == 2
+
+    within(30, scenario())
+
+
+def test_an_actor_that_was_only_cut_off_writes_nothing_more_about_what_moved(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+            asked = create("a", wait=False)
+            await manager.submit([asked])
+            zombie = cluster.home("a")
+
+            zombie.cut_off()
+            assert (await outcome(manager, "a", asked.command_id)).status == "done"
+            await asyncio.sleep(0.5)
+
+            assert attempts(cluster, "a") == [1, 2]
+            assert await cluster.status("a") == "available"
+            assert "a" in zombie.inner._entities
+            assert zombie.inner._entities["a"].lost
+
+    within(30, scenario())
+
+
+def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+            await manager.submit([create(f"s{n}") for n in range(4)])
+            dead, other = cluster.running.values()
+
+            dead.kill()
+            views = [(await manager.view(f"s{n}")).status for n in range(4)]
+            assert views == ["available"] * 4
+            assert len(await other.resident()) == 4
+
+            dead.restart()
+            await until(lambda: "share-actor-1" in manager._pool.hosts)
+            await manager.submit([create("new")])
+            assert cluster.home("new") is dead
+
+    within(30, scenario())
+
+
+def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+            await manager.ready()
+            monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+            cluster.running["share-actor-1"].kill()
+
+            (answer,) = await manager.submit([create("a")])
+
+            assert answer.error is not None
+            assert isinstance(unpack_error(answer.error), Unavailable)
+            with pytest.raises(Unavailable):
+                await manager.view("a")
+            cluster.running["share-actor-1"].restart()
+
+    within(10, scenario())
+
+
+# -- a new manager ---------------------------------------------------------------------------------
+def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = config(tmp_path, pool=TWO)
+        async with managed(settings) as (manager, cluster):
+            await manager.submit([create(f"s{n}") for n in range(4)])
+            homes = {n: cluster.home(f"s{n}") for n in range(4)}
+            forsake(manager)
+
+            successor = ManagerActor(settings, cluster)
+            asks = [tell(f"s{n}", ExtendShare(size=2)) for n in range(4)]
+            answers = await successor.submit(asks)
+
+            assert [a.status for a in answers] == ["done"] * 4
+            assert {n: cluster.home(f"s{n}") for n in range(4)} == homes
+            assert len(cluster.running) == 2
+            forsake(successor)
+
+    within(20, scenario())
+
+
+def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = config(tmp_path, pool=ONE)
+        async with managed(settings) as (manager, _):
+            await manager.submit([create(f"idle{n}") for n in range(3)])
+        slow = config(tmp_path, pool=ONE, delay_s=0.3)
+        async with managed(slow) as (manager, cluster):
+            await manager.submit([create(f"s{n}", wait=False) for n in range(3)])
+            cluster.running["share-actor-1"].kill()
+            forsake(manager)
+
+        async with managed(settings) as (manager, cluster):
+            await manager.ready()
+            await available(cluster, "s0", "s1", "s2")
+
+            held = await cluster.running["share-actor-1"].resident()
+            assert sorted(held) == ["s0", "s1", "s2"]
+
+    within(20, scenario())
+
+
+def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        shares = [f"s{n}" for n in range(6)]
+        slow = config(tmp_path, pool=ONE, delay_s=0.3)
+        async with managed(slow) as (manager, cluster):
+            await manager.submit([create(share_id, wait=False) for share_id in shares])
+            cluster.running["share-actor-1"].kill()
+            forsake(manager)
+
+        small = config(tmp_path, pool={**ONE, "entities_per_actor": 2}, delay_s=0.1)
+        async with managed(small) as (manager, cluster):
+            await manager.ready()
+            await available(cluster, *shares)
+
+    within(30, scenario())
+
+
+def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAKE_AGAIN_S", 0.2)
+
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE, delay_s=0.3)) as (manager, cluster):
+            await manager.submit([create("a", wait=False)])
+
+            cluster.home("a").inner._entities["a"]._failed(RuntimeError("a bug"))
+
+            await available(cluster, "a")
+            assert attempts(cluster, "a") == [1, 2]
+
+    within(10, scenario())
+
+
+# -- answers ---------------------------------------------------------------------------------------
+def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool={**ONE, "backlog": 3})) as (manager, cluster):
+            answers = await manager.submit([create(f"s{n}") for n in range(5)])
+
+            assert [a.status for a in answers] == ["done", "done", "done", "error", "error"]
+            assert answers[3].error is not None
+            assert isinstance(unpack_error(answers[3].error), Busy)
+            assert sorted(cluster.backend.shares()) == ["s0", "s1", "s2"]
+
+    within(10, scenario())
+
+
+def test_receipts_do_not_wait_for_the_outcomes_of_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE, delay_s=0.5)) as (manager, _):
+            slow = asyncio.create_task(manager.submit([create("a")]))
+
+            (receipt,) = await manager.submit([create("b", wait=False)])
+
+            assert receipt.status == "accepted"
+            await slow
+
+    within(10, scenario())
+
+
+def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE)) as (manager, _):
+            with pytest.raises(NotFound):
+                await manager.view("nobody")
+            with pytest.raises(NotFound):
+                await manager.where("nobody")
+            (answer,) = await manager.wait([("nobody", "c1")], 1.0)
+            assert answer.error is not None
+            assert isinstance(unpack_error(answer.error), NotFound)
+            assert await manager.submit([]) == []
+
+    within(10, scenario())
+
+
+def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+            await manager.submit([create("a"), create("b")])
+
+            where = await manager.where("a")
+            status = await manager.status()
+
+            assert where == {"actor": cluster.home("a").name, "pid": 1, "shares": 1}
+            assert [(a["actor"], a["alive"], a["shares"]) for a in status["actors"]] == [
+                ("share-actor-1", True, 1), ("share-actor-2", True, 1),
+            ]  # fmt: skip
+            assert status["backends"] == {"dummy": "dummy"}
+
+    within(10, scenario())
+
+
+def test_a_manager_that_stops_takes_nothing_new(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=ONE)) as (manager, _):
+            await manager.submit([create("a")])
+            await manager.stop()
+
+            (answer,) = await manager.submit([create("b")])
+
+            assert answer.error is not None
+            assert "going down" in unpack_error(answer.error).message
+
+    within(20, scenario())

@@ -1,0 +1,145 @@
+"""What travels arrives as it was sent, and what makes no sense is named."""
+
+import json
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from share_actors.actors.messages import (
+    Ask,
+    ask,
+    build,
+    command_in,
+    context_in,
+    fingerprint,
+    pack_error,
+    refusal,
+    unpack_error,
+)
+from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
+from share_actors.events.access import AllowAccess
+from share_actors.events.share_words import CreateShare, ExtendShare
+from share_actors.events.topics import COMMANDS
+from share_actors.values import MAX_SIZE_GIB, RequestContext
+
+CREATE = {"share_id": "s1", "size": 1, "host": "dummy", "project_id": "p", "user_id": "u"}
+
+
+def test_a_command_arrives_as_it_was_sent() -> None:
+    command = CreateShare(**CREATE, name="ünïcode 🐘", metadata={"a": "b"})
+
+    asked = ask("s1", command, b"{}", "c1", wait=True)
+
+    assert command_in(asked) == command
+    assert (asked.share_id, asked.command_id, asked.wait) == ("s1", "c1", True)
+
+
+@pytest.mark.parametrize("kind", list(COMMANDS.values()), ids=lambda kind: kind.__name__)
+def test_every_command_can_travel(kind: Any) -> None:
+    fields = {
+        **CREATE, "access_id": "a1", "access_type": "user", "access_to": "bob", "snapshot_id": "n1",
+    }  # fmt: skip
+    command = kind(**{k: v for k, v in fields.items() if k in kind.model_fields})
+
+    assert command_in(ask("s1", command, b"{}", "c1")) == command
+
+
+@pytest.mark.parametrize("kind", list(ERRORS.values()), ids=lambda kind: kind.__name__)
+def test_every_error_arrives_as_its_own_kind(kind: type[ShareActorsError]) -> None:
+    error = kind("what went wrong", field="size", value=0, retry_after=1.5)
+
+    arrived = unpack_error(pack_error(error))
+
+    assert type(arrived) is kind
+    assert (str(arrived), arrived.field, arrived.value) == ("what went wrong", "size", 0)
+    assert arrived.details == {"retry_after": 1.5}
+
+
+def test_details_arrive_too() -> None:
+    busy = unpack_error(pack_error(Busy("later", retry_after=3)))
+    ambiguous = unpack_error(pack_error(Ambiguous("which?", ids=["a", "b"])))
+
+    assert isinstance(busy, Busy)
+    assert busy.retry_after == 3
+    assert ambiguous.details["ids"] == ["a", "b"]
+
+
+def test_an_error_of_a_kind_that_is_not_known_is_still_an_error() -> None:
+    packed: dict[str, Any] = {
+        "code": "of_tomorrow",
+        "message": "new",
+        "field": None,
+        "value": None,
+        "details": {},
+    }
+
+    assert str(unpack_error(json.dumps(packed).encode())) == "new"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), b"\xff", {1, 2}, float("nan"), "\ud800", 10**5000, [10**5000], {"a": object}],
+    ids=range(8),
+)
+def test_any_offending_value_can_be_told(value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        build(CreateShare, {**CREATE, "size": value})
+
+    arrived = unpack_error(pack_error(caught.value))
+
+    assert arrived.field == "size"
+    assert str(arrived).startswith("size: ")
+    assert len(str(arrived)) < 400
+
+
+@given(value=st.one_of(st.integers(), st.text(), st.floats(), st.booleans(), st.none()))
+def test_whatever_the_size_it_is_taken_or_named(value: object) -> None:
+    fits = type(value) is int and 1 <= value <= MAX_SIZE_GIB
+    with nullcontext() if fits else pytest.raises(InvalidRequest, match=r"^size: "):
+        command = build(ExtendShare, {"size": value})
+        assert command_in(ask("s1", command, b"{}", "c1")) == command
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"access_type": "ip", "access_to": "10.0.0.0/33"}, "access_to"),
+        ({"access_type": "ip", "access_to": "host.example"}, "access_to"),
+        ({"access_type": "carrier pigeon", "access_to": "bob"}, "access_type"),
+        ({"access_type": "user", "access_to": "bob", "access_level": "rwx"}, "access_level"),
+        ({"access_type": "user", "access_to": ""}, "access_to"),
+        ({"access_type": "user", "access_to": "bob", "until": "noon"}, "until"),
+        ({"access_to": "bob"}, "access_type"),
+    ],
+)
+def test_the_offending_field_and_its_value_are_named(fields: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        build(AllowAccess, {"access_id": "a1", **fields})
+
+    assert caught.value.field == field
+    assert str(fields.get(field, "")) in str(caught.value)
+
+
+def test_a_context_that_makes_no_sense_is_named() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        context_in(b'{"user_id": 7}')
+
+    assert (caught.value.field, caught.value.value) == ("user_id", 7)
+    assert context_in(b"{}") == RequestContext()
+
+
+def test_the_same_content_has_the_same_fingerprint_and_no_other_has() -> None:
+    body = ExtendShare(size=2).model_dump_json().encode()
+
+    assert fingerprint("share.extend", body) == fingerprint("share.extend", body)
+    assert fingerprint("share.extend", body) != fingerprint("share.shrink", body)
+    assert fingerprint("share.extend", body) != fingerprint("share.extend", body + b" ")
+
+
+def test_a_refusal_answers_the_command_that_was_asked() -> None:
+    refused = refusal(Ask("s1", "c1", "share.extend", b"", b""), Busy("later"))
+
+    assert (refused.share_id, refused.command_id, refused.status) == ("s1", "c1", "error")

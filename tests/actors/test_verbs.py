@@ -1,0 +1,209 @@
+"""The manager's verbs: Manila's names and parameters become commands; what comes of them is told."""
+
+from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.actors.messages import Answer, Ask, command_in, context_in, refusal
+from share_actors.actors.verbs import ManagerVerbs
+from share_actors.config import Config
+from share_actors.errors import InvalidRequest, NotFound, Refused, ShareActorsError
+from share_actors.events.access import AllowAccess, DenyAccess
+from share_actors.events.base import Command
+from share_actors.events.share_words import (
+    CreateShare,
+    DeleteShare,
+    ExtendShare,
+    RetryShare,
+    ShrinkShare,
+)
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.values import RequestContext, Snapshot
+from tests.conftest import within
+
+ALICE = {"user_id": "alice", "project_id": "web", "request_id": "req-1"}
+
+
+class Catalog:
+    """Knows one snapshot that can be used, one that cannot, and one rule."""
+
+    async def ask(self, what: str, /, **question: Any) -> Any:
+        asked = next(iter(question.values()))
+        match what, asked:
+            case "snapshot", "n1" | "n2":
+                status: Any = "available" if asked == "n1" else "creating"
+                return Snapshot(id=asked, share_id="s1", size=3, status=status)
+            case ("rule_share", "a1") | ("snapshot_share", "n1"):
+                return "s1"
+            case _:
+                return None
+
+
+class Cluster:
+    catalog = Catalog()
+
+    async def hosts(self) -> Sequence[tuple[str, Any]]:
+        raise NotImplementedError
+
+    async def start_host(self) -> tuple[str, Any]:
+        raise NotImplementedError
+
+
+class Manager(ManagerVerbs):
+    """Remembers what was asked, and answers *accepted*, or with *error*; then with outcomes."""
+
+    def __init__(self, home: Path) -> None:
+        self._config = Config(home=home, backends={"main": {"driver": "dummy"}})
+        self._cluster = Cluster()
+        self.asked: list[Ask] = []
+        self.error: ShareActorsError | None = None
+        self.outcomes: list[list[Answer]] = []
+
+    async def submit(self, asks: list[Ask]) -> list[Answer]:
+        self.asked += asks
+        if self.error is not None:
+            return [refusal(asked, self.error) for asked in asks]
+        return [Answer(a.share_id, a.command_id, "accepted", 1) for a in asks]
+
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
+        return self.outcomes.pop(0)
+
+    @property
+    def told(self) -> tuple[str, Command]:
+        """The last command, and for which share."""
+        return self.asked[-1].share_id, command_in(self.asked[-1])
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Manager:
+    return Manager(tmp_path)
+
+
+def run(verb: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    return within(5, verb)
+
+
+def created(**changes: Any) -> CreateShare:
+    fields = {"share_id": "s1", "size": 1, "host": "main", "project_id": "web", "user_id": "alice"}
+    return CreateShare(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"size": 2, "name": "data", "share_proto": "CIFS"},
+        {"size": 2, "display_name": "data", "protocol": "CIFS", "backend": "main"},
+        {"share_properties": {"size": 2, "name": "data", "share_proto": "CIFS"}},
+    ],
+)
+def test_a_request_spec_is_read_by_any_of_manila_s_names(
+    manager: Manager, spec: Mapping[str, Any]
+) -> None:
+    run(manager.create_share(ALICE, "s1", request_spec=spec))
+
+    assert manager.told == ("s1", created(size=2, name="data", share_proto="CIFS"))
+
+
+def test_a_share_s_properties_may_come_as_keywords(manager: Manager) -> None:
+    run(manager.create_share(RequestContext(**ALICE), "s1", size=1, metadata={"a": "b"}))
+
+    assert manager.told == ("s1", created(metadata={"a": "b"}))
+
+
+def test_a_share_from_a_snapshot_carries_what_is_known_of_it(manager: Manager) -> None:
+    run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id="n1"))
+
+    _, command = manager.told
+    assert isinstance(command, CreateShare)
+    assert command.source is not None
+    assert (command.source.id, command.source.size) == ("n1", 3)
+
+
+@pytest.mark.parametrize(
+    ("verb", "share_id", "command"),
+    [
+        (lambda m: m.delete_share(ALICE, "s1"), "s1", DeleteShare()),
+        (lambda m: m.delete_share(ALICE, "s1", cascade=True), "s1", DeleteShare(cascade=True)),
+        (lambda m: m.extend_share(ALICE, "s1", 5), "s1", ExtendShare(size=5)),
+        (lambda m: m.shrink_share(ALICE, "s1", 5), "s1", ShrinkShare(size=5)),
+        (lambda m: m.retry_share(ALICE, "s1"), "s1", RetryShare()),
+        (
+            lambda m: m.allow_access(
+                ALICE, "a1", share_id="s1", access_type="user", access_to="bob"
+            ),
+            "s1",
+            AllowAccess(access_id="a1", access_type="user", access_to="bob"),
+        ),
+        (lambda m: m.deny_access(ALICE, "a1"), "s1", DenyAccess(access_id="a1")),
+        (lambda m: m.deny_access(ALICE, "x", share_id="s9"), "s9", DenyAccess(access_id="x")),
+        (lambda m: m.create_snapshot(ALICE, "s1", "n9"), "s1", CreateSnapshot(snapshot_id="n9")),
+        (lambda m: m.delete_snapshot(ALICE, "n1"), "s1", DeleteSnapshot(snapshot_id="n1")),
+    ],
+)
+def test_a_verb_becomes_its_command(
+    manager: Manager, verb: Any, share_id: str, command: Command
+) -> None:
+    told = run(verb(manager))
+
+    assert manager.told == (share_id, command)
+    assert told["share_id"] == share_id
+    assert told["status"] == "accepted"
+
+
+@pytest.mark.parametrize("context", [ALICE, RequestContext(**ALICE)])
+def test_a_context_is_a_mapping_or_ours(manager: Manager, context: Any) -> None:
+    run(manager.delete_share(context, "s1"))
+
+    assert context_in(manager.asked[-1].context) == RequestContext(**ALICE)
+
+
+def test_nobody_in_particular_may_ask(manager: Manager) -> None:
+    run(manager.delete_share(None, "s1"))
+
+    assert context_in(manager.asked[-1].context) == RequestContext()
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind", "field"),
+    [
+        (lambda m: m.create_share(ALICE, "s1", {"size": 0}), InvalidRequest, "size"),
+        (lambda m: m.create_share(ALICE, "s1", {"colour": "red"}), InvalidRequest, "colour"),
+        (lambda m: m.create_share(ALICE, "s1"), InvalidRequest, "size"),
+        (lambda m: m.create_share(ALICE, "a b", {"size": 1}), InvalidRequest, "share_id"),
+        (lambda m: m.create_share({"user": "x"}, "s1", {"size": 1}), InvalidRequest, "user"),
+        (lambda m: m.create_share(ALICE, "s1", size=9, snapshot_id="n9"), NotFound, "snapshot_id"),
+        (lambda m: m.create_share(ALICE, "s1", size=9, snapshot_id="n2"), Refused, "snapshot_id"),
+        (lambda m: m.deny_access(ALICE, "a9"), NotFound, "id"),
+        (lambda m: m.delete_snapshot(ALICE, "n9"), NotFound, "id"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_not_sent(
+    manager: Manager, verb: Any, kind: type[ShareActorsError], field: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        run(verb(manager))
+
+    assert caught.value.field == field
+    assert manager.asked == []
+
+
+def test_an_error_of_the_share_is_raised_as_its_own_kind(manager: Manager) -> None:
+    manager.error = Refused("not now", field="id", value="s1")
+
+    with pytest.raises(Refused, match="not now"):
+        run(manager.extend_share(ALICE, "s1", 5))
+
+
+def test_waiting_goes_on_until_the_outcome(manager: Manager) -> None:
+    ended = Answer("s1", "c1", "failed", 4, "no space left")
+    manager.outcomes = [[], [], [ended]]
+
+    told = run(manager.extend_share(ALICE, "s1", 5, wait=True, command_id="c1"))
+
+    assert told == {
+        "share_id": "s1", "command_id": "c1", "status": "failed", "version": 4,
+        "reason": "no space left",
+    }  # fmt: skip
+    assert manager.asked[0].repeated

@@ -119,8 +119,8 @@ class Config(BaseSettings):
 
     def backend_name(self, asked: str | None = None) -> str:
         """The backend that *asked*, or the default, names; raises `ConfigError` if there is none."""
-        name = asked or self.default_backend or next(iter(self.backends))
-        if name not in self.backends:
+        name = self.default_backend or next(iter(self.backends)) if asked is None else asked
+        if not isinstance(name, str) or name not in self.backends:
             raise ConfigError(
                 f"backend {name!r} is not configured; there are: {', '.join(self.backends)}",
                 field="backend", value=name,

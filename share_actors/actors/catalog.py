@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from inspect import signature
 from typing import Any, TypeVar
 
 from share_actors.config import Config
@@ -78,6 +79,7 @@ class CatalogActor:
         """The answer of the catalog's method *what*, after it caught up with the log."""
         if what not in QUESTIONS:
             raise InvalidRequest(f"no question {what!r}", field="what", value=what)
+        _check(what, question)
         return await self._run(lambda: self._answer(what, question))
 
     def _answer(self, what: str, question: dict[str, Any]) -> Any:
@@ -136,3 +138,14 @@ class CatalogActor:
         for opened in ("_catalog", "_log"):
             if opened in self.__dict__:
                 getattr(self, opened).close()
+
+
+def _check(what: str, question: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` unless *question* has only what the catalog's method *what* takes."""
+    known = list(signature(getattr(Catalog, what)).parameters)[1:]
+    for field, value in question.items():
+        if field not in known:
+            said = f"{field}: {what} are not asked for by it, but by: {', '.join(known)}"
+            raise InvalidRequest(said, field=field, value=value)
+        if field != "limit" and not isinstance(value, str | None):
+            raise InvalidRequest(f"{field}: {value!r} is no text", field=field, value=value)

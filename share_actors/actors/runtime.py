@@ -23,6 +23,7 @@ from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, Ask
 from share_actors.actors.ports import CatalogPort, Cluster, Host, HostLost
 from share_actors.config import Config
+from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.running import LOOPBACK, reach
 from share_actors.values import Share
@@ -91,6 +92,12 @@ def check_log_fits(config: Config, alive: int) -> None:
         )  # fmt: skip
 
 
+def check_drivers(config: Config) -> None:
+    """Raise `ConfigError`, naming the key, unless every backend has a driver and options that fit."""
+    for name, backend in config.backends.items():
+        make_driver(name, backend.driver, backend.options)
+
+
 class TunedShareHost(ShareHost):
     """A host in a process of its own, which is set up for many small objects and few threads."""
 
@@ -145,6 +152,7 @@ def start_system(config: Config) -> Handle:
     """
     alive, runs = nodes(), bool(_listed(config.namespace))
     check_log_fits(config, alive)
+    check_drivers(config)
     try:
         return _started(config, alive)
     except BaseException:
@@ -232,7 +240,9 @@ def _ours(error: RayError) -> Exception:
             if issubclass(k, ShareActorsError) and not issubclass(k, RayError)
         )
         return kind(error.message, field=error.field, value=error.value, **error.details)
-    return Unavailable(f"the system's actor failed: {error}")
+    if cause is not None:
+        return ShareActorsError(f"internal error: {cause!r}; Ray's logs hold its traceback")
+    return Unavailable(f"the system's actor failed: {type(error).__name__}")
 
 
 async def call(pending: Awaitable[T]) -> T:

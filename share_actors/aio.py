@@ -97,7 +97,10 @@ class AsyncShareSystem:
         self._packed = self.context.model_dump_json().encode()
         self._owns, self._owns_ray = owns, owns_ray
         self._catalog = runtime.find_catalog(config.namespace)
-        self._submit: Coalescer[Ask, Answer] = Coalescer(self._send, lanes=3)
+        self._lanes: dict[bool, Coalescer[Ask, Answer]] = {
+            wait: Coalescer(self._send, lanes=3)  # a receipt shall not wait for others' outcomes
+            for wait in (True, False)
+        }
         self._outcomes: Coalescer[tuple[str, str], Answer | None] = Coalescer(
             self._wait_some, largest=TOGETHER, lanes=64
         )
@@ -167,7 +170,7 @@ class AsyncShareSystem:
         except ShareActorsError as error:
             return error
         told = self._ask(share_id, command, wait, command_id)
-        return told, self._submit.put(told)
+        return told, self._submit(told)
 
     async def _made(
         self,
@@ -316,7 +319,7 @@ class AsyncShareSystem:
         """Have *command* recorded, and its work done if *wait*; the same id asks only once."""
         told = self._ask(share_id, command, wait, command_id)
         until = time.monotonic() + timeout
-        receipt = await self._recorded(told, self._submit.put(told), until)
+        receipt = await self._recorded(told, self._submit(told), until)
         return await self._ended(receipt, until - time.monotonic()) if wait else receipt
 
     def _ask(self, share_id: str, command: Command, wait: bool, command_id: str | None) -> Ask:
@@ -334,12 +337,15 @@ class AsyncShareSystem:
                 if time.monotonic() + pause > until or not _worth_another(error):
                     raise
                 await asyncio.sleep(pause)
-                sent = self._submit.put(told._replace(repeated=True))
+                sent = self._submit(told._replace(repeated=True))
 
     async def _ended(self, receipt: Receipt, timeout: float) -> Receipt:
         if receipt.status != "accepted":
             return receipt
         return await self._await_outcome(receipt.share_id, receipt.command_id, timeout)
+
+    def _submit(self, told: Ask) -> asyncio.Future[Answer]:
+        return self._lanes[told.wait].put(told)
 
     async def _send(self, asks: list[Ask]) -> Sequence[Answer]:
         answers: Sequence[Answer] = await runtime.call(self.manager.submit.remote(asks))

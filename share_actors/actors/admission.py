@@ -12,8 +12,7 @@ from share_actors.values import RequestContext, Snapshot
 
 _RENAMED = {"protocol": "share_proto", "display_name": "name", "display_description": "description"}
 _KNOWN = frozenset(
-    ["name", "description", "share_proto", "size", "host", "metadata", "is_public"]
-    + ["availability_zone", "share_type"]
+    "name description share_proto size host metadata is_public availability_zone share_type".split()  # noqa: SIM905
 )
 
 

@@ -26,9 +26,10 @@ from share_actors.events.share_words import CreateShare, ShareEffect, ShareEvent
 from share_actors.values import RequestContext, Share
 
 logger = logging.getLogger(__name__)
-GRACE_S = 0.02
+GRACE_S = 0.05
 """How long a call waits for a next outcome before it answers *accepted* for those in progress."""
 MOST_S = 1.0
+TOGETHER_S = 0.005
 
 NO_COMMAND, NOBODY = Command(), RequestContext()
 
@@ -96,7 +97,7 @@ class ShareHost:
         futures = [await self._outcome(share_id, command_id) for share_id, command_id in pairs]
         if not any(f.done() for f in futures):
             await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(GRACE_S / 4)  # what ends together goes together
+            await asyncio.sleep(TOGETHER_S)  # what ends together goes together
         return [f.result() for f in futures if f.done()]
 
     async def _outcome(self, share_id: str, command_id: str) -> asyncio.Future[Answer]:

@@ -11,7 +11,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from share_actors.events.access import AccessCommand, AccessEvent, ApplyRules
-from share_actors.events.base import EPOCH, BeginAttempt, Command, Effect, Event, ReportFailure, Settled
+from share_actors.events.base import (
+    EPOCH,
+    BeginAttempt,
+    Command,
+    Effect,
+    Event,
+    ReportFailure,
+    Settled,
+)
 from share_actors.events.snapshots import (
     Name,
     SnapshotCommand,

@@ -103,9 +103,7 @@ def entity(
     return Entity("s1", share, log, work, activation, fresh=fresh, **settings)
 
 
-def asked(
-    command: Command, *, command_id: str | None = None, repeated: bool = False
-) -> Asked:
+def asked(command: Command, *, command_id: str | None = None, repeated: bool = False) -> Asked:
     """*command* as the shell takes it, with both of its futures."""
     packed = WHO.model_dump_json().encode()
     told = ask("s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated)

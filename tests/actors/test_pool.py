@@ -38,15 +38,15 @@ def test_a_share_stays_where_it_lives() -> None:
 
 def test_moving_in_with_others_asks_for_a_larger_pool_up_to_its_limit() -> None:
     hosts = pool("a", largest=2)
-    hosts.place("s1")
-    assert not hosts.wants_more
+    wanted = []
+    for share_id in ("s1", "s2"):
+        hosts.place(share_id)
+        wanted.append(hosts.wants_more)
 
-    hosts.place("s2")
-
-    assert hosts.wants_more
-    assert hosts.may_grow
+    assert wanted == [False, True]
+    may_grow = hosts.may_grow
     hosts.add("b")
-    assert not hosts.may_grow
+    assert (may_grow, hosts.may_grow) == (True, False)
 
 
 def test_the_shares_of_a_dead_actor_live_elsewhere_from_now_on() -> None:

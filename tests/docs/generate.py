@@ -226,10 +226,17 @@ def methods(cls: type) -> Iterator[tuple[str, Any]]:
 
 def signature(function: Callable[..., Any]) -> str:
     """Its parameters and what it returns, in the words of the synchronous client."""
-    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(_own_signature(function)))
     for ours, theirs in (("AsyncShareSystem", "ShareSystem"), ("AsyncShare", "ShareHandle")):
         text = re.sub(rf"\b{ours}\b", theirs, text)
     return text.replace("(self, ", "(").replace("(self)", "()")
+
+
+def _own_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Without what Ray adds to the methods of a class that was made an actor in this process."""
+    full = inspect.signature(function)
+    own = [p for p in full.parameters.values() if not p.name.startswith("_ray")]
+    return full.replace(parameters=own)
 
 
 def members(cls: type) -> Callable[[], str]:

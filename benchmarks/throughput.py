@@ -10,6 +10,7 @@ from statistics import median
 
 from share_actors import aio, config
 from share_actors.errors import ShareActorsError
+from share_actors.handles import AsyncShare
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:
@@ -79,7 +80,7 @@ async def _in_flight(job: Callable[[], Awaitable[object]], count: int, lanes: in
 async def _allow(system: aio.AsyncShareSystem, count: int) -> float:
     """Rules per second, recorded and applied, 64 in flight over 64 shares."""
     made = await system.create_shares([{"size": 1}] * 64)
-    shares = [share for share in made if isinstance(share, aio.AsyncShare)]
+    shares = [share for share in made if isinstance(share, AsyncShare)]
     turn = iter(range(count))
 
     async def allow() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from share_actors.aio import Page as Page
-    from share_actors.aio import Receipt as Receipt
+    from share_actors.asking import Receipt as Receipt
     from share_actors.client import ShareHandle as ShareHandle
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
@@ -40,7 +40,8 @@ __all__ = [
     "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
 ]  # fmt: skip
 _HOME = {
-    **dict.fromkeys(["Page", "Receipt"], "aio"),
+    **dict.fromkeys(["Page"], "aio"),
+    **dict.fromkeys(["Receipt"], "asking"),
     **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
     **dict.fromkeys(["Config", "load"], "config"),
     **dict.fromkeys(["sentence"], "events.history"),

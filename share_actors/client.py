@@ -14,10 +14,12 @@ from typing import Any, Self, TypeVar
 
 from share_actors import aio
 from share_actors.actors import runtime
-from share_actors.aio import TIMEOUT_S, AsyncShare, AsyncShareSystem, Page, Receipt
+from share_actors.aio import AsyncShareSystem, Page
+from share_actors.asking import TIMEOUT_S, Receipt
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
+from share_actors.handles import AsyncShare
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 T = TypeVar("T")
@@ -153,7 +155,7 @@ class ShareSystem:
 
 
 class ShareHandle:
-    """One share; its properties are as of the last answer or `refresh`. See `aio.AsyncShare`."""
+    """One share; its properties are as of the last answer or `refresh`. See `handles.AsyncShare`."""
 
     def __init__(self, inner: AsyncShare) -> None:
         self._inner = inner

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from share_actors import aio, config, errors
+from share_actors import aio, config, errors, handles
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.drivers import base as drivers
 from share_actors.drivers.dummy_faults import DummyOptions
@@ -267,7 +267,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "client.md": {
         "functions": functions,
         "ShareSystem": members(aio.AsyncShareSystem),
-        "ShareHandle": members(aio.AsyncShare),
+        "ShareHandle": members(handles.AsyncShare),
     },
     "manager.md": {"verbs": members(ManagerVerbs)},
     "cli.md": {

@@ -10,7 +10,7 @@ import pytest
 
 import share_actors
 from benchmarks.__main__ import FLOORS
-from share_actors import aio, client
+from share_actors import aio, client, handles
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
 from share_actors.config import Config
@@ -64,7 +64,7 @@ def test_every_public_name_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(client.ShareSystem, aio.AsyncShareSystem), (client.ShareHandle, aio.AsyncShare)],
+    [(client.ShareSystem, aio.AsyncShareSystem), (client.ShareHandle, handles.AsyncShare)],
 )
 def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_same(
     ours: type, theirs: type

@@ -1,0 +1,167 @@
+"""One share, as the asynchronous client sees it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from share_actors.actors.messages import build
+from share_actors.asking import TIMEOUT_S, Receipt, Requests, good, new_id
+from share_actors.errors import NotFound
+from share_actors.events.access import AllowAccess, DenyAccess, same_client_of
+from share_actors.events.base import Command
+from share_actors.events.envelope import Recorded
+from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.values import AccessRule, Share, Snapshot
+
+
+class AsyncShare:
+    """One share. Its properties are as of the last answer or `refresh`."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        share_id: str,
+        receipt: Receipt | None = None,
+        seen: Share | None = None,
+    ) -> None:
+        self._requests, self._seen = requests, seen
+        self.id = share_id
+        self.receipt = receipt
+        """Of the last request made through this handle."""
+
+    def __repr__(self) -> str:
+        return f"<share {self.id} {self.seen.name or ''} {self.status}>"
+
+    @property
+    def seen(self) -> Share:
+        """The share as last seen; before any outcome was seen it is `creating`."""
+        if self._seen is None:
+            told = None if self.receipt is None else self.receipt.share
+            self._seen = told or Share(id=self.id, status="creating")
+        return self._seen
+
+    @property
+    def name(self) -> str | None:
+        return self.seen.name
+
+    @property
+    def status(self) -> str:
+        return self.seen.status
+
+    @property
+    def status_reason(self) -> str | None:
+        return self.seen.status_reason
+
+    @property
+    def size(self) -> int:
+        """In GiB."""
+        return self.seen.size
+
+    @property
+    def export_locations(self) -> tuple[str, ...]:
+        """Paths by which clients reach the share, the preferred ones first."""
+        ordered = sorted(self.seen.export_locations, key=lambda e: not e.preferred)
+        return tuple(location.path for location in ordered)
+
+    @property
+    def access_rules(self) -> tuple[AccessRule, ...]:
+        return self.seen.access_rules
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        return self.seen.snapshots
+
+    async def refresh(self) -> Self:
+        """Ask the share's own actor how it is now."""
+        self._seen = await self._requests.view(self.id)
+        return self
+
+    async def allow_access(
+        self, to: str, *, type: str = "user", level: str = "rw", wait: bool = True,  # noqa: A002
+        timeout: float = TIMEOUT_S, command_id: str | None = None,
+    ) -> AccessRule:  # fmt: skip
+        """Let *to* use the share; the same rule twice is one rule."""
+        fields = {
+            "access_id": new_id(command_id), "access_type": type, "access_to": to, "access_level": level
+        }  # fmt: skip
+        await self._tell(build(AllowAccess, fields), wait, timeout, command_id)
+        if not wait:
+            await self.refresh()
+        rule = same_client_of(self.access_rules, type, to)
+        if rule is None:  # denied again in the meantime
+            raise NotFound(f"the rule for {type} {to} is gone already", field="access_to", value=to)
+        return rule
+
+    async def deny_access(
+        self, rule: AccessRule | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Take a rule (or the rule of this id) away."""
+        access_id = rule if isinstance(rule, str) else rule.id
+        command = build(DenyAccess, {"access_id": access_id})
+        await self._tell(command, wait, timeout, command_id)
+
+    async def create_snapshot(
+        self, name: str | None = None, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> Snapshot:  # fmt: skip
+        """Take a snapshot."""
+        snapshot_id = new_id(command_id)
+        fields = {"snapshot_id": snapshot_id, "name": name}
+        await self._tell(build(CreateSnapshot, fields), wait, timeout, command_id)
+        if not wait:
+            await self.refresh()
+        found = next((s for s in self.snapshots if s.id == snapshot_id), None)
+        if found is None:
+            raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
+        return found
+
+    async def delete_snapshot(
+        self, snapshot: Snapshot | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Delete one of the share's snapshots (or the one of this id)."""
+        snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
+        command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
+        await self._tell(command, wait, timeout, command_id)
+
+    async def extend(
+        self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> Self:  # fmt: skip
+        """Let the share hold *size* GiB, more than now."""
+        return await self._tell(build(ExtendShare, {"size": size}), wait, timeout, command_id)
+
+    async def shrink(
+        self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> Self:  # fmt: skip
+        """Let the share hold only *size* GiB; `OperationFailed` if more is used (it stays available)."""
+        return await self._tell(build(ShrinkShare, {"size": size}), wait, timeout, command_id)
+
+    async def delete(
+        self, cascade: bool = False, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> Self:  # fmt: skip
+        """Delete the share, with its snapshots if *cascade*."""
+        return await self._tell(build(DeleteShare, {"cascade": cascade}), wait, timeout, command_id)
+
+    async def retry(
+        self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
+    ) -> Self:
+        """Try again what failed on the share, its rules and its snapshots."""
+        return await self._tell(RetryShare(), wait, timeout, command_id)
+
+    async def history(self) -> list[Recorded]:
+        """All that ever happened to the share; `history.sentence` tells each as a sentence."""
+        return await self._requests.history(self.id)
+
+    async def _tell(
+        self, command: Command, wait: bool, timeout: float, command_id: str | None
+    ) -> Self:
+        self.receipt = await self._requests.tell(self.id, command, wait, timeout, command_id)
+        if self.receipt.view is not None:
+            self._seen = self.receipt.share
+        good(self.receipt)
+        return self

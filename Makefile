@@ -3,9 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-MINUTES ?= 10
 
-.PHONY: demo test check bench setup clean help
+.PHONY: demo test soak check bench setup clean help
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +23,9 @@ demo: $(READY)  ## the main job, on real directories, in under a minute
 
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest
+
+soak: $(READY)  ## the slow tests, which `make test` leaves out
+	@$(BIN)/python -m pytest -m soak
 
 check: $(READY)  ## formatting, lint, strict types, import contracts
 	@$(BIN)/ruff format --check

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 
 from share_actors.actors import runtime
 from share_actors.actors.admission import share_fields, source_snapshot
+from share_actors.actors.calls import call
 from share_actors.actors.messages import build
 from share_actors.asking import TIMEOUT_S, Receipt, Requests, Sent, good, new_id
 from share_actors.config import Config
@@ -99,7 +100,9 @@ class AsyncShareSystem:
         `share_type`, `snapshot_id` (create from this snapshot) and `share_id` (chosen by you).
         With `wait=False` it returns once the request is durable; `share.receipt` tells the rest.
         """
-        asked = {"size": size, "name": name, "protocol": protocol, **properties}
+        asked = {"size": size, "name": name, **properties}
+        if "share_proto" not in properties:
+            asked["protocol"] = protocol
         share_id, command = await self._creation(asked, command_id)
         told = await self._requests.tell(share_id, command, wait, timeout, command_id)
         return AsyncShare(self._requests, told.share_id, good(told))
@@ -256,7 +259,7 @@ async def connect(
     if not runtime.is_initialized():
         runtime.init(address)  # in this thread: Ray sets signal handlers
     manager = runtime.find_manager(namespace)
-    config = await runtime.call(manager.config.remote())
+    config = await call(manager.config.remote())
     return AsyncShareSystem(manager, config, context)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from share_actors.actors import runtime
+from share_actors.actors.calls import call, patiently
 from share_actors.actors.coalescer import Coalescer
 from share_actors.actors.messages import Answer, Ask, ask, unpack_error
 from share_actors.errors import Busy, OperationFailed, ShareActorsError, TimedOut, Unavailable
@@ -94,7 +95,7 @@ class Requests:
                 sent = Sent(again, self._lanes[again.wait].put(again))
 
     async def _submit(self, asks: list[Ask]) -> Sequence[Answer]:
-        answers: Sequence[Answer] = await runtime.call(self._manager.submit.remote(asks))
+        answers: Sequence[Answer] = await call(self._manager.submit.remote(asks))
         return answers
 
     # -- outcomes --------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class Requests:
         return _told(answers[0]) if answers else Receipt(share_id, command_id, "accepted")
 
     async def _wait_some(self, pairs: list[tuple[str, str]]) -> Sequence[Answer | None]:
-        answers = await runtime.call(self._manager.wait.remote(pairs, POLL_S))
+        answers = await call(self._manager.wait.remote(pairs, POLL_S))
         ended = {(a.share_id, a.command_id): a for a in answers}
         return [ended.get(pair) for pair in pairs]
 
@@ -130,7 +131,7 @@ class Requests:
     async def manage(self, method: str, *args: Any) -> Any:
         """A call to the manager that changes nothing: made again while it is being restarted."""
         asked = getattr(self._manager, method)
-        return await runtime.patiently(lambda: asked.remote(*args))
+        return await patiently(lambda: asked.remote(*args))
 
     async def view(self, share_id: str) -> Share:
         """A share as its own actor knows it; raises `NotFound`."""

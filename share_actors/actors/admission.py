@@ -14,6 +14,7 @@ _RENAMED = {"protocol": "share_proto", "display_name": "name", "display_descript
 _KNOWN = frozenset(
     "name description share_proto size host metadata is_public availability_zone share_type".split()  # noqa: SIM905
 )
+_TOLD = sorted({*_KNOWN, *_RENAMED, "backend", "share_id", "snapshot_id"})
 
 
 def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
@@ -21,13 +22,13 @@ def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) 
 
     Raises `InvalidRequest` for a key that means nothing, and `ConfigError` for an unknown backend.
     """
-    given = {_RENAMED.get(key, key): value for key, value in asked.items()}
+    given = _by_our_names(asked)
     backend = given.pop("backend", None)
     given.pop("snapshot_id", None)
     for key, value in given.items():
         if key not in _KNOWN:
             raise InvalidRequest(
-                f"{key}: not a property of a share; there are: {', '.join(sorted(_KNOWN))}",
+                f"{key}: not a property of a share; there are: {', '.join(_TOLD)}",
                 field=key, value=value,
             )  # fmt: skip
     if "size" not in given:
@@ -36,6 +37,19 @@ def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) 
     if host is None:
         host = config.backend_name(backend)
     return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+
+
+def _by_our_names(asked: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for key, value in asked.items():
+        ours = _RENAMED.get(key, key)
+        if ours in given:
+            raise InvalidRequest(
+                f"{key}: {value!r}: given twice, by two names: {ours} is {given[ours]!r}",
+                field=key, value=value,
+            )  # fmt: skip
+        given[ours] = value
+    return given
 
 
 async def source_snapshot(catalog: CatalogPort, snapshot_id: str) -> Snapshot:

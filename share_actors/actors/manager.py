@@ -21,7 +21,7 @@ from share_actors.actors.pool import Pool
 from share_actors.actors.ports import Cluster, Host, HostLost
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.config import Config
-from share_actors.errors import Busy, Moved, ShareActorsError, Unavailable
+from share_actors.errors import Busy, Moved, NotFound, ShareActorsError, Unavailable
 from share_actors.values import Share
 
 T = TypeVar("T")
@@ -227,7 +227,11 @@ class ManagerActor(ManagerVerbs):
 
     async def view(self, share_id: str) -> Share:
         """The share as its own actor knows it; raises `NotFound`."""
-        return (await self._asked(share_id, lambda host: host.view(share_id)))[1]
+        try:
+            return (await self._asked(share_id, lambda host: host.view(share_id)))[1]
+        except NotFound:
+            self._pool.forget([share_id])  # what is not there takes up no room
+            raise
 
     async def where(self, share_id: str) -> dict[str, Any]:
         """The name and OS process of the Ray actor that *share_id* lives in, waking it if need be."""

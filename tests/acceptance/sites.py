@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import ray
 
 from share_actors import client
-from share_actors.actors import runtime
+from share_actors.actors import cluster
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.config import Config, LogSettings
 from share_actors.drivers.dummy_backend import DummyBackend
@@ -67,7 +67,7 @@ class Site:
 
     def actors(self) -> list[str]:
         """The names of the Ray actors of this system."""
-        return sorted(actor["name"] for actor in runtime._listed(self.config.namespace))
+        return sorted(actor["name"] for actor in cluster.listed(self.config.namespace))
 
     # -- processes ---------------------------------------------------------------------------------
     def share_actor_pids(self) -> list[int]:

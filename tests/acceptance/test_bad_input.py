@@ -105,6 +105,19 @@ def test_a_property_that_is_none(site: Site, system: ShareSystem, field: str, va
     )
 
 
+def test_a_property_given_by_two_of_its_names(site: Site, system: ShareSystem) -> None:
+    asked = {"size": 1, "protocol": "NFS", "share_proto": "CIFS"}
+    head = site.head()
+
+    (told,) = system.create_shares([asked])
+
+    assert isinstance(told, InvalidRequest)
+    assert (told.field, told.value) == ("share_proto", "CIFS")
+    assert "share_proto is 'NFS'" in str(told)
+    assert site.head() == head
+    assert system.create_share(size=1, share_proto="CIFS").seen.share_proto == "CIFS"
+
+
 def test_metadata_that_is_no_text_is_named_by_its_key(site: Site, system: ShareSystem) -> None:
     ask = partial(system.create_share, size=1, metadata={"a": 7})
     refused(site, ask, InvalidRequest, "metadata.a", 7)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -12,6 +14,7 @@ import pytest
 
 from share_actors.client import ShareHandle
 from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.errors import TimedOut
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.sites import Site, eventually, kill, made
 
@@ -97,6 +100,22 @@ def created_once(backend: DummyBackend, share: ShareHandle) -> bool:
 
 
 # -- idle ------------------------------------------------------------------------------------------
+def test_a_manager_that_hangs_holds_nobody_longer_than_the_timeout(site: Site) -> None:
+    manager, command_id = site.manager_pid(), uuid4().hex
+    os.kill(manager, signal.SIGSTOP)
+    try:
+        with pytest.raises(TimedOut, match="not known yet") as caught:
+            site.system.create_share(size=1, timeout=1.0, command_id=command_id)
+    finally:
+        os.kill(manager, signal.SIGCONT)
+
+    assert caught.value.details["command_id"] == command_id
+    assert site.system.create_share(size=1, command_id=command_id).status == "available"
+    eventually(
+        lambda: len(site.backend.calls("create_share", caught.value.details["share_id"])) == 1
+    )
+
+
 @kills
 def test_the_next_call_after_a_kill_works(site: Site, kill_some: Kill) -> None:
     share = site.system.create_share(size=1)

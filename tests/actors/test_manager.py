@@ -379,6 +379,7 @@ def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
                 await manager.view("nobody")
             with pytest.raises(NotFound):
                 await manager.where("nobody")
+            assert list(manager._pool.hosts.values()) == [0]
             (answer,) = await manager.wait([("nobody", "c1")], 1.0)
             assert answer.error is not None
             assert isinstance(unpack_error(answer.error), NotFound)

@@ -1,0 +1,187 @@
+"""The Ray cluster as the manager and clients see it: our classes as its actors, found by their names."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from share_actors.actors.calls import PATIENCE_S, ours, patiently
+from share_actors.actors.catalog import CatalogActor
+from share_actors.actors.host import HostReport, ShareHost
+from share_actors.actors.manager import ManagerActor
+from share_actors.actors.messages import Answer, Ask
+from share_actors.actors.ports import CatalogPort, Cluster, Host, HostLost
+from share_actors.config import Config
+from share_actors.errors import Unavailable
+from share_actors.values import Share
+
+T = TypeVar("T")
+Handle = Any
+"""A Ray actor handle; Ray's own type knows no methods."""
+MANAGER, CATALOG, HOST = "manager", "catalog", "share-actor"
+_FOREVER = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
+
+
+def nodes() -> int:
+    """How many nodes of the cluster are alive."""
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return len([node for node in known if node["Alive"]])
+
+
+class TunedShareHost(ShareHost):
+    """A host in a process of its own, which is set up for many small objects and few threads."""
+
+    def __init__(self, config: Config) -> None:
+        gc.set_threshold(100_000, 50, 100)  # entities stay: looking at all of them often is no use
+        sys.setswitchinterval(0.001)  # the log's writer thread shall not wait long for the loop's
+        super().__init__(config, nodes())
+        gc.freeze()
+
+
+class BackgroundCatalogActor(CatalogActor):
+    """The catalog in a process of its own, which gives way to those that serve commands."""
+
+    def __init__(self, config: Config) -> None:
+        os.nice(5)
+        super().__init__(config, nodes())
+        _see_to("follow")
+
+
+class WakefulManagerActor(ManagerActor):
+    """The manager in a process of its own, which sees to what is owed before anybody asks."""
+
+    def __init__(self, config: Config, cluster: Cluster) -> None:
+        super().__init__(config, cluster)
+        _see_to("ready")
+
+
+def _see_to(method: str) -> None:
+    """Have this process's actor begin by itself: when Ray restarts it, perhaps nobody asks for long.
+
+    An actor's calls to itself are refused until Ray knows that it is back.
+    """
+    asked = getattr(ray.get_runtime_context().current_actor, method)
+
+    def until_done() -> None:
+        while True:
+            try:
+                ray.get(asked.remote())
+            except RayError:
+                time.sleep(0.2)
+            else:
+                return
+
+    threading.Thread(target=until_done, name=method, daemon=True).start()
+
+
+# -- by name ------------------------------------------------------------------------------------
+def actor(kind: type[Any], name: str, config: Config, *args: Any) -> Handle:
+    options = {**_FOREVER, "name": name, "namespace": config.namespace, "get_if_exists": True}
+    return ray.remote(kind).options(**options, max_concurrency=10_000).remote(*args)
+
+
+def named(name: str, namespace: str) -> Handle:
+    try:
+        return ray.get_actor(name, namespace)
+    except ValueError:
+        raise Unavailable(
+            f"no system runs in namespace {namespace!r} of this cluster: start one with"
+            " `share-actors up`",
+            field="namespace", value=namespace,
+        ) from None  # fmt: skip
+
+
+def listed(namespace: str) -> list[dict[str, str]]:
+    every: list[dict[str, str]] = ray.util.list_named_actors(all_namespaces=True)
+    return [actor for actor in every if actor["namespace"] == namespace]
+
+
+# -- ports ---------------------------------------------------------------------------------------
+class RayHost:
+    """A `Host` that is a Ray actor."""
+
+    def __init__(self, name: str, handle: Handle) -> None:
+        self._name, self._handle = name, handle
+
+    async def submit(self, asks: list[Ask], /) -> list[Answer]:
+        return await self._call(self._handle.submit.remote(asks))
+
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
+        return await self._call(self._handle.wait.remote(pairs, timeout_s))
+
+    async def wake(self, share_ids: Sequence[str], /) -> None:
+        await self._call(self._handle.wake.remote(share_ids))
+
+    async def view(self, share_id: str, /) -> Share:
+        return await self._call(self._handle.view.remote(share_id))
+
+    async def report(self) -> HostReport:
+        return await self._call(self._handle.report.remote())
+
+    async def resident(self) -> Sequence[str]:
+        return await self._call(self._handle.resident.remote())
+
+    async def stop(self) -> None:
+        await self._call(self._handle.stop.remote())
+
+    async def _call(self, pending: Awaitable[T]) -> T:
+        try:
+            return await pending
+        except RayTaskError as error:
+            raise ours(error) from None
+        except RayError as error:
+            raise HostLost(self._name, str(error)) from error
+
+
+class RayCatalog:
+    """A `CatalogPort` that is a Ray actor, found again by name when it was restarted."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._handle: Handle | None = None
+
+    async def ask(self, what: str, /, **question: Any) -> Any:
+        return await self.call("ask", what, **question)
+
+    async def call(self, method: str, *args: Any, **more: Any) -> Any:
+        """Any method of `CatalogActor`; they only read, so that a call may be made again."""
+        if self._handle is None:
+            self._handle = named(CATALOG, self._namespace)
+        asked = getattr(self._handle, method)
+        limit_s = None if method == "rebuild" else PATIENCE_S
+        return await patiently(lambda: asked.remote(*args, **more), limit_s)
+
+
+class RayCluster:
+    """The Ray cluster that the manager runs on."""
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._started = config, 0
+        self._catalog: RayCatalog | None = None
+
+    @property
+    def catalog(self) -> CatalogPort:
+        if self._catalog is None:
+            self._catalog = RayCatalog(self._config.namespace)
+        return self._catalog
+
+    async def hosts(self) -> Sequence[tuple[str, Host]]:
+        names = sorted(str(actor["name"]) for actor in listed(self._config.namespace))
+        mine = [name for name in names if name.startswith(HOST)]
+        self._started = max((int(name.rpartition("-")[2]) for name in mine), default=0)
+        return [(name, RayHost(name, ray.get_actor(name, self._config.namespace))) for name in mine]
+
+    async def start_host(self) -> tuple[str, Host]:
+        self._started += 1
+        name = f"{HOST}-{self._started}"
+        host = RayHost(name, actor(TunedShareHost, name, self._config, self._config))
+        await host.report()
+        return name, host

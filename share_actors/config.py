@@ -7,13 +7,34 @@ from __future__ import annotations
 
 import os
 import tomllib
+from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from share_actors.errors import ConfigError
+from share_actors.refusals import check_variables, not_json, refusal
+from share_actors.secrecy import masked
+
+PREFIX = "SHARE_ACTORS_"
+OF_THE_COMMAND_LINE = ("CONFIG", "ADDRESS", "USER", "PROJECT", "JSON", "DEBUG")
+"""Variables that set no key, but options of the command line."""
 
 
 def default_home() -> Path:
@@ -23,12 +44,31 @@ def default_home() -> Path:
 
 
 class Section(BaseModel):
+    """A table of the configuration; what cannot be raises `ConfigError` and shows no secret."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+    at: ClassVar[tuple[str, ...]] = ()
+    """Its place in the whole, for errors."""
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise refusal(error, self.at, keys_of(type(self), self.at)) from None
+
+    # As pydantic marks its own: within a `Config` a section is then checked without this, so that
+    # the error, which is the whole's, knows the whole key.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, masked(".".join([*self.at, key or ""]), value)
 
 
 class LogSettings(Section):
     """Where events are kept. `sqlite`: one node, a file. `postgresql`: any number of nodes."""
 
+    at = ("log",)
     kind: Literal["sqlite", "postgresql"] = "sqlite"
     path: Path | None = None
     """SQLite: the log's file. Unset: `log.db` in the system's home."""
@@ -39,7 +79,7 @@ class LogSettings(Section):
     database: str = "share_actors"
     user: str = "share_actors"
     password: SecretStr = SecretStr("")
-    schema_name: str = "public"
+    schema_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "public"
     compress: bool = False
     """Compress each event (zlib)."""
     cipher_key: SecretStr | None = None
@@ -47,10 +87,22 @@ class LogSettings(Section):
     snapshot_every: Annotated[int, Field(ge=0)] = 100
     """Write a state snapshot after so many events of one stream; 0: never."""
 
+    @field_validator("cipher_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        try:
+            size = 16 if key is None else len(b64decode(key.get_secret_value(), validate=True))
+        except ValueError:
+            size = 0
+        if size not in (16, 24, 32):
+            raise ValueError("is not 16, 24 or 32 bytes in base64")
+        return key
+
 
 class PoolSettings(Section):
     """The Ray actors that shares live in."""
 
+    at = ("pool",)
     min_actors: Annotated[int, Field(ge=1, le=1000)] = 2
     max_actors: Annotated[int, Field(ge=1, le=1000)] = 2
     entities_per_actor: Annotated[int, Field(ge=1)] = 100_000
@@ -72,6 +124,7 @@ class PoolSettings(Section):
 class BackendSettings(Section):
     """One backend: which driver, with which options, and how patient to be with it."""
 
+    at = ("backends", "NAME")
     driver: str
     options: dict[str, Any] = {}
     threads: Annotated[int, Field(ge=1, le=1000)] = 16
@@ -95,7 +148,7 @@ class Config(BaseSettings):
     """Everything that can be set; see `share-actors config show` for what is in force."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SHARE_ACTORS_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
     )
 
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = "share-actors"
@@ -109,6 +162,18 @@ class Config(BaseSettings):
     default_backend: str | None = None
     """Where shares go that name no backend. Unset: the first of `backends`."""
 
+    def __init__(self, **settings: Any) -> None:
+        """Raises `ConfigError`, naming the key or the variable; a pickled one is not checked again."""
+        check_variables(os.environ, PREFIX, variables())
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise refusal(error, (), keys_of(type(self))) from None
+        except SettingsError as error:
+            raise not_json(error, PREFIX) from None
+        if self.default_backend is not None:
+            self.backend_name(self.default_backend, field="default_backend")
+
     @property
     def log_path(self) -> Path:
         return self.log.path or self.home / "log.db"
@@ -117,13 +182,13 @@ class Config(BaseSettings):
     def catalog_file(self) -> Path:
         return self.catalog_path or self.log_path.with_name("catalog.db")
 
-    def backend_name(self, asked: str | None = None) -> str:
+    def backend_name(self, asked: str | None = None, *, field: str = "backend") -> str:
         """The backend that *asked*, or the default, names; raises `ConfigError` if there is none."""
         name = self.default_backend or next(iter(self.backends)) if asked is None else asked
         if not isinstance(name, str) or name not in self.backends:
             raise ConfigError(
                 f"backend {name!r} is not configured; there are: {', '.join(self.backends)}",
-                field="backend", value=name,
+                field=field, value=name,
             )  # fmt: skip
         return name
 
@@ -139,6 +204,26 @@ class Config(BaseSettings):
         return env_settings, init_settings  # the environment wins over the file
 
 
+def keys_of(model: type[BaseModel], at: tuple[str, ...] = ()) -> list[str]:
+    """Every key beneath *model*; a backend is called NAME."""
+    found = []
+    for name, field in model.model_fields.items():
+        key, kind = (*at, name), field.annotation
+        found.append(".".join(key))
+        if isinstance(kind, type) and issubclass(kind, Section):
+            found += keys_of(kind, key)
+        elif BackendSettings in get_args(kind):
+            found += keys_of(BackendSettings, (*key, "NAME"))
+    return found
+
+
+def variables() -> set[str]:
+    """The names of all variables that are heeded; `SECTION__` stands for those of a section."""
+    keys = {PREFIX + key.upper().replace(".", "__") for key in keys_of(Config)}
+    sections = {key.partition("__")[0] + "__" for key in keys if "__" in key}
+    return keys | sections | {PREFIX + name for name in OF_THE_COMMAND_LINE}
+
+
 def load(path: Path | str | None = None) -> Config:
     """Read the TOML file at *path* (none: only the environment and the defaults) and check it all.
 
@@ -152,7 +237,7 @@ def load(path: Path | str | None = None) -> Config:
             raise ConfigError(
                 f"{path}: {error.strerror}", field="config", value=str(path)
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(
                 f"{path}: not TOML: {error}", field="config", value=str(path)
             ) from None
@@ -161,16 +246,4 @@ def load(path: Path | str | None = None) -> Config:
 
 def build(settings: dict[str, Any]) -> Config:
     """The checked configuration that *settings* (as in the TOML file) and the environment make."""
-    try:
-        config = Config(**settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        value = first.get("input")
-        raise ConfigError(
-            f"configuration key {key or '(top level)'}: {first['msg']}: {value!r}",
-            field=key,
-            value=value,
-        ) from None
-    config.backend_name()
-    return config
+    return Config(**settings)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
@@ -12,18 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.progress import Progress
 
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.config import Config, load
 from share_actors.errors import Refused, Unavailable
+from share_actors.secrecy import masked
 
 config_app = typer.Typer(no_args_is_help=True, help="What is set, and whether it can work.")
 catalog_app = typer.Typer(no_args_is_help=True, help="The catalog, which is derived from the log.")
-MASK = "********"
-_SECRET = re.compile(r"password|secret|token|key$", re.IGNORECASE)
 
 
 # -- config --------------------------------------------------------------------------------------
@@ -61,16 +58,12 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
     else:
-        yield prefix, masked(prefix, value)
+        yield prefix, shown(prefix, value)
 
 
-def masked(key: str, value: Any) -> Any:
-    """*value*, unless it is a secret that is set."""
-    if isinstance(value, SecretStr):
-        return MASK if value.get_secret_value() else ""
-    if value and ".options." in key and _SECRET.search(key):
-        return MASK
-    return str(value) if isinstance(value, Path) else value
+def shown(key: str, value: Any) -> Any:
+    """*value* as JSON knows it; secrets that are set are masked."""
+    return str(value) if isinstance(value, Path) else masked(key, value)
 
 
 def _origins(file: Path | None) -> Callable[[str], str]:

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from share_actors.drivers.base import DriverOptions, ShareDriver
 from share_actors.errors import ConfigError
+from share_actors.secrecy import MASK, masked
 
 GROUP = "share_actors.drivers"
 
@@ -73,8 +74,11 @@ def _bad_option(
     if first["type"] == "extra_forbidden":
         known = ", ".join(kind.model_fields) or "none"
         return ConfigError(f"{field}: no such option; there are: {known}", field=field)
-    value = "(secret)" if _is_secret(kind, first["loc"]) else first["input"]
+    given, secret = first["input"], _is_secret(kind, first["loc"])
+    value = MASK if secret else masked(field, given)
     text = first["msg"].removeprefix("Value error, ")
+    if given and value != given:
+        text = text.replace(str(given), MASK)  # an option's own check may tell what it was given
     return ConfigError(f"{field}: {text}: {value!r}", field=field, value=value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -85,13 +84,12 @@ def fill(factory: Factory) -> None:
 
 
 def check_packages(settings: LogSettings) -> None:
-    """Raise `ConfigError` if *settings* need a package that is not there, or the key is no key."""
+    """Raise `ConfigError` if *settings* need a package that is not there."""
     if settings.kind == "postgresql":
         for module in ("psycopg", "psycopg_pool"):
             _require(module, "postgresql", "log.kind is postgresql")
     if settings.cipher_key is not None:
         _require("cryptography", "encryption", "log.cipher_key is set")
-        _check_key(settings.cipher_key.get_secret_value())
 
 
 def _require(module: str, extra: str, because: str) -> None:
@@ -102,14 +100,3 @@ def _require(module: str, extra: str, because: str) -> None:
             f"{because}, and the package {module} is missing: pip install share-actors[{extra}]",
             field=because.partition(" ")[0],
         ) from None
-
-
-def _check_key(key: str) -> None:
-    try:
-        size = len(b64decode(key, validate=True))
-    except ValueError:
-        size = 0
-    if size not in (16, 24, 32):
-        raise ConfigError(
-            "log.cipher_key is not 16, 24 or 32 bytes in base64", field="log.cipher_key"
-        )

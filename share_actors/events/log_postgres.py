@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from eventsourcing.persistence import PersistenceError
 
 from share_actors.config import LogSettings
-from share_actors.errors import ConfigError, LogError
+from share_actors.errors import LogError
 from share_actors.events.log_backends import Backend, Factory, check_packages, construct, fill
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ _DURABLE = "-c synchronous_commit=on"
 def open_postgres(settings: LogSettings, *, create: bool) -> Backend:
     """The log in the schema that *settings* name; its tables are made if missing and *create*."""
     check_packages(settings)
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", settings.schema_name):
-        raise ConfigError(
-            f"log.schema_name {settings.schema_name!r} is not lower-case letters, digits and _",
-            field="log.schema_name", value=settings.schema_name,
-        )  # fmt: skip
     with _connected(settings) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
         if not _exists(connection, settings):

@@ -313,7 +313,7 @@ def test_a_driver_or_option_that_is_none_starts_nothing(
         ({"pool": {"size": 3}}, "pool.size"),
         ({"log": {"kind": "mysql"}}, "log.kind"),
         ({"backends": {}}, "backends"),
-        ({"default_backend": "x"}, "backend"),
+        ({"default_backend": "x"}, "default_backend"),
         ({"namespace": "a b"}, "namespace"),
         ({"speed": 1}, "speed"),
     ],

@@ -52,19 +52,13 @@ def test_a_missing_package_for_encryption_is_named(
     monkeypatch.setitem(sys.modules, "cryptography", None)
 
     with pytest.raises(ConfigError, match=r"pip install share-actors\[encryption\]"):
-        Log.open(LogSettings.model_validate({"cipher_key": "AAAA"}), log_path)
-
-
-@pytest.mark.parametrize("key", ["", "AAAA", "not base64!", "é"])
-def test_a_key_that_is_none_is_refused_and_not_shown(key: str, log_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is not 16, 24 or 32 bytes in base64$"):
-        Log.open(LogSettings.model_validate({"cipher_key": key}), log_path)
+        Log.open(LogSettings.model_validate({"cipher_key": "A" * 22 + "=="}), log_path)
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", 'x"; DROP SCHEMA public; --'])
 def test_a_schema_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"log\.schema_name"):
-        Log.open(LogSettings(kind="postgresql", schema_name=name), NOWHERE)
+        LogSettings(kind="postgresql", schema_name=name)
 
 
 def test_a_database_that_is_not_there_is_named(postgres_settings: LogSettings) -> None:

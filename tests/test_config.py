@@ -1,0 +1,219 @@
+"""The configuration: what cannot be is one line that names the key, and never shows a secret."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from share_actors.cli.command import everywhere
+from share_actors.config import (
+    OF_THE_COMMAND_LINE,
+    BackendSettings,
+    Config,
+    LogSettings,
+    PoolSettings,
+    build,
+    keys_of,
+    load,
+)
+from share_actors.errors import ConfigError
+from share_actors.secrecy import MASK, looks_secret, masked
+
+KEY = "MDEyMzQ1Njc4OWFiY2RlZg=="
+SECRET = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine's user."""
+    for name in [name for name in os.environ if name.startswith("SHARE_ACTORS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SHARE_ACTORS_HOME", str(tmp_path))
+
+
+def refused(**settings: Any) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        Config(**settings)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+# -- secrets -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"log": {"passwrd": SECRET}},
+        {"log": {"cypher_key": SECRET}},
+        {"log": {"cipher_key": SECRET}},
+        {"log": {"password": [SECRET]}},
+        {"log": {"password": {"is": SECRET}}},
+        {"log": {"nonsense": SECRET}},
+        {"lgo": {"password": SECRET}},
+        {"log": [{"password": SECRET}]},
+        {"backends": {"b": {"options": {"password": SECRET}}}},
+        {"backends": {"b": {"driver": {"api_token": SECRET}}}},
+        {"backends": {"b": [{"options": {"dsn": f"x://me:{SECRET}@host"}}]}},
+        {"pool": {"min_actors": 3, "max_actors": 2, "tokn": SECRET}},
+    ],
+)
+def test_no_error_tells_a_secret(settings: dict[str, Any]) -> None:
+    error = refused(**settings)
+
+    assert SECRET not in f"{error} {error.value!r} {error.details}"
+    assert error.field
+
+
+def test_a_secret_of_a_wrong_type_is_none_the_less_a_secret() -> None:
+    error = refused(log={"password": 7_654_321})
+
+    assert (error.field, error.value) == ("log.password", MASK)
+    assert "7654321" not in str(error)
+
+
+def test_a_configuration_can_be_printed() -> None:
+    backend = {"driver": "dummy", "options": {"api_token": SECRET, "directory": "/srv"}}
+    config = Config(log={"password": SECRET, "cipher_key": KEY}, backends={"b": backend})
+
+    assert SECRET not in repr(config)
+    assert KEY not in repr(config)
+    assert "/srv" in repr(config)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "passwrd", "pasword", "PGPASS", "pwd", "secrt", "api_token", "tokn", "kye",
+     "cypher_key", "cihper", "credentials.user", "backends.b.options.secret"],
+)  # fmt: skip
+def test_a_name_that_resembles_a_secrets_is_taken_for_one(name: str) -> None:
+    assert looks_secret(name)
+
+
+def test_of_the_keys_that_there_are_two_are_secret() -> None:
+    secret = [key for key in keys_of(Config) if looks_secret(key)]
+
+    assert secret == ["log.password", "log.cipher_key"]
+    assert not looks_secret("backends.keystone.driver")
+    assert not looks_secret("backends.b.options.root")
+
+
+def test_what_is_masked_shows_whether_it_is_set() -> None:
+    assert masked("log.password", SecretStr("x")) == MASK
+    assert masked("log.password", SecretStr("")) == ""
+    assert masked("log.cipher_key", None) is None
+    assert masked("a", {"key": "x", "b": ["x"]}) == {"key": MASK, "b": ["x"]}
+
+
+# -- errors --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"pool": {"min_actors": 0}},
+         "configuration key pool.min_actors: Input should be greater than or equal to 1: 0"),
+        ({"pool": {"min_actrs": 0}},
+         "configuration key pool.min_actrs: there is no such key; did you mean pool.min_actors?"),
+        ({"backends": {"b": {"drivr": "local"}}},
+         "configuration key backends.b.drivr: there is no such key; did you mean backends.b.driver?"),
+        ({"backends": {"b": {}}}, "configuration key backends.b.driver: is required"),
+        ({"naemspace": "x"},
+         "configuration key naemspace: there is no such key; did you mean namespace?"),
+        ({"default_backend": "x"}, "backend 'x' is not configured; there are: local"),
+        ({"log": {"cipher_key": "AAAA"}},
+         f"configuration key log.cipher_key: is not 16, 24 or 32 bytes in base64: '{MASK}'"),
+    ],
+)  # fmt: skip
+def test_a_bad_keyword_is_one_line_that_names_key_and_value(
+    settings: dict[str, Any], said: str
+) -> None:
+    assert str(refused(**settings)) == said
+
+
+@pytest.mark.parametrize("key", ["", "AAAA", "not base64!", "é", KEY[:-1]])
+def test_a_cipher_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ConfigError, match="is not 16, 24 or 32 bytes in base64") as caught:
+        LogSettings(cipher_key=key)
+
+    assert caught.value.field == "log.cipher_key"
+    assert key == "" or key not in str(caught.value)
+
+
+def test_a_number_of_thousands_of_digits_is_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(f"namespace = {'9' * 5000}\n")
+
+    assert refused(pool={"min_actors": 10**5000}).value == "(a very large int)"
+    with pytest.raises(ConfigError, match="not TOML"):
+        load(tmp_path / "long.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "field"),
+    [(LogSettings, "log.speed"), (PoolSettings, "pool.speed"), (BackendSettings, "backends.NAME.speed")],
+)  # fmt: skip
+def test_a_section_by_itself_refuses_as_the_whole_does(section: type, field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        section(speed=9)
+
+    assert caught.value.field == field
+
+
+def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(log={"password": SECRET, "cipher_key": KEY}, pool=PoolSettings(min_actors=1))
+    packed = pickle.dumps(config)
+    monkeypatch.setenv("SHARE_ACTORS_POOL__MIN_ACTORS", "0")  # as another node may have it
+
+    assert pickle.loads(packed) == config
+    assert pickle.loads(packed).log.password.get_secret_value() == SECRET
+
+
+# -- variables -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SHARE_ACTORS_NAMESPAC", "SHARE_ACTORS_NAMESPACE"),
+        ("SHARE_ACTORS_POL__MIN_ACTORS", "SHARE_ACTORS_POOL__MIN_ACTORS"),
+        ("SHARE_ACTORS_LOG_KIND", "SHARE_ACTORS_LOG__KIND"),
+        ("share_actors_hoem", "SHARE_ACTORS_HOME"),
+        ("SHARE_ACTORS_HOME__X", "SHARE_ACTORS_HOME"),
+        ("SHARE_ACTORS_CONFG", "SHARE_ACTORS_CONFIG"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_with_the_nearest(
+    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+
+    error = refused()
+
+    assert f"{name} sets nothing" in str(error)
+    assert str(error).endswith(f"did you mean {meant}?")
+    assert error.field == name
+    assert SECRET not in f"{error}{error.value}"
+
+
+def test_variables_of_the_command_line_and_of_the_shell_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("_SHARE_ACTORS_COMPLETE", "complete_bash")
+    for name in OF_THE_COMMAND_LINE:
+        monkeypatch.setenv(f"SHARE_ACTORS_{name}", "1")
+
+    options = {parameter.name.upper() for parameter in everywhere(root=True)}
+
+    assert build({}) == Config()
+    assert options == {*OF_THE_COMMAND_LINE, "NAMESPACE"}
+
+
+@pytest.mark.parametrize("name", ["SHARE_ACTORS_LOG", "SHARE_ACTORS_BACKENDS__B__OPTIONS"])
+def test_a_table_that_is_not_json_is_named_and_not_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, '{"password": "' + SECRET)
+
+    error = refused()
+
+    assert name.startswith(str(error.field))
+    assert SECRET not in str(error)

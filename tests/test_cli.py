@@ -177,6 +177,27 @@ def test_config_check_names_the_key_that_is_wrong(home: Path) -> None:
         assert json.loads(ended.stdout)["error"]["field"] == key
 
 
+def test_config_check_tells_what_it_found_and_makes_nothing(home: Path) -> None:
+    told = json.loads(run("config", "check", "--json").stdout)
+
+    assert (told["ok"], told["events"], told["backends"]) == (True, None, {"local": "local"})
+    assert "The log (sqlite) will be made at the first start." in run("config", "check").stdout
+    assert list(home.iterdir()) == []
+
+
+def test_config_check_refuses_what_could_not_start(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").touch()
+    (home / "log.db").write_text("no log")
+    damaged = run("config", "check", "--json")
+    monkeypatch.setenv("SHARE_ACTORS_HOME", str(home / "file" / "below"))
+    nowhere = run("config", "check", "--json")
+
+    assert (damaged.exit_code, json.loads(damaged.stdout)["error"]["field"]) == (12, "log.path")
+    assert (nowhere.exit_code, json.loads(nowhere.stdout)["error"]["field"]) == (4, "home")
+
+
 def test_config_check_can_ask_the_backends(home: Path) -> None:
     (home / "file").touch()
     options = f'options = {{ root = "{home}/file/below" }}'

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 
 from share_actors.cli.command import command
@@ -95,18 +96,35 @@ def check(
         bool, typer.Option("--backends", help="Also set the backends up and ask whether they work.")
     ] = False,
 ) -> None:
-    """Check the configuration, its drivers and their options; nothing is started."""
+    """Check all that can be checked while nothing is started; nothing is made or changed.
+
+    The keys and their values; the home; the drivers and their options; the log and its key, which
+    are opened if there are any: PostgreSQL must be reachable.
+    """
     config = session.config if file is None else load(file)
     for name in config.backends:
         _check_backend(config, name, ask=backends)
+    events = _check_files(session, config)
     told = {name: backend.driver for name, backend in config.backends.items()}
     if session.json:
-        session.output.document({"ok": True, "backends": told, "asked": backends})
+        answer = {"ok": True, "backends": told, "asked": backends, "events": events}
+        session.output.document(answer)
         return
     for name, driver in told.items():
         asked = "works" if backends else "has options that make sense"
-        session.output.say(f"Backend [bold]{name}[/] (driver {driver}) {asked}.")
+        session.output.say(f"Backend [bold]{escape(name)}[/] (driver {driver}) {asked}.")
+    held = "will be made at the first start" if events is None else f"holds {events} events"
+    session.output.say(f"The log ({config.log.kind}) {held}.")
     session.output.say("The configuration is good.")
+
+
+def _check_files(session: Session, config: Config) -> int | None:
+    """How many events there are already; None where there is no log yet."""
+    from share_actors.events import log_check
+
+    log_check.check_directory("home", config.home)
+    with session.output.waiting("opening the log"):
+        return log_check.check(config)
 
 
 def _check_backend(config: Config, name: str, *, ask: bool) -> None:

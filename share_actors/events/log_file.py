@@ -16,7 +16,7 @@ from share_actors.errors import LogError
 
 APPLICATION_ID = 0x53484C47
 """Tells our file from another program's SQLite file: "SHLG"."""
-_MAGIC = b"SQLite format 3\x00"
+MAGIC = b"SQLite format 3\x00"
 
 
 def uri(path: Path) -> str:
@@ -83,7 +83,7 @@ def _check(path: Path) -> None:
         header = file.read(100)
     if not header:
         raise refusal(path, "is empty, but a log never is: it was truncated", advice)
-    if header[:16] != _MAGIC[: len(header)]:
+    if header[:16] != MAGIC[: len(header)]:
         raise refusal(path, "is not a database", "name the log's own file, or a new one")
     if len(header) < 100 or (_is_short(path, header) and _is_short(path, header)):
         raise refusal(path, "is truncated: it is shorter than its header says", advice)

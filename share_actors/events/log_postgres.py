@@ -20,6 +20,13 @@ _SETUP_LOCK = 0x53484C47
 _CONNECT_S = 3
 _TRY_S = 0.3
 """How long each of a recorder's ten tries waits for a connection."""
+_MAY_MAKE = """
+    SELECT coalesce(
+        has_schema_privilege(to_regnamespace(%s)::oid, 'CREATE'),
+        has_database_privilege(current_database(), 'CREATE')
+    )
+"""
+"""In the schema if it is there, or else in the database."""
 _DURABLE = "-c synchronous_commit=on"
 
 
@@ -58,6 +65,21 @@ def _exists(connection: psycopg.Connection, settings: LogSettings) -> bool:
     table = f"{settings.schema_name}.stored_snapshots"
     found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
     return found is not None and found[0] is not None
+
+
+def is_still_to_be_made(settings: LogSettings) -> bool:
+    """Whether there is no log yet; raises `LogError` if there is none and the user may not make one."""
+    with _connected(settings) as connection:
+        if _exists(connection, settings):
+            return False
+        found = connection.execute(_MAY_MAKE, (settings.schema_name,)).fetchone()
+    if found is None or not found[0]:
+        raise LogError(
+            f"{_where(settings)}: schema {settings.schema_name} holds no log, and log.user"
+            f" {settings.user} may not make one: grant CREATE, or correct log.schema_name",
+            field="log.schema_name", value=settings.schema_name,
+        )  # fmt: skip
+    return True
 
 
 def _make(connection: psycopg.Connection, settings: LogSettings, *, create: bool) -> None:

@@ -1,0 +1,136 @@
+"""A configuration whose log could not be opened is found out, and nothing is made or changed by that."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.config import Config, LogSettings
+from share_actors.errors import ConfigError, LogError, ShareActorsError
+from share_actors.events.log import Log
+from share_actors.events.log_check import check
+from tests.events.appending import append
+from tests.events.postgres import admin
+from tests.events.test_log_file import unprivileged
+
+KEY, OTHER = (base64.b64encode(bytes([n]) * 16).decode() for n in (1, 2))
+
+
+def configured(home: Path, **settings: Any) -> Config:
+    return Config(home=home, backends={"b": {"driver": "dummy"}}, **settings)
+
+
+def made(config: Config) -> None:
+    """A log of one event."""
+    log = Log.open(config.log, config.log_path)
+    append(log, "a", 0, "x")
+    log.close()
+
+
+def everything(top: Path) -> dict[str, bytes | None]:
+    """All files and directories beneath *top*, and what they hold."""
+    return {str(p): p.read_bytes() if p.is_file() else None for p in top.rglob("*")}
+
+
+def refused(config: Config, top: Path) -> ShareActorsError:
+    before = everything(top)
+    with pytest.raises(ShareActorsError) as caught:
+        check(config)
+    assert everything(top) == before
+    return caught.value
+
+
+def test_a_log_that_is_still_to_be_made_is_not_made(tmp_path: Path) -> None:
+    assert check(configured(tmp_path / "not" / "yet")) is None
+    assert everything(tmp_path) == {}
+
+
+def test_a_log_that_is_there_is_opened_and_left_as_it_is(tmp_path: Path) -> None:
+    config = configured(tmp_path, log={"cipher_key": KEY})
+    made(config)
+    before = everything(tmp_path)
+
+    assert check(config) == 1
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("key", [OTHER, None])
+def test_a_wrong_key_is_told_and_not_shown(key: str | None, tmp_path: Path) -> None:
+    made(configured(tmp_path, log={"cipher_key": KEY}))
+
+    error = refused(configured(tmp_path, log={"cipher_key": key}), tmp_path)
+
+    assert (type(error), error.field) == (LogError, "log.cipher_key")
+    assert OTHER not in str(error)
+
+
+def test_a_damaged_log_is_told(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    made(config)
+    os.truncate(config.log_path, 5000)
+
+    assert "is truncated" in str(refused(config, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"log.path": "file/log.db"}, "catalog_path"),
+        ({"log.path": "file/log.db", "catalog_path": "c.db"}, "log.path"),
+        ({"log.path": "shares", "catalog_path": "c.db"}, "log.path"),
+        ({"catalog_path": "file"}, "catalog_path"),
+        ({"catalog_path": "shares"}, "catalog_path"),
+        ({"catalog_path": "log.db"}, "catalog_path"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_told(
+    settings: dict[str, str], field: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no database")
+    (tmp_path / "shares").mkdir()
+    places = {key: tmp_path / value for key, value in settings.items()}
+    log = {"path": places.pop("log.path")} if "log.path" in places else {}
+
+    assert refused(configured(tmp_path, log=log, **places), tmp_path).field == field
+
+
+def test_a_place_where_this_user_may_not_write_is_told(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+
+    with unprivileged(), pytest.raises(ConfigError, match="may not write") as caught:
+        check(configured(tmp_path / "closed" / "home"))
+
+    assert caught.value.field == "catalog_path"
+
+
+def test_a_postgresql_that_cannot_be_reached_is_an_error() -> None:
+    log = {"kind": "postgresql", "host": "127.0.0.1", "port": 1}
+
+    with pytest.raises(LogError, match=r"log\.port 1"):
+        check(configured(Path("not-used"), log=log))
+
+
+def test_a_postgresql_log_is_found_or_can_be_made(postgres_settings: LogSettings) -> None:
+    config = configured(Path("not-used"), log=postgres_settings)
+
+    assert check(config) is None
+    with admin(postgres_settings) as connection:
+        found = connection.execute(
+            "SELECT to_regnamespace(%s)", (postgres_settings.schema_name,)
+        ).fetchone()
+    assert found == (None,)
+    made(config)
+    assert check(config) == 1
+
+
+def test_a_user_who_may_not_make_a_postgresql_log_is_told(postgres_settings: LogSettings) -> None:
+    with admin(postgres_settings) as connection:
+        connection.execute("CREATE ROLE reader LOGIN")
+    log = postgres_settings.model_copy(update={"user": "reader"})
+
+    with pytest.raises(LogError, match=r"log\.user reader may not make one"):
+        check(configured(Path("not-used"), log=log))

@@ -81,6 +81,42 @@ def test_what_the_parser_rejects_is_code_2() -> None:
     assert run("no-such-command").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("line", "said", "field"),
+    [
+        ("share create", "Missing option '--size'", "size"),
+        ("no-such-command", "No such command 'no-such-command'", None),
+        ("share destroy", "No such command 'destroy'", None),
+        ("--colour status", "No such option: --colour", None),
+        ("share list --limit x", "Invalid value for '--limit'", "limit"),
+        ("share show", "Missing argument 'SHARE'", "share"),
+        ("share show a b", "unexpected extra argument", None),
+        ("share list --name", "Option '--name' requires an argument", None),
+        ("share", "share-actors share: which command?", None),
+        ("", "share-actors: ", None),
+    ],
+)
+def test_what_the_parser_rejects_is_a_document_if_one_is_asked_for(
+    line: str, said: str, field: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = run("--json", *line.split())
+    monkeypatch.setenv("SHARE_ACTORS_JSON", "1")
+    by_variable = run(*line.split())
+    error = json.loads(asked.stdout)["error"]
+
+    assert set(error) == {"code", "message", "field", "value", "details", "exit_code"}
+    assert (error["code"], error["field"], error["exit_code"]) == ("usage", field, 2)
+    assert said in error["message"]
+    assert (asked.exit_code, asked.stderr) == (2, "")
+    assert by_variable.exit_code == 2
+    assert json.loads(by_variable.stdout)["error"]["field"] == field
+
+
+def test_an_option_after_the_command_asks_for_a_document_too(home: Path) -> None:
+    assert json.loads(run("share", "create", "--json").stdout)["error"]["code"] == "usage"
+    assert run("share", "show", "a", "b", "--", "--json").stdout == ""
+
+
 def test_without_a_system_a_command_says_how_to_start_one(home: Path) -> None:
     ended = run("share", "list")
 

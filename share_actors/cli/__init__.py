@@ -6,6 +6,7 @@ import typer
 
 from share_actors.cli import access, command, demo, settings, share, snapshot, system
 from share_actors.cli.session import INTERRUPTED
+from share_actors.cli.usage import Root
 
 __all__ = ["EXIT_CODES", "app", "main"]
 
@@ -13,7 +14,7 @@ __all__ = ["EXIT_CODES", "app", "main"]
 EXIT_CODES = {
     0: "done",
     1: "an unexpected error",
-    2: "the command line makes no sense",
+    2: "usage: the command line makes no sense; nothing was done",
     3: "invalid_request: the input makes no sense; nothing was recorded",
     4: "config: the configuration can't work; nothing was started",
     5: "not_found: no such share, snapshot or access rule",
@@ -36,6 +37,7 @@ def _exit_codes() -> str:
 
 app = typer.Typer(
     name="share-actors",
+    cls=Root,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

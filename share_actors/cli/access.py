@@ -9,12 +9,13 @@ import typer
 from share_actors.cli.command import choices, command
 from share_actors.cli.session import Session
 from share_actors.cli.share import Name, NoWait, Timeout, listed, patience
+from share_actors.cli.usage import Commands
 from share_actors.values import AccessLevel, AccessType
 
 if TYPE_CHECKING:
     from share_actors.values import AccessRule
 
-app = typer.Typer(no_args_is_help=True, help="Access rules: who may use a share.")
+app = typer.Typer(cls=Commands, no_args_is_help=True, help="Access rules: who may use a share.")
 COLUMNS = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
 
 

@@ -16,12 +16,17 @@ from rich.progress import Progress
 
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
+from share_actors.cli.usage import Commands
 from share_actors.config import Config, load
 from share_actors.errors import Refused, Unavailable
 from share_actors.secrecy import masked
 
-config_app = typer.Typer(no_args_is_help=True, help="What is set, and whether it can work.")
-catalog_app = typer.Typer(no_args_is_help=True, help="The catalog, which is derived from the log.")
+config_app = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="What is set, and whether it can work."
+)
+catalog_app = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="The catalog, which is derived from the log."
+)
 
 
 # -- config --------------------------------------------------------------------------------------

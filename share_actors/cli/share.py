@@ -11,6 +11,7 @@ import typer
 from share_actors.cli.command import choices, command
 from share_actors.cli.output import when
 from share_actors.cli.session import Session
+from share_actors.cli.usage import Commands
 from share_actors.errors import InvalidRequest
 from share_actors.values import Protocol, Share, ShareStatus
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from share_actors.client import ShareHandle
     from share_actors.events.envelope import Recorded
 
-app = typer.Typer(no_args_is_help=True, help="Shares. Sizes are whole GiB.")
+app = typer.Typer(cls=Commands, no_args_is_help=True, help="Shares. Sizes are whole GiB.")
 AT_ONCE = 1000
 
 Name = Annotated[str, typer.Argument(metavar="SHARE", help="The share's id or name.")]

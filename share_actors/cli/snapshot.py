@@ -9,9 +9,12 @@ import typer
 from share_actors.cli.command import choices, command
 from share_actors.cli.session import Session
 from share_actors.cli.share import Name, NoWait, Timeout, listed, pages, patience
+from share_actors.cli.usage import Commands
 from share_actors.values import Snapshot, SnapshotStatus
 
-app = typer.Typer(no_args_is_help=True, help="Snapshots: a share's contents at one moment.")
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="Snapshots: a share's contents at one moment."
+)
 COLUMNS = ("ID", "NAME", "SHARE", "GIB", "STATUS", "REASON", "CREATED")
 
 

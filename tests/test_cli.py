@@ -16,9 +16,12 @@ from typer.testing import CliRunner
 from share_actors import running
 from share_actors.cli import EXIT_CODES, app, lifecycle
 from share_actors.cli.output import Output, next_step
+from share_actors.cli.session import Options, Session
 from share_actors.cli.share import number, pairs
+from share_actors.cli.telling import document, show
 from share_actors.errors import ERRORS, ConfigError, InvalidRequest
 from share_actors.running import SystemState
+from share_actors.values import AccessRule, Share, Snapshot
 
 COMMANDS = [
     "demo", "up", "down", "status", "share create", "share list", "share show", "share extend",
@@ -160,6 +163,28 @@ def test_the_words_of_an_error_are_not_taken_for_markup(capsys: pytest.CaptureFi
     Output().error(InvalidRequest("name: '[/red]' is [bold]bad[/]"), "share create")
 
     assert "name: '[/red]' is [bold]bad[/]" in capsys.readouterr().err
+
+
+# -- what is shown -------------------------------------------------------------------------------
+def test_a_share_is_shown_with_the_ids_of_its_rules_and_the_reasons_of_what_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = AccessRule(
+        id="r-1", access_type="ip", access_to="10.0.0.1", state="error", reason="[no] such net"
+    )
+    snapshot = Snapshot(id="n-1", share_id="s-1", name="then", status="error", reason="disk full")
+    share = Share(id="s-1", size=1, access_rules=(rule,), snapshots=(snapshot,))
+
+    show(Session(Options()), share)
+
+    shown = capsys.readouterr().out.splitlines()
+    assert "r-1   ip    10.0.0.1  rw     error  [no] such net" in shown
+    assert any(line.split()[:5] == ["n-1", "then", "0", "error", "disk"] for line in shown)
+    told = document(share)
+    assert (told["access_rules"][0]["id"], told["access_rules"][0]["reason"]) == (
+        "r-1", "[no] such net",
+    )  # fmt: skip
+    assert told["snapshots"][0]["reason"] == "disk full"
 
 
 # -- input ---------------------------------------------------------------------------------------

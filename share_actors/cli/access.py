@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, get_args
 
 import typer
 
 from share_actors.cli.command import choices, command
 from share_actors.cli.session import Session
 from share_actors.cli.share import Name, NoWait, Timeout, listed, patience
+from share_actors.cli.telling import RULE, rule_row
 from share_actors.cli.usage import Commands
 from share_actors.values import AccessLevel, AccessType
 
-if TYPE_CHECKING:
-    from share_actors.values import AccessRule
-
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Access rules: who may use a share.")
-COLUMNS = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
 
 
 @command(
@@ -49,7 +46,7 @@ def allow(
         told = rule.model_dump(mode="json")
         session.output.document({**told, "share_id": found.id, "receipt": receipt})
     else:
-        session.output.table(COLUMNS, [row(rule)])
+        session.output.table(RULE, [rule_row(rule)])
 
 
 @command(app, "deny", examples=["access deny data RULE_ID"])
@@ -78,10 +75,4 @@ def list_rules(session: Session, share: Name) -> None:
     if session.json:
         session.output.document({"rules": [rule.model_dump(mode="json") for rule in rules]})
     else:
-        listed(session, "access rule", COLUMNS, [row(rule) for rule in rules], None)
-
-
-def row(rule: AccessRule) -> tuple[str | None, ...]:
-    return (
-        rule.id, rule.access_type, rule.access_to, rule.access_level, rule.state, rule.reason
-    )  # fmt: skip
+        listed(session, "access rule", RULE, [rule_row(rule) for rule in rules], None)

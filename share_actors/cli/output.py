@@ -79,7 +79,7 @@ class Output:
         """Rows beneath their headings; statuses are coloured on a terminal."""
         made = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            made.add_column(column, overflow="fold", no_wrap=column in ("ID", "RULE"))
+            made.add_column(column, overflow="fold", no_wrap=column in ("ID", "RULE", "SNAPSHOT"))
         for row in rows:
             made.add_row(*(shown(cell) for cell in row))
         self._print(made)

@@ -1,6 +1,5 @@
 """`share-actors share ...`: shares, from their creation to their history."""
 
-# ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.output import when
 from share_actors.cli.session import Session
+from share_actors.cli.telling import document, lines, recorded_document, show
 from share_actors.cli.usage import Commands
 from share_actors.errors import InvalidRequest
-from share_actors.values import Protocol, Share, ShareStatus
+from share_actors.values import Protocol, ShareStatus
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle
-    from share_actors.events.envelope import Recorded
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Shares. Sizes are whole GiB.")
 AT_ONCE = 1000
@@ -55,26 +53,6 @@ def pairs(items: list[str]) -> dict[str, str]:
                 f"metadata: {item!r} is not KEY=VALUE", field="metadata", value=item
             )
     return {key: value for key, _, value in (item.partition("=") for item in items)}
-
-
-# -- what is shown -------------------------------------------------------------------------------
-def document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The share for scripts: Manila's fields, by their names."""
-    told = share.model_dump(mode="json")
-    return told if receipt is None else {**told, "receipt": receipt}
-
-
-def show(session: Session, share: Share) -> None:
-    """The share for people: all that is set."""
-    fields = {k: v for k, v in dict(share).items() if v not in (None, "", {}, ())}
-    fields["size"] = f"{share.size} GiB"
-    fields["metadata"] = ", ".join(f"{k}={v}" for k, v in share.metadata.items())
-    fields["export_locations"] = "\n".join(e.path for e in share.export_locations)
-    fields["access_rules"] = "\n".join(
-        f"{r.access_type} {r.access_to} {r.access_level} {r.state}" for r in share.access_rules
-    )
-    fields["snapshots"] = "\n".join(f"{s.name or s.id} {s.status}" for s in share.snapshots)
-    session.output.fields({name: value for name, value in fields.items() if value})
 
 
 def _done(session: Session, share: ShareHandle, timeout: float | None, did: str) -> None:
@@ -252,25 +230,3 @@ def history(session: Session, share: Name) -> None:
         )
         return
     session.output.table(("WHEN", "WHAT"), lines(recorded))
-
-
-def lines(recorded: list[Recorded]) -> list[tuple[str, str]]:
-    """One line an event."""
-    from share_actors.events.history import sentence
-
-    return [(when(item.envelope.at), sentence(item)) for item in recorded]
-
-
-def recorded_document(item: Recorded) -> dict[str, Any]:
-    """One event for scripts: its envelope, its topic and its own fields."""
-    from share_actors.events.history import sentence
-    from share_actors.events.topics import topic_of
-
-    return {
-        "version": item.version,
-        "event_id": item.event_id,
-        "topic": topic_of(type(item.event)),
-        "sentence": sentence(item),
-        "envelope": item.envelope.model_dump(mode="json"),
-        "event": item.event.model_dump(mode="json"),
-    }

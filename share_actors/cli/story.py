@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from share_actors.cli.command import guarded, leave
 from share_actors.cli.session import Options, Session
-from share_actors.cli.share import lines
 from share_actors.cli.stage import Stage, can, files, somebody
+from share_actors.cli.telling import lines
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem

@@ -1,0 +1,77 @@
+"""A share, its access rules, its snapshots and its history: as people and as scripts get to see them."""
+
+# ruff: noqa: PLC0415 - the log is imported by the commands that need it
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from share_actors.cli.output import when
+from share_actors.cli.session import Session
+from share_actors.values import AccessRule, Share, Snapshot
+
+if TYPE_CHECKING:
+    from share_actors.events.envelope import Recorded
+
+RULE = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
+SNAPSHOT = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
+
+
+def document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The share for scripts: Manila's fields, by their names."""
+    told = share.model_dump(mode="json")
+    return told if receipt is None else {**told, "receipt": receipt}
+
+
+def show(session: Session, share: Share) -> None:
+    """The share for people: all that is set, then its access rules and its snapshots."""
+    fields = {k: v for k, v in dict(share).items() if v not in (None, "", {}, ())}
+    fields["size"] = f"{share.size} GiB"
+    fields["metadata"] = ", ".join(f"{k}={v}" for k, v in share.metadata.items())
+    fields["export_locations"] = "\n".join(e.path for e in share.export_locations)
+    for apart in ("access_rules", "snapshots"):
+        fields.pop(apart, None)
+    session.output.fields({name: value for name, value in fields.items() if value})
+    _beneath(session, RULE, [rule_row(rule) for rule in share.access_rules])
+    _beneath(session, SNAPSHOT, [snapshot_row(snapshot) for snapshot in share.snapshots])
+
+
+def _beneath(session: Session, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    if rows:
+        session.output.say("")
+        session.output.table(columns, rows)
+
+
+def rule_row(rule: AccessRule) -> tuple[object, ...]:
+    return (
+        rule.id, rule.access_type, rule.access_to, rule.access_level, rule.state, rule.reason
+    )  # fmt: skip
+
+
+def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
+    return (
+        snapshot.id, snapshot.name, snapshot.size, snapshot.status, snapshot.reason,
+        snapshot.created_at,
+    )  # fmt: skip
+
+
+# -- history -------------------------------------------------------------------------------------
+def lines(recorded: list[Recorded]) -> list[tuple[str, str]]:
+    """One line an event."""
+    from share_actors.events.history import sentence
+
+    return [(when(item.envelope.at), sentence(item)) for item in recorded]
+
+
+def recorded_document(item: Recorded) -> dict[str, Any]:
+    """One event for scripts: its envelope, its topic and its own fields."""
+    from share_actors.events.history import sentence
+    from share_actors.events.topics import topic_of
+
+    return {
+        "version": item.version,
+        "event_id": item.event_id,
+        "topic": topic_of(type(item.event)),
+        "sentence": sentence(item),
+        "envelope": item.envelope.model_dump(mode="json"),
+        "event": item.event.model_dump(mode="json"),
+    }

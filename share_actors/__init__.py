@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
+    from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
+    from share_actors.config import LogSettings as LogSettings
+    from share_actors.config import PoolSettings as PoolSettings
     from share_actors.config import load as load
     from share_actors.errors import Ambiguous as Ambiguous
     from share_actors.errors import Busy as Busy
@@ -34,16 +37,17 @@ if TYPE_CHECKING:
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
-    "AccessRule", "Ambiguous", "Busy", "Config", "ConfigError", "ExportLocation", "InvalidRequest",
-    "LogError", "LogTooNew", "NotFound", "OperationFailed", "Page", "Receipt", "Refused",
-    "RequestContext", "Share", "ShareActorsError", "ShareHandle", "ShareSystem", "Snapshot",
-    "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
+    "AccessRule", "Ambiguous", "BackendSettings", "Busy", "Config", "ConfigError",
+    "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew", "NotFound",
+    "OperationFailed", "Page", "PoolSettings", "Receipt", "Refused", "RequestContext", "Share",
+    "ShareActorsError", "ShareHandle", "ShareSystem", "Snapshot", "TimedOut", "Unavailable",
+    "connect", "load", "sentence", "start",
 ]  # fmt: skip
 _HOME = {
     **dict.fromkeys(["Page"], "aio"),
     **dict.fromkeys(["Receipt"], "asking"),
     **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
-    **dict.fromkeys(["Config", "load"], "config"),
+    **dict.fromkeys(["BackendSettings", "Config", "LogSettings", "PoolSettings", "load"], "config"),
     **dict.fromkeys(["sentence"], "events.history"),
     **dict.fromkeys(
         ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"], "values"

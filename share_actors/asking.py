@@ -32,10 +32,14 @@ class Receipt(NamedTuple):
     version: int = 0
     reason: str | None = None
     view: bytes | None = None
+    part: bool = False
 
     @property
     def share(self) -> Share | None:
-        """The share as it was when the work ended; None while in progress."""
+        """The share as it was when the work ended; None while in progress.
+
+        Of a request about one rule or snapshot it has that one only (and `part` is true).
+        """
         return None if self.view is None else Share.model_validate_json(self.view)
 
 
@@ -167,7 +171,7 @@ def _timed_out(share_id: str, command_id: str, said: str, seconds: float) -> Tim
 def _told(answer: Answer) -> Receipt:
     if answer.error is not None:
         raise unpack_error(answer.error)
-    return Receipt(*answer[:6])
+    return Receipt(*answer[:7])
 
 
 def _worth_another(error: ShareActorsError) -> bool:

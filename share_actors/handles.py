@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 
 from share_actors.actors.messages import build
 from share_actors.asking import TIMEOUT_S, Receipt, Requests, good, new_id
@@ -14,9 +14,14 @@ from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare
 from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
 from share_actors.values import AccessRule, Share, Snapshot
 
+T = TypeVar("T", AccessRule, Snapshot)
+
 
 class AsyncShare:
-    """One share. Its properties are as of the last answer or `refresh`."""
+    """One share. Its properties are as of the last answer or `refresh`.
+
+    The answer about one rule or snapshot tells of that one; the others stay as they were seen before.
+    """
 
     def __init__(
         self,
@@ -36,10 +41,7 @@ class AsyncShare:
     @property
     def seen(self) -> Share:
         """The share as last seen; before any outcome was seen it is `creating`."""
-        if self._seen is None:
-            told = None if self.receipt is None else self.receipt.share
-            self._seen = told or Share(id=self.id, status="creating")
-        return self._seen
+        return self._known() or Share(id=self.id, status="creating")
 
     @property
     def name(self) -> str | None:
@@ -85,10 +87,8 @@ class AsyncShare:
         fields = {
             "access_id": new_id(command_id), "access_type": type, "access_to": to, "access_level": level
         }  # fmt: skip
-        await self._tell(build(AllowAccess, fields), wait, timeout, command_id)
-        if not wait:
-            await self.refresh()
-        rule = same_client_of(self.access_rules, type, to)
+        told = await self._told(build(AllowAccess, fields), wait, timeout, command_id)
+        rule = same_client_of(told.access_rules, type, to)
         if rule is None:  # denied again in the meantime
             raise NotFound(f"the rule for {type} {to} is gone already", field="access_to", value=to)
         return rule
@@ -109,10 +109,8 @@ class AsyncShare:
         """Take a snapshot."""
         snapshot_id = new_id(command_id)
         fields = {"snapshot_id": snapshot_id, "name": name}
-        await self._tell(build(CreateSnapshot, fields), wait, timeout, command_id)
-        if not wait:
-            await self.refresh()
-        found = next((s for s in self.snapshots if s.id == snapshot_id), None)
+        told = await self._told(build(CreateSnapshot, fields), wait, timeout, command_id)
+        found = next((s for s in told.snapshots if s.id == snapshot_id), None)
         if found is None:
             raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
         return found
@@ -160,8 +158,47 @@ class AsyncShare:
     async def _tell(
         self, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Self:
-        self.receipt = await self._requests.tell(self.id, command, wait, timeout, command_id)
-        if self.receipt.view is not None:
-            self._seen = self.receipt.share
-        good(self.receipt)
+        await self._ask(command, wait, timeout, command_id)
         return self
+
+    async def _told(
+        self, command: Command, wait: bool, timeout: float, command_id: str | None
+    ) -> Share:
+        """The share, or as much of it as was told, once *command* is done (or recorded)."""
+        told = await self._ask(command, wait, timeout, command_id)
+        return told or (await self.refresh()).seen
+
+    async def _ask(
+        self, command: Command, wait: bool, timeout: float, command_id: str | None
+    ) -> Share | None:
+        receipt = await self._requests.tell(self.id, command, wait, timeout, command_id)
+        told, before = receipt.share, self._known()
+        self.receipt = receipt
+        if told is not None and receipt.part:
+            before = before or await self._requests.view(self.id)
+            self._seen = _renewed(before, told, command)
+        elif told is not None:
+            self._seen = told
+        good(receipt)
+        return told
+
+    def _known(self) -> Share | None:
+        """What was seen of the share, if anything was."""
+        if self._seen is None and self.receipt is not None:
+            self._seen = self.receipt.share
+        return self._seen
+
+
+def _renewed(seen: Share, told: Share, command: Command) -> Share:
+    """*told*, of which only the rule or snapshot of *command* was told; the others are as seen before."""
+    return told.but(
+        access_rules=_replaced(seen.access_rules, told.access_rules, command),
+        snapshots=_replaced(seen.snapshots, told.snapshots, command),
+    )
+
+
+def _replaced(seen: tuple[T, ...], told: tuple[T, ...], command: Command) -> tuple[T, ...]:
+    named = {getattr(command, "access_id", None), getattr(command, "snapshot_id", None)}
+    new: dict[str, T] = {each.id: each for each in told}
+    kept = [new.pop(each.id, each) for each in seen if each.id in new or each.id not in named]
+    return tuple(kept) + tuple(new.values())

@@ -1,6 +1,6 @@
 """CatalogActor: keeps the catalog up with the log, and answers what is asked of either.
 
-A plain class; `runtime.py` makes it a Ray actor. It reads the log and never writes to it.
+A plain class; `cluster.py` makes it a Ray actor. It reads the log and never writes to it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Entity(Generic[E, S, F]):
         self._activation, self._mailbox = activation, mailbox
         stream = f"{aggregate.KIND}-{entity_id}"
         self._memory: Memory[E, S, F] = Memory(stream, aggregate, log, snapshot_every)
-        self._promises = Promises(entity_id, self._packed_view)
+        self._promises = Promises(entity_id, self._packed)
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
         self._inbox: deque[Asked | Outcome] = deque()
@@ -324,8 +324,12 @@ class Entity(Generic[E, S, F]):
         said = f"command id {asked} was used before, for another request"
         item.refuse(InvalidRequest(said, field="command_id", value=asked))
 
-    def _packed_view(self) -> bytes:
-        return self._aggregate.view(self._memory.state).model_dump_json().encode()
+    def _packed(self, works: tuple[str, ...]) -> tuple[bytes, bool]:
+        """What clients are told with the outcome of *works*, and whether it is only a part."""
+        state = self._memory.state
+        part = self._aggregate.part(state, works)
+        told = self._aggregate.view(state) if part is None else part
+        return told.model_dump_json().encode(), part is not None
 
     def _perform(self, turn: Turn[S, F]) -> None:
         if turn.began is None:

@@ -1,4 +1,4 @@
-"""Hosting: the entities that live in one Ray actor. A plain class; `runtime.py` makes it a Ray actor."""
+"""Hosting: the entities that live in one Ray actor. A plain class; `cluster.py` makes it a Ray actor."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """ManagerActor: routes commands to the one living activation of each share. It owns no truth.
 
 A kill loses nothing: what it knew of homes is asked of the hosts again, and what is owed is in the log.
-A plain class; `runtime.py` makes it a Ray actor, named, detached and restarted for ever.
+A plain class; `cluster.py` makes it a Ray actor, named, detached and restarted for ever.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class Ask(NamedTuple):
 class Answer(NamedTuple):
     """What came of an `Ask`: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
-    *view* is the share as JSON, with outcomes; *error* is JSON when nothing was recorded.
+    *view* is the share as JSON, with outcomes: a *part* has of its rules and snapshots only the one that
+    the command is about. *error* is JSON when nothing was recorded.
     """
 
     share_id: str
@@ -45,6 +46,7 @@ class Answer(NamedTuple):
     version: int = 0
     reason: str | None = None
     view: bytes | None = None
+    part: bool = False
     error: bytes | None = None
 
 

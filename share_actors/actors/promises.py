@@ -9,21 +9,22 @@ from share_actors.actors.messages import Answer, Ask, refusal
 from share_actors.errors import ShareActorsError
 from share_actors.events.receipts import Receipt, Receipts
 
+View = Callable[[tuple[str, ...]], tuple[bytes, bool]]
+
 
 class Promises:
-    """The futures of one entity's commands; *view* is the entity as clients see it, as JSON."""
+    """The futures of one entity's commands; *view* tells the entity as JSON, as far as works concern it."""
 
-    def __init__(self, entity_id: str, view: Callable[[], bytes]) -> None:
+    def __init__(self, entity_id: str, view: View) -> None:
         self._id, self._view = entity_id, view
         self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def answer(self, receipt: Receipt, view: bytes | None = None) -> Answer:
+    def answer(self, receipt: Receipt) -> Answer:
         """*receipt* as it travels."""
-        told = receipt.command_id, receipt.status, receipt.version, receipt.reason
-        return Answer(self._id, *told, view)
+        return Answer(self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason)
 
     def promise(self, receipt: Receipt, outcome: asyncio.Future[Answer]) -> None:
         """Answer *outcome* once the work of *receipt* is done, which may be now."""
@@ -32,7 +33,8 @@ class Promises:
             others[:] = [other for other in others if not other.done()]
             others.append(outcome)
         elif not outcome.done():
-            outcome.set_result(self.answer(receipt, self._view()))
+            view, part = self._view(receipt.works)
+            outcome.set_result(self.answer(receipt)._replace(view=view, part=part))
 
     def keep(self, receipts: Receipts) -> None:
         """Answer those whose work is done by now."""

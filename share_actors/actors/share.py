@@ -19,7 +19,7 @@ from share_actors.drivers.base import (
     TransientError,
 )
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
-from share_actors.events import share, snapshots
+from share_actors.events import access, share, snapshots
 from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
 from share_actors.events.base import Command, ReportFailure
 from share_actors.events.share import ShareState
@@ -146,7 +146,7 @@ def _ask_driver(
             driver.delete_share(context, held)
             return ConfirmDeleted()
         case ApplyRules():
-            return _apply(driver, effect, held, context)
+            return _apply(driver, effect, access.desired(state.rules, effect), held, context)
         case TakeSnapshot(snapshot_id=i):
             where = driver.create_snapshot(context, state.snapshots.held[i])
             return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=where)
@@ -158,12 +158,16 @@ def _ask_driver(
 
 
 def _apply(
-    driver: ShareDriver, effect: ApplyRules, held: Share, context: RequestContext
+    driver: ShareDriver,
+    effect: ApplyRules,
+    desired: tuple[AccessRule, ...],
+    held: Share,
+    context: RequestContext,
 ) -> ConfirmRules:
     changed = (*effect.add, *effect.delete)
     try:
         failed = dict(
-            driver.update_access(context, held, effect.desired, effect.add, effect.delete, ()) or {}
+            driver.update_access(context, held, desired, effect.add, effect.delete, ()) or {}
         )
     except TransientError:
         raise
@@ -171,7 +175,7 @@ def _apply(
         if len(changed) == 1:
             failed = {changed[0].id: _said(error)}
         else:
-            failed = _one_by_one(driver, effect, held, context)
+            failed = _one_by_one(driver, effect, desired, held, context)
     if effect.cascade and failed:
         raise DriverError("; ".join(failed.values()))
     applied = tuple(r.id for r in effect.add if r.id not in failed)
@@ -180,11 +184,15 @@ def _apply(
 
 
 def _one_by_one(
-    driver: ShareDriver, effect: ApplyRules, held: Share, context: RequestContext
+    driver: ShareDriver,
+    effect: ApplyRules,
+    desired: tuple[AccessRule, ...],
+    held: Share,
+    context: RequestContext,
 ) -> dict[str, str]:
     """The backend refused the rules together: find out which are to blame, and apply the others."""
     failed: dict[str, str] = {}
-    on: list[AccessRule] = [r for r in effect.desired if r.state == "active"] + list(effect.delete)
+    on: list[AccessRule] = [r for r in desired if r.state == "active"] + list(effect.delete)
     for rule in (*effect.delete, *effect.add):
         adding = rule in effect.add
         wanted = [*on, rule] if adding else [r for r in on if r.id != rule.id]

@@ -103,9 +103,8 @@ class AccessRulesApplied(Event):
 
 
 class ApplyRules(Effect):
-    """Bring the backend to the desired set; *cascade*: to none, as a step of deleting the share."""
+    """Bring the backend to the `desired` set; *cascade*: to none, as a step of deleting the share."""
 
-    desired: tuple[AccessRule, ...]
     add: tuple[AccessRule, ...]
     delete: tuple[AccessRule, ...]
     cascade: bool = False
@@ -113,6 +112,8 @@ class ApplyRules(Effect):
     def key(self) -> str:
         return "delete" if self.cascade else "access"
 
+
+OWED: frozenset[RuleState] = frozenset(("queued", "applying", "denying"))
 
 AccessCommand = AllowAccess | DenyAccess | ConfirmRules
 AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
@@ -122,19 +123,53 @@ class Rules(Frozen):
     """`rules` by id, in the order they were asked for.
 
     `applied` may be on the backend; `denied` are to go, also when taking them off failed;
-    `attempted` are those that the attempt under way is about.
+    `attempted` are those that the attempt under way is about. `owed` (those to be applied or taken off)
+    and `clients` (the rule in force for each) are of `rules`, kept so that no request looks at every rule.
     """
 
     rules: dict[str, AccessRule] = {}
+    owed: tuple[str, ...] = ()
+    clients: dict[str, str] = {}
     applied: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     attempted: frozenset[str] = frozenset()
 
-    def owes(self) -> bool:
-        return any(r.state in ("queued", "applying", "denying") for r in self.rules.values())
+    def with_rules(self, *changed: AccessRule) -> Rules:
+        """These rules added, or as they are now."""
+        rules = {**self.rules, **{rule.id: rule for rule in changed}}
+        owed = dict.fromkeys(self.owed) | {r.id: None for r in changed if r.state in OWED}
+        for rule in changed:
+            if rule.state not in OWED:
+                owed.pop(rule.id, None)
+        return self.but(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
 
-    def with_rule(self, rule: AccessRule) -> Rules:
-        return self.but(rules={**self.rules, rule.id: rule})
+    def without(self, removed: Iterable[str]) -> Rules:
+        """These rules are gone."""
+        gone = frozenset(removed)
+        rules = {i: rule for i, rule in self.rules.items() if i not in gone}
+        clients = self._clients(rules, [self.rules[i] for i in gone if i in self.rules])
+        return self.but(
+            rules=rules, owed=tuple(i for i in self.owed if i not in gone), clients=clients
+        )
+
+    def _clients(
+        self, rules: dict[str, AccessRule], changed: Iterable[AccessRule]
+    ) -> dict[str, str]:
+        """The rule in force for each client, now that those of *rules* that *changed* may be others."""
+        clients, left = dict(self.clients), set()
+        for rule in changed:
+            client = _client(rule.access_type, rule.access_to)
+            if rule.id in rules and rule.state != "denying":
+                clients.setdefault(client, rule.id)
+            elif clients.get(client) == rule.id:
+                del clients[client]
+                left.add(client)
+        failed = [rule for rule in rules.values() if rule.state == "error"] if left else []
+        for rule in failed:  # one that could not be taken off is in force again
+            client = _client(rule.access_type, rule.access_to)
+            if client in left:
+                clients.setdefault(client, rule.id)
+        return clients
 
 
 initial = Rules()
@@ -175,7 +210,8 @@ def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
 
 def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | None:
     """The rule that is in force, or will be, for this client."""
-    return same_client_of(state.rules.values(), access_type, access_to)
+    access_id = state.clients.get(_client(access_type, access_to))
+    return None if access_id is None else state.rules[access_id]
 
 
 def same_client_of(
@@ -190,11 +226,11 @@ def same_client_of(
 
 
 @lru_cache(maxsize=4096)
-def _client(access_type: str, access_to: str) -> tuple[str, str]:
+def _client(access_type: str, access_to: str) -> str:
     """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
     if access_type == "ip":
         access_to = str(ipaddress.ip_network(access_to))
-    return access_type, access_to
+    return f"{access_type} {access_to}"
 
 
 def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
@@ -208,9 +244,9 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
             rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
-            return state.with_rule(rule)
+            return state.with_rules(rule)
         case AccessDenied(access_id=i):
-            denying = state.with_rule(state.rules[i].but(state="denying", reason=None))
+            denying = state.with_rules(state.rules[i].but(state="denying", reason=None))
             return denying.but(denied=state.denied | {i}, attempted=state.attempted - {i})
         case AccessRulesApplied():
             return _applied(state, event)
@@ -219,25 +255,29 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
 
 
 def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
-    rules = {i: rule for i, rule in state.rules.items() if i not in event.removed}
-    for i in event.applied:
-        if i in rules and rules[i].state != "denying":
-            rules[i] = rules[i].but(state="active", reason=None)
-    for i, reason in event.failed.items():
-        if i in rules:
-            rules[i] = rules[i].but(state="error", reason=reason)
+    state = state.without(event.removed) if event.removed else state
+    known = state.rules
+    active = [
+        known[i].but(state="active", reason=None)
+        for i in event.applied
+        if i in known and known[i].state != "denying"
+    ]
+    failed = [
+        known[i].but(state="error", reason=why) for i, why in event.failed.items() if i in known
+    ]
     applied = (state.applied | set(event.applied)) - set(event.removed)
     denied = state.denied - set(event.removed)
-    return Rules(rules=rules, applied=applied, denied=denied)
+    return state.with_rules(*active, *failed).but(
+        applied=applied, denied=denied, attempted=frozenset()
+    )
 
 
 def started(state: Rules) -> Rules:
     """An attempt to apply began: what was queued is on its way, and may be on the backend."""
-    owed = [r for r in state.rules.values() if r.state in ("queued", "applying", "denying")]
-    queued = [r for r in owed if r.state == "queued"]
-    rules = {**state.rules, **{r.id: r.but(state="applying") for r in queued}}
-    applied = state.applied | {r.id for r in queued}
-    return state.but(rules=rules, applied=applied, attempted=frozenset(r.id for r in owed))
+    queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
+    on_its_way = state.with_rules(*(rule.but(state="applying") for rule in queued))
+    applied = state.applied | {rule.id for rule in queued}
+    return on_its_way.but(applied=applied, attempted=frozenset(state.owed))
 
 
 def failed(state: Rules, reason: str) -> AccessRulesApplied:
@@ -251,7 +291,7 @@ def retried(state: Rules) -> Rules:
     for i, rule in state.rules.items():
         if rule.state == "error":
             now: RuleState = "denying" if i in state.denied else "queued"
-            state = state.with_rule(rule.but(state=now, reason=None))
+            state = state.with_rules(rule.but(state=now, reason=None))
     return state
 
 
@@ -262,17 +302,22 @@ def in_error(state: Rules) -> list[str]:
 
 
 def pending(state: Rules) -> ApplyRules | None:
-    if not state.owes():
+    owed = [state.rules[i] for i in state.owed]
+    if not owed:
         return None
-    rules = state.rules.values()
     return ApplyRules(
-        desired=tuple(r for r in rules if r.state in ("queued", "applying", "active")),
-        add=tuple(r for r in rules if r.state in ("queued", "applying")),
-        delete=tuple(r for r in rules if r.state == "denying"),
+        add=tuple(r for r in owed if r.state != "denying"),
+        delete=tuple(r for r in owed if r.state == "denying"),
     )
+
+
+def desired(state: Rules, effect: ApplyRules) -> tuple[AccessRule, ...]:
+    """The rules that shall be on the backend after *effect*."""
+    wanted = () if effect.cascade else state.rules.values()
+    return tuple(r for r in wanted if r.state in ("queued", "applying", "active"))
 
 
 def removal(state: Rules) -> ApplyRules | None:
     """What is owed before the share itself goes: every rule that may be on the backend, off it."""
     gone = tuple(r for i, r in state.rules.items() if i in state.applied)
-    return ApplyRules(desired=(), add=(), delete=gone, cascade=True) if gone else None
+    return ApplyRules(add=(), delete=gone, cascade=True) if gone else None

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 
 from share_actors.events import access, attempts, snapshots
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure
-from share_actors.events.share_state import ShareState, evolve, initial, view
+from share_actors.events.share_state import ShareState, evolve, initial, part, view
 from share_actors.events.share_words import (
     ConfirmCreated,
     ConfirmDeleted,
@@ -40,11 +40,11 @@ from share_actors.events.share_words import (
 
 __all__ = [
     "KIND", "STATE_VERSION", "ShareState",
-    "decide", "evolve", "initial", "joins", "not_before", "pending", "view",
+    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "view",
 ]  # fmt: skip
 
 KIND = "share"
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Grows when a state snapshot of before can't be read any more; it is then replayed instead."""
 
 
@@ -255,7 +255,8 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
 
 def not_before(state: ShareState) -> datetime | None:
     """When the next attempt at what is owed is due; None: now."""
-    attempt, effect = state.attempt, pending(state)
-    if attempt is None or effect is None or attempt.effect != effect.key():
+    attempt = state.attempt
+    if attempt is None or attempt.retry_at is None:
         return None
-    return attempt.retry_at
+    effect = pending(state)
+    return attempt.retry_at if effect is not None and effect.key() == attempt.effect else None

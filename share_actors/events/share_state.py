@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from share_actors.events import access, attempts, snapshots
@@ -47,6 +48,21 @@ def view(state: ShareState) -> Share:
     rules = tuple(state.rules.rules.values())
     held = tuple(state.snapshots.held.values())
     return state.share.but(access_rules=rules, snapshots=held)
+
+
+def part(state: ShareState, works: Iterable[str]) -> Share | None:
+    """The share with only that rule or snapshot which *works* are about; None if about the share.
+
+    What is told of one rule shall not cost more with every other rule that the share has.
+    """
+    about = [work.split("/") for work in works]
+    if not about or any(len(work) < 3 for work in about):
+        return None
+    rules = [state.rules.rules.get(i) for kind, i, *_ in about if kind == "rule"]
+    held = [state.snapshots.held.get(i) for kind, i, *_ in about if kind == "snapshot"]
+    return state.share.but(
+        access_rules=tuple(filter(None, rules)), snapshots=tuple(filter(None, held))
+    )
 
 
 def evolve(state: ShareState, event: ShareEvent) -> ShareState:

@@ -20,7 +20,7 @@ from share_actors.drivers.base import (
     TransientError,
 )
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
-from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
+from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules, Rules
 from share_actors.events.base import Command, ReportFailure
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
@@ -251,15 +251,13 @@ def rule(i: str, state: Any = "queued") -> AccessRule:
     return AccessRule(id=i, access_type="user", access_to=i, state=state)
 
 
-APPLY = ApplyRules(
-    desired=(rule("kept", "active"), rule("new1"), rule("new2")),
-    add=(rule("new1"), rule("new2")),
-    delete=(rule("old", "denying"),),
-)
+APPLY = ApplyRules(add=(rule("new1"), rule("new2")), delete=(rule("old", "denying"),))
+RULES = Rules().with_rules(rule("kept", "active"), *APPLY.add, *APPLY.delete)
+WITH_RULES = STATE.but(rules=RULES)
 
 
 def test_rules_are_brought_in_together(script: dict[str, Any]) -> None:
-    told, calls = outcome(APPLY)
+    told, calls = outcome(APPLY, WITH_RULES)
 
     assert told == ConfirmRules(applied=("new1", "new2"), removed=("old",))
     assert calls == [("update_access", (("kept", "new1", "new2"), ("new1", "new2"), ("old",)))]
@@ -268,7 +266,7 @@ def test_rules_are_brought_in_together(script: dict[str, Any]) -> None:
 def test_a_rule_that_the_driver_names_fails_alone(script: dict[str, Any]) -> None:
     script["update_access"] = {"new1": "no such user"}
 
-    told, _ = outcome(APPLY)
+    told, _ = outcome(APPLY, WITH_RULES)
 
     assert told == ConfirmRules(
         applied=("new2",), removed=("old",), failed={"new1": "no such user"}
@@ -282,7 +280,7 @@ def test_when_all_are_refused_together_the_guilty_one_is_found(script: dict[str,
 
     script["update_access"] = objects
 
-    told, calls = outcome(APPLY)
+    told, calls = outcome(APPLY, WITH_RULES)
 
     assert told == ConfirmRules(
         applied=("new2",), removed=("old",), failed={"new1": "no such user"}
@@ -297,7 +295,7 @@ def test_when_all_are_refused_together_the_guilty_one_is_found(script: dict[str,
 def test_a_transient_failure_of_rules_is_tried_again_whole(script: dict[str, Any]) -> None:
     script["update_access"] = TransientError("not now")
 
-    told, calls = outcome(APPLY)
+    told, calls = outcome(APPLY, WITH_RULES)
 
     assert isinstance(told, ReportFailure)
     assert told.kind == "transient"
@@ -306,9 +304,9 @@ def test_a_transient_failure_of_rules_is_tried_again_whole(script: dict[str, Any
 
 def test_a_rule_that_does_not_come_off_fails_the_deletion(script: dict[str, Any]) -> None:
     script["update_access"] = {"old": "busy"}
-    removal = ApplyRules(desired=(), add=(), delete=(rule("old"),), cascade=True)
+    removal = ApplyRules(add=(), delete=(rule("old"),), cascade=True)
 
-    told, _ = outcome(removal)
+    told, _ = outcome(removal, WITH_RULES)
 
     assert told == ReportFailure(kind="failed", reason="busy")
 

@@ -72,7 +72,7 @@ def test_an_allowed_rule_is_queued_and_owed() -> None:
 
     queued = rule("a", "alice", "queued")
     spec.then_state(states, {"a": "queued"})
-    spec.then_pending(ApplyRules(desired=(queued,), add=(queued,), delete=()))
+    spec.then_pending(ApplyRules(add=(queued,), delete=()))
 
 
 def test_a_rule_is_applying_while_the_backend_is_asked() -> None:
@@ -124,7 +124,7 @@ def test_a_rule_that_comes_while_others_are_applied_is_owed_after_them() -> None
     spec = applying.given(allowed("b", "bob"), applied("a"))
 
     both = (rule("a", "alice", "active"), rule("b", "bob", "queued"))
-    spec.then_pending(ApplyRules(desired=both, add=both[1:], delete=()))
+    spec.then_pending(ApplyRules(add=both[1:], delete=()))
 
 
 # -- failing -------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_denying_owes_the_removal() -> None:
     denying = rule("a", "alice", "denying")
 
     active.when(DenyAccess(access_id="a")).then(denied("a"))
-    active.given(denied("a")).then_pending(ApplyRules(desired=(), add=(), delete=(denying,)))
+    active.given(denied("a")).then_pending(ApplyRules(add=(), delete=(denying,)))
 
 
 def test_a_rule_that_was_removed_is_gone() -> None:
@@ -198,7 +198,7 @@ def test_a_rule_that_was_denied_while_it_was_applied_is_removed_next() -> None:
 
     spec.then_state(states, {"a": "denying"})
     denying = rule("a", "alice", "denying")
-    spec.then_pending(ApplyRules(desired=(), add=(), delete=(denying,)))
+    spec.then_pending(ApplyRules(add=(), delete=(denying,)))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_all_that_may_be_on_the_backend_goes_before_the_share() -> None:
     spec = applying.given(ShareDeletionRequested(cascade=False))
 
     removed = rule("a", "alice", "applying")
-    spec.then_pending(ApplyRules(desired=(), add=(), delete=(removed,), cascade=True))
+    spec.then_pending(ApplyRules(add=(), delete=(removed,), cascade=True))
 
 
 def test_a_rule_that_never_reached_the_backend_does_not_hold_up_the_deletion() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from typing import Self
 
 from share_actors.actors.messages import build
 from share_actors.asking import TIMEOUT_S, Receipt, Requests, good, new_id
@@ -12,9 +12,8 @@ from share_actors.events.base import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.sight import Sight
 from share_actors.values import AccessRule, Share, Snapshot
-
-T = TypeVar("T", AccessRule, Snapshot)
 
 
 class AsyncShare:
@@ -30,7 +29,8 @@ class AsyncShare:
         receipt: Receipt | None = None,
         seen: Share | None = None,
     ) -> None:
-        self._requests, self._seen = requests, seen
+        self._requests = requests
+        self._sight = None if seen is None else Sight(seen)
         self.id = share_id
         self.receipt = receipt
         """Of the last request made through this handle."""
@@ -41,7 +41,8 @@ class AsyncShare:
     @property
     def seen(self) -> Share:
         """The share as last seen; before any outcome was seen it is `creating`."""
-        return self._known() or Share(id=self.id, status="creating")
+        known = self._known()
+        return Share(id=self.id, status="creating") if known is None else known.share
 
     @property
     def name(self) -> str | None:
@@ -76,7 +77,7 @@ class AsyncShare:
 
     async def refresh(self) -> Self:
         """Ask the share's own actor how it is now."""
-        self._seen = await self._requests.view(self.id)
+        self._sight = Sight(await self._requests.view(self.id))
         return self
 
     async def allow_access(
@@ -172,33 +173,26 @@ class AsyncShare:
         self, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Share | None:
         receipt = await self._requests.tell(self.id, command, wait, timeout, command_id)
-        told, before = receipt.share, self._known()
+        told, known = receipt.share, self._known()
         self.receipt = receipt
-        if told is not None and receipt.part:
-            before = before or await self._requests.view(self.id)
-            self._seen = _renewed(before, told, command)
+        if told is not None and not receipt.part:
+            self._sight = Sight(told)
+        elif told is not None and known is not None:
+            known.renew(told, _named(command))
         elif told is not None:
-            self._seen = told
+            await self.refresh()
         good(receipt)
         return told
 
-    def _known(self) -> Share | None:
+    def _known(self) -> Sight | None:
         """What was seen of the share, if anything was."""
-        if self._seen is None and self.receipt is not None:
-            self._seen = self.receipt.share
-        return self._seen
+        if self._sight is None and self.receipt is not None and not self.receipt.part:
+            told = self.receipt.share
+            self._sight = None if told is None else Sight(told)
+        return self._sight
 
 
-def _renewed(seen: Share, told: Share, command: Command) -> Share:
-    """*told*, of which only the rule or snapshot of *command* was told; the others are as seen before."""
-    return told.but(
-        access_rules=_replaced(seen.access_rules, told.access_rules, command),
-        snapshots=_replaced(seen.snapshots, told.snapshots, command),
-    )
-
-
-def _replaced(seen: tuple[T, ...], told: tuple[T, ...], command: Command) -> tuple[T, ...]:
-    named = {getattr(command, "access_id", None), getattr(command, "snapshot_id", None)}
-    new: dict[str, T] = {each.id: each for each in told}
-    kept = [new.pop(each.id, each) for each in seen if each.id in new or each.id not in named]
-    return tuple(kept) + tuple(new.values())
+def _named(command: Command) -> str | None:
+    """The id of the rule or snapshot that *command* is about."""
+    access_id: str | None = getattr(command, "access_id", None)
+    return access_id or getattr(command, "snapshot_id", None)

@@ -136,10 +136,12 @@ class Rules(Frozen):
 
     def with_rules(self, *changed: AccessRule) -> Rules:
         """These rules added, or as they are now."""
-        rules = {**self.rules, **{rule.id: rule for rule in changed}}
-        owed = dict.fromkeys(self.owed) | {r.id: None for r in changed if r.state in OWED}
+        rules, owed = dict(self.rules), dict.fromkeys(self.owed)
         for rule in changed:
-            if rule.state not in OWED:
+            rules[rule.id] = rule
+            if rule.state in OWED:
+                owed[rule.id] = None
+            else:
                 owed.pop(rule.id, None)
         return self.but(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
 
@@ -228,8 +230,8 @@ def same_client_of(
 @lru_cache(maxsize=4096)
 def _client(access_type: str, access_to: str) -> str:
     """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
-    if access_type == "ip":
-        access_to = str(ipaddress.ip_network(access_to))
+    if access_type == "ip" and not access_to.replace(".", "").isdecimal():  # that has one form only
+        access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
     return f"{access_type} {access_to}"
 
 

@@ -5,7 +5,7 @@ A mutable fold kept beside an entity's state, fed the same events in the same or
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from share_actors.events.base import Settled
 from share_actors.events.envelope import Envelope, Recorded
@@ -15,7 +15,7 @@ SETTLED_KEPT = 128
 """How many settled receipts of one stream stay in memory; those under way all do."""
 
 
-class Receipt(Frozen):
+class Receipt(NamedTuple):
     """What became of one request; *version* is that of its first event, *works* are what it asked for."""
 
     command_id: str
@@ -42,13 +42,9 @@ class _Request:
 
     def receipt(self) -> Receipt:
         ended: Literal["done", "failed"] = "done" if self.reason is None else "failed"
+        status = "accepted" if self.waits else ended
         return Receipt(
-            command_id=self.command_id,
-            fingerprint=self.fingerprint,
-            version=self.version,
-            status="accepted" if self.waits else ended,
-            reason=self.reason,
-            works=self.works,
+            self.command_id, self.fingerprint, self.version, status, self.reason, self.works
         )
 
 

@@ -17,44 +17,63 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-_CHUNKS = (256, 64, 16, 4, 1)
+_SIZES = (4, 16, 64, 256)
 """Rows a statement: few different texts, so that all of them stay in the connection's cache."""
 
 
 class ChunkedRecorder(SQLiteApplicationRecorder):
-    """Inserts many rows with one statement.
+    """Inserts many rows with one statement, and has no transaction around it where one is enough.
 
     `sqlite3` lets go of the interpreter's lock for every statement, and a busy event loop gives it
-    back milliseconds later: a statement a row makes a batch wait once a row.
+    back a millisecond later: a statement a row makes a batch wait once a row.
     """
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        if len(stored_events) > _SIZES[-1]:
+            return super().insert_events(stored_events, **kwargs)
+        with self.datastore.get_connection(commit=True) as connection:
+            assert isinstance(connection, DurableConnection)
+            with connection.statement() as cursor:
+                return self._insert_events(cursor, stored_events, **kwargs)
 
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int]:
-        start = 0
-        for size in _CHUNKS:
-            while len(stored_events) - start >= size:
-                self._insert_rows(c, stored_events[start : start + size])
-                start += size
+        for start in range(0, len(stored_events), _SIZES[-1]):
+            self._insert_rows(c, stored_events[start : start + _SIZES[-1]])
         # Row ids of one transaction follow each other: nobody else writes, and nothing is deleted.
         last = c.lastrowid if stored_events else 0
         return range(last - len(stored_events) + 1, last + 1)
 
     def _insert_rows(self, c: SQLiteCursor, rows: Sequence[StoredEvent]) -> None:
-        statement = f"INSERT INTO {self.events_table_name} VALUES " + ",".join(
-            ["(?,?,?,?)"] * len(rows)
-        )
+        size = next(size for size in _SIZES if size >= len(rows))
+        values = ",".join(["(?,?,?,?)"] * size)
         params: list[Any] = []
         for row in rows:
             params += (row.originator_id, row.originator_version, row.topic, row.state)
-        c.execute(statement, params)
+        params += [None] * (4 * (size - len(rows)))
+        table = self.events_table_name
+        c.execute(
+            f"INSERT INTO {table} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL", params
+        )
 
 
 class DurableTransaction(SQLiteTransaction):
-    """A writer takes the write lock at once, so that it waits for its turn instead of failing later."""
+    """A writer takes the write lock at once, so that it waits for its turn instead of failing later.
+
+    With *alone* there will be one statement, which is a transaction of its own and does just that.
+    """
+
+    def __init__(self, connection: SQLiteConnection, *, commit: bool, alone: bool = False) -> None:
+        super().__init__(connection, commit=commit)
+        self._alone = alone
 
     def __enter__(self) -> SQLiteCursor:
         cursor = self.connection.cursor()
+        if self._alone:
+            return cursor
         try:
             cursor.execute("BEGIN IMMEDIATE" if self.commit else "BEGIN")
         except sqlite3.Error as error:
@@ -85,6 +104,12 @@ class DurableConnection(SQLiteConnection):
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
         with DurableTransaction(self, commit=commit) as cursor, cursor:
+            yield cursor
+
+    @contextmanager
+    def statement(self) -> Iterator[SQLiteCursor]:
+        """For one writing statement, which is durable when it returns."""
+        with DurableTransaction(self, commit=True, alone=True) as cursor, cursor:
             yield cursor
 
 

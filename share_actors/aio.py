@@ -17,7 +17,7 @@ from share_actors.actors import runtime
 from share_actors.actors.admission import share_fields, source_snapshot
 from share_actors.actors.calls import call
 from share_actors.actors.messages import build
-from share_actors.asking import TIMEOUT_S, Receipt, Requests, Sent, good, new_id
+from share_actors.asking import TIMEOUT_S, TOGETHER, Receipt, Requests, Sent, good, new_id
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound, ShareActorsError
 from share_actors.events.base import Command
@@ -117,7 +117,11 @@ class AsyncShareSystem:
         """Create many shares: each mapping holds what `create_share` takes. One result an item, in
         order: the share, or the error that this item met; one bad item does not touch the others."""
         until = time.monotonic() + timeout
-        sent = [await self._send_creation(dict(asked), wait) for asked in shares]
+        sent: list[Sent | ShareActorsError] = []
+        for asked in shares:
+            sent.append(await self._send_creation(dict(asked), wait))
+            if len(sent) % TOGETHER == 0:
+                await asyncio.sleep(0)  # these go out while the next are made
         return list(await asyncio.gather(*(self._made(one, until) for one in sent)))
 
     async def _send_creation(self, asked: dict[str, Any], wait: bool) -> Sent | ShareActorsError:

@@ -29,19 +29,36 @@ async def _measure(settings: config.Config, scale: float) -> dict[str, float]:
     system = await aio.start(settings)
     try:
         await _bulk(system, 500)  # warm: processes started, code compiled, files made
-        figures = {"creates_bulk_per_s": await _best(lambda: _bulk(system, int(10_000 * scale)))}
-        figures["creates_64_per_s"] = await _in_flight(_create(system), int(10_000 * scale), 64)
-        serial = sorted([await _timed(_create(system)) for _ in range(int(500 * scale))])
+        bulk, single = int(10_000 * scale), int(5_000 * scale)
+        create = _create(system)
+        figures = {
+            "creates_bulk_per_s": await _best(system, lambda: _bulk(system, bulk)),
+            "creates_64_per_s": await _best(system, lambda: _in_flight(create, single, 64)),
+        }
+        await _settled(system)
+        serial = sorted([await _timed(create) for _ in range(int(500 * scale))])
         figures["create_serial_ms_p50"] = 1000 * median(serial)
         figures["create_serial_ms_p99"] = 1000 * serial[int(len(serial) * 0.99)]
-        figures["allow_64_per_s"] = await _allow(system, int(6400 * scale))
+        figures["allow_64_per_s"] = await _best(system, lambda: _allow(system, int(6400 * scale)))
         return figures
     finally:
         await system.close()
 
 
-async def _best(job: Callable[[], Awaitable[float]], times: int = 3) -> float:
-    return max([await job() for _ in range(times)])
+async def _best(
+    system: aio.AsyncShareSystem, job: Callable[[], Awaitable[float]], times: int = 3
+) -> float:
+    """The machine is shared with others: what it can do is the best of some runs."""
+    rates = []
+    for _ in range(times):
+        await _settled(system)
+        rates.append(await job())
+    return max(rates)
+
+
+async def _settled(system: aio.AsyncShareSystem) -> None:
+    """The catalog is up with the log: a figure shall not pay for what was measured before it."""
+    await system.shares(limit=1)
 
 
 async def _bulk(system: aio.AsyncShareSystem, count: int) -> float:

@@ -66,6 +66,8 @@ class _Pool(SQLiteConnectionPool):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA cache_size=-16384")
+            connection.execute("PRAGMA wal_autocheckpoint=8192")
         except sqlite3.Error as error:
             connection.close()
             raise OperationalError(error) from error

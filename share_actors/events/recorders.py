@@ -17,6 +17,9 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
+_CACHE_KIB = 16 * 1024
+_CHECKPOINT_PAGES = 8192
+"""32 MiB: the pages of the streams' index are written over and over, and each checkpoint syncs the file."""
 _SIZES = (4, 16, 64, 256)
 """Rows a statement: few different texts, so that all of them stay in the connection's cache."""
 
@@ -138,6 +141,8 @@ class DurablePool(SQLiteConnectionPool):
 
 def _make_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if (mode, level) != ("wal", 2):

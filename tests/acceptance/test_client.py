@@ -173,6 +173,36 @@ def test_access_is_allowed_and_denied(system: ShareSystem, name: str) -> None:
     assert system.rules(share_id=share.id).items == ()
 
 
+def test_a_handle_knows_every_rule_and_snapshot_after_each_of_its_requests(
+    system: ShareSystem, name: str
+) -> None:
+    share = system.create_share(size=1, name=name)
+    alice, bob = share.allow_access("alice"), share.allow_access("bob")
+    first = share.create_snapshot("first")
+
+    share.deny_access(alice)
+    second = share.create_snapshot("second")
+    assert (share.access_rules, share.snapshots) == ((bob,), (first, second))
+    share.delete_snapshot(first)
+    carol = share.allow_access("carol", level="ro")
+
+    assert (share.access_rules, share.snapshots) == ((bob, carol), (second,))
+    seen = share.seen
+    assert share.refresh().seen == seen
+
+
+def test_a_handle_that_has_not_seen_the_share_yet_learns_all_of_it(
+    system: ShareSystem, name: str
+) -> None:
+    made = system.create_share(size=1, name=name, wait=False)
+    made.allow_access("alice")
+
+    made.allow_access("bob")
+
+    assert (made.name, made.status) == (name, "available")
+    assert [rule.access_to for rule in made.access_rules] == ["alice", "bob"]
+
+
 def test_a_share_is_made_from_a_snapshot(system: ShareSystem, name: str) -> None:
     share = system.create_share(size=1, name=name, backend="local")
     (Path(share.export_locations[0]) / "file").write_text("of old")

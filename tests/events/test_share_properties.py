@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from share_actors.events import share
-from share_actors.events.access import AllowAccess, ConfirmRules, DenyAccess
+from share_actors.events.access import OWED, AllowAccess, ConfirmRules, DenyAccess
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure, replay
 from share_actors.events.diagram import ATTEMPTS, success
 from share_actors.events.receipts import Receipts
@@ -175,6 +175,20 @@ def finish(walk: Walk, outcome: Move) -> None:
 @given(walks)
 def test_an_accepted_history_replays_to_the_live_state(walk: Walk) -> None:
     assert replay(share, walk.events) == walk.state
+
+
+@any_order
+@given(walks)
+def test_what_is_kept_of_rules_is_what_looking_at_each_of_them_tells(walk: Walk) -> None:
+    rules = walk.state.rules
+    in_force: dict[str, set[str]] = {}
+    for i, rule in rules.rules.items():
+        if rule.state != "denying":
+            in_force.setdefault(f"{rule.access_type} {rule.access_to}", set()).add(i)
+
+    assert set(rules.owed) == {i for i, rule in rules.rules.items() if rule.state in OWED}
+    assert rules.clients.keys() == in_force.keys()
+    assert all(i in in_force[client] for client, i in rules.clients.items())
 
 
 @any_order

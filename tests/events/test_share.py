@@ -101,6 +101,21 @@ def test_a_share_is_all_that_was_asked_for() -> None:
     )  # fmt: skip
 
 
+def test_what_is_told_of_one_rule_is_the_share_with_that_rule_only() -> None:
+    other = allowed.model_copy(update={"access_id": "b", "access_to": "alice"})
+    spec = available.given(allowed, other)
+
+    told = share.part(spec.state, ["rule/b/allow"])
+
+    assert told == share.view(spec.state).but(access_rules=(spec.state.rules.rules["b"],))
+    assert share.part(spec.state, ["rule/gone/deny"]) == told.but(access_rules=())
+
+
+@pytest.mark.parametrize("works", [(), ("extend",), ("rule/a/allow", "create")])
+def test_what_is_about_the_share_is_told_of_all_of_it(works: tuple[str, ...]) -> None:
+    assert share.part(available.given(allowed).state, works) is None
+
+
 def test_a_share_from_a_snapshot_remembers_it_until_it_is_provisioned() -> None:
     source = Snapshot(id="n", share_id="other", size=1, status="available")
     spec = absent.when(create.but(source=source))

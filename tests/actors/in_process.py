@@ -164,6 +164,6 @@ async def managed(settings: Config) -> AsyncIterator[tuple[ManagerActor, FakeClu
 
 def forsake(manager: ManagerActor) -> None:
     """As if the manager's process had died."""
-    manager._stopping = True
-    for task in manager._background:
+    manager._fleet.stopping = True
+    for task in manager._fleet._background:
         task.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.actors import manager as module
+from share_actors.actors import fleet, recovery
 from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, unpack_error
 from share_actors.config import BackendSettings, Config
@@ -22,7 +22,7 @@ TWO = {"min_actors": 2, "max_actors": 2}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at hosts often, so that no test has to wait for long."""
-    monkeypatch.setattr(module, "REPORT_EVERY_S", 0.05)
+    monkeypatch.setattr(fleet, "REPORT_EVERY_S", 0.05)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -71,7 +71,7 @@ def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path
             for larger in (2, 3):
                 answers = await manager.submit([create(f"{larger}-{n}") for n in range(20)])
                 assert {a.status for a in answers} == {"done"}
-                await until(lambda: len(manager._hosts) == larger)  # noqa: B023 - awaited here
+                await until(lambda: len(manager._fleet.hosts) == larger)  # noqa: B023 - awaited here
 
             await manager.submit([create(f"more-{n}") for n in range(20)])
             await asyncio.sleep(0.1)
@@ -130,7 +130,7 @@ def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> 
 def test_a_share_without_a_home_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(fleet, "PATIENCE_S", 0.3)
 
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
@@ -242,7 +242,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
             assert len(await other.resident()) == 4
 
             dead.restart()
-            await until(lambda: "share-actor-1" in manager._pool.hosts)
+            await until(lambda: "share-actor-1" in manager._fleet.pool.hosts)
             await manager.submit([create("new")])
             assert cluster.home("new") is dead
 
@@ -255,7 +255,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
     async def scenario() -> None:
         async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
             await manager.ready()
-            monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+            monkeypatch.setattr(fleet, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
 
             (answer,) = await manager.submit([create("a")])
@@ -331,7 +331,7 @@ def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: 
 def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAKE_AGAIN_S", 0.2)
+    monkeypatch.setattr(recovery, "WAKE_AGAIN_S", 0.2)
 
     async def scenario() -> None:
         async with managed(config(tmp_path, pool=ONE, delay_s=0.3)) as (manager, cluster):
@@ -379,7 +379,7 @@ def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
                 await manager.view("nobody")
             with pytest.raises(NotFound):
                 await manager.where("nobody")
-            assert list(manager._pool.hosts.values()) == [0]
+            assert list(manager._fleet.pool.hosts.values()) == [0]
             (answer,) = await manager.wait([("nobody", "c1")], 1.0)
             assert answer.error is not None
             assert isinstance(unpack_error(answer.error), NotFound)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic
+from typing import Generic
 
 from share_actors.actors.memory import Memory
 from share_actors.actors.messages import Answer, fingerprint
@@ -21,7 +21,6 @@ from share_actors.actors.promises import Promises
 from share_actors.actors.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
 from share_actors.errors import (
     Busy,
-    InvalidRequest,
     LogError,
     Moved,
     NotFound,
@@ -29,10 +28,10 @@ from share_actors.errors import (
     ShareActorsError,
 )
 from share_actors.events.base import BeginAttempt, Command, Missing, Rejected
-from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
 from share_actors.events.receipts import Receipt
-from share_actors.values import Frozen, RequestContext
+from share_actors.values import Frozen
 
 logger = logging.getLogger(__name__)
 RETRY_APPEND_S = 0.5
@@ -61,7 +60,7 @@ class Entity(Generic[E, S, F]):
         self._activation, self._mailbox = activation, mailbox
         stream = f"{aggregate.KIND}-{entity_id}"
         self._memory: Memory[E, S, F] = Memory(stream, aggregate, log, snapshot_every)
-        self._promises = Promises(entity_id, self._packed)
+        self._promises = Promises(entity_id, aggregate, self._memory)
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
         self._inbox: deque[Asked | Outcome] = deque()
@@ -200,7 +199,7 @@ class Entity(Generic[E, S, F]):
     def _finish(self, turn: Turn[S, F]) -> None:
         if turn.outcome is not None:
             self._in_flight = False
-        self._answer(turn)
+        self._promises.keep(turn)
         self._perform(turn)
         self._rest()
 
@@ -225,7 +224,7 @@ class Entity(Generic[E, S, F]):
             return
         content = fingerprint(asked.topic, asked.body)
         if known is not None:
-            self._answer_again(item, known, content)
+            self._promises.again(item, known, content)
             return
         try:
             turn.decided(item, content, self._decide(item, turn))
@@ -298,62 +297,18 @@ class Entity(Generic[E, S, F]):
         self._memory.adopt(turn.state, recorded)
         self._fresh = False
 
-    def _answer(self, turn: Turn[S, F]) -> None:
-        receipts = self._memory.receipts
-        for item in turn.recorded:
-            receipt = receipts.get(item.ask.command_id)
-            assert receipt is not None  # it was recorded in this turn
-            self._settle(receipt, item)
-        for item, content in turn.joined:
-            work = self._aggregate.joins(item.command, self._memory.state) or ""
-            version = self._memory.version
-            self._settle(receipts.join(item.ask.command_id, content, work, version), item)
-        self._promises.keep(receipts)
-
-    def _settle(self, receipt: Receipt, item: Asked) -> None:
-        """Give *item* its receipt, and its outcome now or when its work is done."""
-        item.receipt.set_result(self._promises.answer(receipt))
-        if item.outcome is not None:
-            self._promises.promise(receipt, item.outcome)
-
-    def _answer_again(self, item: Asked, known: Receipt, content: str) -> None:
-        if known.fingerprint == content:
-            self._settle(known, item)
-            return
-        asked = item.ask.command_id
-        said = f"command id {asked} was used before, for another request"
-        item.refuse(InvalidRequest(said, field="command_id", value=asked))
-
-    def _packed(self, works: tuple[str, ...]) -> tuple[bytes, bool]:
-        """What clients are told with the outcome of *works*, and whether it is only a part."""
-        state = self._memory.state
-        part = self._aggregate.part(state, works)
-        told = self._aggregate.view(state) if part is None else part
-        return told.model_dump_json().encode(), part is not None
-
     def _perform(self, turn: Turn[S, F]) -> None:
         if turn.began is None:
             return
-        origin, begun = turn.entries[-1]
+        origin, _ = turn.entries[-1]
         self._in_flight = True
 
         def done(command: Command) -> None:
             self._inbox.appendleft(Outcome(command, origin))
             self.wake()
 
-        context = self._context(origin, begun)
+        context = turn.context(self._memory.version)
         self._work.start(turn.began, self._memory.state, context, done)
-
-    def _context(self, origin: Envelope, begun: Any) -> RequestContext:
-        """Who asked, the number of the attempt, and its token: nobody else can have the same."""
-        return RequestContext(
-            user_id=origin.user_id,
-            project_id=origin.project_id,
-            roles=origin.roles,
-            request_id=origin.request_id,
-            attempt=begun.n,
-            token=f"{self._activation}:{self._memory.version}",
-        )
 
     # -- when the append fails -------------------------------------------------------------------
     def _conflict(self, batch: list[Asked | Outcome]) -> None:

@@ -127,6 +127,19 @@ class Turn(Generic[S, F]):
         events = self.aggregate.decide(command, self.state)
         self._record(self._of_system(origin or self.origin), events)
 
+    def context(self, version: int) -> RequestContext:
+        """Who asked, the number of the attempt begun, and its token: nobody else can have the same."""
+        last: tuple[Envelope, Any] = self.entries[-1]
+        origin, begun = last
+        return RequestContext(
+            user_id=origin.user_id,
+            project_id=origin.project_id,
+            roles=origin.roles,
+            request_id=origin.request_id,
+            attempt=begun.n,
+            token=f"{self.writer}:{version}",
+        )
+
     def _record(self, envelope: Envelope, events: list[Any]) -> None:
         for event in events:
             self.state = self.aggregate.evolve(self.state, event)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import psutil
 from pydantic import ValidationError
 
 from share_actors.config import default_home
-from share_actors.errors import ConfigError
+from share_actors.errors import ConfigError, Unavailable
 from share_actors.values import Frozen
 
+PROBE_S = 5.0
+GONE_OR_WRONG = (
+    "Is the address right? If that cluster is gone, `share-actors down` forgets it and `share-actors up`"
+    " starts one."
+)
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Ray's way to say that a cluster stays on one machine; it then listens on 127.0.0.1 alone."""
 
@@ -87,11 +93,24 @@ def reach(address: str) -> tuple[str, dict[str, str]]:
     `auto` is the system that `up` left in this user's home, if one runs.
     """
     left = read(default_home())
-    if left is None or left.address is None or not left.alive:
-        return address, {}
-    if address not in ("auto", left.address):
-        return address, {}
-    return left.address, left.environment
+    ours = None if left is None or not left.alive else left.address
+    if left is not None and ours is not None and address in ("auto", ours):
+        return ours, left.environment
+    local = address.rpartition(":")[0] in ("127.0.0.1", "localhost")
+    return address, LOOPBACK if local else {}  # else Ray looks for this machine's outer address
+
+
+def check_answers(address: str) -> None:
+    """Raise `Unavailable` if nothing is at this host and port: Ray takes minutes to say so."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_S).close()
+    except (OSError, OverflowError):
+        raise Unavailable(
+            f"nothing answers at {address}", field="address", value=address, next_step=GONE_OR_WRONG
+        ) from None
 
 
 def forget(home: Path) -> None:

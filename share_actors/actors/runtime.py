@@ -29,7 +29,7 @@ from share_actors.actors.cluster import (
 from share_actors.config import Config
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Unavailable
-from share_actors.running import LOOPBACK, reach
+from share_actors.running import LOOPBACK, check_answers, reach
 
 
 def init(address: str | None, **options: Any) -> None:
@@ -41,16 +41,31 @@ def init(address: str | None, **options: Any) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is None:
         quiet["include_dashboard"] = False
-        _environment(LOOPBACK)
+        mode = os.environ.get(
+            "RAY_AUTH_MODE", "token"
+        )  # Ray's own choice, which it warns of if not told
+        _environment({**LOOPBACK, "RAY_AUTH_MODE": mode})
     else:
         address, needed = reach(address)
+        check_answers(address)
         _environment(needed)
     try:
         ray.init(address, **{**quiet, **options})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
-            f"no Ray cluster at {address!r}: {error}", field="address", value=address
+            f"no Ray cluster at {address!r}: {error}{_hint(address)}",
+            field="address",
+            value=address,
         ) from None
+
+
+def _hint(address: str | None) -> str:
+    if address in (None, "auto", "local"):
+        return ""
+    return (
+        "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, or SHARE_ACTORS_HOME"
+        " to the home of the system that `share-actors up` started there"
+    )
 
 
 def _environment(needed: Mapping[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,20 +14,15 @@ from typing import TYPE_CHECKING, Any
 from share_actors import running
 from share_actors.cli.output import Output
 from share_actors.errors import ShareActorsError, Unavailable
-from share_actors.running import SystemState
+from share_actors.running import SystemState, check_answers
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
     from share_actors.config import Config
 
-PROBE_S = 5.0
 INTERRUPTED = 130
 """Ctrl-C, as shells say it: 128 and the number of the signal."""
 START_ONE = "Start one with `share-actors up`."
-GONE_OR_WRONG = (
-    "Is the address right? If that cluster is gone, `share-actors down` forgets it and `share-actors up`"
-    " starts one."
-)
 STARTED_OUT = "Nothing was lost: start it again with `share-actors up`."
 
 
@@ -115,16 +109,7 @@ class Session:
         """Make ready for the cluster at `state.address`; raises `Unavailable` if nothing listens."""
         os.environ.update(state.environment)
         assert state.address is not None
-        host, _, port = state.address.rpartition(":")
-        if "://" in state.address or not port.isdigit():
-            return
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_S).close()
-        except (OSError, OverflowError):
-            raise Unavailable(
-                f"nothing answers at {state.address}", field="address", value=state.address,
-                next_step=GONE_OR_WRONG,
-            ) from None  # fmt: skip
+        check_answers(state.address)
 
     def finish(self, share: ShareHandle, timeout: float | None) -> dict[str, Any]:
         """Wait for the work that *share* was last asked for (None: don't), and see how it is then.

@@ -11,7 +11,7 @@ from share_actors.cli.command import choices, command
 from share_actors.cli.session import Session
 from share_actors.cli.telling import document, lines, recorded_document, show
 from share_actors.cli.usage import Commands
-from share_actors.errors import InvalidRequest
+from share_actors.errors import Ambiguous, InvalidRequest, NotFound
 from share_actors.values import Protocol, ShareStatus
 
 if TYPE_CHECKING:
@@ -221,8 +221,8 @@ def retry(session: Session, share: Name, no_wait: NoWait = False, timeout: Timeo
 # -- history -------------------------------------------------------------------------------------
 @command(app, "history", examples=["share history data", "share history data --json"])
 def history(session: Session, share: Name) -> None:
-    """Tell all that ever happened to a share: what, when, and who asked for it."""
-    recorded = session.system.share(share).history()
+    """Tell all that ever happened to a share, also a deleted one: what, when, and who asked for it."""
+    recorded = _alive_or_deleted(session, share).history()
     if session.json:
         told = [recorded_document(item) for item in recorded]
         session.output.document(
@@ -230,3 +230,21 @@ def history(session: Session, share: Name) -> None:
         )
         return
     session.output.table(("WHEN", "WHAT"), lines(recorded))
+
+
+def _alive_or_deleted(session: Session, share: str) -> ShareHandle:
+    """A name is that of a living share, or else of the only deleted one that bore it."""
+    try:
+        return session.system.share(share)
+    except NotFound as none:
+        page = session.system.shares(name=share, status="deleted", limit=20)
+        deleted: tuple[ShareHandle, ...] = page.items
+        if len(deleted) > 1:
+            ids = [handle.id for handle in deleted]
+            raise Ambiguous(
+                f"deleted shares were named {share!r}: use one of the ids {', '.join(ids)}",
+                field="share", value=share, ids=ids,
+            ) from none  # fmt: skip
+        if not deleted:
+            raise
+        return deleted[0]

@@ -50,7 +50,7 @@ def test_a_share_from_its_creation_to_its_deletion(cli: CommandLine) -> None:
     made = cli.json("share", "create", "--size", "1", "--name", "life", "--metadata", "team=web")
     grown = cli.json("share", "extend", "life", "--size", "3")
     gone = cli.json("share", "delete", "life")
-    told = cli.json("share", "history", made["id"])["events"]
+    told = cli.json("share", "history", "life")["events"]
 
     assert (made["status"], made["metadata"], made["receipt"]["status"]) == (
         "available", {"team": "web"}, "done",

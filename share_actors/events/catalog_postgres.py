@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
-from eventsourcing.persistence import Tracking
+from eventsourcing.persistence import InterfaceError, OperationalError, Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
+from eventsourcing.utils import retry
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
@@ -14,7 +16,10 @@ from share_actors.events.catalog_store import NAME, Store
 from share_actors.events.log_backends import Backend
 from share_actors.events.log_postgres import open_postgres
 
+T = TypeVar("T")
 _SETUP_LOCK = 0x53484341
+_again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
+"""As the library's recorders do: a connection that the server cut is made anew."""
 
 
 class PostgresStore(Store, PostgresTrackingRecorder):
@@ -37,6 +42,10 @@ class PostgresStore(Store, PostgresTrackingRecorder):
 
     def track(self, c: Any, position: int) -> None:
         self._insert_tracking(c, Tracking(NAME, position))
+
+    def patiently(self, job: Callable[[], T]) -> T:
+        done: T = _again(job)()
+        return done
 
     def create_table(self) -> None:
         PostgresTrackingRecorder.create_table(self)

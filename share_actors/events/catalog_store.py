@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 from eventsourcing.persistence import IntegrityError, PersistenceError
@@ -15,6 +15,7 @@ from share_actors.events import catalog_sql as sql
 from share_actors.events import share
 from share_actors.events.catalog_fold import Rows
 
+T = TypeVar("T")
 NAME = "catalog"
 _LAYOUT = f"{sql.LAYOUT}.{share.STATE_VERSION}"
 _PLACE = (
@@ -57,13 +58,20 @@ class Store(ABC):
     def create_table(self) -> None:
         """The recorder's own, which comes to `lay_out`."""
 
+    def patiently(self, job: Callable[[], T]) -> T:
+        """Do *job*, each of which can be done again when it is not known whether it was done."""
+        return job()
+
     @abstractmethod
     def close(self) -> None: ...
 
     # -- reading -----------------------------------------------------------------------------------
     def rows(self, query: sql.Query) -> list[Any]:
         """The rows that *query* finds, each read by the names of its columns."""
-        with self._explained(), self.cursor(commit=False) as c:
+        return self._explained(lambda: self._rows(query))
+
+    def _rows(self, query: sql.Query) -> list[Any]:
+        with self.cursor(commit=False) as c:
             c.execute(self.dialect(query.text), query.values)
             return list(c.fetchall())
 
@@ -74,7 +82,10 @@ class Store(ABC):
     # -- writing -----------------------------------------------------------------------------------
     def commit(self, rows: Rows, place: Place, upto: int) -> Place | None:
         """Put *rows*, which tell the log from *place* to *upto*; None if the catalog is not at *place*."""
-        with self._explained(), self.cursor(commit=True) as c:
+        return self._explained(lambda: self._commit(rows, place, upto))
+
+    def _commit(self, rows: Rows, place: Place, upto: int) -> Place | None:
+        with self.cursor(commit=True) as c:
             c.execute(self.dialect(_HOLD), [NAME])  # other projectors wait until this one is done
             c.execute(self.dialect(_PLACE), [NAME])
             if _place(c.fetchone()) != place:
@@ -106,11 +117,13 @@ class Store(ABC):
     # -- tables ------------------------------------------------------------------------------------
     def make(self) -> None:
         """Make the tables unless they are there; two processes may do so at once."""
-        with self._explained():
-            try:
-                self.create_table()
-            except IntegrityError:
-                self.create_table()  # the other one was quicker
+        self._explained(self._make)
+
+    def _make(self) -> None:
+        try:
+            self.create_table()
+        except IntegrityError:
+            self.create_table()  # the other one was quicker
 
     def lay_out(self, c: Any) -> None:
         """Make our tables, unless they are there in the layout of this version."""
@@ -121,7 +134,10 @@ class Store(ABC):
 
     def reset(self) -> None:
         """Back to the beginning of the log, with no rows."""
-        with self._explained(), self.cursor(commit=True) as c:
+        self._explained(self._reset)
+
+    def _reset(self) -> None:
+        with self.cursor(commit=True) as c:
             c.execute(self.dialect(_HOLD), [NAME])
             self._start_anew(c)
 
@@ -135,10 +151,9 @@ class Store(ABC):
         c.execute(self.dialect(_AT_START), [NAME])
         self._new_epoch(c)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, job: Callable[[], T]) -> T:
         try:
-            yield
+            return self.patiently(job)
         except PersistenceError as error:
             raise LogError(self.explain(error)) from error
 

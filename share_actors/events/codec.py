@@ -93,9 +93,9 @@ class Codec:
         return plain if plain[:1] == b"{" else _ZLIB.decompress(plain)
 
     def fits(self, stored: bytes) -> bool:
-        """Whether *stored* was sealed under this key."""
+        """Whether *stored* was sealed under this key; a brace alone may be chance."""
         try:
-            self.unseal(stored)
+            from_json(self.unseal(stored))
         except Exception:
             return False
         return True

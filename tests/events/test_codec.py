@@ -129,3 +129,8 @@ class TestRefusal:
     def test_any_bytes_are_refused_politely(self, state: bytes) -> None:
         with pytest.raises(LogError):
             Codec().decode(StoredEvent(STREAM, VERSION, topic_of(AccessAllowed), state))
+
+    @pytest.mark.parametrize("state", [b"{\x93 sealed", b'{"a": \xff', b"x\x9c{", b""])
+    def test_a_brace_by_chance_is_no_sign_of_plain_text(self, state: bytes) -> None:
+        assert not Codec().fits(state)
+        assert Codec().fits(row_of(stored(EXAMPLES[0])).state)

@@ -1,0 +1,119 @@
+"""The manager's verbs, as any Ray program calls them: another OS process, plain values, Manila's names."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from tests.acceptance import plain_ray
+from tests.acceptance.conftest import NewSite
+from tests.acceptance.sites import PATIENCE_S, Site
+
+Step = tuple[str, list[Any], dict[str, Any]]
+_numbers = count(1)
+ANN = {"user_id": "ann", "project_id": "physics"}
+
+
+@pytest.fixture(scope="module")
+def site(new_sites: NewSite) -> Site:
+    site = new_sites()
+    _ = site.system
+    return site
+
+
+@pytest.fixture
+def share_id(site: Site) -> str:
+    return f"plain-{next(_numbers)}"
+
+
+def run(site: Site, *steps: Step) -> list[dict[str, Any]]:
+    """What each of *steps* came to in one program of its own."""
+    address = ray.get_runtime_context().gcs_address
+    program = [sys.executable, str(Path(plain_ray.__file__))]
+    ended = subprocess.run(
+        [*program, address, site.config.namespace, json.dumps(steps)],
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    told: list[dict[str, Any]] = json.loads(ended.stdout)
+    return told
+
+
+def test_a_share_lives_and_dies_by_manila_s_verbs(site: Site, share_id: str) -> None:
+    spec = {"share_properties": {"size": 1, "display_name": "plain", "share_proto": "NFS"}}
+    wait = {"wait": True}
+    rule = {"share_id": share_id, "access_type": "user", "access_to": "bob", "wait": True}
+
+    told = run(
+        site,
+        ("create_share", [ANN, share_id, spec], wait),
+        ("extend_share", [ANN, share_id, 3], wait),
+        ("shrink_share", [ANN, share_id, 2], wait),
+        ("allow_access", [ANN, f"{share_id}-rule"], rule),
+        ("create_snapshot", [ANN, share_id, f"{share_id}-snap"], wait),
+        ("create_share", [ANN, f"{share_id}-twin", {"size": 2}, None, f"{share_id}-snap"], wait),
+        ("deny_access", [ANN, f"{share_id}-rule"], wait),
+        ("delete_snapshot", [ANN, f"{share_id}-snap"], wait),
+        ("delete_share", [ANN, share_id], wait),
+    )
+
+    assert [item["told"]["status"] for item in told] == ["done"] * len(told)
+    assert site.replayed()[share_id].status == "deleted"
+    assert site.system.share(f"{share_id}-twin").status == "available"
+    asked = [r.envelope for r in site.system.share(share_id).history() if r.envelope.command_id]
+    assert {(e.user_id, e.project_id) for e in asked} == {("ann", "physics")}
+
+
+def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
+    site: Site, share_id: str
+) -> None:
+    site.system.create_share(size=1, share_id=share_id)
+    head = site.head()
+
+    told = run(
+        site,
+        ("create_share", [ANN, f"{share_id}-b", {"size": 0}], {}),
+        ("create_share", [ANN, f"{share_id}-b", {"size": 1, "backend": "none"}], {}),
+        ("create_share", [ANN, share_id, {"size": 1}], {}),
+        ("create_share", [{"user_id": 5}, f"{share_id}-b", {"size": 1}], {}),
+        ("extend_share", [ANN, share_id, "2"], {}),
+        ("deny_access", [ANN, "no-such-rule"], {}),
+        ("delete_share", [ANN, "no-such-share"], {}),
+    )  # fmt: skip
+
+    assert [(item["error"], item["field"], item["value"]) for item in told] == [
+        ("InvalidRequest", "size", 0),
+        ("ConfigError", "backend", "none"),
+        ("Refused", "id", share_id),
+        ("InvalidRequest", "context.user_id", 5),
+        ("InvalidRequest", "size", "2"),
+        ("NotFound", "id", "no-such-rule"),
+        ("NotFound", "id", "no-such-share"),
+    ]
+    assert site.head() == head
+
+
+def test_a_command_that_is_sent_again_is_done_once(site: Site, share_id: str) -> None:
+    step = ("create_share", [ANN, share_id, {"size": 1}], {"command_id": share_id, "wait": True})
+
+    first, second = run(site, step, step)
+    [third] = run(site, step)
+
+    assert first == second == third
+    assert len(site.backend.calls("create_share", share_id)) == 1
+
+
+def test_without_waiting_the_promise_is_kept_after_the_program_has_gone(
+    site: Site, share_id: str
+) -> None:
+    [told] = run(site, ("create_share", [ANN, share_id, {"size": 1}], {"command_id": share_id}))
+
+    assert told["told"]["status"] in ("accepted", "done")
+    assert site.settled()[share_id].status == "available"

@@ -94,10 +94,14 @@ def reach(address: str) -> tuple[str, dict[str, str]]:
     """
     left = read(default_home())
     ours = None if left is None or not left.alive else left.address
+    needed: dict[str, str] = {}
     if left is not None and ours is not None and address in ("auto", ours):
-        return ours, left.environment
+        address, needed = ours, left.environment
     local = address.rpartition(":")[0] in ("127.0.0.1", "localhost")
-    return address, LOOPBACK if local else {}  # else Ray looks for this machine's outer address
+    return address, {
+        **LOOPBACK,
+        **needed,
+    } if local else needed  # else Ray looks for the outer address
 
 
 def check_answers(address: str) -> None:

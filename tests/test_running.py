@@ -58,6 +58,14 @@ def test_a_loopback_address_means_just_that(host: str) -> None:
     assert reach(f"{host}:6379") == (f"{host}:6379", LOOPBACK)
 
 
+def test_somebody_else_s_cluster_on_this_machine_is_reached_once_a_system_is_up_there(
+    home: Path,
+) -> None:
+    write(home, SystemState(namespace="n", address="127.0.0.1:6379"))
+
+    assert reach("auto") == reach("127.0.0.1:6379") == ("127.0.0.1:6379", LOOPBACK)
+
+
 @pytest.mark.parametrize("address", ["10.0.0.1:6379", "auto", "ray://127.0.0.1:10001"])
 def test_other_addresses_are_left_to_ray(address: str) -> None:
     assert reach(address) == (address, {})

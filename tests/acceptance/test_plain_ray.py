@@ -92,7 +92,7 @@ def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
         ("InvalidRequest", "size", 0),
         ("ConfigError", "backend", "none"),
         ("Refused", "id", share_id),
-        ("InvalidRequest", "context.user_id", 5),
+        ("InvalidRequest", "user_id", 5),
         ("InvalidRequest", "size", "2"),
         ("NotFound", "id", "no-such-rule"),
         ("NotFound", "id", "no-such-share"),

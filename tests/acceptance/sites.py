@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import ray
 
 from share_actors import client
@@ -76,7 +77,8 @@ class Site:
         def reported() -> list[int] | None:
             actors = self.system.status()["manager"].get("actors", [])
             pids = [actor["pid"] for actor in actors if actor["alive"] and "pid" in actor]
-            return pids if len(pids) == len(actors) > 0 else None
+            there = all(map(psutil.pid_exists, pids))  # a death may not be known to the manager yet
+            return pids if there and len(pids) == len(actors) > 0 else None
 
         return eventually(reported)
 

@@ -19,10 +19,11 @@ from share_actors.running import LOOPBACK
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of a fresh cluster, all of which is gone afterwards."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}  # others' token, say
     keeper = subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, **LOOPBACK},
+        env={**kept, **LOOPBACK},
     )  # fmt: skip
     children: list[psutil.Process] = []
     with keeper:

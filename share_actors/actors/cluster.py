@@ -126,6 +126,9 @@ class RayHost:
     async def report(self) -> HostReport:
         return await self._call(self._handle.report.remote())
 
+    async def departed(self, others: Sequence[str], /) -> Sequence[str]:
+        return await self._call(self._handle.departed.remote(others))
+
     async def resident(self) -> Sequence[str]:
         return await self._call(self._handle.resident.remote())
 

@@ -152,7 +152,7 @@ class Fleet:
         before = self._reports.get(name)
         if before is not None and before.pid != report.pid:  # it died and is back already
             self.lost(name)
-        self.pool.forget(report.gone)
+        self.pool.departed(name, await host.departed(self.pool.leaving(name)))
         if name not in self.pool.hosts:
             shares = [s for s in await host.resident() if self.pool.home(s) is None]
             self._join(name, host, report, shares)
@@ -172,8 +172,7 @@ class Fleet:
 
     def _reported(self, name: str) -> dict[str, Any]:
         report = self._reports.get(name)
-        told = {} if report is None else report._asdict()
-        return {key: value for key, value in told.items() if key != "gone"}
+        return {} if report is None else report._asdict()
 
     async def stop(self) -> None:
         """Every host leaves its log in order."""

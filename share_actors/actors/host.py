@@ -37,14 +37,13 @@ ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
 
 
 class HostReport(NamedTuple):
-    """What the manager asks of a host from time to time; `gone` were passivated since the last report."""
+    """What the manager asks of a host from time to time."""
 
     pid: int
     entities: int
     waiting: int
     hung: int
     snapshot_failures: int
-    gone: tuple[str, ...]
 
 
 class ShareHost:
@@ -59,7 +58,8 @@ class ShareHost:
         self._backends = Backends(config.backends)
         self._work = ShareWork(self._backends)
         self._entities: dict[str, ShareEntity] = {}
-        self._gone: list[str] = []
+        self._gone: set[str] = set()
+        """Left memory since `departed` was asked."""
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
         self._activation = uuid4().hex[:12]
@@ -123,11 +123,15 @@ class ShareHost:
 
     async def report(self) -> HostReport:
         """How this host is doing; raises `LogError` when it cannot open its log."""
-        gone, self._gone = tuple(self._gone), []
         return HostReport(
             os.getpid(), len(self._entities), self._waiting, self._backends.hung,
-            self._log.snapshot_failures, gone,
+            self._log.snapshot_failures,
         )  # fmt: skip
+
+    async def departed(self, others: Sequence[str]) -> list[str]:
+        """The shares that left memory since this was last asked, and of *others* those not here now."""
+        gone, self._gone = self._gone | set(others), set()
+        return [share_id for share_id in gone if share_id not in self._entities]
 
     async def resident(self) -> list[str]:
         """The ids of the shares that live here, for a manager that lost its directory."""
@@ -214,7 +218,7 @@ class ShareHost:
     def _forget(self, entity: ShareEntity) -> None:
         if self._entities.get(entity.id) is entity:
             del self._entities[entity.id]
-            self._gone.append(entity.id)
+            self._gone.add(entity.id)
 
     def _context(self, packed: bytes) -> RequestContext:
         context = self._contexts.get(packed)

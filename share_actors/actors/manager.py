@@ -82,7 +82,6 @@ class ManagerActor(ManagerVerbs):
         """The name and OS process of the Ray actor that *share_id* lives in, waking it if need be."""
         await self.view(share_id)
         name, report = await self._routes.asked(share_id, lambda host: host.report())
-        self._fleet.pool.forget(report.gone)
         return {"actor": name, "pid": report.pid, "shares": report.entities}
 
     async def status(self) -> dict[str, Any]:

@@ -12,6 +12,10 @@ class _Slot:
     alive: bool = True
     reserved: bool = False
     """For one share only (`dedicated` hosting)."""
+    used: set[str] = field(default_factory=set)
+    """Looked up since the host last told which shares left it: a message may be on its way to them."""
+    leaving: set[str] = field(default_factory=set)
+    """Those of `used` that it told of: to be asked about again."""
 
 
 class Pool:
@@ -48,11 +52,14 @@ class Pool:
 
     def home(self, share_id: str) -> str | None:
         """Where *share_id* lives, as far as is known."""
-        return self._home.get(share_id)
+        host = self._home.get(share_id)
+        if host is not None:
+            self._slots[host].used.add(share_id)
+        return host
 
     def place(self, share_id: str, *, dedicated: bool = False) -> str | None:
         """The host of *share_id*, chosen now if it has none; None while no host can take it."""
-        known = self._home.get(share_id)
+        known = self.home(share_id)
         if known is not None:
             return known
         open_slots = {n: s for n, s in self._slots.items() if s.alive and not s.reserved}
@@ -72,6 +79,18 @@ class Pool:
         self.forget([share_id])
         self._home[share_id] = host
         self._slots[host].shares.add(share_id)
+        self._slots[host].used.add(share_id)
+
+    def leaving(self, host: str) -> list[str]:
+        """Shares that left *host*, but may be on their way back: to be asked about with the next."""
+        return list(self._slots[host].leaving)
+
+    def departed(self, host: str, share_ids: Iterable[str]) -> None:
+        """*host* told that these left its memory: forget those to whom no message is on its way."""
+        slot = self._slots[host]
+        gone = slot.shares.intersection(share_ids)
+        slot.leaving, slot.used = gone & slot.used, set()
+        self.forget(gone - slot.leaving)
 
     def forget(self, share_ids: Iterable[str]) -> None:
         """These shares left memory; a dedicated actor that held one is free again."""
@@ -89,5 +108,5 @@ class Pool:
             return []
         gone = list(slot.shares)
         self.forget(gone)
-        slot.alive, slot.reserved = False, False
+        slot.alive, slot.reserved, slot.leaving = False, False, set()
         return gone

@@ -89,6 +89,10 @@ class FakeHost:
         report: HostReport = await self._call("report")
         return report._replace(pid=self.pid)
 
+    async def departed(self, others: Sequence[str], /) -> Sequence[str]:
+        gone: Sequence[str] = await self._call("departed", others)
+        return gone
+
     async def resident(self) -> Sequence[str]:
         held: Sequence[str] = await self._call("resident")
         return held

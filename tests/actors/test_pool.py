@@ -93,7 +93,34 @@ def test_an_actor_is_free_again_when_its_dedicated_share_left() -> None:
     assert hosts.place("s1") == "a"
 
 
-@given(st.lists(st.tuples(st.sampled_from("plfa"), st.integers(0, 9))))
+def test_a_share_that_left_is_forgotten_unless_a_message_may_be_on_its_way_to_it() -> None:
+    hosts = pool("a", largest=1)
+    for share_id in ("s1", "s2"):
+        hosts.place(share_id)
+    hosts.departed("a", [])
+    hosts.home("s2")
+
+    hosts.departed("a", ["s1", "s2"])
+
+    assert (hosts.leaving("a"), hosts.hosts) == (["s2"], {"a": 1})
+    hosts.departed("a", ["s2"])  # asked about again: nothing had come for it
+    assert (hosts.leaving("a"), hosts.hosts) == ([], {"a": 0})
+
+
+def test_a_share_that_lives_elsewhere_by_now_is_not_forgotten() -> None:
+    hosts = pool("a", "b")
+    assert hosts.place("s1") == "a"
+    hosts.forget(["s1"])
+    hosts.place("s2")
+    assert hosts.place("s1") == "b"
+
+    for _ in range(2):
+        hosts.departed("a", ["s1"])
+
+    assert hosts.home("s1") == "b"
+
+
+@given(st.lists(st.tuples(st.sampled_from("plfad"), st.integers(0, 9))))
 def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str, int]]) -> None:
     hosts = pool("h0", "h1", "h2")
 
@@ -105,6 +132,8 @@ def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str,
                 hosts.lost(f"h{n % 3}")
             case "f":
                 hosts.forget([f"s{n}"])
+            case "d":
+                hosts.departed(f"h{n % 3}", [f"s{n}"])
             case _:
                 hosts.add(f"h{n % 3}")
 

@@ -41,7 +41,7 @@ class TunedShareHost(ShareHost):
 
     def __init__(self, config: Config) -> None:
         gc.set_threshold(100_000, 50, 100)  # entities stay: looking at all of them often is no use
-        sys.setswitchinterval(0.001)  # the log's writer thread shall not wait long for the loop's
+        sys.setswitchinterval(0.003)  # so long the log's writer may wait for the loop; less: churn
         super().__init__(config, nodes())
         gc.freeze()
 

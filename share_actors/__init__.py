@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from share_actors.errors import ShareActorsError as ShareActorsError
     from share_actors.errors import TimedOut as TimedOut
     from share_actors.errors import Unavailable as Unavailable
+    from share_actors.events.explanation import Explanation as Explanation
     from share_actors.events.history import sentence as sentence
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import ExportLocation as ExportLocation
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessRule", "Ambiguous", "BackendSettings", "Busy", "Config", "ConfigError",
-    "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew", "NotFound",
+    "Explanation", "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew", "NotFound",
     "OperationFailed", "Page", "PoolSettings", "Receipt", "Refused", "RequestContext", "Share",
     "ShareActorsError", "ShareHandle", "ShareSystem", "Snapshot", "TimedOut", "Unavailable",
     "connect", "load", "sentence", "start",
@@ -48,6 +49,7 @@ _HOME = {
     **dict.fromkeys(["Receipt"], "asking"),
     **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
     **dict.fromkeys(["BackendSettings", "Config", "LogSettings", "PoolSettings", "load"], "config"),
+    **dict.fromkeys(["Explanation"], "events.explanation"),
     **dict.fromkeys(["sentence"], "events.history"),
     **dict.fromkeys(
         ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"], "values"

@@ -91,7 +91,7 @@ class Requests:
             try:
                 return await _receipt(sent, until)
             except (Busy, Unavailable) as error:
-                pause = error.retry_after if isinstance(error, Busy) else 0.2
+                pause = _pause(error)
                 if time.monotonic() + pause > until or not _worth_another(error):
                     raise
                 await asyncio.sleep(pause)
@@ -113,10 +113,10 @@ class Requests:
             except TimeoutError:
                 said = f"still in progress after {until - began:.3g} s; the request is recorded and goes on"
                 raise _timed_out(*pair, said, until - began) from None
-            except Unavailable as error:
+            except (Busy, Unavailable) as error:
                 if not _worth_another(error):
                     raise
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(_pause(error))
             else:
                 receipt = receipt if answer is None else _told(answer)
         return receipt
@@ -177,6 +177,10 @@ def _told(answer: Answer) -> Receipt:
 def _worth_another(error: ShareActorsError) -> bool:
     """Whether *error* is of a system that is busy or being restarted, and not one that is down."""
     return isinstance(error, Busy) or bool(error.details.get("passing"))
+
+
+def _pause(error: ShareActorsError) -> float:
+    return error.retry_after if isinstance(error, Busy) else 0.2
 
 
 def good(receipt: Receipt) -> Receipt:

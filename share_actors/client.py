@@ -19,6 +19,7 @@ from share_actors.asking import TIMEOUT_S, Receipt
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
+from share_actors.events.explanation import Explanation
 from share_actors.handles import AsyncShare
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
@@ -253,6 +254,10 @@ class ShareHandle:
     def history(self) -> list[Recorded]:
         """All that ever happened to the share; `sentence` tells each as a sentence."""
         return _run(self._inner.history())
+
+    def explain(self) -> Explanation:
+        """Why the share is as it is: what is owed, what was tried, and what can be done now."""
+        return _run(self._inner.explain())
 
 
 def connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Self
 
 from share_actors.actors.messages import build
@@ -10,6 +11,7 @@ from share_actors.errors import NotFound
 from share_actors.events.access import AllowAccess, DenyAccess, same_client_of
 from share_actors.events.base import Command
 from share_actors.events.envelope import Recorded
+from share_actors.events.explanation import Explanation, explain
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
 from share_actors.sight import Sight
@@ -155,6 +157,10 @@ class AsyncShare:
     async def history(self) -> list[Recorded]:
         """All that ever happened to the share; `history.sentence` tells each as a sentence."""
         return await self._requests.history(self.id)
+
+    async def explain(self) -> Explanation:
+        """Why the share is as it is: what is owed, what was tried, and what can be done now."""
+        return await asyncio.to_thread(explain, await self.history())
 
     async def _tell(
         self, command: Command, wait: bool, timeout: float, command_id: str | None

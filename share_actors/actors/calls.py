@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
-from share_actors.errors import ShareActorsError, Unavailable
+from share_actors.errors import Busy, ShareActorsError, Unavailable
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
@@ -60,7 +60,7 @@ async def call(pending: Awaitable[T]) -> T:
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], limit_s: float | None = PATIENCE_S) -> T:
-    """The result of a `call`, made again and again while the actor is being restarted.
+    """The result of a `call`, made again and again while the actor is busy or being restarted.
 
     An actor that says nothing for *limit_s* is `Unavailable`.
     """
@@ -75,3 +75,7 @@ async def patiently(ask: Callable[[], Awaitable[T]], limit_s: float | None = PAT
             if not error.details.get("passing") or time.monotonic() > until:
                 raise
             await asyncio.sleep(0.2)
+        except Busy as error:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(error.retry_after)

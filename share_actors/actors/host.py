@@ -173,6 +173,8 @@ class ShareHost:
             self._entity(asked.share_id, fresh=fresh).put(item)
         except ShareActorsError as error:
             item.refuse(error)
+            if asked.share_id not in self._entities:
+                self._gone.add(asked.share_id)  # it has no home here, whatever the manager thinks
         return item
 
     def _admit(self, asked: Ask) -> None:
@@ -190,7 +192,7 @@ class ShareHost:
 
     def _activate(self, share_id: str, fresh: bool) -> ShareEntity:
         if len(self._entities) >= self._config.pool.entities_per_actor:
-            self._make_room()
+            self._make_room(share_id)
         self._activations += 1
         entity: ShareEntity = Entity(
             share_id,
@@ -205,13 +207,14 @@ class ShareHost:
         self._entities[share_id] = entity
         return entity
 
-    def _make_room(self) -> None:
-        """Let go of the longest idle of the first few entities, in order of activation."""
+    def _make_room(self, share_id: str) -> None:
+        """Let go of the longest idle of the first few entities, for *share_id* to come; or `Busy`."""
         for entity in list(self._entities.values())[:64]:
             if entity.idle:
                 entity.passivate()
                 self._forget(entity)
                 return
+        self._gone.add(share_id)
         limit = self._config.pool.entities_per_actor
         raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
 

@@ -9,7 +9,7 @@ import typer
 
 from share_actors.cli.command import choices, command
 from share_actors.cli.session import Session
-from share_actors.cli.telling import document, lines, recorded_document, show
+from share_actors.cli.telling import document, lines, recorded_document, show, tell
 from share_actors.cli.usage import Commands
 from share_actors.errors import Ambiguous, InvalidRequest, NotFound
 from share_actors.values import Protocol, ShareStatus
@@ -230,6 +230,16 @@ def history(session: Session, share: Name) -> None:
         )
         return
     session.output.table(("WHEN", "WHAT"), lines(recorded))
+
+
+@command(app, "explain", examples=["share explain data", "share explain data --json"])
+def explain(session: Session, share: Name) -> None:
+    """Tell why a share is as it is: what is owed, what was tried, and what to do about it."""
+    told = _alive_or_deleted(session, share).explain()
+    if session.json:
+        session.output.document(told.model_dump(mode="json"))
+    else:
+        tell(session, told)
 
 
 def _alive_or_deleted(session: Session, share: str) -> ShareHandle:

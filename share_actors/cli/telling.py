@@ -5,14 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from share_actors.cli.output import when
 from share_actors.cli.session import Session
 from share_actors.values import AccessRule, Share, Snapshot
 
 if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
+    from share_actors.events.explanation import Explanation
 
 RULE = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
+OWED = ("OWED", "ASKED BY", "ASKED AT")
+FAILED = ("FAILED TO", "WHY")
+TRIED = ("TRIED AT", "N", "TO", "RESULT", "THE BACKEND SAID", "NEXT AT")
 SNAPSHOT = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
 
 
@@ -52,6 +58,28 @@ def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.id, snapshot.name, snapshot.size, snapshot.status, snapshot.reason,
         snapshot.created_at,
     )  # fmt: skip
+
+
+# -- explanation ---------------------------------------------------------------------------------
+def tell(session: Session, told: Explanation) -> None:
+    """Why a share is as it is, for people."""
+    output = session.output
+    since = f"{told.status}, since {when(told.since)}"
+    output.fields({"share": told.share_id, "name": told.name, "status": since, "why": told.summary})
+    _beneath(session, OWED, [(o.what, o.asked_by, o.asked_at) for o in told.owed])
+    _beneath(session, FAILED, [(f.what, _last_line(f.reason)) for f in told.failed])
+    _beneath(
+        session,
+        TRIED,
+        [(t.began, t.n, t.what, t.result, _last_line(t.said), t.next_at) for t in told.attempts],
+    )
+    for line in ("", *told.advice) if told.advice else ():
+        output.say(escape(line))
+
+
+def _last_line(text: str | None) -> str | None:
+    """Of a traceback, the error; `--json` has all of it."""
+    return text.strip().splitlines()[-1] if text and text.strip() else None
 
 
 # -- history -------------------------------------------------------------------------------------

@@ -299,8 +299,16 @@ def retried(state: Rules) -> Rules:
 
 def in_error(state: Rules) -> list[str]:
     """The works that failed."""
-    failed = [i for i, r in state.rules.items() if r.state == "error"]
-    return [f"rule/{i}/{'deny' if i in state.denied else 'allow'}" for i in failed]
+    return [_work(i, state) for i, rule in state.rules.items() if rule.state == "error"]
+
+
+def owed(state: Rules) -> list[str]:
+    """The works that wait for their turn."""
+    return [_work(i, state) for i in state.owed]
+
+
+def _work(access_id: str, state: Rules) -> str:
+    return f"rule/{access_id}/{'deny' if access_id in state.denied else 'allow'}"
 
 
 def pending(state: Rules) -> ApplyRules | None:

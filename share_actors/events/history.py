@@ -31,7 +31,7 @@ def sentence(recorded: Recorded) -> str:
         case words.ShareResizeRequested(doing=doing, size=size):
             return f"{who(recorded)} asked to {doing} it to {size} GiB"
         case words.RetryRequested(works=works):
-            return f"{who(recorded)} asked to try again to {_and(_work(w) for w in works)}"
+            return f"{who(recorded)} asked to try again to {_and(phrase(w) for w in works)}"
         case access.AccessAllowed() | access.AccessDenied():
             return f"{who(recorded)} asked to {_rule_asked(event)}"
         case snapshots.SnapshotRequested(snapshot_id=i, name=name):
@@ -53,7 +53,7 @@ _Outcome = (
 def _outcome(event: _Outcome) -> str:
     match event:
         case words.AttemptStarted(n=n, effect=effect):
-            return f"attempt {n} to {_work(effect)} began"
+            return f"attempt {n} to {phrase(effect)} began"
         case words.AttemptFailed():
             return _attempt_failed(event)
         case words.ShareCreated(export_locations=locations):
@@ -121,15 +121,15 @@ def _attempt_failed(event: words.AttemptFailed) -> str:
         "unknown": "ended without an answer",
     }[event.kind]
     lines = event.reason.strip().splitlines() or ["no reason given"]
-    next_at = _time(event.retry_at)
+    next_at = time_of(event.retry_at)
     # Of a traceback, the last line is the error; the event keeps all of it.
     return (
-        f"attempt {event.n} to {_work(event.effect)} {why}: {lines[-1]}; the next is due {next_at}"
+        f"attempt {event.n} to {phrase(event.effect)} {why}: {lines[-1]}; the next is due {next_at}"
     )
 
 
-def _work(work: str) -> str:
-    """What an effect's key or a work stands for."""
+def phrase(work: str) -> str:
+    """What an effect's key or a work stands for, as after *to*: `apply access rules`."""
     match work.split("/"):
         case ["access"]:
             return "apply access rules"
@@ -150,7 +150,7 @@ def _did(doing: str) -> str:
     return "extended" if doing == "extend" else "shrank"
 
 
-def _time(at: datetime) -> str:
+def time_of(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

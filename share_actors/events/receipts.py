@@ -196,11 +196,11 @@ class Receipts:
         self._open[work].waiters[request.command_id] = request
 
     def _settle(self, settled: Settled) -> None:
-        if not settled.work.endswith("*"):
+        head, star, tail = settled.work.partition("*")
+        if not star:
             self._close(settled.work, settled.failed)
             return
-        prefix = settled.work[:-1]
-        for work in [name for name in self._open if name.startswith(prefix)]:
+        for work in [w for w in self._open if w.startswith(head) and w.endswith(tail)]:
             self._close(work, settled.failed)
 
     def _close(self, work: str, failed: str | None) -> None:

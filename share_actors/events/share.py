@@ -156,6 +156,8 @@ def _retry(state: ShareState) -> list[ShareEvent]:
     works: list[str] = [state.doing] if state.share.status == "error" and state.doing else []
     if state.share.status in ("error", "available") and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
+        if state.doing == "create":  # who asked for these was told that the share has failed
+            works += access.owed(state.rules)
     if not works:
         raise Rejected(f"nothing is in error: the share is {state.share.status}")
     return [RetryRequested(works=tuple(works))]

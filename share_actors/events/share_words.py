@@ -154,7 +154,13 @@ class ShareErrored(Event):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
-        return (Settled(self.doing, self.reason),)
+        over = Settled(self.doing, self.reason)
+        if self.doing == "create":  # rules that wait for the share wait for a retry now
+            return (over, Settled("rule/*", f"the share could not be created: {self.reason}"))
+        if self.doing == "delete":  # whatever it came before will never be done
+            superseded = ("create", "extend", "shrink", "rule/*", "snapshot/*/create")
+            return (over, *(Settled(w, "the share is being deleted") for w in superseded))
+        return (over,)
 
 
 class RetryRequested(Event):

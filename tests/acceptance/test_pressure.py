@@ -143,8 +143,9 @@ def test_the_pool_grows_to_its_largest_and_no_further(system: ShareSystem) -> No
     assert actors() == POOL["max_actors"]
 
 
-def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(system: ShareSystem) -> None:
-    eventually(lambda: residents(system) == 0)
+def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(new_site: NewSite) -> None:
+    backends = {"dummy": {"driver": "dummy"}, "alone": {"driver": "dummy", "dedicated": True}}
+    system = new_site(backends=backends, pool={"min_actors": 2, "max_actors": 3}).system
     alone = system.create_share(size=1, backend="alone")
     home = ray.get(system.manager.where.remote(alone.id))
     for share in system.create_shares([{"size": 1}] * 6):

@@ -164,6 +164,7 @@ def test_when_all_shares_are_at_work_another_is_answered_busy(tmp_path: Path) ->
             assert isinstance(busy, Busy)
             assert busy.retry_after > 0
             assert [r.stream for r in host._log.read("share-b")] == []
+            assert await host.departed([]) == ["b"]  # it takes up no room in the manager's books
 
     within(10, scenario())
 
@@ -177,6 +178,7 @@ def test_beyond_its_backlog_a_host_answers_busy(tmp_path: Path) -> None:
             (refused,) = await host.submit([create("b")])
 
             assert isinstance(error_in(refused), Busy)
+            assert await host.departed([]) == ["b"]
             assert (await first)[0].status in ("accepted", "done")
 
     within(10, scenario())

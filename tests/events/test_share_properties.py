@@ -229,8 +229,15 @@ def test_what_is_owed_comes_to_an_end_when_each_rule_fails(walk: Walk) -> None:
 def test_no_request_waits_for_a_share_that_owes_nothing(walk: Walk) -> None:
     finish(walk, success)
 
-    if walk.state.share.status != "error":  # what waits for a retry is open still
-        assert walk.receipts.open_works() == ()
+    assert walk.receipts.open_works() == ()
+
+
+@any_order
+@given(walks)
+def test_no_request_waits_for_a_share_that_failed(walk: Walk) -> None:
+    finish(walk, lambda _: broken)
+
+    assert walk.receipts.open_works() == ()
 
 
 @any_order

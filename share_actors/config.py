@@ -132,6 +132,8 @@ class BackendSettings(Section):
     timeout_s: Annotated[float, Field(gt=0)] = 300.0
     """A driver call that takes longer has an unknown outcome and is asked again."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    max_cut_off: Annotated[int, Field(ge=1, le=1000)] = 10
+    """After so many attempts whose process ended in the middle of the call, the share is in error."""
     backoff_s: Annotated[float, Field(ge=0)] = 1.0
     """The pause before the second attempt; it doubles up to `max_backoff_s`."""
     max_backoff_s: Annotated[float, Field(ge=0)] = 60.0

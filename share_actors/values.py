@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,11 @@ ShareStatus = Literal[
 ]
 RuleState = Literal["queued", "applying", "active", "denying", "error"]
 SnapshotStatus = Literal["creating", "available", "deleting", "error"]
+
+
+def utc_now() -> datetime:
+    """This moment, as every event and every due time is written."""
+    return datetime.now(UTC)
 
 
 class Frozen(BaseModel):

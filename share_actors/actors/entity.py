@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Generic
 
 from share_actors.actors.memory import Memory
 from share_actors.actors.messages import Answer, fingerprint
+from share_actors.actors.pauses import Pause
 from share_actors.actors.promises import Promises
 from share_actors.actors.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
 from share_actors.errors import (
@@ -31,7 +32,7 @@ from share_actors.events.base import BeginAttempt, Command, Missing, Rejected
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
 from share_actors.events.receipts import Receipt
-from share_actors.values import Frozen
+from share_actors.values import Frozen, utc_now
 
 logger = logging.getLogger(__name__)
 RETRY_APPEND_S = 0.5
@@ -55,7 +56,9 @@ class Entity(Generic[E, S, F]):
         mailbox: int = 1000,
         snapshot_every: int = 100,
         fresh: bool = False,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._clock = clock
         self.id, self._aggregate, self._work = entity_id, aggregate, work
         self._activation, self._mailbox = activation, mailbox
         stream = f"{aggregate.KIND}-{entity_id}"
@@ -68,6 +71,7 @@ class Entity(Generic[E, S, F]):
         self._in_flight = self._woken = self._busy = False
         self._preparing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pause = Pause()
         self.lost = False
         self.last_used = 0.0
 
@@ -180,7 +184,7 @@ class Entity(Generic[E, S, F]):
             durable.add_done_callback(partial(self._appended, turn, batch, recorded))
 
     def _decided(self, batch: list[Asked | Outcome]) -> Turn[S, F]:
-        state, now = self._memory.state, datetime.now(UTC)
+        state, now = self._memory.state, self._clock()
         turn: Turn[S, F] = Turn(self._aggregate, state, now, self._activation)
         for item in batch:
             if isinstance(item, Outcome):
@@ -251,6 +255,8 @@ class Entity(Generic[E, S, F]):
         """Start the next attempt at what is owed, unless one is being made or it is not due yet."""
         if self._in_flight and turn.outcome is None:
             return
+        if self._aggregate.under_way(turn.state):  # by an activation that is no more
+            turn.report(self._work.cut_off(turn.state, turn.at), self._memory.last_asked)
         effect = self._aggregate.pending(turn.state)
         if effect is None or self._later(turn):
             return
@@ -260,8 +266,11 @@ class Entity(Generic[E, S, F]):
         turn.begin(effect, begin, cause or turn.origin or self._memory.last_asked)
 
     def _later(self, turn: Turn[S, F]) -> bool:
-        due = self._aggregate.not_before(turn.state)
-        delay = 0.0 if due is None else (due - turn.at).total_seconds()
+        due, longest_s = (
+            self._aggregate.not_before(turn.state),
+            self._work.longest_pause_s(turn.state),
+        )
+        delay = self._pause.left(due, turn.at, longest_s)
         if delay > 0:
             self._wake_in(delay)
         return delay > 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal, assert_never
 
+from share_actors.actors.adoption import adopted
 from share_actors.actors.backends import Backend, Backends
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import (
@@ -36,7 +37,7 @@ from share_actors.events.share_words import (
     ShrinkShare,
 )
 from share_actors.events.snapshots import CreateSnapshot, DropSnapshot, TakeSnapshot
-from share_actors.values import AccessRule, RequestContext, Share
+from share_actors.values import AccessRule, RequestContext, Share, utc_now
 
 logger = logging.getLogger(__name__)
 NO_BACKEND_TIMEOUT_S = 60.0
@@ -45,8 +46,8 @@ NO_BACKEND_TIMEOUT_S = 60.0
 class ShareWork:
     """The port from a share to its backend's driver (`actors.entity.Work`)."""
 
-    def __init__(self, backends: Backends) -> None:
-        self._backends = backends
+    def __init__(self, backends: Backends, clock: Callable[[], datetime] = utc_now) -> None:
+        self._backends, self._clock = backends, clock
 
     def check(self, command: Command, state: ShareState) -> None:
         """Raise `ShareActorsError` when the backend could never do what *command* asks."""
@@ -75,6 +76,22 @@ class ShareWork:
         settings = self._backends.settings.get(state.share.backend)
         return NO_BACKEND_TIMEOUT_S if settings is None else settings.timeout_s
 
+    def cut_off(self, state: ShareState, now: datetime) -> ReportFailure:
+        """The process of the attempt under way ended: made again, at once after the first."""
+        assert state.attempt is not None
+        settings, n = self._settings(state), state.attempt.n
+        pause = 0.0 if n == 1 else _pause(n - 1, settings)
+        said = "the process that made it ended before the outcome was known"
+        at, most = now + timedelta(seconds=pause), settings.max_cut_off
+        return ReportFailure(kind="unknown", reason=said, retry_at=at, max_attempts=most)
+
+    def longest_pause_s(self, state: ShareState) -> float:
+        return self._settings(state).max_backoff_s
+
+    def _settings(self, state: ShareState) -> BackendSettings:
+        known = self._backends.settings.get(state.share.backend)
+        return BackendSettings(driver="") if known is None else known
+
     def start(
         self,
         effect: ShareEffect,
@@ -90,13 +107,13 @@ class ShareWork:
             return
         except Unavailable as error:
             settings = self._backends.settings[state.share.backend]
-            done(_again("transient", error.message, settings, context))
+            done(_again("transient", error.message, settings, context, self._clock()))
             return
         call = partial(_ask_driver, backend.driver, effect, state, context)
         backend.threads.submit(
             call,
             backend.settings.timeout_s,
-            lambda result: done(_outcome(result, backend, context)),
+            lambda result: done(_outcome(result, backend, context, self._clock())),
         )
 
 
@@ -128,6 +145,35 @@ def _large_enough(command: CreateShare) -> None:
 
 # -- in a thread ---------------------------------------------------------------------------------
 def _ask_driver(
+    driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
+) -> Command:
+    if state.attempt is not None and state.attempt.probe:
+        done = _probed(driver, effect, state, context)
+        if done is not None:
+            return done
+    return _asked(driver, effect, state, context)
+
+
+def _probed(
+    driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
+) -> Command | None:
+    """What came of the attempt before, as far as the backend tells; a broken share is removed."""
+    held = share.view(state)
+    try:
+        found = driver.probe_share(context, held)
+    except TransientError:
+        raise
+    except DriverError as error:  # then the method itself tells what is wrong
+        logger.warning("share %s could not be probed: %s", held.id, error)
+        return None
+    if found is None:
+        return None
+    if found.state == "broken" and isinstance(effect, Provision):
+        driver.delete_share(context, held)
+    return adopted(effect, state, found)
+
+
+def _asked(
     driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
 ) -> Command:
     held = share.view(state)
@@ -210,21 +256,21 @@ def _one_by_one(
 
 
 # -- back on the loop ----------------------------------------------------------------------------
-def _outcome(result: Any, backend: Backend, context: RequestContext) -> Command:
+def _outcome(result: Any, backend: Backend, context: RequestContext, now: datetime) -> Command:
     """What the call returned, or the failure that its exception comes to."""
     match result:
         case RefusedByBackend():
             return ReportFailure(kind="refused", reason=_said(result))
         case TransientError():
-            return _again("transient", _said(result), backend.settings, context)
+            return _again("transient", _said(result), backend.settings, context, now)
         case DriverError():
             return ReportFailure(kind="failed", reason=_said(result))
         case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
-            return _again("unknown", str(result), backend.settings, context)
+            return _again("unknown", str(result), backend.settings, context, now)
         case BaseException():
             told = "".join(traceback.format_exception(result))
             logger.error("backend %s: the driver raised\n%s", backend.name, told)
-            return _again("bug", _writable(told.strip()), backend.settings, context)
+            return _again("bug", _writable(told.strip()), backend.settings, context, now)
         case _:
             outcome: Command = result
             return outcome
@@ -246,8 +292,14 @@ def _again(
     reason: str,
     settings: BackendSettings,
     context: RequestContext,
+    now: datetime,
 ) -> ReportFailure:
-    """Another attempt is worth making, after a pause that doubles each time."""
-    pause = min(settings.backoff_s * 2 ** (max(context.attempt, 1) - 1), settings.max_backoff_s)
-    at = datetime.now(UTC) + timedelta(seconds=pause)
+    """Another attempt is worth making, after a pause."""
+    at = now + timedelta(seconds=_pause(context.attempt, settings))
     return ReportFailure(kind=kind, reason=reason, retry_at=at, max_attempts=settings.max_attempts)
+
+
+def _pause(attempt: int, settings: BackendSettings) -> float:
+    """Seconds between *attempt* and the next: twice as many each time, up to a limit."""
+    doublings = min(max(attempt, 1) - 1, 60)
+    return min(settings.backoff_s * 2.0**doublings, settings.max_backoff_s)

@@ -37,6 +37,8 @@ class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
 
     def joins(self, command: Any, state: S, /) -> str | None: ...
 
+    def under_way(self, state: S, /) -> bool: ...
+
     def not_before(self, state: S, /) -> datetime | None: ...
 
 
@@ -48,6 +50,12 @@ class Work(Protocol[S_contra, F_contra]):
 
     def timeout_s(self, state: S_contra) -> float:
         """How long one attempt may take."""
+
+    def cut_off(self, state: S_contra, now: datetime) -> Command:
+        """What the attempt under way comes to when the activation that made it is no more."""
+
+    def longest_pause_s(self, state: S_contra) -> float:
+        """No pause between attempts is longer, whatever clocks say."""
 
     def start(
         self,
@@ -118,8 +126,11 @@ class Turn(Generic[S, F]):
     def conclude(self, outcome: Outcome) -> None:
         """The driver answered."""
         self.outcome = outcome
-        events = self.aggregate.decide(outcome.command, self.state)
-        self._record(self._of_system(outcome.origin), events)
+        self.report(outcome.command, outcome.origin)
+
+    def report(self, command: Command, origin: Envelope | None) -> None:
+        """What is known of the attempt under way."""
+        self._record(self._of_system(origin), self.aggregate.decide(command, self.state))
 
     def begin(self, effect: F, command: Command, origin: Envelope | None) -> None:
         """The next attempt starts, recorded together with what made it owed."""

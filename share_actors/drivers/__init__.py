@@ -3,6 +3,7 @@
 from share_actors.drivers.base import (
     DriverError,
     DriverOptions,
+    Existing,
     NotSupported,
     RefusedByBackend,
     ShareDriver,
@@ -15,6 +16,7 @@ from share_actors.drivers.registry import known_drivers, load_driver, make_drive
 __all__ = [
     "DriverError",
     "DriverOptions",
+    "Existing",
     "NotSupported",
     "RefusedByBackend",
     "ShareDriver",

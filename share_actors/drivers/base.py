@@ -9,7 +9,7 @@ for one share.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +17,7 @@ from share_actors.values import (
     AccessRule,
     Capabilities,
     ExportLocation,
+    Frozen,
     RequestContext,
     Share,
     Snapshot,
@@ -56,6 +57,24 @@ class DriverOptions(BaseModel):
 Exports = Sequence[ExportLocation]
 RuleUpdates = Mapping[str, str]
 """Rules that could not be applied: access id to the reason."""
+
+
+class Existing(Frozen):
+    """What a backend holds of one share (`ShareDriver.probe_share`). What is None was not looked at.
+
+    `partial`: it was begun, and asking for it again completes it. `broken`: it has to be deleted first.
+    """
+
+    state: Literal["absent", "partial", "broken", "whole"]
+    export_locations: Exports = ()
+    size: int | None = None
+    """In GiB."""
+    access: frozenset[tuple[str, str, str]] | None = None
+    """Who is let in: (access_type, access_to, access_level)."""
+    snapshots: dict[str, str | None] | None = None
+    """Its whole snapshots: ids, with their provider locations."""
+    unfinished: frozenset[str] = frozenset()
+    """Ids of snapshots of which something is left that is not whole: half taken, or half deleted."""
 
 
 class ShareDriver:
@@ -139,6 +158,16 @@ class ShareDriver:
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports | None:
         """Make sure *share* is exported; new export locations if they changed."""
+        return None
+
+    def probe_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Existing | None:
+        """Say what exists of *share*, changing nothing; None: that can't be told.
+
+        Asked before an attempt whose predecessor's outcome is unknown: what is done already is adopted,
+        and only the rest is asked for. Not overridden, the method itself is asked again.
+        """
         return None
 
     # -- snapshots -----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from share_actors.drivers.base import (
+    Existing,
     Exports,
     RuleUpdates,
     ShareDriver,
@@ -122,6 +123,14 @@ class DummyDriver(ShareDriver):
         end(last)
         return _exports(share)
 
+    def probe_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Existing | None:
+        last = self._faults.begin("probe_share", context, share.id)
+        found = None if self._backend is None else _existing(share, self._backend)
+        end(last)
+        return found
+
     # -- snapshots -----------------------------------------------------------------------------
     def create_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
@@ -204,6 +213,24 @@ class DummyDriver(ShareDriver):
     def unmanage(self, share: Share) -> None:
         last = self._faults.begin("unmanage", _NO_CONTEXT, share.id)
         end(last)
+
+
+def _existing(share: Share, backend: DummyBackend) -> Existing:
+    snapshots = {
+        i: f"dummy:/{share.id}@{i}"
+        for i, s in backend.snapshots().items()
+        if s["share_id"] == share.id
+    }
+    held = backend.shares().get(share.id)
+    if held is None:
+        return Existing(state="absent", snapshots=snapshots, access=frozenset())
+    access = frozenset(
+        (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
+    )
+    return Existing(
+        state="whole", export_locations=_exports(share), size=held["size"], access=access,
+        snapshots=snapshots,
+    )  # fmt: skip
 
 
 def _exports(share: Share) -> tuple[ExportLocation, ...]:

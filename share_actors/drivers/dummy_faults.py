@@ -20,7 +20,7 @@ from share_actors.values import RequestContext
 
 Method = Literal[
     "create_share", "create_share_from_snapshot", "delete_share", "extend_share", "shrink_share",
-    "ensure_share", "create_snapshot", "delete_snapshot", "update_access", "allow_access",
+    "ensure_share", "probe_share", "create_snapshot", "delete_snapshot", "update_access", "allow_access",
     "deny_access", "manage_existing", "unmanage",
 ]  # fmt: skip
 ALWAYS = 2**62

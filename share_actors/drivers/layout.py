@@ -83,6 +83,11 @@ class Layout:
         with self.folder(kept) as fd:
             return _is_directory(fd, name)
 
+    def leftovers(self, name: str) -> bool:
+        """Whether an attempt that died left a copy half made or half removed."""
+        with self.folder("making") as making, self.folder("trash") as trash:
+            return _is_directory(making, name) or _is_directory(trash, name)
+
     @contextmanager
     def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
         """See `locks.locked`."""

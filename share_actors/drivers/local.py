@@ -16,6 +16,7 @@ from share_actors.drivers import acl
 from share_actors.drivers.base import (
     DriverError,
     DriverOptions,
+    Existing,
     Exports,
     RefusedByBackend,
     RuleUpdates,
@@ -167,6 +168,30 @@ class LocalDriver(ShareDriver):
         """Say where *share* is; `DriverError` if its directory is lost. Makes nothing."""
         with self._working("ensure share", share.id, must_exist=True):
             return self._exports(share)
+
+    def probe_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Existing:
+        """What there is of *share*. A copy appears when it is whole, so that nothing is ever partial.
+
+        Who is let in is not told: a walk through all files would tell, and setting it again is that walk.
+        """
+        names = {s.id: snapshot_name(share.id, s.id) for s in share.snapshots}
+        with self._working("probe share", share.id):
+            size = self._layout.size(share.id)
+            begun = size is not None or self._layout.leftovers(share.id)
+            there = self._layout.exists("shares", share.id)
+            return Existing(
+                state="whole" if there else "partial" if begun else "absent",
+                export_locations=self._exports(share) if there else (),
+                size=size,
+                snapshots={
+                    i: str(self._layout.path("snapshots", name))
+                    for i, name in names.items()
+                    if self._layout.exists("snapshots", name)
+                },
+                unfinished=frozenset(i for i, n in names.items() if self._layout.leftovers(n)),
+            )
 
     # -- snapshots -----------------------------------------------------------------------------
     def create_snapshot(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from share_actors.events.base import BeginAttempt, Effect, Rejected, ReportFailure
 from share_actors.events.share_words import AttemptFailed, AttemptStarted
@@ -10,12 +11,18 @@ from share_actors.values import Frozen
 
 
 class Attempt(Frozen):
-    """The last attempt at an effect; `retry_at` is set while the next one waits for its time."""
+    """The last attempt at an effect; `kind` tells how it failed, and is None while it is under way.
+
+    `retry_at` is when the next one is due. `probe`: the outcome of the one before is not known, so that
+    the driver is first asked what exists.
+    """
 
     n: int
     effect: str
+    kind: Literal["transient", "bug", "unknown"] | None = None
     retry_at: datetime | None = None
     reason: str | None = None
+    probe: bool = False
 
 
 def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) -> AttemptStarted:
@@ -24,8 +31,15 @@ def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) ->
         raise Rejected("nothing is owed")
     key = effect.key()
     n = last.n + 1 if last is not None and last.effect == key else 1
-    activation, timeout_s = command.activation, command.timeout_s
-    return AttemptStarted(n=n, effect=key, activation=activation, timeout_s=timeout_s)
+    return AttemptStarted(
+        n=n, effect=key, activation=command.activation, timeout_s=command.timeout_s,
+        probe=last is not None and _in_doubt(last, key),
+    )  # fmt: skip
+
+
+def _in_doubt(last: Attempt, key: str) -> bool:
+    """Whether the backend may have done, wholly or in part, what is about to be asked for."""
+    return last.effect == key and (last.kind is None or last.probe)
 
 
 def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
@@ -40,11 +54,19 @@ def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
     )
 
 
-def evolve(event: AttemptStarted | AttemptFailed) -> Attempt:
+def evolve(event: AttemptStarted | AttemptFailed, last: Attempt | None) -> Attempt:
     """The last attempt after *event*."""
     if isinstance(event, AttemptStarted):
-        return Attempt(n=event.n, effect=event.effect)
-    return Attempt(n=event.n, effect=event.effect, retry_at=event.retry_at, reason=event.reason)
+        return Attempt(n=event.n, effect=event.effect, probe=event.probe)
+    return Attempt(
+        n=event.n, effect=event.effect, kind=event.kind, retry_at=event.retry_at,
+        reason=event.reason, probe=event.kind == "unknown" or (last is not None and last.probe),
+    )  # fmt: skip
+
+
+def under_way(attempt: Attempt | None) -> bool:
+    """Whether an attempt began whose outcome is not recorded."""
+    return attempt is not None and attempt.kind is None
 
 
 def require(attempt: Attempt | None, *effects: str) -> None:

@@ -40,11 +40,11 @@ from share_actors.events.share_words import (
 
 __all__ = [
     "KIND", "STATE_VERSION", "ShareState",
-    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "view",
+    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
 ]  # fmt: skip
 
 KIND = "share"
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Grows when a state snapshot of before can't be read any more; it is then replayed instead."""
 
 
@@ -253,6 +253,11 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
             return f"snapshot/{i}/delete"
         case _:
             return None
+
+
+def under_way(state: ShareState) -> bool:
+    """Whether an attempt began whose outcome is not recorded."""
+    return attempts.under_way(state.attempt)
 
 
 def not_before(state: ShareState) -> datetime | None:

@@ -96,7 +96,7 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
 def _attempted(state: ShareState, event: AttemptStarted | AttemptFailed) -> ShareState:
     begins = isinstance(event, AttemptStarted) and event.effect == "access"
     rules = access.started(state.rules) if begins else state.rules
-    return state.but(attempt=attempts.evolve(event), rules=rules)
+    return state.but(attempt=attempts.evolve(event, state.attempt), rules=rules)
 
 
 _Own = (

@@ -173,12 +173,16 @@ class RetryRequested(Event):
 
 
 class AttemptStarted(Event):
-    """The driver is about to be asked: the *n*th time for this effect, by this activation."""
+    """The driver is about to be asked: the *n*th time for this effect, by this activation.
+
+    With *probe* it is asked first what exists, for what came of the attempt before is not known.
+    """
 
     n: int
     effect: str
     activation: str
     timeout_s: float
+    probe: bool = False
 
 
 class AttemptFailed(Event):

@@ -5,66 +5,30 @@
         def driver(self, tmp_path: Path) -> ShareDriver:
             return make_driver("mine", "my_driver", {"root": tmp_path})
 
-Needs pytest. Put `pytest.register_assert_rewrite("share_actors.testing.driver_contract")` into a
-conftest.py to see the values in failures.
+Needs pytest. Put `pytest.register_assert_rewrite("share_actors.testing")` into a conftest.py to see the
+values in failures.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-import warnings
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 
 from share_actors.drivers.base import ShareDriver
-from share_actors.values import AccessRule, AccessType, RequestContext, Share, Snapshot
-
-CONTEXT = RequestContext(user_id="contract", attempt=1)
-PRINCIPALS: dict[AccessType, tuple[str, str]] = {
-    "ip": ("192.0.2.1", "198.51.100.0/24"),
-    "user": ("1001", "1002"),
-    "cert": ("client-a", "client-b"),
-    "cephx": ("alice", "bob"),
-}
+from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, same_driver
+from share_actors.testing.interruption_contract import InterruptionContract
+from share_actors.testing.probe_contract import ProbeContract
+from share_actors.values import Share, Snapshot
 
 
-class DriverContract:
+class DriverContract(ProbeContract, InterruptionContract):
     """Each method may be asked again, in any order, after any interruption; see `drivers.base`.
 
     Subclasses give the fixture `driver`: a driver on an empty backend. They may change `principals`,
-    two that the backend knows for each type of access.
+    two that the backend knows for each type of access, and `most_steps`.
     """
-
-    principals: ClassVar[dict[AccessType, tuple[str, str]]] = PRINCIPALS
-    interrupted_after_s: ClassVar[Sequence[float]] = (0.0, 0.002, 0.01)
-    """When a call is killed in its process, to be asked again."""
-
-    @pytest.fixture
-    def driver(self) -> ShareDriver:
-        raise NotImplementedError("a subclass of DriverContract gives the fixture `driver`")
-
-    @pytest.fixture(autouse=True)
-    def _set_up(self, driver: ShareDriver) -> None:
-        driver.do_setup(CONTEXT)
-
-    @pytest.fixture
-    def share(self, driver: ShareDriver) -> Share:
-        return new_share(driver)
-
-    @pytest.fixture
-    def snapshot(self, driver: ShareDriver, share: Share) -> Snapshot:
-        """A snapshot to take of `share`, which exists."""
-        if not driver.supports("create_snapshot"):
-            pytest.skip("takes no snapshots")
-        driver.create_share(CONTEXT, share)
-        return Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
 
     # -- the backend ---------------------------------------------------------------------------
     def test_setting_up_again_changes_nothing(self, driver: ShareDriver, share: Share) -> None:
@@ -183,7 +147,7 @@ class DriverContract:
     def test_a_share_from_a_snapshot_again_gives_the_same_answer(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
-        copy = _copy_of(driver, snapshot)
+        copy = copy_of(driver, snapshot)
         first = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
 
         assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot) == first
@@ -191,7 +155,7 @@ class DriverContract:
     def test_a_share_outlives_the_snapshot_it_came_from(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
-        copy = _copy_of(driver, snapshot)
+        copy = copy_of(driver, snapshot)
         made = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
 
         driver.delete_snapshot(CONTEXT, snapshot)
@@ -201,14 +165,14 @@ class DriverContract:
     # -- access --------------------------------------------------------------------------------
     def test_the_same_rules_again_are_no_error(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
-        rules = self._rules(driver)
+        rules = self.rules(driver)
 
         for _ in range(2):
             assert not driver.update_access(CONTEXT, share, rules, rules, ())
 
     def test_denying_again_is_no_error(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
-        rules = self._rules(driver)
+        rules = self.rules(driver)
         driver.update_access(CONTEXT, share, rules, rules, ())
 
         for _ in range(2):
@@ -219,13 +183,13 @@ class DriverContract:
     ) -> None:
         driver.create_share(CONTEXT, share)
 
-        assert not driver.update_access(CONTEXT, share, (), (), self._rules(driver))
+        assert not driver.update_access(CONTEXT, share, (), (), self.rules(driver))
 
     def test_a_rule_denied_can_be_allowed_again_in_the_same_call(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
-        old = self._rules(driver)
+        old = self.rules(driver)
         driver.update_access(CONTEXT, share, old, old, ())
         new = [rule.but(id=str(uuid4()), access_level="ro") for rule in old]
 
@@ -235,7 +199,7 @@ class DriverContract:
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
-        good = self._rules(driver)
+        good = self.rules(driver)
         bad = good[0].but(id=str(uuid4()), access_type="telepathy")
 
         failed = driver.update_access(CONTEXT, share, [bad, *good], [bad, *good], ())
@@ -248,87 +212,9 @@ class DriverContract:
         if not driver.supports("allow_access"):
             pytest.skip("has no rules one by one")
         driver.create_share(CONTEXT, share)
-        rule = self._rules(driver)[0]
+        rule = self.rules(driver)[0]
 
         for call in (driver.allow_access, driver.allow_access):
             call(CONTEXT, share, rule)
         for call in (driver.deny_access, driver.deny_access):
             call(CONTEXT, share, rule)
-
-    # -- interruptions -------------------------------------------------------------------------
-    def test_creating_goes_on_after_the_process_was_killed(self, driver: ShareDriver) -> None:
-        for after in self.interrupted_after_s:
-            share = new_share(driver)
-            interrupt(partial(driver.create_share, CONTEXT, share), after)
-
-            made = driver.create_share(CONTEXT.but(attempt=2), share)
-
-            assert driver.ensure_share(CONTEXT, share) in (None, made)
-
-    def test_deleting_goes_on_after_the_process_was_killed(self, driver: ShareDriver) -> None:
-        for after in self.interrupted_after_s:
-            share = new_share(driver)
-            driver.create_share(CONTEXT, share)
-            interrupt(partial(driver.delete_share, CONTEXT, share), after)
-
-            driver.delete_share(CONTEXT.but(attempt=2), share)
-
-    def test_taking_a_snapshot_goes_on_after_the_process_was_killed(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        for after in self.interrupted_after_s:
-            each = snapshot.but(id=str(uuid4()))
-            interrupt(partial(driver.create_snapshot, CONTEXT, each), after)
-
-            made = driver.create_snapshot(CONTEXT.but(attempt=2), each)
-
-            assert driver.create_snapshot(CONTEXT.but(attempt=3), each) == made
-
-    def _rules(self, driver: ShareDriver) -> list[AccessRule]:
-        return [
-            AccessRule(id=str(uuid4()), access_type=kind, access_to=to)
-            for kind in PRINCIPALS
-            if kind in driver.access_types
-            for to in self.principals[kind]
-        ]
-
-
-def new_share(driver: ShareDriver) -> Share:
-    """A share that *driver* has not seen."""
-    return Share(
-        id=str(uuid4()), name="contract", size=1, share_proto=driver.protocols[0],
-        host=driver.backend_name,
-    )  # fmt: skip
-
-
-def same_driver(driver: ShareDriver) -> ShareDriver:
-    """Another driver object for the same backend, as another process has."""
-    again = type(driver)(
-        driver.driver_handles_share_servers,
-        configuration=driver.configuration,
-        backend_name=driver.backend_name,
-    )
-    again.do_setup(CONTEXT)
-    return again
-
-
-def interrupt(call: Callable[[], Any], after_s: float) -> None:
-    """Run *call* in a process of its own, and kill that after so many seconds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads of other tests may linger
-        child = os.fork()
-    if child == 0:
-        try:
-            call()
-        finally:
-            os._exit(0)
-    time.sleep(after_s)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
-def _copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
-    if not driver.supports("create_share_from_snapshot"):
-        pytest.skip("makes no shares from snapshots")
-    driver.create_snapshot(CONTEXT, snapshot)
-    return new_share(driver).but(snapshot_id=snapshot.id)

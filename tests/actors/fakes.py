@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.entity import Entity
@@ -12,7 +14,7 @@ from share_actors.actors.turn import Asked
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
 from share_actors.events.access import ApplyRules, ConfirmRules
-from share_actors.events.base import Command
+from share_actors.events.base import Command, ReportFailure
 from share_actors.events.log import Log
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
@@ -74,6 +76,12 @@ class FakeWork:
     def timeout_s(self, state: ShareState) -> float:
         return 60.0
 
+    def cut_off(self, state: ShareState, now: datetime) -> Command:
+        return ReportFailure(kind="unknown", reason="cut off", retry_at=now, max_attempts=5)
+
+    def longest_pause_s(self, state: ShareState) -> float:
+        return 60.0
+
     def start(
         self,
         effect: ShareEffect,
@@ -97,7 +105,7 @@ class FakeWork:
 
 
 def entity(
-    log: Log, work: FakeWork, *, fresh: bool = False, activation: str = "act-1", **settings: int
+    log: Log, work: FakeWork, *, fresh: bool = False, activation: str = "act-1", **settings: Any
 ) -> ShareEntity:
     """The share `s1`, alive."""
     return Entity("s1", share, log, work, activation, fresh=fresh, **settings)

@@ -12,7 +12,7 @@ from share_actors.drivers.acl import ACCESS, encode, from_mode
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import RequestContext, Share
 
-pytest.register_assert_rewrite("share_actors.testing.driver_contract")
+pytest.register_assert_rewrite("share_actors.testing")
 
 CONTEXT = RequestContext()
 SHARE = Share(id="s1", size=1)

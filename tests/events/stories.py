@@ -78,8 +78,10 @@ def requested(
     )
 
 
-def began(effect: str, n: int = 1) -> AttemptStarted:
-    return AttemptStarted(n=n, effect=effect, activation="activation-1", timeout_s=300.0)
+def began(effect: str, n: int = 1, *, probe: bool = False) -> AttemptStarted:
+    return AttemptStarted(
+        n=n, effect=effect, activation="activation-1", timeout_s=300.0, probe=probe
+    )
 
 
 def created(path: str = "nas:/srv/s1") -> ShareCreated:

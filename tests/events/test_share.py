@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import ValidationError
@@ -129,7 +129,31 @@ def test_an_attempt_is_recorded_before_the_driver_is_called() -> None:
 
 
 def test_a_second_attempt_is_numbered_two() -> None:
-    creating.when(begin).then(began("create", n=2))
+    creating.when(begin).then(began("create", n=2, probe=True))
+
+
+def went_wrong(kind: Literal["transient", "bug", "unknown"], n: int = 1) -> AttemptFailed:
+    return AttemptFailed(n=n, effect="create", kind=kind, reason="why", retry_at=NOON)
+
+
+def test_after_an_unknown_outcome_the_backend_is_asked_first_what_exists() -> None:
+    spec = creating.given(went_wrong("unknown"))
+
+    spec.when(begin).then(began("create", n=2, probe=True))
+    spec.given(began("create", 2, probe=True), went_wrong("transient", 2)).when(begin).then(
+        began("create", n=3, probe=True)  # the first one is in doubt still
+    )
+
+
+@pytest.mark.parametrize("kind", ["transient", "bug"])
+def test_after_an_outcome_that_is_known_it_is_not(kind: Literal["transient", "bug"]) -> None:
+    creating.given(went_wrong(kind)).when(begin).then(began("create", n=2))
+
+
+def test_an_attempt_is_under_way_from_its_beginning_to_its_outcome() -> None:
+    creating.then_state(share.under_way, True)
+    creating.given(went_wrong("unknown")).then_state(share.under_way, False)
+    available.then_state(share.under_way, False)
 
 
 def test_what_the_driver_made_is_recorded_as_it_came() -> None:

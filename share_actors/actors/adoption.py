@@ -1,0 +1,57 @@
+"""Adoption: after an unknown outcome, what the backend holds already need not be asked for again."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from share_actors.drivers.base import Existing
+from share_actors.events import access, snapshots
+from share_actors.events.access import ApplyRules, ConfirmRules
+from share_actors.events.base import Command
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    Destroy,
+    Provision,
+    Resize,
+    ShareEffect,
+)
+from share_actors.events.snapshots import DropSnapshot, TakeSnapshot
+
+
+def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command | None:
+    """The outcome of *effect* if the backend holds it already; None: it has to be asked for again."""
+    match effect:
+        case Provision():
+            whole = found.state == "whole" and found.size in (None, state.share.size)
+            return ConfirmCreated(export_locations=tuple(found.export_locations)) if whole else None
+        case Resize(doing=doing, size=size):
+            resized = found.state == "whole" and found.size == size
+            return ConfirmResized(doing=doing, size=size) if resized else None
+        case Destroy():
+            return ConfirmDeleted() if found.state == "absent" else None
+        case ApplyRules():
+            return _rules(effect, state, found)
+        case TakeSnapshot(snapshot_id=i):
+            taken = found.snapshots or {}
+            if i not in taken:
+                return None
+            return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=taken[i])
+        case DropSnapshot(snapshot_id=i):
+            held = found.snapshots
+            gone = held is not None and i not in held and i not in found.unfinished
+            return snapshots.ConfirmSnapshotDeleted(snapshot_id=i) if gone else None
+        case _:
+            assert_never(effect)
+
+
+def _rules(effect: ApplyRules, state: ShareState, found: Existing) -> ConfirmRules | None:
+    wanted = access.desired(state.rules, effect)
+    clients = {(rule.access_type, rule.access_to, rule.access_level) for rule in wanted}
+    if found.access is None or found.access != clients:
+        return None
+    return ConfirmRules(
+        applied=tuple(r.id for r in effect.add), removed=tuple(r.id for r in effect.delete)
+    )

@@ -1,13 +1,10 @@
 """The shell: recorded before answered, one at a time, fenced by the log, nothing lost."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from share_actors.config import LogSettings
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, Refused
 from share_actors.events.access import AllowAccess
 from share_actors.events.base import ReportFailure
@@ -21,13 +18,6 @@ from share_actors.events.share_words import (
 )
 from tests.actors.fakes import CREATE, FakeWork, asked, entity, seen, tell
 from tests.conftest import within
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    opened = Log.open(LogSettings(), tmp_path / "log.db")
-    yield opened
-    opened.close()
 
 
 def names(log: Log) -> list[str]:

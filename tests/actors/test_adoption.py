@@ -1,0 +1,152 @@
+"""What the backend holds already, after an attempt whose outcome nobody knows, is adopted."""
+
+from typing import Any
+
+import pytest
+
+from share_actors.actors import backends as backends_module
+from share_actors.actors.adoption import adopted
+from share_actors.drivers.base import DriverError, Existing, TransientError
+from share_actors.events.access import ApplyRules, ConfirmRules, Rules
+from share_actors.events.attempts import Attempt
+from share_actors.events.base import ReportFailure
+from share_actors.events.share_words import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    Destroy,
+    Provision,
+    Resize,
+    ShareEffect,
+)
+from share_actors.events.snapshots import (
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    DropSnapshot,
+    TakeSnapshot,
+)
+from share_actors.values import AccessRule, RequestContext, Share
+from tests.actors.test_share_work import PLACE, STATE, Scripted, outcome
+
+CREATE = Provision(source=None)
+GROW = Resize(doing="extend", size=3)
+ALICE = AccessRule(id="a", access_type="user", access_to="alice", access_level="ro")
+RULED = STATE.but(rules=Rules(rules={"a": ALICE}, owed=("a",)))
+ALLOW = ApplyRules(add=(ALICE,), delete=())
+WHOLE = Existing(state="whole", export_locations=(PLACE,), size=1)
+IN_DOUBT = STATE.but(attempt=Attempt(n=2, effect="create", probe=True))
+
+
+class Probed(Scripted):
+    """A scripted driver that can tell what exists."""
+
+    def probe_share(self, context: RequestContext, share: Share, share_server: Any = None) -> Any:
+        return self._play("probe_share", share)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    monkeypatch.setattr(backends_module, "make_driver", lambda *args: Probed(answers))
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("effect", "found", "expected"),
+    [
+        (CREATE, WHOLE, ConfirmCreated(export_locations=(PLACE,))),
+        (GROW, WHOLE.but(size=3), ConfirmResized(doing="extend", size=3)),
+        (Destroy(), Existing(state="absent"), ConfirmDeleted()),
+        (ALLOW, WHOLE.but(access={("user", "alice", "ro")}), ConfirmRules(applied=("a",))),
+        (
+            TakeSnapshot(snapshot_id="n1"),
+            WHOLE.but(snapshots={"n1": "at"}),
+            ConfirmSnapshotCreated(snapshot_id="n1", provider_location="at"),
+        ),
+        (
+            DropSnapshot(snapshot_id="n1"),
+            WHOLE.but(snapshots={"n2": None}),
+            ConfirmSnapshotDeleted(snapshot_id="n1"),
+        ),
+    ],
+)
+def test_what_is_done_is_adopted(effect: ShareEffect, found: Existing, expected: object) -> None:
+    assert adopted(effect, RULED, found) == expected
+
+
+@pytest.mark.parametrize(
+    ("effect", "found"),
+    [
+        (CREATE, Existing(state="absent")),
+        (CREATE, Existing(state="partial")),
+        (CREATE, WHOLE.but(size=7)),
+        (GROW, WHOLE),
+        (GROW, WHOLE.but(size=None)),
+        (Destroy(), Existing(state="partial")),
+        (ALLOW, WHOLE),
+        (ALLOW, WHOLE.but(access=frozenset())),
+        (ALLOW, WHOLE.but(access={("user", "alice", "rw")})),
+        (TakeSnapshot(snapshot_id="n1"), WHOLE),
+        (TakeSnapshot(snapshot_id="n1"), WHOLE.but(snapshots={}, unfinished=frozenset({"n1"}))),
+        (DropSnapshot(snapshot_id="n1"), WHOLE),
+        (DropSnapshot(snapshot_id="n1"), WHOLE.but(snapshots={"n1": None})),
+        (
+            DropSnapshot(snapshot_id="n1"),
+            WHOLE.but(snapshots={}, unfinished=frozenset({"n1"})),
+        ),
+    ],
+)
+def test_what_is_not_done_or_not_told_is_asked_for_again(
+    effect: ShareEffect, found: Existing
+) -> None:
+    assert adopted(effect, RULED, found) is None
+
+
+def test_after_an_unknown_outcome_the_driver_is_asked_what_exists_and_no_more(
+    script: dict[str, Any],
+) -> None:
+    script["probe_share"] = WHOLE
+
+    answer, calls = outcome(CREATE, IN_DOUBT)
+
+    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert [method for method, _ in calls] == ["probe_share"]
+
+
+@pytest.mark.parametrize(
+    "found", [None, Existing(state="absent"), Existing(state="partial"), DriverError("no idea")]
+)
+def test_what_the_probe_does_not_settle_is_asked_for(script: dict[str, Any], found: object) -> None:
+    script |= {"probe_share": found, "create_share": [PLACE]}
+
+    answer, calls = outcome(CREATE, IN_DOUBT)
+
+    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert [method for method, _ in calls] == ["probe_share", "create_share"]
+
+
+def test_what_is_broken_is_deleted_and_made_anew(script: dict[str, Any]) -> None:
+    script |= {"probe_share": Existing(state="broken"), "create_share": [PLACE]}
+
+    answer, calls = outcome(CREATE, IN_DOUBT)
+
+    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert [method for method, _ in calls] == ["probe_share", "delete_share", "create_share"]
+
+
+def test_a_backend_that_can_tell_nothing_now_is_asked_later(script: dict[str, Any]) -> None:
+    script["probe_share"] = TransientError("rebooting")
+
+    answer, calls = outcome(CREATE, IN_DOUBT)
+
+    assert isinstance(answer, ReportFailure)
+    assert (answer.kind, answer.reason) == ("transient", "rebooting")
+    assert len(calls) == 1
+
+
+def test_without_doubt_nothing_is_probed(script: dict[str, Any]) -> None:
+    script["create_share"] = [PLACE]
+
+    _, calls = outcome(CREATE, STATE.but(attempt=Attempt(n=2, effect="create")))
+
+    assert [method for method, _ in calls] == ["create_share"]

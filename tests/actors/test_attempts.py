@@ -1,0 +1,99 @@
+"""Attempts that no process lived to end, and pauses that no clock can stretch."""
+
+import asyncio
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from share_actors.actors.backends import Backends
+from share_actors.actors.pauses import Pause
+from share_actors.actors.share import ShareWork
+from share_actors.config import BackendSettings
+from share_actors.errors import Moved
+from share_actors.events.attempts import Attempt
+from share_actors.events.log import Log
+from share_actors.events.share_words import AttemptFailed, AttemptStarted
+from share_actors.values import Share, utc_now
+from tests.actors.fakes import CREATE, FakeWork, asked, entity
+from tests.actors.test_share_work import STATE
+from tests.conftest import within
+
+
+async def born_and_killed(log: Log, lives: int) -> None:
+    """A share whose process ends in the middle of its creation, so many times."""
+    for life in range(lives):
+        living = entity(log, work := FakeWork(held=True), activation=f"act-{life}")
+        living.put(item := asked(CREATE, command_id="c1", repeated=life > 0))
+        await item.receipt
+        while not work.asked and not living.idle:
+            await asyncio.sleep(0.005)
+        living._drop(Moved("killed"))
+
+
+def test_a_call_that_was_cut_off_is_recorded_as_unknown_and_made_again(log: Log) -> None:
+    async def scenario() -> None:
+        await born_and_killed(log, 2)
+
+        events = [recorded.event for recorded in log.read("share-s1")]
+        _, first, cut_off, second = events
+        assert isinstance(first, AttemptStarted)
+        assert isinstance(cut_off, AttemptFailed)
+        assert isinstance(second, AttemptStarted)
+        assert (cut_off.n, cut_off.kind) == (1, "unknown")
+        assert (second.n, second.probe) == (2, True)
+
+    within(5, scenario())
+
+
+def test_a_call_that_ends_its_process_every_time_ends_in_error(log: Log) -> None:
+    async def scenario() -> None:
+        await born_and_killed(log, 6)  # the fake gives up after 5
+
+        living = entity(log, FakeWork())
+        outcome = await (await living.outcome_of("c1"))
+        assert outcome.status == "failed"
+        assert outcome.reason == "cut off (gave up after 5 attempts)"
+
+    within(5, scenario())
+
+
+@pytest.mark.parametrize(("n", "pause_s"), [(1, 0.0), (2, 1.0), (3, 2.0), (4, 4.0), (9, 10.0)])
+def test_the_first_cut_off_call_is_made_again_at_once_the_others_after_a_pause(
+    n: int, pause_s: float
+) -> None:
+    work = ShareWork(Backends({"main": BackendSettings(driver="any", max_backoff_s=10.0)}))
+    state, now = STATE.but(attempt=Attempt(n=n, effect="create")), utc_now()
+
+    assert work.cut_off(state, now).retry_at == now + timedelta(seconds=pause_s)
+
+
+def test_a_backend_that_is_configured_no_more_has_pauses_nonetheless() -> None:
+    state = STATE.but(share=Share(id="s1", size=1, host="gone"))
+
+    assert ShareWork(Backends({})).longest_pause_s(state) > 0
+
+
+def test_a_clock_that_is_set_back_makes_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        pause, due = Pause(), utc_now() + timedelta(seconds=2)
+        ticks = count(start=100.0, step=1.5)
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: next(ticks))
+
+        now = due - timedelta(seconds=2)
+        long_ago = now - timedelta(days=1)
+        assert pause.left(due, now, 60.0) == 2.0
+        assert pause.left(due, long_ago, 60.0) == 0.5
+        assert pause.left(due, long_ago, 60.0) <= 0
+
+    within(5, scenario())
+
+
+def test_a_pause_recorded_before_the_clock_was_set_back_is_no_longer_than_the_longest() -> None:
+    async def scenario() -> None:
+        due = utc_now() + timedelta(days=365)
+
+        assert Pause().left(due, utc_now(), 60.0) <= 60.0
+        assert Pause().left(None, utc_now(), 60.0) == 0.0
+
+    within(5, scenario())

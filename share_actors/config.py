@@ -111,6 +111,10 @@ class PoolSettings(Section):
     """Commands that may wait for one share before the answer is Busy."""
     backlog: Annotated[int, Field(ge=1)] = 20_000
     """Commands that may wait in one actor, and in the manager, before the answer is Busy."""
+    recovery_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Shares that owe work and are woken at a time, at start and after a loss."""
+    hung_calls: Annotated[int, Field(ge=1)] = 16
+    """An actor with so many driver calls stuck beyond the deadline is restarted: no thread can be ended."""
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

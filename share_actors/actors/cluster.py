@@ -117,8 +117,8 @@ class RayHost:
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
         return await self._call(self._handle.wait.remote(pairs, timeout_s))
 
-    async def wake(self, share_ids: Sequence[str], /) -> None:
-        await self._call(self._handle.wake.remote(share_ids))
+    async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
+        return await self._call(self._handle.wake.remote(share_ids))
 
     async def view(self, share_id: str, /) -> Share:
         return await self._call(self._handle.view.remote(share_id))
@@ -134,6 +134,9 @@ class RayHost:
 
     async def stop(self) -> None:
         await self._call(self._handle.stop.remote())
+
+    async def restart(self) -> None:
+        ray.kill(self._handle, no_restart=False)
 
     async def _call(self, pending: Awaitable[T]) -> T:
         try:

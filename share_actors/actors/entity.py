@@ -70,7 +70,6 @@ class Entity(Generic[E, S, F]):
         self._recalled: dict[str, Receipt | None] = {}
         self._in_flight = self._woken = self._busy = False
         self._preparing: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._pause = Pause()
         self.lost = False
         self.last_used = 0.0
@@ -105,6 +104,15 @@ class Entity(Generic[E, S, F]):
             self._busy = True
             asyncio.get_running_loop().call_soon(self._turn)
 
+    async def rouse(self) -> None:
+        """Be in memory, and see to what is owed; raises `LogError` if the stream can't be read."""
+        try:
+            await self._load()
+        except ShareActorsError as error:
+            self._drop(error)
+            raise
+        self.wake()
+
     async def outcome_of(self, command_id: str) -> asyncio.Future[Answer]:
         """The future outcome of a command that was recorded before; `NotFound` if none was."""
         await self._load()
@@ -127,8 +135,7 @@ class Entity(Generic[E, S, F]):
 
     def passivate(self) -> None:
         """Leave a state snapshot behind, off the command path; the caller forgets the entity."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._pause.cancel()
         self._memory.save_if_due(always=True)
 
     # -- the loop --------------------------------------------------------------------------------
@@ -272,13 +279,8 @@ class Entity(Generic[E, S, F]):
         )
         delay = self._pause.left(due, turn.at, longest_s)
         if delay > 0:
-            self._wake_in(delay)
+            self._pause.then(delay, self.wake)
         return delay > 0
-
-    def _wake_in(self, delay: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(delay, self.wake)
 
     # -- the append, and after it ----------------------------------------------------------------
     def _appended(
@@ -333,10 +335,9 @@ class Entity(Generic[E, S, F]):
         for item in (*turn.recorded, *(item for item, _ in turn.joined)):
             item.refuse(error)
         if turn.outcome is not None:
-            later = asyncio.get_running_loop()
-            later.call_later(RETRY_APPEND_S, self._again, turn.outcome)
+            asyncio.get_running_loop().call_later(RETRY_APPEND_S, self._again, turn.outcome)
         elif self.exists:
-            self._wake_in(RETRY_APPEND_S)
+            self._pause.then(RETRY_APPEND_S, self.wake)
         self._rest()
 
     def _again(self, outcome: Outcome) -> None:

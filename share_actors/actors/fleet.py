@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.coalescer import Coalescer
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_S = 60.0
 """How long a command may look for a living host before it is answered `Unavailable`."""
 REPORT_EVERY_S = 1.0
+RECYCLE_WITHIN_S = 10.0
+"""How long what runs well in an actor that is to be restarted may take to end."""
 
 
 class Fleet:
@@ -157,6 +160,16 @@ class Fleet:
             shares = [s for s in await host.resident() if self.pool.home(s) is None]
             self._join(name, host, report, shares)
         self._reports[name] = report
+        if report.hung >= self._settings.hung_calls:
+            await self._recycle(name, report.hung)
+
+    async def _recycle(self, name: str, hung: int) -> None:
+        """Too many of its threads are stuck in drivers: its shares move, and it starts anew."""
+        logger.warning("share actor %s has %d driver calls that hang: it is restarted", name, hung)
+        self.lost(name)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.hosts[name].stop(), RECYCLE_WITHIN_S)
+        await self.hosts[name].restart()
 
     def status(self) -> list[dict[str, Any]]:
         """Every host, whether it lives, and what it last said of itself."""

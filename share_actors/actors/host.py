@@ -108,11 +108,23 @@ class ShareHost:
             failed.set_result(refusal(Ask(share_id, command_id, "", b"", b""), error))
             return failed
 
-    async def wake(self, share_ids: Sequence[str]) -> None:
-        """Activate these shares, so that they see to what they owe."""
-        for share_id in share_ids:
-            self._entity(share_id).wake()
-            await asyncio.sleep(0)
+    async def wake(self, share_ids: Sequence[str]) -> dict[str, str]:
+        """Activate these shares, so that they see to what they owe; why some can't be, by their ids.
+
+        Those for which there is no room now have an empty reason.
+        """
+        self._sweep_from_now_on()
+        woken = await asyncio.gather(*(self._woken(share_id) for share_id in share_ids))
+        return {i: why for i, why in zip(share_ids, woken, strict=True) if why is not None}
+
+    async def _woken(self, share_id: str) -> str | None:
+        try:
+            await self._entity(share_id).rouse()
+        except Busy:
+            return ""
+        except ShareActorsError as error:
+            return error.message
+        return None
 
     async def view(self, share_id: str) -> Share:
         """The share as it is now; raises `NotFound`."""

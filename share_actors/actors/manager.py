@@ -30,7 +30,9 @@ class ManagerActor(ManagerVerbs):
         self._config, self._cluster = config, cluster
         self._fleet = Fleet(cluster, config.pool)
         self._routes = Routes(self._fleet, cluster.catalog, config)
-        self._recovery = Recovery(self._fleet, self._routes, cluster.catalog)
+        self._recovery = Recovery(
+            self._fleet, self._routes, cluster.catalog, config.pool.recovery_at_once
+        )
         self._waiting = 0
         self._started_at = time.time()
         self._ready: asyncio.Task[None] | None = None
@@ -92,6 +94,7 @@ class ManagerActor(ManagerVerbs):
             "up_s": round(time.time() - self._started_at, 1),
             "waiting": self._waiting,
             "actors": self._fleet.status(),
+            "broken": self._recovery.broken,
             "backends": {n: b.driver for n, b in self._config.backends.items()},
             "log": self._config.log.kind,
         }

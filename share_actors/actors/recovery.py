@@ -11,16 +11,20 @@ from share_actors.actors.routes import Routes
 from share_actors.errors import ShareActorsError
 
 logger = logging.getLogger(__name__)
-WAKE_AT_ONCE = 50
 WAKE_AGAIN_S = 15.0
 """How often all that owes work is woken, for what no sign of trouble told of."""
 
 
 class Recovery:
-    """Asks the catalog which shares owe work and wakes those that live nowhere."""
+    """Asks the catalog which shares owe work and wakes those that live nowhere, so many *at_once*.
 
-    def __init__(self, fleet: Fleet, routes: Routes, catalog: CatalogPort) -> None:
+    `broken` holds the shares that owe work and can't be woken, with the reason: nobody waits for them.
+    """
+
+    def __init__(self, fleet: Fleet, routes: Routes, catalog: CatalogPort, at_once: int) -> None:
         self._fleet, self._routes, self._catalog = fleet, routes, catalog
+        self._at_once = at_once
+        self.broken: dict[str, str] = {}
 
     async def run(self) -> None:
         """Wake what owes work: what lives nowhere when a host died, and all of it now and then."""
@@ -33,31 +37,43 @@ class Recovery:
                 await asyncio.sleep(1.0)
 
     async def _wake_owing(self, *, everyone: bool) -> bool:
-        """Wake every share that owes work, or only those that live nowhere; whether all could be."""
-        marker, well = "", True
+        """Wake every share that owes work, or only those that live nowhere; whether all could be asked."""
+        marker, well, broken = "", True, dict[str, str]()
         while not self._fleet.stopping:
             try:
-                owing = await self._catalog.ask("owing", limit=WAKE_AT_ONCE, marker=marker)
+                owing = await self._catalog.ask("owing", limit=self._at_once, marker=marker)
             except ShareActorsError as error:
                 logger.warning("recovery waits for the catalog: %s", error)
                 return False
-            for share_id in owing:
-                if everyone or self._fleet.pool.home(share_id) is None:
-                    well = await self._wake(share_id) and well
-            if len(owing) < WAKE_AT_ONCE:
+            some = [i for i in owing if everyone or self._fleet.pool.home(i) is None]
+            well = await self._wake(some, broken) and well
+            if len(owing) < self._at_once:
                 break
             marker = owing[-1]
+        self.broken = broken
         return well
 
-    async def _wake(self, share_id: str) -> bool:
+    async def _wake(self, share_ids: list[str], broken: dict[str, str]) -> bool:
+        """Wake these together, and note those that are *broken*; False if any is to be asked again soon."""
+        at_home: dict[str, list[str]] = {}
+        for share_id in share_ids:
+            try:
+                at_home.setdefault(await self._routes.home(share_id), []).append(share_id)
+            except ShareActorsError as error:
+                broken[share_id] = error.message
+        asked = [self._wake_there(host, ids, broken) for host, ids in at_home.items()]
+        return all(await asyncio.gather(*asked))
+
+    async def _wake_there(self, host: str, share_ids: list[str], broken: dict[str, str]) -> bool:
         try:
-            host = await self._routes.home(share_id)
-            await self._fleet.hosts[host].wake([share_id])
+            said = await self._fleet.hosts[host].wake(share_ids)
         except HostLost as lost:
-            self._fleet.unsettle(share_id, lost)
+            for share_id in share_ids:
+                self._fleet.unsettle(share_id, lost)
             return False
-        except ShareActorsError as error:
-            logger.warning("share %s could not be woken: %s", share_id, error)
-            self._fleet.pool.forget([share_id])
-            return False
-        return True
+        self._fleet.pool.forget(said)
+        for share_id, why in said.items():
+            if why and share_id not in self.broken:
+                logger.warning("share %s could not be woken: %s", share_id, why)
+        broken.update({share_id: why for share_id, why in said.items() if why})
+        return all(said.values())  # the others only wait for room

@@ -204,6 +204,13 @@ def _show_status(session: Session, told: dict[str, Any]) -> None:
     ]
     output.say("")
     output.table(columns, rows)
+    for share_id, why in manager.get("broken", {}).items():
+        output.say(f"\n[bold red]Owes work and can't be woken:[/] share {share_id}")
+        output.say(f"  {why}")
+        output.say(
+            "  It is tried again by itself. To see what is there:"
+            f" [bold]share-actors share history {share_id}[/]"
+        )
     for parked in catalog.get("parked", []):
         output.say(
             f"\n[bold red]Parked:[/] stream {parked['stream']} from its event {parked['version']}"

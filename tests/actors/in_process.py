@@ -47,9 +47,9 @@ class FakeHost:
         self.name, self._settings = name, settings
         self.pid = 0
         self.dead: list[ShareHost] = []
-        self.restart()
+        self.begin()
 
-    def restart(self) -> None:
+    def begin(self) -> None:
         """Alive, and empty."""
         self.pid += 1
         self.inner = ShareHost(self._settings)
@@ -78,8 +78,9 @@ class FakeHost:
         answers: list[Answer] = await self._call("wait", pairs, timeout_s)
         return answers
 
-    async def wake(self, share_ids: Sequence[str], /) -> None:
-        await self._call("wake", share_ids)
+    async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
+        broken: dict[str, str] = await self._call("wake", share_ids)
+        return broken
 
     async def view(self, share_id: str, /) -> Share:
         seen: Share = await self._call("view", share_id)
@@ -99,6 +100,11 @@ class FakeHost:
 
     async def stop(self) -> None:
         await self._call("stop")
+
+    async def restart(self) -> None:
+        """Out of its process, with all that hangs in it, and alive again after a while."""
+        self.kill()
+        self.restarted = asyncio.get_running_loop().call_later(0.2, self.begin)
 
     async def _call(self, method: str, *args: Any) -> Any:
         asked = asyncio.ensure_future(getattr(self.inner, method)(*args))

@@ -183,7 +183,7 @@ def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Pat
             await manager.submit([create(f"s{n}", wait=False) for n in range(5)])
 
             cluster.running["share-actor-1"].kill()
-            cluster.running["share-actor-1"].restart()
+            cluster.running["share-actor-1"].begin()
 
             await available(cluster, *(f"s{n}" for n in range(5)))
 
@@ -198,7 +198,7 @@ def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Pat
             waiting = asyncio.create_task(manager.submit([tell("a", ExtendShare(size=2))]))
             await asyncio.sleep(0.2)
 
-            cluster.running["share-actor-1"].restart()
+            cluster.running["share-actor-1"].begin()
 
             (answer,) = await waiting
             assert answer.status == "done"
@@ -241,7 +241,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
             assert views == ["available"] * 4
             assert len(await other.resident()) == 4
 
-            dead.restart()
+            dead.begin()
             await until(lambda: "share-actor-1" in manager._fleet.pool.hosts)
             await manager.submit([create("new")])
             assert cluster.home("new") is dead
@@ -264,7 +264,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
             assert isinstance(unpack_error(answer.error), Unavailable)
             with pytest.raises(Unavailable):
                 await manager.view("a")
-            cluster.running["share-actor-1"].restart()
+            cluster.running["share-actor-1"].begin()
 
     within(10, scenario())
 

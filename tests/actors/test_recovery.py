@@ -1,0 +1,126 @@
+"""Recovery: what owes work is woken, so many at a time, and nothing that is broken holds it up."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.actors import fleet
+from share_actors.actors.host import ShareHost
+from share_actors.events.share_words import ExtendShare
+from tests.actors.in_process import config, create, forsake, managed, tell
+from tests.actors.test_manager import ONE, available, until
+from tests.conftest import within
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "REPORT_EVERY_S", 0.05)
+
+
+async def left_owing(home: Path, shares: list[str]) -> None:
+    """These are being created when everything ends."""
+    async with managed(config(home, pool=ONE, delay_s=0.5)) as (manager, cluster):
+        await manager.submit([create(share_id, wait=False) for share_id in shares])
+        await cluster.status(shares[0])  # the catalog has it all
+        cluster.running["share-actor-1"].kill()
+        forsake(manager)
+
+
+def spoil(home: Path, share_id: str) -> None:
+    """What the stream of a share says can't be read any more."""
+    with closing(sqlite3.connect(home / "log.db")) as connection, connection:
+        changed = connection.execute(
+            "UPDATE stored_events SET state = 'no json' WHERE originator_id LIKE ?",
+            (f"%{share_id}",),
+        )
+        assert changed.rowcount > 0
+
+
+def test_a_stream_that_cannot_be_read_is_told_and_the_others_recover(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        await left_owing(tmp_path, ["s0", "broken", "s1"])
+        spoil(tmp_path, "broken")
+
+        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+            await manager.ready()
+            await available(cluster, "s0", "s1")
+            await until(lambda: bool(manager._recovery.broken))
+
+            told: dict[str, str] = (await manager.status())["broken"]
+            assert list(told) == ["broken"]
+            assert "share-broken" in told["broken"]
+            (answer,) = await manager.submit([tell("s0", ExtendShare(size=2))])
+            assert answer.status == "done"
+
+    within(20, scenario())
+
+
+def test_so_many_are_woken_at_a_time_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most: list[int] = []
+    whole = ShareHost.wake
+
+    async def counted(host: ShareHost, share_ids: Any) -> dict[str, str]:
+        most.append(len(share_ids))
+        return await whole(host, share_ids)
+
+    async def scenario() -> None:
+        shares = [f"s{n}" for n in range(10)]
+        await left_owing(tmp_path, shares)
+        monkeypatch.setattr(ShareHost, "wake", counted)
+
+        few = config(tmp_path, pool={**ONE, "recovery_at_once": 3})
+        async with managed(few) as (manager, cluster):
+            await manager.ready()
+            await available(cluster, *shares)
+
+        assert most[:4] == [3, 3, 3, 1]
+
+    within(20, scenario())
+
+
+def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        hangs = {"hang": {"create_share": 1}, "hang_s": 5.0}
+        settings = config(tmp_path, pool={**ONE, "hung_calls": 3}, **hangs)
+        patient = settings.backends["dummy"].model_copy(update={"timeout_s": 0.2})
+        settings = settings.model_copy(update={"backends": {"dummy": patient}})
+        async with managed(settings) as (manager, cluster):
+            await manager.submit([create(f"s{n}", wait=False) for n in range(3)])
+
+            await available(cluster, "s0", "s1", "s2")
+
+            await until(_reborn(cluster.running["share-actor-1"]))
+            await until(lambda: "share-actor-1" in manager._fleet.pool.hosts)
+            assert (await cluster.running["share-actor-1"].report()).hung == 0
+            (answer,) = await manager.submit([tell("s0", ExtendShare(size=2))])
+            assert answer.status == "done"
+
+    within(30, scenario())
+
+
+def _reborn(host: Any) -> Callable[[], bool]:
+    return lambda: host.pid > 1
+
+
+def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        hangs = {"hang": {"create_share": 1}, "hang_s": 1.0}
+        settings = config(tmp_path, pool={**ONE, "hung_calls": 3}, **hangs)
+        patient = settings.backends["dummy"].model_copy(update={"timeout_s": 0.1})
+        settings = settings.model_copy(update={"backends": {"dummy": patient}})
+        async with managed(settings) as (manager, cluster):
+            await manager.submit([create("s0")])
+            await asyncio.sleep(0.3)  # several looks
+
+            assert cluster.running["share-actor-1"].pid == 1
+
+    within(20, scenario())

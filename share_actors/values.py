@@ -78,6 +78,14 @@ class RequestContext(Value):
     attempt: int = 0
     token: str = ""
 
+    @property
+    def fence(self) -> int:
+        """The number in the token: later attempts on one share have greater ones, whoever makes them.
+
+        A backend that remembers the greatest it saw of a share can refuse a call that was overtaken.
+        """
+        return int(self.token.rpartition(":")[2] or 0)
+
 
 class ExportLocation(Value):
     """One path by which clients reach a share."""

@@ -1,0 +1,124 @@
+"""The oracle: what the backend holds, what clients were told, and the log must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fnmatch import fnmatch
+from typing import Any
+
+from share_actors.events import share
+from share_actors.events.access import AllowAccess, DenyAccess
+from share_actors.events.base import Command, replay
+from share_actors.events.receipts import Receipts
+from share_actors.events.share import ShareState
+from share_actors.events.share_words import CreateShare, DeleteShare
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.values import Share
+from tests.faults.backend import Storage
+from tests.faults.simulation import World
+
+RESTING = ("absent", "available", "error", "deleted")
+
+
+class Verdict:
+    """What is wrong in *world*, by kind, after it came to rest; all of them empty is well."""
+
+    def __init__(self, world: World) -> None:
+        recorded = world.log.read("share-s")
+        events: list[Any] = [item.event for item in recorded]
+        self.state: ShareState = replay(share, events)
+        self.receipts = Receipts(keep=None)
+        for item in recorded:
+            self.receipts.record(item)
+        self.stuck = self._stuck()
+        self.lost = self._lost(world)
+        self.lied = self._lied(world)
+        self.duplicated = duplicated(world.storage)
+        self.orphaned = self._differs(world.storage)
+
+    def wrong(self) -> dict[str, list[str]]:
+        kinds = ("stuck", "lost", "lied", "duplicated", "orphaned")
+        return {kind: found for kind in kinds if (found := getattr(self, kind))}
+
+    def _stuck(self) -> list[str]:
+        """What is under way although nobody works at it."""
+        view, owed = share.view(self.state), share.pending(self.state)
+        found = [f"the share is {view.status}"] if view.status not in RESTING else []
+        found += [f"owes {owed.key()}"] if owed is not None else []
+        found += [f"{work} is open" for work in self.receipts.open_works()]
+        return found
+
+    def _lost(self, world: World) -> list[str]:
+        """What was acknowledged and is not in the log, not even as the same request of another."""
+        asked = dict(world.commands())
+        works = {w for i in asked if (known := self.receipts.get(i)) for w in known.works}
+        acknowledged = [i for i, told in world.told.items() if told.acknowledged]
+        missing = [i for i in acknowledged if self.receipts.get(i) is None]
+        return [i for i in missing if not any(fnmatch(w, same_work(asked[i])) for w in works)]
+
+    def _lied(self, world: World) -> list[str]:
+        """What clients were told and the log tells otherwise."""
+        found = []
+        for command_id, told in world.told.items():
+            receipt = self.receipts.get(command_id)
+            recorded = None if receipt is None else receipt.status
+            if told.status in ("done", "failed") and recorded not in (None, told.status):
+                found.append(f"{command_id}: told {told.status}, recorded {recorded}")
+            if told.status not in ("done", "failed", None) and recorded is not None:
+                found.append(f"{command_id}: refused ({told.status}), but recorded")
+        return found
+
+    def _differs(self, storage: Storage) -> list[str]:
+        """What is on the backend and not in the log, or the other way round."""
+        view = share.view(self.state)
+        held, wanted = on_backend(storage, view), in_log(view)
+        if view.status == "error":  # what failed may be half there; the rest must be right
+            return []
+        return [] if held == wanted else [f"the backend holds {held}, the log says {wanted}"]
+
+
+def same_work(command: Command) -> str:
+    """The work that *command* asks for, as a pattern: what it may have joined."""
+    match command:
+        case CreateShare():
+            return "create"
+        case DeleteShare():
+            return "delete"
+        case AllowAccess():
+            return "rule/*/allow"
+        case DenyAccess(access_id=i):
+            return f"rule/{i}/deny"
+        case CreateSnapshot(snapshot_id=i):
+            return f"snapshot/{i}/create"
+        case DeleteSnapshot(snapshot_id=i):
+            return f"snapshot/{i}/delete"
+        case _:
+            return "no other does the same"
+
+
+def duplicated(storage: Storage) -> list[str]:
+    tags = Counter((o["kind"], o["tag"]) for o in storage.objects.values())
+    return [f"{n} of {tag}" for tag, n in tags.items() if n > 1]
+
+
+def on_backend(storage: Storage, view: Share) -> dict[str, Any]:
+    """What exists, in words that `in_log` uses too; but for what is in error and may be half there."""
+    doubtful = {s.id for s in view.snapshots if s.status == "error"}
+    rules = {(r.access_to, r.access_level) for r in view.access_rules if r.state == "error"}
+    objects = [o for o in storage.objects.values() if o["tag"] not in doubtful]
+    return {
+        "shares": [
+            (o["whole"], o["size"], sorted(o["rules"] - rules))
+            for o in objects
+            if o["kind"] == "share"
+        ],
+        "snapshots": sorted((o["tag"], o["whole"]) for o in objects if o["kind"] == "snapshot"),
+    }
+
+
+def in_log(view: Share) -> dict[str, Any]:
+    """What should exist."""
+    rules = sorted((r.access_to, r.access_level) for r in view.access_rules if r.state == "active")
+    exists = view.status not in ("absent", "deleted")
+    taken = sorted((s.id, True) for s in view.snapshots if s.status == "available")
+    return {"shares": [(True, view.size, rules)] if exists else [], "snapshots": taken}

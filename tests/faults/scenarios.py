@@ -1,0 +1,34 @@
+"""What clients ask of a share, in the scenarios that die at every point."""
+
+from __future__ import annotations
+
+from share_actors.events.access import AllowAccess, DenyAccess
+from share_actors.events.base import Command
+from share_actors.events.share_words import DeleteShare, ExtendShare, ShrinkShare
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from tests.faults.simulation import EPOCH, create
+
+Groups = tuple[tuple[Command, ...], ...]
+
+alice = AllowAccess(access_id="a", access_type="user", access_to="alice")
+bob = AllowAccess(access_id="b", access_type="user", access_to="bob", access_level="ro")
+take = CreateSnapshot(snapshot_id="n", at=EPOCH)
+made: Groups = ((create(2),),)
+
+SCENARIOS: dict[str, Groups] = {
+    "create": made,
+    "delete": (*made, (DeleteShare(),)),
+    "extend": (*made, (ExtendShare(size=3),)),
+    "shrink": (*made, (ShrinkShare(size=1),)),
+    "allow": (*made, (alice,)),
+    "allow two at once": (*made, (alice, bob)),
+    "deny": (*made, (alice,), (DenyAccess(access_id="a"),)),
+    "allow and deny at once": (*made, (alice, DenyAccess(access_id="a"))),
+    "snapshot": (*made, (take,)),
+    "delete a snapshot": (*made, (take,), (DeleteSnapshot(snapshot_id="n"),)),
+    "delete with snapshots": (*made, (take,), (DeleteShare(cascade=True),)),
+    "allow while creating": ((create(2), alice),),
+    "delete while creating": ((create(2), DeleteShare()),),
+    "delete while extending": (*made, (ExtendShare(size=3), DeleteShare())),
+    "all at once": (*made, (ExtendShare(size=3), alice, bob), (take, DenyAccess(access_id="b"))),
+}

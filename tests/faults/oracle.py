@@ -30,7 +30,7 @@ class Verdict:
         self.receipts = Receipts(keep=None)
         for item in recorded:
             self.receipts.record(item)
-        self.stuck = self._stuck()
+        self.stuck = self._stuck() + self._waiting(world)
         self.lost = self._lost(world)
         self.lied = self._lied(world)
         self.duplicated = duplicated(world.storage)
@@ -47,6 +47,11 @@ class Verdict:
         found += [f"owes {owed.key()}"] if owed is not None else []
         found += [f"{work} is open" for work in self.receipts.open_works()]
         return found
+
+    def _waiting(self, world: World) -> list[str]:
+        """Clients who will never be answered."""
+        told = world.told.items()
+        return [f"{i} waits" for i, t in told if t.status is None and not world.case.forgetful]
 
     def _lost(self, world: World) -> list[str]:
         """What was acknowledged and is not in the log, not even as the same request of another."""

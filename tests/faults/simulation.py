@@ -31,7 +31,7 @@ from share_actors.events.log import Log
 from share_actors.events.share_words import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
-from tests.faults.clockwork import Died, SimulatedLoop
+from tests.faults.clockwork import Deadlock, Died, SimulatedLoop
 
 Fault = Literal["", "transient", "transient after", "bug", "refused", "failed", "hangs"]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,6 +70,14 @@ class Told:
     """`done`, `failed`, or the code of an error, with which nothing is recorded."""
 
 
+@dataclass(eq=False)
+class Late:
+    """A driver's call beyond its deadline, and when it will come to life again."""
+
+    due: float
+    call: Callable[[], Any]
+
+
 @dataclass
 class World:
     """All that outlives a process: the log, the backend, the clients, and the clock."""
@@ -87,7 +95,7 @@ class World:
         self.storage = Storage()
         kind = ProbingDriver if self.case.probes else SteppingDriver
         self.driver = kind(self.storage, self.point)
-        self.overdue: list[tuple[float, Callable[[], Any]]] = []
+        self.overdue: list[Late] = []
         self.log = _log(self)
         backends = cast(Backends, SimulatedBackends(self))
         self.work = ShareWork(backends, self.clock)
@@ -95,7 +103,7 @@ class World:
     def point(self, name: str) -> None:
         """A process may die here."""
         self.points += 1
-        if self.points in self.case.deaths:
+        if self.points in self.case.deaths and self.running is not None:
             self.died_at.append(f"{self.points}: {name}")
             raise Died(name)
 
@@ -116,18 +124,29 @@ class World:
 
     # -- lives -----------------------------------------------------------------------------------
     def run(self) -> None:
-        """Process after process, until one comes to rest."""
+        """Process after process, until one comes to rest; and then what comes too late for all of them."""
         while not self._live():
             pass
+        for late in sorted(self.overdue, key=lambda late: late.due):
+            self.running_late(late)
+
+    def running_late(self, late: Late) -> None:
+        """A call that nobody waits for any more does what it can."""
+        if late in self.overdue:
+            self.overdue.remove(late)
+            with suppress(DriverError):
+                late.call()
 
     def _live(self) -> bool:
         loop = self.running = SimulatedLoop(self.now)
-        for due, call in self.overdue:
-            loop.call_at(max(due, self.now), _quietly, call)
+        for late in self.overdue:
+            loop.call_at(max(late.due, self.now), self.running_late, late)
         try:
             loop.run_until_complete(Process(self, loop).run())
         except Died:
             return False
+        except Deadlock:  # nobody will ever be answered: the oracle tells what that means
+            return True
         else:
             return True
         finally:
@@ -265,9 +284,9 @@ class SimulatedThreads:
         world.calls += 1
         fault = world.case.faults[n] if n < len(world.case.faults) else ""
         if fault == "hangs":  # given up at its deadline; it goes on some time, whoever lives then
-            late = world.running.time() + timeout_s * world.random.choice((1.1, 2, 40))
-            world.overdue.append((late, call))
-            world.running.call_at(late, _quietly, call)
+            due = world.running.time() + timeout_s * world.random.choice((1.1, 2, 40))
+            world.overdue.append(late := Late(due, call))
+            world.running.call_at(due, world.running_late, late)
             world.running.call_later(timeout_s, done, TimeoutError("no answer in time"))
         else:
             world.running.call_later(world.latency(), self._call, call, fault, done)
@@ -293,12 +312,6 @@ def _faulty(call: Callable[[], Any], fault: Fault) -> Any:
     if fault == "transient after":
         raise TransientError("the answer was lost")
     return result
-
-
-def _quietly(call: Callable[[], Any]) -> None:
-    """A call that nobody waits for any more."""
-    with suppress(DriverError):
-        call()
 
 
 def create(size: int = 1) -> CreateShare:

@@ -1,0 +1,185 @@
+"""No death, at whatever point, leaves anything stuck, lost, doubled or orphaned; and the oracle would see it.
+
+`python -m tests.faults` does more of the same, counts, and replays single cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from share_actors.actors import memory
+from share_actors.actors import share as share_work
+from share_actors.events import share
+from share_actors.events.share_words import ConfirmDeleted, DeleteShare
+from tests.events.test_share_properties import requests
+from tests.faults.backend import SteppingDriver, Storage
+from tests.faults.cases import judged, pairs, random_case, replay_command, run, singles
+from tests.faults.oracle import Verdict
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.simulation import Case, Fault, create
+
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+by_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
+
+
+# -- every death ---------------------------------------------------------------------------------
+@by_scenario
+@pytest.mark.parametrize("probes", [True, False])
+def test_a_death_at_any_point_changes_nothing_in_the_end(scenario: str, probes: bool) -> None:
+    undisturbed = run(Case(SCENARIOS[scenario], probes=probes))
+    expected = Verdict(undisturbed).state.share.status
+
+    for case in singles(scenario, probes=probes):
+        world = judged(case, replay_command(scenario, case))
+
+        assert len(world.died_at) == 1
+        assert Verdict(world).state.share.status == expected
+        assert world.told.keys() == undisturbed.told.keys()
+
+
+@by_scenario
+def test_a_second_death_at_any_point_changes_nothing_either(scenario: str) -> None:
+    for case in pairs(scenario):
+        assert len(judged(case, replay_command(scenario, case)).died_at) == 2
+
+
+@by_scenario
+def test_of_two_living_activations_neither_undoes_what_the_other_did(scenario: str) -> None:
+    for case in singles(scenario, rivals=True):
+        judged(case, replay_command(scenario, case))
+
+
+@by_scenario
+def test_what_was_acknowledged_is_done_though_nobody_asks_again(scenario: str) -> None:
+    for case in singles(scenario, forgetful=True):
+        judged(case, replay_command(scenario, case))
+
+
+# -- histories by chance -------------------------------------------------------------------------
+groups = st.lists(
+    st.lists(st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3),
+    max_size=5,
+)  # fmt: skip
+histories = st.builds(
+    lambda asked, **others: Case(((create(5),), *(tuple(group) for group in asked)), **others),
+    asked=groups,
+    deaths=st.frozensets(st.integers(1, 80), max_size=4),
+    faults=st.lists(st.sampled_from(get_args(Fault)), max_size=8).map(tuple),
+    probes=st.booleans(),
+    rivals=st.booleans(),
+    forgetful=st.booleans(),
+    back_s=st.sampled_from((0.0, 3600.0)),
+    seed=st.integers(0, 1000),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(histories)
+def test_no_history_leaves_anything_wrong(case: Case) -> None:
+    judged(case, f"it is {case!r}")
+
+
+@pytest.mark.parametrize("seed", range(0, 1000, 100))
+def test_histories_by_chance_leave_nothing_wrong(seed: int) -> None:
+    for each in range(seed, seed + 100):
+        judged(random_case(each), f"python -m tests.faults --random {each}")
+
+
+def test_the_same_case_is_the_same_run_to_the_last_event() -> None:
+    one, other = run(random_case(11)), run(random_case(11))
+
+    assert [r.event for r in one.log.read("share-s")] == [
+        r.event for r in other.log.read("share-s")
+    ]
+    assert one.died_at == other.died_at
+    assert one.points == other.points
+
+
+# -- the oracle sees ------------------------------------------------------------------------------
+def found(scenario: str, **options: Any) -> set[str]:
+    """All kinds of wrong in the deaths of *scenario*."""
+    wrong: set[str] = set()
+    for case in singles(scenario, **options):
+        wrong |= Verdict(run(case)).wrong().keys()
+    return wrong
+
+
+def test_the_oracle_sees_what_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "pending", lambda state: None)
+
+    assert Verdict(run(Case(SCENARIOS["create"]))).stuck
+
+
+def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    append = memory.Memory.append
+
+    def hasty(self: Any, entries: Sequence[Any]) -> Any:
+        recorded, durable = append(self, entries)
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answered.set_result(())
+        durable.add_done_callback(lambda _: None)
+        return recorded, answered
+
+    monkeypatch.setattr(memory.Memory, "append", hasty)
+
+    assert "lost" in found("create", forgetful=True)
+
+
+def test_the_oracle_sees_what_was_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Storage, "of", lambda self, kind, tag: None)
+
+    assert "duplicated" in found("create", probes=False)
+
+
+def test_the_oracle_sees_what_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share_work, "adopted", lambda *_: ConfirmDeleted())
+
+    assert "orphaned" in found("delete")
+
+
+def test_the_oracle_sees_what_clients_were_told_wrongly() -> None:
+    world = run(Case(SCENARIOS["delete"]))
+    world.told["c1.0"].status = "failed"
+
+    assert Verdict(world).lied
+
+
+def test_a_backend_that_lets_overtaken_calls_in_ends_up_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which is why the token reaches the driver."""
+    late = Case(SCENARIOS["delete"], faults=("hangs", "", ""))
+    assert not Verdict(run(late)).wrong()
+
+    monkeypatch.setattr(Storage, "enter", lambda *_: None)
+
+    assert any(Verdict(run(each)).orphaned for each in _seeds(late))
+
+
+def _seeds(case: Case) -> list[Case]:
+    return [Case(case.groups, faults=case.faults, seed=seed) for seed in range(20)]
+
+
+def test_what_is_not_probed_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    made: Callable[..., Any] = SteppingDriver.create_share
+
+    def counted(self: Any, *args: Any) -> Any:
+        calls.append("create")
+        return made(self, *args)
+
+    monkeypatch.setattr(SteppingDriver, "create_share", counted)
+    exported = next(c for c in singles("create") if "exported" in run(c).died_at[0])
+    calls.clear()
+
+    run(exported)
+    with_probe = len(calls)
+    run(Case(exported.groups, exported.deaths, probes=False))
+
+    assert (with_probe, len(calls)) == (1, 3)

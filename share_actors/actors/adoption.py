@@ -1,4 +1,9 @@
-"""Adoption: after an unknown outcome, what the backend holds already need not be asked for again."""
+"""Adoption: after an unknown outcome, what the backend holds already need not be asked for again.
+
+What was made is adopted; what is gone is asked to go nonetheless. A call given up as hanging may yet
+come to life, and a backend learns that it was overtaken (`RequestContext.fence`) only from calls that
+follow it: a probe that finds nothing to delete would leave the way free for it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,6 @@ from share_actors.events.base import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
     ConfirmCreated,
-    ConfirmDeleted,
     ConfirmResized,
     Destroy,
     Provision,
@@ -30,8 +34,6 @@ def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command 
         case Resize(doing=doing, size=size):
             resized = found.state == "whole" and found.size == size
             return ConfirmResized(doing=doing, size=size) if resized else None
-        case Destroy():
-            return ConfirmDeleted() if found.state == "absent" else None
         case ApplyRules():
             return _rules(effect, state, found)
         case TakeSnapshot(snapshot_id=i):
@@ -39,19 +41,17 @@ def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command 
             if i not in taken:
                 return None
             return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=taken[i])
-        case DropSnapshot(snapshot_id=i):
-            held = found.snapshots
-            gone = held is not None and i not in held and i not in found.unfinished
-            return snapshots.ConfirmSnapshotDeleted(snapshot_id=i) if gone else None
+        case Destroy() | DropSnapshot():
+            return None
         case _:
             assert_never(effect)
 
 
 def _rules(effect: ApplyRules, state: ShareState, found: Existing) -> ConfirmRules | None:
+    if effect.delete or effect.cascade:
+        return None
     wanted = access.desired(state.rules, effect)
     clients = {(rule.access_type, rule.access_to, rule.access_level) for rule in wanted}
     if found.access is None or found.access != clients:
         return None
-    return ConfirmRules(
-        applied=tuple(r.id for r in effect.add), removed=tuple(r.id for r in effect.delete)
-    )
+    return ConfirmRules(applied=tuple(rule.id for rule in effect.add))

@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from share_actors.actors import memory
-from share_actors.actors import share as share_work
 from share_actors.events import share
-from share_actors.events.share_words import ConfirmDeleted, DeleteShare
+from share_actors.events.share_words import DeleteShare
 from tests.events.test_share_properties import requests
 from tests.faults.backend import SteppingDriver, Storage
 from tests.faults.cases import judged, pairs, random_case, replay_command, run, singles
@@ -138,7 +137,7 @@ def test_the_oracle_sees_what_was_made_twice(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_oracle_sees_what_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(share_work, "adopted", lambda *_: ConfirmDeleted())
+    monkeypatch.setattr(SteppingDriver, "delete_share", lambda *_: None)
 
     assert "orphaned" in found("delete")
 

@@ -89,6 +89,7 @@ class World:
     now: float = 0.0
     calls: int = 0
     running: Any = None
+    committer: Any = None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.case.seed)
@@ -151,6 +152,7 @@ class World:
             return True
         finally:
             self.now, self.running = loop.time(), None
+            self.committer.forget()
             loop.abandon()
 
 
@@ -245,6 +247,10 @@ class SimulatedCommitter(Committer):
         self._write(gathered)
         self.world.point("after a commit")
 
+    def forget(self) -> None:
+        """What was handed in dies with its process."""
+        self._gathered = []
+
     def close(self) -> None:
         """Nothing to close."""
 
@@ -256,7 +262,7 @@ def _log(world: World) -> Log:
     made = Log(log_backends.Backend(factory, str))
     made._committer.close()
     made._snapshots.close()
-    made._committer = SimulatedCommitter(made._recorder, str, world)
+    made._committer = world.committer = SimulatedCommitter(made._recorder, str, world)
     return made
 
 

@@ -24,7 +24,10 @@ demo: $(READY)  ## the main job, on real directories, in under a minute
 test: $(READY)  ## the whole test suite
 	@$(BIN)/python -m pytest
 
-soak: $(READY)  ## the slow tests, which `make test` leaves out
+MINUTES ?= 10
+soak: $(READY)  ## kills for MINUTES (10), simulated and real, counted; and the tests that `make test` leaves out
+	@$(BIN)/python -m tests.faults --cases 50000
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) 2>/dev/null
 	@$(BIN)/python -m pytest -m soak
 
 check: $(READY)  ## formatting, lint, strict types, import contracts

@@ -1,0 +1,170 @@
+"""`python -m tests.faults.soak --minutes 10`: a real system under load and `kill -9`, and then the reckoning.
+
+What the backend holds, what clients were told, and what the log says must agree: five counts are zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.events import share
+from share_actors.events.base import replay
+from share_actors.events.receipts import Receipts
+from share_actors.values import Share
+from tests.acceptance.sites import Site, opened
+from tests.faults.soaking import PATIENCE_S, Client, Killer, Request
+
+CLIENTS = 16
+ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned")
+
+
+def soak(site: Site, minutes: float, seed: int, tell: Any = None) -> dict[str, Any]:
+    """The report: what was asked, what was killed, and the five counts that must be zero."""
+    stop, chance = threading.Event(), random.Random(seed)
+    clients = [Client(f"client{n}", site.system, seed + n, stop) for n in range(CLIENTS)]
+    killer, until = Killer(site, seed), time.monotonic() + 60 * minutes
+    for client in clients:
+        client.start()
+    while time.monotonic() < until:
+        time.sleep(chance.uniform(0.3, 4.0))
+        killer.strike()
+        if tell is not None:
+            tell(sum(len(c.requests) for c in clients), killer.kills["processes"])
+    stop.set()
+    for client in clients:
+        client.join(2 * PATIENCE_S)
+    return _report(site, clients, killer)
+
+
+def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]:
+    requests = [request for client in clients for request in client.requests]
+    seconds = _until_all_rests(site)
+    reckoning = Reckoning(site, requests, [name for c in clients for name in c.names])
+    told = Counter(request.told or "no answer" for request in requests)
+    return {
+        "commands": len(requests), **{f"told {what}": n for what, n in sorted(told.items())},
+        "by kind": dict(Counter(r.kind for r in requests)),
+        "asked again by clients": sum(r.retries for r in requests),
+        "attempts after the first": reckoning.repeated,
+        "kills": dict(killer.kills), "seconds until all rested": round(seconds, 1),
+        **{name: len(getattr(reckoning, name)) for name in ZEROS},
+        "wrong": {name: found[:5] for name in ZEROS if (found := getattr(reckoning, name))},
+    }  # fmt: skip
+
+
+def _until_all_rests(site: Site) -> float:
+    """Seconds until the log owes nothing; at most PATIENCE_S."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
+        if not any(share.pending(state) for state, _ in _streams(site).values()):
+            break
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def _streams(site: Site) -> dict[str, tuple[Any, Receipts]]:
+    """Every share's state and receipts, by replay of the log alone."""
+    with opened(site.config.log, site.config.log_path) as log:
+        recorded: dict[str, list[Any]] = {}
+        for raw in log.notifications(0, 10_000_000):
+            recorded.setdefault(raw.stream.removeprefix("share-"), []).append(log.decode(raw))
+    return {i: (replay(share, [r.event for r in s]), _receipts(s)) for i, s in recorded.items()}
+
+
+def _receipts(recorded: Iterable[Any]) -> Receipts:
+    receipts = Receipts(keep=None)
+    for item in recorded:
+        receipts.record(item)
+    return receipts
+
+
+class Reckoning:
+    """The five lists that must be empty."""
+
+    def __init__(self, site: Site, requests: list[Request], names: list[str]) -> None:
+        streams = _streams(site)
+        self._shares: dict[str, Share] = {i: share.view(s) for i, (s, _) in streams.items()}
+        receipts = {i: r for i, (_, r) in streams.items()}
+        self.stuck = [i for i, (s, r) in streams.items() if share.pending(s) or r.open_works()]
+        self.stuck += [r.command_id for r in requests if r.told is None]
+        self.lost, self.lied = list[str](), list[str]()
+        for request in requests:
+            self._check(request, receipts)
+        borne = Counter(s.name for s in self._shares.values())
+        self.duplicated = [name for name in names if borne[name] > 1]
+        self.orphaned = self._differs(site.backend)
+        self.repeated = sum(call.attempt > 1 for call in site.backend.calls())
+
+    def _check(self, request: Request, receipts: dict[str, Receipts]) -> None:
+        """What a client was told is what the log says."""
+        if request.share_id is None:
+            return  # a creation that was refused, or not answered
+        known = receipts.get(request.share_id)
+        receipt = known.get(request.command_id) if known is not None else None
+        if receipt is None and request.told in ("done", "failed", "accepted"):
+            self.lost.append(f"{request.kind} {request.command_id}")
+        elif receipt is not None and request.told in ({"done", "failed"} - {receipt.status}):
+            self.lied.append(f"{request.kind}: told {request.told}, is {receipt.status}")
+
+    def _differs(self, backend: DummyBackend) -> list[str]:
+        """What is on the backend and not in the log, or the other way round."""
+        alive = {i: s for i, s in self._shares.items() if s.status == "available"}
+        wanted = {i: (s.size, {r.access_to for r in s.access_rules}) for i, s in alive.items()}
+        held = {
+            i: (h["size"], {r["access_to"] for r in h["rules"].values()})
+            for i, h in backend.shares().items()
+        }
+        taken = {s.id for each in alive.values() for s in each.snapshots}
+        differing = [i for i in held.keys() | wanted.keys() if held.get(i) != wanted.get(i)]
+        return [*differing, *(taken ^ backend.snapshots().keys())]
+
+
+def main() -> int:
+    """Exit status 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    options = parser.parse_args()
+    out, sys.stdout = sys.stdout, sys.stderr  # Ray tells on stdout of every process that died
+    with tempfile.TemporaryDirectory() as home:
+        site = Site(Path(home), **SETTINGS)
+        site.config = slow(site)
+        try:
+            report = {"seed": options.seed, "minutes": options.minutes}
+            report |= soak(site, options.minutes, options.seed, _tell)
+        finally:
+            site.stop()
+    print(json.dumps(report, indent=2), file=out, flush=True)
+    return 1 if report["wrong"] else 0
+
+
+SETTINGS: dict[str, Any] = {"pool": {"min_actors": 2, "max_actors": 2}}
+
+
+def slow(site: Site) -> Any:
+    """A backend whose calls take long enough to be killed in the middle."""
+    options = {"directory": str(site.backend.directory), "delay_s": 0.05}
+    changed = {"options": options, "backoff_s": 0.1, "max_backoff_s": 1.0}
+    dummy = site.config.backends["dummy"].model_copy(update=changed)
+    return site.config.model_copy(update={"backends": {"dummy": dummy}})
+
+
+def _tell(commands: int, kills: int) -> None:
+    if sys.stderr.isatty() or os.environ.get("SOAK_PROGRESS"):
+        print(f"\r{commands} commands, {kills} processes killed", end="", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

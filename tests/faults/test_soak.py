@@ -1,0 +1,22 @@
+"""The short version of `make soak`: two minutes of load and `kill -9` on a real system, and the reckoning."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import NewSite, new_site, postgres_server
+from tests.faults.soak import SETTINGS, ZEROS, slow, soak
+
+__all__ = ["new_site", "postgres_server"]
+MINUTES = 2.0
+
+
+def test_two_minutes_of_kills_leave_five_zeros(new_site: NewSite) -> None:
+    site = new_site(**SETTINGS)
+    site.config = slow(site)
+
+    report = soak(site, MINUTES, seed=20260314)
+
+    assert report["wrong"] == {}
+    assert [report[zero] for zero in ZEROS] == [0] * len(ZEROS)
+    assert report["kills"]["processes"] >= 5 * MINUTES
+    assert report["commands"] > 100
+    assert report["attempts after the first"] > 0

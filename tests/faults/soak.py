@@ -68,13 +68,13 @@ def _until_all_rests(site: Site) -> float:
     """Seconds until the log owes nothing; at most PATIENCE_S."""
     began = time.monotonic()
     while time.monotonic() - began < PATIENCE_S:
-        if not any(share.pending(state) for state, _ in _streams(site).values()):
+        if not any(share.pending(state) for state, _ in replayed_streams(site).values()):
             break
         time.sleep(0.5)
     return time.monotonic() - began
 
 
-def _streams(site: Site) -> dict[str, tuple[Any, Receipts]]:
+def replayed_streams(site: Site) -> dict[str, tuple[Any, Receipts]]:
     """Every share's state and receipts, by replay of the log alone."""
     with opened(site.config.log, site.config.log_path) as log:
         recorded: dict[str, list[Any]] = {}
@@ -94,7 +94,7 @@ class Reckoning:
     """The five lists that must be empty."""
 
     def __init__(self, site: Site, requests: list[Request], names: list[str]) -> None:
-        streams = _streams(site)
+        streams = replayed_streams(site)
         self._shares: dict[str, Share] = {i: share.view(s) for i, (s, _) in streams.items()}
         receipts = {i: r for i, (_, r) in streams.items()}
         self.stuck = [i for i, (s, r) in streams.items() if share.pending(s) or r.open_works()]

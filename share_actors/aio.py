@@ -216,9 +216,13 @@ class AsyncShareSystem:
         return Page(tuple(page.items), page.next_marker)
 
     # -- the system ------------------------------------------------------------------------------
-    async def receipt(self, share_id: str, command_id: str) -> Receipt:
-        """What came of a request that was made before, by its command id; raises `NotFound`."""
-        return await self._requests.look_up(share_id, command_id)
+    async def receipt(self, command_id: str, share_id: str | None = None) -> Receipt:
+        """What came of a request that was made before, by its command id; raises `NotFound`.
+
+        While it is in progress, `attempt` is the last one: its number, since when, and when the next is
+        due. *share_id* spares looking up whose request it was.
+        """
+        return await self._requests.look_up(command_id, share_id)
 
     async def wait(self, receipt: Receipt, timeout: float = TIMEOUT_S) -> Receipt:
         """The receipt of work that ended; raises `OperationFailed`, or `TimedOut` (it goes on)."""

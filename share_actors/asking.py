@@ -12,9 +12,18 @@ from share_actors.actors import runtime
 from share_actors.actors.calls import call, patiently
 from share_actors.actors.coalescer import Coalescer
 from share_actors.actors.messages import Answer, Ask, ask, unpack_error
-from share_actors.errors import Busy, OperationFailed, ShareActorsError, TimedOut, Unavailable
+from share_actors.errors import (
+    Ambiguous,
+    Busy,
+    NotFound,
+    OperationFailed,
+    ShareActorsError,
+    TimedOut,
+    Unavailable,
+)
 from share_actors.events.base import Command
 from share_actors.events.envelope import Recorded
+from share_actors.events.explanation import Tried, progress
 from share_actors.values import RequestContext, Share
 
 TIMEOUT_S = 300.0
@@ -33,6 +42,8 @@ class Receipt(NamedTuple):
     reason: str | None = None
     view: bytes | None = None
     part: bool = False
+    attempt: Tried | None = None
+    """Of what is in progress, the last attempt, when its receipt was asked for; None: it waits its turn."""
 
     @property
     def share(self) -> Share | None:
@@ -121,10 +132,30 @@ class Requests:
                 receipt = receipt if answer is None else _told(answer)
         return receipt
 
-    async def look_up(self, share_id: str, command_id: str) -> Receipt:
-        """What came of a request so far; raises `NotFound`."""
+    async def look_up(self, command_id: str, share_id: str | None) -> Receipt:
+        """What came of a request so far, and of one in progress the last attempt; raises `NotFound`."""
+        share_id = share_id or await self._share_of(command_id)
         answers = await self.manage("wait", [(share_id, command_id)], 0.0)
-        return _told(answers[0]) if answers else Receipt(share_id, command_id, "accepted")
+        if answers:
+            return _told(answers[0])
+        history = await self.history(share_id)
+        return Receipt(
+            share_id,
+            command_id,
+            "accepted",
+            attempt=await asyncio.to_thread(progress, history, command_id),
+        )
+
+    async def _share_of(self, command_id: str) -> str:
+        """The share that the request was made of."""
+        shares = await self.catalog.call("ask", "command_shares", command_id=command_id)
+        if not shares:
+            said = f"no request {command_id!r} is recorded: it came to nothing, or joined another"
+            raise NotFound(said, field="command_id", value=command_id)
+        if len(shares) > 1:
+            said = f"{command_id!r} was used for several shares, such as {' and '.join(shares)}: say which"
+            raise Ambiguous(said, field="command_id", value=command_id, ids=shares)
+        return str(shares[0])
 
     async def _wait_some(self, pairs: list[tuple[str, str]]) -> Sequence[Answer | None]:
         answers = await call(self._manager.wait.remote(pairs, POLL_S))

@@ -122,9 +122,10 @@ class ShareSystem:
         """Access rules by `share_id`, `state`, with `limit` and `marker`."""
         return _run(self._inner.rules(**filters))
 
-    def receipt(self, share_id: str, command_id: str) -> Receipt:
-        """What came of a request made before, by its command id; raises `NotFound`."""
-        return _run(self._inner.receipt(share_id, command_id))
+    def receipt(self, command_id: str, share_id: str | None = None) -> Receipt:
+        """What came of a request made before, by its command id, and its `attempt` while it is in
+        progress; raises `NotFound`."""
+        return _run(self._inner.receipt(command_id, share_id))
 
     def wait(self, receipt: Receipt, timeout: float = TIMEOUT_S) -> Receipt:
         """The receipt of work that ended; raises `OperationFailed`, or `TimedOut` (it goes on)."""

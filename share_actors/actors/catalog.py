@@ -26,7 +26,7 @@ FOLLOW_EVERY_S = 0.25
 FOLLOW_AT_ONCE = 2000
 QUESTIONS = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
-    "rule_share snapshot_share".split()
+    "rule_share snapshot_share command_shares".split()
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from share_actors.cli import access, command, demo, settings, share, snapshot, system
+from share_actors.cli import access, command, demo, receipt, settings, share, snapshot, system
 from share_actors.cli.session import INTERRUPTED
 from share_actors.cli.usage import Root
 
@@ -61,6 +61,7 @@ def _root() -> None:
 
 demo.register(app)
 system.register(app)
+receipt.register(app)
 app.add_typer(share.app, name="share")
 app.add_typer(access.app, name="access")
 app.add_typer(snapshot.app, name="snapshot")

@@ -14,7 +14,7 @@ from share_actors.errors import Ambiguous, InvalidRequest
 from share_actors.events import catalog_sql as sql
 from share_actors.events import catalog_sqlite
 from share_actors.events import share as aggregate
-from share_actors.events.catalog_fold import Parked
+from share_actors.events.catalog_fold import Parked, searchable
 from share_actors.events.catalog_projection import Projection, read_state
 from share_actors.events.log import Log
 from share_actors.values import AccessRule, RuleState, Share, ShareStatus, Snapshot, SnapshotStatus
@@ -99,6 +99,12 @@ class Catalog(Projection):
         self.catch_up()
         found = self._store.rows(sql.Query(sql.OWING, [marker or "", _limited(limit)]))
         return [row["id"] for row in found]
+
+    def command_shares(self, command_id: str, limit: int = 2) -> list[str]:
+        """The ids of the shares that a request of this command id was made of: one, unless ids clash."""
+        self.catch_up()
+        values = [searchable(command_id), _limited(limit)]
+        return [row["share_id"] for row in self._store.rows(sql.Query(sql.COMMAND, values))]
 
     # -- snapshots and rules ---------------------------------------------------------------------------
     def snapshots(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from share_actors.events import share
 from share_actors.events.base import EPOCH
+from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, Notification
 from share_actors.events.share import ShareState
 from share_actors.values import Frozen
@@ -52,11 +53,20 @@ class Changes:
     after: dict[str, Held] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     unparked: tuple[str, ...] = ()
+    commands: dict[tuple[str, str], None] = field(default_factory=dict)
+    """Which (command id, share id) there were."""
+
+    def asked(self, recorded: Recorded) -> None:
+        """Note whose request *recorded* came of."""
+        command_id = recorded.envelope.command_id
+        if command_id is not None:
+            self.commands[searchable(command_id), recorded.stream[len(PREFIX) :]] = None
 
     def rows(self) -> Rows:
         rows = Rows(
             parked=[tuple(dict(p).values()) for p in self.parked.values()],
             unparked=[(stream,) for stream in self.unparked],
+            commands=list(self.commands),
         )
         for share_id, held in self.after.items():
             rows.shares.append(_share_row(share_id, held))
@@ -75,6 +85,7 @@ class Rows:
     dropped_rules: list[Row] = field(default_factory=list)
     parked: list[Row] = field(default_factory=list)
     unparked: list[Row] = field(default_factory=list)
+    commands: list[Row] = field(default_factory=list)
 
 
 class Fold:
@@ -131,17 +142,19 @@ class Fold:
         try:
             if raw.version != held.version + 1:
                 raise ValueError(f"version {raw.version} follows version {held.version}")
-            event: Any = self._log.decode(raw).event
+            recorded = self._log.decode(raw)
+            event: Any = recorded.event
             state = share.evolve(held.state, event)
         except Exception as error:  # a poison event must not stop the shares around it
             changes.parked[raw.stream] = park(raw.stream, raw.version, raw.position, error)
         else:
             changes.after[share_id] = Held(state, raw.version, raw.position)
+            changes.asked(recorded)
 
 
 def park(stream: str, version: int, position: int, error: Exception) -> Parked:
     """The stream as it is shown, with what is wrong with its event at *version*."""
-    said = _text(f"{type(error).__name__}: {error}")
+    said = searchable(f"{type(error).__name__}: {error}")
     return Parked(
         stream=stream, version=version, position=position, error=said, last_version=version
     )
@@ -151,8 +164,8 @@ def park(stream: str, version: int, position: int, error: Exception) -> Parked:
 def _share_row(share_id: str, held: Held) -> Row:
     state, told = held.state, held.state.share
     return (
-        share_id, _name(told.name), told.status, _text(told.project_id), _text(told.user_id),
-        _text(told.backend), told.share_proto, told.size, time_key(told.created_at), held.version,
+        share_id, _name(told.name), told.status, searchable(told.project_id), searchable(told.user_id),
+        searchable(told.backend), told.share_proto, told.size, time_key(told.created_at), held.version,
         held.position, int(share.pending(state) is not None), state.model_dump_json(),
     )  # fmt: skip
 
@@ -164,7 +177,7 @@ def _differences(rows: Rows, share_id: str, before: ShareState, after: ShareStat
         rows.rules += ((share_id, i, r.state, r.model_dump_json()) for i, r in put)
         rows.dropped_rules += ((share_id, i) for i in dropped)
     if after.snapshots.held is not before.snapshots.held:
-        project = _text(after.share.project_id)
+        project = searchable(after.share.project_id)
         put_snapshots, dropped = _changed(before.snapshots.held, after.snapshots.held)
         rows.snapshots += (
             (share_id, i, _name(s.name), s.status, project, time_key(s.created_at), s.model_dump_json())
@@ -185,9 +198,10 @@ def time_key(at: datetime | None) -> str:
     return (at or EPOCH).astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _text(text: str) -> str:
+def searchable(text: str) -> str:
+    """*text* as every database can store it."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # which PostgreSQL does not store
 
 
 def _name(name: str | None) -> str | None:
-    return None if name is None else _text(name)
+    return None if name is None else searchable(name)

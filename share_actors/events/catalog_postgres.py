@@ -34,7 +34,7 @@ class PostgresStore(Store, PostgresTrackingRecorder):
         self._backend, self._prefix = backend, f'"{datastore.schema}".'
 
     def dialect(self, text: str) -> str:
-        text = text.replace("{s}", self._prefix).replace("{c}", ' COLLATE "C"')
+        text = text.replace("{s}", self._prefix).replace("{c}", ' COLLATE "C"').replace("{w}", "")
         return text.replace("{t}", self.tracking_table).replace("?", "%s")
 
     def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:

@@ -79,19 +79,18 @@ class Projection:
 
     def _again(self, parked: Parked) -> Changes:
         share_id = parked.stream[len(PREFIX) :]
-        state, version = NOTHING.state, 0
+        state, version, changes = NOTHING.state, 0, Changes(unparked=(parked.stream,))
         try:
             for recorded in self._log.read(parked.stream, upto=parked.last_version):
                 event: Any = recorded.event
                 state, version = share.evolve(state, event), recorded.version
+                changes.asked(recorded)
         except Exception as error:  # poison still, perhaps of another kind
             still = park(parked.stream, parked.version, parked.position, error)
             return Changes(parked={parked.stream: still.but(last_version=parked.last_version)})
-        return Changes(
-            before={share_id: dict(self._states([share_id])).get(share_id, NOTHING)},
-            after={share_id: Held(state, version, self._place.position)},
-            unparked=(parked.stream,),
-        )
+        changes.before[share_id] = dict(self._states([share_id])).get(share_id, NOTHING)
+        changes.after[share_id] = Held(state, version, self._place.position)
+        return changes
 
     # -- inside ------------------------------------------------------------------------------------
     def _find_place(self, head: int) -> None:

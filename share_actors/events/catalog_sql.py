@@ -1,6 +1,7 @@
 """The catalog's tables and statements, in the SQL that SQLite and PostgreSQL share.
 
-`{s}` stands for the schema's prefix, `{c}` for the collation by bytes, `?` for a parameter.
+`{s}` stands for the schema's prefix, `{c}` for the collation by bytes, `{w}` for rows that are kept in
+their index, where there is such a thing; `?` for a parameter.
 """
 
 from __future__ import annotations
@@ -8,10 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 1
+LAYOUT = 2
 """Grows with every change here: a catalog of another layout is dropped and replayed."""
 
-TABLES = ("catalog_shares", "catalog_snapshots", "catalog_rules", "catalog_parked")
+TABLES = (
+    "catalog_shares",
+    "catalog_snapshots",
+    "catalog_rules",
+    "catalog_commands",
+    "catalog_parked",
+)
 
 CREATE = (
     """CREATE TABLE IF NOT EXISTS {s}catalog_shares (
@@ -38,6 +45,9 @@ CREATE = (
         share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, state TEXT NOT NULL, value TEXT NOT NULL,
         PRIMARY KEY (share_id, id))""",
     "CREATE INDEX IF NOT EXISTS catalog_rules_id ON {s}catalog_rules (id)",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_commands (
+        command_id TEXT{c} NOT NULL, share_id TEXT{c} NOT NULL,
+        PRIMARY KEY (command_id, share_id)) {w}""",
     """CREATE TABLE IF NOT EXISTS {s}catalog_parked (
         stream TEXT{c} PRIMARY KEY, version BIGINT NOT NULL, position BIGINT NOT NULL,
         error TEXT NOT NULL, last_version BIGINT NOT NULL)""",
@@ -63,6 +73,7 @@ PUT_RULE = (
     " SET state = excluded.state, value = excluded.value"
 )
 DROP_RULE = "DELETE FROM {s}catalog_rules WHERE share_id = ? AND id = ?"
+PUT_COMMAND = "INSERT INTO {s}catalog_commands VALUES (?,?) ON CONFLICT DO NOTHING"
 PUT_PARKED = (
     "INSERT INTO {s}catalog_parked VALUES (?,?,?,?,?) ON CONFLICT (stream) DO UPDATE"
     " SET version = excluded.version, position = excluded.position, error = excluded.error,"
@@ -71,6 +82,7 @@ PUT_PARKED = (
 DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
 
 STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN ({marks})"
+COMMAND = "SELECT share_id FROM {s}catalog_commands WHERE command_id = ? ORDER BY share_id LIMIT ?"
 PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
 OWING = "SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ? ORDER BY id LIMIT ?"
 

@@ -36,7 +36,8 @@ class SQLiteStore(Store, SQLiteTrackingRecorder):
         return _explained(self._path, error)
 
     def dialect(self, text: str) -> str:
-        return text.replace("{s}", "").replace("{c}", "").replace("{t}", self.tracking_table)
+        text = text.replace("{s}", "").replace("{c}", "").replace("{w}", "WITHOUT ROWID")
+        return text.replace("{t}", self.tracking_table)
 
     def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:
         return self.datastore.transaction(commit=commit)

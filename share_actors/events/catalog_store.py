@@ -108,6 +108,7 @@ class Store(ABC):
             (sql.PUT_SNAPSHOT, rows.snapshots),
             (sql.DROP_RULE, rows.dropped_rules),
             (sql.PUT_RULE, rows.rules),
+            (sql.PUT_COMMAND, rows.commands),
             (sql.PUT_PARKED, rows.parked),
             (sql.DROP_PARKED, rows.unparked),
         ):

@@ -37,6 +37,7 @@ class Tried(Frozen):
     """One attempt and what the driver said; `next_at` is when the next one is due."""
 
     n: int
+    effect: str
     what: str
     began: datetime
     deadline: datetime
@@ -66,6 +67,14 @@ class Explanation(Frozen):
     attempts: tuple[Tried, ...]
     """The last ones, the oldest first."""
     advice: tuple[str, ...]
+
+
+def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
+    """The last attempt at what the request *command_id* asked for; None while that waits its turn."""
+    told = _Teller(1)
+    for recorded in history:
+        told.record(recorded)
+    return told.progress(command_id)
 
 
 def explain(history: Sequence[Recorded], attempts: int = ATTEMPTS_TOLD) -> Explanation:
@@ -121,6 +130,14 @@ class _Teller:
             attempts=tuple(self._attempts), advice=tuple(_advice(held, owed, failed, last)),
         )  # fmt: skip
 
+    def progress(self, command_id: str) -> Tried | None:
+        receipt = self._receipts.get(command_id)
+        last = self._attempts[-1] if self._attempts else None
+        if receipt is None or last is None or last.result in ("succeeded", "failed"):
+            return None
+        kinds = {"access" if work.startswith("rule/") else work for work in receipt.works}
+        return last if last.effect in kinds else None
+
     def _owed(self) -> tuple[Owed, ...]:
         works = self._receipts.open_works()
         return tuple(_owing(work, self._receipts) for work in works)
@@ -136,7 +153,9 @@ def _failure(event: Any) -> str | None:
 
 def _begun(event: AttemptStarted, at: datetime) -> Tried:
     deadline = at + timedelta(seconds=event.timeout_s)
-    return Tried(n=event.n, what=phrase(event.effect), began=at, deadline=deadline)
+    return Tried(
+        n=event.n, effect=event.effect, what=phrase(event.effect), began=at, deadline=deadline
+    )
 
 
 def _owing(work: str, receipts: Receipts) -> Owed:

@@ -141,3 +141,30 @@ def test_the_catalog_is_rebuilt_from_the_log(cli: CommandLine) -> None:
 
     assert cli.json("catalog", "rebuild")["events"] >= 0
     assert cli.json("share", "list", "--all") == before
+
+
+def test_why_a_share_is_as_it_is_and_what_came_of_a_request(cli: CommandLine) -> None:
+    ended = cli("--json", "share", "create", "--size", "1", "--name", "why", "--backend", "broken")
+    told = cli.json("share", "explain", "why")
+    people = cli("share", "explain", "why").out
+    (asked,) = [e for e in cli.json("share", "history", "why")["events"] if e["version"] == 1]
+    receipt = cli.json("receipt", asked["envelope"]["command_id"])
+
+    assert ended.code == 8
+    assert (told["status"], told["owed"]) == ("error", [])
+    assert [failed["what"] for failed in told["failed"]] == ["create it"]
+    assert told["attempts"][-1]["result"] == "failed"
+    assert any("retry" in line for line in told["advice"])
+    assert told["failed"][0]["reason"] in people
+    assert receipt["status"] == "failed"
+    assert receipt["reason"] == told["failed"][0]["reason"]
+    assert cli("--json", "receipt", "none").code == 5
+
+
+def test_a_request_in_progress_tells_of_its_attempt(cli: CommandLine) -> None:
+    made = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
+    receipt = cli.json("receipt", made["receipt"]["command_id"])
+    cli.json("share", "delete", made["id"])
+
+    assert (receipt["status"], receipt["share_id"]) == ("accepted", made["id"])
+    assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")

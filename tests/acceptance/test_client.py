@@ -292,13 +292,13 @@ def test_without_waiting_a_receipt_tells_later_what_came_of_it(
     receipt = share.receipt
     assert receipt is not None
     assert (receipt.status, receipt.share, share.status) == ("accepted", None, "creating")
-    assert system.receipt(share.id, receipt.command_id).status == "accepted"
+    assert system.receipt(receipt.command_id).status == "accepted"
 
     done = system.wait(receipt)
 
     assert done.share is not None
     assert (done.status, done.share.status) == ("done", "available")
-    assert system.receipt(share.id, receipt.command_id).status == "done"
+    assert system.receipt(receipt.command_id, share.id).status == "done"
 
 
 def test_waiting_for_a_failed_request_raises_its_reason(system: ShareSystem, name: str) -> None:
@@ -308,7 +308,9 @@ def test_waiting_for_a_failed_request_raises_its_reason(system: ShareSystem, nam
     with pytest.raises(OperationFailed, match="no space left"):
         system.wait(share.receipt)
     with pytest.raises(NotFound, match="no-such-command"):
-        system.receipt(share.id, "no-such-command")
+        system.receipt("no-such-command", share.id)
+    with pytest.raises(NotFound, match="no-such-command"):
+        system.receipt("no-such-command")
 
 
 def test_the_same_command_id_twice_is_the_same_share_once(system: ShareSystem, name: str) -> None:
@@ -351,7 +353,7 @@ def test_who_stops_waiting_is_told_that_the_request_goes_on(system: ShareSystem,
         system.create_share(size=1, name=name, backend="slow", timeout=0.2)
 
     told = caught.value.details
-    assert system.receipt(told["share_id"], told["command_id"]).status == "accepted"
+    assert system.receipt(told["command_id"]).status == "accepted"
     eventually(lambda: system.share(told["share_id"]).status == "available")
 
 

@@ -111,6 +111,8 @@ class PoolSettings(Section):
     """Commands that may wait for one share before the answer is Busy."""
     backlog: Annotated[int, Field(ge=1)] = 20_000
     """Commands that may wait in one actor, and in the manager, before the answer is Busy."""
+    unresponsive_s: Annotated[float, Field(gt=0)] = 30.0
+    """An actor that says nothing for so long, although its process is there, is restarted."""
     recovery_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
     """Shares that owe work and are woken at a time, at start and after a loss."""
     hung_calls: Annotated[int, Field(ge=1)] = 16

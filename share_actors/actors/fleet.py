@@ -145,13 +145,13 @@ class Fleet:
             except HostLost:
                 self.lost(name)
             except TimeoutError:
-                logger.warning("share actor %s does not answer", name)
+                await self._give_up(name)
             except ShareActorsError as error:
                 logger.warning("share actor %s: %s", name, error)
 
     async def _check(self, name: str) -> None:
         host = self.hosts[name]
-        report = await asyncio.wait_for(host.report(), 30.0)
+        report = await asyncio.wait_for(host.report(), self._settings.unresponsive_s)
         before = self._reports.get(name)
         if before is not None and before.pid != report.pid:  # it died and is back already
             self.lost(name)
@@ -162,6 +162,13 @@ class Fleet:
         self._reports[name] = report
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)
+
+    async def _give_up(self, name: str) -> None:
+        """It does not answer: suspended, or stuck. One that is being started is given its time."""
+        if name in self.pool.hosts:
+            logger.warning("share actor %s does not answer: it is restarted", name)
+            self.lost(name)
+            await self.hosts[name].restart()
 
     async def _recycle(self, name: str, hung: int) -> None:
         """Too many of its threads are stuck in drivers: its shares move, and it starts anew."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
-from share_actors.client import ShareSystem
+from share_actors.client import ShareHandle, ShareSystem
 from share_actors.config import LogSettings
-from share_actors.errors import LogError
+from share_actors.errors import LogError, Unavailable
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, kill, made
+from tests.acceptance.sites import Site, eventually, kill, made
 from tests.events import postgres
 
 _schemas = count(1)
@@ -112,6 +116,44 @@ def test_connections_that_the_server_cuts_are_made_anew(
     assert share.extend(2).size == 2
     assert system.share(share.id).seen == share.seen
     assert system.shares(limit=1).items
+
+
+def test_a_server_that_crashes_under_load_loses_nothing_and_doubles_nothing(
+    system: ShareSystem, site: Site, settings: LogSettings
+) -> None:
+    name = uuid4().hex
+    asked = [{"size": 1, "name": name, "command_id": f"{name}-{n}"} for n in range(300)]
+    with ThreadPoolExecutor(1) as beside:
+        load = beside.submit(system.create_shares, asked)
+        for _ in range(3):
+            time.sleep(0.15)
+            crash(settings)
+        results = load.result()
+
+    left = [ask for ask, r in zip(asked, results, strict=True) if not isinstance(r, ShareHandle)]
+    again = [made(share) for share in eventually(lambda: answered(system, left))]
+    shares = [r for r in results if isinstance(r, ShareHandle)] + again
+    assert len({share.id for share in shares}) == 300
+    assert system.count_shares(name=name) == {"available": 300}
+    assert {share.id for share in shares} <= site.backend.shares().keys()
+
+
+def crash(settings: LogSettings) -> None:
+    """`kill -9` of a process of the server: it ends all its connections and recovers, as after a crash."""
+    with suppress(psycopg.Error), postgres.admin(settings) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend' LIMIT 1"
+        ).fetchone()
+        if found is not None:
+            kill(found[0])
+
+
+def answered(system: ShareSystem, asked: list[dict[str, Any]]) -> list[object] | None:
+    """What came of *asked*, unless the server was not back for one of them."""
+    results = system.create_shares(asked)
+    away = [r for r in results if isinstance(r, LogError | Unavailable)]
+    return None if away else list(results)
 
 
 def test_two_systems_on_one_server_know_nothing_of_each_other(

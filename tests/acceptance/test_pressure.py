@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 import ray
 
-from share_actors.actors.messages import Answer, ask, unpack_error
+from share_actors.actors.messages import Answer, Ask, ask, unpack_error
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.drivers.dummy_backend import DummyBackend
 from share_actors.errors import Busy, InvalidRequest
@@ -117,6 +118,38 @@ def test_the_client_itself_asks_again_while_the_system_is_busy(
 
     assert system.count_shares(name=name) == {"available": n}
     assert all(site.backend.calls("create_share", s.id)[1:] == [] for s in shares[:: n // 10])
+
+
+def test_ten_thousand_commands_at_once_are_all_answered_and_memory_stays_bounded(
+    new_site: NewSite,
+) -> None:
+    site = new_site(pool={"min_actors": 2, "max_actors": 2, "mailbox": 50, "backlog": 500})
+    shares = [made(share) for share in site.system.create_shares([{"size": 1}] * 20)]
+    pids = [*site.share_actor_pids(), site.manager_pid()]
+    before, head = {pid: resident_mib(pid) for pid in pids}, site.head()
+    asked = [_rule(shares[n % 20], f"u{n}") for n in range(10_000)]
+
+    parts = [site.system.manager.submit.remote(asked[n::40]) for n in range(40)]
+    answers = [answer for part in ray.get(parts) for answer in part]
+
+    assert len(answers) == 10_000
+    refused = [a for a in answers if busy(a)]
+    assert refused
+    assert len(refused) < 10_000
+    eventually(lambda: all(r.state == "active" for s in shares for r in s.refresh().access_rules))
+    assert sum(len(s.access_rules) for s in shares) == 10_000 - len(refused)
+    assert site.head() > head
+    assert all(resident_mib(pid) - before[pid] < 200 for pid in pids)
+
+
+def _rule(share: ShareHandle, client: str) -> Ask:
+    fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
+    command = AllowAccess(**fields, access_level="rw")
+    return ask(share.id, command, NOBODY, client, wait=False, repeated=True)
+
+
+def resident_mib(pid: int) -> float:
+    return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
 # -- memory ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from uuid import uuid4
 
@@ -113,6 +114,27 @@ def test_a_manager_that_hangs_holds_nobody_longer_than_the_timeout(site: Site) -
     assert site.system.create_share(size=1, command_id=command_id).status == "available"
     eventually(
         lambda: len(site.backend.calls("create_share", caught.value.details["share_id"])) == 1
+    )
+
+
+def test_a_share_actor_that_was_suspended_is_replaced_and_writes_nothing_when_it_wakes(
+    new_site: NewSite,
+) -> None:
+    site = new_site(pool={"min_actors": 2, "max_actors": 2, "unresponsive_s": 2.0})
+    share = site.system.create_share(size=1)
+    pid = int(site.system.where(share.id)["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert share.extend(2).size == 2
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+    assert share.extend(3).size == 3
+    assert int(site.system.where(share.id)["pid"]) != pid
+    assert [call.token for call in site.backend.calls("extend_share", share.id)] == sorted(
+        {call.token for call in site.backend.calls("extend_share", share.id)},
+        key=lambda token: int(token.rpartition(":")[2]),
     )
 
 

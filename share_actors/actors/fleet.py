@@ -148,6 +148,8 @@ class Fleet:
                 await self._give_up(name)
             except ShareActorsError as error:
                 logger.warning("share actor %s: %s", name, error)
+            except Exception:  # whatever it is, somebody has to go on watching
+                logger.exception("share actor %s could not be looked after", name)
 
     async def _check(self, name: str) -> None:
         host = self.hosts[name]

@@ -31,7 +31,12 @@ class Recovery:
         everyone = False
         while not self._fleet.stopping:
             self._fleet.bereaved.clear()
-            if await self._wake_owing(everyone=everyone):
+            try:
+                well = await self._wake_owing(everyone=everyone)
+            except Exception:  # whatever it is, what is owed must be woken
+                logger.exception("recovery failed; it tries again")
+                well = False
+            if well:
                 everyone = await self._fleet.calm(WAKE_AGAIN_S)
             else:
                 await asyncio.sleep(1.0)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import activation, throughput
+from benchmarks import activation, recovery, throughput
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 FLOORS: dict[str, tuple[str, float]] = {
@@ -26,6 +26,10 @@ FLOORS: dict[str, tuple[str, float]] = {
     "activate_100_ms_p50": ("<=", 5),
     "activate_5000_ms_p50": ("<=", 10),
     "resident_per_gb": (">=", 20000),
+    "first_answer_few_s": ("<=", 5),
+    "first_answer_many_s": ("<=", 5),
+    "recovered_few_s": ("<=", 10),
+    "recovered_many_s": ("<=", 10),
 }
 
 
@@ -47,7 +51,11 @@ def measured(quick: bool) -> dict[str, Any]:
     """All figures, by name."""
     scale = 0.2 if quick else 1.0
     figures: dict[str, Any] = {}
-    jobs: list[Callable[[Path, float], dict[str, float]]] = [activation.run, throughput.run]
+    jobs: list[Callable[[Path, float], dict[str, float]]] = [
+        activation.run,
+        throughput.run,
+        recovery.run,
+    ]
     with tempfile.TemporaryDirectory(prefix="share-actors-bench-") as directory:
         for job in jobs:
             figures |= job(Path(directory), scale)

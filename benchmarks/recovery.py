@@ -26,6 +26,10 @@ def run(directory: Path, scale: float) -> dict[str, float]:
     runtime.init(None)
     try:
         figures: dict[str, float] = {}
+        asyncio.run(_left_behind(directory / "warm", 500))
+        asyncio.run(
+            _started(directory / "warm")
+        )  # the first start of all has Ray's spare processes
         for shares in (FEW, int(MANY * scale)):
             home = directory / f"recovery-{shares}"
             asyncio.run(_left_behind(home, shares))

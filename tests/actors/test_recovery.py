@@ -124,3 +124,32 @@ def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
             assert cluster.running["share-actor-1"].pid == 1
 
     within(20, scenario())
+
+
+def test_recovery_and_watching_go_on_after_a_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        await left_owing(tmp_path, ["s0"])
+        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+            monkeypatch.setattr(manager._recovery, "_wake", _failing_once(manager._recovery._wake))
+            monkeypatch.setattr(manager._fleet, "_check", _failing_once(manager._fleet._check))
+            await manager.ready()
+
+            await available(cluster, "s0")
+
+            cluster.running["share-actor-1"].kill()
+            await until(lambda: not manager._fleet.pool.hosts)
+
+    within(20, scenario())
+
+
+def _failing_once(whole: Callable[..., Any]) -> Callable[..., Any]:
+    failures = [RuntimeError("a bug")]
+
+    async def flawed(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await whole(*args)
+
+    return flawed

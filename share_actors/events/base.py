@@ -44,7 +44,7 @@ class Event(Frozen):
         return ()
 
     def settles(self) -> tuple[Settled, ...]:
-        """The works that this event ends; a `Settled.work` ending in `*` ends all that begin so."""
+        """The works that this event ends; in a `Settled.work` a `*` stands for anything."""
         return ()
 
 

@@ -275,6 +275,35 @@ def test_history_tells_all_that_happened_and_who_asked(system: ShareSystem, name
     assert told[0].envelope.request_id == "req-7"
 
 
+def test_a_share_explains_why_it_is_as_it_is(system: ShareSystem, name: str) -> None:
+    slow = system.create_share(size=1, name=name, backend="slow", wait=False)
+    made = slow.explain()
+    broken = system.create_share(size=1, name=name, backend="broken", wait=False)
+    eventually(lambda: broken.refresh().status == "error")
+    failed = broken.explain()
+
+    assert slow.receipt is not None
+    assert [(owed.what, owed.command_id) for owed in made.owed] == [
+        ("create it", slow.receipt.command_id)
+    ]
+    assert (made.attempts[-1].n, made.attempts[-1].result) == (1, "under way")
+    assert (failed.status, failed.owed) == ("error", ())
+    assert "no space left" in failed.failed[0].reason
+    assert any("retry" in line for line in failed.advice)
+
+
+def test_a_receipt_in_progress_tells_of_the_attempt(system: ShareSystem, name: str) -> None:
+    share = system.create_share(size=1, name=name, backend="slow", wait=False)
+    assert share.receipt is not None
+
+    told = system.receipt(share.receipt.command_id)
+
+    assert (told.share_id, told.status) == (share.id, "accepted")
+    assert told.attempt is not None
+    assert (told.attempt.n, told.attempt.effect) == (1, "create")
+    assert told.attempt.deadline > told.attempt.began
+
+
 def test_a_user_s_shares_are_in_the_user_s_project(system: ShareSystem, name: str) -> None:
     context = RequestContext(user_id="eve", project_id=name)
     share = system.as_user(context).create_share(size=1)

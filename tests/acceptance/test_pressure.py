@@ -197,6 +197,23 @@ def test_a_call_that_hangs_is_made_again_after_its_deadline(
     assert attempts(site, share) == [1, 2]
 
 
+def test_an_actor_with_too_many_calls_that_hang_is_restarted_and_nothing_is_lost(
+    new_site: NewSite, tmp_path: Path
+) -> None:
+    options = {"directory": str(tmp_path), "hang": {"create_share": 1}, "hang_s": FOR_EVER}
+    hangs = {"driver": "dummy", "timeout_s": 0.5, "backoff_s": 0.1, "options": options}
+    pool = {"min_actors": 1, "max_actors": 1, "hung_calls": 4}
+    site = new_site(backends={"hangs": hangs}, pool=pool)
+    (before,) = [int(actor["pid"]) for actor in site.system.status()["manager"]["actors"]]
+
+    shares = [made(s) for s in site.system.create_shares([{"size": 1, "backend": "hangs"}] * 6)]
+
+    eventually(lambda: site.share_actor_pids() != [before])
+    assert [share.extend(2).size for share in shares] == [2] * 6
+    assert [actor["hung"] for actor in site.system.status()["manager"]["actors"]] == [0]
+    assert len(DummyBackend(tmp_path).shares()) == 6
+
+
 def test_calls_that_hang_hold_up_no_other_backend(new_site: NewSite, tmp_path: Path) -> None:
     hangs = {"directory": str(tmp_path), "delay_s": FOR_EVER}
     stuck = {"driver": "dummy", "threads": 2, "timeout_s": FOR_EVER, "options": hangs}

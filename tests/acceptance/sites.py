@@ -89,8 +89,13 @@ class Site:
         return int(eventually(lambda: self.system.status()["catalog"].get("pid")))
 
     # -- what is recorded --------------------------------------------------------------------------
+    def events(self) -> int:
+        """How many events the log holds, as a reader of all of it finds."""
+        with opened(self.config.log, self.config.log_path) as log:
+            return len(log.notifications(0, 1_000_000))
+
     def head(self) -> int:
-        """How many events the log holds."""
+        """The position of the log's last event."""
         with opened(self.config.log, self.config.log_path) as log:
             return log.head()
 

@@ -69,7 +69,7 @@ def test_a_share_lives_and_dies(system: ShareSystem, site: Site, settings: LogSe
     assert [s.id for s in system.shares(name=share.name).items] == []
     assert len(share.history()) > 10
     assert twin.refresh().status == "available"
-    assert rows(settings) == site.head()
+    assert rows(settings) == site.events()
 
 
 def test_a_list_asked_for_next_holds_what_was_just_made(system: ShareSystem) -> None:

@@ -15,7 +15,7 @@ from share_actors.events.explanation import Explanation, explain
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
 from share_actors.sight import Sight
-from share_actors.values import AccessRule, Share, Snapshot
+from share_actors.values import AccessRule, Share, Snapshot, utc_now
 
 
 class AsyncShare:
@@ -160,7 +160,7 @@ class AsyncShare:
 
     async def explain(self) -> Explanation:
         """Why the share is as it is: what is owed, what was tried, and what can be done now."""
-        return await asyncio.to_thread(explain, await self.history())
+        return await asyncio.to_thread(explain, await self.history(), utc_now())
 
     async def _tell(
         self, command: Command, wait: bool, timeout: float, command_id: str | None

@@ -20,14 +20,7 @@ from share_actors.actors.messages import Answer, fingerprint
 from share_actors.actors.pauses import Pause
 from share_actors.actors.promises import Promises
 from share_actors.actors.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
-from share_actors.errors import (
-    Busy,
-    LogError,
-    Moved,
-    NotFound,
-    Refused,
-    ShareActorsError,
-)
+from share_actors.errors import Busy, LogError, Moved, NotFound, Refused, ShareActorsError
 from share_actors.events.base import BeginAttempt, Command, Missing, Rejected
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
@@ -273,11 +266,8 @@ class Entity(Generic[E, S, F]):
         turn.begin(effect, begin, cause or turn.origin or self._memory.last_asked)
 
     def _later(self, turn: Turn[S, F]) -> bool:
-        due, longest_s = (
-            self._aggregate.not_before(turn.state),
-            self._work.longest_pause_s(turn.state),
-        )
-        delay = self._pause.left(due, turn.at, longest_s)
+        longest_s = self._work.longest_pause_s(turn.state)
+        delay = self._pause.left(self._aggregate.not_before(turn.state), turn.at, longest_s)
         if delay > 0:
             self._pause.then(delay, self.wake)
         return delay > 0

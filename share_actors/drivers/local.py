@@ -172,10 +172,7 @@ class LocalDriver(ShareDriver):
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Existing:
-        """What there is of *share*. A copy appears when it is whole, so that nothing is ever partial.
-
-        Who is let in is not told: a walk through all files would tell, and setting it again is that walk.
-        """
+        """What there is of *share*; not who is let in, for setting that again costs no more than to look."""
         names = {s.id: snapshot_name(share.id, s.id) for s in share.snapshots}
         with self._working("probe share", share.id):
             size = self._layout.size(share.id)

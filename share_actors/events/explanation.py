@@ -77,12 +77,14 @@ def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
     return told.progress(command_id)
 
 
-def explain(history: Sequence[Recorded], attempts: int = ATTEMPTS_TOLD) -> Explanation:
-    """What the events of one share come to, of which there must be one at least."""
+def explain(
+    history: Sequence[Recorded], now: datetime, attempts: int = ATTEMPTS_TOLD
+) -> Explanation:
+    """What the events of one share, of which there must be one at least, come to at the time *now*."""
     told = _Teller(attempts)
     for recorded in history:
         told.record(recorded)
-    return told.explanation()
+    return told.explanation(now)
 
 
 class _Teller:
@@ -120,14 +122,14 @@ class _Teller:
             last = self._attempts.pop()
             self._attempts.append(last.but(ended=at, result=result, said=said, next_at=due))
 
-    def explanation(self) -> Explanation:
+    def explanation(self, now: datetime) -> Explanation:
         held = share.view(self._state)
         owed, failed = self._owed(), tuple(_failed(self._state, held))
         last = self._attempts[-1] if self._attempts else None
         return Explanation(
             share_id=held.id, name=held.name, status=held.status, since=self._since,
             summary=_summary(held, owed, last), owed=owed, failed=failed,
-            attempts=tuple(self._attempts), advice=tuple(_advice(held, owed, failed, last)),
+            attempts=tuple(self._attempts), advice=tuple(_advice(held, owed, failed, last, now)),
         )  # fmt: skip
 
     def progress(self, command_id: str) -> Tried | None:
@@ -204,14 +206,20 @@ def _next(last: Tried) -> str:
 
 
 def _advice(
-    held: Share, owed: tuple[Owed, ...], failed: tuple[Failed, ...], last: Tried | None
+    held: Share,
+    owed: tuple[Owed, ...],
+    failed: tuple[Failed, ...],
+    last: Tried | None,
+    now: datetime,
 ) -> list[str]:
     said = []
     if failed:
         said.append("mend the cause, then `retry`: what failed is tried again")
     if held.status == "error":
         said.append("`delete`, if it is not wanted any more: that is accepted in any state")
-    if owed and last is not None and last.result == "under way":
+    if owed and last is not None and last.result == "under way" and now > last.deadline:
+        said.append("its deadline is over and no process took it up: `status` tells what runs")
+    elif owed and last is not None and last.result == "under way":
         said.append("wait: without an answer by its deadline the attempt is made again")
     elif owed and last is not None and last.next_at is not None:
         said.append("wait: the next attempt comes by itself when it is due")

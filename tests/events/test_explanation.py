@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given
 
@@ -25,11 +25,11 @@ ALLOWED = AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.1", a
 DUE = NOON + timedelta(seconds=60)
 
 
-def told(*events: Event) -> Explanation:
+def told(*events: Event, now: datetime = NOON) -> Explanation:
     """Requests are alice's; all other events are the system's own."""
     stream = Stream()
     return explain(
-        [stream(event, f"c{n}" if event.opens() else None) for n, event in enumerate(events)]
+        [stream(event, f"c{n}" if event.opens() else None) for n, event in enumerate(events)], now
     )
 
 
@@ -62,6 +62,13 @@ def test_an_attempt_under_way_has_a_deadline() -> None:
     assert attempt.deadline - attempt.began == timedelta(seconds=300)
     assert "attempt 1 to create it is under way since" in found.summary
     assert found.advice == ("wait: without an answer by its deadline the attempt is made again",)
+
+
+def test_an_attempt_whose_deadline_is_over_is_told_apart() -> None:
+    found = told(requested(), began("create"), now=NOON + timedelta(hours=1))
+
+    (advice,) = found.advice
+    assert "its deadline is over" in advice
 
 
 def test_what_the_driver_said_and_when_the_next_attempt_is_due() -> None:
@@ -137,7 +144,7 @@ def test_something_is_told_to_be_owed_exactly_when_the_share_owes_it(walk: Walk)
     if not walk.events:
         return
 
-    found = explain([stream(event, f"c{n}") for n, event in enumerate(walk.events)])
+    found = explain([stream(event, f"c{n}") for n, event in enumerate(walk.events)], NOON)
 
     held = share.view(state)
     statuses = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.acceptance.conftest import NewSite, new_site, postgres_server
 from tests.faults.soak import SETTINGS, ZEROS, slow, soak
 
@@ -9,6 +11,7 @@ __all__ = ["new_site", "postgres_server"]
 MINUTES = 2.0
 
 
+@pytest.mark.timeout(600)  # two minutes, and all the patience of the clients and of the reckoning
 def test_two_minutes_of_kills_leave_five_zeros(new_site: NewSite) -> None:
     site = new_site(**SETTINGS)
     site.config = slow(site)

@@ -156,15 +156,19 @@ class Share(Value):
 
 
 class Pool(Value):
-    """One pool of a backend; capacities in GiB."""
+    """One pool of a backend; in GiB. `capabilities` are its own words, for share types."""
 
     name: str
     total_capacity_gib: float
     free_capacity_gib: float
     allocated_capacity_gib: float = 0.0
+    provisioned_capacity_gib: float = 0.0
     reserved_percentage: float = 0.0
     thin_provisioning: bool = False
     max_over_subscription_ratio: float = 1.0
+    goodness: float = 0.0
+    """How welcome more shares are, 0 to 100, as the driver sees it."""
+    capabilities: dict[str, Any] = {}
 
 
 class Capabilities(Value):
@@ -179,4 +183,7 @@ class Capabilities(Value):
     create_share_from_snapshot_support: bool = True
     extend_support: bool = True
     shrink_support: bool = True
+    availability_zone: str = "nova"
+    capabilities: dict[str, Any] = {}
+    """The backend's own words, which share types may require; a pool's own win over these."""
     pools: tuple[Pool, ...] = ()

@@ -75,6 +75,8 @@ class ReportFailure(Command):
     reason: str
     retry_at: datetime = EPOCH
     max_attempts: int = 1
+    details: dict[str, str] = {}
+    """What there is nonetheless, as of a share server that was half set up."""
 
 
 class Rejected(Exception):

@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
-from eventsourcing.persistence import ApplicationRecorder, DataError, IntegrityError, StoredEvent
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    StoredEvent,
+)
 
 from share_actors.errors import LogError
 from share_actors.events.appends import Append, AppendOrder, Conflict
@@ -108,7 +115,7 @@ class Committer:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._settle, appends, number)
 
-    def _commit(self, batch: Sequence[Append]) -> None:
+    def _commit(self, batch: Sequence[Append], *, again: bool = False) -> None:
         """Record *batch* in one transaction; halve it on conflict until the guilty stands alone."""
         fit = self._order.admit(batch)
         if not fit:
@@ -122,7 +129,7 @@ class Committer:
             self._commit(fit[: len(fit) // 2])
             self._commit(fit[len(fit) // 2 :])
         except Exception as error:
-            self._broken(fit, error)
+            self._broken(fit, error, last=again or not _cut_off(error))
         else:
             self._recorded(fit, ids or ())
 
@@ -145,8 +152,12 @@ class Committer:
             reason = f"{append.stream}: version {append.expected + 1} was written by another"
             self._order.failed(append, Conflict(reason))
 
-    def _broken(self, appends: Sequence[Append], error: Exception) -> None:
-        """The storage failed. One transaction: if one is there, all are; only then is it a success."""
+    def _broken(self, appends: Sequence[Append], error: Exception, *, last: bool) -> None:
+        """The storage failed. One transaction: if one is there, all are; only then is it a success.
+
+        Else it is made once more unless this was the *last*: should the first have landed after all by
+        then, the second meets its own rows.
+        """
         try:
             landed = self._landed(appends[0])
         except Exception as unreadable:
@@ -154,8 +165,10 @@ class Committer:
             return
         if landed:
             self._recorded(appends, self._positions(appends))
-        else:
+        elif last:
             self._refuse(appends, error)
+        else:
+            self._commit(appends, again=True)
 
     def _refuse(self, appends: Sequence[Append], error: Exception) -> None:
         for append in appends:
@@ -184,3 +197,8 @@ class Committer:
             found |= {(n.originator_id, n.originator_version): n.id for n in page}
             start = page[-1].id
         return [found[key] for key in keys]
+
+
+def _cut_off(error: Exception) -> bool:
+    """Whether the connection to the server was lost: the next one is made anew, and may be well."""
+    return isinstance(error, InterfaceError | OperationalError) and "connection" in str(error)

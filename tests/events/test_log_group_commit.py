@@ -109,6 +109,19 @@ def test_a_storage_error_fails_its_batch_and_no_other(
     assert {type(r) for r in again} == {tuple}
 
 
+def test_a_commit_whose_connection_was_cut_is_made_once_more(
+    trouble: list[Exception], open_sqlite: OpenLog
+) -> None:
+    log = open_sqlite()
+    trouble.append(OperationalError("server closed the connection unexpectedly"))
+    asyncio.run(log.append("a", 0, entries("x")))
+
+    trouble += [OperationalError("the connection is lost")] * 2
+    with pytest.raises(LogError, match="lost"):
+        asyncio.run(log.append("a", 1, entries("y")))
+    assert [r.version for r in log.read("a")] == [1]
+
+
 def test_the_writer_outlives_an_error_that_nobody_thought_of(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:

@@ -1,0 +1,164 @@
+"""A backend: what became known of it, as far as it changed, and for which of its states shares were ensured.
+
+absent -> up <-> down. Its stats actor reports every period; only what changed is an event.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never
+
+from share_actors.capabilities import BackendState
+from share_actors.events.base import EPOCH, Command, Event, Rejected
+from share_actors.events.quiet import joins, not_before, part, pending, under_way
+from share_actors.values import Capabilities
+
+__all__ = [
+    "KIND", "STATE_VERSION",
+    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
+]  # fmt: skip
+KIND = "backend"
+STATE_VERSION = 1
+WORTH_TELLING = 0.1
+"""A pool's capacity that changed by so much of its total is an event of its own."""
+
+
+# -- commands ------------------------------------------------------------------------------------
+class ReportStats(Command):
+    """The driver answered. *wrong*: what of it made no sense, by field."""
+
+    backend: str
+    capabilities: Capabilities
+    wrong: dict[str, str] = {}
+    info: str | None = None
+    at: datetime = EPOCH
+
+
+class ReportSilence(Command):
+    """The driver raised, or did not answer, or cannot be set up."""
+
+    backend: str
+    reason: str
+    at: datetime = EPOCH
+
+
+class ConfirmShares(Command):
+    """All shares of the backend were ensured for the state that *info* stands for."""
+
+    info: str
+    shares: int
+
+
+# -- events --------------------------------------------------------------------------------------
+class BackendUp(Event):
+    """It answers: for the first time, or again."""
+
+    backend: str
+    capabilities: Capabilities
+    wrong: dict[str, str]
+    at: datetime
+
+
+class BackendChanged(Event):
+    """It says something else of itself than before."""
+
+    capabilities: Capabilities
+    wrong: dict[str, str]
+    at: datetime
+
+
+class BackendDown(Event):
+    backend: str
+    reason: str
+    at: datetime
+
+
+class BackendInfoChanged(Event):
+    """Its configuration is another than the one that its shares were exported under."""
+
+    info: str
+
+
+class BackendSharesEnsured(Event):
+    info: str
+    shares: int
+
+
+BackendCommand = ReportStats | ReportSilence | ConfirmShares
+BackendEvent = BackendUp | BackendChanged | BackendDown | BackendInfoChanged | BackendSharesEnsured
+initial = BackendState()
+
+
+def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
+    """The events that *command* comes to: none when all is as it was."""
+    match command:
+        case ReportStats():
+            return [*_stats(command, state), *_info(command.info, state)]
+        case ReportSilence(backend=backend, reason=reason, at=at):
+            if state.status == "down" and state.reason == reason:
+                return []
+            return [BackendDown(backend=backend, reason=reason, at=at)]
+        case ConfirmShares(info=info, shares=shares):
+            if info != state.info:
+                raise Rejected("the backend's info has changed since")
+            return [] if info == state.ensured else [BackendSharesEnsured(info=info, shares=shares)]
+        case _:
+            assert_never(command)
+
+
+def _stats(command: ReportStats, state: BackendState) -> list[BackendEvent]:
+    told = {"capabilities": command.capabilities, "wrong": command.wrong, "at": command.at}
+    if state.status != "up":
+        return [BackendUp(backend=command.backend, **told)]
+    if state.capabilities is None or _worth_telling(state.capabilities, command.capabilities):
+        return [BackendChanged(**told)]
+    return []
+
+
+def _worth_telling(before: Capabilities, now: Capabilities) -> bool:
+    if _features(before) != _features(now):
+        return True
+    for old, new in zip(before.pools, now.pools, strict=True):
+        moved = (
+            abs(old.free_capacity_gib - new.free_capacity_gib),
+            abs(old.allocated_capacity_gib - new.allocated_capacity_gib),
+        )
+        if max(moved) > WORTH_TELLING * new.total_capacity_gib:
+            return True
+    return False
+
+
+def _features(said: Capabilities) -> Capabilities:
+    """All but what changes with every share."""
+    still = {
+        "free_capacity_gib": 0.0,
+        "allocated_capacity_gib": 0.0,
+        "provisioned_capacity_gib": 0.0,
+    }
+    return said.but(pools=tuple(pool.but(**still, goodness=0.0) for pool in said.pools))
+
+
+def _info(info: str | None, state: BackendState) -> list[BackendEvent]:
+    return [] if info is None or info == state.info else [BackendInfoChanged(info=info)]
+
+
+def evolve(state: BackendState, event: BackendEvent) -> BackendState:
+    """The state after *event*."""
+    match event:
+        case BackendUp(backend=i, capabilities=said, at=at):
+            return state.but(id=i, status="up", reason=None, since=at, capabilities=said)
+        case BackendChanged(capabilities=said):
+            return state.but(capabilities=said)
+        case BackendDown(backend=i, reason=reason, at=at):
+            return state.but(id=i, status="down", reason=reason, since=at)
+        case BackendInfoChanged(info=info):
+            return state.but(info=info)
+        case BackendSharesEnsured(info=info):
+            return state.but(ensured=info)
+        case _:
+            assert_never(event)
+
+
+def view(state: BackendState) -> BackendState:
+    """The backend as clients see it."""
+    return state

@@ -1,0 +1,339 @@
+"""A share network: the one writer that grants its addresses, and says which server a share goes to.
+
+No address is given twice and none leaks: grants and releases are idempotent per server, and a server
+whose addresses went back never gets any again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import islice
+from typing import Annotated, assert_never
+
+from pydantic import AfterValidator, Field
+
+from share_actors.events.base import EPOCH, Command, Event, Rejected
+from share_actors.events.quiet import joins, not_before, part, pending, under_way
+from share_actors.events.snapshots import Name, printable
+from share_actors.networks import Network, NetworkType, Seat, SecurityService, ShareNetwork
+from share_actors.values import Frozen
+
+__all__ = ["KIND", "STATE_VERSION", "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view"]  # fmt: skip # noqa: E501
+KIND = "share_network"
+STATE_VERSION = 1
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+# -- commands ------------------------------------------------------------------------------------
+class CreateShareNetwork(Command, Network):
+    """Manila's `share_network_create`, with its one subnet."""
+
+    network_id: Id
+    name: Name | None = None
+    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    project_id: str
+    user_id: str
+    at: datetime = EPOCH
+
+
+class DeleteShareNetwork(Command):
+    """Refused while a server or a share is on it."""
+
+
+class AddSecurityService(Command):
+    service: SecurityService
+
+
+class RemoveSecurityService(Command):
+    service_id: str
+
+
+class GrantAddresses(Command):
+    """*count* addresses for a server; asked again, the same ones."""
+
+    server_id: Id
+    count: Annotated[int, Field(ge=0, le=1024)]
+
+
+class ReleaseAddresses(Command):
+    """The server is gone for good: its addresses are free, and its seat with them."""
+
+    server_id: Id
+
+
+class AcquireServer(Command):
+    """Which server shall *share_id* be on? One that fits, or else *new_server_id*, to be made.
+
+    *server_id*: it must be that one (its snapshot is there). *most*: so many shares a server at most.
+    """
+
+    share_id: Id
+    backend: str
+    new_server_id: Id
+    server_id: Id | None = None
+    most: int | None = None
+
+
+class RetireServer(Command):
+    """The server takes no more shares: it failed, or is going."""
+
+    server_id: Id
+
+
+class LeaveServer(Command):
+    """*share_id* is on no server any more."""
+
+    share_id: Id
+
+
+# -- events --------------------------------------------------------------------------------------
+class ShareNetworkCreated(Event):
+    network_id: str
+    name: str | None
+    description: str | None
+    project_id: str
+    user_id: str
+    cidr: str
+    gateway: str | None
+    network_type: NetworkType
+    segmentation_id: int | None
+    at: datetime
+
+
+class ShareNetworkDeleted(Event):
+    pass
+
+
+class SecurityServiceAdded(Event):
+    service: SecurityService
+
+
+class SecurityServiceRemoved(Event):
+    service_id: str
+
+
+class AddressesGranted(Event):
+    server_id: str
+    addresses: tuple[str, ...]
+
+
+class AddressesReleased(Event):
+    server_id: str
+    addresses: tuple[str, ...]
+
+
+class ServerAssigned(Event):
+    share_id: str
+    server_id: str
+    backend: str
+
+
+class ServerRetired(Event):
+    server_id: str
+
+
+class ShareUnassigned(Event):
+    share_id: str
+    server_id: str
+
+
+NetworkCommand = (
+    CreateShareNetwork | DeleteShareNetwork | AddSecurityService | RemoveSecurityService
+    | GrantAddresses | ReleaseAddresses | AcquireServer | RetireServer | LeaveServer
+)  # fmt: skip
+NetworkEvent = (
+    ShareNetworkCreated | ShareNetworkDeleted | SecurityServiceAdded | SecurityServiceRemoved
+    | AddressesGranted | AddressesReleased | ServerAssigned | ServerRetired | ShareUnassigned
+)  # fmt: skip
+
+
+class ShareNetworkState(Frozen):
+    """`gone` are servers whose addresses went back: what still asks for them is late."""
+
+    network: ShareNetwork = ShareNetwork()
+    gone: frozenset[str] = frozenset()
+
+
+initial = ShareNetworkState()
+
+
+# -- decide --------------------------------------------------------------------------------------
+def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEvent]:
+    """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
+    network = state.network
+    if isinstance(command, CreateShareNetwork):
+        return _create(command, network)
+    if network.status == "absent":
+        raise Rejected("there is no such share network")
+    match command:
+        case DeleteShareNetwork():
+            return _delete(network)
+        case ReleaseAddresses(server_id=i):
+            held = network.allocations.get(i, ())
+            known = i in network.servers or i in network.allocations
+            return [AddressesReleased(server_id=i, addresses=held)] if known else []
+        case RetireServer(server_id=i):
+            seat = network.servers.get(i)
+            return [ServerRetired(server_id=i)] if seat is not None and seat.open else []
+        case LeaveServer(share_id=i):
+            on = network.shares.get(i)
+            return [] if on is None else [ShareUnassigned(share_id=i, server_id=on)]
+        case _ if network.status == "deleted":
+            raise Rejected("the share network is deleted")
+        case AddSecurityService(service=service):
+            return _add(service, network)
+        case RemoveSecurityService(service_id=i):
+            return _remove(i, network)
+        case GrantAddresses(server_id=i, count=count):
+            return _grant(i, count, state)
+        case AcquireServer():
+            return _acquire(command, network)
+        case _:
+            assert_never(command)
+
+
+def _create(command: CreateShareNetwork, network: ShareNetwork) -> list[NetworkEvent]:
+    asked = dict(command)
+    if network.status == "absent":
+        return [ShareNetworkCreated(**asked)]
+    same = ("name", "project_id", "cidr", "gateway", "network_type", "segmentation_id")
+    if network.status == "active" and all(asked[k] == network[k] for k in same):
+        return []  # the same request, asked again
+    raise Rejected(f"share network {command.network_id} exists already and is {network.status}")
+
+
+def _delete(network: ShareNetwork) -> list[NetworkEvent]:
+    if network.status == "deleted":
+        return []
+    if network.shares:
+        raise Rejected(f"the share network is in use by shares: {_some(network.shares)}")
+    if network.servers:
+        raise Rejected(f"the share network has share servers: {_some(network.servers)}")
+    return [ShareNetworkDeleted()]
+
+
+def _some(ids: dict[str, object] | dict[str, str] | dict[str, Seat]) -> str:
+    shown = ", ".join(islice(ids, 5))
+    return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
+
+
+def _add(service: SecurityService, network: ShareNetwork) -> list[NetworkEvent]:
+    for known in network.security_services:
+        if known == service:
+            return []
+        if known.id == service.id or known.type == service.type:
+            raise Rejected(f"the share network has a security service {known.type} ({known.id})")
+    _not_served(network)
+    return [SecurityServiceAdded(service=service)]
+
+
+def _remove(service_id: str, network: ShareNetwork) -> list[NetworkEvent]:
+    if all(service.id != service_id for service in network.security_services):
+        return []
+    _not_served(network)
+    return [SecurityServiceRemoved(service_id=service_id)]
+
+
+def _not_served(network: ShareNetwork) -> None:
+    """Servers are set up with the security services of their day."""
+    if network.servers:
+        raise Rejected(f"the share network has share servers: {_some(network.servers)}")
+
+
+def _grant(server_id: str, count: int, state: ShareNetworkState) -> list[NetworkEvent]:
+    network = state.network
+    held = network.allocations.get(server_id)
+    if held is not None and len(held) == count:
+        return []
+    if held is not None:
+        raise Rejected(f"share server {server_id} has {len(held)} addresses already, not {count}")
+    if server_id in state.gone:
+        raise Rejected(f"share server {server_id} is gone, and its addresses with it")
+    taken = {a for addresses in network.allocations.values() for a in addresses}
+    free = tuple(islice((a for a in _addresses(network) if a not in taken), count))
+    if len(free) < count:
+        raise Rejected(f"{network.cidr} has {len(free)} free addresses, and {count} are needed")
+    return [AddressesGranted(server_id=server_id, addresses=free)]
+
+
+def _addresses(network: ShareNetwork) -> Iterator[str]:
+    whole: IPv4Network | IPv6Network = ip_network(network.cidr)
+    return (str(a) for a in whole.hosts() if str(a) != network.gateway)
+
+
+def _acquire(command: AcquireServer, network: ShareNetwork) -> list[NetworkEvent]:
+    now_on = network.shares.get(command.share_id)
+    if now_on is not None and network.servers[now_on].open:
+        return []
+    chosen = _chosen(command, network)
+    return [ServerAssigned(share_id=command.share_id, server_id=chosen, backend=command.backend)]
+
+
+def _chosen(command: AcquireServer, network: ShareNetwork) -> str:
+    fits = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
+    if command.server_id is not None:
+        if command.server_id not in fits:
+            raise Rejected(f"share server {command.server_id} takes no more shares")
+        return command.server_id
+    load = Counter(network.shares.values())
+    roomy = [i for i in fits if command.most is None or load[i] < command.most]
+    return min(roomy, key=lambda i: load[i], default=command.new_server_id)
+
+
+# -- evolve --------------------------------------------------------------------------------------
+def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
+    """The state after *event*."""
+    network = state.network
+    match event:
+        case ShareNetworkCreated():
+            asked = dict(event)
+            named = {"id": asked.pop("network_id"), "created_at": asked.pop("at")}
+            return state.but(network=ShareNetwork(**asked, **named, status="active"))
+        case ShareNetworkDeleted():
+            return state.but(network=network.but(status="deleted"))
+        case SecurityServiceAdded(service=service):
+            return _with(state, security_services=(*network.security_services, service))
+        case SecurityServiceRemoved(service_id=i):
+            left = tuple(s for s in network.security_services if s.id != i)
+            return _with(state, security_services=left)
+        case AddressesGranted(server_id=i, addresses=addresses):
+            return _with(state, allocations={**network.allocations, i: addresses})
+        case AddressesReleased(server_id=i):
+            return _released(i, state)
+        case ServerAssigned(share_id=share, server_id=i, backend=backend):
+            seats = {i: Seat(backend=backend), **network.servers}
+            return _with(state, servers=seats, shares={**network.shares, share: i})
+        case ServerRetired(server_id=i):
+            closed = network.servers[i].but(open=False)
+            return _with(state, servers={**network.servers, i: closed})
+        case ShareUnassigned(share_id=share):
+            return _with(state, shares=_without(network.shares, share))
+        case _:
+            assert_never(event)
+
+
+def _with(state: ShareNetworkState, **changes: object) -> ShareNetworkState:
+    return state.but(network=state.network.but(**changes))
+
+
+def _without(mapping: dict[str, str], key: str) -> dict[str, str]:
+    return {k: v for k, v in mapping.items() if k != key}
+
+
+def _released(server_id: str, state: ShareNetworkState) -> ShareNetworkState:
+    network = state.network
+    released = _with(
+        state,
+        allocations={i: a for i, a in network.allocations.items() if i != server_id},
+        servers={i: s for i, s in network.servers.items() if i != server_id},
+        shares={share: i for share, i in network.shares.items() if i != server_id},
+    )
+    return released.but(gone=state.gone | {server_id})
+
+
+def view(state: ShareNetworkState) -> ShareNetwork:
+    """The network as clients see it."""
+    return state.network

@@ -1,0 +1,226 @@
+"""One writer of a network's addresses: none is given twice, none leaks, and servers are found or made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from share_actors.events import share_network
+from share_actors.events.base import Rejected, replay
+from share_actors.events.share_network import (
+    AcquireServer,
+    AddressesGranted,
+    AddressesReleased,
+    AddSecurityService,
+    CreateShareNetwork,
+    DeleteShareNetwork,
+    GrantAddresses,
+    LeaveServer,
+    NetworkEvent,
+    ReleaseAddresses,
+    RemoveSecurityService,
+    RetireServer,
+    SecurityServiceAdded,
+    SecurityServiceRemoved,
+    ServerAssigned,
+    ServerRetired,
+    ShareNetworkCreated,
+    ShareNetworkDeleted,
+    ShareUnassigned,
+)
+from share_actors.networks import SecurityService
+from share_actors.testing import Spec
+from tests.events.stories import NOON
+
+LDAP = SecurityService(id="sec1", type="ldap", server="10.0.0.9", password="sealed:x")
+
+
+def create(**fields: Any) -> CreateShareNetwork:
+    asked = {"network_id": "n1", "name": "blue", "cidr": "10.0.0.0/29", "gateway": "10.0.0.1"}
+    return CreateShareNetwork(
+        **{**asked, "project_id": "demo", "user_id": "alice", "at": NOON, **fields}
+    )
+
+
+created = ShareNetworkCreated(**dict(create()))
+network = Spec(share_network).given(created)
+acquire = AcquireServer(share_id="s1", backend="blue", new_server_id="v1")
+assigned = ServerAssigned(share_id="s1", server_id="v1", backend="blue")
+granted = AddressesGranted(server_id="v1", addresses=("10.0.0.2", "10.0.0.3"))
+
+
+# -- the network itself --------------------------------------------------------------------------
+def test_a_network_is_created_once_however_often_it_is_asked_for() -> None:
+    Spec(share_network).when(create()).then(created)
+    network.when(create()).then()
+    network.when(create(cidr="10.9.0.0/29", gateway=None)).then_rejected("exists already")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"cidr": "10.0.0.0/99"}, "cidr"),
+        ({"cidr": "10.0.0.1/29"}, "cidr"),
+        ({"gateway": "10.1.0.1"}, "gateway: 10.1.0.1 is not an address of"),
+        ({"gateway": "nonsense"}, "gateway"),
+        ({"network_type": "vlan"}, "segmentation_id: .* needs one, 1 to 4094"),
+        ({"network_type": "vlan", "segmentation_id": 4095}, "is not 1 to 4094"),
+        ({"network_type": "vlan", "segmentation_id": 0}, "is not 1 to 4094"),
+        ({"network_type": "vxlan", "segmentation_id": 16_777_216}, "is not 1 to 16777215"),
+        ({"network_type": "gre", "segmentation_id": 2**32}, "is not 1 to 4294967295"),
+        ({"network_type": "flat", "segmentation_id": 5}, "of type flat has none"),
+        ({"segmentation_id": 5}, "of type none has none"),
+        ({"network_type": "token-ring"}, "network_type"),
+    ],
+)
+def test_what_can_be_no_network_is_told_by_its_field(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        create(**fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "segment"),
+    [("none", None), ("flat", None), ("vlan", 1), ("vlan", 4094), ("vxlan", 16_777_215), ("gre", 2**32 - 1)],
+)  # fmt: skip
+def test_the_segmentation_ids_of_each_type_are_valid_up_to_the_last(
+    kind: str, segment: int
+) -> None:
+    assert create(network_type=kind, segmentation_id=segment).segmentation_id == segment
+
+
+def test_a_network_that_is_in_use_is_not_deleted() -> None:
+    network.given(assigned).when(DeleteShareNetwork()).then_rejected("in use by shares: s1")
+    left = network.given(assigned, ShareUnassigned(share_id="s1", server_id="v1"))
+    left.when(DeleteShareNetwork()).then_rejected("has share servers: v1")
+    network.when(DeleteShareNetwork()).then(ShareNetworkDeleted())
+
+
+def test_a_deleted_network_gives_nothing_but_still_takes_back() -> None:
+    deleted = network.given(ShareNetworkDeleted())
+    deleted.when(DeleteShareNetwork()).then()
+    deleted.when(acquire).then_rejected("is deleted")
+    deleted.when(LeaveServer(share_id="s1")).then()
+    Spec(share_network).when(DeleteShareNetwork()).then_rejected("no such share network")
+
+
+# -- security services ---------------------------------------------------------------------------
+def test_a_security_service_is_added_and_removed_while_no_server_stands() -> None:
+    network.when(AddSecurityService(service=LDAP)).then(SecurityServiceAdded(service=LDAP))
+    with_one = network.given(SecurityServiceAdded(service=LDAP))
+    with_one.when(AddSecurityService(service=LDAP)).then()
+    with_one.when(RemoveSecurityService(service_id="sec1")).then(
+        SecurityServiceRemoved(service_id="sec1")
+    )
+    with_one.given(SecurityServiceRemoved(service_id="sec1")).then_state(
+        lambda state: state.network.security_services, ()
+    )
+    network.when(RemoveSecurityService(service_id="other")).then()
+
+
+def test_a_network_has_one_security_service_of_a_type_and_none_changes_under_a_server() -> None:
+    with_one = network.given(SecurityServiceAdded(service=LDAP))
+    other = LDAP.but(id="sec2")
+    with_one.when(AddSecurityService(service=other)).then_rejected("has a security service ldap")
+    served = with_one.given(assigned)
+    served.when(RemoveSecurityService(service_id="sec1")).then_rejected("has share servers")
+    kerberos = LDAP.but(id="sec3", type="kerberos")
+    served.when(AddSecurityService(service=kerberos)).then_rejected("has share servers")
+
+
+# -- addresses -----------------------------------------------------------------------------------
+def test_addresses_leave_out_the_gateway_and_are_the_same_when_asked_again() -> None:
+    network.when(GrantAddresses(server_id="v1", count=2)).then(granted)
+    network.given(granted).when(GrantAddresses(server_id="v1", count=2)).then()
+    network.given(granted).when(GrantAddresses(server_id="v1", count=3)).then_rejected(
+        "has 2 addresses"
+    )
+
+
+def test_a_network_that_is_full_says_how_full() -> None:
+    network.given(granted).when(GrantAddresses(server_id="v2", count=4)).then_rejected(
+        "10.0.0.0/29 has 3 free addresses, and 4 are needed"
+    )
+
+
+def test_released_addresses_are_free_and_the_server_never_gets_any_again() -> None:
+    released = AddressesReleased(server_id="v1", addresses=granted.addresses)
+    network.given(assigned, granted).when(ReleaseAddresses(server_id="v1")).then(released)
+    after = network.given(assigned, granted, released)
+    after.when(ReleaseAddresses(server_id="v1")).then()
+    after.when(GrantAddresses(server_id="v2", count=2)).then(granted.but(server_id="v2"))
+    after.when(GrantAddresses(server_id="v1", count=2)).then_rejected("is gone")
+    after.then_state(lambda state: state.network.shares, {})
+
+
+# -- which server --------------------------------------------------------------------------------
+def test_the_first_share_gets_a_new_server_and_the_next_one_joins_it() -> None:
+    network.when(acquire).then(assigned)
+    network.given(assigned).when(acquire.but(new_server_id="v9")).then()
+    second = acquire.but(share_id="s2", new_server_id="v2")
+    network.given(assigned).when(second).then(assigned.but(share_id="s2"))
+
+
+def test_a_server_of_another_backend_or_a_full_or_retired_one_is_left_alone() -> None:
+    second = acquire.but(share_id="s2", new_server_id="v2")
+    new = ServerAssigned(share_id="s2", server_id="v2", backend="blue")
+    network.given(assigned.but(backend="red")).when(second).then(new)
+    network.given(assigned).when(second.but(most=1)).then(new)
+    network.given(assigned, ServerRetired(server_id="v1")).when(second).then(new)
+
+
+def test_a_share_whose_server_retired_is_given_another() -> None:
+    retired = network.given(assigned, ServerRetired(server_id="v1"))
+    again = acquire.but(new_server_id="v2")
+    retired.when(again).then(ServerAssigned(share_id="s1", server_id="v2", backend="blue"))
+    retired.when(RetireServer(server_id="v1")).then()
+    network.when(RetireServer(server_id="nobody")).then()
+
+
+def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere() -> None:
+    wants = acquire.but(share_id="s2", server_id="v1")
+    network.given(assigned).when(wants).then(assigned.but(share_id="s2"))
+    network.when(wants).then_rejected("share server v1 takes no more shares")
+
+
+def test_a_share_that_leaves_is_forgotten_once() -> None:
+    network.given(assigned).when(LeaveServer(share_id="s1")).then(
+        ShareUnassigned(share_id="s1", server_id="v1")
+    )
+    network.when(LeaveServer(share_id="s1")).then()
+
+
+_servers = st.sampled_from(["v1", "v2", "v3", "v4"])
+_shares = st.sampled_from(["s1", "s2", "s3"])
+_commands = st.one_of(
+    st.builds(GrantAddresses, server_id=_servers, count=st.integers(0, 4)),
+    st.builds(ReleaseAddresses, server_id=_servers),
+    st.builds(
+        AcquireServer, share_id=_shares, backend=st.sampled_from(["blue", "red"]),
+        new_server_id=_servers, most=st.sampled_from([None, 1, 2]),
+    ),
+    st.builds(RetireServer, server_id=_servers),
+    st.builds(LeaveServer, share_id=_shares),
+)  # fmt: skip
+
+
+@given(st.lists(_commands, max_size=40))
+def test_whatever_is_asked_no_address_is_given_twice_and_none_leaks(commands: list[Any]) -> None:
+    history: list[NetworkEvent] = [created]
+    state = replay(share_network, history)
+    for command in commands:
+        try:
+            events = share_network.decide(command, state)
+        except Rejected:
+            continue
+        for event in events:
+            state = share_network.evolve(state, event)
+        history += events
+        held = [a for addresses in state.network.allocations.values() for a in addresses]
+        assert len(held) == len(set(held)) <= 5
+        assert not state.gone & state.network.allocations.keys()
+        assert set(state.network.shares.values()) <= state.network.servers.keys()
+    assert replay(share_network, history) == state

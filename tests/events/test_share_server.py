@@ -1,0 +1,187 @@
+"""A share server's steps: each is owed until it is recorded, and what fails is torn down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from share_actors.events import share_server
+from share_actors.events.base import BeginAttempt, ReportFailure
+from share_actors.events.share_server import (
+    AddressesAllocated,
+    AttachShare,
+    ConfirmAddresses,
+    ConfirmAddressesBack,
+    ConfirmSetUp,
+    ConfirmTornDown,
+    DeleteServer,
+    DetachShare,
+    GiveAddressesBack,
+    RetryServer,
+    ServerDeleted,
+    ServerDeletionRequested,
+    ServerErrored,
+    ServerRequested,
+    ServerRetried,
+    ServerSetUp,
+    ServerSetUpFailed,
+    ServerTornDown,
+    SetUpServer,
+    ShareAttached,
+    ShareDetached,
+    TakeAddresses,
+    TearDownServer,
+)
+from share_actors.events.share_words import AttemptFailed, AttemptStarted
+from share_actors.testing import Spec
+from tests.events.stories import NOON
+
+LATER = NOON + timedelta(minutes=20)
+attach = AttachShare(
+    share_id="s1", server_id="v1", host="blue", share_network_id="n1", project_id="demo", at=NOON
+)
+requested = ServerRequested(
+    server_id="v1", host="blue", share_network_id="n1", project_id="demo", at=NOON
+)
+waiting = ShareAttached(share_id="s1", ready=False)
+
+
+def began(effect: str, n: int = 1) -> AttemptStarted:
+    return AttemptStarted(n=n, effect=effect, activation="a", timeout_s=300.0)
+
+
+addressed = AddressesAllocated(addresses=("10.0.0.2",))
+set_up = ServerSetUp(details={"root": "/srv/v1"})
+asked = Spec(share_server).given(requested, waiting)
+setting_up = asked.given(began("addresses"), addressed, began("create"))
+active = setting_up.given(set_up)
+unused = active.given(ShareDetached(share_id="s1", at=NOON))
+deletion = ServerDeletionRequested(why="asked")
+tearing = unused.given(deletion, began("delete"))
+
+
+# -- up ------------------------------------------------------------------------------------------
+def test_the_first_share_asks_for_the_server_and_waits_for_it() -> None:
+    Spec(share_server).when(attach).then(requested, waiting)
+    asked.when(attach).then()
+    assert waiting.opens() == ("share/s1",)
+
+
+def test_addresses_come_before_the_set_up() -> None:
+    asked.then_pending(TakeAddresses())
+    asked.given(began("addresses")).when(ConfirmAddresses(addresses=("10.0.0.2",))).then(addressed)
+    asked.given(began("addresses"), addressed).then_pending(SetUpServer())
+
+
+def test_a_server_that_is_set_up_is_active_and_has_its_details() -> None:
+    setting_up.when(ConfirmSetUp(details={"root": "/srv/v1"})).then(set_up)
+    active.then_pending(None)
+    active.then_state(lambda s: s.server.backend_details, {"root": "/srv/v1"})
+    assert [s.work for s in set_up.settles()] == ["create", "share/*"]
+
+
+def test_a_share_that_comes_later_need_not_wait() -> None:
+    here = ShareAttached(share_id="s2", ready=True)
+    active.when(attach.but(share_id="s2")).then(here)
+    assert here.opens() == ()
+
+
+def test_an_attempt_that_failed_in_passing_is_made_again() -> None:
+    again = ReportFailure(kind="transient", reason="busy", retry_at=LATER, max_attempts=3)
+    failed = AttemptFailed(n=1, effect="create", kind="transient", reason="busy", retry_at=LATER)
+    setting_up.when(again).then(failed)
+    setting_up.given(failed).then_pending(SetUpServer())
+    assert share_server.not_before(setting_up.given(failed).state) == LATER
+
+
+# -- a set-up that fails -------------------------------------------------------------------------
+def test_a_failed_set_up_keeps_its_details_and_is_torn_down_again() -> None:
+    half = {"vlan": "7"}
+    failure = ReportFailure(kind="failed", reason="no memory", details=half)
+    event = ServerSetUpFailed(reason="no memory", details=half)
+    setting_up.when(failure).then(event)
+    after = setting_up.given(event)
+    after.then_pending(TearDownServer())
+    after.then_state(lambda s: (s.server.backend_details, s.server.shares), (half, ()))
+    assert ("share/*", "no memory") in [tuple(s) for s in event.settles()]
+
+
+def test_a_server_without_addresses_is_not_torn_down_but_gives_back_what_it_may_have() -> None:
+    event = ServerSetUpFailed(reason="the network is full", details={})
+    no_room = asked.given(began("addresses"))
+    no_room.when(ReportFailure(kind="failed", reason="the network is full")).then(event)
+    no_room.given(event).then_pending(GiveAddressesBack())
+
+
+# -- down ----------------------------------------------------------------------------------------
+def test_a_server_in_use_is_not_deleted() -> None:
+    active.when(DeleteServer()).then_rejected("in use by 1 shares, such as s1 .ShareServerInUse")
+
+
+def test_a_server_that_is_not_used_is_torn_down_and_its_addresses_go_back() -> None:
+    unused.when(DeleteServer()).then(deletion)
+    unused.given(deletion).then_pending(TearDownServer())
+    tearing.when(ConfirmTornDown()).then(ServerTornDown())
+    torn = tearing.given(ServerTornDown())
+    torn.then_pending(GiveAddressesBack())
+    torn.given(began("release")).when(ConfirmAddressesBack()).then(ServerDeleted())
+    torn.given(began("release"), ServerDeleted()).then_pending(None)
+
+
+def test_a_free_server_goes_only_if_it_was_unused_long_enough() -> None:
+    since = DeleteServer(why="unused", unused_since=NOON)
+    unused.when(since).then(ServerDeletionRequested(why="unused"))
+    unused.when(since.but(unused_since=NOON - timedelta(seconds=1))).then_rejected("in use until")
+    asked.given(ShareDetached(share_id="s1", at=LATER)).when(since).then_rejected("in use until")
+
+
+def test_a_dying_server_takes_no_more_shares() -> None:
+    tearing.when(attach.but(share_id="s2")).then_rejected("deleting: it takes no more shares")
+    gone = tearing.given(ServerTornDown(), began("release"), ServerDeleted())
+    gone.when(attach.but(share_id="s2")).then_rejected("deleted: it takes no more shares")
+    gone.when(DeleteServer()).then()
+
+
+def test_a_share_that_arrives_before_the_deletion_keeps_the_server() -> None:
+    unused.given(ShareAttached(share_id="s2", ready=True)).when(DeleteServer()).then_rejected(
+        "in use"
+    )
+
+
+def test_a_teardown_that_fails_leaves_it_in_error_with_two_ways_out() -> None:
+    failure = ReportFailure(kind="failed", reason="stuck")
+    tearing.when(failure).then(ServerErrored(reason="stuck"))
+    errored = tearing.given(ServerErrored(reason="stuck"))
+    errored.then_pending(None)
+    errored.when(RetryServer()).then(ServerRetried())
+    errored.when(DeleteServer()).then(ServerRetried())
+    errored.given(ServerRetried()).then_pending(TearDownServer())
+    active.when(RetryServer()).then_rejected("active, not in error")
+
+
+def test_a_server_deleted_while_it_is_set_up_keeps_what_the_set_up_left() -> None:
+    left = setting_up.given(ShareDetached(share_id="s1", at=NOON), deletion)
+    left.when(ConfirmSetUp(details={"root": "/srv/v1"})).then(set_up)
+    after = left.given(set_up)
+    after.then_state(
+        lambda s: (s.server.status, s.server.backend_details), ("deleting", {"root": "/srv/v1"})
+    )
+    after.then_pending(TearDownServer())
+
+
+# -- the rest ------------------------------------------------------------------------------------
+def test_detaching_is_idempotent_and_notes_since_when_it_is_unused() -> None:
+    active.when(DetachShare(share_id="s1", at=LATER)).then(ShareDetached(share_id="s1", at=LATER))
+    unused.when(DetachShare(share_id="s1", at=LATER)).then()
+    unused.then_state(lambda s: s.server.unused_since, NOON)
+
+
+def test_an_attempt_is_begun_only_at_what_is_owed() -> None:
+    begin = BeginAttempt(activation="a", timeout_s=300.0)
+    asked.when(begin).then(began("addresses"))
+    active.when(begin).then_rejected("nothing is owed")
+    assert share_server.under_way(setting_up.state)
+    assert not share_server.under_way(active.state)
+
+
+def test_nothing_but_a_share_can_begin_a_server() -> None:
+    Spec(share_server).when(DeleteServer()).then_rejected("no such share server")

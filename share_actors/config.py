@@ -145,6 +145,44 @@ class BackendSettings(Section):
     max_backoff_s: Annotated[float, Field(ge=0)] = 60.0
     dedicated: bool = False
     """Each share of this backend has a Ray actor to itself."""
+    driver_handles_share_servers: bool = False
+    """Its shares are on share servers, which the driver sets up on share networks."""
+    max_shares_per_server: Annotated[int, Field(ge=1)] | None = None
+    """A share server takes so many shares; unset: any number."""
+    delete_server_with_last_share: bool = False
+    """A share server goes with its last share, instead of when it was unused for long."""
+    availability_zone: str | None = None
+    """Where it is; unset: what its driver says."""
+    stats_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """A backend that does not tell its statistics within this time has fallen silent."""
+    node: str | None = None
+    """A Ray resource that the nodes have which reach it; its stats actor runs on one of them."""
+
+
+class SchedulerSettings(Section):
+    """How pools are chosen, and how often backends tell of themselves."""
+
+    at = ("scheduler",)
+    stats_period_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """How often each backend's capabilities are published."""
+    capacity_weight: float = 1.0
+    """How much free room counts when a pool is chosen."""
+    goodness_weight: float = 1.0
+    """How much a backend's own opinion of itself counts."""
+    default_share_type: str | None = None
+    """The type of shares that name none."""
+    first_stats_s: Annotated[float, Field(ge=0)] = 20.0
+    """How long a creation waits, at start, for a backend that has not told of itself yet."""
+
+
+class ServerSettings(Section):
+    """Share servers that nobody uses (Manila's `automatic_share_server_cleanup`)."""
+
+    at = ("servers",)
+    delete_free: bool = True
+    unused_minutes: Annotated[int, Field(ge=10, le=60)] = 10
+    """After so long without a share a server is torn down; 10 to 60."""
+    check_every_s: Annotated[float, Field(gt=0)] = 60.0
 
 
 def _default_backends() -> dict[str, BackendSettings]:
@@ -168,7 +206,11 @@ class Config(BaseSettings):
     pool: PoolSettings = PoolSettings()
     backends: dict[str, BackendSettings] = Field(default_factory=_default_backends, min_length=1)
     default_backend: str | None = None
-    """Where shares go that name no backend. Unset: the first of `backends`."""
+    """Where shares go that name no backend. Unset: the scheduler chooses among all."""
+    scheduler: SchedulerSettings = SchedulerSettings()
+    servers: ServerSettings = ServerSettings()
+    secrets_key: SecretStr | None = None
+    """Seals what a log must not hold in plain text: 64 bytes in base64. Unset: `secrets.key` in the home."""
 
     def __init__(self, **settings: Any) -> None:
         """Raises `ConfigError`, naming the key or the variable; a pickled one is not checked again."""

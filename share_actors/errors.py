@@ -57,6 +57,12 @@ class Refused(ShareActorsError):
     exit_code = 7
 
 
+class NoValidHost(Refused):
+    """No pool of any backend will do; the message tells why of each. Nothing was recorded."""
+
+    code = "no_valid_host"
+
+
 class OperationFailed(ShareActorsError):
     """The request was recorded and carried out, and the backend failed; the share tells the reason."""
 
@@ -112,7 +118,7 @@ class Moved(ShareActorsError):
 ERRORS: dict[str, type[ShareActorsError]] = {
     kind.code: kind
     for kind in (
-        ShareActorsError, InvalidRequest, ConfigError, NotFound, Ambiguous, Refused, OperationFailed,
-        TimedOut, Busy, Unavailable, LogError, LogTooNew, Moved,
+        ShareActorsError, InvalidRequest, ConfigError, NotFound, Ambiguous, Refused, NoValidHost,
+        OperationFailed, TimedOut, Busy, Unavailable, LogError, LogTooNew, Moved,
     )
 }  # fmt: skip

@@ -16,10 +16,15 @@ AccessLevel = Literal["rw", "ro"]
 AccessType = Literal["ip", "user", "cert", "cephx"]
 Protocol = Literal["NFS", "CIFS", "CEPHFS", "GLUSTERFS", "HDFS", "MAPRFS"]
 ShareStatus = Literal[
-    "absent", "creating", "available", "extending", "shrinking", "deleting", "deleted", "error"
-]
+    "absent", "creating", "available", "extending", "shrinking", "deleting", "deleted", "error",
+    "manage_starting", "manage_error", "unmanage_starting", "unmanage_error", "unmanaged",
+]  # fmt: skip
 RuleState = Literal["queued", "applying", "active", "denying", "error"]
-SnapshotStatus = Literal["creating", "available", "deleting", "error"]
+SnapshotStatus = Literal[
+    "creating", "available", "deleting", "error",
+    "manage_starting", "manage_error", "unmanage_starting", "unmanage_error",
+]  # fmt: skip
+SnapshotDoing = Literal["create", "delete", "manage", "unmanage"]
 
 
 def utc_now() -> datetime:
@@ -116,7 +121,7 @@ class Snapshot(Value):
     share_proto: str = "NFS"
     status: SnapshotStatus = "creating"
     reason: str | None = None
-    doing: Literal["create", "delete"] | None = None
+    doing: SnapshotDoing | None = None
     provider_location: str | None = None
     created_at: datetime | None = None
 

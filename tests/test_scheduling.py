@@ -30,7 +30,7 @@ def gold(**specs: str) -> ShareType:
     return ShareType(id="gold", extra_specs=specs, status="active")
 
 
-SERVERS = {"driver_handles_share_servers": True}
+SERVERS: dict[str, Any] = {"driver_handles_share_servers": True}
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ SERVERS = {"driver_handles_share_servers": True}
         (request(share_type=gold(snapshot_support="True")), host(snapshot_support=False),
          "capabilities", "its snapshot_support is False, and must be True"),
         (request(share_type=gold(flash="<is> True")), host(), "capabilities", "nothing of flash"),
-        (request(share_type=gold(**{"capabilities:iops": ">= 900"})), host(pool={"capabilities": {"iops": 500}}),
-         "capabilities", "its iops is 500"),
+        (request(share_type=gold(**{"capabilities:iops": ">= 900"})),
+         host(pool={"capabilities": {"iops": 500}}), "capabilities", "its iops is 500"),
         (request(size=101), host(), "capacity", "101 GiB do not fit into 100 GiB"),
         (request(), host(provisioned=95.0), "capacity", "95 of 100 GiB are provisioned"),
         (request(), host(pool={"free_capacity_gib": 5.0}), "capacity", "fit into 5 GiB"),
         (request(), host(pool={"free_capacity_gib": 15.0}, since=10.0), "capacity", "fit into 5 GiB"),
         (request(size=81), host(pool={"reserved_percentage": 20.0}), "capacity", "fit into 80 GiB"),
         (request(snapshot_on="red#p"), host(), "snapshot", "the snapshot is on red#p"),
-        (request(same_as={"s0": "red#p"}), host(), "affinity", "share s0, with which it must be, is on red#p"),
-        (request(different_from={"s0": "blue#p"}), host(), "anti_affinity", "s0, from which it must be apart"),
+        (request(same_as={"s0": "red#p"}), host(), "affinity", "s0, with which it must be, is on red#p"),
+        (request(different_from={"s0": "blue#p"}), host(), "anti_affinity", "s0, from which it must be"),
     ],
 )  # fmt: skip
 def test_each_filter_refuses_with_its_reason(
@@ -127,7 +127,8 @@ def test_without_any_pool_the_reason_is_that() -> None:
         (5, "<= 4", False), (5, "> 4", True), (5, "< 4", False), ("x", ">= 4", False), (True, ">= 0", False),
         ("abc", "s== abc", True), ("abc", "s!= abc", False), ("b", "s> a", True), ("a", "s>= b", False),
         ("a", "s< b", True), ("a", "s<= a", True), ("xyz", "<in> y", True), ("xyz", "<in> q", False),
-        ("b", "<or> a <or> b", True), ("c", "<or> a <or> b", False), ("7", "7.0", True), ("gold", "gold", True),
+        ("b", "<or> a <or> b", True), ("c", "<or> a <or> b", False), ("7", "7.0", True),
+        ("gold", "gold", True),
         (("NFS", "CIFS"), "CIFS", True), (["NFS"], "CIFS", False), (None, "gold", False),
     ],
 )  # fmt: skip

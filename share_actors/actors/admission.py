@@ -12,9 +12,11 @@ from share_actors.values import RequestContext, Snapshot
 
 _RENAMED = {"protocol": "share_proto", "display_name": "name", "display_description": "description"}
 _KNOWN = frozenset(
-    "name description share_proto size host metadata is_public availability_zone share_type".split()  # noqa: SIM905
+    "name description share_proto size host metadata is_public availability_zone share_type "  # noqa: SIM905
+    "share_network_id same_host different_host".split()
 )
 _TOLD = sorted({*_KNOWN, *_RENAMED, "backend", "share_id", "snapshot_id"})
+_OF_MANAGED = frozenset("name description share_proto host metadata is_public share_type".split())  # noqa: SIM905
 
 
 def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
@@ -23,20 +25,37 @@ def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) 
     Raises `InvalidRequest` for a key that means nothing, and `ConfigError` for an unknown backend.
     """
     given = _by_our_names(asked)
-    backend = given.pop("backend", None)
+    backend = given.pop("backend", None) or config.default_backend
     given.pop("snapshot_id", None)
-    for key, value in given.items():
-        if key not in _KNOWN:
-            raise InvalidRequest(
-                f"{key}: not a property of a share; there are: {', '.join(_TOLD)}",
-                field=key, value=value,
-            )  # fmt: skip
+    _all_known(given, _KNOWN, _TOLD)
     if "size" not in given:
         raise InvalidRequest("size: missing (in GiB)", field="size", value=None)
     host = given.pop("host", None)
-    if host is None:
-        host = config.backend_name(backend)
+    if host is None:  # without any, the scheduler chooses
+        host = "" if backend is None else config.backend_name(backend)
+    for hint in ("same_host", "different_host"):
+        if isinstance(given.get(hint), str):
+            given[hint] = tuple(given[hint].split(","))
     return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+
+
+def managed_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
+    """The fields of `ManageShare` that *asked* comes to; raises as `share_fields` does."""
+    given = _by_our_names(asked)
+    backend = given.pop("backend", None)
+    _all_known(given, _OF_MANAGED, sorted({*_OF_MANAGED, *_RENAMED, "backend"}))
+    host = given.pop("host", None) or config.backend_name(backend)
+    config.backend_name(host.partition("#")[0])
+    return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+
+
+def _all_known(given: Mapping[str, Any], known: frozenset[str], told: list[str]) -> None:
+    for key, value in given.items():
+        if key not in known:
+            raise InvalidRequest(
+                f"{key}: not a property of a share; there are: {', '.join(told)}",
+                field=key, value=value,
+            )  # fmt: skip
 
 
 def _by_our_names(asked: Mapping[str, Any]) -> dict[str, Any]:

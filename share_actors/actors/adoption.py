@@ -13,6 +13,7 @@ from share_actors.drivers.base import Existing
 from share_actors.events import access, snapshots
 from share_actors.events.access import ApplyRules, ConfirmRules
 from share_actors.events.base import Command
+from share_actors.events.custody import Adopt, LetGo
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
     ConfirmCreated,
@@ -22,7 +23,13 @@ from share_actors.events.share_words import (
     Resize,
     ShareEffect,
 )
-from share_actors.events.snapshots import DropSnapshot, TakeSnapshot
+from share_actors.events.snapshots import (
+    AdoptSnapshot,
+    DropSnapshot,
+    LetSnapshotGo,
+    TakeSnapshot,
+)
+from share_actors.events.upkeep import AcquireServer, Ensure, ReleaseServer
 
 
 def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command | None:
@@ -41,7 +48,9 @@ def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command 
             if i not in taken:
                 return None
             return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=taken[i])
-        case Destroy() | DropSnapshot():
+        case Destroy() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo() | Adopt() | LetGo():
+            return None
+        case AcquireServer() | ReleaseServer() | Ensure():
             return None
         case _:
             assert_never(effect)

@@ -53,7 +53,8 @@ class Backends:
                 field="backend", value=name,
             )  # fmt: skip
         try:
-            driver = make_driver(name, settings.driver, settings.options)
+            mode = settings.driver_handles_share_servers
+            driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
             driver.do_setup(RequestContext(user_id="share-actors"))
             driver.check_for_setup_error()
         except ShareActorsError:
@@ -65,6 +66,12 @@ class Backends:
             raise _not_ready(name, f"its driver raised {error!r}") from error
         loop = asyncio.get_running_loop()
         return Backend(name, settings, driver, DriverThreads(loop, settings.threads, name))
+
+    def reconfigure(self, settings: Mapping[str, BackendSettings]) -> None:
+        """Go on with these settings; what did not change keeps its driver, calls under way end."""
+        before, self.settings = self.settings, settings
+        for name in [n for n in self._ready if before.get(n) != settings.get(n)]:
+            self._ready.pop(name).threads.close()
 
     @property
     def hung(self) -> int:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unavailable
+from share_actors.events.addresses import id_of, kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log
@@ -26,7 +27,7 @@ FOLLOW_EVERY_S = 0.25
 FOLLOW_AT_ONCE = 2000
 QUESTIONS = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
-    "rule_share snapshot_share command_shares".split()
+    "rule_share snapshot_share command_shares provisioned entities entity".split()
 )
 
 
@@ -87,12 +88,18 @@ class CatalogActor:
         return getattr(self._catalog, what)(**question)
 
     async def history(self, share_id: str) -> list[Recorded]:
-        """All that ever happened to a share, from the log itself; raises `NotFound`, `LogTooNew`."""
+        """All that ever happened to a share, or to what else has that address, from the log itself.
+
+        Raises `NotFound`, or `LogTooNew`.
+        """
         log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._readers, log.read, f"share-{share_id}")
+        found = await loop.run_in_executor(self._readers, log.read, stream_of(share_id))
         if not found:
-            raise NotFound(f"there is no share {share_id}", field="id", value=share_id)
+            kind = kind_of(share_id).replace("_", " ")
+            raise NotFound(
+                f"there is no {kind} {id_of(share_id)}", field="id", value=id_of(share_id)
+            )
         return found
 
     async def status(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from share_actors.actors.pauses import Pause
 from share_actors.actors.promises import Promises
 from share_actors.actors.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
 from share_actors.errors import Busy, LogError, Moved, NotFound, Refused, ShareActorsError
+from share_actors.events.addresses import id_of, stream_of
 from share_actors.events.base import BeginAttempt, Command, Missing, Rejected
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
@@ -54,7 +55,7 @@ class Entity(Generic[E, S, F]):
         self._clock = clock
         self.id, self._aggregate, self._work = entity_id, aggregate, work
         self._activation, self._mailbox = activation, mailbox
-        stream = f"{aggregate.KIND}-{entity_id}"
+        stream = stream_of(entity_id)
         self._memory: Memory[E, S, F] = Memory(stream, aggregate, log, snapshot_every)
         self._promises = Promises(entity_id, aggregate, self._memory)
         self._fresh = self._loaded = fresh
@@ -226,7 +227,7 @@ class Entity(Generic[E, S, F]):
         if asked.command_id in turn.ids:
             self._inbox.append(item)  # its twin is in this turn: answered in the next
             return
-        content = fingerprint(asked.topic, asked.body)
+        content = asked.content or fingerprint(asked.topic, asked.body)
         if known is not None:
             self._promises.again(item, known, content)
             return
@@ -242,14 +243,17 @@ class Entity(Generic[E, S, F]):
         except Rejected as rejection:
             if turn.state == self._aggregate.initial:
                 raise self._not_found() from None
-            said = f"{self._aggregate.KIND} {self.id}: {rejection}"
+            said = f"{self._named}: {rejection}"
             if isinstance(rejection, Missing):
                 raise NotFound(said, field=rejection.field, value=rejection.value) from None
-            raise Refused(said, field="id", value=self.id) from None
+            raise Refused(said, field="id", value=id_of(self.id)) from None
+
+    @property
+    def _named(self) -> str:
+        return f"{self._aggregate.KIND.replace('_', ' ')} {id_of(self.id)}"
 
     def _not_found(self) -> NotFound:
-        kind = self._aggregate.KIND
-        return NotFound(f"there is no {kind} {self.id}", field="id", value=self.id)
+        return NotFound(f"there is no {self._named}", field="id", value=id_of(self.id))
 
     def _begin(self, turn: Turn[S, F]) -> None:
         """Start the next attempt at what is owed, unless one is being made or it is not due yet."""

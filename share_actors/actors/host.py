@@ -7,23 +7,27 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from share_actors.actors.backends import Backends
 from share_actors.actors.entity import Entity
 from share_actors.actors.messages import Answer, Ask, command_in, context_in, refusal
+from share_actors.actors.peers import Peers
+from share_actors.actors.server import ServerWork
 from share_actors.actors.share import ShareWork
 from share_actors.actors.turn import Asked
+from share_actors.actors.unworked import NoWork
 from share_actors.config import Config
-from share_actors.errors import Busy, Moved, ShareActorsError
-from share_actors.events import share
+from share_actors.errors import Busy, InvalidRequest, Moved, ShareActorsError, Unavailable
+from share_actors.events import share, share_server
+from share_actors.events.addresses import AGGREGATES, kind_of
 from share_actors.events.base import Command
 from share_actors.events.log import Log
-from share_actors.events.share import ShareState
-from share_actors.events.share_words import CreateShare, ShareEffect, ShareEvent
-from share_actors.values import RequestContext, Share
+from share_actors.events.share_words import CreateShare
+from share_actors.sealing import Sealer
+from share_actors.values import RequestContext
 
 logger = logging.getLogger(__name__)
 GRACE_S = 0.05
@@ -33,7 +37,7 @@ TOGETHER_S = 0.005
 
 NO_COMMAND, NOBODY = Command(), RequestContext()
 
-ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
+AnyEntity = Entity[Any, Any, Any]
 
 
 class HostReport(NamedTuple):
@@ -47,25 +51,38 @@ class HostReport(NamedTuple):
 
 
 class ShareHost:
-    """Any number of share entities in one process, on one event loop.
+    """Any number of entities in one process, on one event loop: shares, and all that they need.
 
     Every method that acts on a share wakes it from its stream first if need be: which host a share
     lives on is a matter of speed and memory; that only one activation can write is the log's doing.
     """
 
-    def __init__(self, config: Config, nodes: int = 1) -> None:
+    def __init__(self, config: Config, nodes: int = 1, peers: Peers | None = None) -> None:
         self._config, self._nodes = config, nodes
         self._backends = Backends(config.backends)
-        self._work = ShareWork(self._backends)
-        self._entities: dict[str, ShareEntity] = {}
+        self._works = self._kinds_of_work(peers or Peers(_no_manager))
+        self._entities: dict[str, AnyEntity] = {}
         self._gone: set[str] = set()
         """Left memory since `departed` was asked."""
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
+        self._submitting: set[asyncio.Future[None]] = set()
         self._activation = uuid4().hex[:12]
         self._activations = 0
         self._stopping = False
         self._sweeper: asyncio.Task[None] | None = None
+
+    def _kinds_of_work(self, peers: Peers) -> dict[str, Any]:
+        """What effects mean, by the kind of entity that owes them."""
+        works: dict[str, Any] = dict.fromkeys(AGGREGATES, NoWork())
+        sealer = partial(getattr, self, "_sealer")
+        works[share.KIND] = ShareWork(self._backends, peers=peers, sealer=sealer)
+        works[share_server.KIND] = ServerWork(self._backends, peers, sealer)
+        return works
+
+    @cached_property
+    def _sealer(self) -> Sealer:
+        return Sealer.of(self._config)
 
     @cached_property
     def _log(self) -> Log:
@@ -81,6 +98,8 @@ class ShareHost:
         self._sweep_from_now_on()
         started = [self._start(asked) for asked in asks]
         self._waiting += len(started)
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._submitting.add(over)
         try:
             await asyncio.wait([item.receipt for item in started])
             slow = [i.outcome for i in started if i.outcome is not None and not _over(i)]
@@ -88,6 +107,13 @@ class ShareHost:
             return [_answer(item) for item in started]
         finally:
             self._waiting -= len(started)
+            self._submitting.discard(over)
+            over.set_result(None)
+
+    async def quiet(self) -> None:
+        """Return when all that is being submitted now is answered."""
+        if self._submitting:
+            await asyncio.wait(list(self._submitting))
 
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
         """Answers for those of *pairs* (share id, command id) that ended, once one has.
@@ -126,12 +152,14 @@ class ShareHost:
             return error.message
         return None
 
-    async def view(self, share_id: str) -> Share:
-        """The share as it is now; raises `NotFound`."""
-        entity = self._entity(share_id)
-        seen = await entity.view()
-        assert isinstance(seen, Share)
-        return seen
+    async def view(self, share_id: str) -> Any:
+        """The share, or whatever has that address, as it is now; raises `NotFound`."""
+        return await self._entity(share_id).view()
+
+    async def reconfigure(self, config: Config) -> None:
+        """Go on with this configuration; drivers whose settings are as they were stay."""
+        self._config = config
+        self._backends.reconfigure(config.backends)
 
     async def report(self) -> HostReport:
         """How this host is doing; raises `LogError` when it cannot open its log."""
@@ -195,22 +223,28 @@ class ShareHost:
         if self._waiting >= self._config.pool.backlog:
             raise Busy(f"{self._waiting} commands wait in this actor already", retry_after=0.2)
 
-    def _entity(self, share_id: str, *, fresh: bool = False) -> ShareEntity:
+    def _entity(self, share_id: str, *, fresh: bool = False) -> AnyEntity:
         entity = self._entities.get(share_id)
         if entity is None or entity.lost:
             entity = self._activate(share_id, fresh)
         entity.last_used = time.monotonic()
         return entity
 
-    def _activate(self, share_id: str, fresh: bool) -> ShareEntity:
+    def _activate(self, share_id: str, fresh: bool) -> AnyEntity:
         if len(self._entities) >= self._config.pool.entities_per_actor:
             self._make_room(share_id)
+        kind = kind_of(share_id)
+        if kind not in AGGREGATES:
+            raise InvalidRequest(
+                f"id: {share_id!r} is of no kind known", field="id", value=share_id
+            )
         self._activations += 1
-        entity: ShareEntity = Entity(
+        aggregate: Any = AGGREGATES[kind]
+        entity: AnyEntity = Entity(
             share_id,
-            share,
+            aggregate,
             self._log,
-            self._work,
+            self._works[kind],
             f"{self._activation}-{self._activations}",
             mailbox=self._config.pool.mailbox,
             snapshot_every=self._config.log.snapshot_every,
@@ -230,7 +264,7 @@ class ShareHost:
         limit = self._config.pool.entities_per_actor
         raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
 
-    def _forget(self, entity: ShareEntity) -> None:
+    def _forget(self, entity: AnyEntity) -> None:
         if self._entities.get(entity.id) is entity:
             del self._entities[entity.id]
             self._gone.add(entity.id)
@@ -256,6 +290,10 @@ class ShareHost:
                 e for e in self._entities.values() if e.lost or (e.idle and not e.exists)
             ]:
                 self._forget(entity)
+
+
+def _no_manager() -> Any:
+    raise Unavailable("this host knows no manager")
 
 
 async def _while_they_come(outcomes: Sequence[asyncio.Future[Answer]]) -> None:

@@ -7,27 +7,47 @@ A plain class; `cluster.py` makes it a Ray actor, named, detached and restarted 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from share_actors.actors.backend_verbs import BackendVerbs
+from share_actors.actors.custody_verbs import CustodyVerbs
 from share_actors.actors.fleet import Fleet
+from share_actors.actors.housekeeping import Housekeeping
 from share_actors.actors.messages import Answer, Ask, refusal
-from share_actors.actors.ports import Cluster
+from share_actors.actors.peers import Peers
+from share_actors.actors.ports import Cluster, Stats
+from share_actors.actors.preparation import Preparation
+from share_actors.actors.publications import Publications
 from share_actors.actors.recovery import Recovery
 from share_actors.actors.routes import Routes
+from share_actors.actors.scheduler import Scheduler
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.config import Config
 from share_actors.errors import Busy, NotFound, ShareActorsError, Unavailable
-from share_actors.values import Share
+from share_actors.sealing import Sealer
+
+logger = logging.getLogger(__name__)
+QUIET_S = 5.0
+"""How long what an earlier manager sent on may take to be recorded."""
 
 
-class ManagerActor(ManagerVerbs):
+class ManagerActor(ManagerVerbs, CustodyVerbs, BackendVerbs):
     """Verbs with the seed's names (`verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
         self._config, self._cluster = config, cluster
+        self._publications = Publications(config.scheduler)
+        self._scheduler = Scheduler(config, cluster.catalog, self._publications)
+        self._preparation = Preparation(self._scheduler, lambda: Sealer.of(self._config))
+        self._peers = Peers(lambda: self)
+        self._housekeeping = Housekeeping(config, cluster.catalog, self._peers, self._publications)
+        self._stats: dict[str, Stats] = {}
+        self._counted: asyncio.Task[None] | None = None
         self._fleet = Fleet(cluster, config.pool)
         self._routes = Routes(self._fleet, cluster.catalog, config)
         self._recovery = Recovery(
@@ -46,6 +66,18 @@ class ManagerActor(ManagerVerbs):
     async def _start(self) -> None:
         await self._fleet.gather()
         self._fleet.spawn(self._recovery.run())
+        self._fleet.spawn(self._housekeeping.run())
+        for backend in self._config.backends:
+            self._fleet.spawn(self._begin_stats(backend))
+        self._counted = self._fleet.spawn(self._count())
+
+    async def _count(self) -> None:
+        """What a manager before this one decided is recorded first; then the ledger is looked up."""
+        quiet = [host.quiet() for host in self._fleet.hosts.values()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await asyncio.gather(*quiet, return_exceptions=True)
+        await self._scheduler.look()
 
     # -- commands --------------------------------------------------------------------------------
     async def submit(self, asks: list[Ask]) -> list[Answer]:
@@ -56,9 +88,35 @@ class ManagerActor(ManagerVerbs):
         taken = asks[:room]
         self._waiting += len(taken)
         try:
-            return [*await self._routes.answers(taken), *over]
+            return [*await self._answers(taken), *over]
         finally:
             self._waiting -= len(taken)
+
+    async def _answers(self, taken: list[Ask]) -> list[Answer]:
+        prepared = await self._prepared(taken)
+        asks = [asked for asked in prepared if isinstance(asked, Ask)]
+        answers = await self._routes.answers(asks)
+        self._preparation.answered(asks, answers)
+        if len(asks) == len(prepared):
+            return answers
+        came = iter(answers)
+        return [next(came) if isinstance(item, Ask) else item for item in prepared]
+
+    async def _prepared(self, taken: list[Ask]) -> list[Ask | Answer]:
+        if any(asked.topic == "share.create" for asked in taken):
+            await self._ledger_ready()
+        return await self._preparation.prepared(taken)
+
+    async def _ledger_ready(self) -> None:
+        """The ledger was looked up once; while the catalog can't be reached, that is tried again."""
+        while self._counted is not None:
+            try:
+                await asyncio.shield(self._counted)
+            except ShareActorsError:
+                self._counted = self._fleet.spawn(self._count())
+                await asyncio.sleep(0.2)
+            else:
+                self._counted = None
 
     def _too_busy(self) -> ShareActorsError:
         if self._fleet.stopping:
@@ -71,8 +129,8 @@ class ManagerActor(ManagerVerbs):
         return await self._routes.outcomes(list(pairs), timeout_s)
 
     # -- questions -------------------------------------------------------------------------------
-    async def view(self, share_id: str) -> Share:
-        """The share as its own actor knows it; raises `NotFound`."""
+    async def view(self, share_id: str) -> Any:
+        """The share (or what has that address) as its own actor knows it; raises `NotFound`."""
         await self.ready()
         try:
             return (await self._routes.asked(share_id, lambda host: host.view(share_id)))[1]
@@ -95,7 +153,7 @@ class ManagerActor(ManagerVerbs):
             "waiting": self._waiting,
             "actors": self._fleet.status(),
             "broken": self._recovery.broken,
-            "backends": {n: b.driver for n, b in self._config.backends.items()},
+            "backends": {n: self._how_is(n) for n in self._config.backends},
             "log": self._config.log.kind,
         }
 

@@ -20,6 +20,9 @@ AnswerStatus = Literal["accepted", "done", "failed", "error"]
 class Ask(NamedTuple):
     """One command for one share, as it travels; *body* and *context* are JSON.
 
+    *share_id* is an address: any other entity than a share is asked by its kind and id, with a colon.
+    *content* stands for what the client sent, when the manager filled in something since.
+
     *wait* asks for the outcome rather than the receipt; *repeated* says that the command id may have
     been used before, so that the share must look further back than it remembers.
     """
@@ -31,6 +34,7 @@ class Ask(NamedTuple):
     context: bytes
     wait: bool = False
     repeated: bool = False
+    content: str = ""
 
 
 class Answer(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from share_actors.actors.host import HostReport
 from share_actors.actors.messages import Answer, Ask
+from share_actors.capabilities import Published
+from share_actors.config import Config
 from share_actors.values import Share
 
 
@@ -24,12 +26,18 @@ class Host(Protocol):
     async def submit(self, asks: list[Ask], /) -> list[Answer]: ...
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]: ...
     async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]: ...
-    async def view(self, share_id: str, /) -> Share: ...
+    async def view(self, share_id: str, /) -> Any: ...
     async def report(self) -> HostReport: ...
 
     async def departed(self, others: Sequence[str], /) -> Sequence[str]: ...
     async def resident(self) -> Sequence[str]: ...
     async def stop(self) -> None: ...
+
+    async def reconfigure(self, config: Config, /) -> None:
+        """Go on with this configuration."""
+
+    async def quiet(self) -> None:
+        """Return when all that is being submitted now is answered."""
 
     async def restart(self) -> None:
         """End its process, whatever runs there; it comes back empty."""
@@ -39,6 +47,20 @@ class CatalogPort(Protocol):
     """The catalog's actor; raises `Unavailable` while it can't be reached."""
 
     async def ask(self, what: str, /, **question: Any) -> Any: ...
+
+
+class Stats(Protocol):
+    """The `StatsActor` of one backend; raises `Unavailable` while it can't be reached."""
+
+    async def follow(self) -> int: ...
+    async def publish_now(self) -> Published: ...
+    async def preview(
+        self, share: Share, driver_options: Mapping[str, Any], /
+    ) -> dict[str, Any]: ...
+    async def reconfigure(self, config: Config, /) -> None: ...
+
+    async def end(self) -> None:
+        """Stop it, and its process."""
 
 
 class Cluster(Protocol):
@@ -52,3 +74,9 @@ class Cluster(Protocol):
 
     async def start_host(self) -> tuple[str, Host]:
         """One more host, ready for calls."""
+
+    async def stats(self, backend: str, config: Config) -> Stats:
+        """The stats actor of *backend*, started unless it runs."""
+
+    async def keep(self, config: Config) -> None:
+        """From now on, what is started or restarted gets this configuration."""

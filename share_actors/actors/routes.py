@@ -14,6 +14,7 @@ from share_actors.actors.messages import Answer, Ask, refusal, unpack_error
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
+from share_actors.events.addresses import kind_of
 from share_actors.values import Share
 
 T = TypeVar("T")
@@ -23,7 +24,12 @@ class Routes:
     """Finds homes, sends commands there, and asks hosts about their shares."""
 
     def __init__(self, fleet: Fleet, catalog: CatalogPort, config: Config) -> None:
-        self._fleet, self._catalog, self._config = fleet, catalog, config
+        self._fleet, self._catalog = fleet, catalog
+        self.reconfigure(config)
+
+    def reconfigure(self, config: Config) -> None:
+        """Backends may ask for dedicated hosting, or not any more."""
+        self._config = config
         self._any_dedicated = any(b.dedicated for b in config.backends.values())
 
     # -- commands --------------------------------------------------------------------------------
@@ -84,6 +90,8 @@ class Routes:
         return await self._fleet.place(asked.share_id, dedicated=dedicated)
 
     async def _is_dedicated(self, asked: Ask) -> bool:
+        if kind_of(asked.share_id) != "share":
+            return False
         if asked.topic == "share.create":
             host = str(json.loads(asked.body).get("host", ""))
         else:

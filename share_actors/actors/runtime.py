@@ -22,6 +22,7 @@ from share_actors.actors.cluster import (
     RayCluster,
     WakefulManagerActor,
     actor,
+    forget_kept,
     listed,
     named,
     nodes,
@@ -99,7 +100,10 @@ def check_log_fits(config: Config, alive: int) -> None:
 def check_drivers(config: Config) -> None:
     """Raise `ConfigError`, naming the key, unless every backend has a driver and options that fit."""
     for name, backend in config.backends.items():
-        make_driver(name, backend.driver, backend.options)
+        make_driver(
+            name, backend.driver, backend.options,
+            handles_servers=backend.driver_handles_share_servers,
+        )  # fmt: skip
 
 
 # -- the actors ----------------------------------------------------------------------------------
@@ -111,6 +115,8 @@ def start_system(config: Config) -> Handle:
     alive, runs = nodes(), bool(listed(config.namespace))
     check_log_fits(config, alive)
     check_drivers(config)
+    if not runs:
+        forget_kept(config.namespace)
     try:
         return _started(config)
     except BaseException:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import traceback
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 from functools import partial
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 
+from share_actors.actors import outcomes, seating
 from share_actors.actors.adoption import adopted
 from share_actors.actors.backends import Backend, Backends
+from share_actors.actors.outcomes import said
+from share_actors.actors.peers import Peers
+from share_actors.actors.taking import taken, taken_snapshot
 from share_actors.config import BackendSettings
-from share_actors.drivers.base import (
-    DriverError,
-    NotSupported,
-    RefusedByBackend,
-    ShareDriver,
-    TransientError,
-)
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
 from share_actors.events import access, share, snapshots
 from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
 from share_actors.events.base import Command, ReportFailure
+from share_actors.events.custody import Adopt, ConfirmUnmanaged, LetGo, ManageShare
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
     ConfirmCreated,
@@ -36,7 +35,23 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShrinkShare,
 )
-from share_actors.events.snapshots import CreateSnapshot, DropSnapshot, TakeSnapshot
+from share_actors.events.snapshots import (
+    AdoptSnapshot,
+    CreateSnapshot,
+    DropSnapshot,
+    LetSnapshotGo,
+    ManageSnapshot,
+    TakeSnapshot,
+)
+from share_actors.events.upkeep import (
+    AcquireServer,
+    ConfirmEnsured,
+    ConfirmReleased,
+    ConfirmServer,
+    Ensure,
+    ReleaseServer,
+)
+from share_actors.sealing import Sealer
 from share_actors.values import AccessRule, RequestContext, Share, utc_now
 
 logger = logging.getLogger(__name__)
@@ -46,8 +61,16 @@ NO_BACKEND_TIMEOUT_S = 60.0
 class ShareWork:
     """The port from a share to its backend's driver (`actors.entity.Work`)."""
 
-    def __init__(self, backends: Backends, clock: Callable[[], datetime] = utc_now) -> None:
-        self._backends, self._clock = backends, clock
+    def __init__(
+        self,
+        backends: Backends,
+        clock: Callable[[], datetime] = utc_now,
+        peers: Peers | None = None,
+        sealer: Callable[[], Sealer] | None = None,
+    ) -> None:
+        self._backends, self._clock, self._peers = backends, clock, peers
+        self._sealer = sealer
+        self._talks: set[asyncio.Task[Command]] = set()
 
     def check(self, command: Command, state: ShareState) -> None:
         """Raise `ShareActorsError` when the backend could never do what *command* asks."""
@@ -66,6 +89,12 @@ class ShareWork:
                 _supports(self._backends.get(state.share.backend), "extend_share")
             case ShrinkShare():
                 _supports(self._backends.get(state.share.backend), "shrink_share")
+            case ManageShare(host=host):
+                backend = self._backends.get(host.partition("#")[0])
+                _supports(backend, "manage_existing")
+                _manages_no_servers(backend)
+            case ManageSnapshot():
+                _supports(self._backends.get(state.share.backend), "manage_existing_snapshot")
             case CreateSnapshot():
                 _supports(self._backends.get(state.share.backend), "create_snapshot")
             case _:
@@ -79,11 +108,7 @@ class ShareWork:
     def cut_off(self, state: ShareState, now: datetime) -> ReportFailure:
         """The process of the attempt under way ended: made again, at once after the first."""
         assert state.attempt is not None
-        settings, n = self._settings(state), state.attempt.n
-        pause = 0.0 if n == 1 else _pause(n - 1, settings)
-        said = "the process that made it ended before the outcome was known"
-        at, most = now + timedelta(seconds=pause), settings.max_cut_off
-        return ReportFailure(kind="unknown", reason=said, retry_at=at, max_attempts=most)
+        return outcomes.cut_off(state.attempt.n, self._settings(state), now)
 
     def longest_pause_s(self, state: ShareState) -> float:
         return self._settings(state).max_backoff_s
@@ -107,14 +132,52 @@ class ShareWork:
             return
         except Unavailable as error:
             settings = self._backends.settings[state.share.backend]
-            done(_again("transient", error.message, settings, context, self._clock()))
+            done(outcomes.again("transient", error.message, settings, context, self._clock()))
             return
-        call = partial(_ask_driver, backend.driver, effect, state, context)
-        backend.threads.submit(
-            call,
-            backend.settings.timeout_s,
-            lambda result: done(_outcome(result, backend, context, self._clock())),
-        )
+
+        def ended(result: Any) -> None:
+            settings = backend.settings
+            done(outcomes.outcome(result, backend.name, settings, context, self._clock()))
+
+        match effect:
+            case AcquireServer():
+                self._talk(self._acquire(state, backend, context), ended)
+            case ReleaseServer():
+                self._talk(self._release(state, backend, context), ended)
+            case _:
+                call = partial(_ask_driver, backend.driver, effect, self._opened(state), context)
+                backend.threads.submit(call, backend.settings.timeout_s, ended)
+
+    def _opened(self, state: ShareState) -> ShareState:
+        """With its server's details as the driver gave them."""
+        server = state.server
+        if server is None or self._sealer is None:
+            return state
+        details = self._sealer().open_details(server.backend_details)
+        return state.but(server=server.but(backend_details=details))
+
+    # -- with its share server -------------------------------------------------------------------
+    async def _acquire(self, state: ShareState, backend: Backend, who: RequestContext) -> Command:
+        assert self._peers is not None
+        server = await seating.acquire(self._peers, state, backend.settings, who)
+        return ConfirmServer(server=server)
+
+    async def _release(self, state: ShareState, backend: Backend, who: RequestContext) -> Command:
+        assert self._peers is not None
+        await seating.release(self._peers, state.share, backend.settings, who)
+        return ConfirmReleased()
+
+    def _talk(self, job: Coroutine[Any, Any, Command], ended: Callable[[Any], None]) -> None:
+        """Run *job* on the loop; whatever it comes to is its outcome."""
+        task = asyncio.get_running_loop().create_task(job)
+        self._talks.add(task)
+
+        def over(task: asyncio.Task[Command]) -> None:
+            self._talks.discard(task)
+            if not task.cancelled():
+                ended(task.exception() or task.result())
+
+        task.add_done_callback(over)
 
 
 # -- before anything is recorded -----------------------------------------------------------------
@@ -131,6 +194,15 @@ def _one_of(
 def _supports(backend: Backend, method: str) -> None:
     if not backend.driver.supports(method):
         raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
+
+
+def _manages_no_servers(backend: Backend) -> None:
+    """As in Manila, where shares on share servers are made by them, and not found there."""
+    if backend.driver.driver_handles_share_servers:
+        raise Refused(
+            f"backend {backend.name} handles share servers: what is there cannot be managed",
+            field="backend", value=backend.name,
+        )  # fmt: skip
 
 
 def _large_enough(command: CreateShare) -> None:
@@ -158,9 +230,13 @@ def _probed(
     driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
 ) -> Command | None:
     """What came of the attempt before, as far as the backend tells; a broken share is removed."""
+    if not isinstance(
+        effect, Provision | Resize | ApplyRules | TakeSnapshot | DropSnapshot | Destroy
+    ):
+        return None
     held = share.view(state)
     try:
-        found = driver.probe_share(context, held)
+        found = driver.probe_share(context, held, state.server)
     except TransientError:
         raise
     except DriverError as error:  # then the method itself tells what is wrong
@@ -169,36 +245,64 @@ def _probed(
     if found is None:
         return None
     if found.state == "broken" and isinstance(effect, Provision):
-        driver.delete_share(context, held)
+        driver.delete_share(context, held, state.server)
     return adopted(effect, state, found)
 
 
 def _asked(
     driver: ShareDriver, effect: ShareEffect, state: ShareState, context: RequestContext
 ) -> Command:
-    held = share.view(state)
+    held, server = share.view(state), state.server
     match effect:
         case Provision(source=source):
             if source is None:
-                made = driver.create_share(context, held)
+                made = driver.create_share(context, held, server)
             else:
-                made = driver.create_share_from_snapshot(context, held, source)
+                made = driver.create_share_from_snapshot(context, held, source, server)
             return ConfirmCreated(export_locations=tuple(made))
         case Resize(doing=doing, size=size):
             resize = driver.extend_share if doing == "extend" else driver.shrink_share
-            resize(context, held, size)
+            resize(context, held, size, server)
             return ConfirmResized(doing=doing, size=size)
         case Destroy():
-            driver.delete_share(context, held)
+            driver.delete_share(context, held, server)
             return ConfirmDeleted()
         case ApplyRules():
-            return _apply(driver, effect, access.desired(state.rules, effect), held, context)
+            return _apply(driver, effect, state, held, context)
         case TakeSnapshot(snapshot_id=i):
-            where = driver.create_snapshot(context, state.snapshots.held[i])
+            where = driver.create_snapshot(context, state.snapshots.held[i], server)
             return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=where)
         case DropSnapshot(snapshot_id=i):
-            driver.delete_snapshot(context, state.snapshots.held[i])
+            driver.delete_snapshot(context, state.snapshots.held[i], server)
             return snapshots.ConfirmSnapshotDeleted(snapshot_id=i)
+        case _:
+            return _asked_further(driver, effect, state, context)
+
+
+_Further = Adopt | LetGo | AdoptSnapshot | LetSnapshotGo | Ensure | AcquireServer | ReleaseServer
+
+
+def _asked_further(
+    driver: ShareDriver, effect: _Further, state: ShareState, context: RequestContext
+) -> Command:
+    """What a backend holds already is taken over, exported anew, or let go untouched."""
+    held = share.view(state)
+    match effect:
+        case Adopt(driver_options=options):
+            return taken(driver, context, held, options)
+        case LetGo():
+            driver.unmanage(held)
+            return ConfirmUnmanaged()
+        case AdoptSnapshot(snapshot_id=i, driver_options=options):
+            return taken_snapshot(driver, state.snapshots.held[i], options)
+        case LetSnapshotGo(snapshot_id=i):
+            driver.unmanage_snapshot(state.snapshots.held[i])
+            return snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i)
+        case Ensure():
+            exports = driver.ensure_share(context, held, state.server)
+            return ConfirmEnsured(export_locations=None if exports is None else tuple(exports))
+        case AcquireServer() | ReleaseServer():
+            raise TypeError(f"{effect.key()} is no call of a driver")
         case _:
             assert_never(effect)
 
@@ -206,22 +310,26 @@ def _asked(
 def _apply(
     driver: ShareDriver,
     effect: ApplyRules,
-    desired: tuple[AccessRule, ...],
+    state: ShareState,
     held: Share,
     context: RequestContext,
 ) -> ConfirmRules:
+    desired = access.desired(state.rules, effect)
     changed = (*effect.add, *effect.delete)
     try:
         failed = dict(
-            driver.update_access(context, held, desired, effect.add, effect.delete, ()) or {}
+            driver.update_access(
+                context, held, desired, effect.add, effect.delete, (), state.server
+            )
+            or {}
         )
     except TransientError:
         raise
     except DriverError as error:
         if len(changed) == 1:
-            failed = {changed[0].id: _said(error)}
+            failed = {changed[0].id: said(error)}
         else:
-            failed = _one_by_one(driver, effect, desired, held, context)
+            failed = _one_by_one(driver, effect, state, held, context)
     if effect.cascade and failed:
         raise DriverError("; ".join(failed.values()))
     applied = tuple(r.id for r in effect.add if r.id not in failed)
@@ -232,74 +340,25 @@ def _apply(
 def _one_by_one(
     driver: ShareDriver,
     effect: ApplyRules,
-    desired: tuple[AccessRule, ...],
+    state: ShareState,
     held: Share,
     context: RequestContext,
 ) -> dict[str, str]:
     """The backend refused the rules together: find out which are to blame, and apply the others."""
     failed: dict[str, str] = {}
+    desired, server = access.desired(state.rules, effect), state.server
     on: list[AccessRule] = [r for r in desired if r.state == "active"] + list(effect.delete)
     for rule in (*effect.delete, *effect.add):
         adding = rule in effect.add
         wanted = [*on, rule] if adding else [r for r in on if r.id != rule.id]
         add, delete = ((rule,), ()) if adding else ((), (rule,))
         try:
-            said = driver.update_access(context, held, wanted, add, delete, ()) or {}
+            told = driver.update_access(context, held, wanted, add, delete, (), server) or {}
         except TransientError:
             raise
         except DriverError as error:
-            said = {rule.id: _said(error)}
-        failed.update(said)
-        if rule.id not in said:
+            told = {rule.id: said(error)}
+        failed.update(told)
+        if rule.id not in told:
             on = wanted
     return failed
-
-
-# -- back on the loop ----------------------------------------------------------------------------
-def _outcome(result: Any, backend: Backend, context: RequestContext, now: datetime) -> Command:
-    """What the call returned, or the failure that its exception comes to."""
-    match result:
-        case RefusedByBackend():
-            return ReportFailure(kind="refused", reason=_said(result))
-        case TransientError():
-            return _again("transient", _said(result), backend.settings, context, now)
-        case DriverError():
-            return ReportFailure(kind="failed", reason=_said(result))
-        case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
-            return _again("unknown", str(result), backend.settings, context, now)
-        case BaseException():
-            told = "".join(traceback.format_exception(result))
-            logger.error("backend %s: the driver raised\n%s", backend.name, told)
-            return _again("bug", _writable(told.strip()), backend.settings, context, now)
-        case _:
-            outcome: Command = result
-            return outcome
-
-
-def _said(error: DriverError) -> str:
-    if isinstance(error, NotSupported):
-        return _writable(f"not supported: {error}")
-    return _writable(str(error) or type(error).__name__)
-
-
-def _writable(text: str) -> str:
-    """*text* as it can be recorded: names of files may hold bytes that are no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _again(
-    kind: Literal["transient", "bug", "unknown"],
-    reason: str,
-    settings: BackendSettings,
-    context: RequestContext,
-    now: datetime,
-) -> ReportFailure:
-    """Another attempt is worth making, after a pause."""
-    at = now + timedelta(seconds=_pause(context.attempt, settings))
-    return ReportFailure(kind=kind, reason=reason, retry_at=at, max_attempts=settings.max_attempts)
-
-
-def _pause(attempt: int, settings: BackendSettings) -> float:
-    """Seconds between *attempt* and the next: twice as many each time, up to a limit."""
-    doublings = min(max(attempt, 1) - 1, 60)
-    return min(settings.backoff_s * 2.0**doublings, settings.max_backoff_s)

@@ -35,11 +35,9 @@ Context = RequestContext | Mapping[str, Any] | None
 Told = dict[str, Any]
 
 
-class ManagerVerbs(ABC):
-    """`manila.share.manager.ShareManager`, RPC API 1.1: the verbs about shares, rules and snapshots."""
+class Verbs(ABC):
+    """What all verbs are made of: one command, sent and waited for."""
 
-    RPC_API_VERSION = "1.1"
-    _config: Config
     _cluster: Cluster
 
     @abstractmethod
@@ -48,98 +46,6 @@ class ManagerVerbs(ABC):
     @abstractmethod
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]: ...
 
-    async def create_share(
-        self,
-        context: Context,
-        share_id: str,
-        request_spec: Mapping[str, Any] | None = None,
-        filter_properties: Mapping[str, Any] | None = None,
-        snapshot_id: str | None = None,
-        *,
-        wait: bool = False,
-        command_id: str | None = None,
-        **properties: Any,
-    ) -> Told:
-        """Create a share; *request_spec* (or keywords) holds `size`, `name`, `share_proto`, `backend`..."""
-        who = _context(context)
-        spec = dict(request_spec or {})
-        spec = {**spec.pop("share_properties", spec), **properties}
-        fields = share_fields(spec, self._config, who)
-        asked_for = snapshot_id or spec.get("snapshot_id")
-        fields["source"] = await source_snapshot(self._catalog, asked_for) if asked_for else None
-        command = build(CreateShare, {**fields, "share_id": share_id})
-        return await self._tell(who, share_id, command, wait, command_id)
-
-    async def delete_share(
-        self, context: Context, share_id: str, *, cascade: bool = False, wait: bool = False,
-        command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Delete a share, with its snapshots if *cascade*."""
-        command = build(DeleteShare, {"cascade": cascade})
-        return await self._tell(_context(context), share_id, command, wait, command_id)
-
-    async def extend_share(
-        self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
-        command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Extend a share to *new_size* GiB."""
-        command = build(ExtendShare, {"size": new_size})
-        return await self._tell(_context(context), share_id, command, wait, command_id)
-
-    async def shrink_share(
-        self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
-        command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Shrink a share to *new_size* GiB."""
-        command = build(ShrinkShare, {"size": new_size})
-        return await self._tell(_context(context), share_id, command, wait, command_id)
-
-    async def retry_share(
-        self, context: Context, share_id: str, *, wait: bool = False, command_id: str | None = None
-    ) -> Told:
-        """Try again what failed on a share, its rules and its snapshots."""
-        return await self._tell(_context(context), share_id, RetryShare(), wait, command_id)
-
-    async def allow_access(
-        self, context: Context, access_id: str, *, share_id: str, access_type: str, access_to: str,
-        access_level: str = "rw", wait: bool = False, command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Let a client use a share."""
-        fields = {
-            "access_id": access_id, "access_type": access_type, "access_to": access_to,
-            "access_level": access_level,
-        }  # fmt: skip
-        command = build(AllowAccess, fields)
-        return await self._tell(_context(context), share_id, command, wait, command_id)
-
-    async def deny_access(
-        self, context: Context, access_id: str, *, share_id: str | None = None, wait: bool = False,
-        command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Take an access rule away; its share is looked up unless given."""
-        of = share_id or await self._share_of("rule_share", access_id, "access rule")
-        command = build(DenyAccess, {"access_id": access_id})
-        return await self._tell(_context(context), of, command, wait, command_id)
-
-    async def create_snapshot(
-        self, context: Context, share_id: str, snapshot_id: str, *, name: str | None = None,
-        wait: bool = False, command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Take a snapshot of a share."""
-        fields = {"snapshot_id": snapshot_id, "name": name}
-        command = build(CreateSnapshot, fields)
-        return await self._tell(_context(context), share_id, command, wait, command_id)
-
-    async def delete_snapshot(
-        self, context: Context, snapshot_id: str, *, share_id: str | None = None,
-        wait: bool = False, command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Delete a snapshot; its share is looked up unless given."""
-        of = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
-        command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
-        return await self._tell(_context(context), of, command, wait, command_id)
-
-    # -- inside ----------------------------------------------------------------------------------
     @property
     def _catalog(self) -> CatalogPort:
         return self._cluster.catalog
@@ -179,7 +85,106 @@ class ManagerVerbs(ABC):
         raise TimedOut(f"command {answer.command_id} is in progress still")
 
 
-def _context(context: Context) -> RequestContext:
+class ManagerVerbs(Verbs):
+    """`manila.share.manager.ShareManager`, RPC API 1.1: the verbs about shares, rules and snapshots."""
+
+    RPC_API_VERSION = "1.1"
+    _config: Config
+
+    async def create_share(
+        self,
+        context: Context,
+        share_id: str,
+        request_spec: Mapping[str, Any] | None = None,
+        filter_properties: Mapping[str, Any] | None = None,
+        snapshot_id: str | None = None,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+        **properties: Any,
+    ) -> Told:
+        """Create a share; *request_spec* (or keywords) holds `size`, `name`, `share_proto`, `backend`..."""
+        who = context_of(context)
+        spec = dict(request_spec or {})
+        spec = {**spec.pop("share_properties", spec), **properties}
+        fields = share_fields(spec, self._config, who)
+        asked_for = snapshot_id or spec.get("snapshot_id")
+        fields["source"] = await source_snapshot(self._catalog, asked_for) if asked_for else None
+        command = build(CreateShare, {**fields, "share_id": share_id})
+        return await self._tell(who, share_id, command, wait, command_id)
+
+    async def delete_share(
+        self, context: Context, share_id: str, *, cascade: bool = False, wait: bool = False,
+        command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Delete a share, with its snapshots if *cascade*."""
+        command = build(DeleteShare, {"cascade": cascade})
+        return await self._tell(context_of(context), share_id, command, wait, command_id)
+
+    async def extend_share(
+        self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
+        command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Extend a share to *new_size* GiB."""
+        command = build(ExtendShare, {"size": new_size})
+        return await self._tell(context_of(context), share_id, command, wait, command_id)
+
+    async def shrink_share(
+        self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
+        command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Shrink a share to *new_size* GiB."""
+        command = build(ShrinkShare, {"size": new_size})
+        return await self._tell(context_of(context), share_id, command, wait, command_id)
+
+    async def retry_share(
+        self, context: Context, share_id: str, *, wait: bool = False, command_id: str | None = None
+    ) -> Told:
+        """Try again what failed on a share, its rules and its snapshots."""
+        return await self._tell(context_of(context), share_id, RetryShare(), wait, command_id)
+
+    async def allow_access(
+        self, context: Context, access_id: str, *, share_id: str, access_type: str, access_to: str,
+        access_level: str = "rw", wait: bool = False, command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Let a client use a share."""
+        fields = {
+            "access_id": access_id, "access_type": access_type, "access_to": access_to,
+            "access_level": access_level,
+        }  # fmt: skip
+        command = build(AllowAccess, fields)
+        return await self._tell(context_of(context), share_id, command, wait, command_id)
+
+    async def deny_access(
+        self, context: Context, access_id: str, *, share_id: str | None = None, wait: bool = False,
+        command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Take an access rule away; its share is looked up unless given."""
+        of = share_id or await self._share_of("rule_share", access_id, "access rule")
+        command = build(DenyAccess, {"access_id": access_id})
+        return await self._tell(context_of(context), of, command, wait, command_id)
+
+    async def create_snapshot(
+        self, context: Context, share_id: str, snapshot_id: str, *, name: str | None = None,
+        wait: bool = False, command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Take a snapshot of a share."""
+        fields = {"snapshot_id": snapshot_id, "name": name}
+        command = build(CreateSnapshot, fields)
+        return await self._tell(context_of(context), share_id, command, wait, command_id)
+
+    async def delete_snapshot(
+        self, context: Context, snapshot_id: str, *, share_id: str | None = None,
+        wait: bool = False, command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Delete a snapshot; its share is looked up unless given."""
+        of = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
+        command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
+        return await self._tell(context_of(context), of, command, wait, command_id)
+
+
+def context_of(context: Context) -> RequestContext:
+    """Who asks, as any program may say it; raises `InvalidRequest`."""
     if isinstance(context, RequestContext):
         return context
     return context_in(json.dumps(dict(context or {})).encode())

@@ -138,7 +138,10 @@ def _check_backend(config: Config, name: str, *, ask: bool) -> None:
     from share_actors.values import RequestContext
 
     settings = config.backends[name]
-    driver = make_driver(name, settings.driver, settings.options)
+    driver = make_driver(
+        name, settings.driver, settings.options,
+        handles_servers=settings.driver_handles_share_servers,
+    )  # fmt: skip
     if not ask:
         return
     try:

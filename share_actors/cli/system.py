@@ -16,6 +16,7 @@ from share_actors.running import SystemState
 
 if TYPE_CHECKING:
     from share_actors.client import ShareSystem
+    from share_actors.config import BackendSettings
 
 UNDER_WAY = ("creating", "extending", "shrinking", "deleting")
 
@@ -36,7 +37,7 @@ def up(session: Session) -> None:
     """
     config = session.config
     for name, backend in config.backends.items():
-        _driver_exists(name, backend.driver, backend.options)
+        _driver_exists(name, backend)
     with session.output.waiting("another `up` or `down` is at work"), lifecycle.locked(config.home):
         pass
     with lifecycle.locked(config.home):
@@ -46,10 +47,11 @@ def up(session: Session) -> None:
         _tell(session, state, system, ran_already)
 
 
-def _driver_exists(name: str, driver: str, options: dict[str, Any]) -> None:
+def _driver_exists(name: str, settings: BackendSettings) -> None:
     from share_actors.drivers.registry import make_driver
 
-    make_driver(name, driver, options)
+    mode = settings.driver_handles_share_servers
+    make_driver(name, settings.driver, settings.options, handles_servers=mode)
 
 
 def _cluster(session: Session) -> SystemState:

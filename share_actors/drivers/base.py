@@ -48,6 +48,26 @@ class NotSupported(DriverError):
     """The driver does not override this optional method."""
 
 
+class ManageInvalidShare(DriverError):
+    """What is to be managed is not there, or cannot be managed (`manila.exception`)."""
+
+
+class ManageExistingShareTypeMismatch(DriverError):
+    """What is to be managed is not as its share type says (`manila.exception`)."""
+
+
+class UnmanageInvalidShare(DriverError):
+    """The backend cannot let go of it (`manila.exception`)."""
+
+
+class ShareServerSetUpFailed(DriverError):
+    """A share server could not be set up; *details* are what there is of it, for its teardown."""
+
+    def __init__(self, message: str, details: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.detail_data = {"server_details": dict(details or {})}
+
+
 class DriverOptions(BaseModel):
     """A backend's own settings in the configuration; drivers subclass it. Unknown keys are refused."""
 
@@ -88,6 +108,8 @@ class ShareDriver:
     protocols: ClassVar[tuple[str, ...]] = ("NFS",)
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
     access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
+    modes: ClassVar[tuple[bool, ...]] = (False,)
+    """Whether it can handle share servers: one mode, or both."""
 
     def __init__(
         self,
@@ -119,6 +141,10 @@ class ShareDriver:
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities | None:
         """Capacity and features, as the backend measures them."""
+        return None
+
+    def get_backend_info(self, context: RequestContext) -> Mapping[str, Any] | None:
+        """What shares are exported under, such as addresses: if it changes, each is ensured again."""
         return None
 
     def get_pool(self, share: Share) -> str | None:
@@ -226,11 +252,27 @@ class ShareDriver:
 
     # -- adoption of what exists ---------------------------------------------------------------
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """Adopt what exists on the backend as *share*; return `{"size": GiB}`."""
+        """Adopt what exists on the backend as *share*; return `{"size": GiB}`.
+
+        With `export_locations`, if it likes; else `ensure_share` is asked. Raises `ManageInvalidShare`.
+        """
         raise NotSupported(f"{type(self).__name__} cannot manage existing shares")
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """What `manage_existing` would adopt, changing nothing: at least `size`; raises as it does."""
+        raise NotSupported(f"{type(self).__name__} cannot tell what it would manage")
 
     def unmanage(self, share: Share) -> None:
         """Let go of *share*, untouched."""
+
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Adopt what is at `snapshot.provider_location`; return `{"size": GiB}`."""
+        raise NotSupported(f"{type(self).__name__} cannot manage existing snapshots")
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Let go of *snapshot*, untouched."""
 
     # -- share servers (driver_handles_share_servers) ------------------------------------------
     def get_network_allocations_number(self) -> int:
@@ -241,17 +283,23 @@ class ShareDriver:
         self, context: RequestContext, share_server: Any, share_network: Any,
         count: int | None = None, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """Take addresses of *share_network* for *share_server*."""
-        raise NotSupported(f"{type(self).__name__} handles no share servers")
+        """Make the addresses of *share_server*, which its network granted, usable for it.
+
+        `share_server["network_allocations"]` has them, *count* of them. Most backends need do nothing.
+        """
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
-        """Give back the addresses of a share server."""
+        """Undo `allocate_network`; the addresses go back to the network when this returns."""
+
+    def setup_server(self, network_info: Any, metadata: Any = None, **kwargs: Any) -> Any:
+        """Set up a share server (`network_info["server_id"]`); return its details, a mapping of texts.
+
+        When it fails half-way, `ShareServerSetUpFailed` tells what there is: it is torn down again.
+        """
         raise NotSupported(f"{type(self).__name__} handles no share servers")
 
-    def setup_server(self, *args: Any, **kwargs: Any) -> Any:
-        """Set up a share server."""
-        raise NotSupported(f"{type(self).__name__} handles no share servers")
-
-    def teardown_server(self, *args: Any, **kwargs: Any) -> None:
-        """Tear a share server down."""
+    def teardown_server(
+        self, server_details: Any, security_services: Any = None, **kwargs: Any
+    ) -> None:
+        """Make a share server not exist; `server_details` are as set up, with its `server_id`."""
         raise NotSupported(f"{type(self).__name__} handles no share servers")

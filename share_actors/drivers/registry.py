@@ -39,9 +39,13 @@ def load_driver(name: str) -> type[ShareDriver]:
 
 
 def make_driver(
-    backend_name: str, driver_name: str, options: Mapping[str, Any] | None = None
+    backend_name: str,
+    driver_name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    handles_servers: bool = False,
 ) -> ShareDriver:
-    """A driver for the backend *backend_name*, with its options checked.
+    """A driver for the backend *backend_name*, with its options and its mode checked.
 
     Raises `ConfigError` naming the key (`backends.NAME.options.KEY`) and its value.
     """
@@ -50,8 +54,18 @@ def make_driver(
     except ConfigError as error:
         field = f"backends.{backend_name}.driver"
         raise ConfigError(f"{field}: {error.message}", field=field, value=driver_name) from error
+    if handles_servers not in kind.modes:
+        field = f"backends.{backend_name}.driver_handles_share_servers"
+        can = (
+            "handles share servers always" if kind.modes == (True,) else "handles no share servers"
+        )
+        raise ConfigError(
+            f"{field}: driver {driver_name!r} {can}", field=field, value=handles_servers
+        )
     return kind(
-        configuration=_checked(kind.Options, backend_name, options or {}), backend_name=backend_name
+        handles_servers,
+        configuration=_checked(kind.Options, backend_name, options or {}),
+        backend_name=backend_name,
     )
 
 

@@ -14,6 +14,7 @@ from share_actors.errors import Ambiguous, InvalidRequest
 from share_actors.events import catalog_sql as sql
 from share_actors.events import catalog_sqlite
 from share_actors.events import share as aggregate
+from share_actors.events.addresses import AGGREGATES, kind_of
 from share_actors.events.catalog_fold import Parked, searchable
 from share_actors.events.catalog_projection import Projection, read_state
 from share_actors.events.log import Log
@@ -95,10 +96,42 @@ class Catalog(Projection):
         return self.shares(name=name, limit=MAX_LIMIT).items
 
     def owing(self, limit: int = 100, marker: str | None = None) -> list[str]:
-        """The ids of shares that owe work, in their order, after the id *marker*."""
+        """The addresses of entities that owe work, in their order, after *marker*."""
         self.catch_up()
-        found = self._store.rows(sql.Query(sql.OWING, [marker or "", _limited(limit)]))
+        values = [marker or "", marker or "", _limited(limit)]
+        found = self._store.rows(sql.Query(sql.OWING, values))
         return [row["id"] for row in found]
+
+    def provisioned(self) -> dict[str, float]:
+        """GiB of all shares that there are, by host (`backend#pool`)."""
+        self.catch_up()
+        found = self._store.rows(sql.Query(sql.PROVISIONED, []))
+        return {row["host"]: float(row["gib"]) for row in found}
+
+    # -- networks, servers, types, backends ------------------------------------------------------------
+    def entities(
+        self,
+        *,
+        kind: str,
+        name: str | None = None,
+        status: str | None = None,
+        project_id: str | None = None,
+        parent: str | None = None,
+        limit: int = 100,
+        marker: str | None = None,
+    ) -> Page[Any]:
+        """Entities of another *kind* than shares, the oldest first; *parent*: on that share network."""
+        if kind not in AGGREGATES or kind == aggregate.KIND:
+            raise InvalidRequest(f"kind: {kind!r} is none that is listed", field="kind", value=kind)
+        filters = {"kind": kind, "name": name, "status": status, "project_id": project_id}
+        rows, next_marker = self._page(sql.ENTITIES, {**filters, "parent": parent}, limit, marker)
+        return Page(tuple(_seen(row, kind) for row in rows), next_marker)
+
+    def entity(self, address: str) -> Any:
+        """One entity that is no share, also a deleted one; None if there is none."""
+        self.catch_up()
+        found = self._store.rows(sql.find(sql.ENTITIES, address))
+        return _seen(found[0], kind_of(address)) if found else None
 
     def command_shares(self, command_id: str, limit: int = 2) -> list[str]:
         """The ids of the shares that a request of this command id was made of: one, unless ids clash."""
@@ -188,6 +221,11 @@ class Catalog(Projection):
                 field="id", value=item_id,
             )  # fmt: skip
         return found[0] if found else None
+
+
+def _seen(row: Any, kind: str) -> Any:
+    module: Any = AGGREGATES[kind]
+    return module.view(read_state(row, kind))
 
 
 def _rule(row: Any) -> ShareRule:

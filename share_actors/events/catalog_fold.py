@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from share_actors.events import share
+from share_actors.events.addresses import AGGREGATES, address_of, kind_of
 from share_actors.events.base import EPOCH
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, Notification
 from share_actors.events.share import ShareState
 from share_actors.values import Frozen
 
-PREFIX = "share-"
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
@@ -35,32 +35,33 @@ class Parked(Frozen):
 
 
 class Held(NamedTuple):
-    """A share's state after the event at *version*, which is at *position* in the log."""
+    """An entity's state after the event at *version*, which is at *position* in the log."""
 
-    state: ShareState
+    state: Any
     version: int
     position: int
 
 
-NOTHING = Held(share.initial, 0, 0)
+NOTHING = {kind: Held(aggregate.initial, 0, 0) for kind, aggregate in AGGREGATES.items()}
+"""What is known of an entity before its first event, by its kind."""
 
 
 @dataclass
 class Changes:
-    """What a batch changes: states before and after it, and streams that are parked or were."""
+    """What a batch changes: states before and after it by address, and streams that are parked or were."""
 
     before: dict[str, Held] = field(default_factory=dict)
     after: dict[str, Held] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     unparked: tuple[str, ...] = ()
     commands: dict[tuple[str, str], None] = field(default_factory=dict)
-    """Which (command id, share id) there were."""
+    """Which (command id, address) there were."""
 
-    def asked(self, recorded: Recorded) -> None:
+    def asked(self, address: str, recorded: Recorded) -> None:
         """Note whose request *recorded* came of."""
         command_id = recorded.envelope.command_id
         if command_id is not None:
-            self.commands[searchable(command_id), recorded.stream[len(PREFIX) :]] = None
+            self.commands[searchable(command_id), address] = None
 
     def rows(self) -> Rows:
         rows = Rows(
@@ -68,9 +69,12 @@ class Changes:
             unparked=[(stream,) for stream in self.unparked],
             commands=list(self.commands),
         )
-        for share_id, held in self.after.items():
-            rows.shares.append(_share_row(share_id, held))
-            _differences(rows, share_id, self.before[share_id].state, held.state)
+        for address, held in self.after.items():
+            if kind_of(address) == share.KIND:
+                rows.shares.append(_share_row(address, held))
+                _differences(rows, address, self.before[address].state, held.state)
+            else:
+                rows.entities.append(_entity_row(address, held))
         return rows
 
 
@@ -79,6 +83,7 @@ class Rows:
     """The same as rows to put and keys to drop."""
 
     shares: list[Row] = field(default_factory=list)
+    entities: list[Row] = field(default_factory=list)
     snapshots: list[Row] = field(default_factory=list)
     dropped_snapshots: list[Row] = field(default_factory=list)
     rules: list[Row] = field(default_factory=list)
@@ -105,51 +110,57 @@ class Fold:
         """What *batch* changes; an event that can't be followed parks its stream, and the rest goes on."""
         changes = Changes(before=self._states(batch))
         for raw in batch:
-            if not raw.stream.startswith(PREFIX):
+            address = address_of(raw.stream)
+            if address is None:
                 continue
             known = changes.parked.get(raw.stream) or parked.get(raw.stream)
             if known is None:
-                self._follow(raw, changes)
+                self._follow(address, raw, changes)
             else:
                 changes.parked[raw.stream] = known.but(last_version=raw.version)
         return changes
 
     def adopt(self, changes: Changes) -> None:
         """The catalog holds *changes* now."""
-        for share_id, held in changes.after.items():
-            self._kept[share_id] = held
-            self._kept.move_to_end(share_id)
+        for address, held in changes.after.items():
+            self._kept[address] = held
+            self._kept.move_to_end(address)
         while len(self._kept) > self._keep:
             self._kept.popitem(last=False)
 
     def _states(self, batch: Sequence[Notification]) -> dict[str, Held]:
-        """The states before *batch* of the shares in it; the first event of a share needs none."""
+        """The states before *batch* of the entities in it; the first event of one needs none."""
         states: dict[str, Held] = {}
         unknown = []
         for raw in batch:
-            share_id = raw.stream[len(PREFIX) :]
-            if share_id in states:
+            address = address_of(raw.stream)
+            if address is None or address in states:
                 continue
-            states[share_id] = self._kept.get(share_id, NOTHING)
-            if raw.version > 1 and share_id not in self._kept:
-                unknown.append(share_id)
+            states[address] = self._kept.get(address, NOTHING[kind_of(address)])
+            if raw.version > 1 and address not in self._kept:
+                unknown.append(address)
         states.update(self._load(unknown))
         return states
 
-    def _follow(self, raw: Notification, changes: Changes) -> None:
-        share_id = raw.stream[len(PREFIX) :]
-        held = changes.after.get(share_id) or changes.before[share_id]
+    def _follow(self, address: str, raw: Notification, changes: Changes) -> None:
+        held = changes.after.get(address) or changes.before[address]
         try:
             if raw.version != held.version + 1:
                 raise ValueError(f"version {raw.version} follows version {held.version}")
             recorded = self._log.decode(raw)
             event: Any = recorded.event
-            state = share.evolve(held.state, event)
+            state = evolved(address, held.state, event)
         except Exception as error:  # a poison event must not stop the shares around it
             changes.parked[raw.stream] = park(raw.stream, raw.version, raw.position, error)
         else:
-            changes.after[share_id] = Held(state, raw.version, raw.position)
-            changes.asked(recorded)
+            changes.after[address] = Held(state, raw.version, raw.position)
+            changes.asked(address, recorded)
+
+
+def evolved(address: str, state: Any, event: Any) -> Any:
+    """The state after *event*, by the aggregate of the entity."""
+    aggregate: Any = AGGREGATES[kind_of(address)]
+    return aggregate.evolve(state, event)
 
 
 def park(stream: str, version: int, position: int, error: Exception) -> Parked:
@@ -165,8 +176,21 @@ def _share_row(share_id: str, held: Held) -> Row:
     state, told = held.state, held.state.share
     return (
         share_id, _name(told.name), told.status, searchable(told.project_id), searchable(told.user_id),
-        searchable(told.backend), told.share_proto, told.size, time_key(told.created_at), held.version,
-        held.position, int(share.pending(state) is not None), state.model_dump_json(),
+        searchable(told.backend), searchable(told.host), told.share_proto, told.size,
+        time_key(told.created_at), held.version, held.position,
+        int(share.pending(state) is not None), state.model_dump_json(),
+    )  # fmt: skip
+
+
+def _entity_row(address: str, held: Held) -> Row:
+    aggregate: Any = AGGREGATES[kind_of(address)]
+    told = aggregate.view(held.state)
+    parent = told.get("share_network_id")
+    return (
+        address, kind_of(address), _name(told.get("name")), told.status,
+        searchable(told.get("project_id") or ""), parent and searchable(parent),
+        time_key(told.get("created_at")), held.version, held.position,
+        int(aggregate.pending(held.state) is not None), held.state.model_dump_json(),
     )  # fmt: skip
 
 

@@ -10,11 +10,18 @@ from pydantic import ValidationError
 
 from share_actors.errors import LogError
 from share_actors.events import catalog_sql as sql
-from share_actors.events import share
-from share_actors.events.catalog_fold import NOTHING, PREFIX, Changes, Fold, Held, Parked, park
+from share_actors.events.addresses import AGGREGATES, address_of, kind_of
+from share_actors.events.catalog_fold import (
+    NOTHING,
+    Changes,
+    Fold,
+    Held,
+    Parked,
+    evolved,
+    park,
+)
 from share_actors.events.catalog_store import Place, Store
 from share_actors.events.log import Log
-from share_actors.events.share import ShareState
 
 BATCH = 2_000
 """Events a transaction."""
@@ -78,18 +85,19 @@ class Projection:
         return True
 
     def _again(self, parked: Parked) -> Changes:
-        share_id = parked.stream[len(PREFIX) :]
-        state, version, changes = NOTHING.state, 0, Changes(unparked=(parked.stream,))
+        address = address_of(parked.stream) or parked.stream
+        nothing, changes = NOTHING[kind_of(address)], Changes(unparked=(parked.stream,))
+        state, version = nothing.state, 0
         try:
             for recorded in self._log.read(parked.stream, upto=parked.last_version):
                 event: Any = recorded.event
-                state, version = share.evolve(state, event), recorded.version
-                changes.asked(recorded)
+                state, version = evolved(address, state, event), recorded.version
+                changes.asked(address, recorded)
         except Exception as error:  # poison still, perhaps of another kind
             still = park(parked.stream, parked.version, parked.position, error)
             return Changes(parked={parked.stream: still.but(last_version=parked.last_version)})
-        changes.before[share_id] = dict(self._states([share_id])).get(share_id, NOTHING)
-        changes.after[share_id] = Held(state, version, self._place.position)
+        changes.before[address] = dict(self._states([address])).get(address, nothing)
+        changes.after[address] = Held(state, version, self._place.position)
         return changes
 
     # -- inside ------------------------------------------------------------------------------------
@@ -126,13 +134,18 @@ class Projection:
 
     def _states(self, ids: Sequence[str]) -> Iterator[tuple[str, Held]]:
         for start in range(0, len(ids), _AT_ONCE):
-            for row in self._store.rows(sql.states(ids[start : start + _AT_ONCE])):
+            some = ids[start : start + _AT_ONCE]
+            for row in self._store.rows(sql.states(some)):
                 yield row["id"], Held(read_state(row), row["version"], row["position"])
+            if any(":" in address for address in some):
+                for row in self._store.rows(sql.entity_states(some)):
+                    state = read_state(row, kind_of(row["id"]))
+                    yield row["id"], Held(state, row["version"], row["position"])
 
 
-def read_state(row: Any) -> ShareState:
-    """The state in a row of the catalog's shares."""
+def read_state(row: Any, kind: str = "share") -> Any:
+    """The state in a row of the catalog's shares, or of an entity of another *kind*."""
     try:
-        return ShareState.model_validate_json(row["state"])
+        return type(AGGREGATES[kind].initial).model_validate_json(row["state"])
     except ValidationError as error:
         raise LogError(f"a row of the catalog is damaged: {error}; rebuild the catalog") from None

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 2
+LAYOUT = 3
 """Grows with every change here: a catalog of another layout is dropped and replayed."""
 
 TABLES = (
     "catalog_shares",
+    "catalog_entities",
     "catalog_snapshots",
     "catalog_rules",
     "catalog_commands",
@@ -23,7 +24,7 @@ TABLES = (
 CREATE = (
     """CREATE TABLE IF NOT EXISTS {s}catalog_shares (
         id TEXT{c} PRIMARY KEY, name TEXT, status TEXT NOT NULL, project_id TEXT NOT NULL,
-        user_id TEXT NOT NULL, backend TEXT NOT NULL, share_proto TEXT NOT NULL,
+        user_id TEXT NOT NULL, backend TEXT NOT NULL, host TEXT NOT NULL, share_proto TEXT NOT NULL,
         size BIGINT NOT NULL, created_at TEXT{c} NOT NULL, version BIGINT NOT NULL,
         position BIGINT NOT NULL, owes INTEGER NOT NULL, state TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS catalog_shares_live ON {s}catalog_shares (created_at, id)"
@@ -34,6 +35,14 @@ CREATE = (
     "CREATE INDEX IF NOT EXISTS catalog_shares_project"
     " ON {s}catalog_shares (project_id, created_at, id)",
     "CREATE INDEX IF NOT EXISTS catalog_shares_owing ON {s}catalog_shares (id) WHERE owes = 1",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_entities (
+        id TEXT{c} PRIMARY KEY, kind TEXT NOT NULL, name TEXT, status TEXT NOT NULL,
+        project_id TEXT NOT NULL, parent TEXT, created_at TEXT{c} NOT NULL,
+        version BIGINT NOT NULL, position BIGINT NOT NULL, owes INTEGER NOT NULL,
+        state TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS catalog_entities_kind"
+    " ON {s}catalog_entities (kind, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS catalog_entities_owing ON {s}catalog_entities (id) WHERE owes = 1",
     """CREATE TABLE IF NOT EXISTS {s}catalog_snapshots (
         share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, name TEXT, status TEXT NOT NULL,
         project_id TEXT NOT NULL, created_at TEXT{c} NOT NULL, value TEXT NOT NULL,
@@ -58,7 +67,7 @@ CREATE_LAYOUT = (
 
 # A share's name, project and place do not change: leaving them out spares their indexes.
 PUT_SHARE = (
-    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, size = excluded.size, version = excluded.version,"
     " position = excluded.position, owes = excluded.owes, state = excluded.state"
 )
@@ -66,6 +75,12 @@ PUT_SNAPSHOT = (
     "INSERT INTO {s}catalog_snapshots VALUES (?,?,?,?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
     " SET name = excluded.name, status = excluded.status, created_at = excluded.created_at,"
     " value = excluded.value"
+)
+PUT_ENTITY = (
+    "INSERT INTO {s}catalog_entities VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    " SET name = excluded.name, status = excluded.status, parent = excluded.parent,"
+    " version = excluded.version, position = excluded.position, owes = excluded.owes,"
+    " state = excluded.state"
 )
 DROP_SNAPSHOT = "DELETE FROM {s}catalog_snapshots WHERE share_id = ? AND id = ?"
 PUT_RULE = (
@@ -82,9 +97,18 @@ PUT_PARKED = (
 DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
 
 STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN ({marks})"
+ENTITY_STATES = STATES.replace("catalog_shares", "catalog_entities")
+PROVISIONED = (
+    "SELECT host, SUM(size) AS gib FROM {s}catalog_shares"
+    " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error') GROUP BY host"
+)
 COMMAND = "SELECT share_id FROM {s}catalog_commands WHERE command_id = ? ORDER BY share_id LIMIT ?"
 PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
-OWING = "SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ? ORDER BY id LIMIT ?"
+OWING = (
+    "SELECT id FROM (SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ?"
+    " UNION ALL SELECT id FROM {s}catalog_entities WHERE owes = 1 AND id > ?) AS owing"
+    " ORDER BY id LIMIT ?"
+)
 
 
 class Query(NamedTuple):
@@ -105,6 +129,7 @@ class Table(NamedTuple):
 
 
 SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", "deleted")
+ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", "deleted")
 SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
 RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
 
@@ -132,6 +157,11 @@ def count(table: Table, filters: Mapping[str, str | None]) -> Query:
 def states(ids: Sequence[str]) -> Query:
     """The states of these shares."""
     return Query(STATES.replace("{marks}", _marks(len(ids))), list(ids))
+
+
+def entity_states(ids: Sequence[str]) -> Query:
+    """The states of entities other than shares, by their addresses."""
+    return Query(ENTITY_STATES.replace("{marks}", _marks(len(ids))), list(ids))
 
 
 def find(table: Table, item_id: str) -> Query:

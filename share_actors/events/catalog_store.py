@@ -12,12 +12,12 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from share_actors.errors import LogError
 from share_actors.events import catalog_sql as sql
-from share_actors.events import share
+from share_actors.events.addresses import AGGREGATES
 from share_actors.events.catalog_fold import Rows
 
 T = TypeVar("T")
 NAME = "catalog"
-_LAYOUT = f"{sql.LAYOUT}.{share.STATE_VERSION}"
+_LAYOUT = ".".join(str(v) for v in (sql.LAYOUT, *(a.STATE_VERSION for a in AGGREGATES.values())))
 _PLACE = (
     "SELECT t.notification_id, l.epoch FROM {s}{t} t, {s}catalog_layout l"
     " WHERE t.application_name = ?"
@@ -104,6 +104,7 @@ class Store(ABC):
     def _put(self, c: Any, rows: Rows) -> None:
         for text, many in (
             (sql.PUT_SHARE, rows.shares),
+            (sql.PUT_ENTITY, rows.entities),
             (sql.DROP_SNAPSHOT, rows.dropped_snapshots),
             (sql.PUT_SNAPSHOT, rows.snapshots),
             (sql.DROP_RULE, rows.dropped_rules),

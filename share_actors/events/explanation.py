@@ -13,6 +13,7 @@ from share_actors.events.envelope import Recorded
 from share_actors.events.history import phrase, time_of
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
+from share_actors.events.share_state import ERRORS
 from share_actors.events.share_words import AttemptFailed, AttemptStarted
 from share_actors.values import Frozen, Share
 
@@ -171,14 +172,14 @@ def _owing(work: str, receipts: Receipts) -> Owed:
 
 def _failed(state: ShareState, held: Share) -> list[Failed]:
     failed = []
-    if held.status == "error":
+    if held.status in ERRORS:
         failed.append(Failed(what=f"{state.doing} it", reason=held.status_reason or ""))
     for rule in held.access_rules:
         if rule.state == "error":
             what = phrase(f"rule/{rule.id}/{_direction(state, rule.id)}")
             failed.append(Failed(what=what, reason=rule.reason or ""))
     for snapshot in held.snapshots:
-        if snapshot.status == "error":
+        if snapshot.status in ERRORS:
             what = phrase(f"snapshot/{snapshot.id}/{snapshot.doing}")
             failed.append(Failed(what=what, reason=snapshot.reason or ""))
     return failed
@@ -215,7 +216,9 @@ def _advice(
     said = []
     if failed:
         said.append("mend the cause, then `retry`: what failed is tried again")
-    if held.status == "error":
+    if held.status == "manage_error":
+        said.append("`unmanage`, if it is not wanted any more: what exists is left as it is")
+    elif held.status in ERRORS:
         said.append("`delete`, if it is not wanted any more: that is accepted in any state")
     if owed and last is not None and last.result == "under way" and now > last.deadline:
         said.append("its deadline is over and no process took it up: `status` tells what runs")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import assert_never, cast
+from typing import Any, assert_never, cast
 
-from share_actors.events import access, snapshots
+from share_actors.events import access, annals, custody, snapshots, upkeep
 from share_actors.events import share_words as words
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_words import ShareEvent
@@ -21,6 +21,8 @@ def who(recorded: Recorded) -> str:
 
 def sentence(recorded: Recorded) -> str:
     """What happened, without its time."""
+    if isinstance(recorded.event, annals.KINDS):
+        return annals.told(recorded.event, who(recorded))
     event = cast(ShareEvent, recorded.event)
     match event:
         case words.ShareCreationRequested():
@@ -38,6 +40,17 @@ def sentence(recorded: Recorded) -> str:
             return f"{who(recorded)} asked for {_named('snapshot', name, i)}"
         case snapshots.SnapshotDeletionRequested(snapshot_id=i):
             return f"{who(recorded)} asked to delete snapshot {i}"
+        case snapshots.SnapshotManageRequested(snapshot_id=i, name=name, provider_location=where):
+            return f"{who(recorded)} asked to manage {where} as {_named('snapshot', name, i)}"
+        case snapshots.SnapshotUnmanageRequested(snapshot_id=i):
+            return f"{who(recorded)} asked to let go of snapshot {i}"
+        case custody.ShareManageRequested(share_id=i, name=name, host=host, driver_options=options):
+            what = f"{_options(options)} on {_place(host)} as {_named('share', name, i)}"
+            return f"{who(recorded)} asked to manage {what}"
+        case custody.ShareUnmanageRequested():
+            return f"{who(recorded)} asked to let go of it"
+        case upkeep.ShareEnsureRequested():
+            return "its backend is set up anew: it is to be exported as the backend is now"
         case _:
             return _outcome(event)
 
@@ -46,7 +59,10 @@ _Outcome = (
     words.AttemptStarted | words.AttemptFailed | words.ShareCreated | words.ShareResized
     | words.ShareResizeRefused | words.ShareDeleted | words.ShareErrored
     | access.AccessRulesApplied | snapshots.SnapshotCreated | snapshots.SnapshotDeleted
-    | snapshots.SnapshotErrored | snapshots.SnapshotDeletionRefused
+    | snapshots.SnapshotErrored | snapshots.SnapshotDeletionRefused | snapshots.SnapshotManaged
+    | snapshots.SnapshotUnmanaged | custody.ShareManaged | custody.ShareUnmanaged
+    | upkeep.ShareServerAcquired | upkeep.ShareDestroyed | upkeep.ShareEnsured
+    | upkeep.ShareEnsureFailed
 )  # fmt: skip
 
 
@@ -77,16 +93,56 @@ def _outcome(event: _Outcome) -> str:
         case snapshots.SnapshotDeletionRefused(snapshot_id=i, reason=reason):
             return f"the backend refused to delete snapshot {i}: {reason}"
         case _:
+            return _of_custody(event)
+
+
+_OfCustody = (
+    snapshots.SnapshotManaged | snapshots.SnapshotUnmanaged | custody.ShareManaged
+    | custody.ShareUnmanaged | upkeep.ShareServerAcquired | upkeep.ShareDestroyed
+    | upkeep.ShareEnsured | upkeep.ShareEnsureFailed
+)  # fmt: skip
+
+
+def _of_custody(event: _OfCustody) -> str:
+    match event:
+        case snapshots.SnapshotManaged(snapshot_id=i, size=size):
+            return f"snapshot {i}, {size} GiB, is managed"
+        case snapshots.SnapshotUnmanaged(snapshot_id=i):
+            return f"snapshot {i} is not managed any more; it is on the backend as it was"
+        case custody.ShareManaged(size=size, export_locations=locations):
+            return f"it is managed, {size} GiB; {_found(locations)}"
+        case custody.ShareUnmanaged():
+            return "it is not managed any more; it is on the backend as it was"
+        case upkeep.ShareServerAcquired(server=server):
+            return f"it is on share server {server.id}"
+        case upkeep.ShareDestroyed():
+            return "the backend deleted it; it has yet to leave its share server"
+        case upkeep.ShareEnsured(export_locations=locations):
+            where = "" if locations is None else f"; {_found(locations)}"
+            return f"it is exported as the backend is now{where}"
+        case upkeep.ShareEnsureFailed(reason=reason):
+            return f"it could not be exported as the backend is now: {reason}"
+        case _:
             assert_never(event)
 
 
 # -- parts of sentences --------------------------------------------------------------------------
 def _asked(event: words.ShareCreationRequested) -> str:
-    backend, _, pool = event.host.partition("#")
-    where = f"backend {backend}, pool {pool}" if pool else f"backend {backend}"
     source = "" if event.source is None else f", from snapshot {event.source.id}"
+    network = event.share_network_id
+    inside = "" if network is None else f", in share network {network}"
     what = _named("share", event.name, event.share_id)
-    return f"{what}, {event.size} GiB of {event.share_proto} on {where}{source}"
+    size = f"{event.size} GiB of {event.share_proto}"
+    return f"{what}, {size} on {_place(event.host)}{source}{inside}"
+
+
+def _place(host: str) -> str:
+    backend, _, pool = host.partition("#")
+    return f"backend {backend}, pool {pool}" if pool else f"backend {backend}"
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return _and(f"{key}={value}" for key, value in options.items())
 
 
 def _named(kind: str, name: str | None, i: str) -> str:
@@ -128,6 +184,9 @@ def _attempt_failed(event: words.AttemptFailed) -> str:
     )
 
 
+_DONE_TO_SNAPSHOTS = {"create": "take", "unmanage": "let go of"}
+
+
 def phrase(work: str) -> str:
     """What an effect's key or a work stands for, as after *to*: `apply access rules`."""
     match work.split("/"):
@@ -136,7 +195,17 @@ def phrase(work: str) -> str:
         case ["rule", i, doing]:
             return f"{'apply' if doing == 'allow' else 'take away'} access rule {i}"
         case ["snapshot", i, doing]:
-            return f"{'take' if doing == 'create' else 'delete'} snapshot {i}"
+            return f"{_DONE_TO_SNAPSHOTS.get(doing, doing)} snapshot {i}"
+        case ["addresses"]:
+            return "get its addresses"
+        case ["server"]:
+            return "find it a share server"
+        case ["release"]:
+            return "take it off its share server"
+        case ["unmanage"]:
+            return "let go of it"
+        case ["ensure"]:
+            return "export it as its backend is now"
         case _:
             return f"{work} it"
 

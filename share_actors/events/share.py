@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, assert_never
 
-from share_actors.events import access, attempts, snapshots
+from share_actors.events import access, attempts, custody, snapshots, upkeep
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure
-from share_actors.events.share_state import ShareState, evolve, initial, part, view
+from share_actors.events.custody import Adopt, LetGo, ManageShare, UnmanageShare
+from share_actors.events.share_state import ERRORS, ShareState, evolve, initial, part, view
 from share_actors.events.share_words import (
     ConfirmCreated,
     ConfirmDeleted,
@@ -44,7 +45,7 @@ __all__ = [
 ]  # fmt: skip
 
 KIND = "share"
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Grows when a state snapshot of before can't be read any more; it is then replayed instead."""
 
 
@@ -54,6 +55,8 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
     match command:
         case CreateShare():
             return _create(command, state)
+        case ManageShare():
+            return _manage(command, state)
         case BeginAttempt():
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
@@ -74,6 +77,27 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
         case snapshots.ConfirmSnapshotDeleted(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/delete", "delete")
             return [*snapshots.decide(command, state.snapshots)]
+        case snapshots.ConfirmSnapshotManaged(snapshot_id=i):
+            attempts.require(state.attempt, f"snapshot/{i}/manage")
+            return [*snapshots.decide(command, state.snapshots)]
+        case snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i):
+            attempts.require(state.attempt, f"snapshot/{i}/unmanage")
+            return [*snapshots.decide(command, state.snapshots)]
+        case custody.ConfirmManaged(size=size, export_locations=locations):
+            attempts.require(state.attempt, "manage")
+            return [custody.ShareManaged(size=size, export_locations=locations)]
+        case custody.ConfirmUnmanaged():
+            attempts.require(state.attempt, "unmanage")
+            return [custody.ShareUnmanaged()]
+        case upkeep.ConfirmServer(server=server):
+            attempts.require(state.attempt, "server")
+            return [upkeep.ShareServerAcquired(server=server)]
+        case upkeep.ConfirmReleased():
+            attempts.require(state.attempt, "release")
+            return [ShareDeleted()]
+        case upkeep.ConfirmEnsured(export_locations=locations):
+            attempts.require(state.attempt, "ensure")
+            return [upkeep.ShareEnsured(export_locations=locations)]
         case _ if state.share.status == "absent":
             raise Rejected("there is no such share")
         case _:
@@ -82,7 +106,8 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
 
 _Request = (
     DeleteShare | ExtendShare | ShrinkShare | RetryShare | access.AllowAccess | access.DenyAccess
-    | snapshots.CreateSnapshot | snapshots.DeleteSnapshot
+    | snapshots.CreateSnapshot | snapshots.DeleteSnapshot | snapshots.ManageSnapshot
+    | snapshots.UnmanageSnapshot | UnmanageShare | upkeep.EnsureShare
 )  # fmt: skip
 
 
@@ -105,6 +130,14 @@ def _asked(command: _Request, state: ShareState) -> list[ShareEvent]:
         case snapshots.DeleteSnapshot():
             _require(state, "available", "extending", "shrinking", "error")
             return [*snapshots.decide(command, state.snapshots)]
+        case snapshots.ManageSnapshot() | snapshots.UnmanageSnapshot():
+            _require(state, "available")
+            return [*snapshots.decide(command, state.snapshots)]
+        case UnmanageShare():
+            return _unmanage(state)
+        case upkeep.EnsureShare(info=info):
+            _require(state, "available")
+            return [] if state.ensure else [upkeep.ShareEnsureRequested(info=info)]
         case _:
             assert_never(command)
 
@@ -122,18 +155,55 @@ def _resize_failed(state: ShareState) -> bool:
 def _create(command: CreateShare, state: ShareState) -> list[ShareEvent]:
     asked = {**command.__dict__}
     if state.share.status == "absent":
+        del asked["same_host"], asked["different_host"]
         return [ShareCreationRequested(**asked)]
     if state.share.status in ("creating", "available", "extending", "shrinking"):
         source = None if command.source is None else command.source.id
-        same = ("name", "share_proto", "host", "project_id", "size")
+        same = ["name", "share_proto", "project_id", "size", "share_network_id"]
+        same += ["host"] if command.placement is None else []  # else it was chosen, not asked for
         if source == state.share.snapshot_id and all(asked[k] == state.share[k] for k in same):
             return []  # the same request, asked again
     raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
 
 
+def _manage(command: ManageShare, state: ShareState) -> list[ShareEvent]:
+    if state.share.status == "absent":
+        return [custody.ShareManageRequested(**{**command.__dict__})]
+    asked, same = command.__dict__, ("name", "share_proto", "host", "project_id")
+    other = state.doing == "manage" and command.driver_options != state.driver_options
+    alike = not other and all(asked[k] == state.share[k] for k in same)
+    if alike and state.share.status in ("manage_starting", "available"):
+        return []  # the same request, asked again
+    raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
+
+
+_NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
+
+
+def _unmanage(state: ShareState) -> list[ShareEvent]:
+    """`UnmanageInvalidShare`, when what is with the share could not be found again without it."""
+    if state.share.status in ("unmanage_starting", "unmanaged"):
+        return []
+    if state.share.status != "error" or state.doing == "delete":
+        _require(state, "available", "manage_error", "unmanage_error")
+    if state.snapshots.held:
+        held = ", ".join(state.snapshots.held)
+        raise Rejected(f"the share has snapshots ({held}): unmanage or delete them first")
+    if state.share.share_network_id is not None:
+        raise Rejected("the share is on a share server, which would be torn down with it")
+    return [custody.ShareUnmanageRequested()]
+
+
 def _delete(cascade: bool, state: ShareState) -> list[ShareEvent]:
     if state.share.status in ("deleting", "deleted"):
         return []
+    if state.share.status in _NOT_OURS:
+        raise Rejected(f"the share is {state.share.status}: what exists is not ours to delete")
+    kept = [i for i, s in state.snapshots.held.items() if s.status in snapshots.NOT_OURS]
+    if kept:
+        raise Rejected(
+            f"the share has snapshots that are not ours ({', '.join(kept)}): unmanage them"
+        )
     if state.snapshots.held and not cascade:
         held = ", ".join(state.snapshots.held)
         raise Rejected(f"the share has snapshots ({held}): delete them first, or cascade")
@@ -153,7 +223,7 @@ def _resize(command: ExtendShare | ShrinkShare, state: ShareState) -> list[Share
 
 
 def _retry(state: ShareState) -> list[ShareEvent]:
-    works: list[str] = [state.doing] if state.share.status == "error" and state.doing else []
+    works: list[str] = [state.doing] if state.share.status in ERRORS and state.doing else []
     if state.share.status in ("error", "available") and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
         if state.doing == "create":  # who asked for these was told that the share has failed
@@ -168,7 +238,8 @@ def _deleted(state: ShareState) -> list[ShareEvent]:
     attempts.require(state.attempt, "delete")
     if pending(state) != Destroy():
         raise Rejected("the share's snapshots and rules go before it")
-    return [ShareDeleted()]
+    on_server = state.share.share_network_id is not None
+    return [upkeep.ShareDestroyed() if on_server else ShareDeleted()]
 
 
 def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[ShareEvent]:
@@ -194,8 +265,13 @@ def _failure(command: ReportFailure, state: ShareState) -> list[ShareEvent]:
 def _given_up(effect: str, kind: str, reason: str, state: ShareState) -> ShareEvent:
     """The event for an effect that failed for good; *effect* is the key of the attempt."""
     match effect.split("/"):
-        case ["create"]:
+        case ["create" | "server"]:
             return ShareErrored(doing="create", reason=reason)
+        case ["manage" | "unmanage" as held]:
+            custody_of: Literal["manage", "unmanage"] = "manage" if held == "manage" else "unmanage"
+            return ShareErrored(doing=custody_of, reason=reason)
+        case ["ensure"]:
+            return upkeep.ShareEnsureFailed(reason=reason)
         case ["extend" | "shrink" as doing]:
             was: Literal["extend", "shrink"] = "shrink" if doing == "shrink" else "extend"
             if kind == "refused":
@@ -214,24 +290,38 @@ def pending(state: ShareState) -> ShareEffect | None:
     """What is owed to the backend next: one thing at a time, deletion before all else."""
     match state.share.status:
         case "creating":
-            return Provision(source=state.source)
+            on_none = state.share.share_network_id is not None and not state.share.share_server_id
+            return upkeep.AcquireServer() if on_none else Provision(source=state.source)
         case "deleting":
             dropped = snapshots.removal(state.snapshots)
-            return dropped or access.removal(state.rules) or Destroy()
+            return dropped or access.removal(state.rules) or _destruction(state)
         case "extending":
             return Resize(doing="extend", size=state.resize_to)
         case "shrinking":
             return Resize(doing="shrink", size=state.resize_to)
         case "available":
-            return access.pending(state.rules) or snapshots.pending(state.snapshots)
+            ensure = upkeep.Ensure() if state.ensure else None
+            return access.pending(state.rules) or snapshots.pending(state.snapshots) or ensure
         case "error" if _resize_failed(state):
             return access.pending(state.rules) or snapshots.pending(state.snapshots)
         case "error":
             return snapshots.dropping(state.snapshots)
-        case "absent" | "deleted":
+        case "manage_starting":
+            return Adopt(driver_options=state.driver_options)
+        case "unmanage_starting":
+            return LetGo()
+        case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
             return None
         case _:
             assert_never(state.share.status)
+
+
+def _destruction(state: ShareState) -> ShareEffect:
+    """Off the backend, then off its share server; a share that never had one is on no backend."""
+    if state.share.share_network_id is None:
+        return Destroy()
+    made = state.share.share_server_id is not None and not state.destroyed
+    return Destroy() if made else upkeep.ReleaseServer()
 
 
 # -- what a repeated request waits for -----------------------------------------------------------
@@ -242,6 +332,12 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
             return "create"
         case DeleteShare():
             return "delete"
+        case ManageShare():
+            return "manage"
+        case UnmanageShare():
+            return "unmanage"
+        case upkeep.EnsureShare():
+            return "ensure"
         case access.AllowAccess(access_type=kind, access_to=to):
             rule = access.same_client(state.rules, kind, to)
             return None if rule is None else f"rule/{rule.id}/allow"
@@ -251,6 +347,10 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
             return f"snapshot/{i}/create"
         case snapshots.DeleteSnapshot(snapshot_id=i):
             return f"snapshot/{i}/delete"
+        case snapshots.ManageSnapshot(snapshot_id=i):
+            return f"snapshot/{i}/manage"
+        case snapshots.UnmanageSnapshot(snapshot_id=i):
+            return f"snapshot/{i}/unmanage"
         case _:
             return None
 

@@ -67,13 +67,13 @@ class ReleaseAddresses(Command):
 class AcquireServer(Command):
     """Which server shall *share_id* be on? One that fits, or else *new_server_id*, to be made.
 
-    *server_id*: it must be that one (its snapshot is there). *most*: so many shares a server at most.
+    *beside*: where that share is (it is made from its snapshot). *most*: so many shares a server.
     """
 
     share_id: Id
     backend: str
     new_server_id: Id
-    server_id: Id | None = None
+    beside: Id | None = None
     most: int | None = None
 
 
@@ -274,10 +274,11 @@ def _acquire(command: AcquireServer, network: ShareNetwork) -> list[NetworkEvent
 
 def _chosen(command: AcquireServer, network: ShareNetwork) -> str:
     fits = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
-    if command.server_id is not None:
-        if command.server_id not in fits:
-            raise Rejected(f"share server {command.server_id} takes no more shares")
-        return command.server_id
+    if command.beside is not None:
+        there = network.shares.get(command.beside)
+        if there is None or there not in fits:
+            raise Rejected(f"the share server of share {command.beside} takes no more shares")
+        return there
     load = Counter(network.shares.values())
     roomy = [i for i in fits if command.most is None or load[i] < command.most]
     return min(roomy, key=lambda i: load[i], default=command.new_server_id)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import Any, assert_never
 
-from share_actors.events import access, attempts, snapshots
+from share_actors.events import access, attempts, custody, snapshots, upkeep
 from share_actors.events.access import Rules
 from share_actors.events.attempts import Attempt
 from share_actors.events.share_words import (
@@ -24,6 +24,7 @@ from share_actors.events.share_words import (
     ShareResizeRequested,
 )
 from share_actors.events.snapshots import Snapshots
+from share_actors.networks import ShareServer
 from share_actors.values import Frozen, Share, ShareStatus, Snapshot
 
 
@@ -35,6 +36,12 @@ class ShareState(Frozen):
     resize_to: int = 0
     cascade: bool = False
     source: Snapshot | None = None
+    driver_options: dict[str, Any] = {}
+    server: ShareServer | None = None
+    destroyed: bool = False
+    """It is off the backend, and has yet to leave its share server."""
+    ensure: bool = False
+    """It is to be exported as its backend is now."""
     rules: Rules = access.initial
     snapshots: Snapshots = snapshots.initial
     attempt: Attempt | None = None
@@ -74,21 +81,75 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
             return state.but(rules=access.evolve(state.rules, event))
         case access.AccessRulesApplied():
             return state.but(rules=access.evolve(state.rules, event), attempt=None)
-        case snapshots.SnapshotRequested(snapshot_id=i):
-            share = state.share
-            held = snapshots.evolve(state.snapshots, event).change(
-                i, "creating", share_id=share.id, size=share.size, share_proto=share.share_proto
-            )
-            return state.but(snapshots=held)
-        case snapshots.SnapshotDeletionRequested():
+        case snapshots.SnapshotRequested() | snapshots.SnapshotManageRequested():
+            return _of_this_share(state, event)
+        case snapshots.SnapshotDeletionRequested() | snapshots.SnapshotUnmanageRequested():
             return state.but(snapshots=snapshots.evolve(state.snapshots, event))
         case (
             snapshots.SnapshotCreated()
             | snapshots.SnapshotDeleted()
             | snapshots.SnapshotErrored()
             | snapshots.SnapshotDeletionRefused()
+            | snapshots.SnapshotManaged()
+            | snapshots.SnapshotUnmanaged()
         ):
             return state.but(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
+        case custody.ShareManageRequested() | custody.ShareManaged():
+            return _managed(state, event)
+        case custody.ShareUnmanageRequested() | custody.ShareUnmanaged():
+            return _unmanaged(state, event)
+        case _:
+            return _evolve_further(state, event)
+
+
+def _of_this_share(
+    state: ShareState, event: snapshots.SnapshotRequested | snapshots.SnapshotManageRequested
+) -> ShareState:
+    share, held = state.share, snapshots.evolve(state.snapshots, event)
+    own = held.held[event.snapshot_id].but(
+        share_id=share.id, size=share.size, share_proto=share.share_proto
+    )
+    return state.but(snapshots=held.but(held={**held.held, own.id: own}))
+
+
+def _managed(
+    state: ShareState, event: custody.ShareManageRequested | custody.ShareManaged
+) -> ShareState:
+    if isinstance(event, custody.ShareManaged):
+        share = state.share.but(size=event.size, export_locations=event.export_locations)
+        return _settle(state.but(share=share, driver_options={}), was="manage")
+    asked = dict(event)
+    options = asked.pop("driver_options")
+    named = {"id": asked.pop("share_id"), "created_at": asked.pop("at")}
+    share = Share(**asked, **named, status="manage_starting")
+    return state.but(share=share, doing="manage", driver_options=options)
+
+
+def _unmanaged(
+    state: ShareState, event: custody.ShareUnmanageRequested | custody.ShareUnmanaged
+) -> ShareState:
+    if isinstance(event, custody.ShareUnmanageRequested):
+        leaving = state.share.but(status="unmanage_starting", status_reason=None)
+        return state.but(share=leaving, doing="unmanage")
+    return initial.but(share=state.share.but(status="unmanaged", status_reason=None))
+
+
+def _evolve_further(state: ShareState, event: _Own | upkeep.UpkeepEvent) -> ShareState:
+    match event:
+        case upkeep.ShareServerAcquired(server=server):
+            on = state.share.but(share_server_id=server.id)
+            return state.but(share=on, server=server, attempt=None)
+        case upkeep.ShareDestroyed():
+            return state.but(destroyed=True, attempt=None)
+        case upkeep.ShareEnsureRequested():
+            return state.but(ensure=True)
+        case upkeep.ShareEnsured(export_locations=locations):
+            there = state.share.export_locations if locations is None else locations
+            share = state.share.but(export_locations=there, status_reason=None)
+            return state.but(share=share, ensure=False, attempt=None)
+        case upkeep.ShareEnsureFailed(reason=reason):
+            told = state.share.but(status_reason=reason)
+            return state.but(share=told, ensure=False, attempt=None)
         case _:
             return _evolve_share(state, event)
 
@@ -125,12 +186,14 @@ def _evolve_share(state: ShareState, event: _Own) -> ShareState:
             deleting = share.but(status="deleting", status_reason=None)
             return state.but(share=deleting, doing="delete", cascade=cascade)
         case ShareDeleted():
-            gone = share.but(status="deleted", export_locations=(), status_reason=None)
+            gone = share.but(
+                status="deleted", export_locations=(), status_reason=None, share_server_id=None
+            )
             return initial.but(share=gone)
         case ShareErrored(doing=doing, reason=reason):
             if state.doing != doing:
                 return state.but(attempt=None)  # a deletion waits behind what failed: it goes on
-            errored = share.but(status="error", status_reason=reason)
+            errored = share.but(status=_FAILED.get(doing, "error"), status_reason=reason)
             return state.but(share=errored, attempt=None)
         case RetryRequested():
             return _retried(state)
@@ -142,6 +205,7 @@ def _requested(event: ShareCreationRequested) -> Share:
     asked = {**event.__dict__}
     asked["id"] = asked.pop("share_id")
     asked["created_at"] = asked.pop("at")
+    asked.pop("placement")  # the event keeps it: a state need not
     source = asked.pop("source")
     from_id = None if source is None else source.id
     return Share(**asked, status="creating", snapshot_id=from_id)
@@ -155,20 +219,24 @@ def _settle(state: ShareState, was: Doing, reason: str | None = None) -> ShareSt
     return state.but(share=share, doing=None, resize_to=0, source=None, attempt=None)
 
 
+ERRORS: tuple[ShareStatus, ...] = ("error", "manage_error", "unmanage_error")
+_FAILED: dict[Doing, ShareStatus] = {"manage": "manage_error", "unmanage": "unmanage_error"}
 _RESUMED: dict[Doing, ShareStatus] = {
     "create": "creating",
     "extend": "extending",
     "shrink": "shrinking",
     "delete": "deleting",
+    "manage": "manage_starting",
+    "unmanage": "unmanage_starting",
 }
 
 
 def _retried(state: ShareState) -> ShareState:
     share = state.share
-    if share.status == "error" and state.doing is not None:
+    if share.status in ERRORS and state.doing is not None:
         resumed = share.but(status=_RESUMED[state.doing], status_reason=None)
         state = state.but(share=resumed)
-    if state.doing == "delete":
+    if state.doing in ("delete", "unmanage"):
         return state  # its rules and snapshots only go
     return state.but(
         rules=access.retried(state.rules), snapshots=snapshots.retried(state.snapshots)

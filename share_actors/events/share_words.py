@@ -6,10 +6,11 @@ Access rules and snapshots bring their own words (`access.py`, `snapshots.py`).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from share_actors.capabilities import Placement
 from share_actors.events.access import AccessCommand, AccessEvent, ApplyRules
 from share_actors.events.base import (
     EPOCH,
@@ -20,6 +21,7 @@ from share_actors.events.base import (
     ReportFailure,
     Settled,
 )
+from share_actors.events.custody import CustodyCommand, CustodyEffect, CustodyEvent
 from share_actors.events.snapshots import (
     Name,
     SnapshotCommand,
@@ -27,9 +29,10 @@ from share_actors.events.snapshots import (
     SnapshotEvent,
     printable,
 )
+from share_actors.events.upkeep import UpkeepCommand, UpkeepEffect, UpkeepEvent
 from share_actors.values import ExportLocation, Protocol, SizeGiB, Snapshot
 
-Doing = Literal["create", "extend", "shrink", "delete"]
+Doing = Literal["create", "extend", "shrink", "delete", "manage", "unmanage"]
 ShareId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -50,6 +53,12 @@ class CreateShare(Command):
     availability_zone: str | None = None
     share_type: str | None = None
     source: Snapshot | None = None
+    share_network_id: ShareId | None = None
+    placement: Placement | None = None
+    """Why it goes to *host*, when the scheduler chose that."""
+    same_host: tuple[str, ...] = ()
+    different_host: tuple[str, ...] = ()
+    """Hints: ids of shares with which it must be, and from which it must be apart."""
     at: datetime = EPOCH
 
 
@@ -85,6 +94,8 @@ class ConfirmDeleted(Command): ...
 
 # -- events --------------------------------------------------------------------------------------
 class ShareCreationRequested(Event):
+    schema_version: ClassVar[int] = 2
+
     share_id: str
     name: str | None
     description: str | None
@@ -98,6 +109,8 @@ class ShareCreationRequested(Event):
     availability_zone: str | None
     share_type: str | None
     source: Snapshot | None
+    share_network_id: str | None
+    placement: Placement | None
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
@@ -158,7 +171,10 @@ class ShareErrored(Event):
         if self.doing == "create":  # rules that wait for the share wait for a retry now
             return (over, Settled("rule/*", f"the share could not be created: {self.reason}"))
         if self.doing == "delete":  # whatever it came before will never be done
-            superseded = ("create", "extend", "shrink", "rule/*", "snapshot/*/create")
+            superseded = (
+                "create", "extend", "shrink", "unmanage", "ensure", "rule/*", "snapshot/*/create",
+                "snapshot/*manage",
+            )  # fmt: skip
             return (over, *(Settled(w, "the share is being deleted") for w in superseded))
         return (over,)
 
@@ -219,11 +235,13 @@ class Destroy(Effect):
 ShareCommand = (
     CreateShare | DeleteShare | ExtendShare | ShrinkShare | RetryShare
     | ConfirmCreated | ConfirmResized | ConfirmDeleted | BeginAttempt | ReportFailure
-    | AccessCommand | SnapshotCommand
+    | AccessCommand | SnapshotCommand | CustodyCommand | UpkeepCommand
 )  # fmt: skip
 ShareEvent = (
     ShareCreationRequested | ShareCreated | ShareResizeRequested | ShareResized | ShareResizeRefused
     | ShareDeletionRequested | ShareDeleted | ShareErrored | RetryRequested
-    | AttemptStarted | AttemptFailed | AccessEvent | SnapshotEvent
+    | AttemptStarted | AttemptFailed | AccessEvent | SnapshotEvent | CustodyEvent | UpkeepEvent
 )  # fmt: skip
-ShareEffect = Provision | Resize | Destroy | ApplyRules | SnapshotEffect
+ShareEffect = (
+    Provision | Resize | Destroy | ApplyRules | SnapshotEffect | CustodyEffect | UpkeepEffect
+)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Any, assert_never
 
 from pydantic import AfterValidator, Field
 
 from share_actors.events.base import EPOCH, Command, Effect, Event, Missing, Rejected, Settled
-from share_actors.values import Frozen, Snapshot, SnapshotStatus
+from share_actors.values import Frozen, Snapshot, SnapshotDoing, SnapshotStatus
 
 
 def printable(text: str) -> str:
@@ -34,6 +34,32 @@ class DeleteSnapshot(Command):
     """`ShareManager.delete_snapshot`."""
 
     snapshot_id: SnapshotId
+
+
+class ManageSnapshot(Command):
+    """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
+
+    snapshot_id: SnapshotId
+    name: Name | None = None
+    provider_location: str
+    driver_options: dict[str, Any] = {}
+    at: datetime = EPOCH
+
+
+class UnmanageSnapshot(Command):
+    """`ShareManager.unmanage_snapshot`: forget it, and leave it on the backend as it is."""
+
+    snapshot_id: SnapshotId
+
+
+class ConfirmSnapshotManaged(Command):
+    snapshot_id: str
+    size: int
+    provider_location: str | None = None
+
+
+class ConfirmSnapshotUnmanaged(Command):
+    snapshot_id: str
 
 
 class ConfirmSnapshotCreated(Command):
@@ -79,12 +105,12 @@ class SnapshotDeleted(Event):
 
 class SnapshotErrored(Event):
     snapshot_id: str
-    doing: Literal["create", "delete"]
+    doing: SnapshotDoing
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
         # A deletion may wait behind a creation that failed.
-        which = "*" if self.doing == "delete" else "create"
+        which = "*" if self.doing == "delete" else self.doing
         return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
 
 
@@ -96,6 +122,40 @@ class SnapshotDeletionRefused(Event):
 
     def settles(self) -> tuple[Settled, ...]:
         return (Settled(f"snapshot/{self.snapshot_id}/delete", self.reason),)
+
+
+class SnapshotManageRequested(Event):
+    snapshot_id: str
+    name: str | None
+    provider_location: str
+    driver_options: dict[str, Any]
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/manage",)
+
+
+class SnapshotManaged(Event):
+    snapshot_id: str
+    size: int
+    provider_location: str | None
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/manage"),)
+
+
+class SnapshotUnmanageRequested(Event):
+    snapshot_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/unmanage",)
+
+
+class SnapshotUnmanaged(Event):
+    snapshot_id: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
 
 
 class TakeSnapshot(Effect):
@@ -115,7 +175,25 @@ class DropSnapshot(Effect):
         return "delete" if self.cascade else f"snapshot/{self.snapshot_id}/delete"
 
 
-SnapshotCommand = CreateSnapshot | DeleteSnapshot | ConfirmSnapshotCreated | ConfirmSnapshotDeleted
+class AdoptSnapshot(Effect):
+    snapshot_id: str
+    driver_options: dict[str, Any]
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/manage"
+
+
+class LetSnapshotGo(Effect):
+    snapshot_id: str
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/unmanage"
+
+
+SnapshotCommand = (
+    CreateSnapshot | DeleteSnapshot | ConfirmSnapshotCreated | ConfirmSnapshotDeleted
+    | ManageSnapshot | UnmanageSnapshot | ConfirmSnapshotManaged | ConfirmSnapshotUnmanaged
+)  # fmt: skip
 SnapshotEvent = (
     SnapshotRequested
     | SnapshotCreated
@@ -123,8 +201,12 @@ SnapshotEvent = (
     | SnapshotDeleted
     | SnapshotErrored
     | SnapshotDeletionRefused
+    | SnapshotManageRequested
+    | SnapshotManaged
+    | SnapshotUnmanageRequested
+    | SnapshotUnmanaged
 )
-SnapshotEffect = TakeSnapshot | DropSnapshot
+SnapshotEffect = TakeSnapshot | DropSnapshot | AdoptSnapshot | LetSnapshotGo
 
 
 class Snapshots(Frozen):
@@ -132,6 +214,8 @@ class Snapshots(Frozen):
 
     held: dict[str, Snapshot] = {}
     taken: frozenset[str] = frozenset()
+    options: dict[str, dict[str, Any]] = {}
+    """What those that are being managed are to be found by, for their driver."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
         snapshot = self.held[snapshot_id].but(status=status, **more)
@@ -139,7 +223,8 @@ class Snapshots(Frozen):
 
     def without(self, snapshot_id: str) -> Snapshots:
         held = {i: s for i, s in self.held.items() if i != snapshot_id}
-        return self.but(held=held, taken=self.taken - {snapshot_id})
+        options = {i: o for i, o in self.options.items() if i != snapshot_id}
+        return self.but(held=held, taken=self.taken - {snapshot_id}, options=options)
 
 
 initial = Snapshots()
@@ -151,6 +236,8 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
             return _create(i, name, at, state)
         case DeleteSnapshot(snapshot_id=i):
             _require(i, state)
+            if state.held[i].status in NOT_OURS:
+                raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not ours to delete")
             done = state.held[i].status == "deleting"
             return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
         case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
@@ -159,6 +246,16 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
         case ConfirmSnapshotDeleted(snapshot_id=i):
             _require(i, state)
             return [SnapshotDeleted(snapshot_id=i)]
+        case ManageSnapshot():
+            return _manage(command, state)
+        case UnmanageSnapshot(snapshot_id=i):
+            return _unmanage(i, state)
+        case ConfirmSnapshotManaged(snapshot_id=i, size=size, provider_location=location):
+            _require(i, state)
+            return [SnapshotManaged(snapshot_id=i, size=size, provider_location=location)]
+        case ConfirmSnapshotUnmanaged(snapshot_id=i):
+            _require(i, state)
+            return [SnapshotUnmanaged(snapshot_id=i)]
         case _:
             assert_never(command)
 
@@ -177,6 +274,29 @@ def _create(i: str, name: str | None, at: datetime, state: Snapshots) -> list[Sn
     raise Rejected(f"snapshot {i} exists already and is {held.status}")
 
 
+def _manage(command: ManageSnapshot, state: Snapshots) -> list[SnapshotEvent]:
+    i, where = command.snapshot_id, command.provider_location
+    held = state.held.get(i)
+    if held is None:
+        for other in state.held.values():
+            if other.provider_location == where:
+                raise Rejected(f"what is at {where} is snapshot {other.id} already")
+        return [SnapshotManageRequested(**dict(command))]
+    if held.name == command.name and held.status in ("manage_starting", "available"):
+        return []
+    raise Rejected(f"snapshot {i} exists already and is {held.status}")
+
+
+def _unmanage(i: str, state: Snapshots) -> list[SnapshotEvent]:
+    _require(i, state)
+    status = state.held[i].status
+    if status == "unmanage_starting":
+        return []
+    if status in ("available", "manage_error", "unmanage_error", "error"):
+        return [SnapshotUnmanageRequested(snapshot_id=i)]
+    raise Rejected(f"snapshot {i} is {status}; it must be available or in error")
+
+
 def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
     match event:
         case SnapshotRequested(snapshot_id=i, name=name, at=at):
@@ -189,12 +309,16 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             return taken.change(i, "available", provider_location=location, reason=None, doing=None)
         case SnapshotDeletionRequested(snapshot_id=i):
             return state.change(i, "deleting", reason=None, doing="delete")
-        case SnapshotDeleted(snapshot_id=i):
+        case SnapshotDeleted(snapshot_id=i) | SnapshotUnmanaged(snapshot_id=i):
             return state.without(i)
+        case SnapshotManageRequested() | SnapshotManaged():
+            return _managed(state, event)
+        case SnapshotUnmanageRequested(snapshot_id=i):
+            return state.change(i, "unmanage_starting", reason=None, doing="unmanage")
         case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
             if doing == "create" and state.held[i].status == "deleting":
                 return state  # the deletion that waits behind the creation goes on
-            return state.change(i, "error", reason=reason, doing=doing)
+            return state.change(i, _FAILED.get(doing, "error"), reason=reason, doing=doing)
         case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
             if i not in state.taken:  # then it cannot be available again
                 return state.change(i, "error", reason=reason, doing="delete")
@@ -203,18 +327,41 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             assert_never(event)
 
 
+def _managed(state: Snapshots, event: SnapshotManageRequested | SnapshotManaged) -> Snapshots:
+    i, where = event.snapshot_id, event.provider_location
+    if isinstance(event, SnapshotManageRequested):
+        held = Snapshot(
+            id=i, share_id="", name=event.name, created_at=event.at, doing="manage",
+            status="manage_starting", provider_location=where,
+        )  # fmt: skip
+        options = {**state.options, i: event.driver_options}
+        return state.but(held={**state.held, i: held}, options=options)
+    options = {k: v for k, v in state.options.items() if k != i}
+    taken, known = state.taken | {i}, where or state.held[i].provider_location
+    return state.but(taken=taken, options=options).change(
+        i, "available", size=event.size, provider_location=known, reason=None, doing=None
+    )
+
+
+_FAILED: dict[str, SnapshotStatus] = {"manage": "manage_error", "unmanage": "unmanage_error"}
+_RESUMED: dict[str | None, SnapshotStatus] = {
+    "delete": "deleting", "manage": "manage_starting", "unmanage": "unmanage_starting",
+}  # fmt: skip
+ERRORS = ("error", "manage_error", "unmanage_error")
+NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting")
+
+
 def retried(state: Snapshots) -> Snapshots:
     """Every snapshot in error is owed again."""
     for i, snapshot in state.held.items():
-        if snapshot.status == "error":
-            now: SnapshotStatus = "deleting" if snapshot.doing == "delete" else "creating"
-            state = state.change(i, now, reason=None)
+        if snapshot.status in ERRORS:
+            state = state.change(i, _RESUMED.get(snapshot.doing, "creating"), reason=None)
     return state
 
 
 def in_error(state: Snapshots) -> list[str]:
     """The works that failed."""
-    return [f"snapshot/{i}/{s.doing}" for i, s in state.held.items() if s.status == "error"]
+    return [f"snapshot/{i}/{s.doing}" for i, s in state.held.items() if s.status in ERRORS]
 
 
 def pending(state: Snapshots) -> SnapshotEffect | None:
@@ -223,6 +370,10 @@ def pending(state: Snapshots) -> SnapshotEffect | None:
             return TakeSnapshot(snapshot_id=i)
         if snapshot.status == "deleting":
             return DropSnapshot(snapshot_id=i)
+        if snapshot.status == "manage_starting":
+            return AdoptSnapshot(snapshot_id=i, driver_options=state.options.get(i, {}))
+        if snapshot.status == "unmanage_starting":
+            return LetSnapshotGo(snapshot_id=i)
     return None
 
 
@@ -241,5 +392,6 @@ def failed(snapshot_id: str, doing: str, kind: str, reason: str) -> SnapshotEven
     """What it means that the backend could not do to a snapshot what was being done."""
     if doing == "delete" and kind == "refused":
         return SnapshotDeletionRefused(snapshot_id=snapshot_id, reason=reason)
-    was: Literal["create", "delete"] = "delete" if doing == "delete" else "create"
+    known: tuple[SnapshotDoing, ...] = ("delete", "manage", "unmanage")
+    was = next((d for d in known if d == doing), "create")
     return SnapshotErrored(snapshot_id=snapshot_id, doing=was, reason=reason)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from share_actors.events import access, snapshots
+from share_actors.events import (
+    access,
+    backend,
+    custody,
+    share_network,
+    share_server,
+    share_type,
+    snapshots,
+    upkeep,
+)
 from share_actors.events import share_words as share
 from share_actors.events.base import Command, Event
 
@@ -31,6 +40,47 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
         "snapshot.deleted": snapshots.SnapshotDeleted,
         "snapshot.errored": snapshots.SnapshotErrored,
         "snapshot.deletion_refused": snapshots.SnapshotDeletionRefused,
+        "snapshot.manage_requested": snapshots.SnapshotManageRequested,
+        "snapshot.managed": snapshots.SnapshotManaged,
+        "snapshot.unmanage_requested": snapshots.SnapshotUnmanageRequested,
+        "snapshot.unmanaged": snapshots.SnapshotUnmanaged,
+        "share.manage_requested": custody.ShareManageRequested,
+        "share.managed": custody.ShareManaged,
+        "share.unmanage_requested": custody.ShareUnmanageRequested,
+        "share.unmanaged": custody.ShareUnmanaged,
+        "share.server_acquired": upkeep.ShareServerAcquired,
+        "share.destroyed": upkeep.ShareDestroyed,
+        "share.ensure_requested": upkeep.ShareEnsureRequested,
+        "share.ensured": upkeep.ShareEnsured,
+        "share.ensure_failed": upkeep.ShareEnsureFailed,
+        "network.created": share_network.ShareNetworkCreated,
+        "network.deleted": share_network.ShareNetworkDeleted,
+        "network.security_service_added": share_network.SecurityServiceAdded,
+        "network.security_service_removed": share_network.SecurityServiceRemoved,
+        "network.addresses_granted": share_network.AddressesGranted,
+        "network.addresses_released": share_network.AddressesReleased,
+        "network.server_assigned": share_network.ServerAssigned,
+        "network.server_retired": share_network.ServerRetired,
+        "network.share_unassigned": share_network.ShareUnassigned,
+        "server.requested": share_server.ServerRequested,
+        "server.share_attached": share_server.ShareAttached,
+        "server.share_detached": share_server.ShareDetached,
+        "server.addresses_allocated": share_server.AddressesAllocated,
+        "server.set_up": share_server.ServerSetUp,
+        "server.set_up_failed": share_server.ServerSetUpFailed,
+        "server.deletion_requested": share_server.ServerDeletionRequested,
+        "server.torn_down": share_server.ServerTornDown,
+        "server.deleted": share_server.ServerDeleted,
+        "server.errored": share_server.ServerErrored,
+        "server.retried": share_server.ServerRetried,
+        "type.created": share_type.ShareTypeCreated,
+        "type.changed": share_type.ShareTypeChanged,
+        "type.deleted": share_type.ShareTypeDeleted,
+        "backend.up": backend.BackendUp,
+        "backend.changed": backend.BackendChanged,
+        "backend.down": backend.BackendDown,
+        "backend.info_changed": backend.BackendInfoChanged,
+        "backend.shares_ensured": backend.BackendSharesEnsured,
     }
 )
 """Every kind of event that a log may hold. A name, once released, is for ever."""
@@ -46,9 +96,36 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
         "access.deny": access.DenyAccess,
         "snapshot.create": snapshots.CreateSnapshot,
         "snapshot.delete": snapshots.DeleteSnapshot,
+        "snapshot.manage": snapshots.ManageSnapshot,
+        "snapshot.unmanage": snapshots.UnmanageSnapshot,
+        "share.manage": custody.ManageShare,
+        "share.unmanage": custody.UnmanageShare,
+        "share.ensure": upkeep.EnsureShare,
+        "network.create": share_network.CreateShareNetwork,
+        "network.delete": share_network.DeleteShareNetwork,
+        "network.add_security_service": share_network.AddSecurityService,
+        "network.remove_security_service": share_network.RemoveSecurityService,
+        "network.grant_addresses": share_network.GrantAddresses,
+        "network.release_addresses": share_network.ReleaseAddresses,
+        "network.acquire_server": share_network.AcquireServer,
+        "network.retire_server": share_network.RetireServer,
+        "network.leave_server": share_network.LeaveServer,
+        "server.attach_share": share_server.AttachShare,
+        "server.detach_share": share_server.DetachShare,
+        "server.delete": share_server.DeleteServer,
+        "server.retry": share_server.RetryServer,
+        "type.create": share_type.CreateShareType,
+        "type.change": share_type.ChangeShareType,
+        "type.delete": share_type.DeleteShareType,
+        "backend.report_stats": backend.ReportStats,
+        "backend.report_silence": backend.ReportSilence,
+        "backend.confirm_shares": backend.ConfirmShares,
     }
 )
-"""What a client can ask for; the system's own commands (`BeginAttempt`, `Confirm...`) are not here."""
+"""What travels: what a client can ask for, and entities ask of each other.
+
+What an entity's own attempts come to (`BeginAttempt`, `ConfirmCreated`...) does not.
+"""
 
 _TOPICS: Mapping[type[Event] | type[Command], str] = MappingProxyType(
     {**{cls: topic for topic, cls in EVENTS.items()}, **{c: t for t, c in COMMANDS.items()}}

@@ -14,7 +14,13 @@ from share_actors.errors import LogError, LogTooNew
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 Upcasters = Mapping[tuple[str, int], Upcaster]
 
-UPCASTERS: Upcasters = MappingProxyType({})
+UPCASTERS: Upcasters = MappingProxyType(
+    {
+        ("share.creation_requested", 1): lambda old: {
+            **old, "share_network_id": None, "placement": None,
+        },
+    }
+)  # fmt: skip
 """By topic and the schema version that is read: the event's fields as the next version has them."""
 
 

@@ -58,6 +58,8 @@ def well_done(effect: ShareEffect) -> Command:
             return ConfirmSnapshotCreated(snapshot_id=i)
         case DropSnapshot(snapshot_id=i):
             return ConfirmSnapshotDeleted(snapshot_id=i)
+        case _:
+            raise AssertionError(f"no test of the shell owes {effect}")
 
 
 class FakeWork:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,13 @@ from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.host import HostReport, ShareHost
 from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, Ask, ask
-from share_actors.actors.ports import CatalogPort, Host, HostLost
+from share_actors.actors.peers import Peers
+from share_actors.actors.ports import CatalogPort, Host, HostLost, Stats
+from share_actors.actors.stats import StatsActor
+from share_actors.capabilities import Published
 from share_actors.config import Config
 from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.errors import Unavailable
 from share_actors.events.base import Command
 from share_actors.events.share_words import CreateShare
 from share_actors.values import RequestContext, Share
@@ -43,8 +47,8 @@ def tell(share_id: str, command: Command, *, wait: bool = True, command_id: str 
 class FakeHost:
     """A `Host` in this process. `pid` stands for its process: a new one with each restart."""
 
-    def __init__(self, name: str, settings: Config) -> None:
-        self.name, self._settings = name, settings
+    def __init__(self, name: str, settings: Config, peers: Peers) -> None:
+        self.name, self._settings, self._peers = name, settings, peers
         self.pid = 0
         self.dead: list[ShareHost] = []
         self.begin()
@@ -52,7 +56,7 @@ class FakeHost:
     def begin(self) -> None:
         """Alive, and empty."""
         self.pid += 1
-        self.inner = ShareHost(self._settings)
+        self.inner = ShareHost(self._settings, peers=self._peers)
         self._death = asyncio.get_running_loop().create_future()
 
     @property
@@ -82,9 +86,15 @@ class FakeHost:
         broken: dict[str, str] = await self._call("wake", share_ids)
         return broken
 
-    async def view(self, share_id: str, /) -> Share:
-        seen: Share = await self._call("view", share_id)
-        return seen
+    async def view(self, share_id: str, /) -> Any:
+        return await self._call("view", share_id)
+
+    async def reconfigure(self, config: Config, /) -> None:
+        self._settings = config
+        await self._call("reconfigure", config)
+
+    async def quiet(self) -> None:
+        await self._call("quiet")
 
     async def report(self) -> HostReport:
         report: HostReport = await self._call("report")
@@ -116,6 +126,28 @@ class FakeHost:
         return asked.result()
 
 
+class FakeStats:
+    """A `Stats` in this process."""
+
+    def __init__(self, backend: str, settings: Config, cluster: FakeCluster) -> None:
+        self.inner = StatsActor(backend, settings, cluster.found, cluster.peers)
+
+    async def follow(self) -> int:
+        return await self.inner.follow()
+
+    async def publish_now(self) -> Published:
+        return await self.inner.publish_now()
+
+    async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
+        return await self.inner.preview(share, driver_options)
+
+    async def reconfigure(self, config: Config, /) -> None:
+        await self.inner.reconfigure(config)
+
+    async def end(self) -> None:
+        await self.inner.stop()
+
+
 class FakeCluster:
     """A `Cluster` in this process."""
 
@@ -125,6 +157,23 @@ class FakeCluster:
         self._started = 0
         self.backend = DummyBackend(settings.home / "dummy")
         self._catalog = CatalogActor(settings)
+        self.manager: ManagerActor | None = None
+        self.peers = Peers(self.found)
+        self.backends: dict[str, FakeStats] = {}
+
+    def found(self) -> ManagerActor:
+        """The manager, for hosts and stats actors."""
+        if self.manager is None:
+            raise Unavailable("there is no manager")
+        return self.manager
+
+    async def stats(self, backend: str, config: Config) -> Stats:
+        if backend not in self.backends:
+            self.backends[backend] = FakeStats(backend, config, self)
+        return self.backends[backend]
+
+    async def keep(self, config: Config) -> None:
+        self.settings = config
 
     @property
     def catalog(self) -> CatalogPort:
@@ -137,7 +186,7 @@ class FakeCluster:
         self._started += 1
         name = f"share-actor-{self._started}"
         await asyncio.sleep(0.01)  # a process takes longer
-        made = self.running[name] = FakeHost(name, self.settings)
+        made = self.running[name] = FakeHost(name, self.settings, self.peers)
         return name, made
 
     def home(self, share_id: str) -> FakeHost:
@@ -151,6 +200,8 @@ class FakeCluster:
         return "absent" if found is None else found.status
 
     async def close(self) -> None:
+        for stats in self.backends.values():
+            await stats.end()
         for host in self.running.values():
             for inner in host.dead:
                 inner._backends.close()
@@ -164,7 +215,7 @@ class FakeCluster:
 async def managed(settings: Config) -> AsyncIterator[tuple[ManagerActor, FakeCluster]]:
     """A manager and its cluster; all of it is stopped at the end."""
     cluster = FakeCluster(settings)
-    manager = ManagerActor(settings, cluster)
+    manager = cluster.manager = ManagerActor(settings, cluster)
     try:
         yield manager, cluster
     finally:

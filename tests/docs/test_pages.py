@@ -51,7 +51,10 @@ def test_every_configuration_that_a_page_shows_can_be_loaded(page: Path) -> None
 def check_drivers(loaded: config.Config, block: Block) -> None:
     for name, backend in loaded.backends.items():
         if backend.driver in known_drivers():
-            make_driver(name, backend.driver, backend.options)
+            make_driver(
+            name, backend.driver, backend.options,
+            handles_servers=backend.driver_handles_share_servers,
+        )  # fmt: skip
         else:
             assert block.file == "site.toml", f"line {block.line}: driver {backend.driver!r}"
 

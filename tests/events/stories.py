@@ -74,6 +74,8 @@ def requested(
         availability_zone=None,
         share_type=None,
         source=None,
+        share_network_id=None,
+        placement=None,
         at=NOON + timedelta(seconds=second),
     )
 

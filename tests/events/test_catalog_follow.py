@@ -64,7 +64,7 @@ class CatalogFollowing(Fixtures):
         assert catalog.count_snapshots() == {"creating": 5}
 
     def test_streams_of_other_kinds_are_passed_over(self, world: World, catalog: Catalog) -> None:
-        world.elsewhere("backend-local", poison)
+        world.elsewhere("weather-local", poison)
         world.live("s1")
 
         assert ids(catalog.shares().items) == ["s1"]

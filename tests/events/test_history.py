@@ -29,6 +29,7 @@ from share_actors.events.snapshots import (
 )
 from share_actors.events.topics import EVENTS
 from share_actors.values import ExportLocation, Snapshot
+from tests.events.sentences import TOLD_OF_CUSTODY, TOLD_OF_OTHERS
 from tests.events.stories import NOON, Stream, began, created, requested
 
 at_two = datetime(2026, 3, 1, 15, 0, 2, tzinfo=timezone(timedelta(hours=3)))
@@ -123,6 +124,8 @@ TOLD: list[tuple[Event, str]] = [
         SnapshotDeletionRefused(snapshot_id="n", reason="a clone needs it"),
         "the backend refused to delete snapshot n: a clone needs it",
     ),
+    *TOLD_OF_CUSTODY,
+    *TOLD_OF_OTHERS,
 ]
 
 

@@ -181,9 +181,9 @@ def test_a_share_whose_server_retired_is_given_another() -> None:
 
 
 def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere() -> None:
-    wants = acquire.but(share_id="s2", server_id="v1")
+    wants = acquire.but(share_id="s2", beside="s1")
     network.given(assigned).when(wants).then(assigned.but(share_id="s2"))
-    network.when(wants).then_rejected("share server v1 takes no more shares")
+    network.when(wants).then_rejected("server of share s1 takes no more")
 
 
 def test_a_share_that_leaves_is_forgotten_once() -> None:

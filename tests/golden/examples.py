@@ -10,13 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.events import access, snapshots
+from share_actors.capabilities import Placement, PoolVerdict
+from share_actors.events import (
+    access,
+    backend,
+    custody,
+    share_network,
+    share_server,
+    share_type,
+    snapshots,
+    upkeep,
+)
 from share_actors.events import share_words as share
 from share_actors.events.base import Event
 from share_actors.events.codec import Codec
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.topics import topic_of
-from share_actors.values import ExportLocation, Snapshot
+from share_actors.networks import SecurityService, ShareServer
+from share_actors.values import Capabilities, ExportLocation, Pool, Snapshot
 
 AT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
 STREAM, VERSION, EVENT_ID = "share-1", 7, "5f0c8a4e9b7d4c7f8a1b2c3d4e5f6071"
@@ -44,6 +55,24 @@ _SOURCE = Snapshot(
     created_at=AT,
 )
 
+_SERVER = ShareServer(
+    id="server-1",
+    host="local#gold",
+    share_network_id="net-1",
+    project_id="physics",
+    status="active",
+    created_at=AT,
+    network_allocations=("10.0.0.2",),
+    backend_details={"root": "/servers/1"},
+)
+_SAID = Capabilities(
+    backend_name="local",
+    driver_name="local",
+    storage_protocols=("NFS",),
+    access_types=("user",),
+    pools=(Pool(name="gold", total_capacity_gib=100.0, free_capacity_gib=60.5),),
+)
+
 EXAMPLES: tuple[Event, ...] = (
     share.ShareCreationRequested(
         share_id="share-1",
@@ -59,6 +88,14 @@ EXAMPLES: tuple[Event, ...] = (
         availability_zone="nova",
         share_type="default",
         source=_SOURCE,
+        share_network_id="net-1",
+        placement=Placement(
+            filters=("capacity",),
+            pools=(
+                PoolVerdict(pool="local#gold", weight=1.5),
+                PoolVerdict(pool="far#p", refused={"capacity": "3 GiB do not fit into 1 GiB"}),
+            ),
+        ),
         at=AT,
     ),
     share.ShareCreated(
@@ -87,6 +124,98 @@ EXAMPLES: tuple[Event, ...] = (
     snapshots.SnapshotDeleted(snapshot_id="snap-2"),
     snapshots.SnapshotErrored(snapshot_id="snap-2", doing="create", reason="quota"),
     snapshots.SnapshotDeletionRefused(snapshot_id="snap-2", reason="a clone needs it"),
+    snapshots.SnapshotManageRequested(
+        snapshot_id="snap-3",
+        name=None,
+        provider_location="/old/3",
+        driver_options={"deep": True},
+        at=AT,
+    ),
+    snapshots.SnapshotManaged(snapshot_id="snap-3", size=3, provider_location="/snapshots/3"),
+    snapshots.SnapshotUnmanageRequested(snapshot_id="snap-3"),
+    snapshots.SnapshotUnmanaged(snapshot_id="snap-3"),
+    custody.ShareManageRequested(
+        share_id="share-2",
+        name="found",
+        description=None,
+        share_proto="NFS",
+        host="local#gold",
+        project_id="physics",
+        user_id="alice",
+        metadata={},
+        is_public=False,
+        share_type="default",
+        driver_options={"path": "/old/share"},
+        at=AT,
+    ),
+    custody.ShareManaged(size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),)),
+    custody.ShareUnmanageRequested(),
+    custody.ShareUnmanaged(),
+    upkeep.ShareServerAcquired(server=_SERVER),
+    upkeep.ShareDestroyed(),
+    upkeep.ShareEnsureRequested(info="a1b2"),
+    upkeep.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
+    upkeep.ShareEnsureFailed(reason="it is lost"),
+    share_network.ShareNetworkCreated(
+        network_id="net-1",
+        name="blue",
+        description=None,
+        project_id="physics",
+        user_id="alice",
+        cidr="10.0.0.0/24",
+        gateway="10.0.0.1",
+        network_type="vlan",
+        segmentation_id=7,
+        at=AT,
+    ),
+    share_network.ShareNetworkDeleted(),
+    share_network.SecurityServiceAdded(
+        service=SecurityService(
+            id="sec-1", type="ldap", server="10.0.0.9", user="admin", password="sealed:1:AAAA"
+        )
+    ),
+    share_network.SecurityServiceRemoved(service_id="sec-1"),
+    share_network.AddressesGranted(server_id="server-1", addresses=("10.0.0.2", "10.0.0.3")),
+    share_network.AddressesReleased(server_id="server-1", addresses=("10.0.0.2", "10.0.0.3")),
+    share_network.ServerAssigned(share_id="share-1", server_id="server-1", backend="local"),
+    share_network.ServerRetired(server_id="server-1"),
+    share_network.ShareUnassigned(share_id="share-1", server_id="server-1"),
+    share_server.ServerRequested(
+        server_id="server-1",
+        host="local#gold",
+        share_network_id="net-1",
+        project_id="physics",
+        at=AT,
+    ),
+    share_server.ShareAttached(share_id="share-1", ready=False),
+    share_server.ShareDetached(share_id="share-1", at=AT),
+    share_server.AddressesAllocated(addresses=("10.0.0.2",)),
+    share_server.ServerSetUp(details={"root": "/servers/1", "password": "sealed:1:AAAA"}),
+    share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
+    share_server.ServerDeletionRequested(why="unused"),
+    share_server.ServerTornDown(),
+    share_server.ServerDeleted(),
+    share_server.ServerErrored(reason="stuck"),
+    share_server.ServerRetried(),
+    share_type.ShareTypeCreated(
+        name="gold",
+        description="fast",
+        extra_specs={"driver_handles_share_servers": "False", "iops": ">= 900"},
+        is_public=False,
+        projects=("physics",),
+        at=AT,
+    ),
+    share_type.ShareTypeChanged(
+        extra_specs={"driver_handles_share_servers": "False"}, is_public=True, projects=()
+    ),
+    share_type.ShareTypeDeleted(),
+    backend.BackendUp(backend="local", capabilities=_SAID, wrong={}, at=AT),
+    backend.BackendChanged(
+        capabilities=_SAID, wrong={"pools.1.free_capacity_gib": "-1 is not 0 or more"}, at=AT
+    ),
+    backend.BackendDown(backend="local", reason="no route", at=AT),
+    backend.BackendInfoChanged(info="a1b2"),
+    backend.BackendSharesEnsured(info="a1b2", shares=3),
 )
 
 

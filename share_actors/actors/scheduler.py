@@ -1,0 +1,174 @@
+"""The scheduler in the manager: where each new share goes, decided by one process, counted at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from share_actors.actors.ledger import Ledger
+from share_actors.actors.ports import CatalogPort
+from share_actors.actors.publications import Publications
+from share_actors.capabilities import Placement, PoolVerdict, ShareType
+from share_actors.config import Config
+from share_actors.errors import NotFound, NoValidHost
+from share_actors.events.share_words import CreateShare
+from share_actors.scheduling import FILTERS, Host, Request, no_valid_host, place
+from share_actors.values import Share
+
+LOOK_AGAIN_S = 0.5
+"""Before a share is refused for lack of room, the catalog is asked whether room was made."""
+TYPES_KEPT_S = 1.0
+
+
+class Scheduler:
+    """Chooses pools for new shares; `Ledger` and `Publications` are what it knows."""
+
+    def __init__(self, config: Config, catalog: CatalogPort, publications: Publications) -> None:
+        self.config = config
+        self.publications = publications
+        self.ledger = Ledger(catalog)
+        self._catalog = catalog
+        self._measured: dict[str, float] = {}
+        self._looked = float("-inf")
+        self._first_stats_by = time.monotonic() + config.scheduler.first_stats_s
+        self._looking = asyncio.Lock()
+        self._types: dict[str, tuple[float, ShareType]] = {}
+
+    def measured(self, backend: str) -> None:
+        """The backend has just told its free capacity: what is decided from now on is not in it."""
+        for host in self.publications.hosts(self.config.backends):
+            if host.backend == backend:
+                self._measured[host.name] = self.ledger.provisioned(host.name)
+
+    async def look(self) -> None:
+        """Have the ledger agree with the catalog."""
+        async with self._looking:
+            await self.ledger.look()
+            self._looked = time.monotonic()
+
+    # -- one creation ----------------------------------------------------------------------------
+    async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:
+        """*command* with its host; raises `NoValidHost`, `NotFound` (a share type) or `ConfigError`."""
+        if repeated and (known := await self._known(command)) is not None:
+            return known
+        if (before := self.ledger.decided(command.share_id)) is not None:
+            return _at(command, before, _again(before))
+        names, wanted = self._backends(command.host), await self._request(command)
+        left = self._first_stats_by - time.monotonic()
+        if left > 0 and self._place(wanted)[0] is None:
+            await self.publications.heard(names, left)
+        return await self._decided(command, wanted)
+
+    async def _decided(self, command: CreateShare, wanted: Request) -> CreateShare:
+        """No other decision is made between looking at the pools and reserving."""
+        chosen, placement = self._place(wanted)
+        if chosen is None and (known := await self._known(command)) is not None:
+            return known
+        if chosen is None and time.monotonic() - self._looked > LOOK_AGAIN_S:
+            await self.look()
+            chosen, placement = self._place(wanted)
+        if chosen is None:
+            said = no_valid_host(self._with_the_unheard(placement))
+            raise NoValidHost(said, field="size", value=command.size, pools=_told(placement))
+        self.ledger.reserve(command.share_id, chosen.name, command.size)
+        return _at(command, chosen.name, placement, wanted.share_type)
+
+    def _place(self, wanted: Request) -> tuple[Host | None, Placement]:
+        settings = self.config.scheduler
+        return place(
+            wanted,
+            self._hosts(),
+            capacity=settings.capacity_weight,
+            goodness=settings.goodness_weight,
+        )
+
+    def _hosts(self) -> list[Host]:
+        hosts = []
+        for host in self.publications.hosts(self.config.backends):
+            now = self.ledger.provisioned(host.name) + self.ledger.provisioned(host.backend)
+            since = max(0.0, now - self._measured.get(host.name, now))
+            hosts.append(host.but(provisioned=now, since=since))
+        return hosts
+
+    def _with_the_unheard(self, placement: Placement) -> Placement:
+        """Backends that told of no pool, so that their silence is told with the others' reasons."""
+        known = {verdict.pool.partition("#")[0] for verdict in placement.pools}
+        unheard = []
+        for name in self.config.backends:
+            if name not in known:
+                last = self.publications.last(name)
+                why = (
+                    "it has not told of itself yet"
+                    if last is None
+                    else last.reason or "it has no pool"
+                )
+                unheard.append(PoolVerdict(pool=name, refused={"backend": why}))
+        return placement.but(pools=(*placement.pools, *unheard))
+
+    # -- what is looked up -----------------------------------------------------------------------
+    async def _known(self, command: CreateShare) -> CreateShare | None:
+        """The same creation, asked again: its share is there, and so is its place."""
+        known: Share | None = await self._catalog.ask("share", share_id=command.share_id)
+        return None if known is None else _at(command, known.host, _again(known.host))
+
+    async def _request(self, command: CreateShare) -> Request:
+        source = command.source
+        return Request(
+            share_id=command.share_id, size=command.size, share_proto=command.share_proto,
+            only=command.host or None, share_type=await self._type(command),
+            on_server=command.share_network_id is not None,
+            availability_zone=command.availability_zone,
+            snapshot_on=None if source is None else (await self._where([source.share_id]))[source.share_id],
+            same_as=await self._where(command.same_host),
+            different_from=await self._where(command.different_host),
+        )  # fmt: skip
+
+    async def _type(self, command: CreateShare) -> ShareType | None:
+        name = command.share_type or self.config.scheduler.default_share_type
+        return None if name is None else await self.share_type(name, command.project_id)
+
+    async def share_type(self, name: str, project_id: str) -> ShareType:
+        """The type *name*, if that project may use it; raises `NotFound`."""
+        at, found = self._types.get(name, (float("-inf"), ShareType()))
+        if time.monotonic() - at > TYPES_KEPT_S:
+            found = await self._catalog.ask("entity", address=f"share_type:{name}") or ShareType()
+            self._types[name] = (time.monotonic(), found)
+        hidden = not found.is_public and project_id not in found.projects
+        if found.status != "active" or hidden:
+            raise NotFound(f"there is no share type {name}", field="share_type", value=name)
+        return found
+
+    def forget_type(self, name: str) -> None:
+        """It is being changed."""
+        self._types.pop(name, None)
+
+    async def _where(
+        self, share_ids: Mapping[str, str] | tuple[str, ...] | list[str]
+    ) -> dict[str, str]:
+        hosts: dict[str, str] = {}
+        for share_id in share_ids:
+            known: Share | None = await self._catalog.ask("share", share_id=share_id)
+            gone = known is None or known.status in ("deleted", "unmanaged")
+            hosts[share_id] = "" if known is None or gone else known.host
+        return hosts
+
+    def _backends(self, host: str) -> list[str]:
+        name = host.partition("#")[0]
+        return [self.config.backend_name(name)] if name else list(self.config.backends)
+
+
+def _at(
+    command: CreateShare, host: str, placement: Placement, kind: ShareType | None = None
+) -> CreateShare:
+    share_type = command.share_type if kind is None else kind.id
+    return command.but(host=host, placement=placement, share_type=share_type)
+
+
+def _again(host: str) -> Placement:
+    """The verdict on what was decided before."""
+    return Placement(filters=tuple(FILTERS), pools=(PoolVerdict(pool=host),))
+
+
+def _told(placement: Placement) -> dict[str, dict[str, str]]:
+    return {verdict.pool: verdict.refused for verdict in placement.pools}

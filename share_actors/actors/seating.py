@@ -1,0 +1,79 @@
+"""How a share comes to be on a share server, and leaves it: a talk of the share with network and server."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from uuid import uuid4
+
+from share_actors.actors.peers import Peers
+from share_actors.config import BackendSettings
+from share_actors.drivers.base import DriverError, TransientError
+from share_actors.errors import NotFound, OperationFailed, Refused
+from share_actors.events import share_network as net
+from share_actors.events.share import ShareState
+from share_actors.events.share_server import AttachShare, DeleteServer, DetachShare
+from share_actors.networks import ShareNetwork, ShareServer
+from share_actors.values import RequestContext, Share
+
+SERVER, NETWORK = "share_server:", "share_network:"
+
+
+async def acquire(
+    peers: Peers, state: ShareState, settings: BackendSettings, who: RequestContext
+) -> ShareServer:
+    """The server that the share is on, set up; one that exists and fits, or a new one.
+
+    Raises `DriverError` when none could be set up, and `TransientError` when the one chosen is going.
+    """
+    share, network = state.share, f"{NETWORK}{state.share.share_network_id}"
+    wanted = net.AcquireServer(
+        share_id=share.id, backend=share.backend, new_server_id=str(uuid4()),
+        beside=None if state.source is None else state.source.share_id,
+        most=settings.max_shares_per_server,
+    )  # fmt: skip
+    known = await peers.tell(ShareNetwork, network, wanted, who)
+    server_id = known.shares[share.id]
+    try:
+        server = await peers.tell(
+            ShareServer, f"{SERVER}{server_id}", _attach(share, server_id), who
+        )
+    except (Refused, OperationFailed) as error:
+        await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
+        if isinstance(error, Refused):
+            raise TransientError(f"share server {server_id} is going; another is found") from None
+        raise DriverError(f"share server {server_id} could not be set up: {error}") from None
+    return server.but(shares=(), unused_since=None)
+
+
+def _attach(share: Share, server_id: str) -> AttachShare:
+    assert share.share_network_id is not None
+    return AttachShare(
+        share_id=share.id, server_id=server_id, host=share.host,
+        share_network_id=share.share_network_id, project_id=share.project_id,
+    )  # fmt: skip
+
+
+async def release(
+    peers: Peers, share: Share, settings: BackendSettings, who: RequestContext
+) -> None:
+    """Take the share off its server, whichever its network says that is; again is harmless."""
+    network = f"{NETWORK}{share.share_network_id}"
+    try:
+        known = await peers.view(ShareNetwork, network)
+    except NotFound:
+        return
+    server_id = known.shares.get(share.id)
+    if server_id is None:
+        return
+    await _detach(peers, share, f"{SERVER}{server_id}", settings, who)
+    await peers.tell(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
+
+
+async def _detach(
+    peers: Peers, share: Share, server: str, settings: BackendSettings, who: RequestContext
+) -> None:
+    with suppress(NotFound):  # it was assigned and never came to be
+        left = await peers.tell(ShareServer, server, DetachShare(share_id=share.id), who)
+        if settings.delete_server_with_last_share and not left.shares:
+            with suppress(Refused):  # another share came
+                await peers.ask(server, DeleteServer(why="last_share"), who)

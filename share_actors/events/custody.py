@@ -1,0 +1,98 @@
+"""Custody of what exists already: a share taken under management (`manage_share`), and let go untouched.
+
+manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, or unmanage_error.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from share_actors.events.base import EPOCH, Command, Effect, Event, Settled
+from share_actors.events.snapshots import Name, printable
+from share_actors.values import ExportLocation, Protocol, SizeGiB
+
+
+class ManageShare(Command):
+    """`ShareManager.manage_share`: adopt what *driver_options* (such as a path) say is on *host*."""
+
+    share_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    name: Name | None = None
+    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    share_proto: Protocol = "NFS"
+    host: str
+    project_id: str
+    user_id: str
+    metadata: dict[str, str] = {}
+    is_public: bool = False
+    share_type: str | None = None
+    driver_options: dict[str, Any] = {}
+    at: datetime = EPOCH
+
+
+class UnmanageShare(Command):
+    """`ShareManager.unmanage_share`: forget the share, and leave what is on the backend as it is."""
+
+
+class ConfirmManaged(Command):
+    size: SizeGiB
+    export_locations: tuple[ExportLocation, ...]
+
+
+class ConfirmUnmanaged(Command):
+    pass
+
+
+class ShareManageRequested(Event):
+    share_id: str
+    name: str | None
+    description: str | None
+    share_proto: str
+    host: str
+    project_id: str
+    user_id: str
+    metadata: dict[str, str]
+    is_public: bool
+    share_type: str | None
+    driver_options: dict[str, Any]
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return ("manage",)
+
+
+class ShareManaged(Event):
+    size: int
+    export_locations: tuple[ExportLocation, ...]
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled("manage"),)
+
+
+class ShareUnmanageRequested(Event):
+    def opens(self) -> tuple[str, ...]:
+        return ("unmanage",)
+
+
+class ShareUnmanaged(Event):
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled("unmanage"), Settled("*", "the share is not managed any more"))
+
+
+class Adopt(Effect):
+    driver_options: dict[str, Any]
+
+    def key(self) -> str:
+        return "manage"
+
+
+class LetGo(Effect):
+    def key(self) -> str:
+        return "unmanage"
+
+
+CustodyCommand = ManageShare | UnmanageShare | ConfirmManaged | ConfirmUnmanaged
+CustodyEvent = ShareManageRequested | ShareManaged | ShareUnmanageRequested | ShareUnmanaged
+CustodyEffect = Adopt | LetGo

@@ -1,0 +1,144 @@
+"""Events of managed shares, networks, servers, types and backends, and the sentences that tell them."""
+
+from __future__ import annotations
+
+from share_actors.events import (
+    backend,
+    custody,
+    share_network,
+    share_server,
+    share_type,
+    snapshots,
+    upkeep,
+)
+from share_actors.events.base import Event
+from share_actors.networks import SecurityService, ShareServer
+from share_actors.values import Capabilities, ExportLocation, Pool
+from tests.events.stories import NOON
+
+alice = "alice (project demo)"
+_here = (ExportLocation(path="nas:/srv/s1"),)
+_said = Capabilities(
+    backend_name="blue", driver_name="d", storage_protocols=("NFS",), access_types=("ip",),
+    pools=(Pool(name="p", total_capacity_gib=100.0, free_capacity_gib=40.0),),
+)  # fmt: skip
+_specs = {"driver_handles_share_servers": "False"}
+
+TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
+    (
+        custody.ShareManageRequested(
+            share_id="s1", name="found", description=None, share_proto="NFS", host="nas#fast",
+            project_id="demo", user_id="alice", metadata={}, is_public=False, share_type=None,
+            driver_options={"path": "/old"}, at=NOON,
+        ),
+        f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
+    ),
+    (custody.ShareManaged(size=3, export_locations=_here), "it is managed, 3 GiB; clients find it at nas:/srv/s1"),
+    (custody.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
+    (custody.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
+    (
+        snapshots.SnapshotManageRequested(
+            snapshot_id="n", name=None, provider_location="/old/n", driver_options={}, at=NOON
+        ),
+        f"{alice} asked to manage /old/n as snapshot n",
+    ),
+    (snapshots.SnapshotManaged(snapshot_id="n", size=2, provider_location=None), "snapshot n, 2 GiB, is managed"),
+    (snapshots.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
+    (
+        snapshots.SnapshotUnmanaged(snapshot_id="n"),
+        "snapshot n is not managed any more; it is on the backend as it was",
+    ),
+    (upkeep.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
+    (upkeep.ShareDestroyed(), "the backend deleted it; it has yet to leave its share server"),
+    (
+        upkeep.ShareEnsureRequested(info="i"),
+        "its backend is set up anew: it is to be exported as the backend is now",
+    ),
+    (
+        upkeep.ShareEnsured(export_locations=_here),
+        "it is exported as the backend is now; clients find it at nas:/srv/s1",
+    ),
+    (upkeep.ShareEnsured(export_locations=None), "it is exported as the backend is now"),
+    (
+        upkeep.ShareEnsureFailed(reason="lost"),
+        "it could not be exported as the backend is now: lost",
+    ),
+]  # fmt: skip
+
+TOLD_OF_OTHERS: list[tuple[Event, str]] = [
+    (
+        share_network.ShareNetworkCreated(
+            network_id="n1", name="blue", description=None, project_id="demo", user_id="alice",
+            cidr="10.0.0.0/24", gateway=None, network_type="none", segmentation_id=None, at=NOON,
+        ),
+        f"{alice} created share network blue, 10.0.0.0/24",
+    ),
+    (share_network.ShareNetworkDeleted(), f"{alice} deleted it"),
+    (
+        share_network.SecurityServiceAdded(
+            service=SecurityService(id="c1", type="ldap", password="s3cret")
+        ),
+        f"{alice} added security service c1 (ldap)",
+    ),
+    (share_network.SecurityServiceRemoved(service_id="c1"), f"{alice} removed security service c1"),
+    (
+        share_network.AddressesGranted(server_id="v1", addresses=("10.0.0.2", "10.0.0.3")),
+        "share server v1 was granted 10.0.0.2, 10.0.0.3",
+    ),
+    (
+        share_network.AddressesReleased(server_id="v1", addresses=()),
+        "share server v1 is gone; free again: nothing",
+    ),
+    (
+        share_network.ServerAssigned(share_id="s1", server_id="v1", backend="b"),
+        "share s1 is to be on share server v1",
+    ),
+    (share_network.ServerRetired(server_id="v1"), "share server v1 takes no more shares"),
+    (share_network.ShareUnassigned(share_id="s1", server_id="v1"), "share s1 left share server v1"),
+    (
+        share_server.ServerRequested(
+            server_id="v1", host="b#p", share_network_id="n1", project_id="demo", at=NOON
+        ),
+        "share server v1 was asked for, on b#p in share network n1",
+    ),
+    (share_server.ShareAttached(share_id="s1", ready=False), "share s1 is on it and waits for its set-up"),
+    (share_server.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
+    (share_server.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
+    (share_server.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
+    (share_server.ServerSetUp(details={}), "the backend set it up"),
+    (
+        share_server.ServerSetUpFailed(reason="full", details={}),
+        "it could not be set up, and is torn down again: full",
+    ),
+    (share_server.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
+    (share_server.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
+    (share_server.ServerTornDown(), "the backend tore it down"),
+    (share_server.ServerDeleted(), "its addresses went back; it is gone"),
+    (
+        share_server.ServerErrored(reason="stuck"),
+        "it is in error, for it was not possible to delete it: stuck",
+    ),
+    (share_server.ServerRetried(), f"{alice} asked to try again to delete it"),
+    (
+        share_type.ShareTypeCreated(
+            name="gold", description=None, extra_specs=_specs, is_public=True, projects=(), at=NOON
+        ),
+        f"{alice} created share type gold: driver_handles_share_servers = False",
+    ),
+    (
+        share_type.ShareTypeChanged(extra_specs={}, is_public=False, projects=("web",)),
+        f"{alice} changed it, for web: nothing",
+    ),
+    (share_type.ShareTypeDeleted(), f"{alice} deleted it"),
+    (
+        backend.BackendUp(backend="blue", capabilities=_said, wrong={}, at=NOON),
+        "backend blue is up: p 40 of 100 GiB free",
+    ),
+    (
+        backend.BackendChanged(capabilities=_said.but(pools=()), wrong={"pools": "is 5"}, at=NOON),
+        "it tells something else of itself: no pool; what made no sense: pools is 5",
+    ),
+    (backend.BackendDown(backend="blue", reason="no route", at=NOON), "backend blue is down: no route"),
+    (backend.BackendInfoChanged(info="i"), "its shares are to be exported as it is now"),
+    (backend.BackendSharesEnsured(info="i", shares=2), "2 of its shares are exported as it is now"),
+]  # fmt: skip

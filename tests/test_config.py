@@ -93,10 +93,10 @@ def test_a_name_that_resembles_a_secrets_is_taken_for_one(name: str) -> None:
     assert looks_secret(name)
 
 
-def test_of_the_keys_that_there_are_two_are_secret() -> None:
+def test_of_the_keys_that_there_are_three_are_secret() -> None:
     secret = [key for key in keys_of(Config) if looks_secret(key)]
 
-    assert secret == ["log.password", "log.cipher_key"]
+    assert secret == ["log.password", "log.cipher_key", "secrets_key"]
     assert not looks_secret("backends.keystone.driver")
     assert not looks_secret("backends.b.options.root")
 

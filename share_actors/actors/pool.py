@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from share_actors.events import share, share_server
+from share_actors.events.addresses import kind_of
+
 
 @dataclass(slots=True)
 class _Slot:
     shares: set[str] = field(default_factory=set)
+    tenants: int = 0
+    """Those of `shares` for whose sake an actor is full: shares and share servers."""
     alive: bool = True
     reserved: bool = False
     """For one share only (`dedicated` hosting)."""
@@ -16,6 +21,11 @@ class _Slot:
     """Looked up since the host last told which shares left it: a message may be on its way to them."""
     leaving: set[str] = field(default_factory=set)
     """Those of `used` that it told of: to be asked about again."""
+
+
+def is_tenant(address: str) -> bool:
+    """Whether an entity calls drivers, so that an actor to itself serves it."""
+    return kind_of(address) in (share.KIND, share_server.KIND)
 
 
 class Pool:
@@ -36,8 +46,8 @@ class Pool:
 
     @property
     def hosts(self) -> dict[str, int]:
-        """Shares by host, of the living ones."""
-        return {name: len(s.shares) for name, s in self._slots.items() if s.alive}
+        """Shares and share servers by host, of the living ones."""
+        return {name: s.tenants for name, s in self._slots.items() if s.alive}
 
     @property
     def may_grow(self) -> bool:
@@ -63,23 +73,35 @@ class Pool:
         if known is not None:
             return known
         open_slots = {n: s for n, s in self._slots.items() if s.alive and not s.reserved}
-        empty = next((n for n, s in open_slots.items() if not s.shares), None)
+        if not is_tenant(share_id):
+            return self._beside_others(share_id, open_slots)
+        empty = next((n for n, s in open_slots.items() if not s.tenants), None)
         if dedicated or (empty is None and self.may_grow):
             self.wants_more = self.wants_more or empty is None
         if dedicated and empty is not None:
             self._slots[empty].reserved = True
         elif dedicated:
             return None
-        chosen = empty or min(open_slots, key=lambda n: len(open_slots[n].shares), default=None)
+        chosen = empty or min(open_slots, key=lambda n: open_slots[n].tenants, default=None)
         if chosen is not None:
             self._settle(share_id, chosen)
         return chosen
 
+    def _beside_others(self, address: str, open_slots: dict[str, _Slot]) -> str | None:
+        """What has nothing to do with drivers (a network, a type, a backend) needs no actor of its own."""
+        slots = open_slots or {n: s for n, s in self._slots.items() if s.alive}
+        chosen = min(slots, key=lambda n: slots[n].tenants, default=None)
+        if chosen is not None:
+            self._settle(address, chosen)
+        return chosen
+
     def _settle(self, share_id: str, host: str) -> None:
         self.forget([share_id])
+        slot = self._slots[host]
         self._home[share_id] = host
-        self._slots[host].shares.add(share_id)
-        self._slots[host].used.add(share_id)
+        slot.shares.add(share_id)
+        slot.used.add(share_id)
+        slot.tenants += is_tenant(share_id)
 
     def leaving(self, host: str) -> list[str]:
         """Shares that left *host*, but may be on their way back: to be asked about with the next."""
@@ -99,7 +121,8 @@ class Pool:
             if host is not None:
                 slot = self._slots[host]
                 slot.shares.discard(share_id)
-                slot.reserved = slot.reserved and bool(slot.shares)
+                slot.tenants -= is_tenant(share_id)
+                slot.reserved = slot.reserved and bool(slot.tenants)
 
     def lost(self, host: str) -> list[str]:
         """*host* died: its shares have no home until they are placed again."""

@@ -29,6 +29,7 @@ NEXT_STEPS = {
     "not_found": "Nothing was recorded. `share list`, `snapshot list` and `access list SHARE` tell"
     " what there is.",
     "ambiguous": "Nothing was recorded. Say the id instead of the name.",
+    "no_valid_host": "Nothing was recorded. `share-actors backend list` tells what each backend has.",
     "refused": "Nothing was recorded. `share-actors share show SHARE` tells its present state.",
     "failed": "The request and its failure are recorded: see `share-actors share history {share}`. Mend the"
     " cause, then `share-actors share retry {share}`.",

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from share_actors.drivers.base import (
+    DriverError,
     Existing,
     Exports,
     RuleUpdates,
     ShareDriver,
+    ShareServerSetUpFailed,
+    TransientError,
     UnsupportedAccess,
 )
 from share_actors.drivers.dummy_backend import Call, DummyBackend
@@ -37,6 +40,7 @@ class DummyDriver(ShareDriver):
         "NFS", "CIFS", "CEPHFS", "GLUSTERFS", "HDFS", "MAPRFS",
     )  # fmt: skip
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
+    modes: ClassVar[tuple[bool, ...]] = (False, True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,26 +55,29 @@ class DummyDriver(ShareDriver):
             with os_errors(f"set up {self._backend.directory}"):
                 self._backend.prepare()
 
-    def get_share_stats(self, refresh: bool = False) -> Capabilities:
-        """A pool of `capacity_gib`, less the shares that exist."""
-        shares = {} if self._backend is None else self._backend.shares()
-        used, total = sum(held["size"] for held in shares.values()), self._options.capacity_gib
-        pool = Pool(
-            name=self.backend_name,
-            total_capacity_gib=total,
-            free_capacity_gib=max(0.0, total - used),
-            allocated_capacity_gib=used,
-        )
+    def get_share_stats(self, refresh: bool = False) -> Any:
+        """Its `pools`, or one of `capacity_gib`, less the shares that exist; or what `told` says."""
+        last = self._faults.begin("get_share_stats", _NO_CONTEXT, "stats")
+        end(last)
+        if self._options.told is not None:
+            return self._options.told
+        sizes = self._options.pools or {self.backend_name: self._options.capacity_gib}
+        shares = [] if self._backend is None else list(self._backend.shares().values())
         return Capabilities(
             backend_name=self.backend_name,
             driver_name="dummy",
             storage_protocols=self.protocols,
             access_types=self.access_types,
-            pools=(pool,),
+            driver_handles_share_servers=self.driver_handles_share_servers,
+            capabilities=self._options.capabilities,
+            pools=tuple(_pool(name, total, shares) for name, total in sizes.items()),
         )
 
+    def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
+        return self._options.info
+
     def get_pool(self, share: Share) -> str:
-        return self.backend_name
+        return share.host.partition("#")[2] or self.backend_name
 
     # -- shares --------------------------------------------------------------------------------
     def create_share(
@@ -78,9 +85,11 @@ class DummyDriver(ShareDriver):
     ) -> Exports:
         last = self._faults.begin("create_share", context, share.id)
         if self._backend is not None:
-            self._backend.add_share(share.id, share.size)
+            self._backend.add_share(
+                share.id, share.size, pool=self.get_pool(share), server=self._server(share_server)
+            )
         end(last)
-        return _exports(share)
+        return self._exports(share)
 
     def create_share_from_snapshot(
         self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
@@ -88,9 +97,10 @@ class DummyDriver(ShareDriver):
         last = self._faults.begin("create_share_from_snapshot", context, share.id, snapshot.id)
         if self._backend is not None:
             self._backend.snapshot(snapshot.share_id, snapshot.id)
-            self._backend.add_share(share.id, share.size, snapshot.id)
+            pool, server = self.get_pool(share), self._server(share_server)
+            self._backend.add_share(share.id, share.size, snapshot.id, pool=pool, server=server)
         end(last)
-        return _exports(share)
+        return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
         last = self._faults.begin("delete_share", context, share.id)
@@ -121,13 +131,28 @@ class DummyDriver(ShareDriver):
         if self._backend is not None:
             self._backend.share(share.id)
         end(last)
-        return _exports(share)
+        return self._exports(share)
+
+    def _exports(self, share: Share) -> tuple[ExportLocation, ...]:
+        under = "".join(f"{value}:" for value in self._options.info.values())
+        return (ExportLocation(path=f"dummy:{under}/{share.id}", preferred=True),)
+
+    def _server(self, share_server: Any) -> str | None:
+        """The id of the server that a share is to be on; raises `DriverError` unless that is set up."""
+        if not self.driver_handles_share_servers:
+            return None
+        if share_server is None:
+            raise DriverError("a share server is needed, and none was given")
+        found: str = share_server["id"]
+        if self._backend is not None and found not in self._backend.servers():
+            raise DriverError(f"share server {found} is not set up")
+        return found
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Existing | None:
         last = self._faults.begin("probe_share", context, share.id)
-        found = None if self._backend is None else _existing(share, self._backend)
+        found = None if self._backend is None else self._existing(share, self._backend)
         end(last)
         return found
 
@@ -206,35 +231,116 @@ class DummyDriver(ShareDriver):
         last = self._faults.begin("manage_existing", _NO_CONTEXT, share.id)
         size = int(driver_options.get("size", 1))
         if self._backend is not None:
-            self._backend.add_share(share.id, size)
+            self._backend.add_share(share.id, size, pool=self.get_pool(share))
         end(last)
         return {"size": size}
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        last = self._faults.begin("preview_manage", _NO_CONTEXT, share.id)
+        end(last)
+        return {"size": int(driver_options.get("size", 1))}
 
     def unmanage(self, share: Share) -> None:
         last = self._faults.begin("unmanage", _NO_CONTEXT, share.id)
         end(last)
 
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Adopt any snapshot, as large as `driver_options["size"]` says, in GiB (its share's)."""
+        last = self._faults.begin(
+            "manage_existing_snapshot", _NO_CONTEXT, snapshot.share_id, snapshot.id
+        )
+        if self._backend is not None:
+            self._backend.add_snapshot(snapshot.share_id, snapshot.id)
+        end(last)
+        return {"size": int(driver_options.get("size", snapshot.size))}
 
-def _existing(share: Share, backend: DummyBackend) -> Existing:
-    snapshots = {
-        i: f"dummy:/{share.id}@{i}"
-        for i, s in backend.snapshots().items()
-        if s["share_id"] == share.id
-    }
-    held = backend.shares().get(share.id)
-    if held is None:
-        return Existing(state="absent", snapshots=snapshots, access=frozenset())
-    access = frozenset(
-        (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
-    )
-    return Existing(
-        state="whole", export_locations=_exports(share), size=held["size"], access=access,
-        snapshots=snapshots,
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        last = self._faults.begin("unmanage_snapshot", _NO_CONTEXT, snapshot.share_id, snapshot.id)
+        end(last)
+
+    # -- share servers -------------------------------------------------------------------------
+    def get_network_allocations_number(self) -> int:
+        return self._options.addresses
+
+    def allocate_network(
+        self, context: RequestContext, share_server: Any, share_network: Any,
+        count: int | None = None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        server_id: str = share_server["id"]
+        last = self._faults.begin("allocate_network", context, server_id)
+        if self._backend is not None:
+            addresses = list(share_server["network_allocations"])
+            self._backend.keep("networks", server_id, addresses=addresses)
+        end(last)
+
+    def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
+        last = self._faults.begin("deallocate_network", context, share_server_id)
+        if self._backend is not None:
+            self._backend.let_go("networks", share_server_id)
+        end(last)
+
+    def setup_server(
+        self, network_info: Any, metadata: Any = None, **kwargs: Any
+    ) -> dict[str, str]:
+        """Its details: its id, and a password of its own. One that fails tells that it is half made."""
+        server_id: str = network_info["server_id"]
+        try:
+            last = self._faults.begin("setup_server", _told(metadata), server_id)
+        except TransientError:
+            raise
+        except DriverError as error:
+            raise ShareServerSetUpFailed(str(error), {"half": server_id}) from None
+        if self._backend is not None:
+            addresses = list(network_info["network_allocations"])
+            services = [service["type"] for service in network_info["security_services"]]
+            self._backend.keep("servers", server_id, addresses=addresses, services=services)
+        end(last)
+        return {"dummy_server": server_id, "admin_password": f"secret of {server_id}"}
+
+    def teardown_server(
+        self, server_details: Any, security_services: Any = None, **kwargs: Any
+    ) -> None:
+        server_id: str = server_details["server_id"]
+        last = self._faults.begin("teardown_server", _NO_CONTEXT, server_id)
+        if self._backend is not None:
+            left = [i for i, s in self._backend.shares().items() if s.get("server") == server_id]
+            if left:
+                raise DriverError(f"share server {server_id} holds shares: {', '.join(left)}")
+            self._backend.let_go("servers", server_id)
+        end(last)
+
+    def _existing(self, share: Share, backend: DummyBackend) -> Existing:
+        snapshots = {
+            i: f"dummy:/{share.id}@{i}"
+            for i, s in backend.snapshots().items()
+            if s["share_id"] == share.id
+        }
+        held = backend.shares().get(share.id)
+        if held is None:
+            return Existing(state="absent", snapshots=snapshots, access=frozenset())
+        access = frozenset(
+            (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
+        )
+        return Existing(
+            state="whole", export_locations=self._exports(share), size=held["size"],
+            access=access, snapshots=snapshots,
+        )  # fmt: skip
+
+
+def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:
+    used = float(sum(held["size"] for held in shares if held.get("pool", name) in (name, "")))
+    return Pool(
+        name=name, total_capacity_gib=total, free_capacity_gib=max(0.0, total - used),
+        allocated_capacity_gib=used,
     )  # fmt: skip
 
 
-def _exports(share: Share) -> tuple[ExportLocation, ...]:
-    return (ExportLocation(path=f"dummy:/{share.id}", preferred=True),)
+def _told(metadata: Any) -> RequestContext:
+    """The attempt that a server's set-up belongs to, as far as it is told."""
+    given = metadata or {}
+    return RequestContext(attempt=given.get("attempt", 0), token=given.get("token", ""))
 
 
 def _rule(rule: AccessRule) -> dict[str, str]:

@@ -38,7 +38,7 @@ class DummyBackend:
 
     def prepare(self) -> None:
         """Make the directories; again is harmless."""
-        for name in ("shares", "snapshots", "counters"):
+        for name in ("shares", "snapshots", "servers", "networks", "counters"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
 
     # -- what there is -------------------------------------------------------------------------
@@ -64,6 +64,14 @@ class DummyBackend:
         calls = (Call(**json.loads(line)) for line in lines)
         return [c for c in calls if method in (None, c.method) and share_id in (None, c.share_id)]
 
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """Each share server that is set up, by id: `addresses`, and what it was given."""
+        return self._all("servers")
+
+    def networks(self) -> dict[str, dict[str, Any]]:
+        """The addresses that are in use on the backend, by the id of the share server: `addresses`."""
+        return self._all("networks")
+
     # -- what the driver does ------------------------------------------------------------------
     def record_call(
         self, method: str, context: RequestContext, share_id: str, snapshot: str
@@ -84,11 +92,26 @@ class DummyBackend:
             raise DriverError(f"share {share_id} does not exist")
         return held
 
-    def add_share(self, share_id: str, size: int, snapshot_id: str | None = None) -> None:
+    def add_share(
+        self,
+        share_id: str,
+        size: int,
+        snapshot_id: str | None = None,
+        *,
+        pool: str = "",
+        server: str | None = None,
+    ) -> None:
         """Make a share, unless it exists."""
         if self._read("shares", checked_id("share", share_id)) is None:
             held = {"id": share_id, "size": size, "snapshot_id": snapshot_id, "rules": {}}
-            self._write("shares", share_id, held)
+            self._write("shares", share_id, {**held, "pool": pool, "server": server})
+
+    def keep(self, folder: str, server_id: str, **held: Any) -> None:
+        """Have this in `servers` or `networks`, under the id of a share server."""
+        self._write(folder, checked_id("share server", server_id), {"id": server_id, **held})
+
+    def let_go(self, folder: str, server_id: str) -> None:
+        self._drop(folder, checked_id("share server", server_id))
 
     def change_share(self, share_id: str, **changes: Any) -> None:
         self._write("shares", share_id, {**self.share(share_id), **changes})

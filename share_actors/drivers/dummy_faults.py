@@ -21,7 +21,9 @@ from share_actors.values import RequestContext
 Method = Literal[
     "create_share", "create_share_from_snapshot", "delete_share", "extend_share", "shrink_share",
     "ensure_share", "probe_share", "create_snapshot", "delete_snapshot", "update_access", "allow_access",
-    "deny_access", "manage_existing", "unmanage",
+    "deny_access", "manage_existing", "preview_manage", "unmanage", "manage_existing_snapshot",
+    "unmanage_snapshot", "allocate_network", "deallocate_network", "setup_server", "teardown_server",
+    "get_share_stats",
 ]  # fmt: skip
 ALWAYS = 2**62
 EXIT_STATUS = 70
@@ -49,6 +51,16 @@ class DummyOptions(DriverOptions):
     hang_s: Annotated[float, Field(ge=0)] = 3600.0
     """How long a call that hangs does."""
     capacity_gib: Annotated[float, Field(ge=0)] = 1_000_000.0
+    pools: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Pools with the GiB that each has; unset: one of `capacity_gib`, called as the backend is."""
+    told: Any = None
+    """What is answered when asked for statistics, whatever it is; unset: what makes sense."""
+    capabilities: dict[str, Any] = {}
+    """Words of its own that it says of itself, for share types."""
+    info: dict[str, str] = {}
+    """What its shares are exported under: it is in their export locations."""
+    addresses: Annotated[int, Field(ge=0)] = 1
+    """How many addresses a share server needs."""
     fail: dict[Method, str] = {}
     """These fail with this message."""
     refuse: dict[Method, str] = {}

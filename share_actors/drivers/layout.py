@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from share_actors.drivers.base import DriverError
+from share_actors.drivers.base import DriverError, ManageInvalidShare
 from share_actors.drivers.copying import sync_filesystem
 from share_actors.drivers.locks import Lock, locked
 from share_actors.drivers.tree import opened, remove_tree
@@ -132,15 +132,22 @@ class Layout:
                 os.fsync(fd)
             remove_tree(trash, name)
 
-    def adopt(self, path: str, name: str) -> None:
-        """Move the directory *path*, absolute or from the root, to share *name*.
+    def adoptable(self, path: str) -> Path:
+        """The directory *path*, if it can be adopted; raises `ManageInvalidShare`."""
+        *above, last = self._adoptable(path)
+        with self.folder(*above) as source:
+            if not _is_directory(source, last):
+                raise ManageInvalidShare(f"path {path!r} is no directory under {self.root}")
+        return Path(self.root, *above, last)
 
-        Raises `DriverError` for one that is not ours to take.
+    def adopt(self, path: str, name: str, kept: Kept = "shares") -> None:
+        """Move the directory *path*, absolute or from the root, to share (or snapshot) *name*.
+
+        Raises `ManageInvalidShare` for one that is not ours to take.
         """
         *above, last = self._adoptable(path)
-        with self.folder(*above) as source, self.folder("shares") as target:
-            if not _is_directory(source, last):
-                raise DriverError(f"path {path!r} is no directory under {self.root}")
+        self.adoptable(path)
+        with self.folder(*above) as source, self.folder(kept) as target:
             os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
             os.fsync(source)
             os.fsync(target)
@@ -150,13 +157,15 @@ class Layout:
             names = PurePosixPath(self.root, path).relative_to(self.root).parts
         except ValueError:
             names = ()
+        if "\0" in path:
+            names = ()
         inside = names[1:] if names[:1] == ("shares",) else names
-        if not inside or ".." in names or "\0" in path or names[0] in MODES.keys() - {"shares"}:
-            raise DriverError(
+        if not inside or ".." in names or names[0] in MODES.keys() - {"shares"}:
+            raise ManageInvalidShare(
                 f"path {path!r} is no directory that can be managed under {self.root}"
             )
         if names[0] == "shares" and self.size(names[1]) is not None:
-            raise DriverError(f"path {path!r} belongs to the share {names[1]}")
+            raise ManageInvalidShare(f"path {path!r} belongs to the share {names[1]}")
         return names
 
     # -- sizes ---------------------------------------------------------------------------------

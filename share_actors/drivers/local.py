@@ -18,6 +18,7 @@ from share_actors.drivers.base import (
     DriverOptions,
     Existing,
     Exports,
+    ManageInvalidShare,
     RefusedByBackend,
     RuleUpdates,
     ShareDriver,
@@ -49,7 +50,8 @@ class LocalOptions(DriverOptions):
     require_mount: bool = False
     """Refuse to work unless something is mounted at `root`: never mistake its absence for empty."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
-    max_over_subscription_ratio: Annotated[float, Field(ge=1)] = 1.0
+    max_over_subscription_ratio: Annotated[float, Field(ge=1)] = 20.0
+    """So many times the filesystem may be promised: directories take up what is in them."""
 
     @field_validator("root")
     @classmethod
@@ -108,6 +110,10 @@ class LocalDriver(ShareDriver):
             with os_errors(f"measure {self._options.root}"):
                 self._stats = self._measured()
         return self._stats
+
+    def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
+        """Shares are exported as directories of the root."""
+        return {"root": str(self._options.root)}
 
     def get_pool(self, share: Share) -> str:
         return self.backend_name
@@ -267,20 +273,42 @@ class LocalDriver(ShareDriver):
         Returns its size: what it takes up, in whole GiB. Raises `DriverError` for a path outside the
         root, of another share, or that is no directory.
         """
-        path = driver_options.get("path")
-        if not isinstance(path, str):
-            raise DriverError(f"driver_options['path'] must name a directory, not {path!r}")
+        path = _path_in(driver_options)
         with self._working("manage share", share.id):
             if not self._layout.exists("shares", share.id):
                 self._layout.adopt(path, share.id)
-            size = max(1, -(-self._measured_share(share.id).allocated // GIB))
+            size = _whole_gib(self._measured_share(share.id))
             self._layout.record_size(share.id, size)
         return {"size": size}
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """The directory that would be taken, and its `size` in GiB; raises as `manage_existing` does."""
+        path = _path_in(driver_options)
+        with os_errors(f"look at {path}"):
+            found = self._layout.adoptable(path)
+            with self._layout.folder(*found.relative_to(self._options.root).parts) as fd:
+                used = measure(fd)
+        return {"path": str(found), "size": _whole_gib(used), "bytes": used.allocated}
 
     def unmanage(self, share: Share) -> None:
         """Leave the directory where it is; only its size is forgotten, and it can be managed again."""
         with self._working("unmanage share", share.id):
             self._layout.forget_size(share.id)
+
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Take the directory at `snapshot.provider_location`, under the root, and move it to its place."""
+        name = snapshot_name(snapshot.share_id, snapshot.id)
+        with self._working(f"manage snapshot {snapshot.id} of share", snapshot.share_id):
+            if not self._layout.exists("snapshots", name):
+                self._layout.adopt(snapshot.provider_location or "", name, kept="snapshots")
+        where = str(self._layout.path("snapshots", name))
+        return {"size": max(1, snapshot.size), "provider_location": where}
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Leave the directory where it is."""
+        snapshot_name(snapshot.share_id, snapshot.id)
 
     # ------------------------------------------------------------------------------------------
     @contextmanager
@@ -347,3 +375,14 @@ class LocalDriver(ShareDriver):
             access_types=self.access_types,
             pools=(pool,),
         )
+
+
+def _path_in(driver_options: Mapping[str, Any]) -> str:
+    path = driver_options.get("path")
+    if not isinstance(path, str):
+        raise ManageInvalidShare(f"driver_options['path'] must name a directory, not {path!r}")
+    return path
+
+
+def _whole_gib(sizes: Sizes) -> int:
+    return max(1, -(-sizes.allocated // GIB))

@@ -46,7 +46,7 @@ class Probed(Scripted):
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     answers: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args: Probed(answers))
+    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Probed(answers))
     return answers
 
 

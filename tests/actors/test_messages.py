@@ -21,10 +21,15 @@ from share_actors.actors.messages import (
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
 from share_actors.events.access import AllowAccess
+from share_actors.events.share_type import CreateShareType
 from share_actors.events.share_words import CreateShare, ExtendShare
 from share_actors.events.topics import COMMANDS
-from share_actors.values import MAX_SIZE_GIB, RequestContext
+from share_actors.networks import SecurityService
+from share_actors.values import MAX_SIZE_GIB, Capabilities, RequestContext
 
+SAID = Capabilities(
+    backend_name="b", driver_name="d", storage_protocols=("NFS",), access_types=("ip",)
+)
 CREATE = {"share_id": "s1", "size": 1, "host": "dummy", "project_id": "p", "user_id": "u"}
 
 
@@ -41,7 +46,13 @@ def test_a_command_arrives_as_it_was_sent() -> None:
 def test_every_command_can_travel(kind: Any) -> None:
     fields = {
         **CREATE, "access_id": "a1", "access_type": "user", "access_to": "bob", "snapshot_id": "n1",
+        "provider_location": "/n1", "info": "i", "shares": 1, "network_id": "n1", "cidr": "10.0.0.0/24",
+        "service": SecurityService(id="c1", type="ldap"), "service_id": "c1", "server_id": "v1",
+        "count": 1, "backend": "b", "new_server_id": "v1", "share_network_id": "n1", "name": "gold",
+        "capabilities": SAID, "reason": "silent",
     }  # fmt: skip
+    if kind is CreateShareType:
+        fields["extra_specs"] = {"driver_handles_share_servers": "False"}
     command = kind(**{k: v for k, v in fields.items() if k in kind.model_fields})
 
     assert command_in(ask("s1", command, b"{}", "c1")) == command

@@ -122,7 +122,7 @@ class Scripted(ShareDriver):
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the driver of the backend `main` answers, by method."""
     answers: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args: Scripted(answers))
+    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Scripted(answers))
     return answers
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from share_actors.drivers import ShareDriver, make_driver
 from share_actors.testing.driver_contract import DriverContract
+from share_actors.testing.server_contract import ServerContract
 
 
 @pytest.mark.usefixtures("keeps_acls")
@@ -27,3 +28,18 @@ class TestDummyDriverThatKeepsNothing(DriverContract):
     @pytest.fixture
     def driver(self) -> ShareDriver:
         return make_driver("pretended", "dummy", {})
+
+
+@pytest.mark.usefixtures("keeps_acls")
+class TestLocalServersDriver(ServerContract):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> ShareDriver:
+        root = {"root": str(tmp_path / "root")}
+        return make_driver("here", "local-servers", root, handles_servers=True)
+
+
+class TestDummyDriverWithServers(ServerContract):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> ShareDriver:
+        kept = {"directory": str(tmp_path / "state")}
+        return make_driver("pretended", "dummy", kept, handles_servers=True)

@@ -112,3 +112,17 @@ def test_a_bad_option_does_not_tell_a_secret(secret: dict[str, object]) -> None:
 
     assert "s3cret" not in str(e.value)
     assert "s3cret" not in str(e.value.value)
+
+
+@pytest.mark.parametrize(
+    ("driver", "mode", "said"),
+    [
+        ("local", True, "handles no share servers"),
+        ("local-servers", False, "handles share servers always"),
+    ],
+)
+def test_a_driver_is_not_made_in_a_mode_that_it_does_not_have(
+    driver: str, mode: bool, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=rf"backends\.b\.driver_handles_share_servers: .*{said}"):
+        make_driver("b", driver, {"root": str(tmp_path)}, handles_servers=mode)

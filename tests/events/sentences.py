@@ -33,7 +33,10 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         ),
         f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
     ),
-    (custody.ShareManaged(size=3, export_locations=_here), "it is managed, 3 GiB; clients find it at nas:/srv/s1"),
+    (
+        custody.ShareManaged(size=3, export_locations=_here),
+        "it is managed, 3 GiB; clients find it at nas:/srv/s1",
+    ),
     (custody.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
     (custody.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
     (
@@ -42,7 +45,10 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         ),
         f"{alice} asked to manage /old/n as snapshot n",
     ),
-    (snapshots.SnapshotManaged(snapshot_id="n", size=2, provider_location=None), "snapshot n, 2 GiB, is managed"),
+    (
+        snapshots.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
+        "snapshot n, 2 GiB, is managed",
+    ),
     (snapshots.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
     (
         snapshots.SnapshotUnmanaged(snapshot_id="n"),

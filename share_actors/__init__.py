@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from share_actors.aio import Page as Page
+    from share_actors.asking import Page as Page
     from share_actors.asking import Receipt as Receipt
+    from share_actors.capabilities import Published as Published
+    from share_actors.capabilities import ShareType as ShareType
     from share_actors.client import ShareHandle as ShareHandle
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from share_actors.config import Config as Config
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import PoolSettings as PoolSettings
+    from share_actors.config import SchedulerSettings as SchedulerSettings
+    from share_actors.config import ServerSettings as ServerSettings
     from share_actors.config import load as load
     from share_actors.errors import Ambiguous as Ambiguous
     from share_actors.errors import Busy as Busy
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from share_actors.errors import LogError as LogError
     from share_actors.errors import LogTooNew as LogTooNew
     from share_actors.errors import NotFound as NotFound
+    from share_actors.errors import NoValidHost as NoValidHost
     from share_actors.errors import OperationFailed as OperationFailed
     from share_actors.errors import Refused as Refused
     from share_actors.errors import ShareActorsError as ShareActorsError
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
     from share_actors.errors import Unavailable as Unavailable
     from share_actors.events.explanation import Explanation as Explanation
     from share_actors.events.history import sentence as sentence
+    from share_actors.networks import SecurityService as SecurityService
+    from share_actors.networks import ShareNetwork as ShareNetwork
+    from share_actors.networks import ShareServer as ShareServer
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import ExportLocation as ExportLocation
     from share_actors.values import RequestContext as RequestContext
@@ -39,22 +47,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessRule", "Ambiguous", "BackendSettings", "Busy", "Config", "ConfigError",
-    "Explanation", "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew", "NotFound",
-    "OperationFailed", "Page", "PoolSettings", "Receipt", "Refused", "RequestContext", "Share",
-    "ShareActorsError", "ShareHandle", "ShareSystem", "Snapshot", "TimedOut", "Unavailable",
-    "connect", "load", "sentence", "start",
+    "Explanation", "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew",
+    "NoValidHost", "NotFound", "OperationFailed", "Page", "PoolSettings", "Published", "Receipt",
+    "Refused", "RequestContext", "SchedulerSettings", "SecurityService", "ServerSettings", "Share",
+    "ShareActorsError", "ShareHandle", "ShareNetwork", "ShareServer", "ShareSystem", "ShareType",
+    "Snapshot", "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
 ]  # fmt: skip
 _HOME = {
-    **dict.fromkeys(["Page"], "aio"),
-    **dict.fromkeys(["Receipt"], "asking"),
+    **dict.fromkeys(["Page", "Receipt"], "asking"),
+    **dict.fromkeys(["Published", "ShareType"], "capabilities"),
     **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
-    **dict.fromkeys(["BackendSettings", "Config", "LogSettings", "PoolSettings", "load"], "config"),
+    **dict.fromkeys(
+        [
+            "BackendSettings", "Config", "LogSettings", "PoolSettings", "SchedulerSettings",
+            "ServerSettings", "load",
+        ],
+        "config",
+    ),
     **dict.fromkeys(["Explanation"], "events.explanation"),
     **dict.fromkeys(["sentence"], "events.history"),
+    **dict.fromkeys(["SecurityService", "ShareNetwork", "ShareServer"], "networks"),
     **dict.fromkeys(
         ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"], "values"
     ),
-}
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

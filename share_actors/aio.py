@@ -11,27 +11,23 @@ import getpass
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from share_actors.actors import runtime
-from share_actors.actors.admission import share_fields, source_snapshot
+from share_actors.actors.admission import managed_fields, share_fields, source_snapshot
 from share_actors.actors.calls import call
 from share_actors.actors.messages import build
-from share_actors.asking import TIMEOUT_S, TOGETHER, Receipt, Requests, Sent, good, new_id
+from share_actors.asking import TIMEOUT_S, TOGETHER, Page, Receipt, Requests, Sent, good, new_id
+from share_actors.capabilities import Published
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound, ShareActorsError
 from share_actors.events.base import Command
+from share_actors.events.custody import ManageShare
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_words import CreateShare
 from share_actors.handles import AsyncShare
+from share_actors.surroundings import Backends, Networks, Servers, Types
 from share_actors.values import RequestContext, Snapshot
-
-
-class Page(NamedTuple):
-    """Some of what was asked for; `next_marker` asks for what follows, None at the end."""
-
-    items: tuple[Any, ...]
-    next_marker: str | None
 
 
 def default_context() -> RequestContext:
@@ -61,6 +57,10 @@ class AsyncShareSystem:
         self.context = context or default_context()
         self._owns, self._owns_ray = owns, owns_ray
         self._requests = Requests(manager, config.namespace, self.context)
+        self.networks = Networks(self._requests, self.context)
+        self.servers = Servers(self._requests, self.context)
+        self.types = Types(self._requests, self.context)
+        self.backends = Backends(self._requests, self.context)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,8 +96,10 @@ class AsyncShareSystem:
     ) -> AsyncShare:
         """Create a share of *size* GiB.
 
-        *properties*: `description`, `backend`, `metadata`, `is_public`, `availability_zone`,
-        `share_type`, `snapshot_id` (create from this snapshot) and `share_id` (chosen by you).
+        *properties*: `description`, `backend` (else the scheduler chooses), `metadata`, `is_public`,
+        `availability_zone`, `share_type`, `share_network_id` (to be on a share server),
+        `snapshot_id` (create from this snapshot), `same_host` and `different_host` (ids of shares),
+        and `share_id` (chosen by you). Raises `NoValidHost` with every pool's reason.
         With `wait=False` it returns once the request is durable; `share.receipt` tells the rest.
         """
         asked = {"size": size, "name": name, **properties}
@@ -106,6 +108,37 @@ class AsyncShareSystem:
         share_id, command = await self._creation(asked, command_id)
         told = await self._requests.tell(share_id, command, wait, timeout, command_id)
         return AsyncShare(self._requests, told.share_id, good(told))
+
+    async def manage_share(
+        self,
+        driver_options: Mapping[str, Any],
+        *,
+        name: str | None = None,
+        protocol: str = "NFS",
+        wait: bool = True,
+        timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+        **properties: Any,
+    ) -> AsyncShare:
+        """Adopt what *driver_options* (such as `path`) say is on a backend, as a share.
+
+        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`.
+        """
+        share_id = properties.pop("share_id", None) or new_id(command_id)
+        asked = {"name": name, "protocol": protocol, **properties}
+        fields = managed_fields(asked, self.config, self.context)
+        options = {"share_id": share_id, "driver_options": dict(driver_options)}
+        command = build(ManageShare, {**fields, **options})
+        told = await self._requests.tell(share_id, command, wait, timeout, command_id)
+        return AsyncShare(self._requests, told.share_id, good(told))
+
+    async def preview_manage(
+        self, driver_options: Mapping[str, Any], **properties: Any
+    ) -> dict[str, Any]:
+        """What `manage_share` would adopt, changing nothing: at least its `size` in GiB."""
+        asked = partial(self.manager.preview_manage.remote, self.context, dict(driver_options))
+        told: dict[str, Any] = await call(asked(**properties))
+        return told
 
     async def create_shares(
         self,
@@ -214,6 +247,15 @@ class AsyncShareSystem:
         """Access rules by `share_id`, `state`, with `limit` and `marker`."""
         page = await self._requests.catalog.ask("rules", **filters)
         return Page(tuple(page.items), page.next_marker)
+
+    # -- backends --------------------------------------------------------------------------------
+    def capabilities(self, watch: bool = False) -> Any:
+        """What backends tell of themselves: a mapping to await, or with *watch* all of it as it comes."""
+        return self.backends.watch() if watch else self.backends.stats()
+
+    async def init_host(self, backend: str | None = None) -> dict[str, Published]:
+        """Set every backend up, or this one, and tell (at start that happens by itself)."""
+        return await self.backends.publish(backend)
 
     # -- the system ------------------------------------------------------------------------------
     async def receipt(self, command_id: str, share_id: str | None = None) -> Receipt:

@@ -54,6 +54,13 @@ class Receipt(NamedTuple):
         return None if self.view is None else Share.model_validate_json(self.view)
 
 
+class Page(NamedTuple):
+    """Some of what was asked for; `next_marker` asks for what follows, None at the end."""
+
+    items: tuple[Any, ...]
+    next_marker: str | None
+
+
 class Sent(NamedTuple):
     """A request on its way, and its future answer."""
 
@@ -66,7 +73,7 @@ class Requests:
 
     def __init__(self, manager: Any, namespace: str, context: RequestContext) -> None:
         self.catalog = runtime.find_catalog(namespace)
-        self._manager = manager
+        self.manager = manager
         self._context = context.model_dump_json().encode()
         self._lanes: dict[bool, Coalescer[Ask, Answer]] = {
             wait: Coalescer(self._submit, lanes=3)  # a receipt shall not wait for others' outcomes
@@ -110,7 +117,7 @@ class Requests:
                 sent = Sent(again, self._lanes[again.wait].put(again))
 
     async def _submit(self, asks: list[Ask]) -> Sequence[Answer]:
-        answers: Sequence[Answer] = await call(self._manager.submit.remote(asks))
+        answers: Sequence[Answer] = await call(self.manager.submit.remote(asks))
         return answers
 
     # -- outcomes --------------------------------------------------------------------------------
@@ -158,14 +165,14 @@ class Requests:
         return str(shares[0])
 
     async def _wait_some(self, pairs: list[tuple[str, str]]) -> Sequence[Answer | None]:
-        answers = await call(self._manager.wait.remote(pairs, POLL_S))
+        answers = await call(self.manager.wait.remote(pairs, POLL_S))
         ended = {(a.share_id, a.command_id): a for a in answers}
         return [ended.get(pair) for pair in pairs]
 
     # -- questions -------------------------------------------------------------------------------
     async def manage(self, method: str, *args: Any) -> Any:
         """A call to the manager that changes nothing: made again while it is being restarted."""
-        asked = getattr(self._manager, method)
+        asked = getattr(self.manager, method)
         return await patiently(lambda: asked.remote(*args))
 
     async def view(self, share_id: str) -> Share:

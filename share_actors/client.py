@@ -14,8 +14,10 @@ from typing import Any, Self, TypeVar
 
 from share_actors import aio
 from share_actors.actors import runtime
-from share_actors.aio import AsyncShareSystem, Page
-from share_actors.asking import TIMEOUT_S, Receipt
+from share_actors.aio import AsyncShareSystem
+from share_actors.asking import TIMEOUT_S, Page, Receipt
+from share_actors.blocking import SyncBackends, SyncNetworks, SyncServers, SyncTypes
+from share_actors.capabilities import Published
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
@@ -96,6 +98,44 @@ class ShareSystem:
         """Create many shares; one result an item, in order: the share, or the error it met."""
         made = _run(self._inner.create_shares(shares, wait=wait, timeout=timeout))
         return [item if isinstance(item, ShareActorsError) else ShareHandle(item) for item in made]
+
+    def manage_share(self, driver_options: Mapping[str, Any], **properties: Any) -> ShareHandle:
+        """Adopt what is on a backend as a share; see `aio.AsyncShareSystem.manage_share`."""
+        return ShareHandle(_run(self._inner.manage_share(driver_options, **properties)))
+
+    def preview_manage(
+        self, driver_options: Mapping[str, Any], **properties: Any
+    ) -> dict[str, Any]:
+        """What `manage_share` would adopt, changing nothing: at least its `size` in GiB."""
+        return _run(self._inner.preview_manage(driver_options, **properties))
+
+    @property
+    def networks(self) -> SyncNetworks:
+        """Share networks, and their security services."""
+        return SyncNetworks(self._inner.networks, _run)
+
+    @property
+    def servers(self) -> SyncServers:
+        """Share servers."""
+        return SyncServers(self._inner.servers, _run)
+
+    @property
+    def types(self) -> SyncTypes:
+        """Share types."""
+        return SyncTypes(self._inner.types, _run)
+
+    @property
+    def backends(self) -> SyncBackends:
+        """Backends, and what they tell of themselves."""
+        return SyncBackends(self._inner.backends, _run)
+
+    def capabilities(self, watch: bool = False) -> Any:
+        """What backends tell of themselves, by name; with *watch* an iterator of all that they tell."""
+        return self.backends.watch() if watch else self.backends.stats()
+
+    def init_host(self, backend: str | None = None) -> dict[str, Published]:
+        """Set every backend up, or this one, and tell (at start that happens by itself)."""
+        return self.backends.publish(backend)
 
     def share(self, id_or_name: str) -> ShareHandle:
         """The share of this id, or else of this name; `NotFound`, or `Ambiguous` with the ids."""
@@ -251,6 +291,21 @@ class ShareHandle:
         """Try again what failed on the share, its rules and its snapshots."""
         _run(self._inner.retry(**waiting))
         return self
+
+    def unmanage(self, **waiting: Any) -> Self:
+        """Forget the share, and leave what is on its backend as it is."""
+        _run(self._inner.unmanage(**waiting))
+        return self
+
+    def manage_snapshot(
+        self, provider_location: str, name: str | None = None, **more: Any
+    ) -> Snapshot:
+        """Adopt what is at *provider_location* as a snapshot of this share."""
+        return _run(self._inner.manage_snapshot(provider_location, name, **more))
+
+    def unmanage_snapshot(self, snapshot: Snapshot | str, **waiting: Any) -> None:
+        """Forget a snapshot, and leave it on the backend as it is."""
+        _run(self._inner.unmanage_snapshot(snapshot, **waiting))
 
     def history(self) -> list[Recorded]:
         """All that ever happened to the share; `sentence` tells each as a sentence."""

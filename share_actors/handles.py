@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from share_actors.actors.messages import build
 from share_actors.asking import TIMEOUT_S, Receipt, Requests, good, new_id
 from share_actors.errors import NotFound
 from share_actors.events.access import AllowAccess, DenyAccess, same_client_of
 from share_actors.events.base import Command
+from share_actors.events.custody import UnmanageShare
 from share_actors.events.envelope import Recorded
 from share_actors.events.explanation import Explanation, explain
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.events.snapshots import (
+    CreateSnapshot,
+    DeleteSnapshot,
+    ManageSnapshot,
+    UnmanageSnapshot,
+)
 from share_actors.sight import Sight
 from share_actors.values import AccessRule, Share, Snapshot, utc_now
 
@@ -153,6 +160,35 @@ class AsyncShare:
     ) -> Self:
         """Try again what failed on the share, its rules and its snapshots."""
         return await self._tell(RetryShare(), wait, timeout, command_id)
+
+    async def unmanage(
+        self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
+    ) -> Self:
+        """Forget the share, and leave what is on its backend as it is."""
+        return await self._tell(UnmanageShare(), wait, timeout, command_id)
+
+    async def manage_snapshot(
+        self, provider_location: str, name: str | None = None, *,
+        driver_options: Mapping[str, Any] | None = None, wait: bool = True,
+        timeout: float = TIMEOUT_S, command_id: str | None = None,
+    ) -> Snapshot:  # fmt: skip
+        """Adopt what is at *provider_location* on the backend as a snapshot of this share."""
+        snapshot_id = new_id(command_id)
+        fields = {
+            "snapshot_id": snapshot_id, "name": name, "provider_location": provider_location,
+            "driver_options": dict(driver_options or {}),
+        }  # fmt: skip
+        told = await self._told(build(ManageSnapshot, fields), wait, timeout, command_id)
+        return next(s for s in told.snapshots if s.id == snapshot_id)
+
+    async def unmanage_snapshot(
+        self, snapshot: Snapshot | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
+        command_id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Forget a snapshot, and leave it on the backend as it is."""
+        snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
+        command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
+        await self._tell(command, wait, timeout, command_id)
 
     async def history(self) -> list[Recorded]:
         """All that ever happened to the share; `history.sentence` tells each as a sentence."""

@@ -36,7 +36,7 @@ QUIET_S = 5.0
 """How long what an earlier manager sent on may take to be recorded."""
 
 
-class ManagerActor(ManagerVerbs, CustodyVerbs, BackendVerbs):
+class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
     """Verbs with the seed's names (`verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:

@@ -200,6 +200,8 @@ def phrase(work: str) -> str:
             return "get its addresses"
         case ["server"]:
             return "find it a share server"
+        case ["give_back"]:
+            return "give its addresses back"
         case ["release"]:
             return "take it off its share server"
         case ["unmanage"]:

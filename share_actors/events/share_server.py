@@ -187,7 +187,7 @@ class TearDownServer(Effect):
 
 class GiveAddressesBack(Effect):
     def key(self) -> str:
-        return "release"
+        return "give_back"
 
 
 ServerCommand = (
@@ -235,7 +235,7 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
             attempts.require(state.attempt, "delete")
             return [ServerTornDown()]
         case ConfirmAddressesBack():
-            attempts.require(state.attempt, "release")
+            attempts.require(state.attempt, "give_back")
             return [ServerDeleted()]
         case _ if state.server.status == "absent":
             raise Rejected("there is no such share server")

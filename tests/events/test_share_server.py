@@ -123,8 +123,8 @@ def test_a_server_that_is_not_used_is_torn_down_and_its_addresses_go_back() -> N
     tearing.when(ConfirmTornDown()).then(ServerTornDown())
     torn = tearing.given(ServerTornDown())
     torn.then_pending(GiveAddressesBack())
-    torn.given(began("release")).when(ConfirmAddressesBack()).then(ServerDeleted())
-    torn.given(began("release"), ServerDeleted()).then_pending(None)
+    torn.given(began("give_back")).when(ConfirmAddressesBack()).then(ServerDeleted())
+    torn.given(began("give_back"), ServerDeleted()).then_pending(None)
 
 
 def test_a_free_server_goes_only_if_it_was_unused_long_enough() -> None:
@@ -136,7 +136,7 @@ def test_a_free_server_goes_only_if_it_was_unused_long_enough() -> None:
 
 def test_a_dying_server_takes_no_more_shares() -> None:
     tearing.when(attach.but(share_id="s2")).then_rejected("deleting: it takes no more shares")
-    gone = tearing.given(ServerTornDown(), began("release"), ServerDeleted())
+    gone = tearing.given(ServerTornDown(), began("give_back"), ServerDeleted())
     gone.when(attach.but(share_id="s2")).then_rejected("deleted: it takes no more shares")
     gone.when(DeleteServer()).then()
 

@@ -180,9 +180,11 @@ class ServerSettings(Section):
 
     at = ("servers",)
     delete_free: bool = True
+    """Whether servers that nobody uses are torn down by themselves."""
     unused_minutes: Annotated[int, Field(ge=10, le=60)] = 10
     """After so long without a share a server is torn down; 10 to 60."""
     check_every_s: Annotated[float, Field(gt=0)] = 60.0
+    """How often it is looked which those are."""
 
 
 def _default_backends() -> dict[str, BackendSettings]:

@@ -25,7 +25,8 @@ def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) 
     Raises `InvalidRequest` for a key that means nothing, and `ConfigError` for an unknown backend.
     """
     given = _by_our_names(asked)
-    backend = given.pop("backend", None) or config.default_backend
+    backend = given.pop("backend", None)
+    backend = config.default_backend if backend is None else backend
     given.pop("snapshot_id", None)
     _all_known(given, _KNOWN, _TOLD)
     if "size" not in given:

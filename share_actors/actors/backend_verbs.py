@@ -43,6 +43,8 @@ class BackendVerbs:
             try:
                 stats = self._stats[backend] = await self._cluster.stats(backend, self._config)
                 await stats.follow()
+                if (last := await stats.latest()) is not None:
+                    await self.publish(last)
             except ShareActorsError as error:
                 logger.warning("the stats actor of backend %s does not start: %s", backend, error)
                 await asyncio.sleep(1.0)

@@ -269,6 +269,10 @@ class RayStats:
     async def follow(self) -> int:
         return int(await call(self._handle.follow.remote()))
 
+    async def latest(self) -> Published | None:
+        published: Published | None = await call(self._handle.latest.remote())
+        return published
+
     async def publish_now(self) -> Published:
         published: Published = await call(self._handle.publish_now.remote())
         return published

@@ -22,7 +22,7 @@ from share_actors.actors.unworked import NoWork
 from share_actors.config import Config
 from share_actors.errors import Busy, InvalidRequest, Moved, ShareActorsError, Unavailable
 from share_actors.events import share, share_server
-from share_actors.events.addresses import AGGREGATES, kind_of
+from share_actors.events.addresses import AGGREGATES, is_tenant, kind_of
 from share_actors.events.base import Command
 from share_actors.events.log import Log
 from share_actors.events.share_words import CreateShare
@@ -62,6 +62,8 @@ class ShareHost:
         self._backends = Backends(config.backends)
         self._works = self._kinds_of_work(peers or Peers(_no_manager))
         self._entities: dict[str, AnyEntity] = {}
+        self._beside: set[str] = set()
+        """Those of them that call no drivers: they take up no room to speak of."""
         self._gone: set[str] = set()
         """Left memory since `departed` was asked."""
         self._contexts: dict[bytes, RequestContext] = {}
@@ -164,7 +166,7 @@ class ShareHost:
     async def report(self) -> HostReport:
         """How this host is doing; raises `LogError` when it cannot open its log."""
         return HostReport(
-            os.getpid(), len(self._entities), self._waiting, self._backends.hung,
+            os.getpid(), len(self._entities) - len(self._beside), self._waiting, self._backends.hung,
             self._log.snapshot_failures,
         )  # fmt: skip
 
@@ -251,6 +253,8 @@ class ShareHost:
             fresh=fresh,
         )
         self._entities[share_id] = entity
+        if not is_tenant(share_id):
+            self._beside.add(share_id)
         return entity
 
     def _make_room(self, share_id: str) -> None:
@@ -267,6 +271,7 @@ class ShareHost:
     def _forget(self, entity: AnyEntity) -> None:
         if self._entities.get(entity.id) is entity:
             del self._entities[entity.id]
+            self._beside.discard(entity.id)
             self._gone.add(entity.id)
 
     def _context(self, packed: bytes) -> RequestContext:

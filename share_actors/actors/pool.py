@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from share_actors.events import share, share_server
-from share_actors.events.addresses import kind_of
+from share_actors.events.addresses import is_tenant
 
 
 @dataclass(slots=True)
@@ -21,11 +20,6 @@ class _Slot:
     """Looked up since the host last told which shares left it: a message may be on its way to them."""
     leaving: set[str] = field(default_factory=set)
     """Those of `used` that it told of: to be asked about again."""
-
-
-def is_tenant(address: str) -> bool:
-    """Whether an entity calls drivers, so that an actor to itself serves it."""
-    return kind_of(address) in (share.KIND, share_server.KIND)
 
 
 class Pool:

@@ -46,6 +46,13 @@ class Publications:
         found = self._last.get(backend)
         return None if found is None else found[2]
 
+    def protocols(self, backend: str) -> tuple[str, ...]:
+        """What clients may speak with its shares."""
+        last = self.last(backend)
+        return (
+            () if last is None or last.capabilities is None else last.capabilities.storage_protocols
+        )
+
     def all(self) -> dict[str, Published]:
         """The last of each, by backend."""
         return {name: published for name, (_, _, published) in sorted(self._last.items())}

@@ -11,7 +11,13 @@ from share_actors.actors.ports import CatalogPort
 from share_actors.actors.publications import Publications
 from share_actors.capabilities import Placement, PoolVerdict, ShareType
 from share_actors.config import Config
-from share_actors.errors import NotFound, NoValidHost
+from share_actors.errors import (
+    InvalidRequest,
+    NotFound,
+    NoValidHost,
+    ShareActorsError,
+    Unavailable,
+)
 from share_actors.events.share_words import CreateShare
 from share_actors.scheduling import FILTERS, Host, Request, no_valid_host, place
 from share_actors.values import Share
@@ -69,8 +75,7 @@ class Scheduler:
             await self.look()
             chosen, placement = self._place(wanted)
         if chosen is None:
-            said = no_valid_host(self._with_the_unheard(placement))
-            raise NoValidHost(said, field="size", value=command.size, pools=_told(placement))
+            raise self._refusal(command, placement)
         self.ledger.reserve(command.share_id, chosen.name, command.size)
         return _at(command, chosen.name, placement, wanted.share_type)
 
@@ -90,6 +95,28 @@ class Scheduler:
             since = max(0.0, now - self._measured.get(host.name, now))
             hosts.append(host.but(provisioned=now, since=since))
         return hosts
+
+    def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
+        """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
+        name = command.host.partition("#")[0]
+        mine = [v for v in placement.pools if not name or v.pool.partition("#")[0] == name]
+        if name and (why := self._not_ready(name)) is not None:
+            said = f"backend {name!r} is not ready: {why}"
+            return Unavailable(said, field="backend", value=name)
+        if name and all("protocol" in verdict.refused for verdict in mine):
+            known = ", ".join(self.publications.protocols(name))
+            said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
+            return InvalidRequest(said, field="protocol", value=command.share_proto)
+        left = placement.but(pools=tuple(mine))
+        told = left if name else self._with_the_unheard(left)
+        return NoValidHost(no_valid_host(told), field="size", value=command.size, pools=_told(told))
+
+    def _not_ready(self, backend: str) -> str | None:
+        last = self.publications.last(backend)
+        if last is None:
+            return "it has not told of itself yet"
+        why = last.reason or self.publications.silent(backend, self.config.backends[backend])
+        return why or (None if last.capabilities and last.capabilities.pools else "it has no pool")
 
     def _with_the_unheard(self, placement: Placement) -> Placement:
         """Backends that told of no pool, so that their silence is told with the others' reasons."""

@@ -74,6 +74,10 @@ class StatsActor:
             self._loop = asyncio.create_task(self._follow())
         return os.getpid()
 
+    async def latest(self) -> Published | None:
+        """What was told last, for a manager that has not heard it."""
+        return self._last
+
     async def publish_now(self) -> Published:
         """Ask the backend now, and tell everybody."""
         async with self._alone:

@@ -21,7 +21,8 @@ def taken(
     exports = told.get("export_locations")
     if exports is None:
         exports = driver.ensure_share(context, held.but(size=size)) or ()
-    return ConfirmManaged(size=size, export_locations=tuple(map(_location, exports)))
+    locations = tuple(map(_location, exports))
+    return ConfirmManaged(size=size, export_locations=locations, pool=driver.get_pool(held))
 
 
 def taken_snapshot(driver: ShareDriver, held: Snapshot, options: Mapping[str, Any]) -> Command:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from share_actors.cli import access, command, demo, receipt, settings, share, snapshot, system
+from share_actors.cli import (
+    access,
+    backend,
+    command,
+    demo,
+    network,
+    receipt,
+    server,
+    settings,
+    share,
+    share_type,
+    snapshot,
+    system,
+)
 from share_actors.cli.session import INTERRUPTED
 from share_actors.cli.usage import Root
 
@@ -17,9 +30,9 @@ EXIT_CODES = {
     2: "usage: the command line makes no sense; nothing was done",
     3: "invalid_request: the input makes no sense; nothing was recorded",
     4: "config: the configuration can't work; nothing was started",
-    5: "not_found: no such share, snapshot or access rule",
+    5: "not_found: no such share, snapshot, access rule, network, server or type",
     6: "ambiguous: several shares bear that name",
-    7: "refused: not possible in the share's present state; nothing was recorded",
+    7: "refused, no_valid_host: not possible as things are now; nothing was recorded",
     8: "failed: recorded and tried, and the backend failed",
     9: "timeout: recorded, and goes on",
     10: "busy: too much is waiting; nothing was recorded; try again",
@@ -65,6 +78,10 @@ receipt.register(app)
 app.add_typer(share.app, name="share")
 app.add_typer(access.app, name="access")
 app.add_typer(snapshot.app, name="snapshot")
+app.add_typer(network.app, name="network")
+app.add_typer(server.app, name="server")
+app.add_typer(share_type.app, name="type")
+app.add_typer(backend.app, name="backend")
 app.add_typer(settings.config_app, name="config")
 app.add_typer(settings.catalog_app, name="catalog")
 

@@ -21,13 +21,15 @@ _WIDE = 100_000
 STATUS_COLOURS = {
     "available": "green", "active": "green", "error": "bold red", "deleting": "yellow",
     "deleted": "dim", "creating": "yellow", "extending": "yellow", "shrinking": "yellow",
-    "queued": "yellow", "applying": "yellow", "denying": "yellow",
+    "queued": "yellow", "applying": "yellow", "denying": "yellow", "up": "green",
+    "down": "bold red", "starting": "yellow", "manage_error": "bold red",
+    "unmanage_error": "bold red", "unmanaged": "dim",
 }  # fmt: skip
 NEXT_STEPS = {
     "invalid_request": "Nothing was recorded. `share-actors {command} --help` says what is expected.",
     "config": "Nothing was started and nothing was recorded. `share-actors config check` tells more.",
-    "not_found": "Nothing was recorded. `share list`, `snapshot list` and `access list SHARE` tell"
-    " what there is.",
+    "not_found": "Nothing was recorded. `share list`, `snapshot list`, `access list SHARE`, `network list`,"
+    " `server list` and `type list` tell what there is.",
     "ambiguous": "Nothing was recorded. Say the id instead of the name.",
     "no_valid_host": "Nothing was recorded. `share-actors backend list` tells what each backend has.",
     "refused": "Nothing was recorded. `share-actors share show SHARE` tells its present state.",
@@ -78,12 +80,21 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Rows beneath their headings; statuses are coloured on a terminal."""
+        self._print(self.made(columns, rows))
+
+    def made(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+        """Such a table, to be shown."""
         made = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             made.add_column(column, overflow="fold", no_wrap=column in ("ID", "RULE", "SNAPSHOT"))
         for row in rows:
             made.add_row(*(shown(cell) for cell in row))
-        self._print(made)
+        return made
+
+    def line(self, document: Any) -> None:
+        """One JSON document of many, a line each."""
+        self.stdout.write(json.dumps(document, default=str) + "\n")
+        self.stdout.flush()
 
     def fields(self, fields: Mapping[str, Any]) -> None:
         """Names and values, one a line."""

@@ -81,7 +81,9 @@ def create(
     protocol: Annotated[
         str, typer.Option(help="What clients speak.", autocompletion=choices(*get_args(Protocol)))
     ] = "NFS",
-    backend: Annotated[str | None, typer.Option(help="Else the default backend.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="Only there; else on any, or the default backend.")
+    ] = None,
     description: Annotated[str | None, typer.Option(help="For people.")] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be given several times.")
@@ -92,17 +94,32 @@ def create(
     share_id: Annotated[str | None, typer.Option("--id", help="Else one is made up.")] = None,
     public: Annotated[bool, typer.Option("--public", help="Other projects may see it.")] = False,
     availability_zone: Annotated[str | None, typer.Option(help="Where it shall be.")] = None,
+    share_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="What its backend must be able to do."),
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(metavar="NETWORK", help="On a share server of this share network.")
+    ] = None,
+    same_host: Annotated[
+        list[str] | None, typer.Option(metavar="SHARE_ID", help="Where that share is; several.")
+    ] = None,
+    different_host: Annotated[
+        list[str] | None, typer.Option(metavar="SHARE_ID", help="Not where that share is; several.")
+    ] = None,
     no_wait: NoWait = False,
     timeout: Timeout = 300.0,
 ) -> None:
-    """Create a share of --size GiB.
+    """Create a share of --size GiB, on the pool that the scheduler chooses.
 
     It is recorded first and then made by the backend, so that it is made even if all is killed meanwhile.
     """
     chosen = {
         "name": name, "description": description, "backend": backend, "share_id": share_id,
         "snapshot_id": from_snapshot, "availability_zone": availability_zone,
-        "metadata": pairs(metadata or []), "is_public": public,
+        "metadata": pairs(metadata or []), "is_public": public, "share_type": share_type,
+        "share_network_id": network and session.system.networks.get(network).id,
+        "same_host": tuple(same_host or ()), "different_host": tuple(different_host or ()),
     }  # fmt: skip
     given = {key: value for key, value in chosen.items() if value}
     share = session.system.create_share(
@@ -216,6 +233,62 @@ def retry(session: Session, share: Name, no_wait: NoWait = False, timeout: Timeo
     found = session.system.share(share)
     found.retry(wait=False)
     _done(session, found, patience(no_wait, timeout), "mended")
+
+
+# -- what exists already -------------------------------------------------------------------------
+@command(
+    app, "manage",
+    examples=[
+        "share manage --option path=old/projects --backend local --name projects --dry-run",
+        "share manage --option path=old/projects --backend local --name projects",
+    ],
+)  # fmt: skip
+def manage(
+    session: Session,
+    option: Annotated[
+        list[str], typer.Option(metavar="KEY=VALUE", help="What it is found by, for the driver; several.")
+    ],
+    backend: Annotated[str | None, typer.Option(help="Else the default backend.")] = None,
+    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="What clients speak.", autocompletion=choices(*get_args(Protocol)))
+    ] = "NFS",
+    share_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="What its backend must be.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be adopted.")
+    ] = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = 300.0,
+) -> None:  # fmt: skip
+    """Take what exists on a backend under management, as a share.
+
+    A failed attempt leaves the share in manage_error, with the reason: `share retry`, or `share unmanage`.
+    """
+    options = pairs(option)
+    asked = {"backend": backend, "name": name, "protocol": protocol, "share_type": share_type}
+    given = {key: value for key, value in asked.items() if value}
+    if dry_run:
+        told = session.system.preview_manage(options, **given)
+        if session.json:
+            session.output.document(told)
+        else:
+            session.output.note("This would be adopted; nothing was changed.")
+            session.output.fields({**told, "size": f"{told.get('size')} GiB"})
+        return
+    share = session.system.manage_share(options, wait=False, **given)
+    _done(session, share, patience(no_wait, timeout), "managed")
+
+
+@command(app, "unmanage", examples=["share unmanage projects"])
+def unmanage(
+    session: Session, share: Name, no_wait: NoWait = False, timeout: Timeout = 300.0
+) -> None:
+    """Forget a share, and leave what is on its backend as it is. Its history stays."""
+    found = session.system.share(share)
+    found.unmanage(wait=False)
+    _done(session, found, patience(no_wait, timeout), "let go, untouched")
 
 
 # -- history -------------------------------------------------------------------------------------

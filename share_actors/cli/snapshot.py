@@ -80,6 +80,36 @@ def delete(
         session.output.note(f"Snapshot [bold]{snapshot}[/] {done}.")
 
 
+@command(app, "manage", examples=["snapshot manage data --location old/data-monday --name monday"])
+def manage(
+    session: Session,
+    share: Name,
+    location: Annotated[str, typer.Option(help="Where it is on the backend.")],
+    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
+) -> None:
+    """Take what exists on the backend under management, as a snapshot of a share."""
+    found = session.system.share(share)
+    taken = found.manage_snapshot(location, name)
+    if session.json:
+        session.output.document(taken.model_dump(mode="json"))
+    else:
+        session.output.table(COLUMNS, [row(taken)])
+
+
+@command(app, "unmanage", examples=["snapshot unmanage SNAPSHOT_ID"])
+def unmanage(
+    session: Session,
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT_ID", help="See `snapshot list`.")],
+) -> None:
+    """Forget a snapshot, and leave it on the backend as it is."""
+    share = session.system.share(session.system.snapshot(snapshot).share_id)
+    share.unmanage_snapshot(snapshot)
+    if session.json:
+        session.output.document({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
+    else:
+        session.output.note(f"Snapshot [bold]{snapshot}[/] let go, untouched.")
+
+
 def row(snapshot: Snapshot) -> tuple[object, ...]:
     return (
         snapshot.id, snapshot.name, snapshot.share_id, snapshot.size, snapshot.status,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.markup import escape
 
 from share_actors import running
 from share_actors.cli import lifecycle
@@ -195,7 +196,10 @@ def _show_status(session: Session, told: dict[str, Any]) -> None:
             "Log": f"{told['log']['kind']}, {told['log']['where']}, {catalog.get('events', '?')} events",
             "Manager": _manager(manager),
             "Catalog": _catalog(catalog),
-            "Backends": ", ".join(f"{n} ({d})" for n, d in manager.get("backends", {}).items()),
+            "Backends": ", ".join(
+                f"{n} ({b['driver']}, {b['status']})"
+                for n, b in manager.get("backends", {}).items()
+            ),
             "Shares": ", ".join(f"{n} {s}" for s, n in catalog.get("shares", {}).items()) or "none",
         }
     )
@@ -206,6 +210,13 @@ def _show_status(session: Session, told: dict[str, Any]) -> None:
     ]
     output.say("")
     output.table(columns, rows)
+    for name, backend in manager.get("backends", {}).items():
+        if backend["status"] == "down":
+            output.say(f"\n[bold red]Down:[/] backend {name}, and it takes no new shares")
+            output.say(f"  {escape(str(backend['reason']))}")
+            output.say(
+                f"  It is asked again by itself; see [bold]share-actors backend history {name}[/]"
+            )
     for share_id, why in manager.get("broken", {}).items():
         output.say(f"\n[bold red]Owes work and can't be woken:[/] share {share_id}")
         output.say(f"  {why}")

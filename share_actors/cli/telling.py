@@ -3,13 +3,16 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from share_actors.cli.output import when
 from share_actors.cli.session import Session
-from share_actors.values import AccessRule, Share, Snapshot
+from share_actors.secrecy import MASK
+from share_actors.values import AccessRule, Share, Snapshot, Value
 
 if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
@@ -39,6 +42,51 @@ def show(session: Session, share: Share) -> None:
     session.output.fields({name: value for name, value in fields.items() if value})
     _beneath(session, RULE, [rule_row(rule) for rule in share.access_rules])
     _beneath(session, SNAPSHOT, [snapshot_row(snapshot) for snapshot in share.snapshots])
+
+
+def entity_document(entity: Value) -> dict[str, Any]:
+    """A network, server or type for scripts; what is sealed is masked."""
+    told: dict[str, Any] = _unsealed(entity.model_dump(mode="json"))
+    return told
+
+
+def _unsealed(told: Any) -> Any:
+    match told:
+        case dict():
+            return {key: _unsealed(value) for key, value in told.items()}
+        case list():
+            return [_unsealed(value) for value in told]
+        case str() if told.startswith("sealed:"):
+            return MASK
+        case _:
+            return told
+
+
+def show_fields(
+    session: Session, entity: Value, apart: tuple[str, ...] = (), **more: object
+) -> None:
+    """An entity for people: all that is set, one a line."""
+    told = {**entity_document(entity), **_times(entity)}
+    fields = {k: v for k, v in told.items() if k not in apart and v not in (None, "", {}, [])}
+    for name, value in fields.items():
+        if isinstance(value, list):
+            fields[name] = ", ".join(map(str, value))
+        elif isinstance(value, dict):
+            fields[name] = ", ".join(f"{k}={v}" for k, v in value.items())
+    session.output.fields({**fields, **{k: v for k, v in more.items() if v}})
+
+
+def _times(entity: Value) -> dict[str, datetime]:
+    return {k: v for k, v in dict(entity).items() if isinstance(v, datetime)}
+
+
+def show_history(session: Session, recorded: Sequence[Recorded]) -> None:
+    """All that ever happened to an entity."""
+    if session.json:
+        told = [recorded_document(item) for item in recorded]
+        session.output.document({"stream": recorded[0].stream, "events": told})
+    else:
+        session.output.table(("WHEN", "WHAT"), lines(recorded))
 
 
 def _beneath(session: Session, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
@@ -83,7 +131,7 @@ def _last_line(text: str | None) -> str | None:
 
 
 # -- history -------------------------------------------------------------------------------------
-def lines(recorded: list[Recorded]) -> list[tuple[str, str]]:
+def lines(recorded: Sequence[Recorded]) -> list[tuple[str, str]]:
     """One line an event."""
     from share_actors.events.history import sentence
 
@@ -101,5 +149,5 @@ def recorded_document(item: Recorded) -> dict[str, Any]:
         "topic": topic_of(type(item.event)),
         "sentence": sentence(item),
         "envelope": item.envelope.model_dump(mode="json"),
-        "event": item.event.model_dump(mode="json"),
+        "event": _unsealed(item.event.model_dump(mode="json")),
     }

@@ -94,6 +94,11 @@ class Faults:
             )
         )
 
+    def question(self, method: Method) -> None:
+        """Fail what asks and changes nothing, as told: it is not slow, and not recorded."""
+        if self._any:
+            self._failing(method, "backend")
+
     def begin(
         self, method: Method, context: RequestContext, share_id: str, snapshot_id: str = ""
     ) -> bool:

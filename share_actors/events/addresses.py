@@ -19,6 +19,11 @@ def kind_of(address: str) -> str:
     return kind if colon else share.KIND
 
 
+def is_tenant(address: str) -> bool:
+    """Whether the entity calls drivers, so that an actor to itself serves it."""
+    return ":" not in address or kind_of(address) == share_server.KIND
+
+
 def id_of(address: str) -> str:
     """The id of the entity at *address*."""
     return address.partition(":")[2] or address

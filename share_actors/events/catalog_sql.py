@@ -125,11 +125,11 @@ class Table(NamedTuple):
     columns: str
     order: tuple[str, ...]
     kind: str
-    hidden: str | None = None
+    hidden: tuple[str, ...] = ()
 
 
-SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", "deleted")
-ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", "deleted")
+SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", ("deleted", "unmanaged"))
+ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", ("deleted",))
 SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
 RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
 
@@ -173,8 +173,8 @@ def find(table: Table, item_id: str) -> Query:
 def _where(table: Table, filters: Mapping[str, str | None]) -> tuple[list[str], list[Any]]:
     asked = {column: value for column, value in filters.items() if value is not None}
     where = [f"{column} = ?" for column in asked]
-    if table.hidden is not None and table.kind not in asked:
-        where.append(f"{table.kind} <> '{table.hidden}'")
+    if table.kind not in asked:
+        where += [f"{table.kind} <> '{hidden}'" for hidden in table.hidden]
     return where, list(asked.values())
 
 

@@ -37,8 +37,11 @@ class UnmanageShare(Command):
 
 
 class ConfirmManaged(Command):
+    """It is in *pool*, as far as the driver tells."""
+
     size: SizeGiB
     export_locations: tuple[ExportLocation, ...]
+    pool: str | None = None
 
 
 class ConfirmUnmanaged(Command):
@@ -66,6 +69,7 @@ class ShareManageRequested(Event):
 class ShareManaged(Event):
     size: int
     export_locations: tuple[ExportLocation, ...]
+    pool: str | None = None
 
     def settles(self) -> tuple[Settled, ...]:
         return (Settled("manage"),)

@@ -83,9 +83,9 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
         case snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/unmanage")
             return [*snapshots.decide(command, state.snapshots)]
-        case custody.ConfirmManaged(size=size, export_locations=locations):
+        case custody.ConfirmManaged():
             attempts.require(state.attempt, "manage")
-            return [custody.ShareManaged(size=size, export_locations=locations)]
+            return [custody.ShareManaged(**command.__dict__)]
         case custody.ConfirmUnmanaged():
             attempts.require(state.attempt, "unmanage")
             return [custody.ShareUnmanaged()]

@@ -116,7 +116,11 @@ def _managed(
     state: ShareState, event: custody.ShareManageRequested | custody.ShareManaged
 ) -> ShareState:
     if isinstance(event, custody.ShareManaged):
-        share = state.share.but(size=event.size, export_locations=event.export_locations)
+        backend = state.share.backend
+        share = state.share.but(
+            size=event.size, export_locations=event.export_locations,
+            host=state.share.host if event.pool is None else f"{backend}#{event.pool}",
+        )  # fmt: skip
         return _settle(state.but(share=share, driver_options={}), was="manage")
     asked = dict(event)
     options = asked.pop("driver_options")

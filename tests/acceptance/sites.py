@@ -21,7 +21,7 @@ from share_actors.config import Config, LogSettings
 from share_actors.drivers.dummy_backend import DummyBackend
 from share_actors.events import share
 from share_actors.events.base import replay
-from share_actors.events.log import Log
+from share_actors.events.log import Log, Notification
 from share_actors.values import Share
 
 PATIENCE_S = 90.0
@@ -41,6 +41,7 @@ class Site:
         """What the backend `dummy` holds."""
         dummy = {"driver": "dummy", "options": {"directory": str(home / "dummy")}}
         settings = {"pool": ONE_ACTOR, "backends": {"dummy": dummy}, **settings}
+        settings.setdefault("default_backend", next(iter(settings["backends"])))
         name = f"test-{os.getpid()}-{next(_numbers)}"
         self.config = Config(namespace=name, home=home, **settings)
         self._system: ShareSystem | None = None
@@ -90,14 +91,14 @@ class Site:
 
     # -- what is recorded --------------------------------------------------------------------------
     def events(self) -> int:
-        """How many events the log holds, as a reader of all of it finds."""
+        """How many events of shares the log holds, as a reader of all of it finds."""
         with opened(self.config.log, self.config.log_path) as log:
-            return len(log.notifications(0, 1_000_000))
+            return len(list(of_shares(log)))
 
     def head(self) -> int:
-        """The position of the log's last event."""
+        """The position of the last event of a share: backends may tell of themselves at any time."""
         with opened(self.config.log, self.config.log_path) as log:
-            return log.head()
+            return max((raw.position for raw in of_shares(log)), default=0)
 
     def replayed(self, log_path: Path | None = None) -> dict[str, Share]:
         """Every share as the log alone tells it."""
@@ -129,10 +130,15 @@ def opened(settings: LogSettings, path: Path) -> Iterator[Log]:
         yield log
 
 
+def of_shares(log: Log) -> Iterator[Notification]:
+    """All that happened to shares."""
+    return (raw for raw in log.notifications(0, 10_000_000) if raw.stream.startswith("share-"))
+
+
 def replayed(log: Log) -> dict[str, Share]:
     """Every share of *log*, by replay."""
     streams: dict[str, list[Any]] = {}
-    for raw in log.notifications(0, 1_000_000):
+    for raw in of_shares(log):
         streams.setdefault(raw.stream, []).append(log.decode(raw).event)
     shares = (share.view(replay(share, events)) for events in streams.values())
     return {made.id: made for made in shares}

@@ -135,6 +135,9 @@ class FakeStats:
     async def follow(self) -> int:
         return await self.inner.follow()
 
+    async def latest(self) -> Published | None:
+        return await self.inner.latest()
+
     async def publish_now(self) -> Published:
         return await self.inner.publish_now()
 

@@ -9,9 +9,9 @@ import pytest
 from share_actors.actors import fleet, recovery
 from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, unpack_error
-from share_actors.actors.pool import is_tenant
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
+from share_actors.events.addresses import is_tenant
 from share_actors.events.share_words import AttemptStarted, ExtendShare
 from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
 from tests.conftest import within

@@ -23,7 +23,7 @@ from share_actors.events import share
 from share_actors.events.base import replay
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
-from tests.acceptance.sites import Site, opened
+from tests.acceptance.sites import Site, of_shares, opened
 from tests.faults.soaking import PATIENCE_S, Client, Killer, Request
 
 CLIENTS = 16
@@ -78,7 +78,7 @@ def replayed_streams(site: Site) -> dict[str, tuple[Any, Receipts]]:
     """Every share's state and receipts, by replay of the log alone."""
     with opened(site.config.log, site.config.log_path) as log:
         recorded: dict[str, list[Any]] = {}
-        for raw in log.notifications(0, 10_000_000):
+        for raw in of_shares(log):
             recorded.setdefault(raw.stream.removeprefix("share-"), []).append(log.decode(raw))
     return {i: (replay(share, [r.event for r in s]), _receipts(s)) for i, s in recorded.items()}
 

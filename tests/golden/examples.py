@@ -148,7 +148,9 @@ EXAMPLES: tuple[Event, ...] = (
         driver_options={"path": "/old/share"},
         at=AT,
     ),
-    custody.ShareManaged(size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),)),
+    custody.ShareManaged(
+        size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"
+    ),
     custody.ShareUnmanageRequested(),
     custody.ShareUnmanaged(),
     upkeep.ShareServerAcquired(server=_SERVER),

@@ -43,6 +43,8 @@ class Scheduler:
 
     def measured(self, backend: str) -> None:
         """The backend has just told its free capacity: what is decided from now on is not in it."""
+        if self._looked == float("-inf"):  # what is promised is not known yet: see `look`
+            return
         for host in self.publications.hosts(self.config.backends):
             if host.backend == backend:
                 self._measured[host.name] = self.ledger.provisioned(host.name)
@@ -51,7 +53,9 @@ class Scheduler:
         """Have the ledger agree with the catalog."""
         async with self._looking:
             await self.ledger.look()
-            self._looked = time.monotonic()
+            first, self._looked = self._looked == float("-inf"), time.monotonic()
+            for backend in self.config.backends if first else ():
+                self.measured(backend)
 
     # -- one creation ----------------------------------------------------------------------------
     async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:

@@ -25,7 +25,7 @@ from share_actors.capabilities import Published
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.registry import make_driver
-from share_actors.errors import ConfigError, ShareActorsError, Unavailable
+from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.base import Command
 from share_actors.values import RequestContext, Share, utc_now
@@ -87,7 +87,10 @@ class StatsActor:
         """What managing with these options would adopt; raises `Refused` with the driver's reason."""
         driver = await self._ready()
         call = partial(driver.preview_manage, share, driver_options)
-        told = await self._ask(call, self._settings.timeout_s)
+        try:
+            told = await self._ask(call, self._settings.timeout_s)
+        except DriverError as error:
+            raise Refused(writable(str(error)), field="driver_options") from None
         return dict(told)
 
     async def reconfigure(self, config: Config) -> None:

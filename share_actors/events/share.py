@@ -169,9 +169,10 @@ def _create(command: CreateShare, state: ShareState) -> list[ShareEvent]:
 def _manage(command: ManageShare, state: ShareState) -> list[ShareEvent]:
     if state.share.status == "absent":
         return [custody.ShareManageRequested(**{**command.__dict__})]
-    asked, same = command.__dict__, ("name", "share_proto", "host", "project_id")
+    asked, same = command.__dict__, ("name", "share_proto", "project_id")
     other = state.doing == "manage" and command.driver_options != state.driver_options
-    alike = not other and all(asked[k] == state.share[k] for k in same)
+    there = command.host in (state.share.host, state.share.backend)
+    alike = there and not other and all(asked[k] == state.share[k] for k in same)
     if alike and state.share.status in ("manage_starting", "available"):
         return []  # the same request, asked again
     raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")

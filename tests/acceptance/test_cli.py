@@ -16,6 +16,8 @@ from tests.acceptance.cli import CommandLine
 pytestmark = pytest.mark.timeout(300)
 
 CONFIG = """
+default_backend = "local"
+
 [backends.local]
 driver = "local"
 options = {{ root = "{root}/shares" }}

@@ -17,11 +17,16 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from share_actors import aio, config, errors, handles
+from share_actors import aio, config, errors, handles, surroundings
+from share_actors.actors.backend_verbs import BackendVerbs
+from share_actors.actors.custody_verbs import CustodyVerbs
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.drivers import base as drivers
 from share_actors.drivers.dummy_faults import DummyOptions
+from share_actors.drivers.execute import ExecuteOptions
+from share_actors.drivers.ganesha import GaneshaOptions
 from share_actors.drivers.local import LocalOptions
+from share_actors.drivers.local_servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
 from tests.docs import shell
@@ -75,9 +80,12 @@ _NOTES = {
     "backends.NAME.options": "The driver's own options.",
     "backends.NAME.max_attempts": "Attempts at one piece of work before it rests in error.",
     "backends.NAME.max_backoff_s": "The longest pause between two attempts.",
-    "options.reserved_percentage": "Told with the statistics; nothing acts on it yet.",
-    "options.max_over_subscription_ratio": "Told with the statistics; nothing acts on it yet.",
+    "options.reserved_percentage": "So much of the capacity is left free.",
+    "options.max_over_subscription_ratio": "So many times the capacity may be promised to shares.",
     "options.capacity_gib": "What the statistics say the backend holds.",
+    "options.addresses_per_server": "How many addresses each share server gets.",
+    "options.command_timeout_s": "A command that takes longer is killed, with all that it started.",
+    "options.ganesha_service_name": "What Ganesha's service is called.",
 }
 """What the code says of no field, for operators."""
 
@@ -95,7 +103,10 @@ def notes(model: type[BaseModel]) -> dict[str, str]:
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo, str]]:
     """Every key beneath *model*, its field and what is said of it."""
-    said = notes(model)
+    said: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if issubclass(cls, BaseModel) and cls.__module__.startswith("share_actors"):
+            said |= notes(cls)
     for name, field in model.model_fields.items():
         inner = field.annotation
         if get_origin(inner) is dict and get_args(inner)[1] is config.BackendSettings:
@@ -115,7 +126,8 @@ def kind(field: FieldInfo) -> str:
     if "dict" in text or "tuple" in text:
         return "table" if "dict" in text else "list of text"
     words = (("SecretStr", "text, secret"), ("Path", "path"), ("bool", "`true` or `false`"),
-             ("int", "whole number"), ("float", "number"), ("str", "text"))  # fmt: skip
+             ("int", "whole number"), ("float", "number"), ("str", "text"),
+             ("Any", "anything"))  # fmt: skip
     plain = next(plain for name, plain in words if re.search(rf"\b{name}\b", text))
     return plain + _bounds(field)
 
@@ -259,6 +271,9 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "configuration.md": {
         "settings": settings,
         "options of local": options(LocalOptions),
+        "options of local-servers": options(LocalServersOptions),
+        "options of commands": options(ExecuteOptions),
+        "options of ganesha": options(GaneshaOptions),
         "options of dummy": options(DummyOptions),
     },
     "errors.md": {"errors": error_classes, "driver errors": driver_errors},
@@ -268,8 +283,17 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "functions": functions,
         "ShareSystem": members(aio.AsyncShareSystem),
         "ShareHandle": members(handles.AsyncShare),
+        "entities": members(surroundings.Entities),
+        "networks": members(surroundings.Networks),
+        "servers": members(surroundings.Servers),
+        "types": members(surroundings.Types),
+        "backends": members(surroundings.Backends),
     },
-    "manager.md": {"verbs": members(ManagerVerbs)},
+    "manager.md": {
+        "verbs": members(ManagerVerbs),
+        "verbs of custody": members(CustodyVerbs),
+        "verbs of backends": members(BackendVerbs),
+    },
     "cli.md": {
         "commands": shell.commands,
         "global options": shell.global_options,

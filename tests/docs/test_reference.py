@@ -10,7 +10,9 @@ import pytest
 
 import share_actors
 from benchmarks.__main__ import FLOORS
-from share_actors import aio, client, handles
+from share_actors import aio, blocking, client, handles, surroundings
+from share_actors.actors.backend_verbs import BackendVerbs
+from share_actors.actors.custody_verbs import CustodyVerbs
 from share_actors.actors.verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
 from share_actors.config import Config
@@ -64,7 +66,15 @@ def test_every_public_name_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(client.ShareSystem, aio.AsyncShareSystem), (client.ShareHandle, handles.AsyncShare)],
+    [
+        (client.ShareSystem, aio.AsyncShareSystem),
+        (client.ShareHandle, handles.AsyncShare),
+        (blocking.SyncEntities, surroundings.Entities),
+        (blocking.SyncNetworks, surroundings.Networks),
+        (blocking.SyncServers, surroundings.Servers),
+        (blocking.SyncTypes, surroundings.Types),
+        (blocking.SyncBackends, surroundings.Backends),
+    ],
 )
 def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_same(
     ours: type, theirs: type
@@ -73,7 +83,7 @@ def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_sam
 
     told = {name for name, _ in methods(theirs)}
     assert {name for name, _ in methods(ours)} - {"manager", "config", "context"} <= told | {
-        "id", "receipt",
+        "id", "receipt", "networks", "servers", "types", "backends",
     }  # fmt: skip
     assert all(f"#### {name}\n" in page for name in told)
 
@@ -101,7 +111,7 @@ def test_every_verb_of_manila_is_told_whether_it_is_there_or_not() -> None:
 
     for verb in manila.split():
         assert f"`{verb}(" in page
-    for verb, _ in methods(ManagerVerbs):
+    for verb, _ in (*methods(ManagerVerbs), *methods(CustodyVerbs), *methods(BackendVerbs)):
         assert verb == "RPC_API_VERSION" or f"#### {verb}\n" in page
 
 

@@ -1,0 +1,214 @@
+"""Managing what exists and letting it go: untouched, whatever drivers raise, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.errors import Refused
+from share_actors.events.custody import ManageShare, UnmanageShare
+from share_actors.events.share_type import CreateShareType
+from share_actors.events.share_words import DeleteShare, RetryShare
+from share_actors.events.snapshots import (
+    CreateSnapshot,
+    DeleteSnapshot,
+    ManageSnapshot,
+    UnmanageSnapshot,
+)
+from tests.actors.around import NET, Around, around, settings
+
+Story = Callable[[Around], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    """Run a story in a system; options are those of the backend without servers."""
+
+    def run(story: Story, **options: Any) -> None:
+        async def scenario() -> None:
+            async with around(settings(tmp_path, **options)) as system, asyncio.timeout(60):
+                await story(system)
+
+        asyncio.run(scenario())
+
+    return run
+
+
+def manage(share_id: str = "s1", *, host: str = "plain", size: int = 5, **more: Any) -> ManageShare:
+    who = {"project_id": "demo", "user_id": "alice"}
+    return ManageShare(share_id=share_id, host=host, driver_options={"size": size}, **who, **more)
+
+
+# -- shares --------------------------------------------------------------------------------------
+def test_a_managed_share_has_the_size_the_pool_and_the_exports_that_were_found(play: Any) -> None:
+    async def story(system: Around) -> None:
+        assert (await system.ask("s1", manage())).status == "done"
+
+        share = await system.share("s1")
+        assert (share.status, share.size, share.host) == ("available", 5, "plain#plain")
+        assert share.export_locations[0].path == "dummy:/s1"
+
+    play(story)
+
+
+def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await asyncio.gather(system.ask("s1", manage()), system.ask("s1", manage()))
+        assert (await system.ask("s1", manage())).status == "done"
+
+        assert len(system.plain.calls("manage_existing")) == 1
+        await system.manager._scheduler.look()
+        assert system.manager._scheduler.ledger.provisioned("plain#plain") == 5
+        with pytest.raises(Refused, match="exists already and is available"):
+            await system.ask("s1", manage(name="another"))
+
+    play(story)
+
+
+def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
+    async def story(system: Around) -> None:
+        assert (await system.ask("s1", manage())).reason == "it is not there"
+        share = await system.share("s1")
+        assert (share.status, share.status_reason) == ("manage_error", "it is not there")
+        with pytest.raises(Refused, match="not ours to delete"):
+            await system.ask("s1", DeleteShare())
+
+        await system.manager.reload(settings(system.config.home))
+        assert (await system.ask("s1", RetryShare())).status == "done"
+        assert (await system.share("s1")).status == "available"
+
+    play(story, fail={"manage_existing": "it is not there"})
+
+
+def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.ask("s1", manage())
+        await system.manager._scheduler.look()
+        assert system.manager._scheduler.ledger.provisioned("plain") == 0
+
+        assert (await system.ask("s1", UnmanageShare())).status == "done"
+        assert (await system.share("s1")).status == "unmanaged"
+
+    play(story, fail={"manage_existing": "it is not there"})
+
+
+def test_a_managing_cut_off_in_the_middle_is_done_again_and_counts_once(play: Any) -> None:
+    async def story(system: Around) -> None:
+        asked = asyncio.ensure_future(system.ask("s1", manage()))
+        await asyncio.sleep(0.15)
+        for host in system.cluster.running.values():
+            await host.restart()
+
+        assert (await asked).status == "done"
+        assert system.plain.shares().keys() == {"s1"}
+
+    play(story, delay_s=0.3)
+
+
+@pytest.mark.parametrize("kind", ["fail", "refuse", "bug"])
+def test_a_letting_go_that_fails_leaves_all_as_it_is_with_ways_out(play: Any, kind: str) -> None:
+    async def story(system: Around) -> None:
+        share = await system.create("s1", size=3, host="plain")
+        before = system.plain.shares()
+        assert (await system.ask("s1", UnmanageShare())).status == "failed"
+
+        now = await system.share("s1")
+        assert now.status == "unmanage_error"
+        assert now.status_reason
+        assert now.export_locations == share.export_locations
+        assert system.plain.shares() == before
+
+        await system.manager.reload(settings(system.config.home))
+        assert (await system.ask("s1", RetryShare())).status == "done"
+        assert (await system.share("s1")).status == "unmanaged"
+        assert system.plain.shares() == before
+
+    play(story, **{kind: ["unmanage"] if kind == "bug" else {"unmanage": "no"}})
+
+
+def test_a_share_that_could_not_be_let_go_can_still_be_deleted(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.create("s1", host="plain")
+        await system.ask("s1", UnmanageShare())
+        assert (await system.ask("s1", DeleteShare())).status == "done"
+        assert system.plain.shares() == {}
+
+    play(story, fail={"unmanage": "no"})
+
+
+def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.create("s1", host="plain")
+        await system.ask("s1", CreateSnapshot(snapshot_id="n1"))
+        with pytest.raises(Refused, match=r"has snapshots \(n1\): unmanage or delete them first"):
+            await system.ask("s1", UnmanageShare())
+        await system.network()
+        share = await system.create(share_network_id=NET)
+        with pytest.raises(Refused, match="is on a share server"):
+            await system.ask(share.id, UnmanageShare())
+
+    play(story)
+
+
+def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -> None:
+    async def story(system: Around) -> None:
+        with pytest.raises(Refused, match="handles share servers: what is there cannot be managed"):
+            await system.ask("s1", manage(host="served"))
+        specs = {"driver_handles_share_servers": "True"}
+        await system.ask("share_type:t", CreateShareType(name="t", extra_specs=specs))
+        with pytest.raises(Refused, match="ManageExistingShareTypeMismatch"):
+            await system.ask("s1", manage(share_type="t"))
+
+    play(story)
+
+
+@pytest.mark.parametrize("size", [0, -3, 2**40])
+def test_a_driver_that_tells_no_size_is_an_error_and_not_a_share(play: Any, size: int) -> None:
+    async def story(system: Around) -> None:
+        answer = await system.ask("s1", manage(size=size))
+        assert "the driver told of no size in GiB" in str(answer.reason)
+        assert (await system.share("s1")).status == "manage_error"
+
+    play(story)
+
+
+# -- snapshots -----------------------------------------------------------------------------------
+def managed_snapshot(snapshot_id: str = "n1", at: str = "/old/n1") -> ManageSnapshot:
+    return ManageSnapshot(snapshot_id=snapshot_id, provider_location=at)
+
+
+def test_a_snapshot_is_managed_once_and_let_go_untouched(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.create("s1", host="plain")
+        for _ in range(2):
+            assert (await system.ask("s1", managed_snapshot())).status == "done"
+        assert len(system.plain.calls("manage_existing_snapshot")) == 1
+        with pytest.raises(Refused, match="is snapshot n1 already"):
+            await system.ask("s1", managed_snapshot("n2"))
+
+        before = system.plain.snapshots()
+        await system.ask("s1", UnmanageSnapshot(snapshot_id="n1"))
+        assert (await system.share("s1")).snapshots == ()
+        assert system.plain.snapshots() == before != {}
+
+    play(story)
+
+
+def test_a_snapshot_that_could_not_be_managed_is_tried_again_or_let_go(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.create("s1", host="plain")
+        assert (await system.ask("s1", managed_snapshot())).reason == "not there"
+        [snapshot] = (await system.share("s1")).snapshots
+        assert (snapshot.status, snapshot.reason) == ("manage_error", "not there")
+        for command in (DeleteSnapshot(snapshot_id="n1"), DeleteShare(cascade=True)):
+            with pytest.raises(Refused, match="not ours"):
+                await system.ask("s1", command)
+
+        assert (await system.ask("s1", UnmanageSnapshot(snapshot_id="n1"))).status == "done"
+        assert (await system.ask("s1", DeleteShare())).status == "done"
+
+    play(story, fail={"manage_existing_snapshot": "not there"})

@@ -1,0 +1,354 @@
+"""Shares on share servers: servers come with them, are shared, are torn down, and leak nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.actors.seating import NETWORK, SERVER
+from share_actors.errors import NotFound, Refused, ShareActorsError
+from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork
+from share_actors.events.share_server import DeleteServer
+from share_actors.events.share_words import DeleteShare, RetryShare
+from share_actors.events.snapshots import CreateSnapshot
+from share_actors.networks import SecurityService
+from tests.actors.around import NET, Around, around, settings, until
+
+Story = Callable[[Around], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    """Run a story in a system; options are those of the backend that handles servers."""
+
+    def run(story: Story, **options: Any) -> None:
+        async def scenario() -> None:
+            async with around(settings(tmp_path, servers=options)) as system, asyncio.timeout(40):
+                await story(system)
+
+        asyncio.run(scenario())
+
+    return run
+
+
+# -- coming --------------------------------------------------------------------------------------
+def test_a_share_on_a_network_gets_a_server_with_addresses_of_it(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+
+        server = await system.server(share.share_server_id)
+        assert (server.status, server.shares) == ("active", (share.id,))
+        assert server.network_allocations == ("10.0.0.1", "10.0.0.2")
+        assert system.served.servers()[server.id]["addresses"] == ["10.0.0.1", "10.0.0.2"]
+        assert system.served.networks()[server.id]["addresses"] == ["10.0.0.1", "10.0.0.2"]
+        assert system.served.shares()[share.id]["server"] == server.id
+        assert share.host == "served#served"
+
+    play(story, addresses=2)
+
+
+def test_shares_that_come_together_share_one_server(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        shares = await asyncio.gather(*(system.create(share_network_id=NET) for _ in range(6)))
+
+        assert len({share.share_server_id for share in shares}) == 1
+        assert len(system.served.servers()) == 1
+        assert len(system.served.calls("setup_server")) == 1
+
+    play(story, delay_s=0.05)
+
+
+def test_networks_have_servers_of_their_own(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        await system.network("other", "10.1.0.0/28")
+        here, there = await asyncio.gather(
+            system.create(share_network_id=NET), system.create(share_network_id="other")
+        )
+
+        assert here.share_server_id != there.share_server_id
+        assert (await system.server(there.share_server_id)).network_allocations == ("10.1.0.1",)
+
+    play(story)
+
+
+def test_a_full_server_is_joined_by_another(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        config = settings(tmp_path)
+        served = config.backends["served"].model_copy(update={"max_shares_per_server": 2})
+        config = config.model_copy(update={"backends": {**config.backends, "served": served}})
+        async with around(config) as system:
+            await system.network()
+            shares = [await system.create(share_network_id=NET) for _ in range(5)]
+            assert len({share.share_server_id for share in shares}) == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_share_made_from_a_snapshot_is_on_the_server_that_has_it(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        first = await system.create("first", share_network_id=NET)
+        await system.ask("first", CreateSnapshot(snapshot_id="snap"))
+        source = await system.cluster.catalog.ask("snapshot", snapshot_id="snap")
+
+        copy = await system.create(share_network_id=NET, source=source)
+
+        assert copy.share_server_id == first.share_server_id
+
+    play(story)
+
+
+def test_a_share_on_a_network_that_is_none_is_in_error_and_can_go(play: Any) -> None:
+    async def story(system: Around) -> None:
+        answer = await system.try_create("s1", share_network_id="nowhere")
+        assert answer.status == "failed"
+        assert "there is no share network nowhere" in str(answer.reason)
+
+        assert (await system.ask("s1", DeleteShare())).status == "done"
+        assert (await system.share("s1")).status == "deleted"
+
+    play(story)
+
+
+# -- secrets -------------------------------------------------------------------------------------
+def test_passwords_reach_the_driver_and_nothing_that_is_written(play: Any, tmp_path: Path) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        service = SecurityService(id="c1", type="ldap", password="hunter2-in-plain")
+        await system.ask(f"{NETWORK}{NET}", AddSecurityService(service=service))
+        share = await system.create(share_network_id=NET)
+
+        server = await system.server(share.share_server_id)
+        assert server.backend_details["admin_password"].startswith("sealed:")
+        known = await system.seen_network()
+        assert str(known.security_services[0].password).startswith("sealed:")
+
+    play(story)
+    written = b"".join(f.read_bytes() for f in tmp_path.glob("*.db*"))
+    assert b"sealed:1:" in written
+    assert b"hunter2-in-plain" not in written
+    assert b"secret of" not in written
+
+
+# -- going ---------------------------------------------------------------------------------------
+def test_a_deleted_share_leaves_its_server_and_the_server_goes_with_its_addresses(
+    play: Any,
+) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+        server = f"{SERVER}{share.share_server_id}"
+        with pytest.raises(Refused, match="ShareServerInUse"):
+            await system.ask(server, DeleteServer())
+        with pytest.raises(Refused, match="in use by shares"):
+            await system.ask(f"{NETWORK}{NET}", DeleteShareNetwork())
+
+        await system.ask(share.id, DeleteShare())
+        await system.ask(server, DeleteServer())
+
+        assert nothing_left(system)
+        known = await system.seen_network()
+        assert (known.allocations, known.servers, known.shares) == ({}, {}, {})
+        await system.ask(f"{NETWORK}{NET}", DeleteShareNetwork())
+
+    play(story)
+
+
+def nothing_left(system: Around) -> bool:
+    return not (system.served.shares() or system.served.servers() or system.served.networks())
+
+
+def test_a_server_may_go_with_its_last_share(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        config = settings(tmp_path)
+        served = config.backends["served"].model_copy(
+            update={"delete_server_with_last_share": True}
+        )
+        config = config.model_copy(update={"backends": {**config.backends, "served": served}})
+        async with around(config) as system:
+            await system.network()
+            shares = [await system.create(share_network_id=NET) for _ in range(2)]
+            await system.ask(shares[0].id, DeleteShare())
+            assert len(await system.servers("active")) == 1
+
+            await system.ask(shares[1].id, DeleteShare())
+            await until(lambda: _servers_gone(system))
+            assert nothing_left(system)
+
+    asyncio.run(scenario())
+
+
+def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        config = settings(tmp_path)
+        async with around(config) as system:
+            await system.network()
+            await system.network("other", "10.1.0.0/28")
+            going, staying = await asyncio.gather(
+                system.create(share_network_id=NET), system.create(share_network_id="other")
+            )
+            await system.ask(going.id, DeleteShare())
+            assert await system.manager.delete_free_share_servers() == []
+
+            at_once = config.servers.model_copy(update={"unused_minutes": 0})
+            system.manager._housekeeping.config = config.model_copy(update={"servers": at_once})
+            assert await system.manager.delete_free_share_servers() == [going.share_server_id]
+
+            await until(lambda: len(system.served.servers()) == 1)
+            assert (await system.server(staying.share_server_id)).status == "active"
+            history = await system.cluster._catalog.history(f"{SERVER}{going.share_server_id}")
+            assert any(getattr(r.event, "why", None) == "unused" for r in history)
+
+    asyncio.run(scenario())
+
+
+def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        for _ in range(6):
+            share = await system.create(share_network_id=NET)
+            await system.ask(share.id, DeleteShare())
+            going = asyncio.ensure_future(
+                system.ask(f"{SERVER}{share.share_server_id}", DeleteServer())
+            )
+            await asyncio.sleep(0)
+            arrived = await system.create(share_network_id=NET)
+            [result] = await asyncio.gather(going, return_exceptions=True)
+
+            server = await system.server(arrived.share_server_id)
+            assert server.status == "active"
+            won = arrived.share_server_id == share.share_server_id
+            assert isinstance(result, Refused) == won
+            await system.ask(arrived.id, DeleteShare())
+
+    play(story)
+
+
+# -- failing -------------------------------------------------------------------------------------
+def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        answer = await system.try_create("s1", share_network_id=NET)
+
+        assert answer.status == "failed"
+        assert "no memory for it" in str(answer.reason)
+        await until(lambda: not system.served.networks())
+        [server] = await system.servers("deleted")
+        assert server.backend_details == {"half": server.id}
+        assert server.status_reason == "no memory for it"
+        assert [c.share_id for c in system.served.calls("teardown_server")] == [server.id]
+        known = await system.seen_network()
+        assert (known.allocations, known.servers) == ({}, {})
+
+        assert (await system.ask("s1", DeleteShare())).status == "done"
+
+    play(story, fail={"setup_server": "no memory for it"})
+
+
+def test_after_the_cause_is_mended_the_share_can_be_retried(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        await system.try_create("s1", share_network_id=NET)
+        mended = settings(system.config.home)
+        assert (await system.manager.reload(mended))["changed"] == ["served"]
+
+        assert (await system.ask("s1", RetryShare())).status == "done"
+
+        share = await system.share("s1")
+        assert share.status == "available"
+        assert (await system.server(share.share_server_id)).status == "active"
+
+    play(story, fail={"setup_server": "no memory for it"})
+
+
+@pytest.mark.parametrize("method", ["allocate_network", "setup_server"])
+@pytest.mark.parametrize("kind", ["transient", "bug"])
+def test_what_fails_in_passing_is_done_again(play: Any, method: str, kind: str) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+
+        assert (await system.server(share.share_server_id)).status == "active"
+        assert len(system.served.calls(method)) == 3
+
+    play(story, **{kind: {method: 2}})
+
+
+def test_a_teardown_that_fails_leaves_the_server_in_error_until_it_is_tried_again(
+    play: Any,
+) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+        await system.ask(share.id, DeleteShare())
+        address = f"{SERVER}{share.share_server_id}"
+
+        assert (await system.ask(address, DeleteServer())).status == "failed"
+        server = await system.server(share.share_server_id)
+        assert (server.status, server.status_reason) == ("error", "stuck")
+        assert (await system.seen_network()).allocations[server.id] == server.network_allocations
+
+        await system.manager.reload(settings(system.config.home))
+        assert (await system.ask(address, DeleteServer())).status == "done"
+        assert nothing_left(system)
+
+    play(story, fail={"teardown_server": "stuck"})
+
+
+def test_a_network_without_addresses_left_fails_the_share_and_leaks_none(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network(cidr="10.0.0.0/30")
+        answer = await system.try_create("s1", share_network_id=NET)
+
+        assert "10.0.0.0/30 has 2 free addresses, and 3 are needed" in str(answer.reason)
+        await until(lambda: _servers_gone(system))
+        known = await system.seen_network()
+        assert (known.allocations, known.servers, system.served.networks()) == ({}, {}, {})
+
+    play(story, addresses=3)
+
+
+async def _servers_gone(system: Around) -> bool:
+    return [s.status for s in await system.servers("deleted")] == ["deleted"]
+
+
+def test_a_server_that_is_none_is_not_found(play: Any) -> None:
+    async def story(system: Around) -> None:
+        with pytest.raises(NotFound, match="there is no share server nobody"):
+            await system.ask(f"{SERVER}nobody", DeleteServer())
+        with pytest.raises(ShareActorsError, match="is of no kind known"):
+            await system.ask("what:ever", DeleteServer())
+
+    play(story)
+
+
+# -- dying ---------------------------------------------------------------------------------------
+def test_shares_on_servers_survive_the_death_of_every_host_at_every_step(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with around(settings(tmp_path, servers={"delay_s": 0.03})) as system:
+            await system.network()
+            for n in range(6):
+                making = asyncio.ensure_future(system.create(f"s{n}", share_network_id=NET))
+                await asyncio.sleep(0.02 * n)
+                for host in system.cluster.running.values():
+                    if not host.is_dead:
+                        await host.restart()
+                await asyncio.sleep(0.4)
+                share = await making
+                assert (await system.server(share.share_server_id)).status == "active"
+            assert len(system.served.servers()) == 1
+
+            for n in range(6):
+                await system.ask(f"s{n}", DeleteShare())
+            [server] = await system.servers("active")
+            await system.ask(f"{SERVER}{server.id}", DeleteServer())
+            assert nothing_left(system)
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))

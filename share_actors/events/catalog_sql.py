@@ -68,7 +68,8 @@ CREATE_LAYOUT = (
 # A share's name, project and place do not change: leaving them out spares their indexes.
 PUT_SHARE = (
     "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
-    " SET status = excluded.status, size = excluded.size, version = excluded.version,"
+    " SET status = excluded.status, host = excluded.host, size = excluded.size,"
+    " version = excluded.version,"
     " position = excluded.position, owes = excluded.owes, state = excluded.state"
 )
 PUT_SNAPSHOT = (

@@ -126,6 +126,7 @@ class AsyncShareSystem:
         """
         share_id = properties.pop("share_id", None) or new_id(command_id)
         asked = {"name": name, "protocol": protocol, **properties}
+        await self._know_backend(properties.get("backend"))
         fields = managed_fields(asked, self.config, self.context)
         options = {"share_id": share_id, "driver_options": dict(driver_options)}
         command = build(ManageShare, {**fields, **options})
@@ -179,11 +180,17 @@ class AsyncShareSystem:
     async def _creation(self, asked: dict[str, Any], command_id: str | None) -> tuple[str, Command]:
         share_id = asked.pop("share_id", None) or new_id(command_id)
         snapshot_id = asked.pop("snapshot_id", None)
+        await self._know_backend(asked.get("backend"))
         fields = share_fields(asked, self.config, self.context)
         if snapshot_id is not None:
             fields["source"] = await source_snapshot(self._requests.catalog, snapshot_id)
         fields = {**fields, "share_id": share_id}
         return share_id, build(CreateShare, fields)
+
+    async def _know_backend(self, name: object) -> None:
+        """One that is not known here may have come since, by a reload."""
+        if isinstance(name, str) and name not in self.config.backends:
+            self.config = await self._requests.manage("config")
 
     async def share(self, id_or_name: str) -> AsyncShare:
         """The share of this id, or else of this name; raises `NotFound`, or `Ambiguous` with the ids."""

@@ -103,10 +103,14 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
         **properties: Any,
     ) -> Told:
-        """Create a share; *request_spec* (or keywords) holds `size`, `name`, `share_proto`, `backend`..."""
+        """Create a share; *request_spec* (or keywords) holds `size`, `name`, `share_proto`, `backend`...
+
+        *filter_properties* may hold `scheduler_hints`: `same_host` and `different_host`.
+        """
         who = context_of(context)
         spec = dict(request_spec or {})
-        spec = {**spec.pop("share_properties", spec), **properties}
+        hints = dict((filter_properties or {}).get("scheduler_hints") or {})
+        spec = {**spec.pop("share_properties", spec), **hints, **properties}
         fields = share_fields(spec, self._config, who)
         asked_for = snapshot_id or spec.get("snapshot_id")
         fields["source"] = await source_snapshot(self._catalog, asked_for) if asked_for else None

@@ -138,7 +138,7 @@ def _asked(event: words.ShareCreationRequested) -> str:
 
 def _place(host: str) -> str:
     backend, _, pool = host.partition("#")
-    return f"backend {backend}, pool {pool}" if pool else f"backend {backend}"
+    return f"backend {backend}, pool {pool}" if pool not in ("", backend) else f"backend {backend}"
 
 
 def _options(options: Mapping[str, Any]) -> str:

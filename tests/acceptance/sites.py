@@ -44,6 +44,8 @@ class Site:
         settings.setdefault("default_backend", next(iter(settings["backends"])))
         name = f"test-{os.getpid()}-{next(_numbers)}"
         self.config = Config(namespace=name, home=home, **settings)
+        self.backends = home
+        """Where backends keep what they have, if that is not in the home."""
         self._system: ShareSystem | None = None
 
     @property

@@ -47,7 +47,13 @@ class Stage:
             None, _temp_dir=f"{self._ray}/r", num_cpus=2, object_store_memory=OBJECT_STORE_BYTES
         )
         local = {"driver": "local", "options": {"root": str(self.top / "shares")}}
-        config = build({"home": self.top / "home", "backends": {"local": local}})
+        tenants = {
+            "driver": "local-servers", "driver_handles_share_servers": True,
+            "options": {"root": str(self.top / "tenants")},
+        }  # fmt: skip
+        config = build(
+            {"home": self.top / "home", "backends": {"local": local, "tenants": tenants}}
+        )
         self.fact(f"directory {self.top}")
         return start(config)
 

@@ -67,6 +67,12 @@ class Story:
             ("The share grows", self.extend),
             ("kill -9 on the process that the share lives in", self.kill),
             ("Its history: what happened, when, and who asked", self.history),
+            ("A share on a share server of its own network", self.on_server),
+            (
+                "A directory that was there before becomes a share, and is let go untouched",
+                self.manage,
+            ),
+            ("What the backends tell of themselves, in GiB", self.stats),
         )
         for title, step in steps:
             with self.stage.step(title):
@@ -151,6 +157,48 @@ class Story:
         self.stage.check(len(told) >= 9, f"only {len(told)} events")
         for at, sentence in told:
             self.stage.fact(f"{at[11:19]}  {sentence}")
+
+    def on_server(self) -> None:
+        network = self.system.networks.create(cidr="10.0.0.0/28", name="blue", gateway="10.0.0.1")
+        share = self.system.create_share(size=1, name="tenant", share_network_id=network.id)
+        server = self.system.servers.get(share.seen.share_server_id or "")
+        self.stage.check(server.status == "active", f"the share server is {server.status}")
+        addresses = ", ".join(server.network_allocations)
+        self.stage.fact(
+            f"share server {server.id}, address {addresses}: {share.export_locations[0]}"
+        )
+        share.delete()
+        self.system.servers.delete(server.id)
+        left = self.system.networks.get("blue").allocations
+        self.stage.check(not left, f"addresses are left: {left}")
+        self.stage.check(not Path(server.backend_details["root"]).exists(), "its directory is left")
+        self.stage.fact("both deleted: the server is gone, and its address is free again")
+
+    def manage(self) -> None:
+        old = self.stage.top / "shares" / "old-data"
+        old.mkdir()
+        (old / "letter.txt").write_text("written long before\n")
+        told = self.system.preview_manage({"path": "old-data"}, backend="local")
+        self.stage.check(old.is_dir(), "the dry run moved it")
+        self.stage.fact(f"a dry run tells: {told['path']}, {told['size']} GiB")
+        share = self.system.manage_share({"path": "old-data"}, backend="local", name="managed")
+        self.stage.check(share.status == "available", f"it is {share.status}")
+        found = files(self.stage.folder(share))
+        self.stage.check(found == {"letter.txt": b"written long before\n"}, f"it has {found}")
+        share.unmanage()
+        self.stage.check(files(self.stage.folder(share)) == found, "its files changed")
+        self.stage.fact(
+            f"managed as {share.name!r}, then {share.status}: its files are as they were"
+        )
+
+    def stats(self) -> None:
+        told = self.system.backends.publish()
+        for name, published in told.items():
+            self.stage.check(published.capabilities is not None, f"{name}: {published.reason}")
+            for pool in published.capabilities.pools if published.capabilities else ():
+                free, total = pool.free_capacity_gib, pool.total_capacity_gib
+                used = f"{pool.allocated_capacity_gib:g} allocated"
+                self.stage.fact(f"{name:<8} up  {free:8.1f} free of {total:8.1f}, {used}")
 
     def _pid(self) -> int:
         return int(self.system.where(self.projects.id)["pid"])

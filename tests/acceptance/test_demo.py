@@ -21,8 +21,11 @@ def test_the_demo_tells_its_story_and_clears_up_after_itself() -> None:
     assert ended.code == 0, ended
     told = ended.document
     assert told["ok"] is True
-    assert [step["step"] for step in told["steps"]] == list(range(1, 11))
+    assert [step["step"] for step in told["steps"]] == list(range(1, 14))
     assert any("its state was rebuilt from the log" in fact for fact in told["steps"][7]["facts"])
+    assert any("its address is free again" in fact for fact in told["steps"][9]["facts"])
+    assert any("its files are as they were" in fact for fact in told["steps"][10]["facts"])
+    assert [fact.split()[0] for fact in told["steps"][11]["facts"]] == ["local", "tenants"]
     assert left == []
 
 

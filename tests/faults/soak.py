@@ -1,6 +1,6 @@
 """`python -m tests.faults.soak --minutes 10`: a real system under load and `kill -9`, and then the reckoning.
 
-What the backend holds, what clients were told, and what the log says must agree: five counts are zero.
+What the backend holds, what clients were told, and what the log says must agree: six counts are zero.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from share_actors.drivers.dummy_backend import DummyBackend
-from share_actors.events import share
+from share_actors.events import share, share_server
+from share_actors.events.addresses import AGGREGATES
 from share_actors.events.base import replay
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
@@ -27,13 +28,18 @@ from tests.acceptance.sites import Site, of_shares, opened
 from tests.faults.soaking import PATIENCE_S, Client, Killer, Request
 
 CLIENTS = 16
-ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned")
+NETWORKS = 3
+ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned", "leaked")
 
 
 def soak(site: Site, minutes: float, seed: int, tell: Any = None) -> dict[str, Any]:
-    """The report: what was asked, what was killed, and the five counts that must be zero."""
+    """The report: what was asked, what was killed, and the six counts that must be zero."""
     stop, chance = threading.Event(), random.Random(seed)
-    clients = [Client(f"client{n}", site.system, seed + n, stop) for n in range(CLIENTS)]
+    networks = [
+        site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
+        for n in range(NETWORKS)
+    ]
+    clients = [Client(f"client{n}", site.system, seed + n, stop, networks) for n in range(CLIENTS)]
     killer, until = Killer(site, seed), time.monotonic() + 60 * minutes
     for client in clients:
         client.start()
@@ -68,7 +74,8 @@ def _until_all_rests(site: Site) -> float:
     """Seconds until the log owes nothing; at most PATIENCE_S."""
     began = time.monotonic()
     while time.monotonic() - began < PATIENCE_S:
-        if not any(share.pending(state) for state, _ in replayed_streams(site).values()):
+        owing = any(share.pending(state) for state, _ in replayed_streams(site).values())
+        if not owing and not any(share_server.pending(s) for s in replayed("share_server", site)):
             break
         time.sleep(0.5)
     return time.monotonic() - began
@@ -90,8 +97,19 @@ def _receipts(recorded: Iterable[Any]) -> Receipts:
     return receipts
 
 
+def replayed(kind: str, site: Site) -> list[Any]:
+    """Every share server, or share network, by replay of the log alone."""
+    module: Any = AGGREGATES[kind]
+    with opened(site.config.log, site.config.log_path) as log:
+        recorded: dict[str, list[Any]] = {}
+        for raw in log.notifications(0, 10_000_000):
+            if raw.stream.startswith(f"{kind}-"):
+                recorded.setdefault(raw.stream, []).append(log.decode(raw).event)
+    return [replay(module, events) for events in recorded.values()]
+
+
 class Reckoning:
-    """The five lists that must be empty."""
+    """The six lists that must be empty."""
 
     def __init__(self, site: Site, requests: list[Request], names: list[str]) -> None:
         streams = replayed_streams(site)
@@ -104,7 +122,8 @@ class Reckoning:
             self._check(request, receipts)
         borne = Counter(s.name for s in self._shares.values())
         self.duplicated = [name for name in names if borne[name] > 1]
-        self.orphaned = self._differs(site.backend)
+        self.orphaned = self._differs(site.backend, served(site))
+        self.leaked = self._leaked(site)
         self.repeated = sum(call.attempt > 1 for call in site.backend.calls())
 
     def _check(self, request: Request, receipts: dict[str, Receipts]) -> None:
@@ -118,17 +137,38 @@ class Reckoning:
         elif receipt is not None and request.told in ({"done", "failed"} - {receipt.status}):
             self.lied.append(f"{request.kind}: told {request.told}, is {receipt.status}")
 
-    def _differs(self, backend: DummyBackend) -> list[str]:
-        """What is on the backend and not in the log, or the other way round."""
+    def _leaked(self, site: Site) -> list[str]:
+        """Servers and addresses that somebody has and nobody should, or the other way round."""
+        backend, networks = served(site), [s.network for s in replayed("share_network", site)]
+        servers = [s.server for s in replayed("share_server", site)]
+        active = {s.id: s.network_allocations for s in servers if s.status == "active"}
+        on = {s.id: s.share_server_id for s in self._shares.values() if s.share_server_id}
+        taken = {i: tuple(held["addresses"]) for i, held in backend.networks().items()}
+        granted = {i: a for network in networks for i, a in network.allocations.items()}
+        meant = {share_id: i for network in networks for share_id, i in network.shares.items()}
+        held = {share_id: s.id for s in servers for share_id in s.shares}
+        told = {
+            "servers": backend.servers().keys() ^ active.keys(),
+            "addresses": {i for i in active | taken if active.get(i) != taken.get(i)},
+            "grants": {i for i in active | granted if active.get(i) != granted.get(i)},
+            "seats": {i for i in on | meant if on.get(i) != meant.get(i)},
+            "places": {i for i in on | held if on.get(i) != held.get(i)},
+        }
+        return [f"{what} {i}" for what, wrong in told.items() for i in wrong]
+
+    def _differs(self, *backends: DummyBackend) -> list[str]:
+        """What is on the backends and not in the log, or the other way round."""
         alive = {i: s for i, s in self._shares.items() if s.status == "available"}
         wanted = {i: (s.size, {r.access_to for r in s.access_rules}) for i, s in alive.items()}
         held = {
             i: (h["size"], {r["access_to"] for r in h["rules"].values()})
+            for backend in backends
             for i, h in backend.shares().items()
         }
         taken = {s.id for each in alive.values() for s in each.snapshots}
+        there = {i for backend in backends for i in backend.snapshots()}
         differing = [i for i in held.keys() | wanted.keys() if held.get(i) != wanted.get(i)]
-        return [*differing, *(taken ^ backend.snapshots().keys())]
+        return [*differing, *(taken ^ there)]
 
 
 def main() -> int:
@@ -158,7 +198,16 @@ def slow(site: Site) -> Any:
     options = {"directory": str(site.backend.directory), "delay_s": 0.05}
     changed = {"options": options, "backoff_s": 0.1, "max_backoff_s": 1.0}
     dummy = site.config.backends["dummy"].model_copy(update=changed)
-    return site.config.model_copy(update={"backends": {"dummy": dummy}})
+    theirs = {"options": {**options, "directory": str(served(site).directory)}}
+    mode = {"driver_handles_share_servers": True, "max_shares_per_server": 5}
+    more = {"delete_server_with_last_share": True, **mode, **theirs}
+    backends = {"dummy": dummy, "served": dummy.model_copy(update=more)}
+    return site.config.model_copy(update={"backends": backends, "default_backend": None})
+
+
+def served(site: Site) -> DummyBackend:
+    """What the backend with share servers holds."""
+    return DummyBackend(site.home / "served")
 
 
 def _tell(commands: int, kills: int) -> None:

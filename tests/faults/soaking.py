@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,8 @@ from tests.acceptance.sites import Site, kill
 AGAIN = (Busy, LogError, TimedOut, Unavailable)
 PATIENCE_S = 120.0
 SHARES_EACH = 6
+ON_SERVERS = 0.4
+"""How many of the shares are on share servers."""
 
 
 @dataclass
@@ -54,8 +56,16 @@ class Held:
 class Client(threading.Thread):
     """Asks for one thing after the other about its own shares, until told to stop."""
 
-    def __init__(self, name: str, system: ShareSystem, seed: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        system: ShareSystem,
+        seed: int,
+        stop: threading.Event,
+        networks: Sequence[str] = (),
+    ) -> None:
         super().__init__(name=name, daemon=True)
+        self._networks = networks
         self._system, self._chance, self._stop_asking = system, random.Random(seed), stop
         self._shares: list[Held] = []
         self.requests: list[Request] = []
@@ -83,8 +93,11 @@ class Client(threading.Thread):
     # -- verbs -----------------------------------------------------------------------------------
     def _make(self) -> None:
         self.names.append(name := f"{self.name}-{len(self.names)}")
+        where: dict[str, Any] = {"backend": "dummy"}
+        if self._networks and self._chance.random() < ON_SERVERS:
+            where = {"share_network_id": self._chance.choice(self._networks)}
         made = self._ask(
-            "create", None, lambda **w: self._system.create_share(size=1, name=name, **w)
+            "create", None, lambda **w: self._system.create_share(size=1, name=name, **where, **w)
         )
         if made is not None:
             self._shares.append(Held(made))

@@ -14,6 +14,12 @@ from typing import NamedTuple
 from share_actors.events import share
 from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
 from share_actors.events.base import EPOCH, BeginAttempt, Rejected, ReportFailure
+from share_actors.events.custody import (
+    ConfirmManaged,
+    ConfirmUnmanaged,
+    ManageShare,
+    UnmanageShare,
+)
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
     ConfirmCreated,
@@ -30,10 +36,21 @@ from share_actors.events.share_words import (
 from share_actors.events.snapshots import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
+    ConfirmSnapshotManaged,
+    ConfirmSnapshotUnmanaged,
     CreateSnapshot,
     DeleteSnapshot,
     DropSnapshot,
+    ManageSnapshot,
+    UnmanageSnapshot,
 )
+from share_actors.events.upkeep import (
+    ConfirmEnsured,
+    ConfirmReleased,
+    ConfirmServer,
+    EnsureShare,
+)
+from share_actors.networks import ShareServer
 
 PAGE = Path("docs/states.md")
 
@@ -59,6 +76,11 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DenyAccess(access_id="r"),
     CreateSnapshot(snapshot_id="n", at=EPOCH),
     DeleteSnapshot(snapshot_id="n"),
+    ManageShare(share_id="s", host="b", project_id="p", user_id="u", at=EPOCH),
+    UnmanageShare(),
+    ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),
+    UnmanageSnapshot(snapshot_id="n"),
+    EnsureShare(info="i"),
 )
 
 ATTEMPTS: tuple[ShareCommand, ...] = (
@@ -80,14 +102,29 @@ def success(state: ShareState) -> ShareCommand | None:
             return ConfirmResized(doing="shrink", size=state.resize_to)
         case ["snapshot", i, "create"]:
             return ConfirmSnapshotCreated(snapshot_id=i)
+        case ["snapshot", i, "manage"]:
+            return ConfirmSnapshotManaged(snapshot_id=i, size=1)
+        case ["snapshot", i, "unmanage"]:
+            return ConfirmSnapshotUnmanaged(snapshot_id=i)
         case ["snapshot", i, _]:
             return ConfirmSnapshotDeleted(snapshot_id=i)
         case ["access"]:
             return _rules_applied(state)
         case ["delete"]:
             return _step_of_deletion(state)
+        case [other]:
+            return _OTHERS.get(other)
         case _:
             return None
+
+
+_OTHERS: Mapping[str, ShareCommand] = {
+    "manage": ConfirmManaged(size=2, export_locations=()),
+    "unmanage": ConfirmUnmanaged(),
+    "server": ConfirmServer(server=ShareServer(id="v")),
+    "release": ConfirmReleased(),
+    "ensure": ConfirmEnsured(),
+}
 
 
 def _rules_applied(state: ShareState) -> ConfirmRules:
@@ -161,7 +198,7 @@ def _edges(event: ShareEvent, before: ShareState, after: ShareState) -> Iterator
     was, now = before.share.status, after.share.status
     if was != now:
         yield Edge("share", was, now, name)
-    if now == "deleted":
+    if now in ("deleted", "unmanaged"):
         return  # and all that is in it
     rules = {i: r.state for i, r in before.rules.rules.items()}
     yield from _moves("rule", rules, {i: r.state for i, r in after.rules.rules.items()}, name)

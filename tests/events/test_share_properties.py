@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 from share_actors.events import share
 from share_actors.events.access import OWED, AllowAccess, ConfirmRules, DenyAccess
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure, replay
+from share_actors.events.custody import (
+    ConfirmManaged,
+    ConfirmUnmanaged,
+    ManageShare,
+    UnmanageShare,
+)
 from share_actors.events.diagram import ATTEMPTS, success
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
@@ -32,7 +38,10 @@ from share_actors.events.snapshots import (
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DeleteSnapshot,
+    ManageSnapshot,
+    UnmanageSnapshot,
 )
+from share_actors.events.upkeep import ConfirmEnsured, ConfirmReleased, EnsureShare
 from tests.events.stories import NOON, Stream
 
 Move = Callable[[ShareState], ShareCommand | None]
@@ -43,7 +52,10 @@ broken = ReportFailure(kind="failed", reason="broken")
 ids = st.sampled_from(["a", "b"])
 subsets = st.lists(ids, unique=True).map(tuple)
 create = CreateShare(share_id="s", size=5, host="b", project_id="p", user_id="u", at=NOON)
-deletion = st.builds(DeleteShare, cascade=st.booleans())
+deletion = st.one_of(st.builds(DeleteShare, cascade=st.booleans()), st.just(UnmanageShare()))
+on_network = create.but(share_network_id="n")
+found = ManageShare(share_id="s", host="b", project_id="p", user_id="u", at=NOON)
+NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(ExtendShare, size=st.integers(1, 9)),
     st.builds(ShrinkShare, size=st.integers(1, 9)),
@@ -59,6 +71,9 @@ requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(DenyAccess, access_id=ids),
     st.builds(CreateSnapshot, snapshot_id=ids, name=st.sampled_from([None, "n"]), at=st.just(NOON)),
     st.builds(DeleteSnapshot, snapshot_id=ids),
+    st.builds(ManageSnapshot, snapshot_id=ids, provider_location=st.just("/n"), at=st.just(NOON)),
+    st.builds(UnmanageSnapshot, snapshot_id=ids),
+    st.builds(EnsureShare, info=st.just("i")),
 )
 strays: st.SearchStrategy[ShareCommand] = st.one_of(
     st.just(create),
@@ -73,7 +88,13 @@ strays: st.SearchStrategy[ShareCommand] = st.one_of(
     ),
     st.builds(ConfirmSnapshotCreated, snapshot_id=ids),
     st.builds(ConfirmSnapshotDeleted, snapshot_id=ids),
-)
+    st.sampled_from(
+        [
+            ConfirmManaged(size=1, export_locations=()), ConfirmUnmanaged(), ConfirmReleased(),
+            ConfirmEnsured(),
+        ]
+    ),
+)  # fmt: skip
 
 
 def say(command: ShareCommand) -> Move:
@@ -150,17 +171,18 @@ starts: st.SearchStrategy[list[Move]] = st.sampled_from(
 )
 
 
-def lived(start: list[Move], later: list[list[Move]]) -> Walk:
-    return Walk([say(create), *start, *(move for some in later for move in some)])
+def lived(first: ShareCommand, start: list[Move], later: list[list[Move]]) -> Walk:
+    begun = [say(begin), success] if first == on_network else []
+    return Walk([say(first), *begun, *start, *(move for some in later for move in some)])
 
 
-walks = st.builds(lived, starts, moves)
+walks = st.builds(lived, st.sampled_from([create, create, on_network, found]), starts, moves)
 any_order = settings(max_examples=200, deadline=None)
 
 
 def finish(walk: Walk, outcome: Move) -> None:
     """Begin and end what is owed, one after the other, until nothing is."""
-    bound = 4 + 2 * (len(walk.state.rules.rules) + len(walk.state.snapshots.held))
+    bound = 6 + 2 * (len(walk.state.rules.rules) + len(walk.state.snapshots.held))
     for _ in range(bound):
         if share.pending(walk.state) is None:
             return
@@ -242,20 +264,31 @@ def test_no_request_waits_for_a_share_that_failed(walk: Walk) -> None:
 
 @any_order
 @given(walks)
-def test_every_state_but_deleted_has_a_way_on(walk: Walk) -> None:
-    if walk.state.share.status == "deleted":
+def test_every_state_but_deleted_and_unmanaged_has_a_way_on(walk: Walk) -> None:
+    if walk.state.share.status in ("deleted", "unmanaged"):
         return
     if share.pending(walk.state) is None:
-        assert walk.ask(DeleteShare(cascade=True))
+        let_go(walk)
+        assert walk.ask(DeleteShare(cascade=True)) or walk.ask(UnmanageShare())
         assert share.pending(walk.state) is not None
+
+
+def let_go(walk: Walk) -> None:
+    """Snapshots that are not ours are let go, as who wants to delete the share has to."""
+    for i, snapshot in list(walk.state.snapshots.held.items()):
+        if snapshot.status in NOT_OURS:
+            walk.ask(UnmanageSnapshot(snapshot_id=i))
+            finish(walk, success)
 
 
 @any_order
 @given(walks)
 def test_error_can_always_be_retried(walk: Walk) -> None:
-    if walk.state.share.status == "error":
+    if walk.state.share.status in ("error", "manage_error", "unmanage_error"):
         assert walk.ask(RetryShare())
-        assert share.view(walk.state).status in ("creating", "extending", "shrinking", "deleting")
+        assert share.view(walk.state).status in (
+            "creating", "extending", "shrinking", "deleting", "manage_starting", "unmanage_starting"
+        )  # fmt: skip
         assert share.pending(walk.state) is not None
 
 
@@ -266,7 +299,8 @@ def test_delete_is_accepted_unless_snapshots_would_be_lost(walk: Walk, cascade: 
 
     accepted = walk.ask(DeleteShare(cascade=cascade))
 
-    assert accepted or (held and not cascade)
+    theirs = any(snapshot.status in NOT_OURS for snapshot in held.values())
+    assert accepted or (held and not cascade) or status in NOT_OURS or theirs
     assert not accepted or walk.state.share.status in ("deleting", "deleted")
     assert status != "deleted" or accepted
 
@@ -274,7 +308,11 @@ def test_delete_is_accepted_unless_snapshots_would_be_lost(walk: Walk, cascade: 
 @any_order
 @given(walks)
 def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) -> None:
-    walk.ask(DeleteShare(cascade=True))
+    finish(walk, success)
+    let_go(walk)
+    if not walk.ask(DeleteShare(cascade=True)) and walk.state.share.status != "deleted":
+        assert walk.state.share.status in NOT_OURS
+        return
 
     finish(walk, success)
 
@@ -284,8 +322,9 @@ def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) ->
 
 @any_order
 @given(walks)
-def test_every_request_to_a_deleted_share_has_its_answer(walk: Walk) -> None:
+def test_every_request_to_a_share_that_is_gone_has_its_answer(walk: Walk) -> None:
     walk.ask(DeleteShare(cascade=True))
+    walk.ask(UnmanageShare())
     finish(walk, success)
 
     assert walk.receipts.open_works() == ()

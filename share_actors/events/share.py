@@ -301,10 +301,9 @@ def pending(state: ShareState) -> ShareEffect | None:
         case "shrinking":
             return Resize(doing="shrink", size=state.resize_to)
         case "available":
-            ensure = upkeep.Ensure() if state.ensure else None
-            return access.pending(state.rules) or snapshots.pending(state.snapshots) or ensure
+            return _beside(state)
         case "error" if _resize_failed(state):
-            return access.pending(state.rules) or snapshots.pending(state.snapshots)
+            return _beside(state)
         case "error":
             return snapshots.dropping(state.snapshots)
         case "manage_starting":
@@ -315,6 +314,12 @@ def pending(state: ShareState) -> ShareEffect | None:
             return None
         case _:
             assert_never(state.share.status)
+
+
+def _beside(state: ShareState) -> ShareEffect | None:
+    """What is owed to a share that is whole and in use."""
+    ensure = upkeep.Ensure() if state.ensure else None
+    return access.pending(state.rules) or snapshots.pending(state.snapshots) or ensure
 
 
 def _destruction(state: ShareState) -> ShareEffect:

@@ -176,6 +176,9 @@ class ShareErrored(Event):
                 "snapshot/*manage",
             )  # fmt: skip
             return (over, *(Settled(w, "the share is being deleted") for w in superseded))
+        if self.doing == "unmanage":
+            waiting = ("ensure", "rule/*")
+            return (over, *(Settled(w, "the share is being let go") for w in waiting))
         return (over,)
 
 

@@ -25,11 +25,11 @@ def test_writing_the_page_draws_what_is_between_its_markers(tmp_path: Path) -> N
     assert "old" not in drawn
 
 
-def test_deleted_is_the_only_state_without_a_way_out() -> None:
+def test_what_is_gone_is_all_that_has_no_way_out() -> None:
     edges = [edge for edge in explore() if edge.of == "share"]
 
     ends = {edge.after for edge in edges} - {edge.before for edge in edges}
-    assert ends == {"deleted"}
+    assert ends == {"deleted", "unmanaged"}
 
 
 def test_events_that_lead_the_same_way_share_an_arrow() -> None:

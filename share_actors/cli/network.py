@@ -91,7 +91,7 @@ def history(session: Session, network: Network) -> None:
 
 @command(
     app, "add-service",
-    examples=["network add-service blue --type ldap --server 10.0.0.9 --user admin --password-file FILE"],
+    examples=["network add-service blue --type ldap --server 10.0.0.9 --service-user admin"],
 )  # fmt: skip
 def add_service(
     session: Session,

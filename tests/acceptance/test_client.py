@@ -39,7 +39,7 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     backends = {
         "dummy": faulty(held["dummy"]),
         "local": {"driver": "local", "options": {"root": str(top / "local")}},
-        "slow": faulty(held["slow"], delay_s=1.0),
+        "slow": faulty(held["slow"], delay_s=2.0),
         "broken": faulty(held["broken"], fail={"create_share": "no space left"}),
         "shaky": faulty(held["shaky"], bug={"create_share": 5}),
     }
@@ -379,7 +379,7 @@ def test_a_rule_and_a_snapshot_with_the_same_command_id_are_made_once(
 
 def test_who_stops_waiting_is_told_that_the_request_goes_on(system: ShareSystem, name: str) -> None:
     with pytest.raises(TimedOut, match="recorded and goes on") as caught:
-        system.create_share(size=1, name=name, backend="slow", timeout=0.2)
+        system.create_share(size=1, name=name, backend="slow", timeout=0.8)
 
     told = caught.value.details
     assert system.receipt(told["command_id"]).status == "accepted"

@@ -12,7 +12,7 @@ MINUTES = 2.0
 
 
 @pytest.mark.timeout(600)  # two minutes, and all the patience of the clients and of the reckoning
-def test_two_minutes_of_kills_leave_five_zeros(new_site: NewSite) -> None:
+def test_two_minutes_of_kills_leave_only_zeros(new_site: NewSite) -> None:
     site = new_site(**SETTINGS)
     site.config = slow(site)
 

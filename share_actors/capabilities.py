@@ -53,10 +53,27 @@ class PoolVerdict(Frozen):
 
 
 class Placement(Frozen):
-    """Why a share went where it did: every filter that was asked, and its verdict on every pool."""
+    """Why a share went where it did: every filter that was asked, and its verdict on every pool.
 
-    filters: tuple[str, ...] = ()
-    pools: tuple[PoolVerdict, ...] = ()
+    As flat as can be, for every creation carries one: the names of the *filters*; by pool, the reasons
+    of those that *refused* it; and the *weights* of the pools that none refused.
+    """
+
+    filters: str = ""
+    refused: dict[str, dict[str, str]] = {}
+    weights: dict[str, float] = {}
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names of the filters."""
+        return tuple(self.filters.split())
+
+    @property
+    def pools(self) -> tuple[PoolVerdict, ...]:
+        """The verdict on each pool."""
+        fit = (PoolVerdict(pool=pool, weight=weight) for pool, weight in self.weights.items())
+        unfit = (PoolVerdict(pool=pool, refused=why) for pool, why in self.refused.items())
+        return (*fit, *unfit)
 
 
 class BackendState(Value):

@@ -5,10 +5,10 @@ After Manila's filter scheduler: the filters' names say what they look at, their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from share_actors.capabilities import Placement, PoolVerdict, ShareType, truth
+from share_actors.capabilities import Placement, ShareType, truth
 from share_actors.values import Capabilities, Frozen, Pool
 
 DEFAULT_ZONE = "nova"
@@ -155,6 +155,11 @@ FILTERS: Mapping[str, Callable[[Request, Host], str | None]] = {
 
 
 # -- weighing ------------------------------------------------------------------------------------
+NAMES = " ".join(FILTERS)
+CAPACITY = "capacity"
+"""The one filter whose verdict changes with every decision."""
+
+
 def place(
     asked: Request, hosts: Iterable[Host], *, capacity: float = 1.0, goodness: float = 1.0
 ) -> tuple[Host | None, Placement]:
@@ -162,36 +167,55 @@ def place(
 
     *capacity* and *goodness* are how much free room and the backend's own opinion count.
     """
-    hosts = list(hosts)
-    refused = {host.name: _refusals(asked, host) for host in hosts}
-    fit = [host for host in hosts if not refused[host.name]]
-    most = max((host.room for host in fit), default=0.0)
-    weights = {
-        h.name: capacity * (h.room / most if most > 0 else 0.0) + goodness * h.pool.goodness / 100
-        for h in fit
-    }
-    verdicts = tuple(
-        PoolVerdict(pool=name, refused=why, weight=_rounded(weights.get(name)))
-        for name, why in refused.items()
-    )
-    chosen = max(fit, key=lambda h: weights[h.name], default=None)
-    return chosen, Placement(filters=tuple(FILTERS), pools=verdicts)
+    known = list(hosts)
+    fixed = {host.name: refusals(asked, host) for host in known}
+    return decide(asked, known, fixed, capacity=capacity, goodness=goodness)
 
 
-def _refusals(asked: Request, host: Host) -> dict[str, str]:
-    said = ((name, why(asked, host)) for name, why in FILTERS.items())
+def refusals(asked: Request, host: Host) -> dict[str, str]:
+    """Why *host* will not do, by filter, whatever room it has."""
+    said = ((name, why(asked, host)) for name, why in FILTERS.items() if name != CAPACITY)
     return {name: reason for name, reason in said if reason is not None}
 
 
-def _rounded(weight: float | None) -> float | None:
-    return None if weight is None else round(weight, 4)
+def decide(
+    asked: Request,
+    hosts: Sequence[Host],
+    fixed: Mapping[str, dict[str, str]],
+    *,
+    capacity: float = 1.0,
+    goodness: float = 1.0,
+) -> tuple[Host | None, Placement]:
+    """As `place`, with the refusals that do not depend on room given as *fixed*."""
+    refused: dict[str, dict[str, str]] = {}
+    fit: list[tuple[Host, float]] = []
+    for host in hosts:
+        full, room = None, host.room
+        if asked.size > room:
+            full = _capacity(asked, host)
+        known = fixed[host.name]
+        if full is not None:
+            refused[host.name] = {**known, CAPACITY: full}
+        elif known:
+            refused[host.name] = known
+        else:
+            fit.append((host, room))
+    most = max((room for _, room in fit), default=0.0)
+    weights = {
+        host.name: round(
+            capacity * (room / most if most > 0 else 0.0) + goodness * host.pool.goodness / 100, 4
+        )
+        for host, room in fit
+    }
+    chosen = max(fit, key=lambda one: weights[one[0].name], default=(None, 0.0))[0]
+    return chosen, Placement(filters=NAMES, refused=refused, weights=weights)
 
 
 def no_valid_host(placement: Placement) -> str:
     """Why a share can be nowhere, in one sentence."""
-    if not placement.pools:
+    if not placement.refused:
         return "no valid host: no backend has told of a pool yet"
-    said = (f"{p.pool}: {'; '.join(p.refused.values())}" for p in placement.pools)
+    said = (f"{pool}: {'; '.join(why.values())}" for pool, why in placement.refused.items())
     return "no valid host: " + "; ".join(said)
 
 

@@ -85,7 +85,7 @@ def test_a_pool_that_meets_all_is_chosen(asked: Request) -> None:
 
     assert chosen is not None
     assert placement.pools[0].refused == {}
-    assert placement.filters == tuple(FILTERS)
+    assert placement.asked == tuple(FILTERS)
 
 
 def test_thin_pools_may_promise_more_than_they_have() -> None:
@@ -109,7 +109,7 @@ def test_the_verdict_on_every_pool_is_kept() -> None:
     _, placement = place(request(only="blue"), [host("red", down="silent"), host()])
 
     assert [(p.pool, bool(p.refused), p.weight) for p in placement.pools] == [
-        ("red#p", True, None), ("blue#p", False, 1.0),
+        ("blue#p", False, 1.0), ("red#p", True, None),
     ]  # fmt: skip
 
 

@@ -110,7 +110,8 @@ class BackendVerbs:
         await self.ready()
         told = reloading.difference(self._config, config)
         await self._cluster.keep(config)
-        self._config = self._scheduler.config = self._housekeeping.config = config
+        self._config = self._housekeeping.config = config
+        self._scheduler.reconfigure(config)
         self._routes.reconfigure(config)
         for host in list(self._fleet.hosts.values()):
             with suppress(HostLost):  # restarted, it begins with what is kept

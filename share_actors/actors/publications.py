@@ -29,13 +29,14 @@ class Publications:
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
         self._last: dict[str, tuple[int, float, Published]] = {}
-        self._number = 0
+        self.number = 0
+        """Of the last publication."""
         self._came = asyncio.Event()
 
     def publish(self, published: Published) -> None:
         """Keep it, and wake who waits."""
-        self._number += 1
-        self._last[published.backend] = (self._number, time.monotonic(), published)
+        self.number += 1
+        self._last[published.backend] = (self.number, time.monotonic(), published)
         self._came.set()
         self._came = asyncio.Event()
 
@@ -59,19 +60,19 @@ class Publications:
 
     async def news(self, after: int, timeout_s: float) -> News:
         """What was published after number *after*; waits for something, but not longer than *timeout_s*."""
-        if self._number <= after:
+        if self.number <= after:
             waiting = asyncio.ensure_future(self._came.wait())
             await asyncio.wait({waiting}, timeout=timeout_s)
             waiting.cancel()
         items = sorted(item for item in self._last.values() if item[0] > after)
-        return News(self._number, tuple(published for _, _, published in items))
+        return News(self.number, tuple(published for _, _, published in items))
 
     async def heard(self, backends: Iterable[str], timeout_s: float) -> None:
         """Return once each of *backends* has told something, or after *timeout_s*."""
         until = time.monotonic() + timeout_s
         missing = set(backends) - self._last.keys()
         while missing and (left := until - time.monotonic()) > 0:
-            await self.news(self._number, left)
+            await self.news(self.number, left)
             missing -= self._last.keys()
 
     def silent(self, backend: str, settings: BackendSettings) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from share_actors.actors.ledger import Ledger
 from share_actors.actors.ports import CatalogPort
 from share_actors.actors.publications import Publications
-from share_actors.capabilities import Placement, PoolVerdict, ShareType
+from share_actors.capabilities import Placement, ShareType
 from share_actors.config import Config
 from share_actors.errors import (
     InvalidRequest,
@@ -19,12 +20,12 @@ from share_actors.errors import (
     Unavailable,
 )
 from share_actors.events.share_words import CreateShare
-from share_actors.scheduling import FILTERS, Host, Request, no_valid_host, place
+from share_actors.scheduling import NAMES, Host, Request, decide, no_valid_host, refusals
 from share_actors.values import Share
 
 LOOK_AGAIN_S = 0.5
 """Before a share is refused for lack of room, the catalog is asked whether room was made."""
-TYPES_KEPT_S = 1.0
+TYPES_KEPT_S = VERDICTS_KEPT_S = 1.0
 
 
 class Scheduler:
@@ -40,6 +41,13 @@ class Scheduler:
         self._first_stats_by = time.monotonic() + config.scheduler.first_stats_s
         self._looking = asyncio.Lock()
         self._types: dict[str, tuple[float, ShareType]] = {}
+        self._kept_for = (-1, 0)
+        self._kept: dict[Any, dict[str, dict[str, str]]] = {}
+        self._pools: list[Host] = []
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on with other backends."""
+        self.config, self._kept_for = config, (-1, 0)
 
     def measured(self, backend: str) -> None:
         """The backend has just told its free capacity: what is decided from now on is not in it."""
@@ -64,15 +72,14 @@ class Scheduler:
             return known
         if (before := self.ledger.decided(command.share_id)) is not None:
             return _at(command, before, _again(before))
-        names, wanted = self._backends(command.host), await self._request(command)
-        left = self._first_stats_by - time.monotonic()
-        if left > 0 and self._place(wanted)[0] is None:
-            await self.publications.heard(names, left)
-        return await self._decided(command, wanted)
+        return await self._decided(command, await self._request(command))
 
     async def _decided(self, command: CreateShare, wanted: Request) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
         chosen, placement = self._place(wanted)
+        if chosen is None and (left := self._first_stats_by - time.monotonic()) > 0:
+            await self.publications.heard(self._backends(command.host), left)
+            chosen, placement = self._place(wanted)
         if chosen is None and (known := await self._known(command)) is not None:
             return known
         if chosen is None and time.monotonic() - self._looked > LOOK_AGAIN_S:
@@ -85,35 +92,49 @@ class Scheduler:
 
     def _place(self, wanted: Request) -> tuple[Host | None, Placement]:
         settings = self.config.scheduler
-        return place(
-            wanted,
-            self._hosts(),
-            capacity=settings.capacity_weight,
-            goodness=settings.goodness_weight,
-        )
+        hosts, fixed = self._verdicts(wanted)
+        return decide(
+            wanted, [self._now(host) for host in hosts], fixed,
+            capacity=settings.capacity_weight, goodness=settings.goodness_weight,
+        )  # fmt: skip
 
-    def _hosts(self) -> list[Host]:
-        hosts = []
-        for host in self.publications.hosts(self.config.backends):
-            now = self.ledger.provisioned(host.name) + self.ledger.provisioned(host.backend)
-            since = max(0.0, now - self._measured.get(host.name, now))
-            hosts.append(host.but(provisioned=now, since=since))
-        return hosts
+    def _verdicts(self, wanted: Request) -> tuple[list[Host], dict[str, dict[str, str]]]:
+        """The pools, and what does not depend on their room: looked at anew with each publication."""
+        now = (self.publications.number, int(time.monotonic() / VERDICTS_KEPT_S))
+        if now != self._kept_for:
+            self._kept_for, self._kept = now, {}
+            self._pools = self.publications.hosts(self.config.backends)
+        key = _kind(wanted)
+        fixed = self._kept.get(key)
+        if fixed is None:
+            fixed = {host.name: refusals(wanted, host) for host in self._pools}
+            if key is not None:
+                self._kept[key] = fixed
+        return self._pools, fixed
+
+    def _now(self, host: Host) -> Host:
+        """With what is promised by now."""
+        promised = self.ledger.provisioned(host.name) + self.ledger.provisioned(host.backend)
+        since = max(0.0, promised - self._measured.get(host.name, promised))
+        return host.but(provisioned=promised, since=since)
 
     def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
         """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
         name = command.host.partition("#")[0]
-        mine = [v for v in placement.pools if not name or v.pool.partition("#")[0] == name]
+        refused = placement.refused.items()
+        mine = {pool: why for pool, why in refused if not name or pool.partition("#")[0] == name}
         if name and (why := self._not_ready(name)) is not None:
             said = f"backend {name!r} is not ready: {why}"
             return Unavailable(said, field="backend", value=name)
-        if name and all("protocol" in verdict.refused for verdict in mine):
+        if name and all("protocol" in why for why in mine.values()):
             known = ", ".join(self.publications.protocols(name))
             said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
             return InvalidRequest(said, field="protocol", value=command.share_proto)
-        left = placement.but(pools=tuple(mine))
+        left = placement.but(refused=mine)
         told = left if name else self._with_the_unheard(left)
-        return NoValidHost(no_valid_host(told), field="size", value=command.size, pools=_told(told))
+        return NoValidHost(
+            no_valid_host(told), field="size", value=command.size, pools=told.refused
+        )
 
     def _not_ready(self, backend: str) -> str | None:
         last = self.publications.last(backend)
@@ -124,18 +145,13 @@ class Scheduler:
 
     def _with_the_unheard(self, placement: Placement) -> Placement:
         """Backends that told of no pool, so that their silence is told with the others' reasons."""
-        known = {verdict.pool.partition("#")[0] for verdict in placement.pools}
-        unheard = []
-        for name in self.config.backends:
-            if name not in known:
-                last = self.publications.last(name)
-                why = (
-                    "it has not told of itself yet"
-                    if last is None
-                    else last.reason or "it has no pool"
-                )
-                unheard.append(PoolVerdict(pool=name, refused={"backend": why}))
-        return placement.but(pools=(*placement.pools, *unheard))
+        known = {pool.partition("#")[0] for pool in placement.refused}
+        unheard = {
+            name: {"backend": self._not_ready(name) or "it has no pool"}
+            for name in self.config.backends
+            if name not in known
+        }
+        return placement.but(refused={**placement.refused, **unheard})
 
     # -- what is looked up -----------------------------------------------------------------------
     async def _known(self, command: CreateShare) -> CreateShare | None:
@@ -189,6 +205,18 @@ class Scheduler:
         return [self.config.backend_name(name)] if name else list(self.config.backends)
 
 
+def _kind(wanted: Request) -> Any:
+    """What the verdicts depend on; None if on too much to keep them."""
+    if wanted.same_as or wanted.different_from:
+        return None
+    kind = wanted.share_type
+    specs = None if kind is None else tuple(kind.extra_specs.items())
+    return (
+        wanted.share_proto, wanted.only, specs, wanted.on_server, wanted.availability_zone,
+        wanted.snapshot_on,
+    )  # fmt: skip
+
+
 def _at(
     command: CreateShare, host: str, placement: Placement, kind: ShareType | None = None
 ) -> CreateShare:
@@ -198,8 +226,4 @@ def _at(
 
 def _again(host: str) -> Placement:
     """The verdict on what was decided before."""
-    return Placement(filters=tuple(FILTERS), pools=(PoolVerdict(pool=host),))
-
-
-def _told(placement: Placement) -> dict[str, dict[str, str]]:
-    return {verdict.pool: verdict.refused for verdict in placement.pools}
+    return Placement(filters=NAMES, weights={host: 0.0})

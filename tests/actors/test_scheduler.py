@@ -210,7 +210,7 @@ def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) ->
         placement = getattr(first.event, "placement", None)
 
         assert placement is not None
-        assert {"capacity", "protocol", "capabilities", "backend"} <= set(placement.filters)
+        assert {"capacity", "protocol", "capabilities", "backend"} <= set(placement.asked)
         verdicts = {verdict.pool: verdict for verdict in placement.pools}
         assert list(verdicts["plain#a"].refused) == ["capacity"]
         assert verdicts["plain#b"].refused == {}

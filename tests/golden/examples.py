@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.capabilities import Placement, PoolVerdict
+from share_actors.capabilities import Placement
 from share_actors.events import (
     access,
     backend,
@@ -90,11 +90,9 @@ EXAMPLES: tuple[Event, ...] = (
         source=_SOURCE,
         share_network_id="net-1",
         placement=Placement(
-            filters=("capacity",),
-            pools=(
-                PoolVerdict(pool="local#gold", weight=1.5),
-                PoolVerdict(pool="far#p", refused={"capacity": "3 GiB do not fit into 1 GiB"}),
-            ),
+            filters="backend capacity",
+            refused={"far#p": {"capacity": "3 GiB do not fit into 1 GiB"}},
+            weights={"local#gold": 1.5},
         ),
         at=AT,
     ),

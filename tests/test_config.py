@@ -101,6 +101,12 @@ def test_of_the_keys_that_there_are_three_are_secret() -> None:
     assert not looks_secret("backends.b.options.root")
 
 
+@pytest.mark.parametrize("minutes", [9, 61, 0, -10])
+def test_servers_that_would_go_too_soon_or_too_late_are_refused(minutes: int) -> None:
+    with pytest.raises(ConfigError, match=r"servers\.unused_minutes"):
+        Config(servers={"unused_minutes": minutes})
+
+
 def test_what_is_masked_shows_whether_it_is_set() -> None:
     assert masked("log.password", SecretStr("x")) == MASK
     assert masked("log.password", SecretStr("")) == ""

@@ -15,6 +15,7 @@ from share_actors.secrecy import MASK
 from share_actors.values import AccessRule, Share, Snapshot, Value
 
 if TYPE_CHECKING:
+    from share_actors.capabilities import Placement
     from share_actors.events.envelope import Recorded
     from share_actors.events.explanation import Explanation
 
@@ -22,6 +23,7 @@ RULE = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
 OWED = ("OWED", "ASKED BY", "ASKED AT")
 FAILED = ("FAILED TO", "WHY")
 TRIED = ("TRIED AT", "N", "TO", "RESULT", "THE BACKEND SAID", "NEXT AT")
+PLACED = ("POOL", "WOULD DO", "WEIGHT", "REFUSED BY")
 SNAPSHOT = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
 
 
@@ -121,8 +123,17 @@ def tell(session: Session, told: Explanation) -> None:
         TRIED,
         [(t.began, t.n, t.what, t.result, _last_line(t.said), t.next_at) for t in told.attempts],
     )
+    _beneath(session, PLACED, [] if told.placement is None else _placed(told.placement))
     for line in ("", *told.advice) if told.advice else ():
         output.say(escape(line))
+
+
+def _placed(placement: Placement) -> list[tuple[object, ...]]:
+    """Why there, and why not elsewhere."""
+    return [
+        (v.pool, not v.refused, v.weight, "; ".join(f"{k}: {why}" for k, why in v.refused.items()))
+        for v in placement.pools
+    ]
 
 
 def _last_line(text: str | None) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from share_actors.capabilities import Placement
 from share_actors.events import share
 from share_actors.events.access import AccessRulesApplied
 from share_actors.events.envelope import Recorded
@@ -14,7 +15,11 @@ from share_actors.events.history import phrase, time_of
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share_state import ERRORS
-from share_actors.events.share_words import AttemptFailed, AttemptStarted
+from share_actors.events.share_words import (
+    AttemptFailed,
+    AttemptStarted,
+    ShareCreationRequested,
+)
 from share_actors.values import Frozen, Share
 
 ATTEMPTS_TOLD = 10
@@ -68,6 +73,8 @@ class Explanation(Frozen):
     attempts: tuple[Tried, ...]
     """The last ones, the oldest first."""
     advice: tuple[str, ...]
+    placement: Placement | None = None
+    """Why it is where it is: what every filter said of every pool, when the scheduler chose."""
 
 
 def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
@@ -96,6 +103,7 @@ class _Teller:
         self._receipts = Receipts(keep=0)
         self._attempts: deque[Tried] = deque(maxlen=attempts)
         self._since: datetime
+        self._placement: Placement | None = None
 
     def record(self, recorded: Recorded) -> None:
         event: Any = recorded.event
@@ -105,6 +113,8 @@ class _Teller:
         if self._state.share.status != before:
             self._since = at
         match event:
+            case ShareCreationRequested(placement=placement):
+                self._placement = placement
             case AttemptStarted():
                 self._end(at, "cut off", None)
                 self._attempts.append(_begun(event, at))
@@ -131,6 +141,7 @@ class _Teller:
             share_id=held.id, name=held.name, status=held.status, since=self._since,
             summary=_summary(held, owed, last), owed=owed, failed=failed,
             attempts=tuple(self._attempts), advice=tuple(_advice(held, owed, failed, last, now)),
+            placement=self._placement,
         )  # fmt: skip
 
     def progress(self, command_id: str) -> Tried | None:

@@ -1,0 +1,193 @@
+"""Networks, servers, types, backends and managing on the command line, with real directories."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli import CommandLine
+
+pytestmark = pytest.mark.timeout(300)
+
+CONFIG = """
+[backends.local]
+driver = "local"
+options = {{ root = "{root}/shares" }}
+
+[backends.tenants]
+driver = "local-servers"
+driver_handles_share_servers = true
+options = {{ root = "{root}/tenants" }}
+"""
+MORE = """
+[backends.more]
+driver = "dummy"
+options = { capacity_gib = 5 }
+"""
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    """A command line whose system is up."""
+    with tempfile.TemporaryDirectory(prefix="sa") as top:
+        config = Path(top) / "site.toml"
+        config.write_text(CONFIG.format(root=top))
+        line = CommandLine(Path(top) / "home", {"SHARE_ACTORS_CONFIG": str(config)})
+        try:
+            line.json("up")
+            yield line
+            line.json("down")
+        finally:
+            line.clear_up()
+
+
+def top(cli: CommandLine) -> Path:
+    return cli.home.parent
+
+
+def test_a_network_its_server_and_their_end(cli: CommandLine) -> None:
+    made = cli.json(
+        "network", "create", "--cidr", "10.0.0.0/28", "--gateway", "10.0.0.1", "--name", "blue"
+    )
+    share = cli.json("share", "create", "--size", "1", "--name", "tenant", "--network", "blue")
+    [server] = cli.json("server", "list", "--network", "blue")["servers"]
+    shown = cli.json("network", "show", "blue")
+
+    assert server["network_allocations"] == ["10.0.0.2"]
+    assert share["share_server_id"] == server["id"]
+    assert shown["shares"] == {share["id"]: server["id"]}
+    assert Path(share["export_locations"][0]["path"]).is_dir()
+
+    in_use = cli("--json", "server", "delete", server["id"])
+    assert (in_use.code, in_use.error["code"]) == (7, "refused")
+    cli.json("share", "delete", "tenant")
+    assert cli.json("server", "delete", server["id"])["status"] == "deleted"
+    assert cli.json("server", "delete-free") == {"servers": []}
+    told = cli.json("server", "history", server["id"])["events"]
+    assert told[0]["topic"] == "server.requested"
+    assert cli.json("network", "delete", "blue") == {"id": made["id"], "status": "deleted"}
+    assert cli.json("network", "list")["networks"] == []
+
+
+def test_a_password_is_read_from_a_file_and_never_shown(cli: CommandLine) -> None:
+    secret = top(cli) / "password"
+    secret.write_text("in-plain-sight\n")
+    cli.json("network", "create", "--cidr", "10.1.0.0/28", "--name", "secured")
+    added = cli(
+        "network", "add-service", "secured", "--type", "ldap", "--password-file", str(secret)
+    )
+    shown = cli("network", "show", "secured"), cli("--json", "network", "show", "secured")
+    history = cli("--json", "network", "history", "secured")
+
+    assert added.code == 0, added
+    for ended in (*shown, history):
+        assert "in-plain-sight" not in ended.out
+        assert "sealed:" not in ended.out
+    [service] = shown[1].document["security_services"]
+    assert service["password"] == "********"
+    removed = cli.json("network", "remove-service", "secured", service["id"])
+    assert removed["status"] == "removed"
+
+
+def test_what_makes_no_sense_is_told_by_its_field(cli: CommandLine) -> None:
+    for args, field in (
+        (("network", "create", "--cidr", "10.0.0.1/28"), "cidr"),
+        (("network", "create", "--cidr", "10.0.0.0/28", "--type", "vlan"), "segmentation_id"),
+        (("type", "create", "gold"), "extra_specs"),
+        (("type", "create", "gold", "--spec", "iops"), "spec"),
+    ):
+        ended = cli("--json", *args)
+        assert (ended.code, ended.error["field"]) == (3, field), ended
+    missing = cli("--json", "server", "show", "nobody")
+    assert (missing.code, missing.error["code"]) == (5, "not_found")
+
+
+def test_a_type_decides_and_no_valid_host_says_why(cli: CommandLine) -> None:
+    specs = (
+        "--spec",
+        "driver_handles_share_servers=False",
+        "--spec",
+        "thin_provisioning=<is> True",
+    )
+    cli.json("type", "create", "thin", *specs)
+    share = cli.json("share", "create", "--size", "1", "--name", "typed", "--type", "thin")
+    changed = cli.json(
+        "type", "change", "thin", "--spec", "iops=>= 900", "--unset", "thin_provisioning"
+    )
+    nowhere = cli("share", "create", "--size", "1", "--type", "thin")
+
+    assert (share["host"], share["share_type"]) == ("local#local", "thin")
+    assert changed["extra_specs"] == {"driver_handles_share_servers": "False", "iops": ">= 900"}
+    assert nowhere.code == 7
+    assert "it says nothing of iops" in nowhere.err
+    assert "backend list" in nowhere.err
+    assert [kind["id"] for kind in cli.json("type", "list")["types"]] == ["thin"]
+    assert cli.json("type", "show", "thin")["is_public"] is True
+    assert cli.json("type", "delete", "thin")["status"] == "deleted"
+
+
+def test_a_directory_is_managed_and_let_go(cli: CommandLine) -> None:
+    old = top(cli) / "shares" / "old"
+    old.mkdir()
+    (old / "letter").write_text("hello")
+    option = ("--option", "path=old", "--backend", "local")
+
+    preview = cli.json("share", "manage", *option, "--dry-run")
+    assert (preview["path"], preview["size"], old.is_dir()) == (str(old), 1, True)
+    made = cli.json("share", "manage", *option, "--name", "managed")
+    assert (made["status"], made["host"]) == ("available", "local#local")
+    gone = cli.json("share", "unmanage", "managed")
+    assert gone["status"] == "unmanaged"
+    assert (Path(made["export_locations"][0]["path"]) / "letter").read_text() == "hello"
+
+    again = cli("--json", "share", "manage", *option)
+    assert again.code == 8
+    assert "is no directory under" in again.error["message"]
+    [failed] = cli.json("share", "list", "--status", "manage_error")["shares"]
+    assert cli.json("share", "unmanage", failed["id"])["status"] == "unmanaged"
+
+
+def test_snapshots_are_managed_and_let_go(cli: CommandLine) -> None:
+    (top(cli) / "shares" / "monday").mkdir()
+    cli.json("share", "create", "--size", "1", "--name", "snapped", "--backend", "local")
+    taken = cli.json("snapshot", "manage", "snapped", "--location", "monday", "--name", "monday")
+    gone = cli.json("snapshot", "unmanage", taken["id"])
+
+    assert (taken["status"], gone["status"]) == ("available", "unmanaged")
+
+
+def test_backends_are_listed_watched_and_reloaded(cli: CommandLine) -> None:
+    listed = cli.json("backend", "list")["backends"]
+    assert {name: told["status"] for name, told in listed.items()} == {
+        "local": "up",
+        "tenants": "up",
+    }
+    assert set(cli.json("backend", "stats")) == {"local", "tenants"}
+    assert set(cli.json("backend", "publish", "local")) == {"local"}
+    assert cli.json("backend", "history", "local")["events"][0]["topic"] == "backend.up"
+
+    watching = cli.start("--json", "backend", "stats", "--watch")
+    assert watching.stdout is not None
+    told = {json.loads(watching.stdout.readline())["backend"] for _ in range(2)}
+    watching.terminate()
+    watching.communicate(timeout=60)
+    assert told == {"local", "tenants"}
+
+    config = top(cli) / "site.toml"
+    config.write_text(config.read_text() + MORE)
+    assert cli.json("backend", "reload") == {"added": ["more"], "changed": [], "removed": []}
+    share = cli.json("share", "create", "--size", "5", "--backend", "more")
+    assert share["host"] == "more#more"
+    assert cli("backend", "reload").out == "No backend changed.\n"
+
+
+def test_people_get_tables(cli: CommandLine) -> None:
+    assert "BACKEND" in cli("backend", "stats").out
+    assert "local, up" in cli("status").out
+    assert "tenants" in cli("backend", "list").out
+    for group in ("network", "server", "type", "backend"):
+        assert cli(group, "--help").code == 0

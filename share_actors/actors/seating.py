@@ -32,7 +32,9 @@ async def acquire(
         most=settings.max_shares_per_server,
     )  # fmt: skip
     known = await peers.tell(ShareNetwork, network, wanted, who)
-    server_id = known.shares[share.id]
+    server_id = known.shares.get(share.id)
+    if server_id is None:  # that server went in the same moment
+        raise TransientError("the share server is going; another is found")
     try:
         server = await peers.tell(
             ShareServer, f"{SERVER}{server_id}", _attach(share, server_id), who

@@ -72,6 +72,9 @@ class FakeHost:
     def kill(self) -> None:
         """Every call raises `HostLost`, and nothing that it still does is recorded."""
         self.cut_off()
+        for work in self.inner._works.values():  # what it says to other entities ends with it
+            for talk in getattr(work, "_talks", ()):
+                talk.cancel()
         self.inner._log._committer.close()
 
     async def submit(self, asks: list[Ask], /) -> list[Answer]:

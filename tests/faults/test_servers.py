@@ -1,0 +1,96 @@
+"""Shares on share servers while the actors they live in die: whatever happens, nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.actors.seating import SERVER
+from share_actors.errors import Refused
+from share_actors.events.share_server import DeleteServer
+from share_actors.events.share_words import DeleteShare
+from tests.actors.around import Around, around, settings, until
+
+NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}
+FAULTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"transient": {"setup_server": 1, "allocate_network": 1}},
+    {"bug": {"teardown_server": 1, "create_share": 1}},
+    {"fail": {"setup_server": "no memory"}},
+    {"refuse_access_to": ["x"], "transient": {"deallocate_network": 2, "delete_share": 1}},
+)
+
+
+@pytest.mark.parametrize("seed", range(len(FAULTS) * 2))
+def test_nothing_leaks_whoever_dies_and_whatever_fails(tmp_path: Path, seed: int) -> None:
+    faults = {"delay_s": 0.005, **FAULTS[seed % len(FAULTS)]}
+
+    async def scenario() -> None:
+        async with around(settings(tmp_path, servers=faults)) as system:
+            for name, cidr in NETWORKS.items():
+                await system.network(name, cidr)
+            await Chaos(system, random.Random(seed)).play()
+            assert await until(lambda: leaked(system), 30) == ["nothing"]
+
+    asyncio.run(asyncio.wait_for(scenario(), 90))
+
+
+class Chaos:
+    """A dozen shares come and go on two networks, idle servers are deleted, and hosts die meanwhile."""
+
+    def __init__(self, system: Around, chance: random.Random) -> None:
+        self._system, self._chance = system, chance
+
+    async def play(self) -> None:
+        killing = asyncio.ensure_future(self._kill())
+        await asyncio.gather(*(self._live(f"s{n}") for n in range(12)))
+        killing.cancel()
+
+    async def _live(self, share_id: str) -> None:
+        await asyncio.sleep(self._chance.uniform(0, 0.5))
+        network = self._chance.choice(list(NETWORKS))
+        made = await self._system.try_create(share_id, share_network_id=network)
+        await asyncio.sleep(self._chance.uniform(0, 0.3))
+        if made.status == "failed" or self._chance.random() < 0.7:
+            await self._system.ask(share_id, DeleteShare())
+        for server in await self._system.servers("active"):
+            if self._chance.random() < 0.3:
+                await self._end(server.id)
+
+    async def _end(self, server_id: str) -> None:
+        try:
+            await self._system.ask(f"{SERVER}{server_id}", DeleteServer())
+        except Refused:
+            return
+
+    async def _kill(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.uniform(0.1, 0.4))
+            host = self._chance.choice(list(self._system.cluster.running.values()))
+            if not host.is_dead:
+                await host.restart()
+
+
+async def leaked(system: Around) -> list[str]:
+    """Where servers, addresses and shares are not as the log says; `nothing` when all are, at rest."""
+    servers = await system.servers() + await system.servers("error")
+    if [s for s in servers if s.status in ("creating", "deleting")]:
+        return []
+    active = {s.id: s for s in servers if s.status in ("active", "error")}
+    networks = [await system.seen_network(name) for name in NETWORKS]
+    granted = {i: a for network in networks for i, a in network.allocations.items()}
+    page = await system.cluster.catalog.ask("shares", limit=1000)
+    on = {s.id: s.share_server_id for s in page.items if s.status == "available"}
+    taken = {i: tuple(held["addresses"]) for i, held in system.served.networks().items()}
+    same = (
+        granted == {i: s.network_allocations for i, s in active.items()} == taken
+        and system.served.servers().keys() == active.keys()
+        and {i: h["server"] for i, h in system.served.shares().items()} == on
+        and {share: s.id for s in active.values() for share in s.shares} == on
+        and {share: i for n in networks for share, i in n.shares.items()} == on
+    )
+    return ["nothing"] if same else []

@@ -10,6 +10,7 @@ import pytest
 import share_actors
 from share_actors import config, testing
 from share_actors.testing.driver_contract import DriverContract
+from share_actors.testing.server_contract import ServerContract
 
 
 @pytest.mark.parametrize("name", share_actors.__all__)
@@ -27,7 +28,8 @@ def test_the_tables_of_the_configuration_are_public() -> None:
 
 def test_the_drivers_contract_is_public() -> None:
     assert testing.DriverContract is DriverContract
-    assert set(testing.__all__) == {"DriverContract", "Spec"}
+    assert testing.ServerContract is ServerContract
+    assert set(testing.__all__) == {"DriverContract", "ServerContract", "Spec"}
     for module in (share_actors, testing):
         with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
             _ = module.Nothing

@@ -124,6 +124,7 @@ class FakeHost:
         if not self._death.done():
             await asyncio.wait({asked, self._death}, return_when=asyncio.FIRST_COMPLETED)
         if self._death.done():
+            asked.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             asked.cancel()
             raise HostLost(self.name, "killed")
         return asked.result()

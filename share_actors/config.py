@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -156,7 +156,7 @@ class BackendSettings(Section):
     stats_timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """A backend that does not tell its statistics within this time has fallen silent."""
     node: str | None = None
-    """A Ray resource that the nodes have which reach it; its stats actor runs on one of them."""
+    """A Ray resource that the nodes have which reach it: its stats actor, and its shares', run there."""
 
 
 class SchedulerSettings(Section):
@@ -213,6 +213,17 @@ class Config(BaseSettings):
     servers: ServerSettings = ServerSettings()
     secrets_key: SecretStr | None = None
     """Seals what a log must not hold in plain text: 64 bytes in base64. Unset: `secrets.key` in the home."""
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        try:
+            size = 64 if key is None else len(urlsafe_b64decode(key.get_secret_value()))
+        except ValueError:
+            size = 0
+        if size != 64:
+            raise ValueError("is not 64 bytes in base64")
+        return key
 
     def __init__(self, **settings: Any) -> None:
         """Raises `ConfigError`, naming the key or the variable; a pickled one is not checked again."""

@@ -34,9 +34,10 @@ class Sealer:
     @classmethod
     def of(cls, config: Config) -> Sealer:
         """With `secrets_key`, or else the key in the home's file `secrets.key`, made if it is missing."""
-        if config.secrets_key is not None:
-            return cls(urlsafe_b64decode(config.secrets_key.get_secret_value()))
-        return cls(_kept(config.home / "secrets.key"))
+        given = config.secrets_key
+        return cls(
+            urlsafe_b64decode(kept_key(config) if given is None else given.get_secret_value())
+        )
 
     def seal(self, secret: str) -> str:
         """*secret* as it may be written; what is sealed already stays as it is."""
@@ -68,6 +69,23 @@ class Sealer:
 def new_key() -> bytes:
     """A key for `secrets_key`, before base64."""
     return os.urandom(_BYTES)
+
+
+def kept_key(config: Config) -> str:
+    """The key in the home's file, as `secrets_key` has it; it is made if it is missing.
+
+    Raises `ConfigError` if the file holds something else, or can't be read or made.
+    """
+    path = config.home / "secrets.key"
+    try:
+        key = _kept(path)
+    except OSError as error:
+        raise ConfigError(f"home {path}: {error.strerror}", field="home", value=str(path)) from None
+    if len(key) != _BYTES:
+        raise ConfigError(
+            f"home {path}: is no key of {_BYTES} bytes", field="home", value=str(path)
+        )
+    return urlsafe_b64encode(key).decode()
 
 
 def _kept(path: Path) -> bytes:

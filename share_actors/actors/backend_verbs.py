@@ -109,6 +109,7 @@ class BackendVerbs:
         """
         await self.ready()
         told = reloading.difference(self._config, config)
+        config = reloading.with_its_key(self._config, config)
         await self._cluster.keep(config)
         self._config = self._housekeeping.config = config
         self._scheduler.reconfigure(config)

@@ -23,7 +23,7 @@ from share_actors.actors.host import HostReport, ShareHost
 from share_actors.actors.manager import ManagerActor
 from share_actors.actors.messages import Answer, Ask
 from share_actors.actors.peers import Peers
-from share_actors.actors.ports import CatalogPort, Cluster, Host, HostLost, Stats
+from share_actors.actors.ports import AT, CatalogPort, Cluster, Host, HostLost, Stats
 from share_actors.actors.stats import StatsActor
 from share_actors.capabilities import Published
 from share_actors.config import Config
@@ -309,6 +309,11 @@ class RayCatalog:
         return await patiently(lambda: asked.remote(*args, **more), limit_s)
 
 
+def _on(node: str | None) -> dict[str, Any]:
+    """Options of an actor that has to run on a node with this Ray resource."""
+    return {} if node is None else {"resources": {node: 0.001}}
+
+
 class RayCluster:
     """The Ray cluster that the manager runs on."""
 
@@ -328,16 +333,17 @@ class RayCluster:
         self._started = max((int(name.rpartition("-")[2]) for name in mine), default=0)
         return [(name, RayHost(name, ray.get_actor(name, self._config.namespace))) for name in mine]
 
-    async def start_host(self) -> tuple[str, Host]:
+    async def start_host(self, node: str | None = None) -> tuple[str, Host]:
         self._started += 1
-        name = f"{HOST}-{self._started}"
-        host = RayHost(name, actor(TunedShareHost, name, self._config, kept(self._config)))
+        where = HOST if node is None else f"{HOST}{AT}{node}"
+        name, config = f"{where}-{self._started}", kept(self._config)
+        more = _on(node)
+        host = RayHost(name, actor(TunedShareHost, name, self._config, config, **more))
         await host.report()
         return name, host
 
     async def stats(self, backend: str, config: Config) -> Stats:
-        node = config.backends[backend].node
-        more = {} if node is None else {"resources": {node: 0.001}}
+        more = _on(config.backends[backend].node)
         name = f"{STATS}{backend}"
         return RayStats(actor(WakefulStatsActor, name, config, backend, config, **more))
 

@@ -13,7 +13,7 @@ from share_actors.actors.coalescer import Coalescer
 from share_actors.actors.host import HostReport
 from share_actors.actors.messages import Answer, Ask
 from share_actors.actors.pool import Pool
-from share_actors.actors.ports import Cluster, Host, HostLost
+from share_actors.actors.ports import Cluster, Host, HostLost, node_of
 from share_actors.config import PoolSettings
 from share_actors.errors import ShareActorsError, Unavailable
 
@@ -39,6 +39,7 @@ class Fleet:
         self._lanes: dict[tuple[str, bool], Coalescer[Ask, Answer]] = {}
         self._reports: dict[str, HostReport] = {}
         self._growing: asyncio.Task[None] | None = None
+        self._reaching: dict[str, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -71,14 +72,14 @@ class Fleet:
             for wait in (True, False):  # a receipt shall not wait for other commands' outcomes
                 self._lanes[name, wait] = Coalescer(host.submit, lanes=2)
             self.spawn(self._watch(name))
-        self.pool.add(name, shares)
+        self.pool.add(name, shares, node_of(name))
         if report is None:
             self.pool.lost(name)
         else:
             self._reports[name] = report
 
-    async def _grow(self) -> None:
-        name, host = await self._cluster.start_host()
+    async def _grow(self, node: str | None = None) -> None:
+        name, host = await self._cluster.start_host(node)
         self._join(name, host, await host.report(), ())
 
     def _grow_if_wanted(self) -> None:
@@ -100,18 +101,35 @@ class Fleet:
         """*asked* on its way to *host*, with others."""
         return self._lanes[host, asked.wait].put(asked)
 
-    async def place(self, share_id: str, *, dedicated: bool = False) -> str:
+    async def place(
+        self, share_id: str, *, dedicated: bool = False, node: str | None = None
+    ) -> str:
         """The home of a share, chosen if it has none; waits for a host to come up if there is none."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            host = self.pool.place(share_id, dedicated=dedicated)
+            host = self.pool.place(share_id, dedicated=dedicated, node=node)
             if host is None and not self.pool.may_grow:  # no room: it moves in with others
-                host = self.pool.place(share_id)
+                host = self.pool.place(share_id, node=node)
+            if host is None and node is not None and not self.pool.reaches(node):
+                self._reach(node)
             self._grow_if_wanted()
             if host is not None:
                 return host
             await asyncio.sleep(0.05)
         raise Unavailable("no share actor is alive and free", field="id", value=share_id)
+
+    def _reach(self, node: str) -> None:
+        """Start the one host on nodes of this kind, unless that is under way: beyond the pool's limit."""
+        if node not in self._reaching:
+            self._reaching[node] = self.spawn(self._begin_there(node))
+
+    async def _begin_there(self, node: str) -> None:
+        try:
+            await self._grow(node)
+        except (HostLost, ShareActorsError) as error:
+            logger.warning("no share actor could be started on a node with %s: %s", node, error)
+        finally:
+            del self._reaching[node]
 
     def unsettle(self, share_id: str, lost: BaseException | None) -> None:
         """The share is not where it was thought to live, or (*lost*) that host died."""

@@ -13,6 +13,8 @@ class _Slot:
     shares: set[str] = field(default_factory=set)
     tenants: int = 0
     """Those of `shares` for whose sake an actor is full: shares and share servers."""
+    node: str | None = None
+    """It runs on a node with this Ray resource, for shares of backends that only such nodes reach."""
     alive: bool = True
     reserved: bool = False
     """For one share only (`dedicated` hosting)."""
@@ -47,9 +49,13 @@ class Pool:
     def may_grow(self) -> bool:
         return len(self._slots) < self._largest
 
-    def add(self, host: str, shares: Iterable[str] = ()) -> None:
+    def reaches(self, node: str | None) -> bool:
+        """Whether any host, alive or being restarted, runs on such a node."""
+        return any(slot.node == node for slot in self._slots.values())
+
+    def add(self, host: str, shares: Iterable[str] = (), node: str | None = None) -> None:
         """*host* is alive and holds *shares*."""
-        slot = self._slots.setdefault(host, _Slot())
+        slot = self._slots.setdefault(host, _Slot(node=node))
         slot.alive = True
         for share_id in shares:
             self._settle(share_id, host)
@@ -61,12 +67,18 @@ class Pool:
             self._slots[host].used.add(share_id)
         return host
 
-    def place(self, share_id: str, *, dedicated: bool = False) -> str | None:
-        """The host of *share_id*, chosen now if it has none; None while no host can take it."""
+    def place(
+        self, share_id: str, *, dedicated: bool = False, node: str | None = None
+    ) -> str | None:
+        """The host of *share_id*, chosen now if it has none; None while no host can take it.
+
+        With *node* it must run there; without, what runs on such nodes is left to those who must.
+        """
         known = self.home(share_id)
         if known is not None:
             return known
-        open_slots = {n: s for n, s in self._slots.items() if s.alive and not s.reserved}
+        alive = {n: s for n, s in self._slots.items() if s.alive and s.node == node}
+        open_slots = {n: s for n, s in alive.items() if not s.reserved}
         if not is_tenant(share_id):
             return self._beside_others(share_id, open_slots)
         empty = next((n for n, s in open_slots.items() if not s.tenants), None)

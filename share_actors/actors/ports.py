@@ -11,6 +11,17 @@ from share_actors.capabilities import Published
 from share_actors.config import Config
 from share_actors.values import Share
 
+AT = "@"
+
+
+def node_of(host: str) -> str | None:
+    """The Ray resource of the nodes that a host of this name runs on; None: any node will do.
+
+    It is in the name, `share-actor@RESOURCE-N`, so that a manager that is replaced knows it.
+    """
+    _, at, where = host.partition(AT)
+    return where.rpartition("-")[0] if at else None
+
 
 class HostLost(Exception):
     """The Ray actor *host* died or can't be reached; what was asked of it may have happened."""
@@ -73,8 +84,8 @@ class Cluster(Protocol):
     async def hosts(self) -> Sequence[tuple[str, Host]]:
         """The hosts that run already."""
 
-    async def start_host(self) -> tuple[str, Host]:
-        """One more host, ready for calls."""
+    async def start_host(self, node: str | None = None) -> tuple[str, Host]:
+        """One more host, ready for calls; on a node that has the Ray resource *node* (see `node_of`)."""
 
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""

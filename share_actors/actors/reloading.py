@@ -8,8 +8,15 @@ from share_actors.errors import ConfigError
 CHANGEABLE = ("backends", "default_backend", "scheduler", "servers")
 
 
+def with_its_key(before: Config, after: Config) -> Config:
+    """A system keeps the key that it was started with, if nobody names one."""
+    key = after.secrets_key or before.secrets_key
+    return after.model_copy(update={"secrets_key": key})
+
+
 def difference(before: Config, after: Config) -> dict[str, list[str]]:
     """Which backends are `added`, `changed` and `removed`; raises `ConfigError` for what takes a restart."""
+    after = with_its_key(before, after)
     for key in type(before).model_fields:
         if key not in CHANGEABLE and getattr(before, key) != getattr(after, key):
             raise ConfigError(

@@ -12,11 +12,11 @@ from share_actors.actors import fleet as fleets
 from share_actors.actors.fleet import Fleet
 from share_actors.actors.messages import Answer, Ask, refusal, unpack_error
 from share_actors.actors.ports import CatalogPort, Host, HostLost
-from share_actors.config import Config
+from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
-from share_actors.events.addresses import kind_of
-from share_actors.values import Share
+from share_actors.events.addresses import is_tenant, kind_of
 
+BEGINNINGS = ("share.create", "share.manage", "server.attach_share")
 T = TypeVar("T")
 
 
@@ -28,9 +28,9 @@ class Routes:
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Backends may ask for dedicated hosting, or not any more."""
+        """Backends may ask for dedicated hosting, or for nodes, or not any more."""
         self._config = config
-        self._any_dedicated = any(b.dedicated for b in config.backends.values())
+        self._any_particular = any(b.dedicated or b.node for b in config.backends.values())
 
     # -- commands --------------------------------------------------------------------------------
     async def answers(self, asks: list[Ask]) -> list[Answer]:
@@ -86,19 +86,24 @@ class Routes:
         known = self._fleet.pool.home(asked.share_id)
         if known is not None:
             return known
-        dedicated = self._any_dedicated and await self._is_dedicated(asked)
-        return await self._fleet.place(asked.share_id, dedicated=dedicated)
+        settings = await self._backend_of(asked) if self._any_particular else None
+        if settings is None:
+            return await self._fleet.place(asked.share_id)
+        dedicated = settings.dedicated and kind_of(asked.share_id) == "share"
+        return await self._fleet.place(asked.share_id, dedicated=dedicated, node=settings.node)
 
-    async def _is_dedicated(self, asked: Ask) -> bool:
-        if kind_of(asked.share_id) != "share":
-            return False
-        if asked.topic == "share.create":
+    async def _backend_of(self, asked: Ask) -> BackendSettings | None:
+        """Of a share or a share server; None for what has nothing to do with any."""
+        address = asked.share_id
+        if not is_tenant(address):
+            return None
+        if asked.topic in BEGINNINGS:
             host = str(json.loads(asked.body).get("host", ""))
+        elif kind_of(address) == "share":
+            host = getattr(await self._catalog.ask("share", share_id=address), "host", "")
         else:
-            known = await self._catalog.ask("share", share_id=asked.share_id)
-            host = known.host if isinstance(known, Share) else ""
-        settings = self._config.backends.get(host.partition("#")[0])
-        return settings is not None and settings.dedicated
+            host = getattr(await self._catalog.ask("entity", address=address), "host", "")
+        return self._config.backends.get(host.partition("#")[0])
 
     # -- questions -------------------------------------------------------------------------------
     async def asked(self, share_id: str, ask: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
+from pydantic import SecretStr
 from ray._private import ray_constants
 from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
 from ray.exceptions import RayError
@@ -31,6 +32,7 @@ from share_actors.config import Config
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Unavailable
 from share_actors.running import LOOPBACK, check_answers, reach
+from share_actors.sealing import kept_key
 
 
 def init(address: str | None, **options: Any) -> None:
@@ -106,6 +108,13 @@ def check_drivers(config: Config) -> None:
         )  # fmt: skip
 
 
+def with_key(config: Config) -> Config:
+    """With the key that secrets are sealed with: processes on other nodes have not this one's home."""
+    if config.secrets_key is not None:
+        return config
+    return config.model_copy(update={"secrets_key": SecretStr(kept_key(config))})
+
+
 # -- the actors ----------------------------------------------------------------------------------
 def start_system(config: Config) -> Handle:
     """The manager of the system in `config.namespace`, started with its catalog unless it runs.
@@ -113,6 +122,7 @@ def start_system(config: Config) -> Handle:
     If it cannot be started, no actor is left.
     """
     alive, runs = nodes(), bool(listed(config.namespace))
+    config = with_key(config)
     check_log_fits(config, alive)
     check_drivers(config)
     if not runs:

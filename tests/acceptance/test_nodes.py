@@ -29,6 +29,10 @@ max_actors = 2
 [backends.dummy]
 driver = "dummy"
 options = {{ directory = "{top}/backend" }}
+
+[backends.near]
+driver = "dummy"
+node = "near"
 """
 
 
@@ -63,7 +67,7 @@ def test_a_system_on_two_nodes_outlives_a_kill_of_its_share_actors(
     config.write_text(CONFIG.format(log=postgres_server, top=short_path))
     cli.environment["SHARE_ACTORS_CONFIG"] = str(config)
     up = cli.json("--address", address, "up")
-    made = [cli.json("share", "create", "--size", "1") for _ in range(2)]
+    made = [cli.json("share", "create", "--size", "1", "--backend", "dummy") for _ in range(2)]
     actors = cli.json("status")["manager"]["actors"]
     assert (up["address"], len(actors)) == (address, 2)
 
@@ -72,6 +76,13 @@ def test_a_system_on_two_nodes_outlives_a_kill_of_its_share_actors(
 
     assert cli.json("share", "extend", made[0]["id"], "--size", "2")["size"] == 2
     assert len(cli.json("share", "list")["shares"]) == 2
+    pinned = cli.json("share", "create", "--size", "2", "--backend", "near")
+    [near] = [
+        a
+        for a in cli.json("status")["manager"]["actors"]
+        if a["actor"].startswith("share-actor@near-")
+    ]
+    assert (pinned["host"], near["shares"]) == ("near#near", 1)
     assert cli.json("down") == {"running": False, "stopped": True}
     assert cli.json("--address", address, "up")["already"] is False
     assert {s["size"] for s in cli.json("share", "list")["shares"]} == {1, 2}

@@ -46,7 +46,7 @@ def main() -> None:
     from ray.cluster_utils import Cluster
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes.add_node(num_cpus=1)
+    nodes.add_node(num_cpus=1, resources={"near": 1})
     print(nodes.address, flush=True)
     sys.stdin.read()
     nodes.shutdown()  # type: ignore[no-untyped-call]

@@ -189,9 +189,9 @@ class FakeCluster:
     async def hosts(self) -> Sequence[tuple[str, Host]]:
         return list(self.running.items())
 
-    async def start_host(self) -> tuple[str, Host]:
+    async def start_host(self, node: str | None = None) -> tuple[str, Host]:
         self._started += 1
-        name = f"share-actor-{self._started}"
+        name = f"share-actor{'' if node is None else f'@{node}'}-{self._started}"
         await asyncio.sleep(0.01)  # a process takes longer
         made = self.running[name] = FakeHost(name, self.settings, self.peers)
         return name, made

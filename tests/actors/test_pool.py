@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.actors.pool import Pool
+from share_actors.actors.ports import node_of
 
 
 def pool(*hosts: str, largest: int = 4) -> Pool:
@@ -139,3 +140,20 @@ def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str,
 
     homes = [hosts.home(f"s{n}") for n in range(10)]
     assert sum(hosts.hosts.values()) == sum(home is not None for home in homes)
+
+
+def test_what_is_pinned_goes_where_it_must_and_nothing_else_does() -> None:
+    pool = Pool(4)
+    pool.add("a")
+    assert pool.place("far", node="near") is None
+    pool.add("share-actor@near-2", node="near")
+
+    assert pool.place("far", node="near") == "share-actor@near-2"
+    assert pool.place("far2", node="near") == "share-actor@near-2"
+    assert [pool.place(f"s{n}") for n in range(3)] == ["a"] * 3
+    assert (pool.reaches("near"), pool.reaches("else")) == (True, False)
+
+
+def test_where_a_host_runs_is_in_its_name() -> None:
+    assert node_of("share-actor-3") is None
+    assert node_of("share-actor@rack-7-12") == "rack-7"

@@ -239,7 +239,7 @@ def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> N
 
         assert answer.status == "failed"
         assert "no memory for it" in str(answer.reason)
-        await until(lambda: not system.served.networks())
+        await until(lambda: _servers_gone(system))
         [server] = await system.servers("deleted")
         assert server.backend_details == {"half": server.id}
         assert server.status_reason == "no memory for it"

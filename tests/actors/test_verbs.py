@@ -47,7 +47,7 @@ class Cluster:
     async def hosts(self) -> Sequence[tuple[str, Any]]:
         raise NotImplementedError
 
-    async def start_host(self) -> tuple[str, Any]:
+    async def start_host(self, node: str | None = None) -> tuple[str, Any]:
         raise NotImplementedError
 
     async def stats(self, backend: str, config: Config) -> Any:

@@ -1,0 +1,65 @@
+"""Secrets at rest: sealed under a key of the system's own, the same way each time."""
+
+from __future__ import annotations
+
+import stat
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+
+from share_actors.config import Config
+from share_actors.errors import ConfigError
+from share_actors.sealing import Sealer, new_key
+
+
+def test_what_is_sealed_is_opened_again_and_sealed_once(tmp_path: Path) -> None:
+    sealer = Sealer.of(Config(home=tmp_path))
+    sealed = sealer.seal("grüße")
+
+    assert "grüße" not in sealed
+    assert sealer.seal(sealed) == sealed == Sealer.of(Config(home=tmp_path)).seal("grüße")
+    assert (sealer.open(sealed), sealer.open("plain")) == ("grüße", "plain")
+
+
+def test_the_key_is_for_this_user_only_and_made_once(tmp_path: Path) -> None:
+    Sealer.of(Config(home=tmp_path))
+    kept = tmp_path / "secrets.key"
+    before = kept.read_bytes()
+    Sealer.of(Config(home=tmp_path))
+
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert (len(before), kept.read_bytes()) == (64, before)
+    assert [f.name for f in tmp_path.iterdir()] == ["secrets.key"]
+
+
+def test_a_key_may_be_configured_and_another_one_opens_nothing(tmp_path: Path) -> None:
+    key = urlsafe_b64encode(new_key()).decode()
+    sealed = Sealer.of(Config(home=tmp_path, secrets_key=key)).seal("s3cret")
+
+    assert not (tmp_path / "secrets.key").exists()
+    with pytest.raises(ConfigError, match="sealed under another key"):
+        Sealer.of(Config(home=tmp_path)).open(sealed)
+
+
+@pytest.mark.parametrize("key", ["short", "!!!", urlsafe_b64encode(b"x" * 32).decode()])
+def test_what_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"secrets_key.*not 64 bytes in base64"):
+        Config(secrets_key=key)
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "secrets.key").write_text("nonsense")
+
+    with pytest.raises(ConfigError, match="is no key of 64 bytes"):
+        Sealer.of(Config(home=tmp_path))
+
+
+def test_of_details_only_what_is_called_secret_is_sealed(tmp_path: Path) -> None:
+    sealer = Sealer.of(Config(home=tmp_path))
+    details = {"root": "/srv", "admin_password": "s3cret", "server_id": "v1"}
+    sealed = sealer.seal_details(details)
+
+    assert (sealed["root"], sealed["server_id"]) == ("/srv", "v1")
+    assert sealed["admin_password"].startswith("sealed:1:")
+    assert sealer.open_details(sealed) == details

@@ -8,8 +8,10 @@ from typing import Any, get_args
 
 from share_actors.events.access import AllowAccess, DenyAccess
 from share_actors.events.base import Command
+from share_actors.events.custody import UnmanageShare
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
+from share_actors.events.upkeep import EnsureShare
 from tests.faults.oracle import Verdict
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.simulation import EPOCH, Case, Fault, World, create
@@ -85,6 +87,9 @@ def _command(chance: random.Random) -> Command:
         CreateSnapshot(snapshot_id=name, at=EPOCH),
         DeleteSnapshot(snapshot_id=name),
         RetryShare(),
+        EnsureShare(info="i"),
+        UnmanageSnapshot(snapshot_id=name),
+        *([UnmanageShare()] if chance.random() < 0.2 else []),
         DeleteShare(cascade=chance.random() < 0.7),
     ]
     return chance.choice(choices)

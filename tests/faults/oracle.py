@@ -9,15 +9,25 @@ from typing import Any
 from share_actors.events import share
 from share_actors.events.access import AllowAccess, DenyAccess
 from share_actors.events.base import Command, replay
+from share_actors.events.custody import UnmanageShare
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import CreateShare, DeleteShare
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.events.snapshots import (
+    CreateSnapshot,
+    DeleteSnapshot,
+    SnapshotRequested,
+    SnapshotUnmanaged,
+    UnmanageSnapshot,
+)
+from share_actors.events.upkeep import EnsureShare
 from share_actors.values import Share
 from tests.faults.backend import Storage
 from tests.faults.simulation import World
 
-RESTING = ("absent", "available", "error", "deleted")
+RESTING = ("absent", "available", "error", "deleted", "unmanaged", "unmanage_error")
+DOUBTFUL = ("error", "unmanage_error", "unmanaged")
+"""Of these the backend may hold what it likes: half of what failed, or all of what was let go."""
 
 
 class Verdict:
@@ -27,6 +37,7 @@ class Verdict:
         recorded = world.log.read("share-s")
         events: list[Any] = [item.event for item in recorded]
         self.state: ShareState = replay(share, events)
+        self._let_go = let_go(events)
         self.receipts = Receipts(keep=None)
         for item in recorded:
             self.receipts.record(item)
@@ -76,8 +87,8 @@ class Verdict:
     def _differs(self, storage: Storage) -> list[str]:
         """What is on the backend and not in the log, or the other way round."""
         view = share.view(self.state)
-        held, wanted = on_backend(storage, view), in_log(view)
-        if view.status == "error":  # what failed may be half there; the rest must be right
+        held, wanted = on_backend(storage, view, self._let_go), in_log(view)
+        if view.status in DOUBTFUL:
             return []
         return [] if held == wanted else [f"the backend holds {held}, the log says {wanted}"]
 
@@ -97,8 +108,25 @@ def same_work(command: Command) -> str:
             return f"snapshot/{i}/create"
         case DeleteSnapshot(snapshot_id=i):
             return f"snapshot/{i}/delete"
+        case UnmanageSnapshot(snapshot_id=i):
+            return f"snapshot/{i}/unmanage"
+        case UnmanageShare():
+            return "unmanage"
+        case EnsureShare():
+            return "ensure"
         case _:
             return "no other does the same"
+
+
+def let_go(events: list[Any]) -> set[str]:
+    """Snapshots that were let go, and have not been taken anew: they are on the backend still."""
+    left: set[str] = set()
+    for event in events:
+        if isinstance(event, SnapshotUnmanaged):
+            left.add(event.snapshot_id)
+        elif isinstance(event, SnapshotRequested):
+            left.discard(event.snapshot_id)
+    return left
 
 
 def duplicated(storage: Storage) -> list[str]:
@@ -106,9 +134,9 @@ def duplicated(storage: Storage) -> list[str]:
     return [f"{n} of {tag}" for tag, n in tags.items() if n > 1]
 
 
-def on_backend(storage: Storage, view: Share) -> dict[str, Any]:
+def on_backend(storage: Storage, view: Share, let_go: set[str]) -> dict[str, Any]:
     """What exists, in words that `in_log` uses too; but for what is in error and may be half there."""
-    doubtful = {s.id for s in view.snapshots if s.status == "error"}
+    doubtful = let_go | {s.id for s in view.snapshots if s.status in DOUBTFUL}
     rules = {(r.access_to, r.access_level) for r in view.access_rules if r.state == "error"}
     objects = [o for o in storage.objects.values() if o["tag"] not in doubtful]
     return {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from share_actors.events.access import AllowAccess, DenyAccess
 from share_actors.events.base import Command
+from share_actors.events.custody import UnmanageShare
 from share_actors.events.share_words import DeleteShare, ExtendShare, ShrinkShare
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
+from share_actors.events.upkeep import EnsureShare
 from tests.faults.simulation import EPOCH, create
 
 Groups = tuple[tuple[Command, ...], ...]
@@ -27,6 +29,10 @@ SCENARIOS: dict[str, Groups] = {
     "snapshot": (*made, (take,)),
     "delete a snapshot": (*made, (take,), (DeleteSnapshot(snapshot_id="n"),)),
     "delete with snapshots": (*made, (take,), (DeleteShare(cascade=True),)),
+    "ensure": (*made, (EnsureShare(info="i"),)),
+    "let go": (*made, (alice,), (UnmanageShare(),)),
+    "let a snapshot go": (*made, (take,), (UnmanageSnapshot(snapshot_id="n"),)),
+    "extend and ensure at once": (*made, (EnsureShare(info="i"), ExtendShare(size=3))),
     "allow while creating": ((create(2), alice),),
     "delete while creating": ((create(2), DeleteShare()),),
     "delete while extending": (*made, (ExtendShare(size=3), DeleteShare())),

@@ -6,12 +6,18 @@ One stream holds all of it; `access.py` and `snapshots.py` decide and evolve the
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal, assert_never
 
 from share_actors.events import access, attempts, custody, snapshots, upkeep
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure
-from share_actors.events.custody import Adopt, LetGo, ManageShare, UnmanageShare
+from share_actors.events.custody import ManageShare, UnmanageShare
+from share_actors.events.share_owed import (
+    joins,
+    not_before,
+    pending,
+    resize_failed,
+    under_way,
+)
 from share_actors.events.share_state import ERRORS, ShareState, evolve, initial, part, view
 from share_actors.events.share_words import (
     ConfirmCreated,
@@ -21,8 +27,6 @@ from share_actors.events.share_words import (
     DeleteShare,
     Destroy,
     ExtendShare,
-    Provision,
-    Resize,
     RetryRequested,
     RetryShare,
     ShareCommand,
@@ -30,7 +34,6 @@ from share_actors.events.share_words import (
     ShareCreationRequested,
     ShareDeleted,
     ShareDeletionRequested,
-    ShareEffect,
     ShareErrored,
     ShareEvent,
     ShareResized,
@@ -50,8 +53,19 @@ STATE_VERSION = 4
 
 
 # -- decide --------------------------------------------------------------------------------------
+_Confirmed = (
+    ConfirmCreated | ConfirmResized | ConfirmDeleted | access.ConfirmRules
+    | snapshots.ConfirmSnapshotCreated | snapshots.ConfirmSnapshotDeleted
+    | snapshots.ConfirmSnapshotManaged | snapshots.ConfirmSnapshotUnmanaged
+    | custody.ConfirmManaged | custody.ConfirmUnmanaged
+    | upkeep.ConfirmServer | upkeep.ConfirmReleased | upkeep.ConfirmEnsured
+)  # fmt: skip
+
+
 def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
     """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
+    if isinstance(command, _Confirmed):
+        return _confirmed(command, state)
     match command:
         case CreateShare():
             return _create(command, state)
@@ -61,21 +75,24 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
             return _failure(command, state)
-        case ConfirmCreated(export_locations=locations):
-            attempts.require(state.attempt, "create")
-            return [ShareCreated(export_locations=locations)]
-        case ConfirmResized(doing=doing, size=size):
-            attempts.require(state.attempt, doing)
-            return [ShareResized(doing=doing, size=size)]
+        case _ if state.share.status == "absent":
+            raise Rejected("there is no such share")
+        case _:
+            return _asked(command, state)
+
+
+def _confirmed(command: _Confirmed, state: ShareState) -> list[ShareEvent]:
+    """The outcome of the attempt under way, which must be at that."""
+    match command:
         case ConfirmDeleted():
             return _deleted(state)
         case access.ConfirmRules():
             return _rules_confirmed(command, state)
-        case snapshots.ConfirmSnapshotCreated(snapshot_id=i):
-            attempts.require(state.attempt, f"snapshot/{i}/create")
-            return [*snapshots.decide(command, state.snapshots)]
         case snapshots.ConfirmSnapshotDeleted(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/delete", "delete")
+            return [*snapshots.decide(command, state.snapshots)]
+        case snapshots.ConfirmSnapshotCreated(snapshot_id=i):
+            attempts.require(state.attempt, f"snapshot/{i}/create")
             return [*snapshots.decide(command, state.snapshots)]
         case snapshots.ConfirmSnapshotManaged(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/manage")
@@ -83,25 +100,34 @@ def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
         case snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/unmanage")
             return [*snapshots.decide(command, state.snapshots)]
-        case custody.ConfirmManaged():
-            attempts.require(state.attempt, "manage")
-            return [custody.ShareManaged(**command.__dict__)]
-        case custody.ConfirmUnmanaged():
-            attempts.require(state.attempt, "unmanage")
-            return [custody.ShareUnmanaged()]
-        case upkeep.ConfirmServer(server=server):
-            attempts.require(state.attempt, "server")
-            return [upkeep.ShareServerAcquired(server=server)]
-        case upkeep.ConfirmReleased():
-            attempts.require(state.attempt, "release")
-            return [ShareDeleted()]
-        case upkeep.ConfirmEnsured(export_locations=locations):
-            attempts.require(state.attempt, "ensure")
-            return [upkeep.ShareEnsured(export_locations=locations)]
-        case _ if state.share.status == "absent":
-            raise Rejected("there is no such share")
         case _:
-            return _asked(command, state)
+            effect, event = _came_of(command)
+            attempts.require(state.attempt, effect)
+            return [event]
+
+
+def _came_of(
+    command: ConfirmCreated | ConfirmResized | custody.ConfirmManaged | custody.ConfirmUnmanaged
+    | upkeep.ConfirmServer | upkeep.ConfirmReleased | upkeep.ConfirmEnsured,
+) -> tuple[str, ShareEvent]:  # fmt: skip
+    """The key of the effect that was attempted, and the event that it is done."""
+    match command:
+        case ConfirmCreated(export_locations=locations):
+            return "create", ShareCreated(export_locations=locations)
+        case ConfirmResized(doing=doing, size=size):
+            return doing, ShareResized(doing=doing, size=size)
+        case custody.ConfirmManaged():
+            return "manage", custody.ShareManaged(**command.__dict__)
+        case custody.ConfirmUnmanaged():
+            return "unmanage", custody.ShareUnmanaged()
+        case upkeep.ConfirmServer(server=server):
+            return "server", upkeep.ShareServerAcquired(server=server)
+        case upkeep.ConfirmReleased():
+            return "release", ShareDeleted()
+        case upkeep.ConfirmEnsured(export_locations=there):
+            return "ensure", upkeep.ShareEnsured(export_locations=there)
+        case _:
+            assert_never(command)
 
 
 _Request = (
@@ -121,7 +147,7 @@ def _asked(command: _Request, state: ShareState) -> list[ShareEvent]:
         case RetryShare():
             return _retry(state)
         case access.AllowAccess() | access.DenyAccess():
-            if not _resize_failed(state):
+            if not resize_failed(state):
                 _require(state, "creating", "available", "extending", "shrinking")
             return [*access.decide(command, state.rules)]
         case snapshots.CreateSnapshot():
@@ -145,11 +171,6 @@ def _asked(command: _Request, state: ShareState) -> list[ShareEvent]:
 def _require(state: ShareState, *statuses: str) -> None:
     if state.share.status not in statuses:
         raise Rejected(f"the share is {state.share.status}; it must be {' or '.join(statuses)}")
-
-
-def _resize_failed(state: ShareState) -> bool:
-    """In error, but whole and in use: clients may still be let in and, above all, be shut out."""
-    return state.share.status == "error" and state.doing in ("extend", "shrink")
 
 
 def _create(command: CreateShare, state: ShareState) -> list[ShareEvent]:
@@ -284,92 +305,3 @@ def _given_up(effect: str, kind: str, reason: str, state: ShareState) -> ShareEv
             return access.failed(state.rules, reason)
         case _:
             return ShareErrored(doing="delete", reason=reason)
-
-
-# -- pending -------------------------------------------------------------------------------------
-def pending(state: ShareState) -> ShareEffect | None:
-    """What is owed to the backend next: one thing at a time, deletion before all else."""
-    match state.share.status:
-        case "creating":
-            on_none = state.share.share_network_id is not None and not state.share.share_server_id
-            return upkeep.AcquireServer() if on_none else Provision(source=state.source)
-        case "deleting":
-            dropped = snapshots.removal(state.snapshots)
-            return dropped or access.removal(state.rules) or _destruction(state)
-        case "extending":
-            return Resize(doing="extend", size=state.resize_to)
-        case "shrinking":
-            return Resize(doing="shrink", size=state.resize_to)
-        case "available":
-            return _beside(state)
-        case "error" if _resize_failed(state):
-            return _beside(state)
-        case "error":
-            return snapshots.dropping(state.snapshots)
-        case "manage_starting":
-            return Adopt(driver_options=state.driver_options)
-        case "unmanage_starting":
-            return LetGo()
-        case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
-            return None
-        case _:
-            assert_never(state.share.status)
-
-
-def _beside(state: ShareState) -> ShareEffect | None:
-    """What is owed to a share that is whole and in use."""
-    ensure = upkeep.Ensure() if state.ensure else None
-    return access.pending(state.rules) or snapshots.pending(state.snapshots) or ensure
-
-
-def _destruction(state: ShareState) -> ShareEffect:
-    """Off the backend, then off its share server; a share that never had one is on no backend."""
-    if state.share.share_network_id is None:
-        return Destroy()
-    made = state.share.share_server_id is not None and not state.destroyed
-    return Destroy() if made else upkeep.ReleaseServer()
-
-
-# -- what a repeated request waits for -----------------------------------------------------------
-def joins(command: ShareCommand, state: ShareState) -> str | None:
-    """The work under way that *command* asks for once more, when it comes to no event of its own."""
-    match command:
-        case CreateShare():
-            return "create"
-        case DeleteShare():
-            return "delete"
-        case ManageShare():
-            return "manage"
-        case UnmanageShare():
-            return "unmanage"
-        case upkeep.EnsureShare():
-            return "ensure"
-        case access.AllowAccess(access_type=kind, access_to=to):
-            rule = access.same_client(state.rules, kind, to)
-            return None if rule is None else f"rule/{rule.id}/allow"
-        case access.DenyAccess(access_id=i):
-            return f"rule/{i}/deny"
-        case snapshots.CreateSnapshot(snapshot_id=i):
-            return f"snapshot/{i}/create"
-        case snapshots.DeleteSnapshot(snapshot_id=i):
-            return f"snapshot/{i}/delete"
-        case snapshots.ManageSnapshot(snapshot_id=i):
-            return f"snapshot/{i}/manage"
-        case snapshots.UnmanageSnapshot(snapshot_id=i):
-            return f"snapshot/{i}/unmanage"
-        case _:
-            return None
-
-
-def under_way(state: ShareState) -> bool:
-    """Whether an attempt began whose outcome is not recorded."""
-    return attempts.under_way(state.attempt)
-
-
-def not_before(state: ShareState) -> datetime | None:
-    """When the next attempt at what is owed is due; None: now."""
-    attempt = state.attempt
-    if attempt is None or attempt.retry_at is None:
-        return None
-    effect = pending(state)
-    return attempt.retry_at if effect is not None and effect.key() == attempt.effect else None

@@ -63,6 +63,7 @@ class Coalescer(Generic[T, R]):
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
+                    future.exception()  # whoever waited may have left: then nobody need be told
             return
         for (_, future), result in zip(batch, results, strict=True):
             if not future.done():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -26,6 +28,15 @@ _IN_PASSING = (Busy, LogError, Moved, TimedOut, Unavailable)
 
 class Overdue(Exception):
     """A driver's call has not answered by its deadline."""
+
+
+async def within(limit_s: float, job: Callable[[], Awaitable[Command]]) -> Command:
+    """What *job* comes to; raises `Overdue` when it takes longer."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await job()
+    except TimeoutError:
+        raise Overdue(f"no outcome within {limit_s:g} s") from None
 
 
 def outcome(

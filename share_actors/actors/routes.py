@@ -51,7 +51,7 @@ class Routes:
         home = self._fleet.pool.home(asked.share_id)
         if home is not None:
             return self._fleet.send(home, asked)
-        return asyncio.ensure_future(self._find_and_send(asked))
+        return _untold(asyncio.ensure_future(self._find_and_send(asked)))
 
     async def _find_and_send(self, asked: Ask) -> Answer:
         try:
@@ -125,7 +125,7 @@ class Routes:
         for share_id, command_id in pairs:
             by_host.setdefault(await self.home(share_id), []).append((share_id, command_id))
         calls = [
-            asyncio.ensure_future(self._fleet.hosts[host].wait(mine, timeout_s))
+            _untold(asyncio.ensure_future(self._fleet.hosts[host].wait(mine, timeout_s)))
             for host, mine in by_host.items()
         ]
         done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
@@ -137,6 +137,12 @@ class Routes:
             self._fleet.lost(lost.host)
             return []
         return call.result()
+
+
+def _untold(call: asyncio.Future[T]) -> asyncio.Future[T]:
+    """*call*, whose failure nobody need be told of when nobody waits for it any more."""
+    call.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return call
 
 
 def _moved(answer: Answer) -> bool:

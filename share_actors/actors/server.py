@@ -35,6 +35,7 @@ from share_actors.sealing import Sealer
 from share_actors.values import RequestContext, utc_now
 
 T = TypeVar("T")
+STEPS = 3
 
 
 class ServerWork:
@@ -56,8 +57,8 @@ class ServerWork:
             self._backends.get(command.host.partition("#")[0])
 
     def timeout_s(self, state: ShareServerState) -> float:
-        """How long one attempt on the server's backend may take."""
-        return self._settings(state).timeout_s
+        """How long one attempt on the server's backend may take: two calls, and a talk with the network."""
+        return STEPS * self._settings(state).timeout_s
 
     def cut_off(self, state: ShareServerState, now: datetime) -> ReportFailure:
         """The process of the attempt under way ended: made again, at once after the first."""
@@ -87,7 +88,9 @@ class ServerWork:
                 result, name = task.exception() or task.result(), state.server.backend
                 done(outcomes.outcome(result, name, settings, context, self._clock()))
 
-        task = asyncio.get_running_loop().create_task(self._done(effect, state.server, context))
+        job = partial(self._done, effect, state.server, context)
+        patient = outcomes.within(self.timeout_s(state), job)
+        task = asyncio.get_running_loop().create_task(patient)
         self._talks.add(task)
         task.add_done_callback(over)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
@@ -103,7 +103,10 @@ class ShareWork:
     def timeout_s(self, state: ShareState) -> float:
         """How long one attempt on the share's backend may take."""
         settings = self._backends.settings.get(state.share.backend)
-        return NO_BACKEND_TIMEOUT_S if settings is None else settings.timeout_s
+        if settings is None:
+            return NO_BACKEND_TIMEOUT_S
+        talks = isinstance(share.pending(state), AcquireServer | ReleaseServer)
+        return _patience_s(settings) if talks else settings.timeout_s
 
     def cut_off(self, state: ShareState, now: datetime) -> ReportFailure:
         """The process of the attempt under way ended: made again, at once after the first."""
@@ -141,9 +144,9 @@ class ShareWork:
 
         match effect:
             case AcquireServer():
-                self._talk(self._acquire(state, backend, context), ended)
+                self._talk(partial(self._acquire, state, backend, context), backend, ended)
             case ReleaseServer():
-                self._talk(self._release(state, backend, context), ended)
+                self._talk(partial(self._release, state, backend, context), backend, ended)
             case _:
                 call = partial(_ask_driver, backend.driver, effect, self._opened(state), context)
                 backend.threads.submit(call, backend.settings.timeout_s, ended)
@@ -167,9 +170,15 @@ class ShareWork:
         await seating.release(self._peers, state.share, backend.settings, who)
         return ConfirmReleased()
 
-    def _talk(self, job: Coroutine[Any, Any, Command], ended: Callable[[Any], None]) -> None:
+    def _talk(
+        self,
+        job: Callable[[], Awaitable[Command]],
+        backend: Backend,
+        ended: Callable[[Any], None],
+    ) -> None:
         """Run *job* on the loop; whatever it comes to is its outcome."""
-        task = asyncio.get_running_loop().create_task(job)
+        patient = outcomes.within(_patience_s(backend.settings), job)
+        task = asyncio.get_running_loop().create_task(patient)
         self._talks.add(task)
 
         def over(task: asyncio.Task[Command]) -> None:
@@ -178,6 +187,11 @@ class ShareWork:
                 ended(task.exception() or task.result())
 
         task.add_done_callback(over)
+
+
+def _patience_s(settings: BackendSettings) -> float:
+    """How long a share waits for a share server, whose own steps may each be tried so often."""
+    return 2 * settings.max_attempts * (settings.timeout_s + settings.max_backoff_s)
 
 
 # -- before anything is recorded -----------------------------------------------------------------

@@ -158,8 +158,8 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
         }
 
     async def config(self) -> Config:
-        """The configuration in force."""
-        return self._config
+        """The configuration in force, but for the key of secrets."""
+        return self._config.model_copy(update={"secrets_key": None})
 
     async def stop(self) -> None:
         """Answer what is in flight, take nothing new, and let every host leave its log in order."""

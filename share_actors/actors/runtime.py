@@ -122,9 +122,9 @@ def start_system(config: Config) -> Handle:
     If it cannot be started, no actor is left.
     """
     alive, runs = nodes(), bool(listed(config.namespace))
-    config = with_key(config)
     check_log_fits(config, alive)
     check_drivers(config)
+    config = with_key(config)
     if not runs:
         forget_kept(config.namespace)
     try:

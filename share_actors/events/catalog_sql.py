@@ -130,7 +130,7 @@ class Table(NamedTuple):
 
 
 SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", ("deleted", "unmanaged"))
-ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", ("deleted",))
+ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", ("deleted", "absent"))
 SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
 RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
 

@@ -203,8 +203,12 @@ ServerEffect = TakeAddresses | SetUpServer | TearDownServer | GiveAddressesBack
 
 
 class ShareServerState(Frozen):
-    """`addressed` and `torn` are steps that are behind it; `touched`: the driver was asked to set it up."""
+    """`addressed` and `torn` are steps that are behind it; `touched`: the driver was asked to set it up.
 
+    `left` are shares that left for good: what still asks for them to be here is late.
+    """
+
+    left: frozenset[str] = frozenset()
     server: ShareServer = ShareServer()
     addressed: bool = False
     touched: bool = False
@@ -220,7 +224,9 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
     """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
     match command:
         case AttachShare():
-            return _attach(command, state.server)
+            return _attach(command, state)
+        case DetachShare(share_id=i, at=at):  # also of a server that never came to be
+            return [] if i in state.left else [ShareDetached(share_id=i, at=at)]
         case BeginAttempt():
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
@@ -239,8 +245,6 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
             return [ServerDeleted()]
         case _ if state.server.status == "absent":
             raise Rejected("there is no such share server")
-        case DetachShare(share_id=i, at=at):
-            return [ShareDetached(share_id=i, at=at)] if i in state.server.shares else []
         case DeleteServer():
             return _delete(command, state.server)
         case RetryServer():
@@ -251,7 +255,10 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
             assert_never(command)
 
 
-def _attach(command: AttachShare, server: ShareServer) -> list[ServerEvent]:
+def _attach(command: AttachShare, state: ShareServerState) -> list[ServerEvent]:
+    server = state.server
+    if command.share_id in state.left:
+        raise Rejected(f"share {command.share_id} has left the share server")
     here = ShareAttached(share_id=command.share_id, ready=server.status == "active")
     if server.status == "absent":
         asked = {k: v for k, v in dict(command).items() if k != "share_id"}
@@ -302,8 +309,11 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
         case ShareAttached(share_id=i):
             return _with(state, shares=(*server.shares, i), unused_since=None)
         case ShareDetached(share_id=i, at=at):
-            left = tuple(share for share in server.shares if share != i)
-            return _with(state, shares=left, unused_since=None if left else at)
+            staying = tuple(share for share in server.shares if share != i)
+            gone = state.but(left=state.left | {i})
+            if staying == server.shares:
+                return gone
+            return _with(gone, shares=staying, unused_since=None if staying else at)
         case AddressesAllocated(addresses=addresses):
             settled = state.but(addressed=True, attempt=None)
             return _with(settled, network_allocations=addresses)

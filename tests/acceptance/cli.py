@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import psutil
 
 from share_actors import running
 from share_actors.cli import lifecycle
@@ -75,7 +78,8 @@ class CommandLine:
         if state is None or state.pid is None:
             return
         for process in lifecycle.processes(state.pid, state.created):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it went with the one before
+                process.kill()
 
     def clear_up(self) -> None:
         """Leave no process, whatever the tests did."""

@@ -175,6 +175,17 @@ def test_detaching_is_idempotent_and_notes_since_when_it_is_unused() -> None:
     unused.then_state(lambda s: s.server.unused_since, NOON)
 
 
+def test_a_share_that_left_is_not_let_in_again_by_what_comes_late() -> None:
+    unused.when(attach).then_rejected("share s1 has left")
+    never = Spec(share_server).given(ShareDetached(share_id="s1", at=NOON))
+    Spec(share_server).when(DetachShare(share_id="s1", at=NOON)).then(
+        ShareDetached(share_id="s1", at=NOON)
+    )
+    never.when(attach).then_rejected("share s1 has left")
+    never.then_pending(None)
+    never.when(attach.but(share_id="s2")).then(requested, waiting.but(share_id="s2"))
+
+
 def test_an_attempt_is_begun_only_at_what_is_owed() -> None:
     begin = BeginAttempt(activation="a", timeout_s=300.0)
     asked.when(begin).then(began("addresses"))

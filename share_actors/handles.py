@@ -15,7 +15,7 @@ from share_actors.events.custody import UnmanageShare
 from share_actors.events.envelope import Recorded
 from share_actors.events.explanation import Explanation, explain
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,

@@ -19,7 +19,7 @@ from share_actors.events.share_network import (
     DeleteShareNetwork,
     RemoveSecurityService,
 )
-from share_actors.events.share_server import DeleteServer, RetryServer
+from share_actors.events.share_server_words import DeleteServer, RetryServer
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.networks import SecurityService, ShareNetwork, ShareServer
 from share_actors.values import Frozen, RequestContext

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from share_actors.drivers.base import Existing
-from share_actors.events import access, snapshots
+from share_actors.events import access, snapshot_words
 from share_actors.events.access import ApplyRules, ConfirmRules
 from share_actors.events.base import Command
 from share_actors.events.custody import Adopt, LetGo
@@ -23,7 +23,7 @@ from share_actors.events.share_words import (
     Resize,
     ShareEffect,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     AdoptSnapshot,
     DropSnapshot,
     LetSnapshotGo,
@@ -47,7 +47,7 @@ def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command 
             taken = found.snapshots or {}
             if i not in taken:
                 return None
-            return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=taken[i])
+            return snapshot_words.ConfirmSnapshotCreated(snapshot_id=i, provider_location=taken[i])
         case Destroy() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo() | Adopt() | LetGo():
             return None
         case AcquireServer() | ReleaseServer() | Ensure():

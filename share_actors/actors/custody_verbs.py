@@ -15,8 +15,8 @@ from share_actors.actors.verbs import Context, Told, Verbs, context_of
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest
 from share_actors.events.custody import ManageShare, UnmanageShare
-from share_actors.events.share_server import DeleteServer, RetryServer
-from share_actors.events.snapshots import ManageSnapshot, UnmanageSnapshot
+from share_actors.events.share_server_words import DeleteServer, RetryServer
+from share_actors.events.snapshot_words import ManageSnapshot, UnmanageSnapshot
 from share_actors.values import Share
 
 

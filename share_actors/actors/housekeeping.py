@@ -16,7 +16,7 @@ from share_actors.capabilities import BackendState
 from share_actors.config import Config
 from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsError
 from share_actors.events.backend import ConfirmShares, ReportSilence
-from share_actors.events.share_server import DeleteServer, DetachShare
+from share_actors.events.share_server_words import DeleteServer, DetachShare
 from share_actors.events.upkeep import EnsureShare
 from share_actors.networks import ShareServer
 from share_actors.values import RequestContext, Share, utc_now

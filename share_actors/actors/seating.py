@@ -11,7 +11,7 @@ from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import NotFound, OperationFailed, Refused
 from share_actors.events import share_network as net
 from share_actors.events.share import ShareState
-from share_actors.events.share_server import AttachShare, DeleteServer, DetachShare
+from share_actors.events.share_server_words import AttachShare, DeleteServer, DetachShare
 from share_actors.networks import ShareNetwork, ShareServer
 from share_actors.values import RequestContext, Share
 

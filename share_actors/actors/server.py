@@ -17,7 +17,8 @@ from share_actors.drivers.base import DriverError
 from share_actors.errors import ConfigError, NotFound
 from share_actors.events.base import Command, ReportFailure
 from share_actors.events.share_network import GrantAddresses, ReleaseAddresses
-from share_actors.events.share_server import (
+from share_actors.events.share_server import ShareServerState
+from share_actors.events.share_server_words import (
     AttachShare,
     ConfirmAddresses,
     ConfirmAddressesBack,
@@ -26,7 +27,6 @@ from share_actors.events.share_server import (
     GiveAddressesBack,
     ServerEffect,
     SetUpServer,
-    ShareServerState,
     TakeAddresses,
     TearDownServer,
 )

@@ -18,7 +18,7 @@ from share_actors.actors.taking import taken, taken_snapshot
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
-from share_actors.events import access, share, snapshots
+from share_actors.events import access, share, snapshot_words
 from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
 from share_actors.events.base import Command, ReportFailure
 from share_actors.events.custody import Adopt, ConfirmUnmanaged, LetGo, ManageShare
@@ -35,7 +35,7 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShrinkShare,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     AdoptSnapshot,
     CreateSnapshot,
     DropSnapshot,
@@ -285,10 +285,10 @@ def _asked(
             return _apply(driver, effect, state, held, context)
         case TakeSnapshot(snapshot_id=i):
             where = driver.create_snapshot(context, state.snapshots.held[i], server)
-            return snapshots.ConfirmSnapshotCreated(snapshot_id=i, provider_location=where)
+            return snapshot_words.ConfirmSnapshotCreated(snapshot_id=i, provider_location=where)
         case DropSnapshot(snapshot_id=i):
             driver.delete_snapshot(context, state.snapshots.held[i], server)
-            return snapshots.ConfirmSnapshotDeleted(snapshot_id=i)
+            return snapshot_words.ConfirmSnapshotDeleted(snapshot_id=i)
         case _:
             return _asked_further(driver, effect, state, context)
 
@@ -311,7 +311,7 @@ def _asked_further(
             return taken_snapshot(driver, state.snapshots.held[i], options)
         case LetSnapshotGo(snapshot_id=i):
             driver.unmanage_snapshot(state.snapshots.held[i])
-            return snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i)
+            return snapshot_words.ConfirmSnapshotUnmanaged(snapshot_id=i)
         case Ensure():
             exports = driver.ensure_share(context, held, state.server)
             return ConfirmEnsured(export_locations=None if exports is None else tuple(exports))

@@ -8,7 +8,7 @@ from typing import Any
 from share_actors.drivers.base import ManageInvalidShare, ShareDriver
 from share_actors.events.base import Command
 from share_actors.events.custody import ConfirmManaged
-from share_actors.events.snapshots import ConfirmSnapshotManaged
+from share_actors.events.snapshot_words import ConfirmSnapshotManaged
 from share_actors.values import MAX_SIZE_GIB, ExportLocation, RequestContext, Share, Snapshot
 
 

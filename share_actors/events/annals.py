@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events import backend, share_network, share_server_words, share_type
 from share_actors.values import Capabilities
 
 KINDS: tuple[type[Any], ...] = tuple(
     kind
     for union in (
         share_network.NetworkEvent, share_type.TypeEvent, backend.BackendEvent,
-        share_server.ServerEvent,
+        share_server_words.ServerEvent,
     )
     for kind in get_args(union)
     if kind.__module__ != "share_actors.events.share_words"
@@ -23,7 +23,7 @@ KINDS: tuple[type[Any], ...] = tuple(
 def told(event: Any, who: str) -> str:
     """What happened; *who* asked for it, where somebody did."""
     module = type(event).__module__.rpartition(".")[2]
-    teller = {"share_network": _network, "share_server": _server, "share_type": _type}
+    teller = {"share_network": _network, "share_server_words": _server, "share_type": _type}
     return teller.get(module, _backend)(event, who)
 
 
@@ -60,27 +60,27 @@ _WHY = {
 
 def _server(event: Any, who: str) -> str:
     match event:
-        case share_server.ServerRequested(server_id=i, host=host, share_network_id=network):
+        case share_server_words.ServerRequested(server_id=i, host=host, share_network_id=network):
             return f"share server {i} was asked for, on {host} in share network {network}"
-        case share_server.ShareAttached(share_id=i, ready=ready):
+        case share_server_words.ShareAttached(share_id=i, ready=ready):
             return f"share {i} is on it" + ("" if ready else " and waits for its set-up")
-        case share_server.ShareDetached(share_id=i):
+        case share_server_words.ShareDetached(share_id=i):
             return f"share {i} left it"
-        case share_server.AddressesAllocated(addresses=addresses):
+        case share_server_words.AddressesAllocated(addresses=addresses):
             return f"it has {_listed(addresses)}"
-        case share_server.ServerSetUp():
+        case share_server_words.ServerSetUp():
             return "the backend set it up"
-        case share_server.ServerSetUpFailed(reason=reason):
+        case share_server_words.ServerSetUpFailed(reason=reason):
             return f"it could not be set up, and is torn down again: {reason}"
-        case share_server.ServerDeletionRequested(why=why):
+        case share_server_words.ServerDeletionRequested(why=why):
             return _WHY[why].format(who=who)
-        case share_server.ServerTornDown():
+        case share_server_words.ServerTornDown():
             return "the backend tore it down"
-        case share_server.ServerDeleted():
+        case share_server_words.ServerDeleted():
             return "its addresses went back; it is gone"
-        case share_server.ServerErrored(reason=reason):
+        case share_server_words.ServerErrored(reason=reason):
             return f"it is in error, for it was not possible to delete it: {reason}"
-        case share_server.ServerRetried():
+        case share_server_words.ServerRetried():
             return f"{who} asked to try again to delete it"
     raise TypeError(f"nothing is told of {type(event).__name__}")
 

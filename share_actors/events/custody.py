@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from share_actors.events.base import EPOCH, Command, Effect, Event, Settled
-from share_actors.events.snapshots import Name, printable
+from share_actors.events.snapshot_words import Name, printable
 from share_actors.values import ExportLocation, Protocol, SizeGiB
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, assert_never, cast
 
-from share_actors.events import access, annals, custody, snapshots, upkeep
+from share_actors.events import access, annals, custody, snapshot_words, upkeep
 from share_actors.events import share_words as words
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_words import ShareEvent
@@ -36,13 +36,15 @@ def sentence(recorded: Recorded) -> str:
             return f"{who(recorded)} asked to try again to {_and(phrase(w) for w in works)}"
         case access.AccessAllowed() | access.AccessDenied():
             return f"{who(recorded)} asked to {_rule_asked(event)}"
-        case snapshots.SnapshotRequested(snapshot_id=i, name=name):
+        case snapshot_words.SnapshotRequested(snapshot_id=i, name=name):
             return f"{who(recorded)} asked for {_named('snapshot', name, i)}"
-        case snapshots.SnapshotDeletionRequested(snapshot_id=i):
+        case snapshot_words.SnapshotDeletionRequested(snapshot_id=i):
             return f"{who(recorded)} asked to delete snapshot {i}"
-        case snapshots.SnapshotManageRequested(snapshot_id=i, name=name, provider_location=where):
+        case snapshot_words.SnapshotManageRequested(
+            snapshot_id=i, name=name, provider_location=where
+        ):
             return f"{who(recorded)} asked to manage {where} as {_named('snapshot', name, i)}"
-        case snapshots.SnapshotUnmanageRequested(snapshot_id=i):
+        case snapshot_words.SnapshotUnmanageRequested(snapshot_id=i):
             return f"{who(recorded)} asked to let go of snapshot {i}"
         case custody.ShareManageRequested(share_id=i, name=name, host=host, driver_options=options):
             what = f"{_options(options)} on {_place(host)} as {_named('share', name, i)}"
@@ -58,9 +60,9 @@ def sentence(recorded: Recorded) -> str:
 _Outcome = (
     words.AttemptStarted | words.AttemptFailed | words.ShareCreated | words.ShareResized
     | words.ShareResizeRefused | words.ShareDeleted | words.ShareErrored
-    | access.AccessRulesApplied | snapshots.SnapshotCreated | snapshots.SnapshotDeleted
-    | snapshots.SnapshotErrored | snapshots.SnapshotDeletionRefused | snapshots.SnapshotManaged
-    | snapshots.SnapshotUnmanaged | custody.ShareManaged | custody.ShareUnmanaged
+    | access.AccessRulesApplied | snapshot_words.SnapshotCreated | snapshot_words.SnapshotDeleted
+    | snapshot_words.SnapshotErrored | snapshot_words.SnapshotDeletionRefused | snapshot_words.SnapshotManaged
+    | snapshot_words.SnapshotUnmanaged | custody.ShareManaged | custody.ShareUnmanaged
     | upkeep.ShareServerAcquired | upkeep.ShareDestroyed | upkeep.ShareEnsured
     | upkeep.ShareEnsureFailed
 )  # fmt: skip
@@ -84,20 +86,20 @@ def _outcome(event: _Outcome) -> str:
             return f"it is in error, for it was not possible to {doing} it: {reason}"
         case access.AccessRulesApplied():
             return _rules_applied(event)
-        case snapshots.SnapshotCreated(snapshot_id=i):
+        case snapshot_words.SnapshotCreated(snapshot_id=i):
             return f"the backend took snapshot {i}"
-        case snapshots.SnapshotDeleted(snapshot_id=i):
+        case snapshot_words.SnapshotDeleted(snapshot_id=i):
             return f"the backend deleted snapshot {i}"
-        case snapshots.SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
+        case snapshot_words.SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
             return f"snapshot {i} is in error, for it was not possible to {doing} it: {reason}"
-        case snapshots.SnapshotDeletionRefused(snapshot_id=i, reason=reason):
+        case snapshot_words.SnapshotDeletionRefused(snapshot_id=i, reason=reason):
             return f"the backend refused to delete snapshot {i}: {reason}"
         case _:
             return _of_custody(event)
 
 
 _OfCustody = (
-    snapshots.SnapshotManaged | snapshots.SnapshotUnmanaged | custody.ShareManaged
+    snapshot_words.SnapshotManaged | snapshot_words.SnapshotUnmanaged | custody.ShareManaged
     | custody.ShareUnmanaged | upkeep.ShareServerAcquired | upkeep.ShareDestroyed
     | upkeep.ShareEnsured | upkeep.ShareEnsureFailed
 )  # fmt: skip
@@ -105,9 +107,9 @@ _OfCustody = (
 
 def _of_custody(event: _OfCustody) -> str:
     match event:
-        case snapshots.SnapshotManaged(snapshot_id=i, size=size):
+        case snapshot_words.SnapshotManaged(snapshot_id=i, size=size):
             return f"snapshot {i}, {size} GiB, is managed"
-        case snapshots.SnapshotUnmanaged(snapshot_id=i):
+        case snapshot_words.SnapshotUnmanaged(snapshot_id=i):
             return f"snapshot {i} is not managed any more; it is on the backend as it was"
         case custody.ShareManaged(size=size, export_locations=locations):
             return f"it is managed, {size} GiB; {_found(locations)}"

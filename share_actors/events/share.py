@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, assert_never
 
-from share_actors.events import access, attempts, custody, snapshots, upkeep
+from share_actors.events import access, attempts, custody, snapshot_words, snapshots, upkeep
 from share_actors.events.base import BeginAttempt, Rejected, ReportFailure
 from share_actors.events.custody import ManageShare, UnmanageShare
 from share_actors.events.share_owed import (
@@ -55,8 +55,8 @@ STATE_VERSION = 4
 # -- decide --------------------------------------------------------------------------------------
 _Confirmed = (
     ConfirmCreated | ConfirmResized | ConfirmDeleted | access.ConfirmRules
-    | snapshots.ConfirmSnapshotCreated | snapshots.ConfirmSnapshotDeleted
-    | snapshots.ConfirmSnapshotManaged | snapshots.ConfirmSnapshotUnmanaged
+    | snapshot_words.ConfirmSnapshotCreated | snapshot_words.ConfirmSnapshotDeleted
+    | snapshot_words.ConfirmSnapshotManaged | snapshot_words.ConfirmSnapshotUnmanaged
     | custody.ConfirmManaged | custody.ConfirmUnmanaged
     | upkeep.ConfirmServer | upkeep.ConfirmReleased | upkeep.ConfirmEnsured
 )  # fmt: skip
@@ -88,16 +88,16 @@ def _confirmed(command: _Confirmed, state: ShareState) -> list[ShareEvent]:
             return _deleted(state)
         case access.ConfirmRules():
             return _rules_confirmed(command, state)
-        case snapshots.ConfirmSnapshotDeleted(snapshot_id=i):
+        case snapshot_words.ConfirmSnapshotDeleted(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/delete", "delete")
             return [*snapshots.decide(command, state.snapshots)]
-        case snapshots.ConfirmSnapshotCreated(snapshot_id=i):
+        case snapshot_words.ConfirmSnapshotCreated(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/create")
             return [*snapshots.decide(command, state.snapshots)]
-        case snapshots.ConfirmSnapshotManaged(snapshot_id=i):
+        case snapshot_words.ConfirmSnapshotManaged(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/manage")
             return [*snapshots.decide(command, state.snapshots)]
-        case snapshots.ConfirmSnapshotUnmanaged(snapshot_id=i):
+        case snapshot_words.ConfirmSnapshotUnmanaged(snapshot_id=i):
             attempts.require(state.attempt, f"snapshot/{i}/unmanage")
             return [*snapshots.decide(command, state.snapshots)]
         case _:
@@ -132,8 +132,8 @@ def _came_of(
 
 _Request = (
     DeleteShare | ExtendShare | ShrinkShare | RetryShare | access.AllowAccess | access.DenyAccess
-    | snapshots.CreateSnapshot | snapshots.DeleteSnapshot | snapshots.ManageSnapshot
-    | snapshots.UnmanageSnapshot | UnmanageShare | upkeep.EnsureShare
+    | snapshot_words.CreateSnapshot | snapshot_words.DeleteSnapshot | snapshot_words.ManageSnapshot
+    | snapshot_words.UnmanageSnapshot | UnmanageShare | upkeep.EnsureShare
 )  # fmt: skip
 
 
@@ -150,13 +150,13 @@ def _asked(command: _Request, state: ShareState) -> list[ShareEvent]:
             if not resize_failed(state):
                 _require(state, "creating", "available", "extending", "shrinking")
             return [*access.decide(command, state.rules)]
-        case snapshots.CreateSnapshot():
+        case snapshot_words.CreateSnapshot():
             _require(state, "available")
             return [*snapshots.decide(command, state.snapshots)]
-        case snapshots.DeleteSnapshot():
+        case snapshot_words.DeleteSnapshot():
             _require(state, "available", "extending", "shrinking", "error")
             return [*snapshots.decide(command, state.snapshots)]
-        case snapshots.ManageSnapshot() | snapshots.UnmanageSnapshot():
+        case snapshot_words.ManageSnapshot() | snapshot_words.UnmanageSnapshot():
             _require(state, "available")
             return [*snapshots.decide(command, state.snapshots)]
         case UnmanageShare():

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 
 from share_actors.events.base import EPOCH, Command, Event, Rejected
 from share_actors.events.quiet import joins, not_before, part, pending, under_way
-from share_actors.events.snapshots import Name, printable
+from share_actors.events.snapshot_words import Name, printable
 from share_actors.networks import Network, NetworkType, Seat, SecurityService, ShareNetwork
 from share_actors.values import Frozen
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from share_actors.events import access, attempts, snapshots, upkeep
+from share_actors.events import access, attempts, snapshot_words, snapshots, upkeep
 from share_actors.events.custody import Adopt, LetGo, ManageShare, UnmanageShare
 from share_actors.events.share_state import ShareState
 from share_actors.events.share_words import (
@@ -89,13 +89,13 @@ def joins(command: ShareCommand, state: ShareState) -> str | None:
             return None if rule is None else f"rule/{rule.id}/allow"
         case access.DenyAccess(access_id=i):
             return f"rule/{i}/deny"
-        case snapshots.CreateSnapshot(snapshot_id=i):
+        case snapshot_words.CreateSnapshot(snapshot_id=i):
             return f"snapshot/{i}/create"
-        case snapshots.DeleteSnapshot(snapshot_id=i):
+        case snapshot_words.DeleteSnapshot(snapshot_id=i):
             return f"snapshot/{i}/delete"
-        case snapshots.ManageSnapshot(snapshot_id=i):
+        case snapshot_words.ManageSnapshot(snapshot_id=i):
             return f"snapshot/{i}/manage"
-        case snapshots.UnmanageSnapshot(snapshot_id=i):
+        case snapshot_words.UnmanageSnapshot(snapshot_id=i):
             return f"snapshot/{i}/unmanage"
         case _:
             return None

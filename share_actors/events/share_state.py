@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, assert_never
 
-from share_actors.events import access, attempts, custody, snapshots, upkeep
+from share_actors.events import access, attempts, custody, snapshot_words, snapshots, upkeep
 from share_actors.events.access import Rules
 from share_actors.events.attempts import Attempt
 from share_actors.events.share_words import (
@@ -81,17 +81,19 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
             return state.but(rules=access.evolve(state.rules, event))
         case access.AccessRulesApplied():
             return state.but(rules=access.evolve(state.rules, event), attempt=None)
-        case snapshots.SnapshotRequested() | snapshots.SnapshotManageRequested():
+        case snapshot_words.SnapshotRequested() | snapshot_words.SnapshotManageRequested():
             return _of_this_share(state, event)
-        case snapshots.SnapshotDeletionRequested() | snapshots.SnapshotUnmanageRequested():
+        case (
+            snapshot_words.SnapshotDeletionRequested() | snapshot_words.SnapshotUnmanageRequested()
+        ):
             return state.but(snapshots=snapshots.evolve(state.snapshots, event))
         case (
-            snapshots.SnapshotCreated()
-            | snapshots.SnapshotDeleted()
-            | snapshots.SnapshotErrored()
-            | snapshots.SnapshotDeletionRefused()
-            | snapshots.SnapshotManaged()
-            | snapshots.SnapshotUnmanaged()
+            snapshot_words.SnapshotCreated()
+            | snapshot_words.SnapshotDeleted()
+            | snapshot_words.SnapshotErrored()
+            | snapshot_words.SnapshotDeletionRefused()
+            | snapshot_words.SnapshotManaged()
+            | snapshot_words.SnapshotUnmanaged()
         ):
             return state.but(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
         case custody.ShareManageRequested() | custody.ShareManaged():
@@ -103,7 +105,8 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
 
 
 def _of_this_share(
-    state: ShareState, event: snapshots.SnapshotRequested | snapshots.SnapshotManageRequested
+    state: ShareState,
+    event: snapshot_words.SnapshotRequested | snapshot_words.SnapshotManageRequested,
 ) -> ShareState:
     share, held = state.share, snapshots.evolve(state.snapshots, event)
     own = held.held[event.snapshot_id].but(

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator
 from share_actors.capabilities import ShareType, SpecValue, truth
 from share_actors.events.base import EPOCH, Command, Event, Rejected
 from share_actors.events.quiet import joins, not_before, part, pending, under_way
-from share_actors.events.snapshots import printable
+from share_actors.events.snapshot_words import printable
 from share_actors.scheduling import check_requirement
 
 __all__ = [

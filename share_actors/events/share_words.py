@@ -22,7 +22,7 @@ from share_actors.events.base import (
     Settled,
 )
 from share_actors.events.custody import CustodyCommand, CustodyEffect, CustodyEvent
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     Name,
     SnapshotCommand,
     SnapshotEffect,

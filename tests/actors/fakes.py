@@ -28,7 +28,7 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShareEvent,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     DropSnapshot,

@@ -18,11 +18,7 @@ from share_actors.events.share_words import (
     Resize,
     ShareEffect,
 )
-from share_actors.events.snapshots import (
-    ConfirmSnapshotCreated,
-    DropSnapshot,
-    TakeSnapshot,
-)
+from share_actors.events.snapshot_words import ConfirmSnapshotCreated, DropSnapshot, TakeSnapshot
 from share_actors.values import AccessRule, RequestContext, Share
 from tests.actors.test_share_work import PLACE, STATE, Scripted, outcome
 

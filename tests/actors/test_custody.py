@@ -13,7 +13,7 @@ from share_actors.errors import Refused
 from share_actors.events.custody import ManageShare, UnmanageShare
 from share_actors.events.share_type import CreateShareType
 from share_actors.events.share_words import DeleteShare, RetryShare
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,

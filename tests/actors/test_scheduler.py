@@ -15,7 +15,7 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
 from share_actors.events.share_type import CreateShareType
 from share_actors.events.share_words import CreateShare, DeleteShare
-from share_actors.events.snapshots import CreateSnapshot
+from share_actors.events.snapshot_words import CreateSnapshot
 from tests.actors.around import NET, Around, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import forsake, managed, tell

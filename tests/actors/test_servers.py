@@ -12,9 +12,9 @@ import pytest
 from share_actors.actors.seating import NETWORK, SERVER
 from share_actors.errors import NotFound, Refused, ShareActorsError
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork
-from share_actors.events.share_server import DeleteServer
+from share_actors.events.share_server_words import DeleteServer
 from share_actors.events.share_words import DeleteShare, RetryShare
-from share_actors.events.snapshots import CreateSnapshot
+from share_actors.events.snapshot_words import CreateSnapshot
 from share_actors.networks import SecurityService
 from tests.actors.around import NET, Around, around, settings, until
 

@@ -35,14 +35,14 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShrinkShare,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,
-    Snapshots,
     TakeSnapshot,
 )
+from share_actors.events.snapshots import Snapshots
 from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 from tests.conftest import within
 

@@ -19,7 +19,7 @@ from share_actors.events.share_words import (
     RetryShare,
     ShrinkShare,
 )
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot
+from share_actors.events.snapshot_words import CreateSnapshot, DeleteSnapshot
 from share_actors.values import RequestContext, Snapshot
 from tests.conftest import within
 

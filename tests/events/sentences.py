@@ -6,9 +6,9 @@ from share_actors.events import (
     backend,
     custody,
     share_network,
-    share_server,
+    share_server_words,
     share_type,
-    snapshots,
+    snapshot_words,
     upkeep,
 )
 from share_actors.events.base import Event
@@ -40,18 +40,18 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
     (custody.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
     (custody.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
     (
-        snapshots.SnapshotManageRequested(
+        snapshot_words.SnapshotManageRequested(
             snapshot_id="n", name=None, provider_location="/old/n", driver_options={}, at=NOON
         ),
         f"{alice} asked to manage /old/n as snapshot n",
     ),
     (
-        snapshots.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
+        snapshot_words.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
         "snapshot n, 2 GiB, is managed",
     ),
-    (snapshots.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
+    (snapshot_words.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
     (
-        snapshots.SnapshotUnmanaged(snapshot_id="n"),
+        snapshot_words.SnapshotUnmanaged(snapshot_id="n"),
         "snapshot n is not managed any more; it is on the backend as it was",
     ),
     (upkeep.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
@@ -102,29 +102,32 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     (share_network.ServerRetired(server_id="v1"), "share server v1 takes no more shares"),
     (share_network.ShareUnassigned(share_id="s1", server_id="v1"), "share s1 left share server v1"),
     (
-        share_server.ServerRequested(
+        share_server_words.ServerRequested(
             server_id="v1", host="b#p", share_network_id="n1", project_id="demo", at=NOON
         ),
         "share server v1 was asked for, on b#p in share network n1",
     ),
-    (share_server.ShareAttached(share_id="s1", ready=False), "share s1 is on it and waits for its set-up"),
-    (share_server.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
-    (share_server.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
-    (share_server.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
-    (share_server.ServerSetUp(details={}), "the backend set it up"),
     (
-        share_server.ServerSetUpFailed(reason="full", details={}),
+        share_server_words.ShareAttached(share_id="s1", ready=False),
+        "share s1 is on it and waits for its set-up",
+    ),
+    (share_server_words.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
+    (share_server_words.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
+    (share_server_words.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
+    (share_server_words.ServerSetUp(details={}), "the backend set it up"),
+    (
+        share_server_words.ServerSetUpFailed(reason="full", details={}),
         "it could not be set up, and is torn down again: full",
     ),
-    (share_server.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
-    (share_server.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
-    (share_server.ServerTornDown(), "the backend tore it down"),
-    (share_server.ServerDeleted(), "its addresses went back; it is gone"),
+    (share_server_words.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
+    (share_server_words.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
+    (share_server_words.ServerTornDown(), "the backend tore it down"),
+    (share_server_words.ServerDeleted(), "its addresses went back; it is gone"),
     (
-        share_server.ServerErrored(reason="stuck"),
+        share_server_words.ServerErrored(reason="stuck"),
         "it is in error, for it was not possible to delete it: stuck",
     ),
-    (share_server.ServerRetried(), f"{alice} asked to try again to delete it"),
+    (share_server_words.ServerRetried(), f"{alice} asked to try again to delete it"),
     (
         share_type.ShareTypeCreated(
             name="gold", description=None, extra_specs=_specs, is_public=True, projects=(), at=NOON

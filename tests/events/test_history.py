@@ -19,7 +19,7 @@ from share_actors.events.share_words import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     SnapshotCreated,
     SnapshotDeleted,
     SnapshotDeletionRefused,

@@ -38,7 +38,7 @@ from share_actors.events.share_words import (
     ShareResizeRequested,
     ShrinkShare,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,

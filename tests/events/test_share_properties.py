@@ -33,7 +33,7 @@ from share_actors.events.share_words import (
     ShareEvent,
     ShrinkShare,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,

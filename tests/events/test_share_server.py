@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from share_actors.events import share_server
 from share_actors.events.base import BeginAttempt, ReportFailure
-from share_actors.events.share_server import (
+from share_actors.events.share_server_words import (
     AddressesAllocated,
     AttachShare,
     ConfirmAddresses,

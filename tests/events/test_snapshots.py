@@ -18,7 +18,7 @@ from share_actors.events.share_words import (
     ShareErrored,
     ShareResizeRequested,
 )
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,

@@ -17,7 +17,7 @@ from share_actors.events.catalog import Catalog
 from share_actors.events.codec import Codec
 from share_actors.events.log import Log
 from share_actors.events.share_words import ShareDeletionRequested
-from share_actors.events.snapshots import SnapshotRequested
+from share_actors.events.snapshot_words import SnapshotRequested
 from share_actors.events.topics import EVENTS
 from share_actors.values import Share
 from tests.events.conftest import OpenLog

@@ -10,7 +10,7 @@ from share_actors.events.access import AllowAccess, DenyAccess
 from share_actors.events.base import Command
 from share_actors.events.custody import UnmanageShare
 from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.snapshots import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
+from share_actors.events.snapshot_words import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
 from share_actors.events.upkeep import EnsureShare
 from tests.faults.oracle import Verdict
 from tests.faults.scenarios import SCENARIOS

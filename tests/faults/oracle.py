@@ -13,7 +13,7 @@ from share_actors.events.custody import UnmanageShare
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import CreateShare, DeleteShare
-from share_actors.events.snapshots import (
+from share_actors.events.snapshot_words import (
     CreateSnapshot,
     DeleteSnapshot,
     SnapshotRequested,

@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.actors.seating import SERVER
 from share_actors.errors import Refused
-from share_actors.events.share_server import DeleteServer
+from share_actors.events.share_server_words import DeleteServer
 from share_actors.events.share_words import DeleteShare
 from tests.actors.around import Around, around, settings, until
 

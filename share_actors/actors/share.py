@@ -14,33 +14,29 @@ from share_actors.actors.adoption import adopted
 from share_actors.actors.backends import Backend, Backends
 from share_actors.actors.outcomes import said
 from share_actors.actors.peers import Peers
+from share_actors.actors.share_checks import check
 from share_actors.actors.taking import taken, taken_snapshot
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
-from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
+from share_actors.errors import ConfigError, Unavailable
 from share_actors.events import access, share, snapshot_words
-from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules
+from share_actors.events.access import ApplyRules, ConfirmRules
 from share_actors.events.base import Command, ReportFailure
-from share_actors.events.custody import Adopt, ConfirmUnmanaged, LetGo, ManageShare
+from share_actors.events.custody import Adopt, ConfirmUnmanaged, LetGo
 from share_actors.events.share import ShareState
 from share_actors.events.share_words import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
-    CreateShare,
     Destroy,
-    ExtendShare,
     Provision,
     Resize,
     ShareEffect,
-    ShrinkShare,
 )
 from share_actors.events.snapshot_words import (
     AdoptSnapshot,
-    CreateSnapshot,
     DropSnapshot,
     LetSnapshotGo,
-    ManageSnapshot,
     TakeSnapshot,
 )
 from share_actors.events.upkeep import (
@@ -74,31 +70,7 @@ class ShareWork:
 
     def check(self, command: Command, state: ShareState) -> None:
         """Raise `ShareActorsError` when the backend could never do what *command* asks."""
-        match command:
-            case CreateShare(host=host, share_proto=proto, source=source):
-                backend = self._backends.get(host.partition("#")[0])
-                _one_of("protocol", proto, backend.driver.protocols, backend)
-                if source is not None:
-                    _supports(backend, "create_share_from_snapshot")
-                    _large_enough(command)
-            case AllowAccess(access_type=kind, access_to=to, access_level=level):
-                backend = self._backends.get(state.share.backend)
-                _one_of("access_type", kind, backend.driver.access_types, backend, f" (for {to!r})")
-                _one_of("access_level", level, backend.driver.access_levels, backend)
-            case ExtendShare():
-                _supports(self._backends.get(state.share.backend), "extend_share")
-            case ShrinkShare():
-                _supports(self._backends.get(state.share.backend), "shrink_share")
-            case ManageShare(host=host):
-                backend = self._backends.get(host.partition("#")[0])
-                _supports(backend, "manage_existing")
-                _manages_no_servers(backend)
-            case ManageSnapshot():
-                _supports(self._backends.get(state.share.backend), "manage_existing_snapshot")
-            case CreateSnapshot():
-                _supports(self._backends.get(state.share.backend), "create_snapshot")
-            case _:
-                pass
+        check(command, state, self._backends)
 
     def timeout_s(self, state: ShareState) -> float:
         """How long one attempt on the share's backend may take."""
@@ -192,41 +164,6 @@ class ShareWork:
 def _patience_s(settings: BackendSettings) -> float:
     """How long a share waits for a share server, whose own steps may each be tried so often."""
     return 2 * settings.max_attempts * (settings.timeout_s + settings.max_backoff_s)
-
-
-# -- before anything is recorded -----------------------------------------------------------------
-def _one_of(
-    field: str, value: str, known: tuple[str, ...], backend: Backend, more: str = ""
-) -> None:
-    if value not in known:
-        raise InvalidRequest(
-            f"{field}: backend {backend.name} knows {', '.join(known)}, not {value!r}{more}",
-            field=field, value=value,
-        )  # fmt: skip
-
-
-def _supports(backend: Backend, method: str) -> None:
-    if not backend.driver.supports(method):
-        raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
-
-
-def _manages_no_servers(backend: Backend) -> None:
-    """As in Manila, where shares on share servers are made by them, and not found there."""
-    if backend.driver.driver_handles_share_servers:
-        raise Refused(
-            f"backend {backend.name} handles share servers: what is there cannot be managed",
-            field="backend", value=backend.name,
-        )  # fmt: skip
-
-
-def _large_enough(command: CreateShare) -> None:
-    assert command.source is not None
-    if command.size < command.source.size:
-        raise InvalidRequest(
-            f"size: {command.size} GiB is less than the {command.source.size} GiB of snapshot"
-            f" {command.source.id}",
-            field="size", value=command.size,
-        )  # fmt: skip
 
 
 # -- in a thread ---------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from share_actors.events.share_server_words import AttachShare, DeleteServer, De
 from share_actors.networks import ShareNetwork, ShareServer
 from share_actors.values import RequestContext, Share
 
+TRIES = 20
+"""How many servers may be going as a share comes, before that is an attempt that failed."""
 SERVER, NETWORK = "share_server:", "share_network:"
 
 
@@ -23,28 +25,37 @@ async def acquire(
 ) -> ShareServer:
     """The server that the share is on, set up; one that exists and fits, or a new one.
 
-    Raises `DriverError` when none could be set up, and `TransientError` when the one chosen is going.
+    Raises `DriverError` when it could not be set up, and `TransientError` when one after the other goes.
     """
+    for _ in range(TRIES):
+        server = await _seated(peers, state, settings, who)
+        if server is not None:
+            return server.but(shares=(), unused_since=None)
+    raise TransientError(f"{TRIES} share servers went as they were chosen")
+
+
+async def _seated(
+    peers: Peers, state: ShareState, settings: BackendSettings, who: RequestContext
+) -> ShareServer | None:
+    """The server that its network chose, with the share on it; None if that server is going."""
     share, network = state.share, f"{NETWORK}{state.share.share_network_id}"
     wanted = net.AcquireServer(
         share_id=share.id, backend=share.backend, new_server_id=str(uuid4()),
         beside=None if state.source is None else state.source.share_id,
         most=settings.max_shares_per_server,
     )  # fmt: skip
-    known = await peers.tell(ShareNetwork, network, wanted, who)
-    server_id = known.shares.get(share.id)
+    server_id = (await peers.tell(ShareNetwork, network, wanted, who)).shares.get(share.id)
     if server_id is None:  # that server went in the same moment
-        raise TransientError("the share server is going; another is found")
+        return None
+    attach = _attach(share, server_id)
     try:
-        server = await peers.tell(
-            ShareServer, f"{SERVER}{server_id}", _attach(share, server_id), who
-        )
-    except (Refused, OperationFailed) as error:
+        return await peers.tell(ShareServer, f"{SERVER}{server_id}", attach, who)
+    except Refused:
         await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
-        if isinstance(error, Refused):
-            raise TransientError(f"share server {server_id} is going; another is found") from None
+        return None
+    except OperationFailed as error:
+        await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
         raise DriverError(f"share server {server_id} could not be set up: {error}") from None
-    return server.but(shares=(), unused_since=None)
 
 
 def _attach(share: Share, server_id: str) -> AttachShare:
@@ -65,9 +76,8 @@ async def release(
     except NotFound:
         return
     server_id = known.shares.get(share.id)
-    if server_id is None:
-        return
-    await _detach(peers, share, f"{SERVER}{server_id}", settings, who)
+    if server_id is not None:
+        await _detach(peers, share, f"{SERVER}{server_id}", settings, who)
     await peers.tell(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
 
 

@@ -46,7 +46,7 @@ def _network(event: Any, who: str) -> str:
         case share_network.ServerRetired(server_id=i):
             return f"share server {i} takes no more shares"
         case share_network.ShareUnassigned(share_id=share, server_id=i):
-            return f"share {share} left share server {i}"
+            return f"share {share} left" + ("" if i is None else f" share server {i}")
     raise TypeError(f"nothing is told of {type(event).__name__}")
 
 

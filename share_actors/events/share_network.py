@@ -136,8 +136,10 @@ class ServerRetired(Event):
 
 
 class ShareUnassigned(Event):
+    """The share is gone for good; *server_id* is None if it was on no server."""
+
     share_id: str
-    server_id: str
+    server_id: str | None
 
 
 NetworkCommand = (
@@ -151,10 +153,11 @@ NetworkEvent = (
 
 
 class ShareNetworkState(Frozen):
-    """`gone` are servers whose addresses went back: what still asks for them is late."""
+    """`gone` are servers whose addresses went back, `left` shares that left: what still asks is late."""
 
     network: ShareNetwork = ShareNetwork()
     gone: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
 
 
 initial = ShareNetworkState()
@@ -180,7 +183,7 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
             return [ServerRetired(server_id=i)] if seat is not None and seat.open else []
         case LeaveServer(share_id=i):
             on = network.shares.get(i)
-            return [] if on is None else [ShareUnassigned(share_id=i, server_id=on)]
+            return [] if i in state.left else [ShareUnassigned(share_id=i, server_id=on)]
         case _ if network.status == "deleted":
             raise Rejected("the share network is deleted")
         case AddSecurityService(service=service):
@@ -190,7 +193,7 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
         case GrantAddresses(server_id=i, count=count):
             return _grant(i, count, state)
         case AcquireServer():
-            return _acquire(command, network)
+            return _acquire(command, state)
         case _:
             assert_never(command)
 
@@ -264,7 +267,10 @@ def _addresses(network: ShareNetwork) -> Iterator[str]:
     return (str(a) for a in whole.hosts() if str(a) != network.gateway)
 
 
-def _acquire(command: AcquireServer, network: ShareNetwork) -> list[NetworkEvent]:
+def _acquire(command: AcquireServer, state: ShareNetworkState) -> list[NetworkEvent]:
+    network = state.network
+    if command.share_id in state.left:
+        raise Rejected(f"share {command.share_id} has left the share network")
     now_on = network.shares.get(command.share_id)
     if now_on is not None and network.servers[now_on].open:
         return []
@@ -311,7 +317,8 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
             closed = network.servers[i].but(open=False)
             return _with(state, servers={**network.servers, i: closed})
         case ShareUnassigned(share_id=share):
-            return _with(state, shares=_without(network.shares, share))
+            gone = state.but(left=state.left | {share})
+            return _with(gone, shares=_without(network.shares, share))
         case _:
             assert_never(event)
 

@@ -103,7 +103,7 @@ def test_a_deleted_network_gives_nothing_but_still_takes_back() -> None:
     deleted = network.given(ShareNetworkDeleted())
     deleted.when(DeleteShareNetwork()).then()
     deleted.when(acquire).then_rejected("is deleted")
-    deleted.when(LeaveServer(share_id="s1")).then()
+    deleted.when(LeaveServer(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id=None))
     Spec(share_network).when(DeleteShareNetwork()).then_rejected("no such share network")
 
 
@@ -190,7 +190,14 @@ def test_a_share_that_leaves_is_forgotten_once() -> None:
     network.given(assigned).when(LeaveServer(share_id="s1")).then(
         ShareUnassigned(share_id="s1", server_id="v1")
     )
-    network.when(LeaveServer(share_id="s1")).then()
+    left = network.given(ShareUnassigned(share_id="s1", server_id="v1"))
+    left.when(LeaveServer(share_id="s1")).then()
+
+
+def test_a_share_that_left_is_given_no_server_by_what_comes_late() -> None:
+    gone = ShareUnassigned(share_id="s1", server_id=None)
+    network.when(LeaveServer(share_id="s1")).then(gone)
+    network.given(gone).when(acquire).then_rejected("share s1 has left")
 
 
 _servers = st.sampled_from(["v1", "v2", "v3", "v4"])

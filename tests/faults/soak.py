@@ -143,6 +143,7 @@ class Reckoning:
         servers = [s.server for s in replayed("share_server", site)]
         active = {s.id: s.network_allocations for s in servers if s.status == "active"}
         on = {s.id: s.share_server_id for s in self._shares.values() if s.share_server_id}
+        may_be = {s.id for s in self._shares.values() if s.status == "error"}  # until it is deleted
         taken = {i: tuple(held["addresses"]) for i, held in backend.networks().items()}
         granted = {i: a for network in networks for i, a in network.allocations.items()}
         meant = {share_id: i for network in networks for share_id, i in network.shares.items()}
@@ -151,8 +152,8 @@ class Reckoning:
             "servers": backend.servers().keys() ^ active.keys(),
             "addresses": {i for i in active | taken if active.get(i) != taken.get(i)},
             "grants": {i for i in active | granted if active.get(i) != granted.get(i)},
-            "seats": {i for i in on | meant if on.get(i) != meant.get(i)},
-            "places": {i for i in on | held if on.get(i) != held.get(i)},
+            "seats": {i for i in on | meant if on.get(i) != meant.get(i)} - may_be,
+            "places": {i for i in on | held if on.get(i) != held.get(i)} - may_be,
         }
         return [f"{what} {i}" for what, wrong in told.items() for i in wrong]
 

@@ -70,7 +70,7 @@ def test_a_network_its_server_and_their_end(cli: CommandLine) -> None:
     told = cli.json("server", "history", server["id"])["events"]
     assert told[0]["topic"] == "server.requested"
     assert cli.json("network", "delete", "blue") == {"id": made["id"], "status": "deleted"}
-    assert cli.json("network", "list")["networks"] == []
+    assert cli.json("network", "list", "--name", "blue")["networks"] == []
 
 
 def test_a_password_is_read_from_a_file_and_never_shown(cli: CommandLine) -> None:

@@ -70,8 +70,9 @@ class BackendVerbs:
             self._scheduler.measured(published.backend)
 
     async def capabilities(self) -> dict[str, Published]:
-        """The last publication of each backend."""
+        """The last publication of each backend; soon after the start, the first of each is waited for."""
         await self.ready()
+        await self._scheduler.heard(self._config.backends)
         return self._publications.all()
 
     async def watch(self, after: int, timeout_s: float) -> News:

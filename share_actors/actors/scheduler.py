@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from share_actors.actors.ledger import Ledger
@@ -65,6 +65,15 @@ class Scheduler:
             for backend in self.config.backends if first else ():
                 self.measured(backend)
 
+    async def heard(self, backends: Iterable[str]) -> bool:
+        """Return once each of *backends* has told something; False if the time for that is over.
+
+        That time is counted from the start: `first_stats_s`.
+        """
+        left = self._first_stats_by - time.monotonic()
+        await self.publications.heard(backends, left)
+        return left > 0
+
     # -- one creation ----------------------------------------------------------------------------
     async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:
         """*command* with its host; raises `NoValidHost`, `NotFound` (a share type) or `ConfigError`."""
@@ -77,8 +86,7 @@ class Scheduler:
     async def _decided(self, command: CreateShare, wanted: Request) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
         chosen, placement = self._place(wanted)
-        if chosen is None and (left := self._first_stats_by - time.monotonic()) > 0:
-            await self.publications.heard(self._backends(command.host), left)
+        if chosen is None and await self.heard(self._backends(command.host)):
             chosen, placement = self._place(wanted)
         if chosen is None and (known := await self._known(command)) is not None:
             return known

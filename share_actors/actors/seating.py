@@ -50,12 +50,23 @@ async def _seated(
     attach = _attach(share, server_id)
     try:
         return await peers.tell(ShareServer, f"{SERVER}{server_id}", attach, who)
-    except Refused:
+    except (Refused, OperationFailed) as error:
+        if not await _is_going(peers, server_id):  # nothing is wrong with it: the share has left
+            raise DriverError(f"not on share server {server_id}: {error}") from None
         await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
+        if isinstance(error, OperationFailed):
+            said = f"share server {server_id} could not be set up: {error}"
+            raise DriverError(said) from None
         return None
-    except OperationFailed as error:
-        await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
-        raise DriverError(f"share server {server_id} could not be set up: {error}") from None
+
+
+async def _is_going(peers: Peers, server_id: str) -> bool:
+    """Whether the server takes no more shares, whichever they are."""
+    try:
+        server = await peers.view(ShareServer, f"{SERVER}{server_id}")
+    except NotFound:
+        return False
+    return server.status in ("deleting", "deleted", "error")
 
 
 def _attach(share: Share, server_id: str) -> AttachShare:
@@ -69,14 +80,14 @@ def _attach(share: Share, server_id: str) -> AttachShare:
 async def release(
     peers: Peers, share: Share, settings: BackendSettings, who: RequestContext
 ) -> None:
-    """Take the share off its server, whichever its network says that is; again is harmless."""
+    """Take the share off its server, as its network and the share know it; again is harmless."""
     network = f"{NETWORK}{share.share_network_id}"
     try:
         known = await peers.view(ShareNetwork, network)
     except NotFound:
         return
-    server_id = known.shares.get(share.id)
-    if server_id is not None:
+    meant = known.shares.get(share.id)
+    for server_id in {meant, share.share_server_id} - {None}:
         await _detach(peers, share, f"{SERVER}{server_id}", settings, who)
     await peers.tell(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
 

@@ -9,13 +9,23 @@ from typing import Any
 
 import pytest
 
+from share_actors.actors import seating
+from share_actors.actors.peers import Peers
 from share_actors.actors.seating import NETWORK, SERVER
+from share_actors.config import BackendSettings
+from share_actors.drivers.base import DriverError
 from share_actors.errors import NotFound, Refused, ShareActorsError
-from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork
-from share_actors.events.share_server_words import DeleteServer
+from share_actors.events.share_network import (
+    AddSecurityService,
+    DeleteShareNetwork,
+    LeaveServer,
+)
+from share_actors.events.share_server_words import DeleteServer, DetachShare
+from share_actors.events.share_state import ShareState, initial
 from share_actors.events.share_words import DeleteShare, RetryShare
 from share_actors.events.snapshot_words import CreateSnapshot
 from share_actors.networks import SecurityService
+from share_actors.values import RequestContext, Share
 from tests.actors.around import NET, Around, around, settings, until
 
 Story = Callable[[Around], Coroutine[Any, Any, None]]
@@ -227,6 +237,62 @@ def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> N
             won = arrived.share_server_id == share.share_server_id
             assert isinstance(result, Refused) == won
             await system.ask(arrived.id, DeleteShare())
+
+    play(story)
+
+
+def late(system: Around, share_id: str) -> tuple[Peers, ShareState, BackendSettings]:
+    """What a talk of that share would begin with, were it made by a process that does not know better."""
+    share = Share(id=share_id, project_id="demo", host="served#served", share_network_id=NET)
+    backend = system.config.backends["served"]
+    return Peers(lambda: system.manager), initial.but(share=share), backend
+
+
+def test_a_late_talk_of_a_share_that_left_takes_no_server_from_the_others(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+        server = f"{SERVER}{share.share_server_id}"
+        await system.ask(server, DetachShare(share_id="gone"))
+
+        with pytest.raises(DriverError, match="share gone has left the share server"):
+            await seating.acquire(*late(system, "gone"), RequestContext())
+
+        assert (await system.seen_network()).servers[str(share.share_server_id)].open
+        assert (await system.create(share_network_id=NET)).share_server_id == share.share_server_id
+
+    play(story)
+
+
+def test_a_share_that_leaves_as_its_server_is_set_up_takes_none_from_the_others(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        first = asyncio.ensure_future(system.create(share_network_id=NET))
+        [server] = await until(lambda: system.servers("creating"))
+        talk = asyncio.ensure_future(seating.acquire(*late(system, "gone"), RequestContext()))
+        await until(lambda: joined(system, server.id, "gone"))
+        await system.ask(f"{SERVER}{server.id}", DetachShare(share_id="gone"))
+
+        with pytest.raises(DriverError, match="the share left the server"):
+            await talk
+        assert (await system.seen_network()).servers[server.id].open
+        assert (await first).share_server_id == server.id
+
+    play(story, delay_s=0.3)
+
+
+async def joined(system: Around, server_id: str, share_id: str) -> bool:
+    return share_id in (await system.server(server_id)).shares
+
+
+def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play: Any) -> None:
+    async def story(system: Around) -> None:
+        await system.network()
+        share = await system.create(share_network_id=NET)
+        await system.ask(f"{NETWORK}{NET}", LeaveServer(share_id=share.id))
+        await system.ask(share.id, DeleteShare())
+
+        assert (await system.server(share.share_server_id)).shares == ()
 
     play(story)
 

@@ -155,7 +155,11 @@ class Reckoning:
             "seats": {i for i in on | meant if on.get(i) != meant.get(i)} - may_be,
             "places": {i for i in on | held if on.get(i) != held.get(i)} - may_be,
         }
-        return [f"{what} {i}" for what, wrong in told.items() for i in wrong]
+        said = {
+            i: (on.get(i), meant.get(i), held.get(i))
+            for i in on.keys() | meant.keys() | held.keys()
+        }
+        return [f"{what} {i} {said.get(i, '')}" for what, wrong in told.items() for i in wrong]
 
     def _differs(self, *backends: DummyBackend) -> list[str]:
         """What is on the backends and not in the log, or the other way round."""

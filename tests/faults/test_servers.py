@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from share_actors.actors.seating import SERVER
-from share_actors.errors import Refused
+from share_actors.config import Config
+from share_actors.errors import NotFound, Refused
 from share_actors.events.share_server_words import DeleteServer
 from share_actors.events.share_words import DeleteShare
 from tests.actors.around import Around, around, settings, until
@@ -37,6 +39,30 @@ def test_nothing_leaks_whoever_dies_and_whatever_fails(tmp_path: Path, seed: int
             assert await until(lambda: leaked(system), 30) == ["nothing"]
 
     asyncio.run(asyncio.wait_for(scenario(), 90))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_hosts_that_were_given_up_and_still_talk_leave_no_share_on_two_servers(
+    tmp_path: Path, seed: int
+) -> None:
+    async def scenario() -> None:
+        async with around(crowded(tmp_path)) as system:
+            for name, cidr in NETWORKS.items():
+                await system.network(name, cidr)
+            await Overtaken(system, random.Random(seed)).play()
+            with suppress(TimeoutError):
+                await until(lambda: agreed(system), 30)
+            assert await at_odds(system) == set()
+
+    asyncio.run(asyncio.wait_for(scenario(), 90))
+
+
+def crowded(home: Path) -> Config:
+    """Few shares a server, which goes with its last one."""
+    known = settings(home, servers={"delay_s": 0.02, "transient": {"setup_server": 1}})
+    more = {"delete_server_with_last_share": True, "max_shares_per_server": 4}
+    served = known.backends["served"].model_copy(update=more)
+    return known.model_copy(update={"backends": {**known.backends, "served": served}})
 
 
 class Chaos:
@@ -73,6 +99,51 @@ class Chaos:
             host = self._chance.choice(list(self._system.cluster.running.values()))
             if not host.is_dead:
                 await host.restart()
+
+
+class Overtaken(Chaos):
+    """Shares are deleted while they come to be, and hosts go on after they were given up for dead."""
+
+    async def _live(self, share_id: str) -> None:
+        for n in range(3):
+            making = asyncio.ensure_future(self._make(f"{share_id}-{n}"))
+            await asyncio.sleep(self._chance.uniform(0, 0.5))
+            if self._chance.random() < 0.7:
+                with suppress(NotFound):
+                    await self._system.ask(f"{share_id}-{n}", DeleteShare())
+            await making
+
+    async def _make(self, share_id: str) -> None:
+        with suppress(Refused):  # it is being deleted
+            network = self._chance.choice(list(NETWORKS))
+            await self._system.try_create(share_id, share_network_id=network)
+
+    async def _kill(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+            host = self._chance.choice(list(self._system.cluster.running.values()))
+            if not host.is_dead:
+                host.cut_off()
+                asyncio.get_running_loop().call_later(0.2, host.begin)
+
+
+async def agreed(system: Around) -> bool:
+    return not await at_odds(system)
+
+
+async def at_odds(system: Around) -> set[str]:
+    """What shares, servers and networks say otherwise than each other."""
+    servers = await system.servers()
+    networks = [await system.seen_network(name) for name in NETWORKS]
+    page = await system.cluster.catalog.ask("shares", limit=1000)
+    on = {f"{s.id} on {s.share_server_id}" for s in page.items if s.status != "error"}
+    attached = {f"{share} on {s.id}" for s in servers for share in s.shares}
+    meant = {f"{share} on {i}" for n in networks for share, i in n.shares.items()}
+    seats = {f"{i} open" for n in networks for i, seat in n.servers.items() if seat.open}
+    active = {f"{s.id} open" for s in servers if s.status == "active"}
+    others = {f"{s.id} {s.status}" for s in servers if s.status not in ("active", "deleted")}
+    failed = {f"{s.id}: {s.status_reason}" for s in page.items if s.status == "error"}
+    return (on ^ attached) | (on ^ meant) | (seats ^ active) | others | failed
 
 
 async def leaked(system: Around) -> list[str]:

@@ -232,7 +232,8 @@ class Entity(Generic[E, S, F]):
             self._promises.again(item, known, content)
             return
         try:
-            turn.decided(item, content, self._decide(item, turn))
+            owed = self._memory.receipts.open_works()
+            turn.decided(item, content, self._decide(item, turn), owed)
         except ShareActorsError as error:
             item.refuse(error)
 
@@ -326,7 +327,7 @@ class Entity(Generic[E, S, F]):
 
     def _unrecorded(self, turn: Turn[S, F], error: LogError) -> None:
         """Nothing was recorded: say so to who asked; an outcome is kept, and appended again soon."""
-        for item in (*turn.recorded, *(item for item, _ in turn.joined)):
+        for item in (*turn.recorded, *(item for item, _ in turn.silent)):
             item.refuse(error)
         if turn.outcome is not None:
             asyncio.get_running_loop().call_later(RETRY_APPEND_S, self._again, turn.outcome)

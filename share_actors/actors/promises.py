@@ -31,10 +31,10 @@ class Promises(Generic[E, S, F]):
             receipt = receipts.get(item.ask.command_id)
             assert receipt is not None  # it was recorded in this turn
             self._settle(receipt, item)
-        for item, content in turn.joined:
+        for item, content in turn.silent:
             work = self._aggregate.joins(item.command, self._memory.state) or ""
             version = self._memory.version
-            self._settle(receipts.join(item.ask.command_id, content, work, version), item)
+            self._settle(receipts.at_once(item.ask.command_id, content, work, version), item)
         self._keep_ended()
 
     def again(self, item: Asked, known: Receipt, content: str) -> None:

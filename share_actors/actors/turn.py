@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from share_actors.actors.messages import Answer, Ask, refusal
 from share_actors.errors import ShareActorsError
-from share_actors.events.base import Command, Decider, Effect, Event
+from share_actors.events.base import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope
 from share_actors.values import Frozen, RequestContext
 
@@ -98,7 +98,8 @@ class Outcome:
 class Turn(Generic[S, F]):
     """What one turn is about to make durable, and the state that it leads to.
 
-    *origin* is the last client's request in it; *began* the effect whose attempt starts with it.
+    *origin* is the last client's request in it; *began* the effect whose attempt starts with it; *silent*
+    are requests for what is so already: nothing is recorded of them.
     """
 
     aggregate: Aggregate[Any, S, F]
@@ -107,21 +108,28 @@ class Turn(Generic[S, F]):
     writer: str
     entries: list[tuple[Envelope, Event]] = field(default_factory=list)
     recorded: list[Asked] = field(default_factory=list)
-    joined: list[tuple[Asked, str]] = field(default_factory=list)
+    silent: list[tuple[Asked, str]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
     origin: Envelope | None = None
     began: F | None = None
 
-    def decided(self, item: Asked, content: str, events: list[Any]) -> None:
-        """*item* comes to *events*; to none when it asks once more for what is under way."""
+    def decided(
+        self, item: Asked, content: str, events: list[Any], owed: tuple[str, ...] = ()
+    ) -> None:
+        """*item* comes to *events*; to none when it asks for what is so already.
+
+        What asks once more for what is *owed* comes to `RequestJoined`.
+        """
         self.ids.add(item.ask.command_id)
+        if not events and (work := self._joined(item.command, owed)) is not None:
+            events = [RequestJoined(work=work)]
         self.origin = self._of_client(item, content)
         if events:
             self.recorded.append(item)
             self._record(self.origin, events)
         else:
-            self.joined.append((item, content))
+            self.silent.append((item, content))
 
     def conclude(self, outcome: Outcome) -> None:
         """The driver answered."""
@@ -151,6 +159,16 @@ class Turn(Generic[S, F]):
             token=f"{self.writer}:{version}",
         )
 
+    def _joined(self, command: Command, owed: tuple[str, ...]) -> str | None:
+        """The work that *command* asks for once more, if that is owed still."""
+        work = self.aggregate.joins(command, self.state)
+        if work is None:
+            return None
+        is_owed = work in owed
+        for _, event in self.entries:
+            is_owed = work in event.opens() or (is_owed and not _settles(event, work))
+        return work if is_owed else None
+
     def _record(self, envelope: Envelope, events: list[Any]) -> None:
         for event in events:
             self.state = self.aggregate.evolve(self.state, event)
@@ -178,3 +196,7 @@ class Turn(Generic[S, F]):
                 user_id="share-actors", project_id="", roles=(), at=self.at, writer=self.writer,
             )  # fmt: skip
         return origin.but(command_id=None, fingerprint=None, at=self.at, writer=self.writer)
+
+
+def _settles(event: Event, work: str) -> bool:
+    return any(settled.ends(work) for settled in event.settles())

@@ -15,7 +15,7 @@ KINDS: tuple[type[Any], ...] = tuple(
         share_server_words.ServerEvent,
     )
     for kind in get_args(union)
-    if kind.__module__ != "share_actors.events.share_words"
+    if kind.__module__ not in ("share_actors.events.share_words", "share_actors.events.base")
 )  # fmt: skip
 """The events that this module tells of."""
 

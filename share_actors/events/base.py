@@ -29,6 +29,11 @@ class Settled(NamedTuple):
     work: str
     failed: str | None = None
 
+    def ends(self, work: str) -> bool:
+        """Whether it is that piece of work; a `*` stands for anything."""
+        head, star, tail = self.work.partition("*")
+        return work.startswith(head) and work.endswith(tail) if star else work == head
+
 
 class Event(Frozen):
     """A fact, in the past tense. It is never refused and never edited.
@@ -43,6 +48,10 @@ class Event(Frozen):
         """The works that this event makes owed, such as `create` or `rule/ID/allow`."""
         return ()
 
+    def awaits(self) -> tuple[str, ...]:
+        """The works, owed already, whose ends its request waits for with those who asked before."""
+        return ()
+
     def settles(self) -> tuple[Settled, ...]:
         """The works that this event ends; in a `Settled.work` a `*` stands for anything."""
         return ()
@@ -54,6 +63,18 @@ class Effect(Frozen):
     def key(self) -> str:
         """What is being attempted; attempts of one key are counted together."""
         return type(self).__name__
+
+
+class RequestJoined(Event):
+    """Somebody asked once more for what is owed already: nothing changes but who waits for it.
+
+    Recorded so that who was told `accepted` has a receipt, and an outcome, whoever dies meanwhile.
+    """
+
+    work: str
+
+    def awaits(self) -> tuple[str, ...]:
+        return (self.work,)
 
 
 class BeginAttempt(Command):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, assert_never, cast
 
-from share_actors.events import access, annals, custody, snapshot_words, upkeep
+from share_actors.events import access, annals, base, custody, snapshot_words, upkeep
 from share_actors.events import share_words as words
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_words import ShareEvent
@@ -32,6 +32,8 @@ def sentence(recorded: Recorded) -> str:
             return f"{who(recorded)} asked to delete it{them}"
         case words.ShareResizeRequested(doing=doing, size=size):
             return f"{who(recorded)} asked to {doing} it to {size} GiB"
+        case base.RequestJoined(work=work):
+            return f"{who(recorded)} asked as well to {phrase(work)}, which is under way"
         case words.RetryRequested(works=works):
             return f"{who(recorded)} asked to try again to {_and(phrase(w) for w in works)}"
         case access.AccessAllowed() | access.AccessDenied():
@@ -198,6 +200,8 @@ def phrase(work: str) -> str:
             return f"{'apply' if doing == 'allow' else 'take away'} access rule {i}"
         case ["snapshot", i, doing]:
             return f"{_DONE_TO_SNAPSHOTS.get(doing, doing)} snapshot {i}"
+        case ["share", i]:
+            return f"have share {i} on it"
         case ["addresses"]:
             return "get its addresses"
         case ["server"]:

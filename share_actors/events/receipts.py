@@ -27,15 +27,18 @@ class Receipt(NamedTuple):
 
 
 class _Request:
-    """A request while it is remembered; *waits* are those of its works that are still open."""
+    """A request while it is remembered; *waits* are those of its works that are still open.
 
-    __slots__ = ("command_id", "fingerprint", "joined", "reason", "version", "waits", "works")
+    *silent*: it asked for what was so already, and the stream holds nothing of it.
+    """
+
+    __slots__ = ("command_id", "fingerprint", "reason", "silent", "version", "waits", "works")
 
     def __init__(
-        self, command_id: str, fingerprint: str | None, version: int, joined: bool
+        self, command_id: str, fingerprint: str | None, version: int, silent: bool
     ) -> None:
         self.command_id, self.fingerprint, self.version = command_id, fingerprint, version
-        self.joined = joined
+        self.silent = silent
         self.works: tuple[str, ...] = ()
         self.waits: set[str] = set()
         self.reason: str | None = None
@@ -95,23 +98,21 @@ class Receipts:
             self._settle(settled)
         opened = event.opens()
         if envelope.command_id is not None:
-            self._answered(envelope.command_id, recorded, opened)
+            self._answered(envelope.command_id, recorded, opened, event.awaits())
             return
         for work in opened:
             self._opened(work, envelope)
 
-    def join(
+    def at_once(
         self, command_id: str, fingerprint: str | None, work: str | None, version: int
     ) -> Receipt:
-        """The receipt of a request that came to no event of its own: it waits for *work* if that is open."""
+        """The receipt of a request that came to no event: *work*, which it asked for, was done before."""
         known = self.get(command_id)
         if known is not None:
             return known
-        request = _Request(command_id, fingerprint, version, joined=True)
+        request = _Request(command_id, fingerprint, version, silent=True)
         if work is not None:
             request.works = (work,)
-            if work in self._open:
-                self._wait(request, work)
         self._keep(request)
         return request.receipt()
 
@@ -168,12 +169,16 @@ class Receipts:
         return receipts
 
     # -- inside ------------------------------------------------------------------------------------
-    def _answered(self, command_id: str, recorded: Recorded, opened: tuple[str, ...]) -> None:
+    def _answered(
+        self, command_id: str, recorded: Recorded, opened: tuple[str, ...], joined: tuple[str, ...]
+    ) -> None:
         request = self._recall(command_id, recorded)
         for work in opened:
             self._opened(work, recorded.envelope)
-            self._wait(request, work)
-        request.works += opened
+        for work in (*opened, *joined):
+            if work in self._open:
+                self._wait(request, work)
+        request.works += opened + joined
         self._keep(request)
 
     def _recall(self, command_id: str, recorded: Recorded) -> _Request:
@@ -182,7 +187,7 @@ class Receipts:
         if known is not None:
             return known
         fingerprint = recorded.envelope.fingerprint
-        return _Request(command_id, fingerprint, recorded.version, joined=False)
+        return _Request(command_id, fingerprint, recorded.version, silent=False)
 
     def _opened(self, work: str, cause: Envelope) -> None:
         known = self._open.get(work)
@@ -196,11 +201,10 @@ class Receipts:
         self._open[work].waiters[request.command_id] = request
 
     def _settle(self, settled: Settled) -> None:
-        head, star, tail = settled.work.partition("*")
-        if not star:
+        if "*" not in settled.work:
             self._close(settled.work, settled.failed)
             return
-        for work in [w for w in self._open if w.startswith(head) and w.endswith(tail)]:
+        for work in [w for w in self._open if settled.ends(w)]:
             self._close(work, settled.failed)
 
     def _close(self, work: str, failed: str | None) -> None:
@@ -220,12 +224,12 @@ class Receipts:
         self._settled[request.command_id] = request
         if self._keep_settled is not None and len(self._settled) > self._keep_settled:
             oldest = self._settled.pop(next(iter(self._settled)))
-            if not oldest.joined:  # the stream holds nothing of a request that joined another
+            if not oldest.silent:  # the stream holds nothing of it
                 self._forgotten_upto = max(self._forgotten_upto, oldest.version)
 
 
 def _kept(requests: dict[str, _Request]) -> tuple[_KeptRequest, ...]:
-    return tuple(_KeptRequest(receipt=r.receipt(), joined=r.joined) for r in requests.values())
+    return tuple(_KeptRequest(receipt=r.receipt(), joined=r.silent) for r in requests.values())
 
 
 def _restored(kept: _KeptRequest) -> _Request:

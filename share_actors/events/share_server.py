@@ -15,6 +15,7 @@ from share_actors.events.base import (
     BeginAttempt,
     Rejected,
     ReportFailure,
+    RequestJoined,
 )
 from share_actors.events.share_server_words import (
     AddressesAllocated,
@@ -156,6 +157,8 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
         case AttemptStarted() | AttemptFailed():
             touched = state.touched or event.effect == "create"
             return state.but(attempt=attempts.evolve(event, state.attempt), touched=touched)
+        case RequestJoined():
+            return state
         case ServerRequested():
             asked = dict(event)
             named = {"id": asked.pop("server_id"), "created_at": asked.pop("at")}

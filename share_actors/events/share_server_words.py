@@ -12,6 +12,7 @@ from share_actors.events.base import (
     Effect,
     Event,
     ReportFailure,
+    RequestJoined,
     Settled,
 )
 from share_actors.events.share_network import Id
@@ -182,6 +183,6 @@ ServerCommand = (
 ServerEvent = (
     ServerRequested | ShareAttached | ShareDetached | AddressesAllocated | ServerSetUp
     | ServerSetUpFailed | ServerDeletionRequested | ServerTornDown | ServerDeleted | ServerErrored
-    | ServerRetried | AttemptStarted | AttemptFailed
+    | ServerRetried | AttemptStarted | AttemptFailed | RequestJoined
 )  # fmt: skip
 ServerEffect = TakeAddresses | SetUpServer | TearDownServer | GiveAddressesBack

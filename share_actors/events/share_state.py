@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from share_actors.events import access, attempts, custody, snapshot_words, snapshots, upkeep
 from share_actors.events.access import Rules
 from share_actors.events.attempts import Attempt
+from share_actors.events.base import RequestJoined
 from share_actors.events.share_words import (
     AttemptFailed,
     AttemptStarted,
@@ -77,6 +78,8 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
     match event:
         case AttemptStarted() | AttemptFailed():
             return _attempted(state, event)
+        case RequestJoined():
+            return state
         case access.AccessAllowed() | access.AccessDenied():
             return state.but(rules=access.evolve(state.rules, event))
         case access.AccessRulesApplied():

@@ -19,6 +19,7 @@ from share_actors.events.base import (
     Effect,
     Event,
     ReportFailure,
+    RequestJoined,
     Settled,
 )
 from share_actors.events.custody import CustodyCommand, CustodyEffect, CustodyEvent
@@ -243,7 +244,8 @@ ShareCommand = (
 ShareEvent = (
     ShareCreationRequested | ShareCreated | ShareResizeRequested | ShareResized | ShareResizeRefused
     | ShareDeletionRequested | ShareDeleted | ShareErrored | RetryRequested
-    | AttemptStarted | AttemptFailed | AccessEvent | SnapshotEvent | CustodyEvent | UpkeepEvent
+    | AttemptStarted | AttemptFailed | RequestJoined
+    | AccessEvent | SnapshotEvent | CustodyEvent | UpkeepEvent
 )  # fmt: skip
 ShareEffect = (
     Provision | Resize | Destroy | ApplyRules | SnapshotEffect | CustodyEffect | UpkeepEffect

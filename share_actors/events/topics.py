@@ -8,6 +8,7 @@ from types import MappingProxyType
 from share_actors.events import (
     access,
     backend,
+    base,
     custody,
     share_network,
     share_server_words,
@@ -29,6 +30,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
         "share.deleted": share.ShareDeleted,
         "share.errored": share.ShareErrored,
         "share.retry_requested": share.RetryRequested,
+        "request.joined": base.RequestJoined,
         "share.attempt_started": share.AttemptStarted,
         "share.attempt_failed": share.AttemptFailed,
         "access.allowed": access.AccessAllowed,

@@ -138,6 +138,36 @@ def test_twins_in_one_turn_are_one_request(log: Log) -> None:
     within(5, scenario())
 
 
+def test_who_asks_once_more_for_what_is_owed_has_a_receipt_of_their_own(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(held=True), fresh=True)
+        first, same_turn, later = (asked(CREATE, command_id=f"c{n}") for n in range(3))
+        living.put(first)
+        living.put(same_turn)
+        await same_turn.receipt
+        living.put(later)
+        await later.receipt
+        assert names(log).count("RequestJoined") == 2
+
+        revived = entity(log, FakeWork())  # the first one is dead
+        outcomes = [await revived.outcome_of(f"c{n}") for n in range(3)]
+
+        assert [(await outcome).status for outcome in outcomes] == ["done"] * 3
+
+    within(5, scenario())
+
+
+def test_asking_for_what_is_so_already_leaves_nothing(log: Log) -> None:
+    async def scenario() -> None:
+        living = entity(log, FakeWork(), fresh=True)
+        await tell(living, CREATE, command_id="c1")
+        assert (await tell(living, CREATE, command_id="c2")).status == "done"
+
+        assert "RequestJoined" not in names(log)
+
+    within(5, scenario())
+
+
 def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)

@@ -12,7 +12,7 @@ from share_actors.actors.messages import Answer, unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.addresses import is_tenant
-from share_actors.events.share_words import AttemptStarted, ExtendShare
+from share_actors.events.share_words import AttemptStarted, DeleteShare, ExtendShare
 from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
 from tests.conftest import within
 
@@ -174,6 +174,22 @@ def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path:
             cluster.running["share-actor-1"].kill()
 
             await available(cluster, *(f"s{n}" for n in range(10)))
+
+    within(30, scenario())
+
+
+def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+            asks = [create("a", wait=False), tell("a", DeleteShare()), tell("a", DeleteShare())]
+            told = [(await manager.submit([each._replace(wait=False)]))[0] for each in asks]
+            cluster.home("a").kill()
+
+            for answer in told[1:]:
+                pair = (answer.share_id, answer.command_id)
+                while not (ended := await manager.wait([pair], 5.0)):
+                    pass
+                assert ended[0].status == "done", ended
 
     within(30, scenario())
 

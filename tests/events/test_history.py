@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.base import Event
+from share_actors.events.base import Event, RequestJoined
 from share_actors.events.history import sentence, who
 from share_actors.events.share_words import (
     AttemptFailed,
@@ -92,6 +92,14 @@ TOLD: list[tuple[Event, str]] = [
     (
         RetryRequested(works=("extend", "rule/a/allow", "snapshot/n/delete")),
         f"{alice} asked to try again to extend it, apply access rule a and delete snapshot n",
+    ),
+    (
+        RequestJoined(work="rule/a/allow"),
+        f"{alice} asked as well to apply access rule a, which is under way",
+    ),
+    (
+        RequestJoined(work="share/s"),
+        f"{alice} asked as well to have share s on it, which is under way",
     ),
     (RetryRequested(works=()), f"{alice} asked to try again to nothing"),
     (ShareDeletionRequested(cascade=False), f"{alice} asked to delete it"),

@@ -1,7 +1,7 @@
 """What became of a request: receipts as a fold over one stream."""
 
 from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.base import Event
+from share_actors.events.base import Event, RequestJoined
 from share_actors.events.receipts import SETTLED_KEPT, Receipt, Receipts
 from share_actors.events.share_words import (
     RetryRequested,
@@ -138,28 +138,34 @@ def test_a_work_that_is_not_open_has_no_cause() -> None:
     assert fold((requested(), "c1"), created()).cause("create") is None
 
 
-def test_a_repeated_request_joins_the_work_under_way_and_ends_with_it() -> None:
-    receipts = fold((requested(), "c1"))
-    joined = receipts.join("c2", "f2", "create", version=1)
-    assert joined.status == "accepted"
+def test_a_request_that_joins_the_work_under_way_ends_with_it() -> None:
+    receipts = fold((requested(), "c1"), (RequestJoined(work="create"), "c2"))
+    assert known(receipts, "c2").status == "accepted"
+    assert (cause := receipts.cause("create")) is not None
+    assert cause.command_id == "c1"
 
     receipts.record(Stream()(created()))
 
     assert known(receipts, "c2").status == "done"
-    assert known(receipts, "c2").fingerprint == "f2"
 
 
-def test_joining_a_work_that_is_not_open_is_done_at_once() -> None:
+def test_joining_what_has_ended_is_done() -> None:
+    receipts = fold((requested(), "c1"), created(), (RequestJoined(work="create"), "c2"))
+
+    assert known(receipts, "c2").status == "done"
+
+
+def test_what_was_so_already_is_done_at_once() -> None:
     receipts = fold((requested(), "c1"), created())
 
-    assert receipts.join("c2", "f2", "create", version=2).status == "done"
-    assert receipts.join("c3", "f3", None, version=2).works == ()
+    assert receipts.at_once("c2", "f2", "create", version=2).status == "done"
+    assert receipts.at_once("c3", "f3", None, version=2).works == ()
 
 
-def test_joining_twice_gives_the_first_receipt() -> None:
+def test_a_request_known_already_keeps_its_first_receipt() -> None:
     receipts = fold((requested(), "c1"))
 
-    assert receipts.join("c1", "other", "create", version=9) == known(receipts, "c1")
+    assert receipts.at_once("c1", "other", "create", version=9) == known(receipts, "c1")
 
 
 def many(requests: int, keep: int | None = SETTLED_KEPT) -> Receipts:
@@ -198,18 +204,23 @@ def test_a_request_under_way_is_never_forgotten() -> None:
     assert known(many(SETTLED_KEPT + 2), "first").status == "accepted"
 
 
-def test_forgetting_a_joined_request_needs_no_scan_since_the_stream_never_held_it() -> None:
+def test_forgetting_a_silent_request_needs_no_scan_since_the_stream_never_held_it() -> None:
     receipts = Receipts()
     for n in range(SETTLED_KEPT + 1):
-        receipts.join(f"c{n}", None, None, version=n)
+        receipts.at_once(f"c{n}", None, None, version=n)
 
     assert receipts.get("c0") is None
     assert not receipts.forgotten
 
 
 def test_a_loaded_dump_goes_on_where_the_fold_was() -> None:
-    receipts = fold((requested(), "c1"), (allowed("a"), "c2"), (allowed("b"), "c3"), created())
-    receipts.join("c4", "f4", "rule/a/allow", version=4)
+    receipts = fold(
+        (requested(), "c1"),
+        (allowed("a"), "c2"),
+        (allowed("b"), "c3"),
+        created(),
+        (RequestJoined(work="rule/a/allow"), "c4"),
+    )
 
     loaded = Receipts.load(receipts.dump())
 

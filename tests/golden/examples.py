@@ -22,7 +22,7 @@ from share_actors.events import (
     upkeep,
 )
 from share_actors.events import share_words as share
-from share_actors.events.base import Event
+from share_actors.events.base import Event, RequestJoined
 from share_actors.events.codec import Codec
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.topics import topic_of
@@ -109,6 +109,7 @@ EXAMPLES: tuple[Event, ...] = (
     share.ShareDeleted(),
     share.ShareErrored(doing="create", reason="no space\nleft on the pool"),
     share.RetryRequested(works=("create", "rule/r1/allow")),
+    RequestJoined(work="create"),
     share.AttemptStarted(n=2, effect="create", activation="activation-1", timeout_s=300.0),
     share.AttemptFailed(n=2, effect="create", kind="transient", reason="busy", retry_at=AT),
     access.AccessAllowed(

@@ -82,8 +82,8 @@ async def release(
 ) -> None:
     """Take the share off its server, as its network and the share know it; again is harmless."""
     network = f"{NETWORK}{share.share_network_id}"
-    try:
-        known = await peers.view(ShareNetwork, network)
+    try:  # first of all: a request for a server that is still on its way shall find the door shut
+        known = await peers.tell(ShareNetwork, network, net.TurnAway(share_id=share.id), who)
     except NotFound:
         return
     meant = known.shares.get(share.id)

@@ -45,6 +45,8 @@ def _network(event: Any, who: str) -> str:
             return f"share {share} is to be on share server {i}"
         case share_network.ServerRetired(server_id=i):
             return f"share server {i} takes no more shares"
+        case share_network.ShareTurnedAway(share_id=share):
+            return f"share {share} is going: it is given no server any more"
         case share_network.ShareUnassigned(share_id=share, server_id=i):
             return f"share {share} left" + ("" if i is None else f" share server {i}")
     raise TypeError(f"nothing is told of {type(event).__name__}")

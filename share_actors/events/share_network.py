@@ -18,12 +18,13 @@ from pydantic import AfterValidator, Field
 from share_actors.events.base import EPOCH, Command, Event, Rejected
 from share_actors.events.quiet import joins, not_before, part, pending, under_way
 from share_actors.events.snapshot_words import Name, printable
+from share_actors.events.tombstones import Tombstones, buried
 from share_actors.networks import Network, NetworkType, Seat, SecurityService, ShareNetwork
 from share_actors.values import Frozen
 
 __all__ = ["KIND", "STATE_VERSION", "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view"]  # fmt: skip # noqa: E501
 KIND = "share_network"
-STATE_VERSION = 1
+STATE_VERSION = 2
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -83,6 +84,12 @@ class RetireServer(Command):
     server_id: Id
 
 
+class TurnAway(Command):
+    """*share_id* is going: it is given no server from now on, whatever asks for one so late."""
+
+    share_id: Id
+
+
 class LeaveServer(Command):
     """*share_id* is on no server any more."""
 
@@ -135,6 +142,12 @@ class ServerRetired(Event):
     server_id: str
 
 
+class ShareTurnedAway(Event):
+    """The share is going; it is still assigned to its server, if it is to any."""
+
+    share_id: str
+
+
 class ShareUnassigned(Event):
     """The share is gone for good; *server_id* is None if it was on no server."""
 
@@ -144,11 +157,13 @@ class ShareUnassigned(Event):
 
 NetworkCommand = (
     CreateShareNetwork | DeleteShareNetwork | AddSecurityService | RemoveSecurityService
-    | GrantAddresses | ReleaseAddresses | AcquireServer | RetireServer | LeaveServer
+    | GrantAddresses | ReleaseAddresses | AcquireServer | RetireServer
+    | TurnAway | LeaveServer
 )  # fmt: skip
 NetworkEvent = (
     ShareNetworkCreated | ShareNetworkDeleted | SecurityServiceAdded | SecurityServiceRemoved
-    | AddressesGranted | AddressesReleased | ServerAssigned | ServerRetired | ShareUnassigned
+    | AddressesGranted | AddressesReleased | ServerAssigned | ServerRetired
+    | ShareTurnedAway | ShareUnassigned
 )  # fmt: skip
 
 
@@ -156,8 +171,8 @@ class ShareNetworkState(Frozen):
     """`gone` are servers whose addresses went back, `left` shares that left: what still asks is late."""
 
     network: ShareNetwork = ShareNetwork()
-    gone: frozenset[str] = frozenset()
-    left: frozenset[str] = frozenset()
+    gone: Tombstones = {}
+    left: Tombstones = {}
 
 
 initial = ShareNetworkState()
@@ -181,9 +196,11 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
         case RetireServer(server_id=i):
             seat = network.servers.get(i)
             return [ServerRetired(server_id=i)] if seat is not None and seat.open else []
+        case TurnAway(share_id=i):
+            return [] if i in state.left else [ShareTurnedAway(share_id=i)]
         case LeaveServer(share_id=i):
             on = network.shares.get(i)
-            return [] if i in state.left else [ShareUnassigned(share_id=i, server_id=on)]
+            return [] if on is None else [ShareUnassigned(share_id=i, server_id=on)]
         case _ if network.status == "deleted":
             raise Rejected("the share network is deleted")
         case AddSecurityService(service=service):
@@ -316,8 +333,10 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
         case ServerRetired(server_id=i):
             closed = network.servers[i].but(open=False)
             return _with(state, servers={**network.servers, i: closed})
+        case ShareTurnedAway(share_id=share):
+            return state.but(left=buried(state.left, share))
         case ShareUnassigned(share_id=share):
-            gone = state.but(left=state.left | {share})
+            gone = state.but(left=buried(state.left, share))
             return _with(gone, shares=_without(network.shares, share))
         case _:
             assert_never(event)
@@ -339,7 +358,7 @@ def _released(server_id: str, state: ShareNetworkState) -> ShareNetworkState:
         servers={i: s for i, s in network.servers.items() if i != server_id},
         shares={share: i for share, i in network.shares.items() if i != server_id},
     )
-    return released.but(gone=state.gone | {server_id})
+    return released.but(gone=buried(state.gone, server_id))
 
 
 def view(state: ShareNetworkState) -> ShareNetwork:

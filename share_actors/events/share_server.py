@@ -46,6 +46,7 @@ from share_actors.events.share_server_words import (
     TearDownServer,
 )
 from share_actors.events.share_words import AttemptFailed, AttemptStarted
+from share_actors.events.tombstones import Tombstones, buried
 from share_actors.networks import ShareServer
 from share_actors.values import Frozen
 
@@ -54,7 +55,7 @@ __all__ = [
     "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
 ]  # fmt: skip
 KIND = "share_server"
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class ShareServerState(Frozen):
@@ -63,7 +64,7 @@ class ShareServerState(Frozen):
     `left` are shares that left for good: what still asks for them to be here is late.
     """
 
-    left: frozenset[str] = frozenset()
+    left: Tombstones = {}
     server: ShareServer = ShareServer()
     addressed: bool = False
     touched: bool = False
@@ -167,7 +168,7 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
             return _with(state, shares=(*server.shares, i), unused_since=None)
         case ShareDetached(share_id=i, at=at):
             staying = tuple(share for share in server.shares if share != i)
-            gone = state.but(left=state.left | {i})
+            gone = state.but(left=buried(state.left, i))
             if staying == server.shares:
                 return gone
             return _with(gone, shares=staying, unused_since=None if staying else at)

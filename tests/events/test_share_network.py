@@ -30,7 +30,9 @@ from share_actors.events.share_network import (
     ServerRetired,
     ShareNetworkCreated,
     ShareNetworkDeleted,
+    ShareTurnedAway,
     ShareUnassigned,
+    TurnAway,
 )
 from share_actors.networks import SecurityService
 from share_actors.testing import Spec
@@ -103,7 +105,7 @@ def test_a_deleted_network_gives_nothing_but_still_takes_back() -> None:
     deleted = network.given(ShareNetworkDeleted())
     deleted.when(DeleteShareNetwork()).then()
     deleted.when(acquire).then_rejected("is deleted")
-    deleted.when(LeaveServer(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id=None))
+    deleted.when(LeaveServer(share_id="s1")).then()
     Spec(share_network).when(DeleteShareNetwork()).then_rejected("no such share network")
 
 
@@ -192,12 +194,23 @@ def test_a_share_that_leaves_is_forgotten_once() -> None:
     )
     left = network.given(ShareUnassigned(share_id="s1", server_id="v1"))
     left.when(LeaveServer(share_id="s1")).then()
+    left.when(acquire).then_rejected("share s1 has left")
 
 
-def test_a_share_that_left_is_given_no_server_by_what_comes_late() -> None:
-    gone = ShareUnassigned(share_id="s1", server_id=None)
-    network.when(LeaveServer(share_id="s1")).then(gone)
-    network.given(gone).when(acquire).then_rejected("share s1 has left")
+def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
+    going = ShareTurnedAway(share_id="s1")
+    network.when(TurnAway(share_id="s1")).then(going)
+    turned = network.given(going)
+    turned.when(TurnAway(share_id="s1")).then()
+    turned.when(acquire).then_rejected("share s1 has left")
+    turned.when(LeaveServer(share_id="s1")).then()
+    turned.when(acquire.but(share_id="s2")).then(assigned.but(share_id="s2"))
+
+
+def test_a_share_that_is_going_stays_assigned_until_it_has_left() -> None:
+    going = network.given(assigned, ShareTurnedAway(share_id="s1"))
+    going.then_state(lambda state: state.network.shares, {"s1": "v1"})
+    going.when(LeaveServer(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
 
 
 _servers = st.sampled_from(["v1", "v2", "v3", "v4"])
@@ -210,6 +223,7 @@ _commands = st.one_of(
         new_server_id=_servers, most=st.sampled_from([None, 1, 2]),
     ),
     st.builds(RetireServer, server_id=_servers),
+    st.builds(TurnAway, share_id=_shares),
     st.builds(LeaveServer, share_id=_shares),
 )  # fmt: skip
 
@@ -228,6 +242,6 @@ def test_whatever_is_asked_no_address_is_given_twice_and_none_leaks(commands: li
         history += events
         held = [a for addresses in state.network.allocations.values() for a in addresses]
         assert len(held) == len(set(held)) <= 5
-        assert not state.gone & state.network.allocations.keys()
+        assert not state.gone.keys() & state.network.allocations.keys()
         assert set(state.network.shares.values()) <= state.network.servers.keys()
     assert replay(share_network, history) == state

@@ -143,7 +143,9 @@ async def at_odds(system: Around) -> set[str]:
     active = {f"{s.id} open" for s in servers if s.status == "active"}
     others = {f"{s.id} {s.status}" for s in servers if s.status not in ("active", "deleted")}
     failed = {f"{s.id}: {s.status_reason}" for s in page.items if s.status == "error"}
-    return (on ^ attached) | (on ^ meant) | (seats ^ active) | others | failed
+    differing = {"server": on ^ attached, "network": on ^ meant, "seat": seats ^ active}
+    told = {f"{what}: {one}" for what, several in differing.items() for one in several}
+    return told | others | failed
 
 
 async def leaked(system: Around) -> list[str]:

@@ -199,8 +199,7 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
         case TurnAway(share_id=i):
             return [] if i in state.left else [ShareTurnedAway(share_id=i)]
         case LeaveServer(share_id=i):
-            on = network.shares.get(i)
-            return [] if on is None else [ShareUnassigned(share_id=i, server_id=on)]
+            return _leave(i, network)
         case _ if network.status == "deleted":
             raise Rejected("the share network is deleted")
         case AddSecurityService(service=service):
@@ -282,6 +281,18 @@ def _grant(server_id: str, count: int, state: ShareNetworkState) -> list[Network
 def _addresses(network: ShareNetwork) -> Iterator[str]:
     whole: IPv4Network | IPv6Network = ip_network(network.cidr)
     return (str(a) for a in whole.hosts() if str(a) != network.gateway)
+
+
+def _leave(share_id: str, network: ShareNetwork) -> list[NetworkEvent]:
+    """A server that was to be made for this share alone, and has no addresses yet, goes with it."""
+    on = network.shares.get(share_id)
+    if on is None:
+        return []
+    left = ShareUnassigned(share_id=share_id, server_id=on)
+    others = any(i == on for share, i in network.shares.items() if share != share_id)
+    if others or on in network.allocations:
+        return [left]
+    return [left, AddressesReleased(server_id=on, addresses=())]
 
 
 def _acquire(command: AcquireServer, state: ShareNetworkState) -> list[NetworkEvent]:

@@ -189,12 +189,21 @@ def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere(
 
 
 def test_a_share_that_leaves_is_forgotten_once() -> None:
-    network.given(assigned).when(LeaveServer(share_id="s1")).then(
+    network.given(assigned, granted).when(LeaveServer(share_id="s1")).then(
         ShareUnassigned(share_id="s1", server_id="v1")
     )
     left = network.given(ShareUnassigned(share_id="s1", server_id="v1"))
     left.when(LeaveServer(share_id="s1")).then()
     left.when(acquire).then_rejected("share s1 has left")
+
+
+def test_a_server_that_was_to_be_made_for_a_share_that_left_is_not_waited_for() -> None:
+    left = ShareUnassigned(share_id="s1", server_id="v1")
+    gone = AddressesReleased(server_id="v1", addresses=())
+    network.given(assigned).when(LeaveServer(share_id="s1")).then(left, gone)
+    network.given(assigned, left, gone).when(DeleteShareNetwork()).then(ShareNetworkDeleted())
+    shared = network.given(assigned, assigned.but(share_id="s2"))
+    shared.when(LeaveServer(share_id="s1")).then(left)
 
 
 def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
@@ -208,7 +217,7 @@ def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
 
 
 def test_a_share_that_is_going_stays_assigned_until_it_has_left() -> None:
-    going = network.given(assigned, ShareTurnedAway(share_id="s1"))
+    going = network.given(assigned, granted, ShareTurnedAway(share_id="s1"))
     going.then_state(lambda state: state.network.shares, {"s1": "v1"})
     going.when(LeaveServer(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
 

@@ -157,7 +157,7 @@ class Requests:
         """The share that the request was made of."""
         shares = await self.catalog.call("ask", "command_shares", command_id=command_id)
         if not shares:
-            said = f"no request {command_id!r} is recorded: it came to nothing, or joined another"
+            said = f"no request {command_id!r} is recorded: it was refused, or asked for what was so already"
             raise NotFound(said, field="command_id", value=command_id)
         if len(shares) > 1:
             said = f"{command_id!r} was used for several shares, such as {' and '.join(shares)}: say which"

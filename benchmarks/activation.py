@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import psutil
 
-from share_actors.actors.host import ShareHost
-from share_actors.actors.messages import Ask, ask
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.messaging.messages import Ask, ask
 from share_actors.config import Config, build
-from share_actors.events.access import AllowAccess, DenyAccess
-from share_actors.events.base import Command
-from share_actors.events.share_words import CreateShare
+from share_actors.events.decider import Command
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 
 WHO = RequestContext(user_id="bench").model_dump_json().encode()

@@ -8,14 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.activation import WHO, _create
-from share_actors import aio
-from share_actors.actors import runtime
-from share_actors.actors.host import ShareHost
-from share_actors.actors.messages import ask
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.messaging.messages import ask
+from share_actors.actors.runtime import lifecycle
+from share_actors.client import aio
 from share_actors.config import Config, build
 from share_actors.events.catalog import Catalog
 from share_actors.events.log import Log
-from share_actors.events.share_words import CreateShare
+from share_actors.events.share.messages import CreateShare
 
 OWING = 200
 FEW, MANY = 1_000, 20_000
@@ -23,7 +23,7 @@ FEW, MANY = 1_000, 20_000
 
 def run(directory: Path, scale: float) -> dict[str, float]:
     """Seconds from a start, with Ray up, to the first answer and to the last of 200 owed creations."""
-    runtime.init(None)
+    lifecycle.init(None)
     try:
         figures: dict[str, float] = {}
         asyncio.run(_left_behind(directory / "warm", 500))
@@ -38,7 +38,7 @@ def run(directory: Path, scale: float) -> dict[str, float]:
             figures |= {f"first_answer_{name}_s": first, f"recovered_{name}_s": all_done}
         return figures
     finally:
-        runtime.shutdown()
+        lifecycle.shutdown()
 
 
 def _settings(home: Path, delay_s: float = 0.0) -> Config:

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 
-from share_actors import aio, config
+from share_actors import config
+from share_actors.client import aio
+from share_actors.client.share import AsyncShare
 from share_actors.errors import ShareActorsError
-from share_actors.handles import AsyncShare
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:

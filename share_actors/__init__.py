@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from share_actors.asking import Page as Page
-    from share_actors.asking import Receipt as Receipt
-    from share_actors.capabilities import Published as Published
-    from share_actors.capabilities import ShareType as ShareType
+    from share_actors.audit.explanation import Explanation as Explanation
+    from share_actors.audit.sentences import sentence as sentence
     from share_actors.client import ShareHandle as ShareHandle
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
+    from share_actors.client.requests import Page as Page
+    from share_actors.client.requests import Receipt as Receipt
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
     from share_actors.config import LogSettings as LogSettings
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from share_actors.errors import ShareActorsError as ShareActorsError
     from share_actors.errors import TimedOut as TimedOut
     from share_actors.errors import Unavailable as Unavailable
-    from share_actors.events.explanation import Explanation as Explanation
-    from share_actors.events.history import sentence as sentence
-    from share_actors.networks import SecurityService as SecurityService
-    from share_actors.networks import ShareNetwork as ShareNetwork
-    from share_actors.networks import ShareServer as ShareServer
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import ExportLocation as ExportLocation
+    from share_actors.values import Published as Published
     from share_actors.values import RequestContext as RequestContext
+    from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
+    from share_actors.values import ShareNetwork as ShareNetwork
+    from share_actors.values import ShareServer as ShareServer
+    from share_actors.values import ShareType as ShareType
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
@@ -53,24 +53,35 @@ __all__ = [
     "ShareActorsError", "ShareHandle", "ShareNetwork", "ShareServer", "ShareSystem", "ShareType",
     "Snapshot", "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
 ]  # fmt: skip
-_HOME = {
-    **dict.fromkeys(["Page", "Receipt"], "asking"),
-    **dict.fromkeys(["Published", "ShareType"], "capabilities"),
-    **dict.fromkeys(["ShareHandle", "ShareSystem", "connect", "start"], "client"),
-    **dict.fromkeys(
-        [
-            "BackendSettings", "Config", "LogSettings", "PoolSettings", "SchedulerSettings",
-            "ServerSettings", "load",
-        ],
-        "config",
-    ),
-    **dict.fromkeys(["Explanation"], "events.explanation"),
-    **dict.fromkeys(["sentence"], "events.history"),
-    **dict.fromkeys(["SecurityService", "ShareNetwork", "ShareServer"], "networks"),
-    **dict.fromkeys(
-        ["AccessRule", "ExportLocation", "RequestContext", "Share", "Snapshot"], "values"
-    ),
-}  # fmt: skip
+_HOMES = {
+    "audit.explanation": ["Explanation"],
+    "audit.sentences": ["sentence"],
+    "client": ["ShareHandle", "ShareSystem", "connect", "start"],
+    "client.requests": ["Page", "Receipt"],
+    "config": [
+        "BackendSettings",
+        "Config",
+        "LogSettings",
+        "PoolSettings",
+        "SchedulerSettings",
+        "ServerSettings",
+        "load",
+    ],
+    "values": [
+        "AccessRule",
+        "ExportLocation",
+        "Published",
+        "RequestContext",
+        "SecurityService",
+        "Share",
+        "ShareNetwork",
+        "ShareServer",
+        "ShareType",
+        "Snapshot",
+    ],
+}
+"""Where public names are defined; those not listed are errors."""
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

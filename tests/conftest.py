@@ -24,11 +24,11 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """The one Ray cluster of the whole run."""
-    from share_actors.actors import runtime
+    from share_actors.actors.runtime import lifecycle
 
-    runtime.init(None, num_cpus=2)
+    lifecycle.init(None, num_cpus=2)
     yield
-    runtime.shutdown()
+    lifecycle.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.capabilities import read
+from share_actors.drivers.share_stats import read
 from share_actors.values import Capabilities, Pool
 
 GOOD = {"name": "p", "total_capacity_gib": 100.0, "free_capacity_gib": 40}

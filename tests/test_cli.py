@@ -13,14 +13,14 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from share_actors import running
-from share_actors.cli import EXIT_CODES, app, lifecycle
+from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.system_state import SystemState
+from share_actors.cli import EXIT_CODES, app, ray_process
+from share_actors.cli.options import number, pairs
 from share_actors.cli.output import Output, next_step
+from share_actors.cli.rendering import document, show
 from share_actors.cli.session import Options, Session
-from share_actors.cli.share import number, pairs
-from share_actors.cli.telling import document, show
 from share_actors.errors import ERRORS, ConfigError, InvalidRequest
-from share_actors.running import SystemState
 from share_actors.values import AccessRule, Share, Snapshot
 
 COMMANDS = [
@@ -142,7 +142,7 @@ def test_a_defect_is_told_in_a_line_and_shows_its_traceback_when_asked(
     def fail(_: Path) -> None:
         raise ZeroDivisionError("by design")
 
-    monkeypatch.setattr(running, "read", fail)
+    monkeypatch.setattr(system_state, "read", fail)
     ended, debugged = run("share", "list"), run("--debug", "share", "list")
 
     assert ended.exit_code == 1
@@ -272,27 +272,27 @@ def test_config_check_can_ask_the_backends(home: Path) -> None:
 def test_a_system_is_remembered_until_it_is_forgotten(tmp_path: Path) -> None:
     state = SystemState(namespace="n", address="127.0.0.1:1", pid=1, created=2.0, token="/t")
 
-    assert running.read(tmp_path) is None
-    running.write(tmp_path, state)
-    assert running.read(tmp_path) == state
-    running.forget(tmp_path)
-    running.forget(tmp_path)
-    assert running.read(tmp_path) is None
+    assert system_state.read(tmp_path) is None
+    system_state.write(tmp_path, state)
+    assert system_state.read(tmp_path) == state
+    system_state.forget(tmp_path)
+    system_state.forget(tmp_path)
+    assert system_state.read(tmp_path) is None
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    running.path(tmp_path).write_text("{")
+    system_state.path(tmp_path).write_text("{")
 
     with pytest.raises(ConfigError, match=r"system\.json can't be read"):
-        running.read(tmp_path)
+        system_state.read(tmp_path)
 
 
 def test_a_process_with_the_same_id_is_not_the_same_process() -> None:
     me = psutil.Process()
 
-    assert running.same_process(me.pid, me.create_time())
-    assert not running.same_process(me.pid, me.create_time() - 60)
-    assert lifecycle.processes(me.pid, me.create_time() - 60) == []
+    assert system_state.same_process(me.pid, me.create_time())
+    assert not system_state.same_process(me.pid, me.create_time() - 60)
+    assert ray_process.processes(me.pid, me.create_time() - 60) == []
 
 
 def test_auto_is_the_system_in_the_users_home(home: Path) -> None:
@@ -300,12 +300,12 @@ def test_auto_is_the_system_in_the_users_home(home: Path) -> None:
     state = SystemState(
         namespace="n", address="127.0.0.1:7", pid=me.pid, created=me.create_time(), token="/t"
     )
-    running.write(home, state)
+    system_state.write(home, state)
 
-    assert running.reach("auto") == ("127.0.0.1:7", state.environment)
-    assert running.reach("10.0.0.1:6379") == ("10.0.0.1:6379", {})
-    running.write(home, state.but(created=1.0))
-    assert running.reach("auto") == ("auto", {})
+    assert system_state.reach("auto") == ("127.0.0.1:7", state.environment)
+    assert system_state.reach("10.0.0.1:6379") == ("10.0.0.1:6379", {})
+    system_state.write(home, state.but(created=1.0))
+    assert system_state.reach("auto") == ("auto", {})
 
 
 def test_ending_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> None:
@@ -318,11 +318,11 @@ def test_ending_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> None
         directory=str(directory),
     )  # fmt: skip
     try:
-        while len(ours := lifecycle.processes(head.pid, state.created)) < 3:
+        while len(ours := ray_process.processes(head.pid, state.created)) < 3:
             pass
-        assert lifecycle.stop_ray(state, grace_s=1.0) == 2  # sleepers that nobody told
-        assert lifecycle.stop_ray(state) == 0
-        assert all(lifecycle.over(process) for process in ours)
+        assert ray_process.stop_ray(state, grace_s=1.0) == 2  # sleepers that nobody told
+        assert ray_process.stop_ray(state) == 0
+        assert all(ray_process.over(process) for process in ours)
         assert bystander.poll() is None
         assert not directory.exists()
     finally:

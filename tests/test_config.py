@@ -22,7 +22,7 @@ from share_actors.config import (
     load,
 )
 from share_actors.errors import ConfigError
-from share_actors.secrecy import MASK, looks_secret, masked
+from share_actors.redaction import MASK, looks_secret, masked
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZg=="
 SECRET = "hunter2"

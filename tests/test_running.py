@@ -9,10 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from share_actors import running
-from share_actors.actors import runtime
+from share_actors.actors.runtime import lifecycle, system_state
+from share_actors.actors.runtime.system_state import LOOPBACK, SystemState, reach, write
 from share_actors.errors import ConfigError, Unavailable
-from share_actors.running import LOOPBACK, SystemState, reach, write
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +71,7 @@ def test_other_addresses_are_left_to_ray(address: str) -> None:
 
 
 def test_a_state_file_that_is_damaged_is_named(home: Path) -> None:
-    running.path(home).write_text("{")
+    system_state.path(home).write_text("{")
 
     with pytest.raises(ConfigError, match=r"system\.json can't be read") as error:
         reach("auto")
@@ -81,6 +80,6 @@ def test_a_state_file_that_is_damaged_is_named(home: Path) -> None:
 
 def test_connecting_to_where_nothing_listens_says_so_at_once(closed: int) -> None:
     with pytest.raises(Unavailable, match="nothing answers at") as error:
-        runtime.init(f"127.0.0.1:{closed}")
+        lifecycle.init(f"127.0.0.1:{closed}")
     assert (error.value.field, error.value.value) == ("address", f"127.0.0.1:{closed}")
     assert "share-actors up" in error.value.details["next_step"]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from share_actors.capabilities import ShareType
-from share_actors.scheduling import FILTERS, Host, Request, no_valid_host, place, satisfies
-from share_actors.values import Capabilities, Pool
+from share_actors.scheduling.extra_specs import satisfies
+from share_actors.scheduling.filters import FILTERS, Host, Request
+from share_actors.scheduling.weighing import no_valid_host, place
+from share_actors.values import Capabilities, Pool, ShareType
 
 
 def host(name: str = "blue", *, down: str | None = None, provisioned: float = 0.0, since: float = 0.0,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from share_actors.actors.sealing import Sealer, new_key
 from share_actors.config import Config
 from share_actors.errors import ConfigError
-from share_actors.sealing import Sealer, new_key
 
 
 def test_what_is_sealed_is_opened_again_and_sealed_once(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """CatalogActor: keeps the catalog up with the log, and answers what is asked of either.
 
-A plain class; `cluster.py` makes it a Ray actor. It reads the log and never writes to it.
+A plain class; `actors/runtime` makes it a Ray actor. It reads the log and never writes to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unavailable
-from share_actors.events.addresses import id_of, kind_of, stream_of
+from share_actors.events.aggregates import id_of, kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from share_actors.actors.host import HostReport
-from share_actors.actors.messages import Answer, Ask
-from share_actors.capabilities import Published
+from share_actors.actors.messaging.messages import Answer, Ask
 from share_actors.config import Config
-from share_actors.values import Share
+from share_actors.values import Published, Share
+
+
+class HostReport(NamedTuple):
+    """What the manager asks of a host from time to time."""
+
+    pid: int
+    entities: int
+    waiting: int
+    hung: int
+    snapshot_failures: int
+
 
 AT = "@"
 

@@ -1,7 +1,7 @@
 """StatsActor: one a backend. It sets the backend up, asks it for its statistics every period, and tells.
 
 `init_host` and `publish_service_capabilities` of Manila's `ShareManager`, for one backend. A plain class;
-`cluster.py` makes it a Ray actor. It tells the manager (scheduling), whoever watches, metrics, and the log.
+`actors/runtime` makes it a Ray actor. It tells the manager (scheduling), whoever watches, metrics, and the log.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
-from share_actors import capabilities
-from share_actors.actors.outcomes import writable
-from share_actors.actors.peers import Peers
-from share_actors.actors.publications import silence
-from share_actors.actors.threads import DriverThreads
-from share_actors.capabilities import Published
+from share_actors.actors.effects.driver_threads import DriverThreads
+from share_actors.actors.effects.outcomes import writable
+from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.scheduling.pool_stats import silence
 from share_actors.config import BackendSettings, Config
+from share_actors.drivers import share_stats
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
-from share_actors.events.base import Command
-from share_actors.values import RequestContext, Share, utc_now
+from share_actors.events.decider import Command
+from share_actors.values import Published, RequestContext, Share, utc_now
 
 logger = logging.getLogger(__name__)
 WHO = RequestContext(user_id="share-actors", project_id="")
@@ -162,7 +161,7 @@ class StatsActor:
         return self._read(said, driver), _digest(info)
 
     def _read(self, said: Any, driver: ShareDriver) -> Published:
-        told = capabilities.read(said, self._backend)
+        told = share_stats.read(said, self._backend)
         if told.capabilities is None:
             return silence(self._backend, f"it told nonsense: {told.wrong['']}", self._last)
         mode = driver.driver_handles_share_servers

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from share_actors.cli import (
+from share_actors.cli import command
+from share_actors.cli.commands import (
     access,
     backend,
-    command,
-    demo,
+    catalog,
+    config,
     network,
     receipt,
     server,
-    settings,
     share,
     share_type,
     snapshot,
     system,
 )
+from share_actors.cli.demo import command as demo
 from share_actors.cli.session import INTERRUPTED
-from share_actors.cli.usage import Root
+from share_actors.cli.usage_errors import Root
 
 __all__ = ["EXIT_CODES", "app", "main"]
 
@@ -82,8 +83,8 @@ app.add_typer(network.app, name="network")
 app.add_typer(server.app, name="server")
 app.add_typer(share_type.app, name="type")
 app.add_typer(backend.app, name="backend")
-app.add_typer(settings.config_app, name="config")
-app.add_typer(settings.catalog_app, name="catalog")
+app.add_typer(config.config_app, name="config")
+app.add_typer(catalog.catalog_app, name="catalog")
 
 
 def main() -> None:

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from share_actors import running
+from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.system_state import SystemState, check_answers
 from share_actors.cli.output import Output
 from share_actors.errors import ShareActorsError, Unavailable
-from share_actors.running import SystemState, check_answers
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
@@ -72,7 +72,7 @@ class Session:
 
     def running(self) -> SystemState:
         """Where the system is: `--address`, or else what `up` left; raises `Unavailable`."""
-        left = running.read(self.home)
+        left = system_state.read(self.home)
         asked = self.options.address
         if asked and (left is None or asked != left.address):
             return SystemState(address=asked, namespace=self.config.namespace)
@@ -128,9 +128,9 @@ class Session:
     def leave(self) -> None:
         """Let go of the system, which Ray left to itself does half a second later."""
         if "system" in self.__dict__:
-            from share_actors.actors import runtime
+            from share_actors.actors.runtime import lifecycle
 
-            runtime.shutdown()
+            lifecycle.shutdown()
 
     def fail(self, error: ShareActorsError) -> int:
         """Tell what went wrong; the exit code."""

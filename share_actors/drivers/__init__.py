@@ -16,7 +16,7 @@ from share_actors.drivers.base import (
     UnsupportedAccess,
 )
 from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessExecutionError
-from share_actors.drivers.ganesha import GaneshaMixin, GaneshaOptions
+from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
 
 __all__ = [

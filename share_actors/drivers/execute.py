@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr
 
 from share_actors.drivers.base import DriverError, DriverOptions
-from share_actors.secrecy import MASK, looks_secret
+from share_actors.redaction import MASK, looks_secret
 
 logger = logging.getLogger(__name__)
 LONGEST = 2_000

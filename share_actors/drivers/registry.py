@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from share_actors.drivers.base import DriverOptions, ShareDriver
 from share_actors.errors import ConfigError
-from share_actors.secrecy import MASK, masked
+from share_actors.redaction import MASK, masked
 
 GROUP = "share_actors.drivers"
 

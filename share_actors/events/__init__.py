@@ -1,0 +1,1 @@
+"""What can happen: aggregates, their log and the catalog."""

@@ -5,9 +5,58 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from share_actors.events.base import BeginAttempt, Effect, Rejected, ReportFailure
-from share_actors.events.share_words import AttemptFailed, AttemptStarted
+from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, RequestJoined
+from share_actors.events.phrases import phrase, time_of
 from share_actors.values import Frozen
+
+
+class BeginAttempt(Command):
+    """The shell is about to call the driver."""
+
+    activation: str
+    timeout_s: float
+
+
+class ReportFailure(Command):
+    """The driver's call did not succeed.
+
+    kind `failed`: the backend said so. `refused`: it declined and changed nothing. `transient`: it asks
+    for another attempt. `bug`: the driver raised something else. `unknown`: the deadline passed.
+    Kinds but the first two are tried again at `retry_at` until `max_attempts` attempts were made.
+    """
+
+    kind: Literal["failed", "refused", "transient", "bug", "unknown"]
+    reason: str
+    retry_at: datetime = EPOCH
+    max_attempts: int = 1
+    details: dict[str, str] = {}
+    """What there is nonetheless, as of a share server that was half set up."""
+
+
+class AttemptStarted(Event):
+    """The driver is about to be asked: the *n*th time for this effect, by this activation.
+
+    With *probe* it is asked first what exists, for what came of the attempt before is not known.
+    """
+
+    n: int
+    effect: str
+    activation: str
+    timeout_s: float
+    probe: bool = False
+
+
+class AttemptFailed(Event):
+    """The attempt did not succeed, and another follows at *retry_at*."""
+
+    n: int
+    effect: str
+    kind: Literal["transient", "bug", "unknown"]
+    reason: str
+    retry_at: datetime
+
+
+AttemptEvent = AttemptStarted | AttemptFailed
 
 
 class Attempt(Frozen):
@@ -54,7 +103,7 @@ def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
     )
 
 
-def evolve(event: AttemptStarted | AttemptFailed, last: Attempt | None) -> Attempt:
+def evolve(event: AttemptEvent, last: Attempt | None) -> Attempt:
     """The last attempt after *event*."""
     if isinstance(event, AttemptStarted):
         return Attempt(n=event.n, effect=event.effect, probe=event.probe)
@@ -73,3 +122,27 @@ def require(attempt: Attempt | None, *effects: str) -> None:
     """Raise `Rejected` unless the attempt under way, whose outcome came, is at one of *effects*."""
     if attempt is None or attempt.effect not in effects:
         raise Rejected(f"no attempt at {' or '.join(effects)} is being made")
+
+
+# -- sentences -----------------------------------------------------------------------------------
+_FAILED = {
+    "transient": "did not succeed",
+    "bug": "met a bug in the driver",
+    "unknown": "ended without an answer",
+}
+
+
+def sentence(event: AttemptEvent, who: str) -> str:
+    """What happened; nobody asks for it."""
+    work = f"attempt {event.n} to {phrase(event.effect)}"
+    if isinstance(event, AttemptStarted):
+        return f"{work} began"
+    lines = event.reason.strip().splitlines() or ["no reason given"]
+    # Of a traceback, the last line is the error; the event keeps all of it.
+    due = time_of(event.retry_at)
+    return f"{work} {_FAILED[event.kind]}: {lines[-1]}; the next is due {due}"
+
+
+def joined_sentence(event: RequestJoined, who: str) -> str:
+    """What happened; *who* asked once more."""
+    return f"{who} asked as well to {phrase(event.work)}, which is under way"

@@ -5,13 +5,14 @@ absent -> up <-> down. Its stats actor reports every period; only what changed i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
 
-from share_actors.capabilities import BackendState
-from share_actors.events.base import EPOCH, Command, Event, Rejected
-from share_actors.events.quiet import joins, not_before, part, pending, under_way
-from share_actors.values import Capabilities
+from share_actors.events.decider import EPOCH, Command, Event, Rejected
+from share_actors.events.no_effects import joins, not_before, part, pending, under_way
+from share_actors.events.phrases import listed
+from share_actors.values import BackendState, Capabilities
 
 __all__ = [
     "KIND", "STATE_VERSION",
@@ -162,3 +163,33 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
 def view(state: BackendState) -> BackendState:
     """The backend as clients see it."""
     return state
+
+
+# -- sentences ---------------------------------------------------------------------------------
+def sentence(event: BackendEvent, who: str) -> str:
+    match event:
+        case BackendUp(backend=i, capabilities=said, wrong=wrong):
+            return f"backend {i} is up: {_said(said)}{_wrong(wrong)}"
+        case BackendChanged(capabilities=said, wrong=wrong):
+            return f"it tells something else of itself: {_said(said)}{_wrong(wrong)}"
+        case BackendDown(backend=i, reason=reason):
+            return f"backend {i} is down: {reason}"
+        case BackendInfoChanged():
+            return "its shares are to be exported as it is now"
+        case BackendSharesEnsured(shares=shares):
+            return f"{shares} of its shares are exported as it is now"
+        case _:
+            assert_never(event)
+
+
+def _said(said: Capabilities) -> str:
+    pools = [
+        f"{p.name} {p.free_capacity_gib:g} of {p.total_capacity_gib:g} GiB free" for p in said.pools
+    ]
+    return listed(pools) if pools else "no pool"
+
+
+def _wrong(wrong: Mapping[str, str]) -> str:
+    if not wrong:
+        return ""
+    return f"; what made no sense: {listed(f'{field} {why}' for field, why in wrong.items())}"

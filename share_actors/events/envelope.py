@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from share_actors.events.base import Event
+from share_actors.events.decider import Event
 from share_actors.values import Frozen
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Self
 
-from share_actors.events.base import Settled
+from share_actors.events.decider import Settled
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.values import Frozen
 

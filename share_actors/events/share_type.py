@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, assert_never
 
 from pydantic import AfterValidator, Field, field_validator
 
-from share_actors.capabilities import ShareType, SpecValue, truth
-from share_actors.events.base import EPOCH, Command, Event, Rejected
-from share_actors.events.quiet import joins, not_before, part, pending, under_way
-from share_actors.events.snapshot_words import printable
-from share_actors.scheduling import check_requirement
+from share_actors.events.decider import EPOCH, Command, Event, Rejected
+from share_actors.events.fields import printable
+from share_actors.events.no_effects import joins, not_before, part, pending, under_way
+from share_actors.events.phrases import listed
+from share_actors.scheduling.extra_specs import check_requirement
+from share_actors.values import ShareType, SpecValue, truth
 
 __all__ = [
     "KIND", "STATE_VERSION",
@@ -148,3 +150,21 @@ def evolve(state: ShareType, event: TypeEvent) -> ShareType:
 def view(state: ShareType) -> ShareType:
     """The type as clients see it."""
     return state
+
+
+# -- sentences ---------------------------------------------------------------------------------
+def sentence(event: TypeEvent, who: str) -> str:
+    match event:
+        case ShareTypeCreated(name=name, extra_specs=specs):
+            return f"{who} created share type {name}: {_shown(specs)}"
+        case ShareTypeChanged(extra_specs=specs, is_public=public, projects=projects):
+            whose = "for everybody" if public else f"for {listed(projects)}"
+            return f"{who} changed it, {whose}: {_shown(specs)}"
+        case ShareTypeDeleted():
+            return f"{who} deleted it"
+        case _:
+            assert_never(event)
+
+
+def _shown(specs: Mapping[str, str]) -> str:
+    return ", ".join(f"{k} = {v}" for k, v in specs.items()) or "nothing"

@@ -18,7 +18,7 @@ from share_actors.testing.contract_base import (
     new_share,
     same_driver,
 )
-from share_actors.testing.dying import count_steps, die_at
+from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
 
 AGAIN = CONTEXT.but(attempt=2)

@@ -7,9 +7,8 @@ from uuid import uuid4
 import pytest
 
 from share_actors.drivers.base import DriverError, ShareDriver
-from share_actors.networks import NetworkInfo, ShareNetwork, ShareServer
 from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
-from share_actors.values import Share, Snapshot
+from share_actors.values import NetworkInfo, Share, ShareNetwork, ShareServer, Snapshot
 
 
 class ServerContract(ContractBase):

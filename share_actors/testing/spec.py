@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from share_actors.events.base import Command, Decider, Effect, Event, Rejected, replay
+from share_actors.events.decider import Command, Decider, Effect, Event, Rejected, replay
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from share_actors import running
-from share_actors.cli import lifecycle
+from share_actors.actors.runtime import system_state
+from share_actors.cli import ray_process
 
 COMMAND = [sys.executable, "-m", "share_actors.cli"]
 HEEDING_SIGINT = """
@@ -74,16 +74,16 @@ class CommandLine:
 
     def kill_everything(self) -> None:
         """`kill -9` on every process of the home's system, by the ids that it recorded."""
-        state = running.read(self.home)
+        state = system_state.read(self.home)
         if state is None or state.pid is None:
             return
-        for process in lifecycle.processes(state.pid, state.created):
+        for process in ray_process.processes(state.pid, state.created):
             with suppress(psutil.NoSuchProcess):  # it went with the one before
                 process.kill()
 
     def clear_up(self) -> None:
         """Leave no process, whatever the tests did."""
-        state = running.read(self.home)
+        state = system_state.read(self.home)
         if state is not None:
             self.kill_everything()
-            lifecycle.stop_ray(state)
+            ray_process.stop_ray(state)

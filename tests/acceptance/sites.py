@@ -15,12 +15,12 @@ import psutil
 import ray
 
 from share_actors import client
-from share_actors.actors import cluster
+from share_actors.actors.runtime import names
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.config import Config, LogSettings
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events import share
-from share_actors.events.base import replay
+from share_actors.events.decider import replay
 from share_actors.events.log import Log, Notification
 from share_actors.values import Share
 
@@ -71,7 +71,7 @@ class Site:
 
     def actors(self) -> list[str]:
         """The names of the Ray actors of this system."""
-        return sorted(actor["name"] for actor in cluster.listed(self.config.namespace))
+        return sorted(actor["name"] for actor in names.listed(self.config.namespace))
 
     # -- processes ---------------------------------------------------------------------------------
     def share_actor_pids(self) -> list[int]:

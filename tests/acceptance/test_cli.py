@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors import running
+from share_actors.actors.runtime import system_state
 from tests.acceptance.cli import CommandLine
 
 pytestmark = pytest.mark.timeout(300)
@@ -43,7 +43,7 @@ def cli() -> Iterator[CommandLine]:
             assert line.json("up")["already"] is False
             yield line
             assert line.json("down") == {"running": False, "stopped": True}
-            assert running.read(line.home) is None
+            assert system_state.read(line.home) is None
         finally:
             line.clear_up()
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from share_actors import aio, client
-from share_actors.client import ShareSystem
+from share_actors import client
+from share_actors.audit.sentences import sentence
+from share_actors.client import ShareSystem, aio
 from share_actors.errors import (
     Ambiguous,
     InvalidRequest,
@@ -19,7 +20,6 @@ from share_actors.errors import (
     Refused,
     TimedOut,
 )
-from share_actors.events.history import sentence
 from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.sites import Site, eventually, made

@@ -10,11 +10,11 @@ import psutil
 import pytest
 import ray
 
-from share_actors.actors.messages import Answer, Ask, ask, unpack_error
+from share_actors.actors.messaging.messages import Answer, Ask, ask, unpack_error
 from share_actors.client import ShareHandle, ShareSystem
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Busy, InvalidRequest
-from share_actors.events.access import AllowAccess
+from share_actors.events.share.access import AllowAccess
 from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.sites import Site, eventually, made

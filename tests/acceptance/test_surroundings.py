@@ -11,7 +11,7 @@ import ray
 
 from share_actors import NoValidHost, Refused, RequestContext, ShareHandle, sentence
 from share_actors.client import ShareSystem
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import Share
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.sites import Site, eventually, kill
@@ -215,7 +215,7 @@ def test_a_reload_outlives_the_actors_that_it_reached(new_site: NewSite) -> None
 
 def test_the_asynchronous_client_has_the_same(site: Site) -> None:
     async def story() -> tuple[str, list[str]]:
-        from share_actors import aio
+        from share_actors.client import aio
 
         context = RequestContext(user_id="bob")
         system = aio.AsyncShareSystem(site.system.manager, site.config, context)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from share_actors.client import ShareHandle
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import TimedOut
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.sites import Site, eventually, kill, made

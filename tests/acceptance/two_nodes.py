@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from share_actors.running import LOOPBACK
+from share_actors.actors.runtime.system_state import LOOPBACK
 
 
 @contextmanager

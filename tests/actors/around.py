@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from share_actors.actors.manager import ManagerActor
-from share_actors.actors.messages import Answer, unpack_error
-from share_actors.actors.seating import NETWORK, SERVER
+from share_actors.actors.effects.server_attachment import NETWORK, SERVER
+from share_actors.actors.manager.manager import ManagerActor
+from share_actors.actors.messaging.messages import Answer, unpack_error
 from share_actors.config import Config
-from share_actors.drivers.dummy_backend import DummyBackend
-from share_actors.events.base import Command
+from share_actors.drivers.dummy.backend import DummyBackend
+from share_actors.events.decider import Command
+from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import CreateShareNetwork
-from share_actors.events.share_words import CreateShare
-from share_actors.networks import ShareNetwork, ShareServer
-from share_actors.values import Share
+from share_actors.values import Share, ShareNetwork, ShareServer
 from tests.actors.in_process import FakeCluster, managed, tell
 
 T = TypeVar("T")

@@ -8,16 +8,17 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from share_actors.actors.entity import Entity
-from share_actors.actors.messages import Answer, ask, unpack_error
-from share_actors.actors.turn import Asked
+from share_actors.actors.entity.shell import Entity
+from share_actors.actors.entity.turn import Asked
+from share_actors.actors.messaging.messages import Answer, ask, unpack_error
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
-from share_actors.events.access import ApplyRules, ConfirmRules
-from share_actors.events.base import Command, ReportFailure
+from share_actors.events.attempts import ReportFailure
+from share_actors.events.decider import Command
 from share_actors.events.log import Log
 from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
+from share_actors.events.share.access import ApplyRules, ConfirmRules
+from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
@@ -28,7 +29,7 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShareEvent,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     DropSnapshot,

@@ -10,19 +10,18 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.catalog import CatalogActor
-from share_actors.actors.host import HostReport, ShareHost
-from share_actors.actors.manager import ManagerActor
-from share_actors.actors.messages import Answer, Ask, ask
-from share_actors.actors.peers import Peers
-from share_actors.actors.ports import CatalogPort, Host, HostLost, Stats
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.manager.manager import ManagerActor
+from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.messages import Answer, Ask, ask
+from share_actors.actors.ports import CatalogPort, Host, HostLost, HostReport, Stats
 from share_actors.actors.stats import StatsActor
-from share_actors.capabilities import Published
 from share_actors.config import Config
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Unavailable
-from share_actors.events.base import Command
-from share_actors.events.share_words import CreateShare
-from share_actors.values import RequestContext, Share
+from share_actors.events.decider import Command
+from share_actors.events.share.messages import CreateShare
+from share_actors.values import Published, RequestContext, Share
 
 WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
 

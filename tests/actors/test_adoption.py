@@ -4,13 +4,12 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors import backends as backends_module
-from share_actors.actors.adoption import adopted
+from share_actors.actors.effects import backends as backends_module
+from share_actors.actors.effects.probe import adopted
 from share_actors.drivers.base import DriverError, Existing, TransientError
-from share_actors.events.access import ApplyRules, ConfirmRules, Rules
-from share_actors.events.attempts import Attempt
-from share_actors.events.base import ReportFailure
-from share_actors.events.share_words import (
+from share_actors.events.attempts import Attempt, ReportFailure
+from share_actors.events.share.access import ApplyRules, ConfirmRules, Rules
+from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmResized,
     Destroy,
@@ -18,7 +17,11 @@ from share_actors.events.share_words import (
     Resize,
     ShareEffect,
 )
-from share_actors.events.snapshot_words import ConfirmSnapshotCreated, DropSnapshot, TakeSnapshot
+from share_actors.events.share.snapshot_messages import (
+    ConfirmSnapshotCreated,
+    DropSnapshot,
+    TakeSnapshot,
+)
 from share_actors.values import AccessRule, RequestContext, Share
 from tests.actors.test_share_work import PLACE, STATE, Scripted, outcome
 

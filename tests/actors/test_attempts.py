@@ -6,14 +6,13 @@ from itertools import count
 
 import pytest
 
-from share_actors.actors.backends import Backends
-from share_actors.actors.pauses import Pause
-from share_actors.actors.share import ShareWork
+from share_actors.actors.effects.backends import Backends
+from share_actors.actors.effects.share import ShareWork
+from share_actors.actors.entity.backoff import Pause
 from share_actors.config import BackendSettings
 from share_actors.errors import Moved
-from share_actors.events.attempts import Attempt
+from share_actors.events.attempts import Attempt, AttemptFailed, AttemptStarted
 from share_actors.events.log import Log
-from share_actors.events.share_words import AttemptFailed, AttemptStarted
 from share_actors.values import Share, utc_now
 from tests.actors.fakes import CREATE, FakeWork, asked, entity
 from tests.actors.test_share_work import STATE

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from share_actors.actors.coalescer import Coalescer
+from share_actors.actors.messaging.coalescer import Coalescer
 from tests.conftest import within
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from share_actors.errors import Refused
-from share_actors.events.custody import ManageShare, UnmanageShare
-from share_actors.events.share_type import CreateShareType
-from share_actors.events.share_words import DeleteShare, RetryShare
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.manage import ManageShare, UnmanageShare
+from share_actors.events.share.messages import DeleteShare, RetryShare
+from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,
     UnmanageSnapshot,
 )
+from share_actors.events.share_type import CreateShareType
 from tests.actors.around import NET, Around, around, settings
 
 Story = Callable[[Around], Coroutine[Any, Any, None]]

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, Refused
-from share_actors.events.access import AllowAccess
-from share_actors.events.base import ReportFailure
+from share_actors.events.attempts import AttemptStarted, ReportFailure
 from share_actors.events.log import Log
-from share_actors.events.share_words import (
-    AttemptStarted,
+from share_actors.events.share.access import AllowAccess
+from share_actors.events.share.messages import (
     DeleteShare,
     ExtendShare,
     RetryShare,

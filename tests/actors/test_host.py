@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.host import ShareHost
-from share_actors.actors.messages import Answer, Ask, unpack_error
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.messaging.messages import Answer, Ask, unpack_error
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, ShareActorsError
-from share_actors.events.share_words import DeleteShare, ExtendShare
+from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import WHO, config, create, tell
 from tests.conftest import within
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.actors import fleet, recovery
-from share_actors.actors.manager import ManagerActor
-from share_actors.actors.messages import Answer, unpack_error
+from share_actors.actors.hosting import recovery, supervisor
+from share_actors.actors.manager.manager import ManagerActor
+from share_actors.actors.messaging.messages import Answer, unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
-from share_actors.events.addresses import is_tenant
-from share_actors.events.share_words import AttemptStarted, DeleteShare, ExtendShare
+from share_actors.events.aggregates import is_tenant
+from share_actors.events.attempts import AttemptStarted
+from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
 from tests.conftest import within
 
@@ -23,7 +24,7 @@ TWO = {"min_actors": 2, "max_actors": 2}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at hosts often, so that no test has to wait for long."""
-    monkeypatch.setattr(fleet, "REPORT_EVERY_S", 0.05)
+    monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -131,7 +132,7 @@ def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> 
 def test_a_share_without_a_home_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleet, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
 
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
@@ -272,7 +273,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
     async def scenario() -> None:
         async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
             await manager.ready()
-            monkeypatch.setattr(fleet, "PATIENCE_S", 0.3)
+            monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
 
             (answer,) = await manager.submit([create("a")])

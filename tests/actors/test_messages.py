@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.actors.messages import (
+from share_actors.actors.messaging.messages import (
     Ask,
     ask,
     build,
@@ -20,12 +20,11 @@ from share_actors.actors.messages import (
     unpack_error,
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
-from share_actors.events.access import AllowAccess
+from share_actors.events.share.access import AllowAccess
+from share_actors.events.share.messages import CreateShare, ExtendShare
 from share_actors.events.share_type import CreateShareType
-from share_actors.events.share_words import CreateShare, ExtendShare
 from share_actors.events.topics import COMMANDS
-from share_actors.networks import SecurityService
-from share_actors.values import MAX_SIZE_GIB, Capabilities, RequestContext
+from share_actors.values import MAX_SIZE_GIB, Capabilities, RequestContext, SecurityService
 
 SAID = Capabilities(
     backend_name="b", driver_name="d", storage_protocols=("NFS",), access_types=("ip",)

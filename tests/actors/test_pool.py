@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.actors.pool import Pool
+from share_actors.actors.hosting.directory import Pool
 from share_actors.actors.ports import node_of
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors import fleet
-from share_actors.actors.host import ShareHost
-from share_actors.events.share_words import ExtendShare
+from share_actors.actors.hosting import supervisor
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.events.share.messages import ExtendShare
 from tests.actors.in_process import config, create, forsake, managed, tell
 from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
@@ -19,7 +19,7 @@ from tests.conftest import within
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "REPORT_EVERY_S", 0.05)
+    monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
 
 
 async def left_owing(home: Path, shares: list[str]) -> None:

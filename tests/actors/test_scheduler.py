@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.messages import unpack_error
+from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import Config
 from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
+from share_actors.events.share.messages import CreateShare, DeleteShare
+from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
-from share_actors.events.share_words import CreateShare, DeleteShare
-from share_actors.events.snapshot_words import CreateSnapshot
 from tests.actors.around import NET, Around, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import forsake, managed, tell

@@ -9,23 +9,18 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors import seating
-from share_actors.actors.peers import Peers
-from share_actors.actors.seating import NETWORK, SERVER
+from share_actors.actors.effects import server_attachment
+from share_actors.actors.effects.server_attachment import NETWORK, SERVER
+from share_actors.actors.messaging.entity_client import Peers
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError
 from share_actors.errors import NotFound, Refused, ShareActorsError
-from share_actors.events.share_network import (
-    AddSecurityService,
-    DeleteShareNetwork,
-    LeaveServer,
-)
-from share_actors.events.share_server_words import DeleteServer, DetachShare
-from share_actors.events.share_state import ShareState, initial
-from share_actors.events.share_words import DeleteShare, RetryShare
-from share_actors.events.snapshot_words import CreateSnapshot
-from share_actors.networks import SecurityService
-from share_actors.values import RequestContext, Share
+from share_actors.events.share.messages import DeleteShare, RetryShare
+from share_actors.events.share.snapshot_messages import CreateSnapshot
+from share_actors.events.share.state import ShareState, initial
+from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, LeaveServer
+from share_actors.events.share_server import DeleteServer, DetachShare
+from share_actors.values import RequestContext, SecurityService, Share
 from tests.actors.around import NET, Around, around, settings, until
 
 Story = Callable[[Around], Coroutine[Any, Any, None]]
@@ -256,7 +251,7 @@ def test_a_late_talk_of_a_share_that_left_takes_no_server_from_the_others(play: 
         await system.ask(server, DetachShare(share_id="gone"))
 
         with pytest.raises(DriverError, match="share gone has left the share server"):
-            await seating.acquire(*late(system, "gone"), RequestContext())
+            await server_attachment.acquire(*late(system, "gone"), RequestContext())
 
         assert (await system.seen_network()).servers[str(share.share_server_id)].open
         assert (await system.create(share_network_id=NET)).share_server_id == share.share_server_id
@@ -269,7 +264,9 @@ def test_a_share_that_leaves_as_its_server_is_set_up_takes_none_from_the_others(
         await system.network()
         first = asyncio.ensure_future(system.create(share_network_id=NET))
         [server] = await until(lambda: system.servers("creating"))
-        talk = asyncio.ensure_future(seating.acquire(*late(system, "gone"), RequestContext()))
+        talk = asyncio.ensure_future(
+            server_attachment.acquire(*late(system, "gone"), RequestContext())
+        )
         await until(lambda: joined(system, server.id, "gone"))
         await system.ask(f"{SERVER}{server.id}", DetachShare(share_id="gone"))
 

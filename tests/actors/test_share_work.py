@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors import backends as backends_module
-from share_actors.actors.backends import Backends
-from share_actors.actors.share import ShareWork
+from share_actors.actors.effects import backends as backends_module
+from share_actors.actors.effects.backends import Backends
+from share_actors.actors.effects.share import ShareWork
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import (
     DriverError,
@@ -20,10 +20,11 @@ from share_actors.drivers.base import (
     TransientError,
 )
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
-from share_actors.events.access import AllowAccess, ApplyRules, ConfirmRules, Rules
-from share_actors.events.base import Command, ReportFailure
+from share_actors.events.attempts import ReportFailure
+from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
+from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, Rules
+from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
@@ -35,14 +36,14 @@ from share_actors.events.share_words import (
     ShareEffect,
     ShrinkShare,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,
     TakeSnapshot,
 )
-from share_actors.events.snapshots import Snapshots
+from share_actors.events.share.snapshots import Snapshots
 from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 from tests.conftest import within
 

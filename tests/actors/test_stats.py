@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from share_actors.capabilities import BackendState
 from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
+from share_actors.values import BackendState
 from tests.actors.around import Around, around, settings, until
 
 Story = Callable[[Around], Coroutine[Any, Any, None]]

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Any
 
-from share_actors.actors.threads import DriverThreads
+from share_actors.actors.effects.driver_threads import DriverThreads
 from tests.conftest import within
 
 

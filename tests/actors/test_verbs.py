@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.messages import Answer, Ask, command_in, context_in, refusal
-from share_actors.actors.verbs import ManagerVerbs
+from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.messaging.messages import Answer, Ask, command_in, context_in, refusal
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused, ShareActorsError
-from share_actors.events.access import AllowAccess, DenyAccess
-from share_actors.events.base import Command
-from share_actors.events.share_words import (
+from share_actors.events.decider import Command
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.messages import (
     CreateShare,
     DeleteShare,
     ExtendShare,
     RetryShare,
     ShrinkShare,
 )
-from share_actors.events.snapshot_words import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import RequestContext, Snapshot
 from tests.conftest import within
 

@@ -17,16 +17,17 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from share_actors import aio, config, errors, handles, surroundings
-from share_actors.actors.backend_verbs import BackendVerbs
-from share_actors.actors.custody_verbs import CustodyVerbs
-from share_actors.actors.verbs import ManagerVerbs
+from share_actors import config, errors
+from share_actors.actors.manager.backend_verbs import BackendVerbs
+from share_actors.actors.manager.manage_verbs import CustodyVerbs
+from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.client import aio, entities, share
 from share_actors.drivers import base as drivers
-from share_actors.drivers.dummy_faults import DummyOptions
+from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.execute import ExecuteOptions
-from share_actors.drivers.ganesha import GaneshaOptions
+from share_actors.drivers.ganesha.mixin import GaneshaOptions
 from share_actors.drivers.local import LocalOptions
-from share_actors.drivers.local_servers import LocalServersOptions
+from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
 from tests.docs import shell
@@ -282,12 +283,12 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "client.md": {
         "functions": functions,
         "ShareSystem": members(aio.AsyncShareSystem),
-        "ShareHandle": members(handles.AsyncShare),
-        "entities": members(surroundings.Entities),
-        "networks": members(surroundings.Networks),
-        "servers": members(surroundings.Servers),
-        "types": members(surroundings.Types),
-        "backends": members(surroundings.Backends),
+        "ShareHandle": members(share.AsyncShare),
+        "entities": members(entities.Entities),
+        "networks": members(entities.Networks),
+        "servers": members(entities.Servers),
+        "types": members(entities.Types),
+        "backends": members(entities.Backends),
     },
     "manager.md": {
         "verbs": members(ManagerVerbs),

@@ -10,11 +10,12 @@ import pytest
 
 import share_actors
 from benchmarks.__main__ import FLOORS
-from share_actors import aio, blocking, client, handles, surroundings
-from share_actors.actors.backend_verbs import BackendVerbs
-from share_actors.actors.custody_verbs import CustodyVerbs
-from share_actors.actors.verbs import ManagerVerbs
+from share_actors import client
+from share_actors.actors.manager.backend_verbs import BackendVerbs
+from share_actors.actors.manager.manage_verbs import CustodyVerbs
+from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
+from share_actors.client import aio, entities, share, sync_entities
 from share_actors.config import Config
 from share_actors.errors import ERRORS
 from share_actors.events.topics import COMMANDS, EVENTS
@@ -68,12 +69,12 @@ def test_every_public_name_is_told() -> None:
     ("ours", "theirs"),
     [
         (client.ShareSystem, aio.AsyncShareSystem),
-        (client.ShareHandle, handles.AsyncShare),
-        (blocking.SyncEntities, surroundings.Entities),
-        (blocking.SyncNetworks, surroundings.Networks),
-        (blocking.SyncServers, surroundings.Servers),
-        (blocking.SyncTypes, surroundings.Types),
-        (blocking.SyncBackends, surroundings.Backends),
+        (client.ShareHandle, share.AsyncShare),
+        (sync_entities.SyncEntities, entities.Entities),
+        (sync_entities.SyncNetworks, entities.Networks),
+        (sync_entities.SyncServers, entities.Servers),
+        (sync_entities.SyncTypes, entities.Types),
+        (sync_entities.SyncBackends, entities.Backends),
     ],
 )
 def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_same(

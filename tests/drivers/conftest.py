@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.drivers.acl import ACCESS, encode, from_mode
+from share_actors.drivers.filesystem.acl import ACCESS, encode, from_mode
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import RequestContext, Share
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.drivers import DriverError, UnsupportedAccess, acl
-from share_actors.drivers.acl import GROUP, MASK, OTHER, USER, USER_OBJ, Acl, Entry, Who
+from share_actors.drivers import DriverError, UnsupportedAccess
+from share_actors.drivers.filesystem import acl
+from share_actors.drivers.filesystem.acl import GROUP, MASK, OTHER, USER, USER_OBJ, Acl, Entry, Who
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessLevel, AccessRule, AccessType, Share
 from tests.drivers.conftest import CONTEXT, SHARE, in_child

@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.drivers import DriverError, RefusedByBackend, TransientError, make_driver
 from share_actors.drivers.dummy import DummyBackend, DummyDriver
-from share_actors.drivers.dummy_faults import EXIT_STATUS
+from share_actors.drivers.dummy.faults import EXIT_STATUS
 from share_actors.errors import ConfigError
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE

@@ -19,7 +19,7 @@ from share_actors.drivers.execute import (
     execute,
     masked_command,
 )
-from share_actors.drivers.ganesha import GaneshaMixin, GaneshaOptions
+from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 
 PYTHON = sys.executable
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError, RefusedByBackend
-from share_actors.drivers.layout import checked_id
-from share_actors.drivers.local import GIB, LocalDriver, LocalOptions
+from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.local import LocalDriver, LocalOptions
+from share_actors.drivers.local.driver import GIB
 from share_actors.values import Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
 

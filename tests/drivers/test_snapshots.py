@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.drivers import DriverError, ShareSnapshotIsBusy, TransientError, acl
+from share_actors.drivers import DriverError, ShareSnapshotIsBusy, TransientError
+from share_actors.drivers.filesystem import acl
+from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver
-from share_actors.drivers.os_errors import os_errors
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
 from tests.drivers.test_local import deep

@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from share_actors.events.access import AccessDenied
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log
+from share_actors.events.share.access import AccessDenied
 from tests.golden.examples import ENVELOPE
 
 Entries = Sequence[tuple[Envelope, AccessDenied]]

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from share_actors.events import (
-    backend,
-    custody,
-    share_network,
-    share_server_words,
-    share_type,
-    snapshot_words,
-    upkeep,
-)
-from share_actors.events.base import Event
-from share_actors.networks import SecurityService, ShareServer
-from share_actors.values import Capabilities, ExportLocation, Pool
+from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events.decider import Event
+from share_actors.events.share import ensure, manage, server_attachment, snapshot_messages
+from share_actors.values import Capabilities, ExportLocation, Pool, SecurityService, ShareServer
 from tests.events.stories import NOON
 
 alice = "alice (project demo)"
@@ -26,7 +18,7 @@ _specs = {"driver_handles_share_servers": "False"}
 
 TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
     (
-        custody.ShareManageRequested(
+        manage.ShareManageRequested(
             share_id="s1", name="found", description=None, share_proto="NFS", host="nas#fast",
             project_id="demo", user_id="alice", metadata={}, is_public=False, share_type=None,
             driver_options={"path": "/old"}, at=NOON,
@@ -34,39 +26,39 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
     ),
     (
-        custody.ShareManaged(size=3, export_locations=_here),
+        manage.ShareManaged(size=3, export_locations=_here),
         "it is managed, 3 GiB; clients find it at nas:/srv/s1",
     ),
-    (custody.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
-    (custody.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
+    (manage.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
+    (manage.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
     (
-        snapshot_words.SnapshotManageRequested(
+        snapshot_messages.SnapshotManageRequested(
             snapshot_id="n", name=None, provider_location="/old/n", driver_options={}, at=NOON
         ),
         f"{alice} asked to manage /old/n as snapshot n",
     ),
     (
-        snapshot_words.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
+        snapshot_messages.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
         "snapshot n, 2 GiB, is managed",
     ),
-    (snapshot_words.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
+    (snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
     (
-        snapshot_words.SnapshotUnmanaged(snapshot_id="n"),
+        snapshot_messages.SnapshotUnmanaged(snapshot_id="n"),
         "snapshot n is not managed any more; it is on the backend as it was",
     ),
-    (upkeep.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
-    (upkeep.ShareDestroyed(), "the backend deleted it; it has yet to leave its share server"),
+    (server_attachment.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
+    (server_attachment.ShareDestroyed(), "the backend deleted it; it has yet to leave its share server"),
     (
-        upkeep.ShareEnsureRequested(info="i"),
+        ensure.ShareEnsureRequested(info="i"),
         "its backend is set up anew: it is to be exported as the backend is now",
     ),
     (
-        upkeep.ShareEnsured(export_locations=_here),
+        ensure.ShareEnsured(export_locations=_here),
         "it is exported as the backend is now; clients find it at nas:/srv/s1",
     ),
-    (upkeep.ShareEnsured(export_locations=None), "it is exported as the backend is now"),
+    (ensure.ShareEnsured(export_locations=None), "it is exported as the backend is now"),
     (
-        upkeep.ShareEnsureFailed(reason="lost"),
+        ensure.ShareEnsureFailed(reason="lost"),
         "it could not be exported as the backend is now: lost",
     ),
 ]  # fmt: skip
@@ -106,32 +98,32 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     ),
     (share_network.ShareUnassigned(share_id="s1", server_id="v1"), "share s1 left share server v1"),
     (
-        share_server_words.ServerRequested(
+        share_server.ServerRequested(
             server_id="v1", host="b#p", share_network_id="n1", project_id="demo", at=NOON
         ),
         "share server v1 was asked for, on b#p in share network n1",
     ),
     (
-        share_server_words.ShareAttached(share_id="s1", ready=False),
+        share_server.ShareAttached(share_id="s1", ready=False),
         "share s1 is on it and waits for its set-up",
     ),
-    (share_server_words.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
-    (share_server_words.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
-    (share_server_words.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
-    (share_server_words.ServerSetUp(details={}), "the backend set it up"),
+    (share_server.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
+    (share_server.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
+    (share_server.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
+    (share_server.ServerSetUp(details={}), "the backend set it up"),
     (
-        share_server_words.ServerSetUpFailed(reason="full", details={}),
+        share_server.ServerSetUpFailed(reason="full", details={}),
         "it could not be set up, and is torn down again: full",
     ),
-    (share_server_words.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
-    (share_server_words.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
-    (share_server_words.ServerTornDown(), "the backend tore it down"),
-    (share_server_words.ServerDeleted(), "its addresses went back; it is gone"),
+    (share_server.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
+    (share_server.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
+    (share_server.ServerTornDown(), "the backend tore it down"),
+    (share_server.ServerDeleted(), "its addresses went back; it is gone"),
     (
-        share_server_words.ServerErrored(reason="stuck"),
+        share_server.ServerErrored(reason="stuck"),
         "it is in error, for it was not possible to delete it: stuck",
     ),
-    (share_server_words.ServerRetried(), f"{alice} asked to try again to delete it"),
+    (share_server.ServerRetried(), f"{alice} asked to try again to delete it"),
     (
         share_type.ShareTypeCreated(
             name="gold", description=None, extra_specs=_specs, is_public=True, projects=(), at=NOON

@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from share_actors.events.base import Event
+from share_actors.events.attempts import AttemptStarted
+from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
-from share_actors.events.share_words import (
-    AttemptStarted,
-    ShareCreated,
-    ShareCreationRequested,
-)
+from share_actors.events.share.messages import ShareCreated, ShareCreationRequested
 from share_actors.values import ExportLocation
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

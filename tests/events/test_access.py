@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from share_actors.events import access, share
-from share_actors.events.access import (
+from share_actors.events import share
+from share_actors.events.attempts import BeginAttempt, ReportFailure
+from share_actors.events.share import ShareState, access
+from share_actors.events.share.access import (
     AccessAllowed,
     AccessDenied,
     AccessRulesApplied,
@@ -18,9 +20,7 @@ from share_actors.events.access import (
     DenyAccess,
     Rules,
 )
-from share_actors.events.base import BeginAttempt, ReportFailure
-from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
+from share_actors.events.share.messages import (
     RetryRequested,
     RetryShare,
     ShareDeletionRequested,

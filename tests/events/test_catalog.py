@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from share_actors.errors import Ambiguous, InvalidRequest
-from share_actors.events.access import AccessDenied, AccessRulesApplied
 from share_actors.events.catalog import Catalog
-from share_actors.events.share_words import ShareDeleted, ShareErrored
-from share_actors.events.snapshot_words import SnapshotCreated, SnapshotDeleted
+from share_actors.events.share.access import AccessDenied, AccessRulesApplied
+from share_actors.events.share.messages import ShareDeleted, ShareErrored
+from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotDeleted
 from share_actors.values import AccessRule
 from tests.events.stories import began, created, requested
 from tests.events.world import (

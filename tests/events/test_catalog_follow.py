@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from share_actors.errors import LogError
-from share_actors.events import catalog_projection, catalog_sql
-from share_actors.events.access import AccessRulesApplied
-from share_actors.events.catalog import Catalog
+from share_actors.events.catalog import Catalog, projection, sql
+from share_actors.events.share.access import AccessRulesApplied
 from tests.events.stories import began
 from tests.events.world import (
     Fixtures,
@@ -50,8 +49,8 @@ class CatalogFollowing(Fixtures):
     def test_batches_and_forgotten_states_do_not_show(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(catalog_projection, "BATCH", 3)
-        monkeypatch.setattr(catalog_projection, "STATES_KEPT", 2)
+        monkeypatch.setattr(projection, "BATCH", 3)
+        monkeypatch.setattr(projection, "STATES_KEPT", 2)
         for i in range(5):
             world.live(f"s{i}", allowed("a"), snapped(f"n{i}"), second=i)
         for i in range(5):
@@ -89,7 +88,7 @@ class CatalogFollowing(Fixtures):
             raise KeyboardInterrupt
 
         world.live("s1")
-        monkeypatch.setattr(catalog_projection, "BATCH", 1)
+        monkeypatch.setattr(projection, "BATCH", 1)
         with pytest.raises(KeyboardInterrupt):
             catalog.rebuild(cut)
 
@@ -183,7 +182,7 @@ class CatalogFollowing(Fixtures):
     def test_two_that_follow_at_once_tell_the_same(
         self, world: World, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(catalog_projection, "BATCH", 7)
+        monkeypatch.setattr(projection, "BATCH", 7)
         for i in range(40):
             world.live(f"s{i:02}", allowed(), snapped(f"n{i}"), second=i)
 
@@ -210,7 +209,7 @@ class CatalogFollowing(Fixtures):
     ) -> None:
         world.live("s1", allowed())
         with monkeypatch.context() as broken:
-            broken.setattr(catalog_sql, "PUT_RULE", "INSERT INTO {s}nowhere VALUES (?,?,?,?)")
+            broken.setattr(sql, "PUT_RULE", "INSERT INTO {s}nowhere VALUES (?,?,?,?)")
             with pytest.raises(LogError, match="nowhere"):
                 catalog.catch_up()
 

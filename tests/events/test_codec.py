@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.errors import LogError, LogTooNew
-from share_actors.events.access import AccessAllowed, AccessDenied
-from share_actors.events.base import Event
-from share_actors.events.codec import Codec
-from share_actors.events.share_words import ShareErrored
+from share_actors.events.decider import Event
+from share_actors.events.log.codec import Codec
+from share_actors.events.share.access import AccessAllowed, AccessDenied
+from share_actors.events.share.messages import ShareErrored
 from share_actors.events.topics import COMMANDS, EVENTS, topic_of
 from tests.golden.examples import (
     ENVELOPE,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from share_actors.events.diagram import Edge, explore, main, mermaid, render
+from tests.docs.state_diagram import Edge, explore, main, mermaid, render
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 def test_the_page_is_up_to_date() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
-    assert render(page) == page, "run: python -m share_actors.events.diagram"
+    assert render(page) == page, "run: python -m tests.docs.state_diagram"
 
 
 def test_writing_the_page_draws_what_is_between_its_markers(tmp_path: Path) -> None:

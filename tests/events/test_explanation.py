@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from hypothesis import given
 
+from share_actors.audit.explanation import Explanation, explain
 from share_actors.events import share
-from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.base import Event
-from share_actors.events.explanation import Explanation, explain
-from share_actors.events.share_words import (
-    AttemptFailed,
+from share_actors.events.attempts import AttemptFailed
+from share_actors.events.decider import Event
+from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.messages import (
     ShareDeleted,
     ShareDeletionRequested,
     ShareErrored,

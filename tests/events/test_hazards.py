@@ -18,9 +18,8 @@ from eventsourcing.utils import retry
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError, LogTooNew
-from share_actors.events import log_backends
-from share_actors.events.log import Conflict, Log
-from share_actors.events.recorders import ChunkedRecorder
+from share_actors.events.log import Conflict, Log, infrastructure
+from share_actors.events.log.sqlite_recorder import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
@@ -194,7 +193,7 @@ def test_a_commit_that_landed_is_a_success_whatever_was_said(
     recorder: type[ChunkedRecorder], monkeypatch: pytest.MonkeyPatch, open_sqlite: OpenLog
 ) -> None:
     append(open_sqlite(), "before", 0, "x", "y")
-    monkeypatch.setattr(log_backends, "ChunkedRecorder", recorder)
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", recorder)
 
     check_landed(open_sqlite())
 
@@ -224,7 +223,7 @@ def test_the_same_events_of_another_are_a_conflict(
     monkeypatch: pytest.MonkeyPatch, open_sqlite: OpenLog
 ) -> None:
     append(open_sqlite(), "a", 0, "x")
-    monkeypatch.setattr(log_backends, "ChunkedRecorder", MadeTwice)
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", MadeTwice)
     log = open_sqlite()
 
     with pytest.raises(Conflict):

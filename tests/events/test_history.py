@@ -6,11 +6,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.base import Event, RequestJoined
-from share_actors.events.history import sentence, who
-from share_actors.events.share_words import (
-    AttemptFailed,
+from share_actors.audit.sentences import sentence, who
+from share_actors.events.attempts import AttemptFailed
+from share_actors.events.decider import Event, RequestJoined
+from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.messages import (
     RetryRequested,
     ShareDeleted,
     ShareDeletionRequested,
@@ -19,7 +19,7 @@ from share_actors.events.share_words import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.snapshot_messages import (
     SnapshotCreated,
     SnapshotDeleted,
     SnapshotDeletionRefused,

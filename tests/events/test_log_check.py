@@ -12,7 +12,7 @@ import pytest
 from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.log import Log
-from share_actors.events.log_check import check
+from share_actors.events.preflight import check
 from tests.events.appending import append
 from tests.events.postgres import admin
 from tests.events.test_log_file import unprivileged

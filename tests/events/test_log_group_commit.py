@@ -13,9 +13,8 @@ import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
 
 from share_actors.errors import LogError
-from share_actors.events import log_backends
-from share_actors.events.log import Conflict, Log
-from share_actors.events.recorders import ChunkedRecorder
+from share_actors.events.log import Conflict, Log, infrastructure
+from share_actors.events.log.sqlite_recorder import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
 from tests.events.conftest import OpenLog
 
@@ -32,7 +31,7 @@ def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             counted.append(len(stored_events))
             return super().insert_events(stored_events, **kwargs)
 
-    monkeypatch.setattr(log_backends, "ChunkedRecorder", Counting)
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", Counting)
     return counted
 
 
@@ -47,7 +46,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
                 raise coming.pop()
             return super().insert_events(stored_events, **kwargs)
 
-    monkeypatch.setattr(log_backends, "ChunkedRecorder", Troubled)
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", Troubled)
     return coming
 
 

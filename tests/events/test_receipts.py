@@ -1,9 +1,9 @@
 """What became of a request: receipts as a fold over one stream."""
 
-from share_actors.events.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.base import Event, RequestJoined
+from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.receipts import SETTLED_KEPT, Receipt, Receipts
-from share_actors.events.share_words import (
+from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.messages import (
     RetryRequested,
     ShareDeleted,
     ShareDeletionRequested,

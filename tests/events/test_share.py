@@ -9,16 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from share_actors.events import share
-from share_actors.events.access import (
+from share_actors.events.attempts import AttemptFailed, BeginAttempt, ReportFailure
+from share_actors.events.share import ShareState
+from share_actors.events.share.access import (
     AccessAllowed,
     AccessRulesApplied,
     ApplyRules,
     ConfirmRules,
 )
-from share_actors.events.base import BeginAttempt, ReportFailure
-from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
-    AttemptFailed,
+from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
@@ -38,7 +37,7 @@ from share_actors.events.share_words import (
     ShareResizeRequested,
     ShrinkShare,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,

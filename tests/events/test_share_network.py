@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from share_actors.events import share_network
-from share_actors.events.base import Rejected, replay
+from share_actors.events.decider import Rejected, replay
 from share_actors.events.share_network import (
     AcquireServer,
     AddressesGranted,
@@ -34,8 +34,8 @@ from share_actors.events.share_network import (
     ShareUnassigned,
     TurnAway,
 )
-from share_actors.networks import SecurityService
 from share_actors.testing import Spec
+from share_actors.values import SecurityService
 from tests.events.stories import NOON
 
 LDAP = SecurityService(id="sec1", type="ldap", server="10.0.0.9", password="sealed:x")

@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from share_actors.events import share
-from share_actors.events.access import OWED, AllowAccess, ConfirmRules, DenyAccess
-from share_actors.events.base import BeginAttempt, Rejected, ReportFailure, replay
-from share_actors.events.custody import (
+from share_actors.events.attempts import BeginAttempt, ReportFailure
+from share_actors.events.decider import Rejected, replay
+from share_actors.events.receipts import Receipts
+from share_actors.events.share import ShareState
+from share_actors.events.share.access import OWED, AllowAccess, ConfirmRules, DenyAccess
+from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.manage import (
     ConfirmManaged,
     ConfirmUnmanaged,
     ManageShare,
     UnmanageShare,
 )
-from share_actors.events.diagram import ATTEMPTS, success
-from share_actors.events.receipts import Receipts
-from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
+from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
@@ -33,7 +34,8 @@ from share_actors.events.share_words import (
     ShareEvent,
     ShrinkShare,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.server_attachment import ConfirmReleased
+from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,
@@ -41,7 +43,7 @@ from share_actors.events.snapshot_words import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
-from share_actors.events.upkeep import ConfirmEnsured, ConfirmReleased, EnsureShare
+from tests.docs.state_diagram import ATTEMPTS, success
 from tests.events.stories import NOON, Stream
 
 Move = Callable[[ShareState], ShareCommand | None]

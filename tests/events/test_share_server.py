@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from share_actors.events import share_server
-from share_actors.events.base import BeginAttempt, ReportFailure
-from share_actors.events.share_server_words import (
+from share_actors.events.attempts import AttemptFailed, AttemptStarted, BeginAttempt, ReportFailure
+from share_actors.events.share_server import (
     AddressesAllocated,
     AttachShare,
     ConfirmAddresses,
@@ -31,7 +31,6 @@ from share_actors.events.share_server_words import (
     TakeAddresses,
     TearDownServer,
 )
-from share_actors.events.share_words import AttemptFailed, AttemptStarted
 from share_actors.testing import Spec
 from tests.events.stories import NOON
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from share_actors.capabilities import truth
 from share_actors.events import share_type
 from share_actors.events.share_type import (
     ChangeShareType,
@@ -16,6 +15,7 @@ from share_actors.events.share_type import (
     ShareTypeDeleted,
 )
 from share_actors.testing import Spec
+from share_actors.values import truth
 from tests.events.stories import NOON
 
 SPECS = {"driver_handles_share_servers": "False", "thin_provisioning": "<is> True"}

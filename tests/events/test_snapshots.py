@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from share_actors.events import share
-from share_actors.events.base import BeginAttempt, ReportFailure
+from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.share import ShareState
-from share_actors.events.share_words import (
+from share_actors.events.share.messages import (
     DeleteShare,
     RetryRequested,
     RetryShare,
@@ -18,7 +18,7 @@ from share_actors.events.share_words import (
     ShareErrored,
     ShareResizeRequested,
 )
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,

@@ -9,10 +9,10 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from share_actors.errors import LogError, LogTooNew
-from share_actors.events.base import Event
-from share_actors.events.codec import Codec
+from share_actors.events.decider import Event
+from share_actors.events.log.codec import Codec
+from share_actors.events.log.upcasting import UPCASTERS, upcast
 from share_actors.events.topics import EVENTS
-from share_actors.events.upcasting import UPCASTERS, upcast
 from tests.golden.examples import ENVELOPE
 
 

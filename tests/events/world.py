@@ -11,13 +11,13 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.events import share
-from share_actors.events.access import AccessAllowed, AccessDenied
-from share_actors.events.base import Event, replay
 from share_actors.events.catalog import Catalog
-from share_actors.events.codec import Codec
+from share_actors.events.decider import Event, replay
 from share_actors.events.log import Log
-from share_actors.events.share_words import ShareDeletionRequested
-from share_actors.events.snapshot_words import SnapshotRequested
+from share_actors.events.log.codec import Codec
+from share_actors.events.share.access import AccessAllowed, AccessDenied
+from share_actors.events.share.messages import ShareDeletionRequested
+from share_actors.events.share.snapshot_messages import SnapshotRequested
 from share_actors.events.topics import EVENTS
 from share_actors.values import Share
 from tests.events.conftest import OpenLog

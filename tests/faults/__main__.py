@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from share_actors.events.history import sentence
+from share_actors.audit.sentences import sentence
 from tests.faults.cases import pairs, random_case, replay_command, run, singles
 from tests.faults.oracle import Verdict
 from tests.faults.scenarios import SCENARIOS

@@ -6,12 +6,16 @@ import random
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from share_actors.events.access import AllowAccess, DenyAccess
-from share_actors.events.base import Command
-from share_actors.events.custody import UnmanageShare
-from share_actors.events.share_words import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.snapshot_words import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
-from share_actors.events.upkeep import EnsureShare
+from share_actors.events.decider import Command
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.ensure import EnsureShare
+from share_actors.events.share.manage import UnmanageShare
+from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.share.snapshot_messages import (
+    CreateSnapshot,
+    DeleteSnapshot,
+    UnmanageSnapshot,
+)
 from tests.faults.oracle import Verdict
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.simulation import EPOCH, Case, Fault, World, create

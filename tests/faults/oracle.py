@@ -7,20 +7,20 @@ from fnmatch import fnmatch
 from typing import Any
 
 from share_actors.events import share
-from share_actors.events.access import AllowAccess, DenyAccess
-from share_actors.events.base import Command, replay
-from share_actors.events.custody import UnmanageShare
+from share_actors.events.decider import Command, replay
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
-from share_actors.events.share_words import CreateShare, DeleteShare
-from share_actors.events.snapshot_words import (
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.ensure import EnsureShare
+from share_actors.events.share.manage import UnmanageShare
+from share_actors.events.share.messages import CreateShare, DeleteShare
+from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     SnapshotRequested,
     SnapshotUnmanaged,
     UnmanageSnapshot,
 )
-from share_actors.events.upkeep import EnsureShare
 from share_actors.values import Share
 from tests.faults.backend import Storage
 from tests.faults.simulation import World

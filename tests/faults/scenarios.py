@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from share_actors.events.access import AllowAccess, DenyAccess
-from share_actors.events.base import Command
-from share_actors.events.custody import UnmanageShare
-from share_actors.events.share_words import DeleteShare, ExtendShare, ShrinkShare
-from share_actors.events.snapshot_words import CreateSnapshot, DeleteSnapshot, UnmanageSnapshot
-from share_actors.events.upkeep import EnsureShare
+from share_actors.events.decider import Command
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.ensure import EnsureShare
+from share_actors.events.share.manage import UnmanageShare
+from share_actors.events.share.messages import DeleteShare, ExtendShare, ShrinkShare
+from share_actors.events.share.snapshot_messages import (
+    CreateSnapshot,
+    DeleteSnapshot,
+    UnmanageSnapshot,
+)
 from tests.faults.simulation import EPOCH, create
 
 Groups = tuple[tuple[Command, ...], ...]

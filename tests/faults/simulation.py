@@ -16,19 +16,19 @@ from typing import Any, Literal, cast
 
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 
-from share_actors.actors.backends import Backend, Backends
-from share_actors.actors.entity import Entity
-from share_actors.actors.messages import Answer, ask, unpack_error
-from share_actors.actors.share import ShareWork
-from share_actors.actors.turn import Asked
+from share_actors.actors.effects.backends import Backend, Backends
+from share_actors.actors.effects.share import ShareWork
+from share_actors.actors.entity.shell import Entity
+from share_actors.actors.entity.turn import Asked
+from share_actors.actors.messaging.messages import Answer, ask, unpack_error
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import Moved, ShareActorsError
-from share_actors.events import log_backends, share
-from share_actors.events.base import Command
-from share_actors.events.committer import Committer
-from share_actors.events.log import Log
-from share_actors.events.share_words import CreateShare
+from share_actors.events import share
+from share_actors.events.decider import Command
+from share_actors.events.log import Log, infrastructure
+from share_actors.events.log.group_commit import Committer
+from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
 from tests.faults.clockwork import Deadlock, Died, SimulatedLoop
@@ -259,7 +259,7 @@ def _log(world: World) -> Log:
     factory: InfrastructureFactory[Any] = InfrastructureFactory.construct(
         {"PERSISTENCE_MODULE": "eventsourcing.popo", "ORIGINATOR_ID_TYPE": "text"}
     )
-    made = Log(log_backends.Backend(factory, str))
+    made = Log(infrastructure.Backend(factory, str))
     made._committer.close()
     made._snapshots.close()
     made._committer = world.committer = SimulatedCommitter(made._recorder, str, world)

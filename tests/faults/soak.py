@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from share_actors.drivers.dummy_backend import DummyBackend
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events import share, share_server
-from share_actors.events.addresses import AGGREGATES
-from share_actors.events.base import replay
+from share_actors.events.aggregates import AGGREGATES
+from share_actors.events.decider import replay
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
 from tests.acceptance.sites import Site, of_shares, opened

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.seating import SERVER
+from share_actors.actors.effects.server_attachment import SERVER
 from share_actors.config import Config
 from share_actors.errors import NotFound, Refused
-from share_actors.events.share_server_words import DeleteServer
-from share_actors.events.share_words import DeleteShare
+from share_actors.events.share.messages import DeleteShare
+from share_actors.events.share_server import DeleteServer
 from tests.actors.around import Around, around, settings, until
 
 NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from share_actors.actors import memory
+from share_actors.actors.entity import stream
 from share_actors.events import share
-from share_actors.events.share_words import DeleteShare
+from share_actors.events.share.messages import DeleteShare
 from tests.events.test_share_properties import requests
 from tests.faults.backend import SteppingDriver, Storage
 from tests.faults.cases import judged, pairs, random_case, replay_command, run, singles
@@ -116,7 +116,7 @@ def test_the_oracle_sees_what_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    append = memory.Memory.append
+    append = stream.Memory.append
 
     def hasty(self: Any, entries: Sequence[Any]) -> Any:
         recorded, durable = append(self, entries)
@@ -125,7 +125,7 @@ def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.Mon
         durable.add_done_callback(lambda _: None)
         return recorded, answered
 
-    monkeypatch.setattr(memory.Memory, "append", hasty)
+    monkeypatch.setattr(stream.Memory, "append", hasty)
 
     assert "lost" in found("create", forgetful=True)
 

@@ -10,24 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.capabilities import Placement
-from share_actors.events import (
-    access,
-    backend,
-    custody,
-    share_network,
-    share_server_words,
-    share_type,
-    snapshot_words,
-    upkeep,
-)
-from share_actors.events import share_words as share
-from share_actors.events.base import Event, RequestJoined
-from share_actors.events.codec import Codec
+from share_actors.events import attempts, backend, share_network, share_server, share_type
+from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log.codec import Codec
+from share_actors.events.share import access, ensure, manage, server_attachment, snapshot_messages
+from share_actors.events.share import messages as share
 from share_actors.events.topics import topic_of
-from share_actors.networks import SecurityService, ShareServer
-from share_actors.values import Capabilities, ExportLocation, Pool, Snapshot
+from share_actors.values import (
+    Capabilities,
+    ExportLocation,
+    Placement,
+    Pool,
+    SecurityService,
+    ShareServer,
+    Snapshot,
+)
 
 AT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
 STREAM, VERSION, EVENT_ID = "share-1", 7, "5f0c8a4e9b7d4c7f8a1b2c3d4e5f6071"
@@ -110,30 +108,32 @@ EXAMPLES: tuple[Event, ...] = (
     share.ShareErrored(doing="create", reason="no space\nleft on the pool"),
     share.RetryRequested(works=("create", "rule/r1/allow")),
     RequestJoined(work="create"),
-    share.AttemptStarted(n=2, effect="create", activation="activation-1", timeout_s=300.0),
-    share.AttemptFailed(n=2, effect="create", kind="transient", reason="busy", retry_at=AT),
+    attempts.AttemptStarted(n=2, effect="create", activation="activation-1", timeout_s=300.0),
+    attempts.AttemptFailed(n=2, effect="create", kind="transient", reason="busy", retry_at=AT),
     access.AccessAllowed(
         access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
     ),
     access.AccessDenied(access_id="r1"),
     access.AccessRulesApplied(applied=("r1",), removed=("r2",), failed={"r3": "no such user"}),
-    snapshot_words.SnapshotRequested(snapshot_id="snap-2", name="nightly", at=AT),
-    snapshot_words.SnapshotCreated(snapshot_id="snap-2", provider_location="/snapshots/2"),
-    snapshot_words.SnapshotDeletionRequested(snapshot_id="snap-2"),
-    snapshot_words.SnapshotDeleted(snapshot_id="snap-2"),
-    snapshot_words.SnapshotErrored(snapshot_id="snap-2", doing="create", reason="quota"),
-    snapshot_words.SnapshotDeletionRefused(snapshot_id="snap-2", reason="a clone needs it"),
-    snapshot_words.SnapshotManageRequested(
+    snapshot_messages.SnapshotRequested(snapshot_id="snap-2", name="nightly", at=AT),
+    snapshot_messages.SnapshotCreated(snapshot_id="snap-2", provider_location="/snapshots/2"),
+    snapshot_messages.SnapshotDeletionRequested(snapshot_id="snap-2"),
+    snapshot_messages.SnapshotDeleted(snapshot_id="snap-2"),
+    snapshot_messages.SnapshotErrored(snapshot_id="snap-2", doing="create", reason="quota"),
+    snapshot_messages.SnapshotDeletionRefused(snapshot_id="snap-2", reason="a clone needs it"),
+    snapshot_messages.SnapshotManageRequested(
         snapshot_id="snap-3",
         name=None,
         provider_location="/old/3",
         driver_options={"deep": True},
         at=AT,
     ),
-    snapshot_words.SnapshotManaged(snapshot_id="snap-3", size=3, provider_location="/snapshots/3"),
-    snapshot_words.SnapshotUnmanageRequested(snapshot_id="snap-3"),
-    snapshot_words.SnapshotUnmanaged(snapshot_id="snap-3"),
-    custody.ShareManageRequested(
+    snapshot_messages.SnapshotManaged(
+        snapshot_id="snap-3", size=3, provider_location="/snapshots/3"
+    ),
+    snapshot_messages.SnapshotUnmanageRequested(snapshot_id="snap-3"),
+    snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
+    manage.ShareManageRequested(
         share_id="share-2",
         name="found",
         description=None,
@@ -147,16 +147,16 @@ EXAMPLES: tuple[Event, ...] = (
         driver_options={"path": "/old/share"},
         at=AT,
     ),
-    custody.ShareManaged(
+    manage.ShareManaged(
         size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"
     ),
-    custody.ShareUnmanageRequested(),
-    custody.ShareUnmanaged(),
-    upkeep.ShareServerAcquired(server=_SERVER),
-    upkeep.ShareDestroyed(),
-    upkeep.ShareEnsureRequested(info="a1b2"),
-    upkeep.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
-    upkeep.ShareEnsureFailed(reason="it is lost"),
+    manage.ShareUnmanageRequested(),
+    manage.ShareUnmanaged(),
+    server_attachment.ShareServerAcquired(server=_SERVER),
+    server_attachment.ShareDestroyed(),
+    ensure.ShareEnsureRequested(info="a1b2"),
+    ensure.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
+    ensure.ShareEnsureFailed(reason="it is lost"),
     share_network.ShareNetworkCreated(
         network_id="net-1",
         name="blue",
@@ -182,23 +182,23 @@ EXAMPLES: tuple[Event, ...] = (
     share_network.ServerRetired(server_id="server-1"),
     share_network.ShareTurnedAway(share_id="share-1"),
     share_network.ShareUnassigned(share_id="share-1", server_id="server-1"),
-    share_server_words.ServerRequested(
+    share_server.ServerRequested(
         server_id="server-1",
         host="local#gold",
         share_network_id="net-1",
         project_id="physics",
         at=AT,
     ),
-    share_server_words.ShareAttached(share_id="share-1", ready=False),
-    share_server_words.ShareDetached(share_id="share-1", at=AT),
-    share_server_words.AddressesAllocated(addresses=("10.0.0.2",)),
-    share_server_words.ServerSetUp(details={"root": "/servers/1", "password": "sealed:1:AAAA"}),
-    share_server_words.ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
-    share_server_words.ServerDeletionRequested(why="unused"),
-    share_server_words.ServerTornDown(),
-    share_server_words.ServerDeleted(),
-    share_server_words.ServerErrored(reason="stuck"),
-    share_server_words.ServerRetried(),
+    share_server.ShareAttached(share_id="share-1", ready=False),
+    share_server.ShareDetached(share_id="share-1", at=AT),
+    share_server.AddressesAllocated(addresses=("10.0.0.2",)),
+    share_server.ServerSetUp(details={"root": "/servers/1", "password": "sealed:1:AAAA"}),
+    share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
+    share_server.ServerDeletionRequested(why="unused"),
+    share_server.ServerTornDown(),
+    share_server.ServerDeleted(),
+    share_server.ServerErrored(reason="stuck"),
+    share_server.ServerRetried(),
     share_type.ShareTypeCreated(
         name="gold",
         description="fast",

@@ -1,0 +1,1 @@
+"""What effects mean on drivers."""

@@ -1,0 +1,210 @@
+"""What a share server's effects mean: addresses from its network, set-up and teardown by its driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, assert_never
+
+from share_actors.actors.effects import outcomes
+from share_actors.actors.effects.backends import Backend, Backends
+from share_actors.actors.effects.server_attachment import NETWORK
+from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.sealing import Sealer
+from share_actors.config import BackendSettings
+from share_actors.drivers.base import DriverError
+from share_actors.errors import ConfigError, NotFound
+from share_actors.events.attempts import ReportFailure
+from share_actors.events.decider import Command
+from share_actors.events.share_network import GrantAddresses, ReleaseAddresses
+from share_actors.events.share_server import (
+    AttachShare,
+    ConfirmAddresses,
+    ConfirmAddressesBack,
+    ConfirmSetUp,
+    ConfirmTornDown,
+    GiveAddressesBack,
+    ServerEffect,
+    SetUpServer,
+    ShareServerState,
+    TakeAddresses,
+    TearDownServer,
+)
+from share_actors.values import (
+    NetworkInfo,
+    RequestContext,
+    SecurityService,
+    ShareNetwork,
+    ShareServer,
+    utc_now,
+)
+
+T = TypeVar("T")
+STEPS = 3
+
+
+class ServerWork:
+    """The port from a share server to its network and its backend's driver (`actors.turn.Work`)."""
+
+    def __init__(
+        self,
+        backends: Backends,
+        peers: Peers,
+        sealer: Callable[[], Sealer],
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._backends, self._peers, self._sealer, self._clock = backends, peers, sealer, clock
+        self._talks: set[asyncio.Task[Command]] = set()
+
+    def check(self, command: Command, state: ShareServerState) -> None:
+        """Raise `ConfigError` when the backend of a new server is not configured."""
+        if isinstance(command, AttachShare):
+            self._backends.get(command.host.partition("#")[0])
+
+    def timeout_s(self, state: ShareServerState) -> float:
+        """How long one attempt on the server's backend may take: two calls, and a talk with the network."""
+        return STEPS * self._settings(state).timeout_s
+
+    def cut_off(self, state: ShareServerState, now: datetime) -> ReportFailure:
+        """The process of the attempt under way ended: made again, at once after the first."""
+        assert state.attempt is not None
+        return outcomes.cut_off(state.attempt.n, self._settings(state), now)
+
+    def longest_pause_s(self, state: ShareServerState) -> float:
+        return self._settings(state).max_backoff_s
+
+    def _settings(self, state: ShareServerState) -> BackendSettings:
+        known = self._backends.settings.get(state.server.backend)
+        return BackendSettings(driver="") if known is None else known
+
+    def start(
+        self,
+        effect: ServerEffect,
+        state: ShareServerState,
+        context: RequestContext,
+        done: Callable[[Command], None],
+    ) -> None:
+        """Do it on the loop and in a thread of the driver; *done* gets the outcome as a command."""
+        settings = self._settings(state)
+
+        def over(task: asyncio.Task[Command]) -> None:
+            self._talks.discard(task)
+            if not task.cancelled():
+                result, name = task.exception() or task.result(), state.server.backend
+                done(outcomes.outcome(result, name, settings, context, self._clock()))
+
+        job = partial(self._done, effect, state.server, context)
+        patient = outcomes.within(self.timeout_s(state), job)
+        task = asyncio.get_running_loop().create_task(patient)
+        self._talks.add(task)
+        task.add_done_callback(over)
+
+    async def _done(
+        self, effect: ServerEffect, server: ShareServer, context: RequestContext
+    ) -> Command:
+        try:
+            backend = self._backends.get(server.backend)
+        except ConfigError as error:  # taken out of the configuration since
+            raise DriverError(error.message) from None
+        match effect:
+            case TakeAddresses():
+                return await self._take(backend, server, context)
+            case SetUpServer():
+                return await self._set_up(backend, server, context)
+            case TearDownServer():
+                return await self._tear_down(backend, server, context)
+            case GiveAddressesBack():
+                return await self._give_back(backend, server, context)
+            case _:
+                assert_never(effect)
+
+    # -- addresses -------------------------------------------------------------------------------
+    async def _take(
+        self, backend: Backend, server: ShareServer, context: RequestContext
+    ) -> Command:
+        count = await _in_thread(backend, backend.driver.get_network_allocations_number)
+        grant = GrantAddresses(server_id=server.id, count=count)
+        network = await self._peers.tell(ShareNetwork, _network(server), grant, context)
+        addresses = network.allocations.get(server.id, ())
+        allocated = server.but(network_allocations=addresses)
+        call = partial(backend.driver.allocate_network, context, allocated, network, count)
+        await _in_thread(backend, call)
+        return ConfirmAddresses(addresses=addresses)
+
+    async def _give_back(
+        self, backend: Backend, server: ShareServer, context: RequestContext
+    ) -> Command:
+        await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
+        release = ReleaseAddresses(server_id=server.id)
+        await self._peers.tell(ShareNetwork, _network(server), release, context)
+        return ConfirmAddressesBack()
+
+    # -- the server itself -----------------------------------------------------------------------
+    async def _set_up(
+        self, backend: Backend, server: ShareServer, context: RequestContext
+    ) -> Command:
+        network = await self._peers.view(ShareNetwork, _network(server))
+        info = self._info(server, network)
+        metadata = {
+            "request_id": context.request_id,
+            "attempt": context.attempt,
+            "token": context.token,
+        }
+        call = partial(backend.driver.setup_server, info, metadata=metadata)
+        told = await _in_thread(backend, call)
+        details = {str(k): str(v) for k, v in dict(told or {}).items()}
+        return ConfirmSetUp(details=self._sealer().seal_details(details))
+
+    async def _tear_down(
+        self, backend: Backend, server: ShareServer, context: RequestContext
+    ) -> Command:
+        try:
+            network = await self._peers.view(ShareNetwork, _network(server))
+        except NotFound:
+            network = ShareNetwork()
+        details = {**self._sealer().open_details(server.backend_details), "server_id": server.id}
+        services = self._opened(network)
+        driver = backend.driver
+        await _in_thread(
+            backend, lambda: driver.teardown_server(details, security_services=services)
+        )
+        return ConfirmTornDown()
+
+    def _info(self, server: ShareServer, network: ShareNetwork) -> NetworkInfo:
+        return NetworkInfo(
+            server_id=server.id, backend_name=server.backend, network_id=network.id,
+            cidr=network.cidr, gateway=network.gateway, network_type=network.network_type,
+            segmentation_id=network.segmentation_id,
+            network_allocations=server.network_allocations, security_services=self._opened(network),
+        )  # fmt: skip
+
+    def _opened(self, network: ShareNetwork) -> tuple[SecurityService, ...]:
+        """The security services as a driver needs them, with their passwords."""
+        return tuple(
+            s if s.password is None else s.but(password=self._sealer().open(s.password))
+            for s in network.security_services
+        )
+
+
+def _network(server: ShareServer) -> str:
+    return f"{NETWORK}{server.share_network_id}"
+
+
+async def _in_thread(backend: Backend, call: Callable[[], T]) -> T:
+    """What *call* returns in one of the backend's threads; raises `Overdue` when it is too late."""
+    came: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(result: Any) -> None:
+        if not came.done():
+            came.set_result(result)
+
+    backend.threads.submit(call, backend.settings.timeout_s, done)
+    result = await came
+    if isinstance(result, TimeoutError) and result.__traceback__ is None:
+        raise outcomes.Overdue(str(result))
+    if isinstance(result, BaseException):
+        raise result
+    told: T = result
+    return told

@@ -1,0 +1,1 @@
+"""The loop of an entity: decide, append, evolve, perform."""

@@ -1,0 +1,1 @@
+"""The manager: Manila's verbs, routed to entities."""

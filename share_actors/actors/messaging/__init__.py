@@ -1,0 +1,1 @@
+"""The messages between clients, the manager and hosts."""

@@ -1,0 +1,1 @@
+"""Which backend and pool a share goes to, with the statistics and reservations that decide it."""

@@ -1,0 +1,1 @@
+"""What the log says: sentences and explanations. It reads; no actor imports it."""

@@ -1,0 +1,1 @@
+"""`share-actors demo`: the main job on real directories."""

@@ -1,0 +1,1 @@
+"""What drivers on a local filesystem share: ACLs, copying, locks, directory trees."""

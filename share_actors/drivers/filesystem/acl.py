@@ -1,0 +1,188 @@
+"""POSIX access control lists in pure Python: the kernel's own encoding, through extended attributes."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import stat
+import struct
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from share_actors.drivers.base import DriverError, UnsupportedAccess
+from share_actors.drivers.filesystem.tree import unless_vanished, walk
+from share_actors.values import AccessRule
+
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+READ, WRITE, EXECUTE = 4, 2, 1
+LEVELS = {"ro": READ | EXECUTE, "rw": READ | WRITE | EXECUTE}
+"""Permissions of an access level; a file that is not executable for its owner is for nobody."""
+NOBODY = 0xFFFFFFFF
+"""The id of an entry that names neither a user nor a group; no user or group has it."""
+_VERSION = 2
+_HEADER, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
+
+
+class Entry(NamedTuple):
+    """One line of a list: who (`tag`, and `id` where it names one) and what."""
+
+    tag: int
+    perm: int
+    id: int = NOBODY
+
+
+class Who(NamedTuple):
+    """A user (tag `USER`) or a group (tag `GROUP`)."""
+
+    tag: int
+    id: int
+
+
+Acl = tuple[Entry, ...]
+Grants = Mapping[Who, int]
+
+
+# -- the format ----------------------------------------------------------------------------------
+def encode(acl: Iterable[Entry]) -> bytes:
+    """*acl* as the kernel reads it: entries by tag, then by id."""
+    ordered = sorted(acl, key=lambda entry: (entry.tag, entry.id))
+    return _HEADER.pack(_VERSION) + b"".join(_ENTRY.pack(*entry) for entry in ordered)
+
+
+def decode(raw: bytes) -> Acl:
+    """The list in *raw*; raises `DriverError` if it is none, or of another version."""
+    body = raw[_HEADER.size :]
+    if len(raw) < _HEADER.size or len(body) % _ENTRY.size:
+        raise DriverError(f"not an access control list: {raw!r}")
+    if (version := _HEADER.unpack_from(raw)[0]) != _VERSION:
+        raise DriverError(f"access control list of unknown version {version}")
+    return tuple(Entry(*fields) for fields in _ENTRY.iter_unpack(body))
+
+
+def from_mode(mode: int) -> Acl:
+    """The list that a file's permission bits stand for."""
+    return (
+        Entry(USER_OBJ, mode >> 6 & 7),
+        Entry(GROUP_OBJ, mode >> 3 & 7),
+        Entry(OTHER, mode & 7),
+    )
+
+
+def granting(acl: Acl, grants: Grants, *, executable: bool) -> Acl:
+    """*acl* with exactly *grants* as its named entries.
+
+    The mask lets all of them through; what it kept from the owning group stays kept.
+    """
+    own = {entry.tag: entry.perm for entry in acl if entry.tag not in (USER, GROUP)}
+    group = own[GROUP_OBJ] & own.get(MASK, 7)
+    usable = 7 if executable else READ | WRITE
+    named = [Entry(who.tag, perm & usable, who.id) for who, perm in sorted(grants.items())]
+    result = [Entry(USER_OBJ, own[USER_OBJ]), Entry(GROUP_OBJ, group), Entry(OTHER, own[OTHER])]
+    if named:
+        mask = group
+        for entry in named:
+            mask |= entry.perm
+        result += [*named, Entry(MASK, mask)]
+    return tuple(sorted(result, key=lambda entry: (entry.tag, entry.id)))
+
+
+# -- names ---------------------------------------------------------------------------------------
+def resolve(access_to: str) -> Who:
+    """Whom `access_to` means: a user's name or number, or `@` and a group's name or number.
+
+    Raises `DriverError` for one that this machine does not know.
+    """
+    tag, kind, name = USER, "user", access_to
+    if access_to.startswith("@"):
+        tag, kind, name = GROUP, "group", access_to[1:]
+    try:
+        return Who(tag, grp.getgrnam(name).gr_gid if tag == GROUP else pwd.getpwnam(name).pw_uid)
+    except (KeyError, ValueError):  # ValueError: a NUL or a surrogate in it
+        if name.isascii() and name.isdigit() and int(name) < NOBODY:
+            return Who(tag, int(name))
+    raise DriverError(f"{kind} {name!r} is not known on this machine")
+
+
+def granted_by(rule: AccessRule) -> tuple[Who, int]:
+    """Whom *rule* lets in, and with which permissions; raises `DriverError` if it can't be told."""
+    if rule.access_type != "user":
+        raise UnsupportedAccess(f"access_type {rule.access_type!r}: only 'user' is supported")
+    if rule.access_level not in LEVELS:
+        raise UnsupportedAccess(f"access_level {rule.access_level!r}: only 'rw' and 'ro' are")
+    return resolve(rule.access_to), LEVELS[rule.access_level]
+
+
+# -- trees ---------------------------------------------------------------------------------------
+def grants_of(fd: int) -> dict[Who, int]:
+    """Whom the open directory *fd* names in its list, and with which permissions."""
+    acl = _read(fd, ACCESS) or ()
+    return {Who(e.tag, e.id): e.perm for e in acl if e.tag in (USER, GROUP)}
+
+
+def set_grants(top: int, grants: Grants) -> None:
+    """Give exactly *grants* on all that is in the open directory *top*, now and later.
+
+    A directory comes before what is in it, so that a file made meanwhile inherits the new list, and
+    one who lost access is kept out by the topmost directory at once. Raises `DriverError` if the
+    filesystem keeps no lists.
+    """
+    for folder in walk(top):
+        _grant(folder.fd, os.fstat(folder.fd).st_mode, grants)
+        for entry in folder.entries:
+            if not entry.is_dir(follow_symlinks=False):
+                with unless_vanished():
+                    _grant_file(folder.fd, entry.name, grants)
+
+
+def _grant_file(folder: int, name: str, grants: Grants) -> None:
+    # O_PATH: opens neither the far end of a fifo nor a device, and needs no right to read.
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISLNK(mode) and not stat.S_ISDIR(mode):
+            _grant(f"/proc/self/fd/{fd}", mode, grants)
+    finally:
+        os.close(fd)
+
+
+def _grant(target: int | str, mode: int, grants: Grants) -> None:
+    is_directory = stat.S_ISDIR(mode)
+    had = _read(target, ACCESS)
+    executable = is_directory or bool(mode & stat.S_IXUSR)
+    acl = granting(had or from_mode(mode), grants, executable=executable)
+    if acl != (had or from_mode(mode)):
+        _write(target, ACCESS, acl)
+    if is_directory:
+        _grant_default(target, acl, grants)
+
+
+def _grant_default(target: int | str, acl: Acl, grants: Grants) -> None:
+    had = _read(target, DEFAULT)
+    if grants:
+        # The owner of new content has all rights on it; the group and the others what they have here.
+        new = tuple(e._replace(perm=7) if e.tag == USER_OBJ else e for e in acl)
+        if new != had:
+            _write(target, DEFAULT, new)
+    elif had is not None:
+        os.removexattr(target, DEFAULT)
+
+
+def _read(target: int | str, name: str) -> Acl | None:
+    try:
+        return decode(os.getxattr(target, name))
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+            return None
+        raise
+
+
+def _write(target: int | str, name: str, acl: Acl) -> None:
+    try:
+        os.setxattr(target, name, encode(acl))
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            raise DriverError("the filesystem keeps no POSIX ACLs; mount it with them") from error
+        raise

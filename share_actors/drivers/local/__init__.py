@@ -1,0 +1,12 @@
+"""The drivers `local` and `local-servers`: directories of one machine, access by POSIX ACLs."""
+
+from __future__ import annotations
+
+from share_actors.drivers.local.driver import LocalDriver, LocalOptions
+from share_actors.drivers.local.servers import LocalServersDriver
+
+__all__ = [
+    "LocalDriver",
+    "LocalOptions",
+    "LocalServersDriver",
+]

@@ -1,0 +1,210 @@
+"""Where the local driver keeps things beneath its root, and how they appear and go in one step.
+
+shares/ID, snapshots/SHARE@SNAPSHOT: what exists, whole. meta/ID.json: the size of a share.
+making/, trash/: what is being copied or removed, under the same names; locks/: see `locks`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from share_actors.drivers.base import ManageInvalidShare
+from share_actors.drivers.filesystem.copying import sync_filesystem
+from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.filesystem.locks import Lock, locked
+from share_actors.drivers.filesystem.tree import opened, remove_tree
+
+logger = logging.getLogger(__name__)
+Kept = Literal["shares", "snapshots"]
+# Share users must be able to pass through `shares`, not to see whose shares there are.
+MODES = {
+    "shares": 0o711,
+    "snapshots": 0o700,
+    "meta": 0o700,
+    "locks": 0o700,
+    "making": 0o700,
+    "trash": 0o700,
+}
+
+
+def snapshot_name(share_id: str, snapshot_id: str) -> str:
+    """The name of a snapshot among all; `@` is in no id."""
+    return f"{checked_id('share', share_id)}@{checked_id('snapshot', snapshot_id)}"
+
+
+class Layout:
+    """The directories beneath *root*. Methods raise `OSError`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make what is missing of the root and its directories."""
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for name, mode in MODES.items():
+            with suppress(FileExistsError):
+                (self.root / name).mkdir(mode)
+                (self.root / name).chmod(mode)  # whatever the umask is
+        _sync(self.root)
+
+    def path(self, kept: Kept, name: str) -> Path:
+        return self.root / kept / name
+
+    @contextmanager
+    def folder(self, *names: str) -> Iterator[int]:
+        """A directory beneath the root, as a file descriptor."""
+        top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with opened(top, names) as fd:
+                yield fd
+        finally:
+            os.close(top)
+
+    def exists(self, kept: Kept, name: str) -> bool:
+        with self.folder(kept) as fd:
+            return _is_directory(fd, name)
+
+    def leftovers(self, name: str) -> bool:
+        """Whether an attempt that died left a copy half made or half removed."""
+        with self.folder("making") as making, self.folder("trash") as trash:
+            return _is_directory(making, name) or _is_directory(trash, name)
+
+    @contextmanager
+    def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
+        """See `locks.locked`."""
+        with self.folder("locks") as fd, locked(fd, name, shared=shared, wait=wait) as lock:
+            yield lock
+
+    # -- appearing and going -------------------------------------------------------------------
+    def make_share(self, name: str) -> None:
+        """Make an empty share, for nobody but its owner."""
+        with self.folder("shares") as fd:
+            os.mkdir(name, 0o700, dir_fd=fd)
+            os.fsync(fd)
+
+    @contextmanager
+    def appearing(self, kept: Kept, name: str) -> Iterator[int]:
+        """An empty directory to fill; it becomes *name* when the block ends, or nothing does."""
+        with self.folder("making") as making, self.folder(kept) as target:
+            remove_tree(making, name)  # left by an attempt that died
+            os.mkdir(name, 0o700, dir_fd=making)
+            try:
+                with opened(making, (name,)) as fd:
+                    yield fd
+                    sync_filesystem(fd)
+                os.rename(name, name, src_dir_fd=making, dst_dir_fd=target)
+            except BaseException:
+                with suppress(OSError):
+                    remove_tree(making, name)
+                raise
+            os.fsync(target)
+
+    def remove(self, kept: Kept, name: str) -> None:
+        """Make *name* be gone at once, then free its space, along with what earlier attempts left."""
+        with (
+            self.folder("making") as making,
+            self.folder("trash") as trash,
+            self.folder(kept) as fd,
+        ):
+            remove_tree(trash, name)
+            remove_tree(making, name)
+            with suppress(FileNotFoundError):
+                os.rename(name, name, src_dir_fd=fd, dst_dir_fd=trash)
+                os.fsync(fd)
+            remove_tree(trash, name)
+
+    def adoptable(self, path: str) -> Path:
+        """The directory *path*, if it can be adopted; raises `ManageInvalidShare`."""
+        *above, last = self._adoptable(path)
+        with self.folder(*above) as source:
+            if not _is_directory(source, last):
+                raise ManageInvalidShare(f"path {path!r} is no directory under {self.root}")
+        return Path(self.root, *above, last)
+
+    def adopt(self, path: str, name: str, kept: Kept = "shares") -> None:
+        """Move the directory *path*, absolute or from the root, to share (or snapshot) *name*.
+
+        Raises `ManageInvalidShare` for one that is not ours to take.
+        """
+        *above, last = self._adoptable(path)
+        self.adoptable(path)
+        with self.folder(*above) as source, self.folder(kept) as target:
+            os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
+            os.fsync(source)
+            os.fsync(target)
+
+    def _adoptable(self, path: str) -> tuple[str, ...]:
+        try:
+            names = PurePosixPath(self.root, path).relative_to(self.root).parts
+        except ValueError:
+            names = ()
+        if "\0" in path:
+            names = ()
+        inside = names[1:] if names[:1] == ("shares",) else names
+        if not inside or ".." in names or names[0] in MODES.keys() - {"shares"}:
+            raise ManageInvalidShare(
+                f"path {path!r} is no directory that can be managed under {self.root}"
+            )
+        if names[0] == "shares" and self.size(names[1]) is not None:
+            raise ManageInvalidShare(f"path {path!r} belongs to the share {names[1]}")
+        return names
+
+    # -- sizes ---------------------------------------------------------------------------------
+    def size(self, name: str) -> int | None:
+        """The size of a share as last recorded, in GiB."""
+        try:
+            kept: dict[str, Any] = json.loads((self.root / "meta" / f"{name}.json").read_text())
+            return int(kept["size"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            logger.warning("size of share %s cannot be read: %s", name, error)
+            return None
+
+    def record_size(self, name: str, size: int) -> None:
+        """Record the size of a share, in GiB, so that it survives a power failure."""
+        with self.folder("meta") as fd:
+            new = os.open(f"{name}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=fd)
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump({"id": name, "size": size}, file)
+                file.flush()
+                os.fsync(new)
+            os.rename(f"{name}.new", f"{name}.json", src_dir_fd=fd, dst_dir_fd=fd)
+            os.fsync(fd)
+
+    def forget_size(self, name: str) -> None:
+        with self.folder("meta") as fd:
+            for suffix in (".new", ".json"):
+                with suppress(FileNotFoundError):
+                    os.unlink(name + suffix, dir_fd=fd)
+
+    def sizes(self) -> Iterator[int]:
+        """The recorded size of each share, in GiB."""
+        for name in os.listdir(self.root / "meta"):
+            if (
+                name.endswith(".json")
+                and (size := self.size(name.removesuffix(".json"))) is not None
+            ):
+                yield size
+
+
+def _is_directory(parent: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

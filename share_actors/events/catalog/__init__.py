@@ -1,0 +1,13 @@
+"""The catalog: a projection of the log, for lists and look-ups."""
+
+from __future__ import annotations
+
+from share_actors.events.catalog.queries import MAX_LIMIT, Catalog, Page, ShareRule, T
+
+__all__ = [
+    "Catalog",
+    "MAX_LIMIT",
+    "Page",
+    "ShareRule",
+    "T",
+]

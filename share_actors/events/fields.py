@@ -1,0 +1,19 @@
+"""Field types that several aggregates use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+def printable(text: str) -> str:
+    """*text*, or ValueError when it holds control characters or what no terminal can print."""
+    if not text.isprintable():
+        raise ValueError("holds a control or unprintable character")
+    return text
+
+
+Name = Annotated[str, Field(max_length=255), AfterValidator(printable)]

@@ -1,0 +1,13 @@
+"""The event log: streams of events in SQLite or PostgreSQL, appended by optimistic concurrency."""
+
+from __future__ import annotations
+
+from share_actors.events.log.append_order import Conflict
+from share_actors.events.log.log import Log, Notification, T
+
+__all__ = [
+    "Conflict",
+    "Log",
+    "Notification",
+    "T",
+]

@@ -1,0 +1,102 @@
+"""The library's infrastructure for a log, built from our settings and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eventsourcing.persistence import InfrastructureFactory
+from eventsourcing.sqlite import SQLiteFactory
+
+from share_actors.config import LogSettings
+from share_actors.errors import ConfigError
+from share_actors.events.log import sqlite_file
+from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
+
+Factory = InfrastructureFactory[Any]
+
+
+class Backend(NamedTuple):
+    """Where events are kept, and how to speak of its errors."""
+
+    factory: Factory
+    explain: Callable[[Exception], str]
+
+
+def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> Backend:
+    """The file at *path*, checked; made if there is none and *create*."""
+    check_packages(settings)
+    sqlite_file.prepare(path, lambda new: fill(_sqlite(settings, new, create=True)), create=create)
+    return Backend(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
+
+
+def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:
+    name = {"SQLITE_DBNAME": sqlite_file.uri(path)}
+    factory = construct("eventsourcing.sqlite", settings, name, create=create)
+    assert isinstance(factory, SQLiteFactory)
+    factory.application_recorder_class = ChunkedRecorder
+    factory.datastore.pool = DurablePool(
+        db_name=sqlite_file.uri(path),
+        lock_timeout=settings.lock_timeout_s,
+        pool_timeout=settings.lock_timeout_s + 5.0,
+    )
+    return factory
+
+
+def _explain(path: Path, error: Exception) -> str:
+    said = str(error)
+    if "full" in said:
+        advice = f"free space on the file system of {path.parent}, then ask again"
+    elif "locked" in said:
+        advice = "another process writes for longer than log.lock_timeout_s; ask again"
+    else:
+        advice = "see that the file is there, whole, readable and writable"
+    return f"log.path {path}: {said}: {advice}"
+
+
+# -- for both kinds of log -----------------------------------------------------------------------
+def construct(
+    module: str, settings: LogSettings, environment: dict[str, str], *, create: bool
+) -> Factory:
+    """A factory of the library's *module*. It sees this environment only, not the process's own."""
+    common = {
+        "PERSISTENCE_MODULE": module,
+        "ORIGINATOR_ID_TYPE": "text",
+        "CREATE_TABLE": "yes" if create else "no",
+    }
+    if settings.compress:
+        common["COMPRESSOR_TOPIC"] = "eventsourcing.compressor:ZlibCompressor"
+    if settings.cipher_key is not None:
+        common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
+        common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
+    return InfrastructureFactory.construct({**common, **environment})
+
+
+def fill(factory: Factory) -> None:
+    """Make the tables; *factory* is closed after."""
+    try:
+        factory.application_recorder()
+        factory.aggregate_recorder("snapshots")
+    finally:
+        factory.close()
+
+
+def check_packages(settings: LogSettings) -> None:
+    """Raise `ConfigError` if *settings* need a package that is not there."""
+    if settings.kind == "postgresql":
+        for module in ("psycopg", "psycopg_pool"):
+            _require(module, "postgresql", "log.kind is postgresql")
+    if settings.cipher_key is not None:
+        _require("cryptography", "encryption", "log.cipher_key is set")
+
+
+def _require(module: str, extra: str, because: str) -> None:
+    try:
+        import_module(module)
+    except ImportError:
+        raise ConfigError(
+            f"{because}, and the package {module} is missing: pip install share-actors[{extra}]",
+            field=because.partition(" ")[0],
+        ) from None

@@ -1,0 +1,33 @@
+"""A share: its commands, events, state and decisions. The package itself is the decider."""
+
+from __future__ import annotations
+
+from share_actors.events.share.decider import (
+    KIND,
+    STATE_VERSION,
+    ShareState,
+    decide,
+    evolve,
+    initial,
+    joins,
+    not_before,
+    part,
+    pending,
+    under_way,
+    view,
+)
+
+__all__ = [
+    "KIND",
+    "STATE_VERSION",
+    "ShareState",
+    "decide",
+    "evolve",
+    "initial",
+    "joins",
+    "not_before",
+    "part",
+    "pending",
+    "under_way",
+    "view",
+]

@@ -1,0 +1,365 @@
+"""Access rules of one share: a desired set and an applied set; owed while they differ.
+
+queued -> applying -> active -> denying -> gone, or rest in error with the reason.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, assert_never
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
+from share_actors.events.phrases import joined
+from share_actors.values import AccessLevel, AccessRule, AccessType, Frozen, RuleState
+
+AccessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+def check_access_to(access_type: AccessType, access_to: str) -> None:
+    """Raise ValueError unless *access_to* is a client of *access_type* (Manila's `validate_*` rules)."""
+    if not access_to or len(access_to) > 255 or not access_to.isprintable():
+        raise ValueError("is not 1 to 255 printable characters")
+    match access_type:
+        case "ip":
+            try:
+                ipaddress.ip_network(access_to)
+            except ValueError as error:
+                raise ValueError(f"is no address or CIDR: {error}") from None
+        case "user":
+            if any(c.isspace() or c in ":/" for c in access_to):
+                raise ValueError("is no user or group name: no white space, ':' or '/'")
+        case "cert":
+            if len(access_to) > 64:
+                raise ValueError("is no certificate common name: over 64 characters")
+        case "cephx":
+            if not access_to.isascii() or "." in access_to:
+                raise ValueError("is no ceph id: ASCII without '.'")
+        case _:
+            assert_never(access_type)
+
+
+class AllowAccess(Command):
+    """`ShareManager.allow_access`; *access_id* is chosen by who asks, so that it may ask again."""
+
+    access_id: AccessId
+    access_type: AccessType
+    access_to: str
+    access_level: AccessLevel = "rw"
+
+    @field_validator("access_to")
+    @classmethod
+    def _client_exists(cls, access_to: str, others: ValidationInfo) -> str:
+        if "access_type" in others.data:  # else that one is wrong, and says so
+            check_access_to(others.data["access_type"], access_to)
+        return access_to
+
+
+class DenyAccess(Command):
+    """`ShareManager.deny_access`."""
+
+    access_id: AccessId
+
+
+class ConfirmRules(Command):
+    """The driver answered: these rules are on the backend, these are off it, these could not be."""
+
+    applied: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    failed: dict[str, str] = {}
+
+
+class AccessAllowed(Event):
+    access_id: str
+    access_type: AccessType
+    access_to: str
+    access_level: AccessLevel
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"rule/{self.access_id}/allow",)
+
+
+class AccessDenied(Event):
+    access_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"rule/{self.access_id}/deny",)
+
+
+class AccessRulesApplied(Event):
+    applied: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    failed: dict[str, str] = {}
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (
+            *(Settled(f"rule/{i}/allow") for i in self.applied),
+            *(Settled(f"rule/{i}/allow", "denied before it was applied") for i in self.removed),
+            *(Settled(f"rule/{i}/deny") for i in self.removed),
+            *(Settled(f"rule/{i}/*", reason) for i, reason in self.failed.items()),
+        )
+
+
+class ApplyRules(Effect):
+    """Bring the backend to the `desired` set; *cascade*: to none, as a step of deleting the share."""
+
+    add: tuple[AccessRule, ...]
+    delete: tuple[AccessRule, ...]
+    cascade: bool = False
+
+    def key(self) -> str:
+        return "delete" if self.cascade else "access"
+
+
+OWED: frozenset[RuleState] = frozenset(("queued", "applying", "denying"))
+
+AccessCommand = AllowAccess | DenyAccess | ConfirmRules
+AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
+
+
+class Rules(Frozen):
+    """`rules` by id, in the order they were asked for.
+
+    `applied` may be on the backend; `denied` are to go, also when taking them off failed;
+    `attempted` are those that the attempt under way is about. `owed` (those to be applied or taken off)
+    and `clients` (the rule in force for each) are of `rules`, kept so that no request looks at every rule.
+    """
+
+    rules: dict[str, AccessRule] = {}
+    owed: tuple[str, ...] = ()
+    clients: dict[str, str] = {}
+    applied: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+    attempted: frozenset[str] = frozenset()
+
+    def with_rules(self, *changed: AccessRule) -> Rules:
+        """These rules added, or as they are now."""
+        rules, owed = dict(self.rules), dict.fromkeys(self.owed)
+        for rule in changed:
+            rules[rule.id] = rule
+            if rule.state in OWED:
+                owed[rule.id] = None
+            else:
+                owed.pop(rule.id, None)
+        return self.but(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
+
+    def without(self, removed: Iterable[str]) -> Rules:
+        """These rules are gone."""
+        gone = frozenset(removed)
+        rules = {i: rule for i, rule in self.rules.items() if i not in gone}
+        clients = self._clients(rules, [self.rules[i] for i in gone if i in self.rules])
+        return self.but(
+            rules=rules, owed=tuple(i for i in self.owed if i not in gone), clients=clients
+        )
+
+    def _clients(
+        self, rules: dict[str, AccessRule], changed: Iterable[AccessRule]
+    ) -> dict[str, str]:
+        """The rule in force for each client, now that those of *rules* that *changed* may be others."""
+        clients, left = dict(self.clients), set()
+        for rule in changed:
+            client = _client(rule.access_type, rule.access_to)
+            if rule.id in rules and rule.state != "denying":
+                clients.setdefault(client, rule.id)
+            elif clients.get(client) == rule.id:
+                del clients[client]
+                left.add(client)
+        failed = [rule for rule in rules.values() if rule.state == "error"] if left else []
+        for rule in failed:  # one that could not be taken off is in force again
+            client = _client(rule.access_type, rule.access_to)
+            if client in left:
+                clients.setdefault(client, rule.id)
+        return clients
+
+
+initial = Rules()
+
+
+def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
+    match command:
+        case AllowAccess():
+            return _allow(command, state)
+        case DenyAccess(access_id=access_id):
+            return _deny(access_id, state)
+        case ConfirmRules(applied=applied, removed=removed):
+            failed = {i: why for i, why in command.failed.items() if not _denied_since(i, state)}
+            return [AccessRulesApplied(applied=applied, removed=removed, failed=failed)]
+        case _:
+            assert_never(command)
+
+
+def _denied_since(access_id: str, state: Rules) -> bool:
+    """The rule was denied while it was being applied: what is owed now was not attempted yet."""
+    rule = state.rules.get(access_id)
+    return rule is not None and rule.state == "denying" and access_id not in state.attempted
+
+
+def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
+    same = same_client(state, command.access_type, command.access_to)
+    if command.access_id in state.rules and (same is None or same.id != command.access_id):
+        raise Rejected(f"access rule {command.access_id} exists already")
+    if same is None:
+        return [AccessAllowed(**command.__dict__)]
+    if same.access_level == command.access_level and same.state != "error":
+        return []  # ShareAccessExists is harmless when the rule is the same
+    raise Rejected(
+        f"{same.access_type} {same.access_to} has the {same.access_level} rule {same.id}"
+        f" ({same.state}) already: deny that one first"
+    )
+
+
+def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | None:
+    """The rule that is in force, or will be, for this client."""
+    access_id = state.clients.get(_client(access_type, access_to))
+    return None if access_id is None else state.rules[access_id]
+
+
+def same_client_of(
+    rules: Iterable[AccessRule], access_type: str, access_to: str
+) -> AccessRule | None:
+    """The one of *rules* that lets this client in and is not on its way out."""
+    client = _client(access_type, access_to)
+    for rule in rules:
+        if rule.state != "denying" and _client(rule.access_type, rule.access_to) == client:
+            return rule
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _client(access_type: str, access_to: str) -> str:
+    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
+    if access_type == "ip" and not access_to.replace(".", "").isdecimal():  # that has one form only
+        access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
+    return f"{access_type} {access_to}"
+
+
+def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
+    rule = state.rules.get(access_id)
+    if rule is None:
+        raise Missing("access rule", field="access_id", value=access_id)
+    return [] if rule.state == "denying" else [AccessDenied(access_id=access_id)]
+
+
+def evolve(state: Rules, event: AccessEvent) -> Rules:
+    match event:
+        case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
+            rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
+            return state.with_rules(rule)
+        case AccessDenied(access_id=i):
+            denying = state.with_rules(state.rules[i].but(state="denying", reason=None))
+            return denying.but(denied=state.denied | {i}, attempted=state.attempted - {i})
+        case AccessRulesApplied():
+            return _applied(state, event)
+        case _:
+            assert_never(event)
+
+
+def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
+    state = state.without(event.removed) if event.removed else state
+    known = state.rules
+    active = [
+        known[i].but(state="active", reason=None)
+        for i in event.applied
+        if i in known and known[i].state != "denying"
+    ]
+    failed = [
+        known[i].but(state="error", reason=why) for i, why in event.failed.items() if i in known
+    ]
+    applied = (state.applied | set(event.applied)) - set(event.removed)
+    denied = state.denied - set(event.removed)
+    return state.with_rules(*active, *failed).but(
+        applied=applied, denied=denied, attempted=frozenset()
+    )
+
+
+def started(state: Rules) -> Rules:
+    """An attempt to apply began: what was queued is on its way, and may be on the backend."""
+    queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
+    on_its_way = state.with_rules(*(rule.but(state="applying") for rule in queued))
+    applied = state.applied | {rule.id for rule in queued}
+    return on_its_way.but(applied=applied, attempted=frozenset(state.owed))
+
+
+def failed(state: Rules, reason: str) -> AccessRulesApplied:
+    """The attempt under way failed for good, for every rule that it was about."""
+    owed = [i for i in state.rules if i in state.attempted]
+    return AccessRulesApplied(failed=dict.fromkeys(owed, reason))
+
+
+def retried(state: Rules) -> Rules:
+    """Every rule in error is owed again: to be applied, or to be taken off when it was denied."""
+    for i, rule in state.rules.items():
+        if rule.state == "error":
+            now: RuleState = "denying" if i in state.denied else "queued"
+            state = state.with_rules(rule.but(state=now, reason=None))
+    return state
+
+
+def in_error(state: Rules) -> list[str]:
+    """The works that failed."""
+    return [_work(i, state) for i, rule in state.rules.items() if rule.state == "error"]
+
+
+def owed(state: Rules) -> list[str]:
+    """The works that wait for their turn."""
+    return [_work(i, state) for i in state.owed]
+
+
+def _work(access_id: str, state: Rules) -> str:
+    return f"rule/{access_id}/{'deny' if access_id in state.denied else 'allow'}"
+
+
+def pending(state: Rules) -> ApplyRules | None:
+    owed = [state.rules[i] for i in state.owed]
+    if not owed:
+        return None
+    return ApplyRules(
+        add=tuple(r for r in owed if r.state != "denying"),
+        delete=tuple(r for r in owed if r.state == "denying"),
+    )
+
+
+def desired(state: Rules, effect: ApplyRules) -> tuple[AccessRule, ...]:
+    """The rules that shall be on the backend after *effect*."""
+    wanted = () if effect.cascade else state.rules.values()
+    return tuple(r for r in wanted if r.state in ("queued", "applying", "active"))
+
+
+def removal(state: Rules) -> ApplyRules | None:
+    """What is owed before the share itself goes: every rule that may be on the backend, off it."""
+    gone = tuple(r for i, r in state.rules.items() if i in state.applied)
+    return ApplyRules(add=(), delete=gone, cascade=True) if gone else None
+
+
+# -- sentences -----------------------------------------------------------------------------------
+_LEVELS = {"rw": "read and write", "ro": "read only"}
+
+
+def sentence(event: AccessEvent, who: str) -> str:
+    """What happened; *who* asked for it."""
+    match event:
+        case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
+            return f"{who} asked to let {kind} {to} {_LEVELS[level]} (access rule {i})"
+        case AccessDenied(access_id=i):
+            return f"{who} asked to take away access rule {i}"
+        case AccessRulesApplied():
+            return _outcome(event)
+        case _:
+            assert_never(event)
+
+
+def _outcome(event: AccessRulesApplied) -> str:
+    done = []
+    if event.applied:
+        done.append(f"applied access {_named(event.applied)}")
+    if event.removed:
+        done.append(f"removed access {_named(event.removed)}")
+    done += [f"failed at access rule {i} ({why})" for i, why in event.failed.items()]
+    return f"the backend {joined(done)}" if done else "the backend had no access rule to change"
+
+
+def _named(ids: tuple[str, ...]) -> str:
+    return f"rule {ids[0]}" if len(ids) == 1 else f"rules {joined(ids)}"

@@ -1,0 +1,201 @@
+"""What can be asked of a snapshot, happen to it, and be owed by it: `snapshots.py` decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
+from share_actors.events.fields import Name
+from share_actors.values import SnapshotDoing
+
+SnapshotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class CreateSnapshot(Command):
+    """`ShareManager.create_snapshot`."""
+
+    snapshot_id: SnapshotId
+    name: Name | None = None
+    at: datetime = EPOCH
+
+
+class DeleteSnapshot(Command):
+    """`ShareManager.delete_snapshot`."""
+
+    snapshot_id: SnapshotId
+
+
+class ManageSnapshot(Command):
+    """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
+
+    snapshot_id: SnapshotId
+    name: Name | None = None
+    provider_location: str
+    driver_options: dict[str, Any] = {}
+    at: datetime = EPOCH
+
+
+class UnmanageSnapshot(Command):
+    """`ShareManager.unmanage_snapshot`: forget it, and leave it on the backend as it is."""
+
+    snapshot_id: SnapshotId
+
+
+class ConfirmSnapshotManaged(Command):
+    snapshot_id: str
+    size: int
+    provider_location: str | None = None
+
+
+class ConfirmSnapshotUnmanaged(Command):
+    snapshot_id: str
+
+
+class ConfirmSnapshotCreated(Command):
+    snapshot_id: str
+    provider_location: str | None = None
+
+
+class ConfirmSnapshotDeleted(Command):
+    snapshot_id: str
+
+
+class SnapshotRequested(Event):
+    snapshot_id: str
+    name: str | None
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/create",)
+
+
+class SnapshotCreated(Event):
+    snapshot_id: str
+    provider_location: str | None
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/create"),)
+
+
+class SnapshotDeletionRequested(Event):
+    snapshot_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/delete",)
+
+
+class SnapshotDeleted(Event):
+    snapshot_id: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        gone = Settled(f"snapshot/{self.snapshot_id}/create", "deleted before it was taken")
+        return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
+
+
+class SnapshotErrored(Event):
+    snapshot_id: str
+    doing: SnapshotDoing
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        # A deletion may wait behind a creation that failed.
+        which = "*" if self.doing == "delete" else self.doing
+        return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
+
+
+class SnapshotDeletionRefused(Event):
+    """The backend needs the snapshot still; it is available again (`ShareSnapshotIsBusy`)."""
+
+    snapshot_id: str
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/delete", self.reason),)
+
+
+class SnapshotManageRequested(Event):
+    snapshot_id: str
+    name: str | None
+    provider_location: str
+    driver_options: dict[str, Any]
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/manage",)
+
+
+class SnapshotManaged(Event):
+    snapshot_id: str
+    size: int
+    provider_location: str | None
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/manage"),)
+
+
+class SnapshotUnmanageRequested(Event):
+    snapshot_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        return (f"snapshot/{self.snapshot_id}/unmanage",)
+
+
+class SnapshotUnmanaged(Event):
+    snapshot_id: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
+
+
+class TakeSnapshot(Effect):
+    snapshot_id: str
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/create"
+
+
+class DropSnapshot(Effect):
+    """*cascade*: as a step of deleting the share."""
+
+    snapshot_id: str
+    cascade: bool = False
+
+    def key(self) -> str:
+        return "delete" if self.cascade else f"snapshot/{self.snapshot_id}/delete"
+
+
+class AdoptSnapshot(Effect):
+    snapshot_id: str
+    driver_options: dict[str, Any]
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/manage"
+
+
+class LetSnapshotGo(Effect):
+    snapshot_id: str
+
+    def key(self) -> str:
+        return f"snapshot/{self.snapshot_id}/unmanage"
+
+
+SnapshotCommand = (
+    CreateSnapshot | DeleteSnapshot | ConfirmSnapshotCreated | ConfirmSnapshotDeleted
+    | ManageSnapshot | UnmanageSnapshot | ConfirmSnapshotManaged | ConfirmSnapshotUnmanaged
+)  # fmt: skip
+SnapshotEvent = (
+    SnapshotRequested
+    | SnapshotCreated
+    | SnapshotDeletionRequested
+    | SnapshotDeleted
+    | SnapshotErrored
+    | SnapshotDeletionRefused
+    | SnapshotManageRequested
+    | SnapshotManaged
+    | SnapshotUnmanageRequested
+    | SnapshotUnmanaged
+)
+SnapshotEffect = TakeSnapshot | DropSnapshot | AdoptSnapshot | LetSnapshotGo

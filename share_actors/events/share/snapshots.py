@@ -1,0 +1,254 @@
+"""Snapshots of one share: creating -> available -> deleting -> gone, or rest in error with the reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, assert_never
+
+from share_actors.events.decider import Missing, Rejected
+from share_actors.events.phrases import named
+from share_actors.events.share.snapshot_messages import (
+    AdoptSnapshot,
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    ConfirmSnapshotManaged,
+    ConfirmSnapshotUnmanaged,
+    CreateSnapshot,
+    DeleteSnapshot,
+    DropSnapshot,
+    LetSnapshotGo,
+    ManageSnapshot,
+    SnapshotCommand,
+    SnapshotCreated,
+    SnapshotDeleted,
+    SnapshotDeletionRefused,
+    SnapshotDeletionRequested,
+    SnapshotEffect,
+    SnapshotErrored,
+    SnapshotEvent,
+    SnapshotManaged,
+    SnapshotManageRequested,
+    SnapshotRequested,
+    SnapshotUnmanaged,
+    SnapshotUnmanageRequested,
+    TakeSnapshot,
+    UnmanageSnapshot,
+)
+from share_actors.values import Frozen, Snapshot, SnapshotDoing, SnapshotStatus
+
+
+class Snapshots(Frozen):
+    """`held` by id, those that were `taken` among them; a deleted snapshot is gone from both."""
+
+    held: dict[str, Snapshot] = {}
+    taken: frozenset[str] = frozenset()
+    options: dict[str, dict[str, Any]] = {}
+    """What those that are being managed are to be found by, for their driver."""
+
+    def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
+        snapshot = self.held[snapshot_id].but(status=status, **more)
+        return self.but(held={**self.held, snapshot_id: snapshot})
+
+    def without(self, snapshot_id: str) -> Snapshots:
+        held = {i: s for i, s in self.held.items() if i != snapshot_id}
+        options = {i: o for i, o in self.options.items() if i != snapshot_id}
+        return self.but(held=held, taken=self.taken - {snapshot_id}, options=options)
+
+
+initial = Snapshots()
+
+
+def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
+    match command:
+        case CreateSnapshot(snapshot_id=i, name=name, at=at):
+            return _create(i, name, at, state)
+        case DeleteSnapshot(snapshot_id=i):
+            _require(i, state)
+            if state.held[i].status in NOT_OURS:
+                raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not ours to delete")
+            done = state.held[i].status == "deleting"
+            return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
+        case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
+            _require(i, state)
+            return [SnapshotCreated(snapshot_id=i, provider_location=location)]
+        case ConfirmSnapshotDeleted(snapshot_id=i):
+            _require(i, state)
+            return [SnapshotDeleted(snapshot_id=i)]
+        case ManageSnapshot():
+            return _manage(command, state)
+        case UnmanageSnapshot(snapshot_id=i):
+            return _unmanage(i, state)
+        case ConfirmSnapshotManaged(snapshot_id=i, size=size, provider_location=location):
+            _require(i, state)
+            return [SnapshotManaged(snapshot_id=i, size=size, provider_location=location)]
+        case ConfirmSnapshotUnmanaged(snapshot_id=i):
+            _require(i, state)
+            return [SnapshotUnmanaged(snapshot_id=i)]
+        case _:
+            assert_never(command)
+
+
+def _require(i: str, state: Snapshots) -> None:
+    if i not in state.held:
+        raise Missing("snapshot", field="snapshot_id", value=i)
+
+
+def _create(i: str, name: str | None, at: datetime, state: Snapshots) -> list[SnapshotEvent]:
+    held = state.held.get(i)
+    if held is None:
+        return [SnapshotRequested(snapshot_id=i, name=name, at=at)]
+    if held.name == name and held.status in ("creating", "available"):
+        return []  # the same request, asked again
+    raise Rejected(f"snapshot {i} exists already and is {held.status}")
+
+
+def _manage(command: ManageSnapshot, state: Snapshots) -> list[SnapshotEvent]:
+    i, where = command.snapshot_id, command.provider_location
+    held = state.held.get(i)
+    if held is None:
+        for other in state.held.values():
+            if other.provider_location == where:
+                raise Rejected(f"what is at {where} is snapshot {other.id} already")
+        return [SnapshotManageRequested(**dict(command))]
+    if held.name == command.name and held.status in ("manage_starting", "available"):
+        return []
+    raise Rejected(f"snapshot {i} exists already and is {held.status}")
+
+
+def _unmanage(i: str, state: Snapshots) -> list[SnapshotEvent]:
+    _require(i, state)
+    status = state.held[i].status
+    if status == "unmanage_starting":
+        return []
+    if status in ("available", "manage_error", "unmanage_error", "error"):
+        return [SnapshotUnmanageRequested(snapshot_id=i)]
+    raise Rejected(f"snapshot {i} is {status}; it must be available or in error")
+
+
+def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
+    match event:
+        case SnapshotRequested(snapshot_id=i, name=name, at=at):
+            held = Snapshot(id=i, share_id="", name=name, created_at=at, doing="create")
+            return state.but(held={**state.held, i: held})
+        case SnapshotCreated(snapshot_id=i, provider_location=location):
+            taken = state.but(taken=state.taken | {i})
+            if state.held[i].status == "deleting":
+                return taken.change(i, "deleting", provider_location=location)
+            return taken.change(i, "available", provider_location=location, reason=None, doing=None)
+        case SnapshotDeletionRequested(snapshot_id=i):
+            return state.change(i, "deleting", reason=None, doing="delete")
+        case SnapshotDeleted(snapshot_id=i) | SnapshotUnmanaged(snapshot_id=i):
+            return state.without(i)
+        case SnapshotManageRequested() | SnapshotManaged():
+            return _managed(state, event)
+        case SnapshotUnmanageRequested(snapshot_id=i):
+            return state.change(i, "unmanage_starting", reason=None, doing="unmanage")
+        case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
+            if doing == "create" and state.held[i].status == "deleting":
+                return state  # the deletion that waits behind the creation goes on
+            return state.change(i, _FAILED.get(doing, "error"), reason=reason, doing=doing)
+        case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
+            if i not in state.taken:  # then it cannot be available again
+                return state.change(i, "error", reason=reason, doing="delete")
+            return state.change(i, "available", reason=reason, doing=None)
+        case _:
+            assert_never(event)
+
+
+def _managed(state: Snapshots, event: SnapshotManageRequested | SnapshotManaged) -> Snapshots:
+    i, where = event.snapshot_id, event.provider_location
+    if isinstance(event, SnapshotManageRequested):
+        held = Snapshot(
+            id=i, share_id="", name=event.name, created_at=event.at, doing="manage",
+            status="manage_starting", provider_location=where,
+        )  # fmt: skip
+        options = {**state.options, i: event.driver_options}
+        return state.but(held={**state.held, i: held}, options=options)
+    options = {k: v for k, v in state.options.items() if k != i}
+    taken, known = state.taken | {i}, where or state.held[i].provider_location
+    return state.but(taken=taken, options=options).change(
+        i, "available", size=event.size, provider_location=known, reason=None, doing=None
+    )
+
+
+_FAILED: dict[str, SnapshotStatus] = {"manage": "manage_error", "unmanage": "unmanage_error"}
+_RESUMED: dict[str | None, SnapshotStatus] = {
+    "delete": "deleting", "manage": "manage_starting", "unmanage": "unmanage_starting",
+}  # fmt: skip
+ERRORS = ("error", "manage_error", "unmanage_error")
+NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting")
+
+
+def retried(state: Snapshots) -> Snapshots:
+    """Every snapshot in error is owed again."""
+    for i, snapshot in state.held.items():
+        if snapshot.status in ERRORS:
+            state = state.change(i, _RESUMED.get(snapshot.doing, "creating"), reason=None)
+    return state
+
+
+def in_error(state: Snapshots) -> list[str]:
+    """The works that failed."""
+    return [f"snapshot/{i}/{s.doing}" for i, s in state.held.items() if s.status in ERRORS]
+
+
+def pending(state: Snapshots) -> SnapshotEffect | None:
+    for i, snapshot in state.held.items():
+        if snapshot.status == "creating":
+            return TakeSnapshot(snapshot_id=i)
+        if snapshot.status == "deleting":
+            return DropSnapshot(snapshot_id=i)
+        if snapshot.status == "manage_starting":
+            return AdoptSnapshot(snapshot_id=i, driver_options=state.options.get(i, {}))
+        if snapshot.status == "unmanage_starting":
+            return LetSnapshotGo(snapshot_id=i)
+    return None
+
+
+def dropping(state: Snapshots) -> DropSnapshot | None:
+    """What is owed although the share is in error: snapshots that were asked to go do go."""
+    deleting = (i for i, snapshot in state.held.items() if snapshot.status == "deleting")
+    return next((DropSnapshot(snapshot_id=i) for i in deleting), None)
+
+
+def removal(state: Snapshots) -> SnapshotEffect | None:
+    """What is owed before the share itself goes: every snapshot, off the backend."""
+    return next((DropSnapshot(snapshot_id=i, cascade=True) for i in state.held), None)
+
+
+def failed(snapshot_id: str, doing: str, kind: str, reason: str) -> SnapshotEvent:
+    """What it means that the backend could not do to a snapshot what was being done."""
+    if doing == "delete" and kind == "refused":
+        return SnapshotDeletionRefused(snapshot_id=snapshot_id, reason=reason)
+    known: tuple[SnapshotDoing, ...] = ("delete", "manage", "unmanage")
+    was = next((d for d in known if d == doing), "create")
+    return SnapshotErrored(snapshot_id=snapshot_id, doing=was, reason=reason)
+
+
+# -- sentences -----------------------------------------------------------------------------------
+def sentence(event: SnapshotEvent, who: str) -> str:
+    """What happened; *who* asked for it."""
+    i = event.snapshot_id
+    match event:
+        case SnapshotRequested(name=name):
+            return f"{who} asked for {named('snapshot', name, i)}"
+        case SnapshotDeletionRequested():
+            return f"{who} asked to delete snapshot {i}"
+        case SnapshotManageRequested(name=name, provider_location=where):
+            return f"{who} asked to manage {where} as {named('snapshot', name, i)}"
+        case SnapshotUnmanageRequested():
+            return f"{who} asked to let go of snapshot {i}"
+        case SnapshotCreated():
+            return f"the backend took snapshot {i}"
+        case SnapshotDeleted():
+            return f"the backend deleted snapshot {i}"
+        case SnapshotErrored(doing=doing, reason=reason):
+            return f"snapshot {i} is in error, for it was not possible to {doing} it: {reason}"
+        case SnapshotDeletionRefused(reason=reason):
+            return f"the backend refused to delete snapshot {i}: {reason}"
+        case SnapshotManaged(size=size):
+            return f"snapshot {i}, {size} GiB, is managed"
+        case SnapshotUnmanaged():
+            return f"snapshot {i} is not managed any more; it is on the backend as it was"
+        case _:
+            assert_never(event)

@@ -1,0 +1,1 @@
+"""Filters and weighing of pools, as in Manila's scheduler. Pure."""

@@ -1,0 +1,77 @@
+"""The values that events, drivers and clients share: frozen, without I/O."""
+
+from __future__ import annotations
+
+from share_actors.values.backend import BackendState, Capabilities, Pool, Published
+from share_actors.values.base import Frozen, Value, utc_now
+from share_actors.values.context import RequestContext
+from share_actors.values.network import (
+    SEGMENTS,
+    Network,
+    NetworkInfo,
+    NetworkStatus,
+    NetworkType,
+    Seat,
+    SecurityService,
+    SecurityServiceType,
+    ServerStatus,
+    ShareNetwork,
+    ShareServer,
+)
+from share_actors.values.placement import Placement, PoolVerdict
+from share_actors.values.share import (
+    MAX_SIZE_GIB,
+    AccessLevel,
+    AccessRule,
+    AccessType,
+    ExportLocation,
+    Protocol,
+    RuleState,
+    Share,
+    ShareStatus,
+    SizeGiB,
+    Snapshot,
+    SnapshotDoing,
+    SnapshotStatus,
+)
+from share_actors.values.share_type import ShareType, SpecValue, truth
+
+__all__ = [
+    "AccessLevel",
+    "AccessRule",
+    "AccessType",
+    "BackendState",
+    "Capabilities",
+    "ExportLocation",
+    "Frozen",
+    "MAX_SIZE_GIB",
+    "Network",
+    "NetworkInfo",
+    "NetworkStatus",
+    "NetworkType",
+    "Placement",
+    "Pool",
+    "PoolVerdict",
+    "Protocol",
+    "Published",
+    "RequestContext",
+    "RuleState",
+    "SEGMENTS",
+    "Seat",
+    "SecurityService",
+    "SecurityServiceType",
+    "ServerStatus",
+    "Share",
+    "ShareNetwork",
+    "ShareServer",
+    "ShareStatus",
+    "ShareType",
+    "SizeGiB",
+    "Snapshot",
+    "SnapshotDoing",
+    "SnapshotStatus",
+    "SpecValue",
+    "Value",
+    "truth",
+    "utc_now",
+]

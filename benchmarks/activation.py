@@ -14,7 +14,7 @@ from uuid import uuid4
 import psutil
 
 from share_actors.actors.hosting.host import ShareHost
-from share_actors.actors.messaging.messages import Ask, ask
+from share_actors.actors.messaging.messages import CommandMessage, ask
 from share_actors.config import Config, build
 from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
@@ -45,18 +45,18 @@ async def _measure(settings: Config, scale: float) -> dict[str, float]:
     return figures
 
 
-def _ask(share_id: str, command: Command) -> Ask:
+def _ask(share_id: str, command: Command) -> CommandMessage:
     return ask(share_id, command, WHO, uuid4().hex, wait=True)
 
 
-def _create(share_id: str) -> Ask:
+def _create(share_id: str) -> CommandMessage:
     command = CreateShare(
         share_id=share_id, size=1, host="memory", project_id="bench", user_id="bench"
     )
     return _ask(share_id, command)
 
 
-def _changes(share_id: str) -> Iterator[Ask]:
+def _changes(share_id: str) -> Iterator[CommandMessage]:
     """Rules that come and go, so that the stream grows and the state stays small."""
     while True:
         rule = uuid4().hex

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 if TYPE_CHECKING:
     from share_actors.audit.explanation import Explanation as Explanation
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from share_actors.client.requests import Receipt as Receipt
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
+    from share_actors.config import HostingSettings as HostingSettings
     from share_actors.config import LogSettings as LogSettings
-    from share_actors.config import PoolSettings as PoolSettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
     from share_actors.config import ServerSettings as ServerSettings
     from share_actors.config import load as load
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from share_actors.errors import TimedOut as TimedOut
     from share_actors.errors import Unavailable as Unavailable
     from share_actors.values import AccessRule as AccessRule
+    from share_actors.values import BackendReport as BackendReport
     from share_actors.values import ExportLocation as ExportLocation
-    from share_actors.values import Published as Published
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessRule", "Ambiguous", "BackendSettings", "Busy", "Config", "ConfigError",
     "Explanation", "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew",
-    "NoValidHost", "NotFound", "OperationFailed", "Page", "PoolSettings", "Published", "Receipt",
+    "NoValidHost", "NotFound", "OperationFailed", "Page", "HostingSettings", "BackendReport", "Receipt",
     "Refused", "RequestContext", "SchedulerSettings", "SecurityService", "ServerSettings", "Share",
     "ShareActorsError", "ShareHandle", "ShareNetwork", "ShareServer", "ShareSystem", "ShareType",
     "Snapshot", "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
@@ -62,7 +63,7 @@ _HOMES = {
         "BackendSettings",
         "Config",
         "LogSettings",
-        "PoolSettings",
+        "HostingSettings",
         "SchedulerSettings",
         "ServerSettings",
         "load",
@@ -70,7 +71,7 @@ _HOMES = {
     "values": [
         "AccessRule",
         "ExportLocation",
-        "Published",
+        "BackendReport",
         "RequestContext",
         "SecurityService",
         "Share",
@@ -84,8 +85,16 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
+_RENAMED = {"PoolSettings": "HostingSettings", "Published": "BackendReport"}
+"""Public names of 0.1, which still work."""
+
+
 def __getattr__(name: str) -> Any:
     """Import on first use, so that `share-actors --help` does not wait for Ray."""
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warn(f"share_actors.{name} is called {new} since 0.2", DeprecationWarning, stacklevel=2)
+        name = new
     if name not in __all__:
         raise AttributeError(f"module 'share_actors' has no attribute {name!r}")
     return getattr(import_module(f"share_actors.{_HOME.get(name, 'errors')}"), name)

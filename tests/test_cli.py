@@ -209,15 +209,15 @@ def test_metadata_is_keys_and_values() -> None:
 def test_config_show_tells_where_each_setting_is_from(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "site.toml").write_text("[log]\nlock_timeout_s = 7\n[pool]\nmin_actors = 1\n")
-    monkeypatch.setenv("SHARE_ACTORS_POOL__MIN_ACTORS", "2")
+    (home / "site.toml").write_text("[log]\nlock_timeout_s = 7\n[hosting]\nmin_actors = 1\n")
+    monkeypatch.setenv("SHARE_ACTORS_HOSTING__MIN_ACTORS", "2")
     ended = run("--json", "--config", str(home / "site.toml"), "config", "show")
     told = {
         item["key"]: (item["value"], item["from"]) for item in json.loads(ended.stdout)["settings"]
     }
 
     assert told["log.lock_timeout_s"] == (7, str(home / "site.toml"))
-    assert told["pool.min_actors"] == (2, "environment, SHARE_ACTORS_POOL__MIN_ACTORS")
+    assert told["hosting.min_actors"] == (2, "environment, SHARE_ACTORS_HOSTING__MIN_ACTORS")
     assert told["log.kind"] == ("sqlite", "default")
     assert told["log.path"] == (str(home / "log.db"), "default")
 
@@ -230,9 +230,9 @@ def test_secrets_are_never_shown(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_config_check_names_the_key_that_is_wrong(home: Path) -> None:
     (home / "a.toml").write_text('[backends.b]\ndriver = "no-such"\n')
-    (home / "b.toml").write_text("[pool]\nmin_actors = 0\n")
+    (home / "b.toml").write_text("[hosting]\nmin_actors = 0\n")
 
-    for file, key in (("a.toml", "backends.b.driver"), ("b.toml", "pool.min_actors")):
+    for file, key in (("a.toml", "backends.b.driver"), ("b.toml", "hosting.min_actors")):
         ended = run("--json", "config", "check", str(home / file))
         assert ended.exit_code == 4
         assert json.loads(ended.stdout)["error"]["field"] == key
@@ -304,7 +304,7 @@ def test_auto_is_the_system_in_the_users_home(home: Path) -> None:
 
     assert system_state.reach("auto") == ("127.0.0.1:7", state.environment)
     assert system_state.reach("10.0.0.1:6379") == ("10.0.0.1:6379", {})
-    system_state.write(home, state.but(created=1.0))
+    system_state.write(home, state.replace(created=1.0))
     assert system_state.reach("auto") == ("auto", {})
 
 

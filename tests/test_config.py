@@ -15,8 +15,8 @@ from share_actors.config import (
     OF_THE_COMMAND_LINE,
     BackendSettings,
     Config,
+    HostingSettings,
     LogSettings,
-    PoolSettings,
     build,
     keys_of,
     load,
@@ -58,7 +58,7 @@ def refused(**settings: Any) -> ConfigError:
         {"backends": {"b": {"options": {"password": SECRET}}}},
         {"backends": {"b": {"driver": {"api_token": SECRET}}}},
         {"backends": {"b": [{"options": {"dsn": f"x://me:{SECRET}@host"}}]}},
-        {"pool": {"min_actors": 3, "max_actors": 2, "tokn": SECRET}},
+        {"hosting": {"min_actors": 3, "max_actors": 2, "tokn": SECRET}},
     ],
 )
 def test_no_error_tells_a_secret(settings: dict[str, Any]) -> None:
@@ -118,10 +118,12 @@ def test_what_is_masked_shows_whether_it_is_set() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"pool": {"min_actors": 0}},
-         "configuration key pool.min_actors: Input should be greater than or equal to 1: 0"),
-        ({"pool": {"min_actrs": 0}},
-         "configuration key pool.min_actrs: there is no such key; did you mean pool.min_actors?"),
+        ({"hosting": {"min_actors": 0}},
+         "configuration key hosting.min_actors: Input should be greater than or equal to 1: 0"),
+        ({"hosting": {"min_actrs": 0}},
+         "configuration key hosting.min_actrs: there is no such key; did you mean hosting.min_actors?"),
+        ({"pool": {"min_actors": 2}},
+         "configuration key pool: there is no such key; since 0.2 it is called hosting"),
         ({"backends": {"b": {"drivr": "local"}}},
          "configuration key backends.b.drivr: there is no such key; did you mean backends.b.driver?"),
         ({"backends": {"b": {}}}, "configuration key backends.b.driver: is required"),
@@ -150,14 +152,14 @@ def test_a_cipher_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
 def test_a_number_of_thousands_of_digits_is_no_crash(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(f"namespace = {'9' * 5000}\n")
 
-    assert refused(pool={"min_actors": 10**5000}).value == "(a very large int)"
+    assert refused(hosting={"min_actors": 10**5000}).value == "(a very large int)"
     with pytest.raises(ConfigError, match="not TOML"):
         load(tmp_path / "long.toml")
 
 
 @pytest.mark.parametrize(
     ("section", "field"),
-    [(LogSettings, "log.speed"), (PoolSettings, "pool.speed"), (BackendSettings, "backends.NAME.speed")],
+    [(LogSettings, "log.speed"), (HostingSettings, "hosting.speed"), (BackendSettings, "backends.NAME.speed")],
 )  # fmt: skip
 def test_a_section_by_itself_refuses_as_the_whole_does(section: type, field: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -167,9 +169,11 @@ def test_a_section_by_itself_refuses_as_the_whole_does(section: type, field: str
 
 
 def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Config(log={"password": SECRET, "cipher_key": KEY}, pool=PoolSettings(min_actors=1))
+    config = Config(
+        log={"password": SECRET, "cipher_key": KEY}, hosting=HostingSettings(min_actors=1)
+    )
     packed = pickle.dumps(config)
-    monkeypatch.setenv("SHARE_ACTORS_POOL__MIN_ACTORS", "0")  # as another node may have it
+    monkeypatch.setenv("SHARE_ACTORS_HOSTING__MIN_ACTORS", "0")  # as another node may have it
 
     assert pickle.loads(packed) == config
     assert pickle.loads(packed).log.password.get_secret_value() == SECRET
@@ -180,7 +184,7 @@ def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPat
     ("name", "meant"),
     [
         ("SHARE_ACTORS_NAMESPAC", "SHARE_ACTORS_NAMESPACE"),
-        ("SHARE_ACTORS_POL__MIN_ACTORS", "SHARE_ACTORS_POOL__MIN_ACTORS"),
+        ("SHARE_ACTORS_HOSTIN__MIN_ACTORS", "SHARE_ACTORS_HOSTING__MIN_ACTORS"),
         ("SHARE_ACTORS_LOG_KIND", "SHARE_ACTORS_LOG__KIND"),
         ("share_actors_hoem", "SHARE_ACTORS_HOME"),
         ("SHARE_ACTORS_HOME__X", "SHARE_ACTORS_HOME"),
@@ -211,6 +215,15 @@ def test_variables_of_the_command_line_and_of_the_shell_are_left_alone(
 
     assert build({}) == Config()
     assert options == {*OF_THE_COMMAND_LINE, "NAMESPACE"}
+
+
+def test_a_variable_of_the_renamed_section_is_answered_with_its_new_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHARE_ACTORS_POOL__MIN_ACTORS", "2")
+
+    with pytest.raises(ConfigError, match="it is called SHARE_ACTORS_HOSTING__MIN_ACTORS"):
+        Config()
 
 
 @pytest.mark.parametrize("name", ["SHARE_ACTORS_LOG", "SHARE_ACTORS_BACKENDS__B__OPTIONS"])

@@ -22,7 +22,7 @@ def test_the_tables_of_the_configuration_are_public() -> None:
     made = share_actors.Config(log=share_actors.LogSettings(compress=True))
 
     assert made.log.compress
-    assert share_actors.PoolSettings is config.PoolSettings
+    assert share_actors.HostingSettings is config.HostingSettings
     assert share_actors.BackendSettings is config.BackendSettings
 
 

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from share_actors.scheduling.extra_specs import satisfies
-from share_actors.scheduling.filters import FILTERS, Host, Request
+from share_actors.scheduling.filters import FILTERS, PoolState, RequestSpec
 from share_actors.scheduling.weighing import no_valid_host, place
 from share_actors.values import Capabilities, Pool, ShareType
 
 
 def host(name: str = "blue", *, down: str | None = None, provisioned: float = 0.0, since: float = 0.0,
-         pool: dict[str, Any] | None = None, **said: Any) -> Host:  # fmt: skip
+         pool: dict[str, Any] | None = None, **said: Any) -> PoolState:  # fmt: skip
     room = {"name": "p", "total_capacity_gib": 100.0, "free_capacity_gib": 100.0}
     told = {"driver_name": "d", "storage_protocols": ("NFS",), "access_types": ("ip",), **said}
     capabilities = Capabilities(backend_name=name, **told)
-    return Host(
+    return PoolState(
         backend=name, said=capabilities, pool=Pool(**{**room, **(pool or {})}), down=down,
         provisioned=provisioned, since=since,
     )  # fmt: skip
 
 
-def request(**fields: Any) -> Request:
-    return Request(**{"share_id": "s1", "size": 10, "share_proto": "NFS", **fields})
+def request(**fields: Any) -> RequestSpec:
+    return RequestSpec(**{"share_id": "s1", "size": 10, "share_proto": "NFS", **fields})
 
 
 def gold(**specs: str) -> ShareType:
@@ -61,7 +61,7 @@ SERVERS: dict[str, Any] = {"driver_handles_share_servers": True}
     ],
 )  # fmt: skip
 def test_each_filter_refuses_with_its_reason(
-    asked: Request, there: Host, by: str, said: str
+    asked: RequestSpec, there: PoolState, by: str, said: str
 ) -> None:
     chosen, placement = place(asked, [there])
 
@@ -81,7 +81,7 @@ def test_each_filter_refuses_with_its_reason(
         request(share_type=gold(**{"qos:iops": "7"})),
     ],
 )  # fmt: skip
-def test_a_pool_that_meets_all_is_chosen(asked: Request) -> None:
+def test_a_pool_that_meets_all_is_chosen(asked: RequestSpec) -> None:
     chosen, placement = place(asked, [host()])
 
     assert chosen is not None

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.scheduling.pool_stats import silence
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers import share_stats
@@ -27,7 +27,7 @@ from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
-from share_actors.values import Published, RequestContext, Share, utc_now
+from share_actors.values import BackendReport, RequestContext, Share, utc_now
 
 logger = logging.getLogger(__name__)
 WHO = RequestContext(user_id="share-actors", project_id="")
@@ -39,7 +39,7 @@ THREADS = 4
 class Listener(Protocol):
     """The manager, as it hears of backends."""
 
-    async def publish(self, published: Published, /) -> None: ...
+    async def publish(self, published: BackendReport, /) -> None: ...
 
 
 class StatsActor:
@@ -50,14 +50,14 @@ class StatsActor:
         backend: str,
         config: Config,
         listener: Callable[[], Listener],
-        peers: Peers,
-        measure: Callable[[Published], None] = lambda _: None,
+        entity_client: EntityClient,
+        measure: Callable[[BackendReport], None] = lambda _: None,
     ) -> None:
         self._backend, self._config = backend, config
-        self._listener, self._peers, self._measure = listener, peers, measure
+        self._listener, self._entity_client, self._measure = listener, entity_client, measure
         self._driver: ShareDriver | None = None
         self._threads: DriverThreads | None = None
-        self._last: Published | None = None
+        self._last: BackendReport | None = None
         self._wake = asyncio.Event()
         self._alone = asyncio.Lock()
         self._loop: asyncio.Task[None] | None = None
@@ -73,11 +73,11 @@ class StatsActor:
             self._loop = asyncio.create_task(self._follow())
         return os.getpid()
 
-    async def latest(self) -> Published | None:
+    async def latest(self) -> BackendReport | None:
         """What was told last, for a manager that has not heard it."""
         return self._last
 
-    async def publish_now(self) -> Published:
+    async def publish_now(self) -> BackendReport:
         """Ask the backend now, and tell everybody."""
         async with self._alone:
             return await self._told()
@@ -121,7 +121,7 @@ class StatsActor:
                 async with asyncio.timeout(min(period_s, SOONER_S) if failed else period_s):
                     await self._wake.wait()
 
-    async def _told(self) -> Published:
+    async def _told(self) -> BackendReport:
         published, info = await self._asked()
         self._last = published
         self._measure(published)
@@ -132,7 +132,7 @@ class StatsActor:
         await self._record(published, info)
         return published
 
-    async def _record(self, published: Published, info: str | None) -> None:
+    async def _record(self, published: BackendReport, info: str | None) -> None:
         """As events, as far as something changed."""
         said = published.capabilities
         command: Command
@@ -145,12 +145,12 @@ class StatsActor:
             command = ReportSilence(backend=self._backend, reason=reason)
         try:
             async with asyncio.timeout(self._settings.stats_timeout_s):
-                await self._peers.ask(f"backend:{self._backend}", command, WHO)
+                await self._entity_client.tell(f"backend:{self._backend}", command, WHO)
         except (ShareActorsError, TimeoutError) as error:
             logger.warning("backend %s: not recorded: %s", self._backend, error)
 
     # -- asking the driver -----------------------------------------------------------------------
-    async def _asked(self) -> tuple[Published, str | None]:
+    async def _asked(self) -> tuple[BackendReport, str | None]:
         try:
             driver = await self._ready()
             limit_s = self._settings.stats_timeout_s
@@ -160,15 +160,17 @@ class StatsActor:
             return silence(self._backend, self._why(error), self._last), None
         return self._read(said, driver), _digest(info)
 
-    def _read(self, said: Any, driver: ShareDriver) -> Published:
+    def _read(self, said: Any, driver: ShareDriver) -> BackendReport:
         told = share_stats.read(said, self._backend)
         if told.capabilities is None:
             return silence(self._backend, f"it told nonsense: {told.wrong['']}", self._last)
         mode = driver.driver_handles_share_servers
-        known = told.capabilities.but(driver_handles_share_servers=mode)
+        known = told.capabilities.replace(driver_handles_share_servers=mode)
         if self._settings.availability_zone is not None:
-            known = known.but(availability_zone=self._settings.availability_zone)
-        return Published(backend=self._backend, at=utc_now(), capabilities=known, wrong=told.wrong)
+            known = known.replace(availability_zone=self._settings.availability_zone)
+        return BackendReport(
+            backend=self._backend, at=utc_now(), capabilities=known, wrong=told.wrong
+        )
 
     async def _ready(self) -> ShareDriver:
         """The driver, set up: tried again each time until it is."""

@@ -127,7 +127,7 @@ class _Teller:
     ) -> None:
         if self._attempts and self._attempts[-1].result == "under way":
             last = self._attempts.pop()
-            self._attempts.append(last.but(ended=at, result=result, said=said, next_at=due))
+            self._attempts.append(last.replace(ended=at, result=result, said=said, next_at=due))
 
     def explanation(self, now: datetime) -> Explanation:
         held = share.view(self._state)

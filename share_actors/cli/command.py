@@ -86,7 +86,7 @@ def _with_globals(function: Callable[..., Any]) -> Callable[..., None]:
     shared = [p for p in everywhere(root=False) if p.name not in mine]
 
     def run(ctx: typer.Context, **given: Any) -> None:
-        options = ctx.obj.but(**{p.name: given.pop(p.name) for p in shared})
+        options = ctx.obj.replace(**{p.name: given.pop(p.name) for p in shared})
         session = Session(options, ctx.command_path.partition(" ")[2])
         if code := guarded(session, lambda: function(session, **given)):
             raise typer.Exit(code)
@@ -110,7 +110,7 @@ def root(function: Callable[..., Any]) -> Callable[..., None]:
     parameters = everywhere(root=True)
 
     def run(ctx: typer.Context, **given: Any) -> None:
-        ctx.obj = Options().but(**given)
+        ctx.obj = Options().replace(**given)
 
     context = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
     return _shaped(run, function, [context, *parameters])

@@ -60,7 +60,7 @@ def start_ray(home: Path, namespace: str) -> SystemState:
     )  # fmt: skip
     system_state.write(home, state)
     try:
-        state = state.but(address=_await_address(head, directory, log))
+        state = state.replace(address=_await_address(head, directory, log))
     except BaseException:
         stop_ray(state)
         system_state.forget(home)

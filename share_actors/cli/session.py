@@ -38,7 +38,7 @@ class Options:
     json: bool = False
     debug: bool = False
 
-    def but(self, **given: Any) -> Options:
+    def replace(self, **given: Any) -> Options:
         """These, overridden by what was *given*."""
         return Options(**{**self.__dict__, **{k: v for k, v in given.items() if v}})
 
@@ -84,7 +84,7 @@ class Session:
                 next_step=STARTED_OUT,
             )
         namespace = self.options.namespace or left.namespace
-        return left.but(namespace=namespace)
+        return left.replace(namespace=namespace)
 
     @cached_property
     def system(self) -> ShareSystem:

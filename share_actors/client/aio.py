@@ -25,8 +25,8 @@ from share_actors.client.requests import (
     Receipt,
     Requests,
     Sent,
-    good,
     new_id,
+    raise_for_status,
 )
 from share_actors.client.share import AsyncShare
 from share_actors.config import Config
@@ -35,7 +35,7 @@ from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare
-from share_actors.values import Published, RequestContext, Snapshot
+from share_actors.values import BackendReport, RequestContext, Snapshot
 
 
 def default_context() -> RequestContext:
@@ -114,8 +114,8 @@ class AsyncShareSystem:
         if "share_proto" not in properties:
             asked["protocol"] = protocol
         share_id, command = await self._creation(asked, command_id)
-        told = await self._requests.tell(share_id, command, wait, timeout, command_id)
-        return AsyncShare(self._requests, told.share_id, good(told))
+        told = await self._requests.ask(share_id, command, wait, timeout, command_id)
+        return AsyncShare(self._requests, told.share_id, raise_for_status(told))
 
     async def manage_share(
         self,
@@ -138,8 +138,8 @@ class AsyncShareSystem:
         fields = managed_fields(asked, self.config, self.context)
         options = {"share_id": share_id, "driver_options": dict(driver_options)}
         command = build(ManageShare, {**fields, **options})
-        told = await self._requests.tell(share_id, command, wait, timeout, command_id)
-        return AsyncShare(self._requests, told.share_id, good(told))
+        told = await self._requests.ask(share_id, command, wait, timeout, command_id)
+        return AsyncShare(self._requests, told.share_id, raise_for_status(told))
 
     async def preview_manage(
         self, driver_options: Mapping[str, Any], **properties: Any
@@ -180,7 +180,7 @@ class AsyncShareSystem:
         if isinstance(sent, ShareActorsError):
             return sent
         try:
-            receipt = good(await self._requests.ended(sent, until))
+            receipt = raise_for_status(await self._requests.ended(sent, until))
         except ShareActorsError as error:
             return error
         return AsyncShare(self._requests, receipt.share_id, receipt)
@@ -268,7 +268,7 @@ class AsyncShareSystem:
         """What backends tell of themselves: a mapping to await, or with *watch* all of it as it comes."""
         return self.backends.watch() if watch else self.backends.stats()
 
-    async def init_host(self, backend: str | None = None) -> dict[str, Published]:
+    async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Set every backend up, or this one, and tell (at start that happens by itself)."""
         return await self.backends.publish(backend)
 
@@ -283,7 +283,7 @@ class AsyncShareSystem:
 
     async def wait(self, receipt: Receipt, timeout: float = TIMEOUT_S) -> Receipt:
         """The receipt of work that ended; raises `OperationFailed`, or `TimedOut` (it goes on)."""
-        return good(await self._requests.outcome(receipt, time.monotonic() + timeout))
+        return raise_for_status(await self._requests.outcome(receipt, time.monotonic() + timeout))
 
     async def status(self) -> dict[str, Any]:
         """How the system is doing: actors, backends, counts of shares, how far the catalog is behind."""

@@ -7,7 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.runtime.calls import call
-from share_actors.client.requests import TIMEOUT_S, Page, Receipt, Requests, good, new_id
+from share_actors.client.requests import (
+    TIMEOUT_S,
+    Page,
+    Receipt,
+    Requests,
+    new_id,
+    raise_for_status,
+)
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound
 from share_actors.events.decider import Command
@@ -21,9 +28,9 @@ from share_actors.events.share_network import (
 from share_actors.events.share_server import DeleteServer, RetryServer
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.values import (
+    BackendReport,
     BackendState,
     Frozen,
-    Published,
     RequestContext,
     SecurityService,
     ShareNetwork,
@@ -76,11 +83,13 @@ class Entities(Generic[V]):
             raise Ambiguous(said, field="id", value=id_or_name, ids=ids)
         return f"{self.kind}:{ids[0]}"
 
-    async def _tell(
+    async def _ask(
         self, address: str, command: Command, *, wait: bool = True, timeout: float = TIMEOUT_S,
         command_id: str | None = None,
     ) -> V:  # fmt: skip
-        receipt = good(await self._requests.tell(address, command, wait, timeout, command_id))
+        receipt = raise_for_status(
+            await self._requests.ask(address, command, wait, timeout, command_id)
+        )
         return await self._seen(address, receipt)
 
     async def _seen(self, address: str, receipt: Receipt) -> V:
@@ -109,11 +118,11 @@ class Networks(Entities[ShareNetwork]):
         who = {"project_id": self._context.project_id, "user_id": self._context.user_id}
         fields = {"network_id": made, "cidr": cidr, "name": name, **properties, **who}
         command = build(CreateShareNetwork, fields)
-        return await self._tell(f"{self.kind}:{made}", command, command_id=command_id)
+        return await self._ask(f"{self.kind}:{made}", command, command_id=command_id)
 
     async def delete(self, network: str) -> None:
         """Delete a network that no share and no server is on."""
-        await self._tell(await self._address(network), DeleteShareNetwork())
+        await self._ask(await self._address(network), DeleteShareNetwork())
 
     async def add_security_service(
         self, network: str, *, type: str, service_id: str | None = None, **properties: Any  # noqa: A002
@@ -125,13 +134,13 @@ class Networks(Entities[ShareNetwork]):
         made = service_id or new_id(None)
         service = {"id": made, "type": type, **properties}
         command = build(AddSecurityService, {"service": service})
-        told = await self._tell(await self._address(network), command)
+        told = await self._ask(await self._address(network), command)
         return next(s for s in told.security_services if s.id == made)
 
     async def remove_security_service(self, network: str, service_id: str) -> None:
         """Have it forgotten, while no server stands."""
         command = build(RemoveSecurityService, {"service_id": service_id})
-        await self._tell(await self._address(network), command)
+        await self._ask(await self._address(network), command)
 
 
 class Servers(Entities[ShareServer]):
@@ -144,13 +153,13 @@ class Servers(Entities[ShareServer]):
         self, server: str, *, wait: bool = True, timeout: float = TIMEOUT_S
     ) -> ShareServer:
         """Tear one down that has no shares (`Refused` while it has: ShareServerInUse)."""
-        return await self._tell(f"{self.kind}:{server}", DeleteServer(), wait=wait, timeout=timeout)
+        return await self._ask(f"{self.kind}:{server}", DeleteServer(), wait=wait, timeout=timeout)
 
     async def retry(
         self, server: str, *, wait: bool = True, timeout: float = TIMEOUT_S
     ) -> ShareServer:
         """Try again to tear down one that is in error."""
-        return await self._tell(f"{self.kind}:{server}", RetryServer(), wait=wait, timeout=timeout)
+        return await self._ask(f"{self.kind}:{server}", RetryServer(), wait=wait, timeout=timeout)
 
     async def delete_free(self) -> list[str]:
         """Have those deleted that nobody has used for long, now; their ids."""
@@ -172,15 +181,15 @@ class Types(Entities[ShareType]):
         *properties*: `description`, `is_public`, `projects` (that may use it, if it is not public).
         """
         fields = {"name": name, "extra_specs": dict(extra_specs), **properties}
-        return await self._tell(f"{self.kind}:{name}", build(CreateShareType, fields))
+        return await self._ask(f"{self.kind}:{name}", build(CreateShareType, fields))
 
     async def change(self, name: str, **changes: Any) -> ShareType:
         """Set `extra_specs` (None takes one away), `is_public` or `projects`."""
-        return await self._tell(f"{self.kind}:{name}", build(ChangeShareType, changes))
+        return await self._ask(f"{self.kind}:{name}", build(ChangeShareType, changes))
 
     async def delete(self, name: str) -> None:
         """No more shares are made of it; those that there are stay."""
-        await self._tell(f"{self.kind}:{name}", DeleteShareType())
+        await self._ask(f"{self.kind}:{name}", DeleteShareType())
 
 
 class Backends(Entities[BackendState]):
@@ -189,18 +198,18 @@ class Backends(Entities[BackendState]):
     kind = "backend"
     view = BackendState
 
-    async def stats(self) -> dict[str, Published]:
+    async def stats(self) -> dict[str, BackendReport]:
         """What each told last."""
-        told: dict[str, Published] = await self._requests.manage("capabilities")
+        told: dict[str, BackendReport] = await self._requests.manage("capabilities")
         return told
 
-    async def publish(self, backend: str | None = None) -> dict[str, Published]:
+    async def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Have each, or that one, asked now."""
         method = "publish_service_capabilities"
-        told: dict[str, Published] = await self._requests.manage(method, None, backend)
+        told: dict[str, BackendReport] = await self._requests.manage(method, None, backend)
         return told
 
-    async def watch(self) -> AsyncIterator[Published]:
+    async def watch(self) -> AsyncIterator[BackendReport]:
         """What is told, as it comes; first what was told last."""
         after = 0
         while True:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from share_actors.actors.messaging.coalescer import Coalescer
-from share_actors.actors.messaging.messages import Answer, Ask, ask, unpack_error
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask, unpack_error
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.calls import call, patiently
 from share_actors.audit.explanation import Tried, progress
@@ -64,8 +64,8 @@ class Page(NamedTuple):
 class Sent(NamedTuple):
     """A request on its way, and its future answer."""
 
-    asked: Ask
-    answer: asyncio.Future[Answer]
+    asked: CommandMessage
+    answer: asyncio.Future[CommandReply]
 
 
 class Requests:
@@ -75,16 +75,16 @@ class Requests:
         self.catalog = lifecycle.find_catalog(namespace)
         self.manager = manager
         self._context = context.model_dump_json().encode()
-        self._lanes: dict[bool, Coalescer[Ask, Answer]] = {
+        self._lanes: dict[bool, Coalescer[CommandMessage, CommandReply]] = {
             wait: Coalescer(self._submit, lanes=3)  # a receipt shall not wait for others' outcomes
             for wait in (True, False)
         }
-        self._outcomes: Coalescer[tuple[str, str], Answer | None] = Coalescer(
+        self._outcomes: Coalescer[tuple[str, str], CommandReply | None] = Coalescer(
             self._wait_some, largest=TOGETHER, lanes=64
         )
 
     # -- commands --------------------------------------------------------------------------------
-    async def tell(
+    async def ask(
         self, share_id: str, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Receipt:
         """Have *command* recorded, and its work done if *wait*; the same id asks only once."""
@@ -116,8 +116,8 @@ class Requests:
                 again = sent.asked._replace(repeated=True)
                 sent = Sent(again, self._lanes[again.wait].put(again))
 
-    async def _submit(self, asks: list[Ask]) -> Sequence[Answer]:
-        answers: Sequence[Answer] = await call(self.manager.submit.remote(asks))
+    async def _submit(self, asks: list[CommandMessage]) -> Sequence[CommandReply]:
+        answers: Sequence[CommandReply] = await call(self.manager.submit.remote(asks))
         return answers
 
     # -- outcomes --------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Requests:
             raise Ambiguous(said, field="command_id", value=command_id, ids=shares)
         return str(shares[0])
 
-    async def _wait_some(self, pairs: list[tuple[str, str]]) -> Sequence[Answer | None]:
+    async def _wait_some(self, pairs: list[tuple[str, str]]) -> Sequence[CommandReply | None]:
         answers = await call(self.manager.wait.remote(pairs, POLL_S))
         ended = {(a.share_id, a.command_id): a for a in answers}
         return [ended.get(pair) for pair in pairs]
@@ -206,7 +206,7 @@ def _timed_out(share_id: str, command_id: str, said: str, seconds: float) -> Tim
     )  # fmt: skip
 
 
-def _told(answer: Answer) -> Receipt:
+def _told(answer: CommandReply) -> Receipt:
     if answer.error is not None:
         raise unpack_error(answer.error)
     return Receipt(*answer[:7])
@@ -221,7 +221,7 @@ def _pause(error: ShareActorsError) -> float:
     return error.retry_after if isinstance(error, Busy) else 0.2
 
 
-def good(receipt: Receipt) -> Receipt:
+def raise_for_status(receipt: Receipt) -> Receipt:
     """*receipt*; raises `OperationFailed` if its work failed."""
     if receipt.status == "failed":
         raise OperationFailed(

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
-from share_actors.client.requests import TIMEOUT_S, Receipt, Requests, good, new_id
-from share_actors.client.share_view import Sight
+from share_actors.client.requests import TIMEOUT_S, Receipt, Requests, new_id, raise_for_status
+from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
@@ -39,7 +39,7 @@ class AsyncShare:
         seen: Share | None = None,
     ) -> None:
         self._requests = requests
-        self._sight = None if seen is None else Sight(seen)
+        self._sight = None if seen is None else ShareView(seen)
         self.id = share_id
         self.receipt = receipt
         """Of the last request made through this handle."""
@@ -86,7 +86,7 @@ class AsyncShare:
 
     async def refresh(self) -> Self:
         """Ask the share's own actor how it is now."""
-        self._sight = Sight(await self._requests.view(self.id))
+        self._sight = ShareView(await self._requests.view(self.id))
         return self
 
     async def allow_access(
@@ -110,7 +110,7 @@ class AsyncShare:
         """Take a rule (or the rule of this id) away."""
         access_id = rule if isinstance(rule, str) else rule.id
         command = build(DenyAccess, {"access_id": access_id})
-        await self._tell(command, wait, timeout, command_id)
+        await self._ask(command, wait, timeout, command_id)
 
     async def create_snapshot(
         self, name: str | None = None, *, wait: bool = True, timeout: float = TIMEOUT_S,
@@ -132,40 +132,40 @@ class AsyncShare:
         """Delete one of the share's snapshots (or the one of this id)."""
         snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
         command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
-        await self._tell(command, wait, timeout, command_id)
+        await self._ask(command, wait, timeout, command_id)
 
     async def extend(
         self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
         command_id: str | None = None,
     ) -> Self:  # fmt: skip
         """Let the share hold *size* GiB, more than now."""
-        return await self._tell(build(ExtendShare, {"size": size}), wait, timeout, command_id)
+        return await self._ask(build(ExtendShare, {"size": size}), wait, timeout, command_id)
 
     async def shrink(
         self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
         command_id: str | None = None,
     ) -> Self:  # fmt: skip
         """Let the share hold only *size* GiB; `OperationFailed` if more is used (it stays available)."""
-        return await self._tell(build(ShrinkShare, {"size": size}), wait, timeout, command_id)
+        return await self._ask(build(ShrinkShare, {"size": size}), wait, timeout, command_id)
 
     async def delete(
         self, cascade: bool = False, *, wait: bool = True, timeout: float = TIMEOUT_S,
         command_id: str | None = None,
     ) -> Self:  # fmt: skip
         """Delete the share, with its snapshots if *cascade*."""
-        return await self._tell(build(DeleteShare, {"cascade": cascade}), wait, timeout, command_id)
+        return await self._ask(build(DeleteShare, {"cascade": cascade}), wait, timeout, command_id)
 
     async def retry(
         self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
     ) -> Self:
         """Try again what failed on the share, its rules and its snapshots."""
-        return await self._tell(RetryShare(), wait, timeout, command_id)
+        return await self._ask(RetryShare(), wait, timeout, command_id)
 
     async def unmanage(
         self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
     ) -> Self:
         """Forget the share, and leave what is on its backend as it is."""
-        return await self._tell(UnmanageShare(), wait, timeout, command_id)
+        return await self._ask(UnmanageShare(), wait, timeout, command_id)
 
     async def manage_snapshot(
         self, provider_location: str, name: str | None = None, *,
@@ -188,7 +188,7 @@ class AsyncShare:
         """Forget a snapshot, and leave it on the backend as it is."""
         snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
-        await self._tell(command, wait, timeout, command_id)
+        await self._ask(command, wait, timeout, command_id)
 
     async def history(self) -> list[Recorded]:
         """All that ever happened to the share; `history.sentence` tells each as a sentence."""
@@ -198,39 +198,39 @@ class AsyncShare:
         """Why the share is as it is: what is owed, what was tried, and what can be done now."""
         return await asyncio.to_thread(explain, await self.history(), utc_now())
 
-    async def _tell(
+    async def _ask(
         self, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Self:
-        await self._ask(command, wait, timeout, command_id)
+        await self._send(command, wait, timeout, command_id)
         return self
 
     async def _told(
         self, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Share:
         """The share, or as much of it as was told, once *command* is done (or recorded)."""
-        told = await self._ask(command, wait, timeout, command_id)
+        told = await self._send(command, wait, timeout, command_id)
         return told or (await self.refresh()).seen
 
-    async def _ask(
+    async def _send(
         self, command: Command, wait: bool, timeout: float, command_id: str | None
     ) -> Share | None:
-        receipt = await self._requests.tell(self.id, command, wait, timeout, command_id)
+        receipt = await self._requests.ask(self.id, command, wait, timeout, command_id)
         told, known = receipt.share, self._known()
         self.receipt = receipt
         if told is not None and not receipt.part:
-            self._sight = Sight(told)
+            self._sight = ShareView(told)
         elif told is not None and known is not None:
             known.renew(told, _named(command))
         elif told is not None:
             await self.refresh()
-        good(receipt)
+        raise_for_status(receipt)
         return told
 
-    def _known(self) -> Sight | None:
+    def _known(self) -> ShareView | None:
         """What was seen of the share, if anything was."""
         if self._sight is None and self.receipt is not None and not self.receipt.part:
             told = self.receipt.share
-            self._sight = None if told is None else Sight(told)
+            self._sight = None if told is None else ShareView(told)
         return self._sight
 
 

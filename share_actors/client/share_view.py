@@ -9,7 +9,7 @@ from share_actors.values import AccessRule, Share, Snapshot
 Part = TypeVar("Part", AccessRule, Snapshot)
 
 
-class Sight:
+class ShareView:
     """A share as last seen. Parts are put in their place when they come, and the whole when asked for."""
 
     def __init__(self, share: Share) -> None:
@@ -22,7 +22,7 @@ class Sight:
     def share(self) -> Share:
         if self._whole is None:
             rules, snapshots = tuple(self._rules.values()), tuple(self._snapshots.values())
-            self._whole = self._told.but(access_rules=rules, snapshots=snapshots)
+            self._whole = self._told.replace(access_rules=rules, snapshots=snapshots)
         return self._whole
 
     def renew(self, told: Share, about: str | None) -> None:

@@ -22,7 +22,7 @@ from share_actors.client.sync_entities import SyncBackends, SyncNetworks, SyncSe
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
-from share_actors.values import AccessRule, Published, RequestContext, Share, Snapshot
+from share_actors.values import AccessRule, BackendReport, RequestContext, Share, Snapshot
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class ShareSystem:
         """What backends tell of themselves, by name; with *watch* an iterator of all that they tell."""
         return self.backends.watch() if watch else self.backends.stats()
 
-    def init_host(self, backend: str | None = None) -> dict[str, Published]:
+    def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Set every backend up, or this one, and tell (at start that happens by itself)."""
         return self.backends.publish(backend)
 

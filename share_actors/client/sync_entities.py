@@ -10,9 +10,9 @@ from share_actors.client.requests import Page
 from share_actors.config import Config
 from share_actors.events.envelope import Recorded
 from share_actors.values import (
+    BackendReport,
     BackendState,
     Frozen,
-    Published,
     SecurityService,
     ShareNetwork,
     ShareServer,
@@ -110,17 +110,17 @@ class SyncTypes(SyncEntities[Types, ShareType]):
 class SyncBackends(SyncEntities[Backends, BackendState]):
     """Backends; see `surroundings.Backends`."""
 
-    def stats(self) -> dict[str, Published]:
+    def stats(self) -> dict[str, BackendReport]:
         """What each told last."""
-        told: dict[str, Published] = self._run(self._inner.stats())
+        told: dict[str, BackendReport] = self._run(self._inner.stats())
         return told
 
-    def publish(self, backend: str | None = None) -> dict[str, Published]:
+    def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Have each, or that one, asked now."""
-        told: dict[str, Published] = self._run(self._inner.publish(backend))
+        told: dict[str, BackendReport] = self._run(self._inner.publish(backend))
         return told
 
-    def watch(self) -> Iterator[Published]:
+    def watch(self) -> Iterator[BackendReport]:
         """What is told, as it comes; first what was told last."""
         coming = self._inner.watch()
         while True:
@@ -131,6 +131,6 @@ class SyncBackends(SyncEntities[Backends, BackendState]):
         return self._run(self._inner.reload(config))
 
 
-async def _next(coming: Any) -> Published:
-    published: Published = await anext(coming)
+async def _next(coming: Any) -> BackendReport:
+    published: BackendReport = await anext(coming)
     return published

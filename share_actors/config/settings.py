@@ -99,10 +99,10 @@ class LogSettings(Section):
         return key
 
 
-class PoolSettings(Section):
+class HostingSettings(Section):
     """The Ray actors that shares live in."""
 
-    at = ("pool",)
+    at = ("hosting",)
     min_actors: Annotated[int, Field(ge=1, le=1000)] = 2
     max_actors: Annotated[int, Field(ge=1, le=1000)] = 2
     entities_per_actor: Annotated[int, Field(ge=1)] = 100_000
@@ -205,7 +205,7 @@ class Config(BaseSettings):
     log: LogSettings = LogSettings()
     catalog_path: Path | None = None
     """SQLite: the catalog's file. Unset: `catalog.db` beside the log. PostgreSQL: not used."""
-    pool: PoolSettings = PoolSettings()
+    hosting: HostingSettings = HostingSettings()
     backends: dict[str, BackendSettings] = Field(default_factory=_default_backends, min_length=1)
     default_backend: str | None = None
     """Where shares go that name no backend. Unset: the scheduler chooses among all."""

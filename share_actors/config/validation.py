@@ -14,6 +14,8 @@ from share_actors.errors import ConfigError
 from share_actors.redaction import masked
 
 LONGEST = 120
+RENAMED = {"pool": "hosting"}
+"""Sections by the names that earlier versions had."""
 
 
 def refusal(error: ValidationError, at: Iterable[str], known: Iterable[str]) -> ConfigError:
@@ -52,15 +54,26 @@ def check_variables(names: Iterable[str], prefix: str, known: Iterable[str]) -> 
         rest = name.upper().removeprefix(prefix)
         if rest == name.upper() or rest in known or rest.startswith(sections):
             continue
-        like = nearest(rest, (word for word in known if not word.endswith("__")))
-        meant = f"; did you mean {prefix}{like}?" if like else ""
         raise ConfigError(
-            f"variable {name} sets nothing: there is no such setting{meant}", field=name
+            f"variable {name} sets nothing: there is no such setting{_variable_meant(rest, prefix, known)}",
+            field=name,
         )
+
+
+def _variable_meant(name: str, prefix: str, known: Iterable[str]) -> str:
+    section, underscores, rest = name.partition("__")
+    renamed = RENAMED.get(section.lower())
+    if renamed is not None:
+        return f"; since 0.2 it is called {prefix}{renamed.upper()}{underscores}{rest}"
+    like = nearest(name, (word for word in known if not word.endswith("__")))
+    return f"; did you mean {prefix}{like}?" if like else ""
 
 
 def _meant(key: str, known: Iterable[str]) -> str:
     """`; did you mean ...?`, with what is most like *key* in its own section, or else anywhere."""
+    first, dot, rest = key.partition(".")
+    if first in RENAMED:
+        return f"; since 0.2 it is called {RENAMED[first]}{dot}{rest}"
     section, dot, word = key.rpartition(".")
     parent = re.sub(r"^(backends)\.[^.]+$", r"\1.NAME", section)
     beside = {k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent}

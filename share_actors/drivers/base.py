@@ -79,7 +79,7 @@ RuleUpdates = Mapping[str, str]
 """Rules that could not be applied: access id to the reason."""
 
 
-class Existing(Frozen):
+class ProbeResult(Frozen):
     """What a backend holds of one share (`ShareDriver.probe_share`). What is None was not looked at.
 
     `partial`: it was begun, and asking for it again completes it. `broken`: it has to be deleted first.
@@ -188,7 +188,7 @@ class ShareDriver:
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Existing | None:
+    ) -> ProbeResult | None:
         """Say what exists of *share*, changing nothing; None: that can't be told.
 
         Asked before an attempt whose predecessor's outcome is unknown: what is done already is adopted,

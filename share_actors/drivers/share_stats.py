@@ -9,7 +9,7 @@ from pydantic import Field
 from share_actors.values import Capabilities, Frozen, Pool
 
 
-class Misread(Frozen):
+class ParsedStats(Frozen):
     """What of a driver's answer can't be, by field, and what is left of it, if that makes sense."""
 
     capabilities: Capabilities | None
@@ -23,7 +23,7 @@ _ALIASES = {
 }  # fmt: skip
 
 
-def read(said: Any, backend: str) -> Misread:
+def read(said: Any, backend: str) -> ParsedStats:
     """What a driver's `get_share_stats` answered, as `Capabilities`; never raises.
 
     A pool with nonsense in it is left out, and told by field; a backend with no pool left has none.
@@ -31,7 +31,7 @@ def read(said: Any, backend: str) -> Misread:
     """
     fields = said.__dict__ if isinstance(said, Capabilities) else said
     if not isinstance(fields, dict) or not fields:
-        return Misread(capabilities=None, wrong={"": f"{_shown(said)} is no statistics"})
+        return ParsedStats(capabilities=None, wrong={"": f"{_shown(said)} is no statistics"})
     given = {_ALIASES.get(k, k): v for k, v in fields.items() if isinstance(k, str)}
     wrong: dict[str, str] = {}
     pools = tuple(_pools(given, backend, wrong))
@@ -40,7 +40,7 @@ def read(said: Any, backend: str) -> Misread:
     for field in ("storage_protocols", "access_types"):
         told.setdefault(field, ())
     told.setdefault("driver_name", "unknown")
-    return Misread(capabilities=Capabilities(**told), wrong=wrong)
+    return ParsedStats(capabilities=Capabilities(**told), wrong=wrong)
 
 
 def _pools(given: dict[str, Any], backend: str, wrong: dict[str, str]) -> list[Pool]:

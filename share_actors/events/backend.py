@@ -136,7 +136,7 @@ def _features(said: Capabilities) -> Capabilities:
         "allocated_capacity_gib": 0.0,
         "provisioned_capacity_gib": 0.0,
     }
-    return said.but(pools=tuple(pool.but(**still, goodness=0.0) for pool in said.pools))
+    return said.replace(pools=tuple(pool.replace(**still, goodness=0.0) for pool in said.pools))
 
 
 def _info(info: str | None, state: BackendState) -> list[BackendEvent]:
@@ -147,15 +147,15 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
     """The state after *event*."""
     match event:
         case BackendUp(backend=i, capabilities=said, at=at):
-            return state.but(id=i, status="up", reason=None, since=at, capabilities=said)
+            return state.replace(id=i, status="up", reason=None, since=at, capabilities=said)
         case BackendChanged(capabilities=said):
-            return state.but(capabilities=said)
+            return state.replace(capabilities=said)
         case BackendDown(backend=i, reason=reason, at=at):
-            return state.but(id=i, status="down", reason=reason, since=at)
+            return state.replace(id=i, status="down", reason=reason, since=at)
         case BackendInfoChanged(info=info):
-            return state.but(info=info)
+            return state.replace(info=info)
         case BackendSharesEnsured(info=info):
-            return state.but(ensured=info)
+            return state.replace(ensured=info)
         case _:
             assert_never(event)
 

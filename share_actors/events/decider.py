@@ -20,7 +20,7 @@ class Command(Frozen):
 
     def stamped(self, now: datetime) -> Self:
         """This command, asked at *now*."""
-        return self.but(at=now) if "at" in self.__dict__ else self
+        return self.replace(at=now) if "at" in self.__dict__ else self
 
 
 class Settled(NamedTuple):

@@ -15,7 +15,7 @@ SETTLED_KEPT = 128
 """How many settled receipts of one stream stay in memory; those under way all do."""
 
 
-class Receipt(NamedTuple):
+class RecordedRequest(NamedTuple):
     """What became of one request; *version* is that of its first event, *works* are what it asked for."""
 
     command_id: str
@@ -43,10 +43,10 @@ class _Request:
         self.waits: set[str] = set()
         self.reason: str | None = None
 
-    def receipt(self) -> Receipt:
+    def receipt(self) -> RecordedRequest:
         ended: Literal["done", "failed"] = "done" if self.reason is None else "failed"
         status = "accepted" if self.waits else ended
-        return Receipt(
+        return RecordedRequest(
             self.command_id, self.fingerprint, self.version, status, self.reason, self.works
         )
 
@@ -62,7 +62,7 @@ class _Work:
 
 
 class _KeptRequest(Frozen):
-    receipt: Receipt
+    receipt: RecordedRequest
     joined: bool
 
 
@@ -105,7 +105,7 @@ class Receipts:
 
     def at_once(
         self, command_id: str, fingerprint: str | None, work: str | None, version: int
-    ) -> Receipt:
+    ) -> RecordedRequest:
         """The receipt of a request that came to no event: *work*, which it asked for, was done before."""
         known = self.get(command_id)
         if known is not None:
@@ -117,7 +117,7 @@ class Receipts:
         return request.receipt()
 
     # -- asking ------------------------------------------------------------------------------------
-    def get(self, command_id: str) -> Receipt | None:
+    def get(self, command_id: str) -> RecordedRequest | None:
         """What became of the request, as far as it is remembered: see `forgotten`."""
         request = self._under_way.get(command_id) or self._settled.get(command_id)
         return None if request is None else request.receipt()

@@ -129,7 +129,7 @@ def _change(command: ChangeShareType, state: ShareType) -> list[TypeEvent]:
         is_public=state.is_public if command.is_public is None else command.is_public,
         projects=state.projects if command.projects is None else command.projects,
     )
-    return [] if state.but(**dict(changed)) == state else [changed]
+    return [] if state.replace(**dict(changed)) == state else [changed]
 
 
 def evolve(state: ShareType, event: TypeEvent) -> ShareType:
@@ -140,9 +140,9 @@ def evolve(state: ShareType, event: TypeEvent) -> ShareType:
             named = {"id": asked.pop("name"), "created_at": asked.pop("at")}
             return ShareType(**asked, **named, status="active")
         case ShareTypeChanged():
-            return state.but(**dict(event))
+            return state.replace(**dict(event))
         case ShareTypeDeleted():
-            return state.but(status="deleted")
+            return state.replace(status="deleted")
         case _:
             assert_never(event)
 

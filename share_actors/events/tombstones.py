@@ -9,7 +9,7 @@ Tombstones = dict[str, None]
 """Ids, in the order in which they left."""
 
 
-def buried(known: Tombstones, one: str) -> Tombstones:
+def add_tombstone(known: Tombstones, one: str) -> Tombstones:
     """*known* with *one* besides; the oldest are forgotten."""
     if one in known:
         return known

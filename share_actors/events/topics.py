@@ -101,7 +101,7 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
         "network.remove_security_service": share_network.RemoveSecurityService,
         "network.grant_addresses": share_network.GrantAddresses,
         "network.release_addresses": share_network.ReleaseAddresses,
-        "network.acquire_server": share_network.AcquireServer,
+        "network.acquire_server": share_network.AssignServer,
         "network.retire_server": share_network.RetireServer,
         "network.turn_away": share_network.TurnAway,
         "network.leave_server": share_network.LeaveServer,

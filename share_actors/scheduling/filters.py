@@ -14,7 +14,7 @@ from share_actors.values import Capabilities, Frozen, Pool, ShareType
 DEFAULT_ZONE = "nova"
 
 
-class Request(Frozen):
+class RequestSpec(Frozen):
     """What a share asks for. *only*: the backend (or `backend#pool`) that was asked for by name."""
 
     share_id: str
@@ -32,7 +32,7 @@ class Request(Frozen):
     different_from: Mapping[str, str] = {}
 
 
-class Host(Frozen):
+class PoolState(Frozen):
     """A pool as the scheduler sees it: what its backend published, and what was decided since.
 
     *provisioned*: GiB of all shares that are there or decided to go there. *since*: of those, what was
@@ -68,25 +68,25 @@ class Host(Frozen):
 
 
 # -- filters: why not, or None -------------------------------------------------------------------
-def _backend(asked: Request, host: Host) -> str | None:
+def _backend(asked: RequestSpec, host: PoolState) -> str | None:
     if asked.only is not None and asked.only not in (host.backend, host.name):
         return f"{asked.only} was asked for"
     return host.down
 
 
-def _zone(asked: Request, host: Host) -> str | None:
+def _zone(asked: RequestSpec, host: PoolState) -> str | None:
     there = host.said.availability_zone
     if asked.availability_zone in (None, there):
         return None
     return f"it is in {there}, not in {asked.availability_zone}"
 
 
-def _protocol(asked: Request, host: Host) -> str | None:
+def _protocol(asked: RequestSpec, host: PoolState) -> str | None:
     known = host.said.storage_protocols
     return None if asked.share_proto in known else f"it speaks {', '.join(known) or 'nothing'}"
 
 
-def _servers(asked: Request, host: Host) -> str | None:
+def _servers(asked: RequestSpec, host: PoolState) -> str | None:
     """A type that says nothing of servers leaves it to whether a share network was given."""
     handles = host.said.driver_handles_share_servers
     wanted = None if asked.share_type is None else asked.share_type.handles_servers
@@ -99,7 +99,7 @@ def _servers(asked: Request, host: Host) -> str | None:
     return None
 
 
-def _capabilities(asked: Request, host: Host) -> str | None:
+def _capabilities(asked: RequestSpec, host: PoolState) -> str | None:
     if asked.share_type is None:
         return None
     said = told_by(host)
@@ -114,7 +114,7 @@ def _capabilities(asked: Request, host: Host) -> str | None:
     return None
 
 
-def _capacity(asked: Request, host: Host) -> str | None:
+def _capacity(asked: RequestSpec, host: PoolState) -> str | None:
     room = host.room
     if asked.size <= room:
         return None
@@ -122,26 +122,26 @@ def _capacity(asked: Request, host: Host) -> str | None:
     return f"{asked.size} GiB do not fit into {max(room, 0.0):.6g} GiB ({taken})"
 
 
-def _snapshot(asked: Request, host: Host) -> str | None:
+def _snapshot(asked: RequestSpec, host: PoolState) -> str | None:
     on = asked.snapshot_on
     return None if on in (None, host.name, host.backend) else f"the snapshot is on {on}"
 
 
-def _affinity(asked: Request, host: Host) -> str | None:
+def _affinity(asked: RequestSpec, host: PoolState) -> str | None:
     for share_id, on in asked.same_as.items():
         if on not in (host.name, host.backend):
             return f"share {share_id}, with which it must be, is on {on or 'no backend'}"
     return None
 
 
-def _anti_affinity(asked: Request, host: Host) -> str | None:
+def _anti_affinity(asked: RequestSpec, host: PoolState) -> str | None:
     for share_id, on in asked.different_from.items():
         if on in (host.name, host.backend):
             return f"share {share_id}, from which it must be apart, is here"
     return None
 
 
-FILTERS: Mapping[str, Callable[[Request, Host], str | None]] = {
+FILTERS: Mapping[str, Callable[[RequestSpec, PoolState], str | None]] = {
     "backend": _backend,
     "availability_zone": _zone,
     "protocol": _protocol,
@@ -160,14 +160,14 @@ CAPACITY = "capacity"
 """The one filter whose verdict changes with every decision."""
 
 
-def refusals(asked: Request, host: Host) -> dict[str, str]:
+def refusals(asked: RequestSpec, host: PoolState) -> dict[str, str]:
     """Why *host* will not do, by filter, whatever room it has."""
     said = ((name, why(asked, host)) for name, why in FILTERS.items() if name != CAPACITY)
     return {name: reason for name, reason in said if reason is not None}
 
 
 # -- capabilities and requirements ---------------------------------------------------------------
-def told_by(host: Host) -> dict[str, Any]:
+def told_by(host: PoolState) -> dict[str, Any]:
     """All that is said of a pool, by name: the pool's own words win over the backend's."""
     said = {k: v for k, v in host.said.__dict__.items() if k not in ("pools", "capabilities")}
     own = {k: v for k, v in host.pool.__dict__.items() if k not in ("name", "capabilities")}

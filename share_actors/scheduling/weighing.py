@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from share_actors.scheduling.filters import CAPACITY, NAMES, Host, Request, _capacity, refusals
+from share_actors.scheduling.filters import (
+    CAPACITY,
+    NAMES,
+    PoolState,
+    RequestSpec,
+    _capacity,
+    refusals,
+)
 from share_actors.values import Placement
 
 
 def place(
-    asked: Request, hosts: Iterable[Host], *, capacity: float = 1.0, goodness: float = 1.0
-) -> tuple[Host | None, Placement]:
+    asked: RequestSpec, hosts: Iterable[PoolState], *, capacity: float = 1.0, goodness: float = 1.0
+) -> tuple[PoolState | None, Placement]:
     """The pool for *asked*, None if no pool will do, and what every filter said of every pool.
 
     *capacity* and *goodness* are how much free room and the backend's own opinion count.
@@ -21,16 +28,16 @@ def place(
 
 
 def decide(
-    asked: Request,
-    hosts: Sequence[Host],
+    asked: RequestSpec,
+    hosts: Sequence[PoolState],
     fixed: Mapping[str, dict[str, str]],
     *,
     capacity: float = 1.0,
     goodness: float = 1.0,
-) -> tuple[Host | None, Placement]:
+) -> tuple[PoolState | None, Placement]:
     """As `place`, with the refusals that do not depend on room given as *fixed*."""
     refused: dict[str, dict[str, str]] = {}
-    fit: list[tuple[Host, float]] = []
+    fit: list[tuple[PoolState, float]] = []
     for host in hosts:
         full, room = None, host.room
         if asked.size > room:

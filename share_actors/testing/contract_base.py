@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from share_actors.drivers.base import Existing, ShareDriver
+from share_actors.drivers.base import ProbeResult, ShareDriver
 from share_actors.values import AccessRule, AccessType, RequestContext, Share, Snapshot
 
 CONTEXT = RequestContext(user_id="contract", attempt=1)
@@ -52,9 +52,9 @@ class ContractBase:
             for to in self.principals[kind]
         ]
 
-    def found(self, driver: ShareDriver, share: Share) -> Existing:
+    def found(self, driver: ShareDriver, share: Share) -> ProbeResult:
         """What another process's driver says that there is; skips where a driver can't tell."""
-        found = same_driver(driver).probe_share(CONTEXT.but(attempt=2), share)
+        found = same_driver(driver).probe_share(CONTEXT.replace(attempt=2), share)
         if found is None:
             pytest.skip("can't tell what exists")
         return found
@@ -84,4 +84,4 @@ def copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
     if not driver.supports("create_share_from_snapshot"):
         pytest.skip("makes no shares from snapshots")
     driver.create_snapshot(CONTEXT, snapshot)
-    return new_share(driver).but(snapshot_id=snapshot.id)
+    return new_share(driver).replace(snapshot_id=snapshot.id)

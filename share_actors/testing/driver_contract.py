@@ -68,12 +68,12 @@ class DriverContract(ProbeContract, InterruptionContract):
     def test_creating_again_gives_the_same_answer(self, driver: ShareDriver, share: Share) -> None:
         first = driver.create_share(CONTEXT, share)
 
-        assert driver.create_share(CONTEXT.but(attempt=2), share) == first
+        assert driver.create_share(CONTEXT.replace(attempt=2), share) == first
 
     def test_another_process_gives_the_same_answer(self, driver: ShareDriver, share: Share) -> None:
         first = driver.create_share(CONTEXT, share)
 
-        assert same_driver(driver).create_share(CONTEXT.but(attempt=2), share) == first
+        assert same_driver(driver).create_share(CONTEXT.replace(attempt=2), share) == first
 
     def test_two_shares_have_two_paths(self, driver: ShareDriver) -> None:
         one, two = (driver.create_share(CONTEXT, new_share(driver)) for _ in range(2))
@@ -93,7 +93,7 @@ class DriverContract(ProbeContract, InterruptionContract):
         driver.create_share(CONTEXT, share)
 
         driver.delete_share(CONTEXT, share)
-        driver.delete_share(CONTEXT.but(attempt=2), share)
+        driver.delete_share(CONTEXT.replace(attempt=2), share)
 
     def test_deleting_what_never_existed_is_no_error(
         self, driver: ShareDriver, share: Share
@@ -121,7 +121,7 @@ class DriverContract(ProbeContract, InterruptionContract):
         driver.create_share(CONTEXT, share)
 
         getattr(driver, method)(CONTEXT, share, size)
-        getattr(driver, method)(CONTEXT.but(attempt=2), share.but(size=size), size)
+        getattr(driver, method)(CONTEXT.replace(attempt=2), share.replace(size=size), size)
 
     # -- snapshots -----------------------------------------------------------------------------
     def test_taking_a_snapshot_again_gives_the_same_answer(
@@ -129,7 +129,7 @@ class DriverContract(ProbeContract, InterruptionContract):
     ) -> None:
         first = driver.create_snapshot(CONTEXT, snapshot)
 
-        assert driver.create_snapshot(CONTEXT.but(attempt=2), snapshot) == first
+        assert driver.create_snapshot(CONTEXT.replace(attempt=2), snapshot) == first
 
     def test_deleting_a_snapshot_again_is_no_error(
         self, driver: ShareDriver, snapshot: Snapshot
@@ -137,7 +137,7 @@ class DriverContract(ProbeContract, InterruptionContract):
         driver.create_snapshot(CONTEXT, snapshot)
 
         driver.delete_snapshot(CONTEXT, snapshot)
-        driver.delete_snapshot(CONTEXT.but(attempt=2), snapshot)
+        driver.delete_snapshot(CONTEXT.replace(attempt=2), snapshot)
 
     def test_deleting_a_snapshot_that_never_existed_is_no_error(
         self, driver: ShareDriver, snapshot: Snapshot
@@ -191,7 +191,7 @@ class DriverContract(ProbeContract, InterruptionContract):
         driver.create_share(CONTEXT, share)
         old = self.rules(driver)
         driver.update_access(CONTEXT, share, old, old, ())
-        new = [rule.but(id=str(uuid4()), access_level="ro") for rule in old]
+        new = [rule.replace(id=str(uuid4()), access_level="ro") for rule in old]
 
         assert not driver.update_access(CONTEXT, share, new, new, old)
 
@@ -200,7 +200,7 @@ class DriverContract(ProbeContract, InterruptionContract):
     ) -> None:
         driver.create_share(CONTEXT, share)
         good = self.rules(driver)
-        bad = good[0].but(id=str(uuid4()), access_type="telepathy")
+        bad = good[0].replace(id=str(uuid4()), access_type="telepathy")
 
         failed = driver.update_access(CONTEXT, share, [bad, *good], [bad, *good], ())
 

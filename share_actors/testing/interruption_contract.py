@@ -21,7 +21,7 @@ from share_actors.testing.contract_base import (
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
 
-AGAIN = CONTEXT.but(attempt=2)
+AGAIN = CONTEXT.replace(attempt=2)
 Prepared = tuple[Share, Callable[[ShareDriver], Any]]
 """A share, and a call about it that may be asked again."""
 
@@ -72,8 +72,8 @@ class InterruptionContract(ContractBase):
     ) -> None:
         def take() -> Prepared:
             share = self._made(driver)
-            taken = snapshot.but(id=str(uuid4()), share_id=share.id)
-            return share.but(snapshots=(taken,)), lambda d: d.create_snapshot(AGAIN, taken)
+            taken = snapshot.replace(id=str(uuid4()), share_id=share.id)
+            return share.replace(snapshots=(taken,)), lambda d: d.create_snapshot(AGAIN, taken)
 
         self.dies_at_every_step(driver, take)
 
@@ -82,9 +82,9 @@ class InterruptionContract(ContractBase):
     ) -> None:
         def drop() -> Prepared:
             share = self._made(driver)
-            taken = snapshot.but(id=str(uuid4()), share_id=share.id)
+            taken = snapshot.replace(id=str(uuid4()), share_id=share.id)
             driver.create_snapshot(CONTEXT, taken)
-            return share.but(snapshots=(taken,)), lambda d: d.delete_snapshot(AGAIN, taken)
+            return share.replace(snapshots=(taken,)), lambda d: d.delete_snapshot(AGAIN, taken)
 
         self.dies_at_every_step(driver, drop)
 

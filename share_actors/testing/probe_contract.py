@@ -55,7 +55,7 @@ class ProbeContract(ContractBase):
     def test_a_probe_tells_which_snapshots_there_are(
         self, driver: ShareDriver, share: Share, snapshot: Snapshot
     ) -> None:
-        held = share.but(snapshots=(snapshot,))
+        held = share.replace(snapshots=(snapshot,))
         if self.found(driver, held).snapshots is None:
             pytest.skip("does not tell of snapshots")
         where = driver.create_snapshot(CONTEXT, snapshot)

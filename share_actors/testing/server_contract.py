@@ -18,11 +18,11 @@ class ServerContract(ContractBase):
     def server(self, driver: ShareDriver) -> ShareServer:
         """A server that is set up."""
         made = new_server(driver)
-        return made.but(backend_details=set_up(driver, made))
+        return made.replace(backend_details=set_up(driver, made))
 
     @pytest.fixture
     def share(self, driver: ShareDriver) -> Share:
-        return new_share(driver).but(share_network_id="net")
+        return new_share(driver).replace(share_network_id="net")
 
     def test_a_server_set_up_again_has_the_same_details(
         self, driver: ShareDriver, server: ShareServer
@@ -76,7 +76,7 @@ class ServerContract(ContractBase):
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         other = new_server(driver)
-        other = other.but(backend_details=set_up(driver, other))
+        other = other.replace(backend_details=set_up(driver, other))
         driver.create_share(CONTEXT, share, server)
 
         tear_down(driver, other)
@@ -102,7 +102,7 @@ class ServerContract(ContractBase):
         driver.create_share(CONTEXT, share, server)
         snapshot = Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
         driver.create_snapshot(CONTEXT, snapshot, server)
-        copy = new_share(driver).but(snapshot_id=snapshot.id)
+        copy = new_share(driver).replace(snapshot_id=snapshot.id)
 
         assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot, server)
         assert not driver.update_access(CONTEXT, share, (), (), (), (), server)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.values.backend import BackendState, Capabilities, Pool, Published
+from share_actors.values.backend import BackendReport, BackendState, Capabilities, Pool
 from share_actors.values.base import Frozen, Value, utc_now
 from share_actors.values.context import RequestContext
 from share_actors.values.network import (
@@ -11,9 +11,9 @@ from share_actors.values.network import (
     NetworkInfo,
     NetworkStatus,
     NetworkType,
-    Seat,
     SecurityService,
     SecurityServiceType,
+    ServerSlot,
     ServerStatus,
     ShareNetwork,
     ShareServer,
@@ -53,11 +53,11 @@ __all__ = [
     "Pool",
     "PoolVerdict",
     "Protocol",
-    "Published",
+    "BackendReport",
     "RequestContext",
     "RuleState",
     "SEGMENTS",
-    "Seat",
+    "ServerSlot",
     "SecurityService",
     "SecurityServiceType",
     "ServerStatus",

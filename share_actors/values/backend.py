@@ -57,7 +57,7 @@ class BackendState(Value):
     info: str | None = None
 
 
-class Published(Frozen):
+class BackendReport(Frozen):
     """One publication of a backend: what it says, or why it says nothing; `wrong` by field."""
 
     backend: str

@@ -19,7 +19,7 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def but(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """The same value with *changes*; not validated again, so for code that knows its types.
 
         Does what `model_copy(update=changes)` does, eight times as fast: states are made this way.

@@ -75,7 +75,7 @@ def _segment(kind: NetworkType, segment: int | None) -> None:
         raise ValueError(f"segmentation_id: {segment} of a {kind} network is not 1 to {largest}")
 
 
-class Seat(Frozen):
+class ServerSlot(Frozen):
     """A share server as its network knows it: for which backend, and whether more shares may go there."""
 
     backend: str
@@ -98,7 +98,7 @@ class ShareNetwork(Value):
     created_at: datetime | None = None
     status: NetworkStatus = "absent"
     allocations: dict[str, tuple[str, ...]] = {}
-    servers: dict[str, Seat] = {}
+    servers: dict[str, ServerSlot] = {}
     shares: dict[str, str] = {}
     """Which server each share is meant to be on, by ids."""
 

@@ -40,7 +40,7 @@ class Site:
         self.backend = DummyBackend(home / "dummy")
         """What the backend `dummy` holds."""
         dummy = {"driver": "dummy", "options": {"directory": str(home / "dummy")}}
-        settings = {"pool": ONE_ACTOR, "backends": {"dummy": dummy}, **settings}
+        settings = {"hosting": ONE_ACTOR, "backends": {"dummy": dummy}, **settings}
         settings.setdefault("default_backend", next(iter(settings["backends"])))
         name = f"test-{os.getpid()}-{next(_numbers)}"
         self.config = Config(namespace=name, home=home, **settings)

@@ -308,9 +308,9 @@ def test_a_driver_or_option_that_is_none_starts_nothing(
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"pool": {"max_actors": 0}}, "pool.max_actors"),
-        ({"pool": {"min_actors": 3, "max_actors": 2}}, "pool"),
-        ({"pool": {"size": 3}}, "pool.size"),
+        ({"hosting": {"max_actors": 0}}, "hosting.max_actors"),
+        ({"hosting": {"min_actors": 3, "max_actors": 2}}, "hosting"),
+        ({"hosting": {"size": 3}}, "hosting.size"),
         ({"log": {"kind": "mysql"}}, "log.kind"),
         ({"backends": {}}, "backends"),
         ({"default_backend": "x"}, "default_backend"),

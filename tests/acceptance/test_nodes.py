@@ -22,7 +22,7 @@ database = "{log.database}"
 user = "{log.user}"
 schema_name = "two_nodes"
 
-[pool]
+[hosting]
 min_actors = 2
 max_actors = 2
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import ray
 
-from share_actors.actors.messaging.messages import Answer, Ask, ask, unpack_error
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask, unpack_error
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Busy, InvalidRequest
@@ -44,7 +44,7 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
         "deadly": dummy("deadly", {}, exit={"create_share": 1}),
         "alone": dummy("alone", {"dedicated": True}),
     }
-    site = new_sites(backends=backends, pool=POOL)
+    site = new_sites(backends=backends, hosting=POOL)
     site.backend = DummyBackend(top / "dummy")
     return site
 
@@ -64,18 +64,18 @@ def attempts(site: Site, share: ShareHandle, method: str = "create_share") -> li
 
 
 # -- too much at once ------------------------------------------------------------------------------
-def submitted(system: ShareSystem, share: ShareHandle, clients: list[str]) -> list[Answer]:
+def submitted(system: ShareSystem, share: ShareHandle, clients: list[str]) -> list[CommandReply]:
     """Rules for *clients*, in one call that no client sends again."""
     asks = []
     for client in clients:
         fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
         command = AllowAccess(**fields, access_level="rw")
         asks.append(ask(share.id, command, NOBODY, client, wait=False, repeated=True))
-    answers: list[Answer] = ray.get(system.manager.submit.remote(asks))
+    answers: list[CommandReply] = ray.get(system.manager.submit.remote(asks))
     return answers
 
 
-def busy(answer: Answer) -> bool:
+def busy(answer: CommandReply) -> bool:
     return answer.error is not None and isinstance(unpack_error(answer.error), Busy)
 
 
@@ -123,7 +123,7 @@ def test_the_client_itself_asks_again_while_the_system_is_busy(
 def test_ten_thousand_commands_at_once_are_all_answered_and_memory_stays_bounded(
     new_site: NewSite,
 ) -> None:
-    site = new_site(pool={"min_actors": 2, "max_actors": 2, "mailbox": 50, "backlog": 500})
+    site = new_site(hosting={"min_actors": 2, "max_actors": 2, "mailbox": 50, "backlog": 500})
     shares = [made(share) for share in site.system.create_shares([{"size": 1}] * 20)]
     pids = [*site.share_actor_pids(), site.manager_pid()]
     before, head = {pid: resident_mib(pid) for pid in pids}, site.head()
@@ -142,7 +142,7 @@ def test_ten_thousand_commands_at_once_are_all_answered_and_memory_stays_bounded
     assert all(resident_mib(pid) - before[pid] < 200 for pid in pids)
 
 
-def _rule(share: ShareHandle, client: str) -> Ask:
+def _rule(share: ShareHandle, client: str) -> CommandMessage:
     fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
     command = AllowAccess(**fields, access_level="rw")
     return ask(share.id, command, NOBODY, client, wait=False, repeated=True)
@@ -178,7 +178,7 @@ def test_the_pool_grows_to_its_largest_and_no_further(system: ShareSystem) -> No
 
 def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(new_site: NewSite) -> None:
     backends = {"dummy": {"driver": "dummy"}, "alone": {"driver": "dummy", "dedicated": True}}
-    system = new_site(backends=backends, pool={"min_actors": 2, "max_actors": 3}).system
+    system = new_site(backends=backends, hosting={"min_actors": 2, "max_actors": 3}).system
     alone = system.create_share(size=1, backend="alone")
     home = ray.get(system.manager.where.remote(alone.id))
     for share in system.create_shares([{"size": 1}] * 6):
@@ -202,8 +202,8 @@ def test_an_actor_with_too_many_calls_that_hang_is_restarted_and_nothing_is_lost
 ) -> None:
     options = {"directory": str(tmp_path), "hang": {"create_share": 1}, "hang_s": FOR_EVER}
     hangs = {"driver": "dummy", "timeout_s": 0.5, "backoff_s": 0.1, "options": options}
-    pool = {"min_actors": 1, "max_actors": 1, "hung_calls": 4}
-    site = new_site(backends={"hangs": hangs}, pool=pool)
+    hosting = {"min_actors": 1, "max_actors": 1, "hung_calls": 4}
+    site = new_site(backends={"hangs": hangs}, hosting=hosting)
     (before,) = [int(actor["pid"]) for actor in site.system.status()["manager"]["actors"]]
 
     shares = [made(s) for s in site.system.create_shares([{"size": 1, "backend": "hangs"}] * 6)]

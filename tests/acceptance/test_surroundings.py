@@ -31,7 +31,7 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
             "options": {"directory": str(home / "served"), "delay_s": 0.02},
         },
     }  # fmt: skip
-    made = new_sites(backends=backends, pool={"min_actors": 2, "max_actors": 2})
+    made = new_sites(backends=backends, hosting={"min_actors": 2, "max_actors": 2})
     made.config = made.config.model_copy(update={"default_backend": None})
     made.backends = home
     return made

@@ -28,7 +28,7 @@ Kill = Callable[[Site], None]
 @pytest.fixture(scope="module")
 def site(new_sites: NewSite) -> Site:
     """Two share actors and a backend on which everything takes its time."""
-    site = new_sites(pool={"min_actors": 2, "max_actors": 2})
+    site = new_sites(hosting={"min_actors": 2, "max_actors": 2})
     options = {"directory": str(site.backend.directory), "delay_s": 0.3}
     site.config = site.config.model_copy(
         update={
@@ -120,7 +120,7 @@ def test_a_manager_that_hangs_holds_nobody_longer_than_the_timeout(site: Site) -
 def test_a_share_actor_that_was_suspended_is_replaced_and_writes_nothing_when_it_wakes(
     new_site: NewSite,
 ) -> None:
-    site = new_site(pool={"min_actors": 2, "max_actors": 2, "unresponsive_s": 2.0})
+    site = new_site(hosting={"min_actors": 2, "max_actors": 2, "unresponsive_s": 2.0})
     share = site.system.create_share(size=1)
     pid = int(site.system.where(share.id)["pid"])
     os.kill(pid, signal.SIGSTOP)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from share_actors.actors.effects.server_attachment import NETWORK, SERVER
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.messages import Answer, unpack_error
+from share_actors.actors.messaging.messages import CommandReply, unpack_error
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events.decider import Command
@@ -39,7 +39,7 @@ def settings(home: Path, *, servers: dict[str, Any] | None = None, **plain: Any)
     )  # fmt: skip
 
 
-class Around:
+class InProcessSystem:
     """The system, as a test asks it: each request is awaited to its end."""
 
     def __init__(self, manager: ManagerActor, cluster: FakeCluster, config: Config) -> None:
@@ -47,7 +47,7 @@ class Around:
         self.plain = DummyBackend(config.home / "plain")
         self.served = DummyBackend(config.home / "served")
 
-    async def ask(self, address: str, command: Command, *, command_id: str = "") -> Answer:
+    async def ask(self, address: str, command: Command, *, command_id: str = "") -> CommandReply:
         """What *command* came to; raises the error that it was refused with."""
         [answer] = await self.manager.submit([tell(address, command, command_id=command_id)])
         while answer.status == "accepted":
@@ -64,7 +64,7 @@ class Around:
         assert answer.view is not None
         return Share.model_validate_json(answer.view)
 
-    async def try_create(self, share_id: str = "", **fields: Any) -> Answer:
+    async def try_create(self, share_id: str = "", **fields: Any) -> CommandReply:
         made = share_id or uuid4().hex
         asked = {"size": 1, "host": "", "project_id": "demo", "user_id": "alice", **fields}
         return await self.ask(made, CreateShare(share_id=made, **asked))
@@ -93,10 +93,10 @@ class Around:
 
 
 @asynccontextmanager
-async def around(config: Config) -> AsyncIterator[Around]:
+async def around(config: Config) -> AsyncIterator[InProcessSystem]:
     async with managed(config) as (manager, cluster):
         await manager.ready()
-        yield Around(manager, cluster, config)
+        yield InProcessSystem(manager, cluster, config)
 
 
 async def until(ask: Callable[[], Any], seconds: float = 20.0) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.entity.shell import Entity
-from share_actors.actors.entity.turn import Asked
-from share_actors.actors.messaging.messages import Answer, ask, unpack_error
+from share_actors.actors.entity.turn import QueuedCommand
+from share_actors.actors.messaging.messages import CommandReply, ask, unpack_error
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
@@ -114,17 +114,19 @@ def entity(
     return Entity("s1", share, log, work, activation, fresh=fresh, **settings)
 
 
-def asked(command: Command, *, command_id: str | None = None, repeated: bool = False) -> Asked:
+def asked(
+    command: Command, *, command_id: str | None = None, repeated: bool = False
+) -> QueuedCommand:
     """*command* as the shell takes it, with both of its futures."""
     packed = WHO.model_dump_json().encode()
     told = ask("s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated)
     loop = asyncio.get_running_loop()
-    return Asked(told, command, WHO, loop.create_future(), loop.create_future())
+    return QueuedCommand(told, command, WHO, loop.create_future(), loop.create_future())
 
 
 async def tell(
     living: ShareEntity, command: Command, *, command_id: str | None = None, repeated: bool = False
-) -> Answer:
+) -> CommandReply:
     """Have *command* done; its outcome, or the error that it was refused with."""
     item = asked(command, command_id=command_id, repeated=repeated)
     living.put(item)

@@ -12,8 +12,8 @@ from uuid import uuid4
 from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.entity_client import Peers
-from share_actors.actors.messaging.messages import Answer, Ask, ask
+from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask
 from share_actors.actors.ports import CatalogPort, Host, HostLost, HostReport, Stats
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
@@ -21,24 +21,26 @@ from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Unavailable
 from share_actors.events.decider import Command
 from share_actors.events.share.messages import CreateShare
-from share_actors.values import Published, RequestContext, Share
+from share_actors.values import BackendReport, RequestContext, Share
 
 WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
 
 
-def config(home: Path, *, pool: dict[str, Any] | None = None, **options: Any) -> Config:
+def config(home: Path, *, hosting: dict[str, Any] | None = None, **options: Any) -> Config:
     """One backend, `dummy`, with these options; it keeps its state in `home`."""
     dummy = {"driver": "dummy", "backoff_s": 0.01}
     dummy |= {"options": {"directory": str(home / "dummy"), **options}}
-    return Config(home=home, backends={"dummy": dummy}, pool=pool or {})
+    return Config(home=home, backends={"dummy": dummy}, hosting=hosting or {})
 
 
-def create(share_id: str, *, wait: bool = True, **fields: Any) -> Ask:
+def create(share_id: str, *, wait: bool = True, **fields: Any) -> CommandMessage:
     fields = {"size": 1, "host": "dummy", "project_id": "demo", "user_id": "alice", **fields}
     return tell(share_id, CreateShare(share_id=share_id, **fields), wait=wait)
 
 
-def tell(share_id: str, command: Command, *, wait: bool = True, command_id: str = "") -> Ask:
+def tell(
+    share_id: str, command: Command, *, wait: bool = True, command_id: str = ""
+) -> CommandMessage:
     """*command* as clients send it."""
     return ask(share_id, command, WHO, command_id or uuid4().hex, wait=wait)
 
@@ -46,8 +48,8 @@ def tell(share_id: str, command: Command, *, wait: bool = True, command_id: str 
 class FakeHost:
     """A `Host` in this process. `pid` stands for its process: a new one with each restart."""
 
-    def __init__(self, name: str, settings: Config, peers: Peers) -> None:
-        self.name, self._settings, self._peers = name, settings, peers
+    def __init__(self, name: str, settings: Config, entity_client: EntityClient) -> None:
+        self.name, self._settings, self._entity_client = name, settings, entity_client
         self.pid = 0
         self.dead: list[ShareHost] = []
         self.begin()
@@ -55,7 +57,7 @@ class FakeHost:
     def begin(self) -> None:
         """Alive, and empty."""
         self.pid += 1
-        self.inner = ShareHost(self._settings, peers=self._peers)
+        self.inner = ShareHost(self._settings, entity_client=self._entity_client)
         self._death = asyncio.get_running_loop().create_future()
 
     @property
@@ -76,12 +78,14 @@ class FakeHost:
                 talk.cancel()
         self.inner._log._committer.close()
 
-    async def submit(self, asks: list[Ask], /) -> list[Answer]:
-        answers: list[Answer] = await self._call("submit", asks)
+    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
+        answers: list[CommandReply] = await self._call("submit", asks)
         return answers
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
-        answers: list[Answer] = await self._call("wait", pairs, timeout_s)
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+    ) -> list[CommandReply]:
+        answers: list[CommandReply] = await self._call("wait", pairs, timeout_s)
         return answers
 
     async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
@@ -95,15 +99,15 @@ class FakeHost:
         self._settings = config
         await self._call("reconfigure", config)
 
-    async def quiet(self) -> None:
-        await self._call("quiet")
+    async def drain(self) -> None:
+        await self._call("drain")
 
     async def report(self) -> HostReport:
         report: HostReport = await self._call("report")
         return report._replace(pid=self.pid)
 
-    async def departed(self, others: Sequence[str], /) -> Sequence[str]:
-        gone: Sequence[str] = await self._call("departed", others)
+    async def passivated(self, others: Sequence[str], /) -> Sequence[str]:
+        gone: Sequence[str] = await self._call("passivated", others)
         return gone
 
     async def resident(self) -> Sequence[str]:
@@ -133,15 +137,15 @@ class FakeStats:
     """A `Stats` in this process."""
 
     def __init__(self, backend: str, settings: Config, cluster: FakeCluster) -> None:
-        self.inner = StatsActor(backend, settings, cluster.found, cluster.peers)
+        self.inner = StatsActor(backend, settings, cluster.found, cluster.entity_client)
 
     async def follow(self) -> int:
         return await self.inner.follow()
 
-    async def latest(self) -> Published | None:
+    async def latest(self) -> BackendReport | None:
         return await self.inner.latest()
 
-    async def publish_now(self) -> Published:
+    async def publish_now(self) -> BackendReport:
         return await self.inner.publish_now()
 
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
@@ -164,7 +168,7 @@ class FakeCluster:
         self.backend = DummyBackend(settings.home / "dummy")
         self._catalog = CatalogActor(settings)
         self.manager: ManagerActor | None = None
-        self.peers = Peers(self.found)
+        self.entity_client = EntityClient(self.found)
         self.backends: dict[str, FakeStats] = {}
 
     def found(self) -> ManagerActor:
@@ -192,7 +196,7 @@ class FakeCluster:
         self._started += 1
         name = f"share-actor{'' if node is None else f'@{node}'}-{self._started}"
         await asyncio.sleep(0.01)  # a process takes longer
-        made = self.running[name] = FakeHost(name, self.settings, self.peers)
+        made = self.running[name] = FakeHost(name, self.settings, self.entity_client)
         return name, made
 
     def home(self, share_id: str) -> FakeHost:
@@ -231,6 +235,6 @@ async def managed(settings: Config) -> AsyncIterator[tuple[ManagerActor, FakeClu
 
 def forsake(manager: ManagerActor) -> None:
     """As if the manager's process had died."""
-    manager._fleet.stopping = True
-    for task in manager._fleet._background:
+    manager._supervisor.stopping = True
+    for task in manager._supervisor._background:
         task.cancel()

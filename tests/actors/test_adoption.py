@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from share_actors.actors.effects import backends as backends_module
-from share_actors.actors.effects.probe import adopted
-from share_actors.drivers.base import DriverError, Existing, TransientError
+from share_actors.actors.effects.probe import probe_outcome
+from share_actors.drivers.base import DriverError, ProbeResult, TransientError
 from share_actors.events.attempts import Attempt, ReportFailure
 from share_actors.events.share.access import ApplyRules, ConfirmRules, Rules
 from share_actors.events.share.messages import (
@@ -28,11 +28,11 @@ from tests.actors.test_share_work import PLACE, STATE, Scripted, outcome
 CREATE = Provision(source=None)
 GROW = Resize(doing="extend", size=3)
 ALICE = AccessRule(id="a", access_type="user", access_to="alice", access_level="ro")
-RULED = STATE.but(rules=Rules(rules={"a": ALICE}, owed=("a",)))
+RULED = STATE.replace(rules=Rules(rules={"a": ALICE}, owed=("a",)))
 ALLOW = ApplyRules(add=(ALICE,), delete=())
 DENY = ApplyRules(add=(), delete=(ALICE,))
-WHOLE = Existing(state="whole", export_locations=(PLACE,), size=1)
-IN_DOUBT = STATE.but(attempt=Attempt(n=2, effect="create", probe=True))
+WHOLE = ProbeResult(state="whole", export_locations=(PLACE,), size=1)
+IN_DOUBT = STATE.replace(attempt=Attempt(n=2, effect="create", probe=True))
 
 
 class Probed(Scripted):
@@ -53,41 +53,41 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     ("effect", "found", "expected"),
     [
         (CREATE, WHOLE, ConfirmCreated(export_locations=(PLACE,))),
-        (GROW, WHOLE.but(size=3), ConfirmResized(doing="extend", size=3)),
-        (ALLOW, WHOLE.but(access={("user", "alice", "ro")}), ConfirmRules(applied=("a",))),
+        (GROW, WHOLE.replace(size=3), ConfirmResized(doing="extend", size=3)),
+        (ALLOW, WHOLE.replace(access={("user", "alice", "ro")}), ConfirmRules(applied=("a",))),
         (
             TakeSnapshot(snapshot_id="n1"),
-            WHOLE.but(snapshots={"n1": "at"}),
+            WHOLE.replace(snapshots={"n1": "at"}),
             ConfirmSnapshotCreated(snapshot_id="n1", provider_location="at"),
         ),
     ],
 )
-def test_what_is_done_is_adopted(effect: ShareEffect, found: Existing, expected: object) -> None:
-    assert adopted(effect, RULED, found) == expected
+def test_what_is_done_is_adopted(effect: ShareEffect, found: ProbeResult, expected: object) -> None:
+    assert probe_outcome(effect, RULED, found) == expected
 
 
 @pytest.mark.parametrize(
     ("effect", "found"),
     [
-        (CREATE, Existing(state="absent")),
-        (CREATE, Existing(state="partial")),
-        (CREATE, WHOLE.but(size=7)),
+        (CREATE, ProbeResult(state="absent")),
+        (CREATE, ProbeResult(state="partial")),
+        (CREATE, WHOLE.replace(size=7)),
         (GROW, WHOLE),
-        (GROW, WHOLE.but(size=None)),
-        (Destroy(), Existing(state="absent")),
-        (DENY, WHOLE.but(access=frozenset())),
+        (GROW, WHOLE.replace(size=None)),
+        (Destroy(), ProbeResult(state="absent")),
+        (DENY, WHOLE.replace(access=frozenset())),
         (ALLOW, WHOLE),
-        (ALLOW, WHOLE.but(access=frozenset())),
-        (ALLOW, WHOLE.but(access={("user", "alice", "rw")})),
+        (ALLOW, WHOLE.replace(access=frozenset())),
+        (ALLOW, WHOLE.replace(access={("user", "alice", "rw")})),
         (TakeSnapshot(snapshot_id="n1"), WHOLE),
-        (TakeSnapshot(snapshot_id="n1"), WHOLE.but(snapshots={}, unfinished=frozenset({"n1"}))),
-        (DropSnapshot(snapshot_id="n1"), WHOLE.but(snapshots={})),
+        (TakeSnapshot(snapshot_id="n1"), WHOLE.replace(snapshots={}, unfinished=frozenset({"n1"}))),
+        (DropSnapshot(snapshot_id="n1"), WHOLE.replace(snapshots={})),
     ],
 )
 def test_what_is_not_done_or_not_told_is_asked_for_again_and_so_is_all_that_goes(
-    effect: ShareEffect, found: Existing
+    effect: ShareEffect, found: ProbeResult
 ) -> None:
-    assert adopted(effect, RULED, found) is None
+    assert probe_outcome(effect, RULED, found) is None
 
 
 def test_after_an_unknown_outcome_the_driver_is_asked_what_exists_and_no_more(
@@ -102,7 +102,8 @@ def test_after_an_unknown_outcome_the_driver_is_asked_what_exists_and_no_more(
 
 
 @pytest.mark.parametrize(
-    "found", [None, Existing(state="absent"), Existing(state="partial"), DriverError("no idea")]
+    "found",
+    [None, ProbeResult(state="absent"), ProbeResult(state="partial"), DriverError("no idea")],
 )
 def test_what_the_probe_does_not_settle_is_asked_for(script: dict[str, Any], found: object) -> None:
     script |= {"probe_share": found, "create_share": [PLACE]}
@@ -114,7 +115,7 @@ def test_what_the_probe_does_not_settle_is_asked_for(script: dict[str, Any], fou
 
 
 def test_what_is_broken_is_deleted_and_made_anew(script: dict[str, Any]) -> None:
-    script |= {"probe_share": Existing(state="broken"), "create_share": [PLACE]}
+    script |= {"probe_share": ProbeResult(state="broken"), "create_share": [PLACE]}
 
     answer, calls = outcome(CREATE, IN_DOUBT)
 
@@ -135,6 +136,6 @@ def test_a_backend_that_can_tell_nothing_now_is_asked_later(script: dict[str, An
 def test_without_doubt_nothing_is_probed(script: dict[str, Any]) -> None:
     script["create_share"] = [PLACE]
 
-    _, calls = outcome(CREATE, STATE.but(attempt=Attempt(n=2, effect="create")))
+    _, calls = outcome(CREATE, STATE.replace(attempt=Attempt(n=2, effect="create")))
 
     assert [method for method, _ in calls] == ["create_share"]

@@ -6,9 +6,9 @@ from itertools import count
 
 import pytest
 
-from share_actors.actors.effects.backends import Backends
+from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.share import ShareWork
-from share_actors.actors.entity.backoff import Pause
+from share_actors.actors.entity.backoff import Backoff
 from share_actors.config import BackendSettings
 from share_actors.errors import Moved
 from share_actors.events.attempts import Attempt, AttemptFailed, AttemptStarted
@@ -61,21 +61,21 @@ def test_a_call_that_ends_its_process_every_time_ends_in_error(log: Log) -> None
 def test_the_first_cut_off_call_is_made_again_at_once_the_others_after_a_pause(
     n: int, pause_s: float
 ) -> None:
-    work = ShareWork(Backends({"main": BackendSettings(driver="any", max_backoff_s=10.0)}))
-    state, now = STATE.but(attempt=Attempt(n=n, effect="create")), utc_now()
+    work = ShareWork(BackendDrivers({"main": BackendSettings(driver="any", max_backoff_s=10.0)}))
+    state, now = STATE.replace(attempt=Attempt(n=n, effect="create")), utc_now()
 
     assert work.cut_off(state, now).retry_at == now + timedelta(seconds=pause_s)
 
 
 def test_a_backend_that_is_configured_no_more_has_pauses_nonetheless() -> None:
-    state = STATE.but(share=Share(id="s1", size=1, host="gone"))
+    state = STATE.replace(share=Share(id="s1", size=1, host="gone"))
 
-    assert ShareWork(Backends({})).longest_pause_s(state) > 0
+    assert ShareWork(BackendDrivers({})).longest_pause_s(state) > 0
 
 
 def test_a_clock_that_is_set_back_makes_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        pause, due = Pause(), utc_now() + timedelta(seconds=2)
+        pause, due = Backoff(), utc_now() + timedelta(seconds=2)
         ticks = count(start=100.0, step=1.5)
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: next(ticks))
 
@@ -92,7 +92,7 @@ def test_a_pause_recorded_before_the_clock_was_set_back_is_no_longer_than_the_lo
     async def scenario() -> None:
         due = utc_now() + timedelta(days=365)
 
-        assert Pause().left(due, utc_now(), 60.0) <= 60.0
-        assert Pause().left(None, utc_now(), 60.0) == 0.0
+        assert Backoff().left(due, utc_now(), 60.0) <= 60.0
+        assert Backoff().left(None, utc_now(), 60.0) == 0.0
 
     within(5, scenario())

@@ -19,16 +19,16 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.events.share_type import CreateShareType
-from tests.actors.around import NET, Around, around, settings
+from tests.actors.around import NET, InProcessSystem, around, settings
 
-Story = Callable[[Around], Coroutine[Any, Any, None]]
+DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
     """Run a story in a system; options are those of the backend without servers."""
 
-    def run(story: Story, **options: Any) -> None:
+    def run(story: DemoScript, **options: Any) -> None:
         async def scenario() -> None:
             async with around(settings(tmp_path, **options)) as system, asyncio.timeout(60):
                 await story(system)
@@ -45,7 +45,7 @@ def manage(share_id: str = "s1", *, host: str = "plain", size: int = 5, **more: 
 
 # -- shares --------------------------------------------------------------------------------------
 def test_a_managed_share_has_the_size_the_pool_and_the_exports_that_were_found(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         assert (await system.ask("s1", manage())).status == "done"
 
         share = await system.share("s1")
@@ -56,13 +56,13 @@ def test_a_managed_share_has_the_size_the_pool_and_the_exports_that_were_found(p
 
 
 def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await asyncio.gather(system.ask("s1", manage()), system.ask("s1", manage()))
         assert (await system.ask("s1", manage())).status == "done"
 
         assert len(system.plain.calls("manage_existing")) == 1
         await system.manager._scheduler.look()
-        assert system.manager._scheduler.ledger.provisioned("plain#plain") == 5
+        assert system.manager._scheduler.reservations.provisioned("plain#plain") == 5
         with pytest.raises(Refused, match="exists already and is available"):
             await system.ask("s1", manage(name="another"))
 
@@ -70,7 +70,7 @@ def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
 
 
 def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         assert (await system.ask("s1", manage())).reason == "it is not there"
         share = await system.share("s1")
         assert (share.status, share.status_reason) == ("manage_error", "it is not there")
@@ -85,10 +85,10 @@ def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
 
 
 def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.ask("s1", manage())
         await system.manager._scheduler.look()
-        assert system.manager._scheduler.ledger.provisioned("plain") == 0
+        assert system.manager._scheduler.reservations.provisioned("plain") == 0
 
         assert (await system.ask("s1", UnmanageShare())).status == "done"
         assert (await system.share("s1")).status == "unmanaged"
@@ -97,7 +97,7 @@ def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> Non
 
 
 def test_a_managing_cut_off_in_the_middle_is_done_again_and_counts_once(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         asked = asyncio.ensure_future(system.ask("s1", manage()))
         await asyncio.sleep(0.15)
         for host in system.cluster.running.values():
@@ -111,7 +111,7 @@ def test_a_managing_cut_off_in_the_middle_is_done_again_and_counts_once(play: An
 
 @pytest.mark.parametrize("kind", ["fail", "refuse", "bug"])
 def test_a_letting_go_that_fails_leaves_all_as_it_is_with_ways_out(play: Any, kind: str) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         share = await system.create("s1", size=3, host="plain")
         before = system.plain.shares()
         assert (await system.ask("s1", UnmanageShare())).status == "failed"
@@ -131,7 +131,7 @@ def test_a_letting_go_that_fails_leaves_all_as_it_is_with_ways_out(play: Any, ki
 
 
 def test_a_share_that_could_not_be_let_go_can_still_be_deleted(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", UnmanageShare())
         assert (await system.ask("s1", DeleteShare())).status == "done"
@@ -141,7 +141,7 @@ def test_a_share_that_could_not_be_let_go_can_still_be_deleted(play: Any) -> Non
 
 
 def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", CreateSnapshot(snapshot_id="n1"))
         with pytest.raises(Refused, match=r"has snapshots \(n1\): unmanage or delete them first"):
@@ -155,7 +155,7 @@ def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
 
 
 def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         with pytest.raises(Refused, match="handles share servers: what is there cannot be managed"):
             await system.ask("s1", manage(host="served"))
         specs = {"driver_handles_share_servers": "True"}
@@ -168,7 +168,7 @@ def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -
 
 @pytest.mark.parametrize("size", [0, -3, 2**40])
 def test_a_driver_that_tells_no_size_is_an_error_and_not_a_share(play: Any, size: int) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         answer = await system.ask("s1", manage(size=size))
         assert "the driver told of no size in GiB" in str(answer.reason)
         assert (await system.share("s1")).status == "manage_error"
@@ -182,7 +182,7 @@ def managed_snapshot(snapshot_id: str = "n1", at: str = "/old/n1") -> ManageSnap
 
 
 def test_a_snapshot_is_managed_once_and_let_go_untouched(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         for _ in range(2):
             assert (await system.ask("s1", managed_snapshot())).status == "done"
@@ -199,7 +199,7 @@ def test_a_snapshot_is_managed_once_and_let_go_untouched(play: Any) -> None:
 
 
 def test_a_snapshot_that_could_not_be_managed_is_tried_again_or_let_go(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         assert (await system.ask("s1", managed_snapshot())).reason == "not there"
         [snapshot] = (await system.share("s1")).snapshots

@@ -256,7 +256,7 @@ def test_a_fresh_entity_that_had_a_stream_after_all_reads_it_and_decides_again(l
 
         assert (await tell(second, CREATE, command_id="c1")).version == 1
         with pytest.raises(Refused, match="exists already"):
-            await tell(second, CREATE.but(size=5), command_id="c2")
+            await tell(second, CREATE.replace(size=5), command_id="c2")
 
     within(5, scenario())
 

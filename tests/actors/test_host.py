@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.hosting.host import ShareHost
-from share_actors.actors.messaging.messages import Answer, Ask, unpack_error
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, unpack_error
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import WHO, config, create, tell
@@ -25,7 +25,7 @@ async def hosting(home: Path, **settings: Any) -> AsyncIterator[ShareHost]:
         await host.stop()
 
 
-def error_in(answer: Answer) -> ShareActorsError:
+def error_in(answer: CommandReply) -> ShareActorsError:
     assert answer.error is not None
     return unpack_error(answer.error)
 
@@ -77,15 +77,15 @@ def test_outcomes_come_as_they_are_and_none_holds_up_the_others(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
-        (Ask("a", "c", "share.rename", b"{}", WHO), "topic"),
-        (Ask("a", "c", "share.extend", b'{"size": 0}', WHO), "size"),
-        (Ask("a", "c", "share.extend", b"no JSON", WHO), ""),
-        (Ask("a", "c", "share.extend", b'{"size": 2, "by": 1}', WHO), "by"),
-        (Ask("a", "c", "share.extend", b'{"size": 2}', b'{"user": 1}'), "user"),
+        (CommandMessage("a", "c", "share.rename", b"{}", WHO), "topic"),
+        (CommandMessage("a", "c", "share.extend", b'{"size": 0}', WHO), "size"),
+        (CommandMessage("a", "c", "share.extend", b"no JSON", WHO), ""),
+        (CommandMessage("a", "c", "share.extend", b'{"size": 2, "by": 1}', WHO), "by"),
+        (CommandMessage("a", "c", "share.extend", b'{"size": 2}', b'{"user": 1}'), "user"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_answered_and_leaves_no_trace(
-    asked: Ask, field: str, tmp_path: Path
+    asked: CommandMessage, field: str, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path) as host:
@@ -101,13 +101,13 @@ def test_a_command_that_makes_no_sense_is_answered_and_leaves_no_trace(
 
 def test_an_idle_share_leaves_memory_and_wakes_with_its_next_call(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, pool={"idle_timeout_s": 0.1}) as host:
+        async with hosting(tmp_path, hosting={"idle_timeout_s": 0.1}) as host:
             await host.submit([create("a")])
             while await host.resident():
                 await asyncio.sleep(0.02)
 
-            assert await host.departed([]) == ["a"]
-            assert await host.departed([]) == []
+            assert await host.passivated([]) == ["a"]
+            assert await host.passivated([]) == []
             (answer,) = await host.submit([tell("a", ExtendShare(size=2))])
             assert answer.status == "done"
             assert await host.resident() == ["a"]
@@ -122,7 +122,7 @@ def test_a_share_that_is_back_has_not_departed(tmp_path: Path) -> None:
             await host.passivate(0.0)
             await host.view("a")
 
-            assert await host.departed(["a", "c"]) in (["b", "c"], ["c", "b"])
+            assert await host.passivated(["a", "c"]) in (["b", "c"], ["c", "b"])
 
     within(10, scenario())
 
@@ -142,7 +142,7 @@ def test_no_more_shares_live_here_than_the_limit_and_the_longest_idle_goes_first
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, pool={"entities_per_actor": 2}) as host:
+        async with hosting(tmp_path, hosting={"entities_per_actor": 2}) as host:
             for share_id in ("a", "b", "c"):
                 await host.submit([create(share_id)])
 
@@ -155,7 +155,7 @@ def test_no_more_shares_live_here_than_the_limit_and_the_longest_idle_goes_first
 
 def test_when_all_shares_are_at_work_another_is_answered_busy(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, pool={"entities_per_actor": 1}, delay_s=0.2) as host:
+        async with hosting(tmp_path, hosting={"entities_per_actor": 1}, delay_s=0.2) as host:
             await host.submit([create("a", wait=False)])
 
             (answer,) = await host.submit([create("b", wait=False)])
@@ -164,21 +164,21 @@ def test_when_all_shares_are_at_work_another_is_answered_busy(tmp_path: Path) ->
             assert isinstance(busy, Busy)
             assert busy.retry_after > 0
             assert [r.stream for r in host._log.read("share-b")] == []
-            assert await host.departed([]) == ["b"]  # it takes up no room in the manager's books
+            assert await host.passivated([]) == ["b"]  # it takes up no room in the manager's books
 
     within(10, scenario())
 
 
 def test_beyond_its_backlog_a_host_answers_busy(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, pool={"backlog": 1}, delay_s=0.3) as host:
+        async with hosting(tmp_path, hosting={"backlog": 1}, delay_s=0.3) as host:
             first = asyncio.create_task(host.submit([create("a")]))
             await asyncio.sleep(0.01)
 
             (refused,) = await host.submit([create("b")])
 
             assert isinstance(error_in(refused), Busy)
-            assert await host.departed([]) == ["b"]
+            assert await host.passivated([]) == ["b"]
             assert (await first)[0].status in ("accepted", "done")
 
     within(10, scenario())
@@ -238,7 +238,7 @@ def test_a_host_that_goes_down_sends_commands_elsewhere_and_finishes_what_runs(
 
 def test_a_share_that_never_was_does_not_stay_in_memory(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, pool={"idle_timeout_s": 0.1}) as host:
+        async with hosting(tmp_path, hosting={"idle_timeout_s": 0.1}) as host:
             await host.submit([create("a")])
             with pytest.raises(NotFound):
                 await host.view("nobody")

@@ -8,7 +8,7 @@ import pytest
 
 from share_actors.actors.hosting import recovery, supervisor
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.messages import Answer, unpack_error
+from share_actors.actors.messaging.messages import CommandReply, unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.aggregates import is_tenant
@@ -32,7 +32,7 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def outcome(manager: ManagerActor, share_id: str, command_id: str) -> Answer:
+async def outcome(manager: ManagerActor, share_id: str, command_id: str) -> CommandReply:
     while not (ended := await manager.wait([(share_id, command_id)], 5.0)):
         pass
     return ended[0]
@@ -53,7 +53,7 @@ def attempts(cluster: FakeCluster, share_id: str) -> list[int]:
 # -- hosting ---------------------------------------------------------------------------------------
 def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await manager.submit([create("a"), create("b")])
             before = cluster.home("a")
             assert before is not cluster.home("b")
@@ -68,12 +68,12 @@ def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: P
 
 def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path: Path) -> None:
     async def scenario() -> None:
-        pool = {"min_actors": 1, "max_actors": 3}
-        async with managed(config(tmp_path, pool=pool)) as (manager, cluster):
+        hosting = {"min_actors": 1, "max_actors": 3}
+        async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
             for larger in (2, 3):
                 answers = await manager.submit([create(f"{larger}-{n}") for n in range(20)])
                 assert {a.status for a in answers} == {"done"}
-                await until(lambda: len(manager._fleet.hosts) == larger)  # noqa: B023 - awaited here
+                await until(lambda: len(manager._supervisor.hosts) == larger)  # noqa: B023 - awaited here
 
             await manager.submit([create(f"more-{n}") for n in range(20)])
             await asyncio.sleep(0.1)
@@ -85,8 +85,8 @@ def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path
 
 def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
     async def scenario() -> None:
-        pool = {"min_actors": 2, "max_actors": 4}
-        async with managed(config(tmp_path, pool=pool)) as (manager, cluster):
+        hosting = {"min_actors": 2, "max_actors": 4}
+        async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
             await manager.submit([create("a"), create("b")])
             await asyncio.sleep(0.1)
 
@@ -97,7 +97,7 @@ def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
 
 def dedicated(home: Path, smallest: int, largest: int) -> Config:
     """A backend `dummy`, and one more whose shares want an actor to themselves."""
-    plain = config(home, pool={"min_actors": smallest, "max_actors": largest})
+    plain = config(home, hosting={"min_actors": smallest, "max_actors": largest})
     alone = BackendSettings(driver="dummy", dedicated=True)
     return plain.model_copy(update={"backends": {**plain.backends, "alone": alone}})
 
@@ -150,7 +150,7 @@ def test_a_share_without_a_home_holds_up_no_other(
 # -- deaths ----------------------------------------------------------------------------------------
 def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asks = [create(f"s{n}") for n in range(10)]
             sent = asyncio.create_task(manager.submit(asks))
             await until(lambda: len(cluster.backend.calls()) > 4)
@@ -169,7 +169,7 @@ def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: 
 
 def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(10)])
 
             cluster.running["share-actor-1"].kill()
@@ -181,7 +181,7 @@ def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path:
 
 def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asks = [create("a", wait=False), tell("a", DeleteShare()), tell("a", DeleteShare())]
             told = [(await manager.submit([each._replace(wait=False)]))[0] for each in asks]
             cluster.home("a").kill()
@@ -197,7 +197,7 @@ def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_p
 
 def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(5)])
 
             cluster.running["share-actor-1"].kill()
@@ -210,7 +210,7 @@ def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Pat
 
 def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             await manager.submit([create("a")])
             cluster.running["share-actor-1"].kill()
             waiting = asyncio.create_task(manager.submit([tell("a", ExtendShare(size=2))]))
@@ -229,7 +229,7 @@ def test_an_actor_that_was_only_cut_off_writes_nothing_more_about_what_moved(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asked = create("a", wait=False)
             await manager.submit([asked])
             zombie = cluster.home("a")
@@ -250,7 +250,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await manager.submit([create(f"s{n}") for n in range(4)])
             dead, other = cluster.running.values()
 
@@ -260,7 +260,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
             assert len(await other.resident()) == 4
 
             dead.begin()
-            await until(lambda: "share-actor-1" in manager._fleet.pool.hosts)
+            await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             await manager.submit([create("new")])
             assert cluster.home("new") is dead
 
@@ -271,7 +271,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             await manager.ready()
             monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
@@ -290,7 +290,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
 # -- a new manager ---------------------------------------------------------------------------------
 def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
     async def scenario() -> None:
-        settings = config(tmp_path, pool=TWO)
+        settings = config(tmp_path, hosting=TWO)
         async with managed(settings) as (manager, cluster):
             await manager.submit([create(f"s{n}") for n in range(4)])
             homes = {n: cluster.home(f"s{n}") for n in range(4)}
@@ -310,10 +310,10 @@ def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
 
 def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> None:
     async def scenario() -> None:
-        settings = config(tmp_path, pool=ONE)
+        settings = config(tmp_path, hosting=ONE)
         async with managed(settings) as (manager, _):
             await manager.submit([create(f"idle{n}") for n in range(3)])
-        slow = config(tmp_path, pool=ONE, delay_s=0.3)
+        slow = config(tmp_path, hosting=ONE, delay_s=0.3)
         async with managed(slow) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(3)])
             cluster.running["share-actor-1"].kill()
@@ -332,13 +332,13 @@ def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> 
 def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         shares = [f"s{n}" for n in range(6)]
-        slow = config(tmp_path, pool=ONE, delay_s=0.3)
+        slow = config(tmp_path, hosting=ONE, delay_s=0.3)
         async with managed(slow) as (manager, cluster):
             await manager.submit([create(share_id, wait=False) for share_id in shares])
             cluster.running["share-actor-1"].kill()
             forsake(manager)
 
-        small = config(tmp_path, pool={**ONE, "entities_per_actor": 2}, delay_s=0.1)
+        small = config(tmp_path, hosting={**ONE, "entities_per_actor": 2}, delay_s=0.1)
         async with managed(small) as (manager, cluster):
             await manager.ready()
             await available(cluster, *shares)
@@ -352,7 +352,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
     monkeypatch.setattr(recovery, "WAKE_AGAIN_S", 0.2)
 
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE, delay_s=0.3)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create("a", wait=False)])
 
             cluster.home("a").inner._entities["a"]._failed(RuntimeError("a bug"))
@@ -366,7 +366,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
 # -- answers ---------------------------------------------------------------------------------------
 def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool={**ONE, "backlog": 3})) as (manager, cluster):
+        async with managed(config(tmp_path, hosting={**ONE, "backlog": 3})) as (manager, cluster):
             answers = await manager.submit([create(f"s{n}") for n in range(5)])
 
             assert [a.status for a in answers] == ["done", "done", "done", "error", "error"]
@@ -379,7 +379,7 @@ def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path
 
 def test_receipts_do_not_wait_for_the_outcomes_of_others(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE, delay_s=0.5)) as (manager, _):
+        async with managed(config(tmp_path, hosting=ONE, delay_s=0.5)) as (manager, _):
             slow = asyncio.create_task(manager.submit([create("a")]))
 
             (receipt,) = await manager.submit([create("b", wait=False)])
@@ -392,12 +392,12 @@ def test_receipts_do_not_wait_for_the_outcomes_of_others(tmp_path: Path) -> None
 
 def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE)) as (manager, _):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, _):
             with pytest.raises(NotFound):
                 await manager.view("nobody")
             with pytest.raises(NotFound):
                 await manager.where("nobody")
-            assert list(manager._fleet.pool.hosts.values()) == [0]
+            assert list(manager._supervisor.directory.hosts.values()) == [0]
             (answer,) = await manager.wait([("nobody", "c1")], 1.0)
             assert answer.error is not None
             assert isinstance(unpack_error(answer.error), NotFound)
@@ -408,7 +408,7 @@ def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
 
 def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=TWO)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await manager.submit([create("a"), create("b")])
 
             where = await manager.where("a")
@@ -426,7 +426,7 @@ def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
 
 def test_a_manager_that_stops_takes_nothing_new(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, pool=ONE)) as (manager, _):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, _):
             await manager.submit([create("a")])
             await manager.stop()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.actors.messaging.messages import (
-    Ask,
+    CommandMessage,
     ask,
     build,
     command_in,
@@ -150,6 +150,6 @@ def test_the_same_content_has_the_same_fingerprint_and_no_other_has() -> None:
 
 
 def test_a_refusal_answers_the_command_that_was_asked() -> None:
-    refused = refusal(Ask("s1", "c1", "share.extend", b"", b""), Busy("later"))
+    refused = refusal(CommandMessage("s1", "c1", "share.extend", b"", b""), Busy("later"))
 
     assert (refused.share_id, refused.command_id, refused.status) == ("s1", "c1", "error")

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.actors.hosting.directory import Pool
+from share_actors.actors.hosting.directory import HostDirectory
 from share_actors.actors.ports import node_of
 
 
-def pool(*hosts: str, largest: int = 4) -> Pool:
-    made = Pool(largest)
+def pool(*hosts: str, largest: int = 4) -> HostDirectory:
+    made = HostDirectory(largest)
     for host in hosts:
         made.add(host)
     return made
@@ -98,13 +98,13 @@ def test_a_share_that_left_is_forgotten_unless_a_message_may_be_on_its_way_to_it
     hosts = pool("a", largest=1)
     for share_id in ("s1", "s2"):
         hosts.place(share_id)
-    hosts.departed("a", [])
+    hosts.passivated("a", [])
     hosts.home("s2")
 
-    hosts.departed("a", ["s1", "s2"])
+    hosts.passivated("a", ["s1", "s2"])
 
     assert (hosts.leaving("a"), hosts.hosts) == (["s2"], {"a": 1})
-    hosts.departed("a", ["s2"])  # asked about again: nothing had come for it
+    hosts.passivated("a", ["s2"])  # asked about again: nothing had come for it
     assert (hosts.leaving("a"), hosts.hosts) == ([], {"a": 0})
 
 
@@ -116,7 +116,7 @@ def test_a_share_that_lives_elsewhere_by_now_is_not_forgotten() -> None:
     assert hosts.place("s1") == "b"
 
     for _ in range(2):
-        hosts.departed("a", ["s1"])
+        hosts.passivated("a", ["s1"])
 
     assert hosts.home("s1") == "b"
 
@@ -134,7 +134,7 @@ def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str,
             case "f":
                 hosts.forget([f"s{n}"])
             case "d":
-                hosts.departed(f"h{n % 3}", [f"s{n}"])
+                hosts.passivated(f"h{n % 3}", [f"s{n}"])
             case _:
                 hosts.add(f"h{n % 3}")
 
@@ -143,7 +143,7 @@ def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str,
 
 
 def test_what_is_pinned_goes_where_it_must_and_nothing_else_does() -> None:
-    pool = Pool(4)
+    pool = HostDirectory(4)
     pool.add("a")
     assert pool.place("far", node="near") is None
     pool.add("share-actor@near-2", node="near")

@@ -24,7 +24,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def left_owing(home: Path, shares: list[str]) -> None:
     """These are being created when everything ends."""
-    async with managed(config(home, pool=ONE, delay_s=0.5)) as (manager, cluster):
+    async with managed(config(home, hosting=ONE, delay_s=0.5)) as (manager, cluster):
         await manager.submit([create(share_id, wait=False) for share_id in shares])
         await cluster.status(shares[0])  # the catalog has it all
         cluster.running["share-actor-1"].kill()
@@ -46,7 +46,7 @@ def test_a_stream_that_cannot_be_read_is_told_and_the_others_recover(tmp_path: P
         await left_owing(tmp_path, ["s0", "broken", "s1"])
         spoil(tmp_path, "broken")
 
-        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             await manager.ready()
             await available(cluster, "s0", "s1")
             await until(lambda: bool(manager._recovery.broken))
@@ -75,7 +75,7 @@ def test_so_many_are_woken_at_a_time_and_no_more(
         await left_owing(tmp_path, shares)
         monkeypatch.setattr(ShareHost, "wake", counted)
 
-        few = config(tmp_path, pool={**ONE, "recovery_at_once": 3})
+        few = config(tmp_path, hosting={**ONE, "recovery_at_once": 3})
         async with managed(few) as (manager, cluster):
             await manager.ready()
             await available(cluster, *shares)
@@ -90,7 +90,7 @@ def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on
 ) -> None:
     async def scenario() -> None:
         hangs = {"hang": {"create_share": 1}, "hang_s": 5.0}
-        settings = config(tmp_path, pool={**ONE, "hung_calls": 3}, **hangs)
+        settings = config(tmp_path, hosting={**ONE, "hung_calls": 3}, **hangs)
         patient = settings.backends["dummy"].model_copy(update={"timeout_s": 0.2})
         settings = settings.model_copy(update={"backends": {"dummy": patient}})
         async with managed(settings) as (manager, cluster):
@@ -99,7 +99,7 @@ def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on
             await available(cluster, "s0", "s1", "s2")
 
             await until(_reborn(cluster.running["share-actor-1"]))
-            await until(lambda: "share-actor-1" in manager._fleet.pool.hosts)
+            await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             assert (await cluster.running["share-actor-1"].report()).hung == 0
             (answer,) = await manager.submit([tell("s0", ExtendShare(size=2))])
             assert answer.status == "done"
@@ -114,7 +114,7 @@ def _reborn(host: Any) -> Callable[[], bool]:
 def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
     async def scenario() -> None:
         hangs = {"hang": {"create_share": 1}, "hang_s": 1.0}
-        settings = config(tmp_path, pool={**ONE, "hung_calls": 3}, **hangs)
+        settings = config(tmp_path, hosting={**ONE, "hung_calls": 3}, **hangs)
         patient = settings.backends["dummy"].model_copy(update={"timeout_s": 0.1})
         settings = settings.model_copy(update={"backends": {"dummy": patient}})
         async with managed(settings) as (manager, cluster):
@@ -131,15 +131,17 @@ def test_recovery_and_watching_go_on_after_a_bug(
 ) -> None:
     async def scenario() -> None:
         await left_owing(tmp_path, ["s0"])
-        async with managed(config(tmp_path, pool=ONE)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             monkeypatch.setattr(manager._recovery, "_wake", _failing_once(manager._recovery._wake))
-            monkeypatch.setattr(manager._fleet, "_check", _failing_once(manager._fleet._check))
+            monkeypatch.setattr(
+                manager._supervisor, "_check", _failing_once(manager._supervisor._check)
+            )
             await manager.ready()
 
             await available(cluster, "s0")
 
             cluster.running["share-actor-1"].kill()
-            await until(lambda: not manager._fleet.pool.hosts)
+            await until(lambda: not manager._supervisor.directory.hosts)
 
     within(20, scenario())
 

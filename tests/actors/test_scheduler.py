@@ -16,18 +16,18 @@ from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
-from tests.actors.around import NET, Around, around, settings, until
+from tests.actors.around import NET, InProcessSystem, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import forsake, managed, tell
 
-Story = Callable[[Around], Coroutine[Any, Any, None]]
+DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
     """Run a story in a system; options are those of the backend without servers."""
 
-    def run(story: Story, config: Config | None = None, **options: Any) -> None:
+    def run(story: DemoScript, config: Config | None = None, **options: Any) -> None:
         async def scenario() -> None:
             made = config or settings(tmp_path, **options)
             async with around(made) as system, asyncio.timeout(60):
@@ -46,7 +46,7 @@ def typed(**specs: str) -> CreateShareType:
 
 # -- capacity ------------------------------------------------------------------------------------
 def test_two_hundred_creations_at_once_never_overshoot_a_pool_of_one_hundred(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         asks = [_create(f"s{n}") for n in range(200)]
         answers = await asyncio.gather(*(system.manager.submit([asked]) for asked in asks))
         told = Counter(answer.status == "error" for [answer] in answers)
@@ -66,7 +66,7 @@ def _create(share_id: str, size: int = 1, **fields: Any) -> Any:
 
 
 def test_room_that_a_deletion_made_is_used_at_once(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("big", size=9)
         with pytest.raises(NoValidHost):
             await system.create("other", size=2)
@@ -94,7 +94,7 @@ def test_a_manager_that_is_replaced_forgets_no_decision(tmp_path: Path) -> None:
 
 
 def test_a_creation_asked_again_keeps_its_place_in_a_pool_that_is_full(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         first = await system.manager.submit([_create("s1", size=10)._replace(command_id="c1")])
         again = await system.manager.submit(
             [_create("s1", size=10)._replace(command_id="c1", repeated=True)]
@@ -102,13 +102,13 @@ def test_a_creation_asked_again_keeps_its_place_in_a_pool_that_is_full(play: Any
         anew = await system.manager.submit([_create("s1", size=10)])
 
         assert [a.status for a in (*first, *again, *anew)] == ["done"] * 3
-        assert system.manager._scheduler.ledger.provisioned("plain#plain") == 10
+        assert system.manager._scheduler.reservations.provisioned("plain#plain") == 10
 
     play(story, capacity_gib=10)
 
 
 def test_what_is_refused_by_the_share_takes_no_room(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", size=4)
         with pytest.raises(Refused, match="exists already"):
             await system.create("s1", size=6)
@@ -119,7 +119,7 @@ def test_what_is_refused_by_the_share_takes_no_room(play: Any) -> None:
 
 
 def test_shares_are_spread_over_pools_by_their_room(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         hosts = Counter([(await system.create(size=10)).host for _ in range(9)])
         assert hosts == {"plain#a": 3, "plain#b": 6}
 
@@ -128,12 +128,12 @@ def test_shares_are_spread_over_pools_by_their_room(play: Any) -> None:
 
 # -- what is asked for ---------------------------------------------------------------------------
 def test_a_share_type_is_met_or_nothing_is(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.ask("share_type:gold", typed(flash="<is> True"))
         share = await system.create(share_type="gold")
         assert (share.host, share.share_type) == ("plain#plain", "gold")
 
-        await system.ask("share_type:gold2", typed(flash="<is> False").but(name="gold2"))
+        await system.ask("share_type:gold2", typed(flash="<is> False").replace(name="gold2"))
         with pytest.raises(NoValidHost, match="its flash is True, and must be <is> False"):
             await system.create(share_type="gold2")
 
@@ -141,8 +141,8 @@ def test_a_share_type_is_met_or_nothing_is(play: Any) -> None:
 
 
 def test_a_private_type_is_there_for_its_projects_only(play: Any) -> None:
-    async def story(system: Around) -> None:
-        private = typed().but(is_public=False, projects=("physics",))
+    async def story(system: InProcessSystem) -> None:
+        private = typed().replace(is_public=False, projects=("physics",))
         await system.ask("share_type:gold", private)
 
         assert (await system.create(share_type="gold", project_id="physics")).share_type == "gold"
@@ -155,7 +155,7 @@ def test_a_private_type_is_there_for_its_projects_only(play: Any) -> None:
 
 
 def test_the_default_type_is_that_of_shares_that_name_none(tmp_path: Path, play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.ask("share_type:gold", typed())
         assert (await system.create()).share_type == "gold"
 
@@ -165,7 +165,7 @@ def test_the_default_type_is_that_of_shares_that_name_none(tmp_path: Path, play:
 
 
 def test_a_copy_goes_where_its_snapshot_is(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("first", size=5, host="plain#a")
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
         source = await system.cluster.catalog.ask("snapshot", snapshot_id="snap")
@@ -178,7 +178,7 @@ def test_a_copy_goes_where_its_snapshot_is(play: Any) -> None:
 
 
 def test_hints_keep_shares_together_or_apart(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("first", host="plain#a")
 
         assert (await system.create(same_host=("first",))).host == "plain#a"
@@ -192,7 +192,7 @@ def test_hints_keep_shares_together_or_apart(play: Any) -> None:
 
 
 def test_a_share_on_a_network_goes_to_a_backend_with_servers(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         assert (await system.create(share_network_id=NET)).host == "served#served"
         assert (await system.create()).host == "plain#plain"
@@ -204,7 +204,7 @@ def test_a_share_on_a_network_goes_to_a_backend_with_servers(play: Any) -> None:
 
 # -- why -----------------------------------------------------------------------------------------
 def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create("s1", size=40)
         [first, *_] = await system.cluster._catalog.history("s1")
         placement = getattr(first.event, "placement", None)
@@ -220,7 +220,7 @@ def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) ->
 
 
 def test_a_backend_asked_for_by_name_that_is_down_is_unavailable_with_its_reason(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         with pytest.raises(Unavailable, match="backend 'plain' is not ready: no route to it"):
             await system.create(host="plain")
         with pytest.raises(NoValidHost, match="plain: no route to it"):

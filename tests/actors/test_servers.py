@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.actors.effects import server_attachment
 from share_actors.actors.effects.server_attachment import NETWORK, SERVER
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError
 from share_actors.errors import NotFound, Refused, ShareActorsError
@@ -21,16 +21,16 @@ from share_actors.events.share.state import ShareState, initial
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, LeaveServer
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
-from tests.actors.around import NET, Around, around, settings, until
+from tests.actors.around import NET, InProcessSystem, around, settings, until
 
-Story = Callable[[Around], Coroutine[Any, Any, None]]
+DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
     """Run a story in a system; options are those of the backend that handles servers."""
 
-    def run(story: Story, **options: Any) -> None:
+    def run(story: DemoScript, **options: Any) -> None:
         async def scenario() -> None:
             async with around(settings(tmp_path, servers=options)) as system, asyncio.timeout(40):
                 await story(system)
@@ -42,7 +42,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
 # -- coming --------------------------------------------------------------------------------------
 def test_a_share_on_a_network_gets_a_server_with_addresses_of_it(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
@@ -58,7 +58,7 @@ def test_a_share_on_a_network_gets_a_server_with_addresses_of_it(play: Any) -> N
 
 
 def test_shares_that_come_together_share_one_server(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         shares = await asyncio.gather(*(system.create(share_network_id=NET) for _ in range(6)))
 
@@ -70,7 +70,7 @@ def test_shares_that_come_together_share_one_server(play: Any) -> None:
 
 
 def test_networks_have_servers_of_their_own(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         await system.network("other", "10.1.0.0/28")
         here, there = await asyncio.gather(
@@ -97,7 +97,7 @@ def test_a_full_server_is_joined_by_another(tmp_path: Path) -> None:
 
 
 def test_a_share_made_from_a_snapshot_is_on_the_server_that_has_it(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         first = await system.create("first", share_network_id=NET)
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
@@ -111,7 +111,7 @@ def test_a_share_made_from_a_snapshot_is_on_the_server_that_has_it(play: Any) ->
 
 
 def test_a_share_on_a_network_that_is_none_is_in_error_and_can_go(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         answer = await system.try_create("s1", share_network_id="nowhere")
         assert answer.status == "failed"
         assert "there is no share network nowhere" in str(answer.reason)
@@ -124,7 +124,7 @@ def test_a_share_on_a_network_that_is_none_is_in_error_and_can_go(play: Any) -> 
 
 # -- secrets -------------------------------------------------------------------------------------
 def test_passwords_reach_the_driver_and_nothing_that_is_written(play: Any, tmp_path: Path) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         service = SecurityService(id="c1", type="ldap", password="hunter2-in-plain")
         await system.ask(f"{NETWORK}{NET}", AddSecurityService(service=service))
@@ -146,7 +146,7 @@ def test_passwords_reach_the_driver_and_nothing_that_is_written(play: Any, tmp_p
 def test_a_deleted_share_leaves_its_server_and_the_server_goes_with_its_addresses(
     play: Any,
 ) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
@@ -166,7 +166,7 @@ def test_a_deleted_share_leaves_its_server_and_the_server_goes_with_its_addresse
     play(story)
 
 
-def nothing_left(system: Around) -> bool:
+def nothing_left(system: InProcessSystem) -> bool:
     return not (system.served.shares() or system.served.servers() or system.served.networks())
 
 
@@ -203,7 +203,7 @@ def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_
             assert await system.manager.delete_free_share_servers() == []
 
             at_once = config.servers.model_copy(update={"unused_minutes": 0})
-            system.manager._housekeeping.config = config.model_copy(update={"servers": at_once})
+            system.manager._periodic_tasks.config = config.model_copy(update={"servers": at_once})
             assert await system.manager.delete_free_share_servers() == [going.share_server_id]
 
             await until(lambda: len(system.served.servers()) == 1)
@@ -215,7 +215,7 @@ def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_
 
 
 def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         for _ in range(6):
             share = await system.create(share_network_id=NET)
@@ -236,15 +236,17 @@ def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> N
     play(story)
 
 
-def late(system: Around, share_id: str) -> tuple[Peers, ShareState, BackendSettings]:
+def late(
+    system: InProcessSystem, share_id: str
+) -> tuple[EntityClient, ShareState, BackendSettings]:
     """What a talk of that share would begin with, were it made by a process that does not know better."""
     share = Share(id=share_id, project_id="demo", host="served#served", share_network_id=NET)
     backend = system.config.backends["served"]
-    return Peers(lambda: system.manager), initial.but(share=share), backend
+    return EntityClient(lambda: system.manager), initial.replace(share=share), backend
 
 
 def test_a_late_talk_of_a_share_that_left_takes_no_server_from_the_others(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
@@ -260,7 +262,7 @@ def test_a_late_talk_of_a_share_that_left_takes_no_server_from_the_others(play: 
 
 
 def test_a_share_that_leaves_as_its_server_is_set_up_takes_none_from_the_others(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         first = asyncio.ensure_future(system.create(share_network_id=NET))
         [server] = await until(lambda: system.servers("creating"))
@@ -278,12 +280,12 @@ def test_a_share_that_leaves_as_its_server_is_set_up_takes_none_from_the_others(
     play(story, delay_s=0.3)
 
 
-async def joined(system: Around, server_id: str, share_id: str) -> bool:
+async def joined(system: InProcessSystem, server_id: str, share_id: str) -> bool:
     return share_id in (await system.server(server_id)).shares
 
 
 def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(f"{NETWORK}{NET}", LeaveServer(share_id=share.id))
@@ -296,7 +298,7 @@ def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play:
 
 # -- failing -------------------------------------------------------------------------------------
 def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         answer = await system.try_create("s1", share_network_id=NET)
 
@@ -316,7 +318,7 @@ def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> N
 
 
 def test_after_the_cause_is_mended_the_share_can_be_retried(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         await system.try_create("s1", share_network_id=NET)
         mended = settings(system.config.home)
@@ -334,7 +336,7 @@ def test_after_the_cause_is_mended_the_share_can_be_retried(play: Any) -> None:
 @pytest.mark.parametrize("method", ["allocate_network", "setup_server"])
 @pytest.mark.parametrize("kind", ["transient", "bug"])
 def test_what_fails_in_passing_is_done_again(play: Any, method: str, kind: str) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
@@ -347,7 +349,7 @@ def test_what_fails_in_passing_is_done_again(play: Any, method: str, kind: str) 
 def test_a_teardown_that_fails_leaves_the_server_in_error_until_it_is_tried_again(
     play: Any,
 ) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(share.id, DeleteShare())
@@ -366,7 +368,7 @@ def test_a_teardown_that_fails_leaves_the_server_in_error_until_it_is_tried_agai
 
 
 def test_a_network_without_addresses_left_fails_the_share_and_leaks_none(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.network(cidr="10.0.0.0/30")
         answer = await system.try_create("s1", share_network_id=NET)
 
@@ -378,12 +380,12 @@ def test_a_network_without_addresses_left_fails_the_share_and_leaks_none(play: A
     play(story, addresses=3)
 
 
-async def _servers_gone(system: Around) -> bool:
+async def _servers_gone(system: InProcessSystem) -> bool:
     return [s.status for s in await system.servers("deleted")] == ["deleted"]
 
 
 def test_a_server_that_is_none_is_not_found(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         with pytest.raises(NotFound, match="there is no share server nobody"):
             await system.ask(f"{SERVER}nobody", DeleteServer())
         with pytest.raises(ShareActorsError, match="is of no kind known"):

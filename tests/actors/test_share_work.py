@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.effects import backends as backends_module
-from share_actors.actors.effects.backends import Backends
+from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.share import ShareWork
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import (
@@ -133,7 +133,7 @@ def outcome(
     """What comes of *effect*, and what the driver was asked for it."""
 
     async def scenario() -> tuple[Command, list[tuple[str, tuple[Any, ...]]]]:
-        backends = Backends({"main": BackendSettings(driver="scripted", **settings)})
+        backends = BackendDrivers({"main": BackendSettings(driver="scripted", **settings)})
         told: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
         ShareWork(backends).start(effect, state, RequestContext(attempt=attempt), told.set_result)
         answer = await told
@@ -254,7 +254,7 @@ def rule(i: str, state: Any = "queued") -> AccessRule:
 
 APPLY = ApplyRules(add=(rule("new1"), rule("new2")), delete=(rule("old", "denying"),))
 RULES = Rules().with_rules(rule("kept", "active"), *APPLY.add, *APPLY.delete)
-WITH_RULES = STATE.but(rules=RULES)
+WITH_RULES = STATE.replace(rules=RULES)
 
 
 def test_rules_are_brought_in_together(script: dict[str, Any]) -> None:
@@ -316,7 +316,7 @@ def test_a_rule_that_does_not_come_off_fails_the_deletion(script: dict[str, Any]
 def test_a_backend_that_was_taken_out_of_the_configuration_is_a_failure_with_its_name(
     script: dict[str, Any],
 ) -> None:
-    gone = STATE.but(share=STATE.share.but(host="gone#pool"))
+    gone = STATE.replace(share=STATE.share.replace(host="gone#pool"))
 
     told, _ = outcome(Destroy(), gone)
 
@@ -344,9 +344,9 @@ def test_a_backend_that_is_not_ready_is_asked_again_later(
 @pytest.mark.parametrize(
     ("command", "kind", "field"),
     [
-        (CREATE.but(share_proto="HDFS"), InvalidRequest, "protocol"),
-        (CREATE.but(host="nowhere"), ConfigError, "backend"),
-        (CREATE.but(source=SNAPSHOT), InvalidRequest, "size"),
+        (CREATE.replace(share_proto="HDFS"), InvalidRequest, "protocol"),
+        (CREATE.replace(host="nowhere"), ConfigError, "backend"),
+        (CREATE.replace(source=SNAPSHOT), InvalidRequest, "size"),
         (AllowAccess(access_id="a", access_type="cert", access_to="x"), InvalidRequest, "access_type"),
         (
             AllowAccess(access_id="a", access_type="user", access_to="x", access_level="ro"),
@@ -359,7 +359,7 @@ def test_what_a_backend_can_never_do_is_refused_before_it_is_recorded(
     script: dict[str, Any], command: Command, kind: type[Exception], field: str
 ) -> None:
     async def scenario() -> None:
-        work = ShareWork(Backends({"main": BackendSettings(driver="scripted")}))
+        work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
         with pytest.raises(kind) as caught:
             work.check(command, STATE)
         assert getattr(caught.value, "field", None) == field
@@ -369,8 +369,8 @@ def test_what_a_backend_can_never_do_is_refused_before_it_is_recorded(
 
 def test_what_it_can_do_is_let_pass(script: dict[str, Any]) -> None:
     async def scenario() -> None:
-        work = ShareWork(Backends({"main": BackendSettings(driver="scripted")}))
-        for command in (CREATE, CREATE.but(size=2, source=SNAPSHOT), ExtendShare(size=3)):
+        work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
+        for command in (CREATE, CREATE.replace(size=2, source=SNAPSHOT), ExtendShare(size=3)):
             work.check(command, STATE)
         work.check(CreateSnapshot(snapshot_id="n2"), STATE)
         work.check(AllowAccess(access_id="a", access_type="ip", access_to="::1"), STATE)
@@ -382,7 +382,7 @@ def test_a_backend_that_was_not_ready_is_set_up_again_the_next_time(
     script: dict[str, Any],
 ) -> None:
     async def scenario() -> None:
-        backends = Backends({"main": BackendSettings(driver="scripted")})
+        backends = BackendDrivers({"main": BackendSettings(driver="scripted")})
         script["do_setup"] = DriverError("not mounted")
         with pytest.raises(Unavailable, match="not mounted"):
             backends.get("main")

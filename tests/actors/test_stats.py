@@ -13,20 +13,20 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
 from share_actors.values import BackendState
-from tests.actors.around import Around, around, settings, until
+from tests.actors.around import InProcessSystem, around, settings, until
 
-Story = Callable[[Around], Coroutine[Any, Any, None]]
+DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
     """Run a story in a system; options are those of the backend without servers."""
 
-    def run(story: Story, config: Config | None = None, **options: Any) -> None:
+    def run(story: DemoScript, config: Config | None = None, **options: Any) -> None:
         async def scenario() -> None:
             made = config or settings(tmp_path, **options)
             async with around(made) as system, asyncio.timeout(60):
-                await system.manager._publications.heard(made.backends, 10.0)
+                await system.manager._backend_reports.heard(made.backends, 10.0)
                 await story(system)
 
         asyncio.run(scenario())
@@ -34,12 +34,12 @@ def play(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-async def state(system: Around, backend: str = "plain") -> BackendState:
+async def state(system: InProcessSystem, backend: str = "plain") -> BackendState:
     found: BackendState = await system.manager.view(f"backend:{backend}")
     return found
 
 
-async def recorded(system: Around, status: str, backend: str = "plain") -> BackendState:
+async def recorded(system: InProcessSystem, status: str, backend: str = "plain") -> BackendState:
     """The backend's state, once that is so in the log."""
 
     async def so() -> BackendState | None:
@@ -54,7 +54,7 @@ async def recorded(system: Around, status: str, backend: str = "plain") -> Backe
 
 # -- telling -------------------------------------------------------------------------------------
 def test_each_backend_tells_its_capabilities(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         told = await system.manager.capabilities()
 
         assert set(told) == {"plain", "served"}
@@ -71,7 +71,7 @@ def test_each_backend_tells_its_capabilities(play: Any) -> None:
 
 
 def test_who_watches_hears_what_is_told_and_then_what_comes(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         news = await system.manager.watch(0, 1.0)
         assert {published.backend for published in news.items} == {"plain", "served"}
         assert (await system.manager.watch(news.number, 0.05)).items == ()
@@ -84,7 +84,7 @@ def test_who_watches_hears_what_is_told_and_then_what_comes(play: Any) -> None:
 
 
 def test_told_now_it_knows_of_shares_that_there_are_now(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.create(size=40, host="plain")
         told = (await system.manager.init_host())["plain"].capabilities
 
@@ -98,7 +98,7 @@ def test_told_now_it_knows_of_shares_that_there_are_now(play: Any) -> None:
 
 
 def test_the_period_tells_by_itself(tmp_path: Path, play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         first = (await system.manager.capabilities())["plain"].at
 
         async def again() -> bool:
@@ -113,7 +113,7 @@ def test_the_period_tells_by_itself(tmp_path: Path, play: Any) -> None:
 
 # -- silence and nonsense ------------------------------------------------------------------------
 def test_a_backend_that_raises_is_down_takes_no_shares_and_stops_no_other(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         status = (await system.manager.status())["backends"]
         assert (status["plain"]["status"], status["plain"]["reason"]) == ("down", "no route")
         assert status["served"]["status"] == "up"
@@ -127,7 +127,7 @@ def test_a_backend_that_raises_is_down_takes_no_shares_and_stops_no_other(play: 
 
 
 def test_a_backend_is_back_when_it_answers_and_the_log_tells_of_both(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await recorded(system, "down")
         await system.manager.reload(settings(system.config.home))
         await recorded(system, "up")
@@ -141,7 +141,7 @@ def test_a_backend_is_back_when_it_answers_and_the_log_tells_of_both(play: Any) 
 
 
 def test_a_backend_that_hangs_is_silent(tmp_path: Path, play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         told = (await system.manager.capabilities())["plain"]
         assert told.reason is not None
         assert "0.2" in told.reason
@@ -156,7 +156,7 @@ def test_a_backend_that_hangs_is_silent(tmp_path: Path, play: Any) -> None:
 def test_a_stats_actor_that_tells_nothing_for_long_makes_its_backend_down(
     tmp_path: Path, play: Any
 ) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         await system.cluster.backends["plain"].inner.stop()
         assert (await recorded(system, "down")).reason == "it tells nothing"
         told = (await system.manager.status())["backends"]["plain"]
@@ -170,7 +170,7 @@ def test_a_stats_actor_that_tells_nothing_for_long_makes_its_backend_down(
 
 @pytest.mark.parametrize("told", [{}, [], "fine", {"pools": 7, "x": 1}, {"pools": [{"name": "p"}]}])
 def test_nonsense_is_told_and_does_no_harm(play: Any, told: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         published = (await system.manager.capabilities())["plain"]
         assert published.reason is not None or published.wrong
         with pytest.raises(NoValidHost):
@@ -180,7 +180,7 @@ def test_nonsense_is_told_and_does_no_harm(play: Any, told: Any) -> None:
 
 
 def test_of_pools_with_and_without_nonsense_those_without_are_used(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         assert (await system.create()).host == "plain#good"
         wrong = (await system.manager.status())["backends"]["plain"]["wrong"]
         assert wrong == {"pools.0.free_capacity_gib": "-5 is not 0 or more"}
@@ -194,7 +194,7 @@ def test_of_pools_with_and_without_nonsense_those_without_are_used(play: Any) ->
 def test_when_the_backends_info_changes_its_shares_are_ensured_and_their_exports_follow(
     play: Any,
 ) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         shares = [await system.create(host="plain") for _ in range(5)]
         before = [share.export_locations[0].path for share in shares]
         await until(lambda: _ensured(system))
@@ -212,14 +212,14 @@ def test_when_the_backends_info_changes_its_shares_are_ensured_and_their_exports
     play(story, info={"address": "10.0.0.1"})
 
 
-async def _ensured(system: Around, calls: int = 0) -> bool:
+async def _ensured(system: InProcessSystem, calls: int = 0) -> bool:
     known = await state(system)
     done = known.info is not None and known.info == known.ensured
     return done and len(system.plain.calls("ensure_share")) == calls
 
 
 def test_a_share_that_cannot_be_ensured_stays_available_and_says_why(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         share = await system.create(host="plain")
         await until(lambda: _ensured(system))
         changed = settings(system.config.home, info={"a": "2"}, fail={"ensure_share": "lost"})
@@ -234,7 +234,7 @@ def test_a_share_that_cannot_be_ensured_stays_available_and_says_why(play: Any) 
 
 # -- going on with other settings ----------------------------------------------------------------
 def test_backends_come_change_and_go_while_the_others_run_on(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         share = await system.create(host="plain")
         now = settings(system.config.home, capacity_gib=7)
         extra = now.backends["plain"].model_copy(update={"options": {"capacity_gib": 3}})
@@ -242,7 +242,7 @@ def test_backends_come_change_and_go_while_the_others_run_on(play: Any) -> None:
         told = await system.manager.reload(now)
 
         assert told == {"added": ["extra"], "changed": ["plain"], "removed": ["served"]}
-        await system.manager._publications.heard(["extra"], 10.0)
+        await system.manager._backend_reports.heard(["extra"], 10.0)
         assert set(await system.manager.capabilities()) == {"plain", "extra"}
         assert (await system.create(host="extra", size=3)).host == "extra#extra"
         assert (await system.share(share.id)).status == "available"
@@ -257,7 +257,7 @@ def test_backends_come_change_and_go_while_the_others_run_on(play: Any) -> None:
 
 
 def test_what_takes_a_restart_is_refused_and_nothing_changes(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         other = system.config.model_copy(update={"namespace": "other"})
         with pytest.raises(ConfigError, match="namespace: cannot change while the system runs"):
             await system.manager.reload(other)
@@ -267,7 +267,7 @@ def test_what_takes_a_restart_is_refused_and_nothing_changes(play: Any) -> None:
 
 
 def test_a_preview_tells_what_would_be_managed_or_why_not(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         options = {"size": 4}
         assert await system.manager.preview_manage({}, options, backend="plain") == {"size": 4}
         assert system.plain.shares() == {}
@@ -276,7 +276,7 @@ def test_a_preview_tells_what_would_be_managed_or_why_not(play: Any) -> None:
 
 
 def test_a_preview_that_fails_says_why(play: Any) -> None:
-    async def story(system: Around) -> None:
+    async def story(system: InProcessSystem) -> None:
         with pytest.raises(Refused, match="nothing there"):
             await system.manager.preview_manage({}, {}, backend="plain")
 

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.actors.messaging.messages import Answer, Ask, command_in, context_in, refusal
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    command_in,
+    context_in,
+    refusal,
+)
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.decider import Command
@@ -63,17 +69,17 @@ class Manager(ManagerVerbs):
     def __init__(self, home: Path) -> None:
         self._config = Config(home=home, backends={"main": {"driver": "dummy"}})
         self._cluster = Cluster()
-        self.asked: list[Ask] = []
+        self.asked: list[CommandMessage] = []
         self.error: ShareActorsError | None = None
-        self.outcomes: list[list[Answer]] = []
+        self.outcomes: list[list[CommandReply]] = []
 
-    async def submit(self, asks: list[Ask]) -> list[Answer]:
+    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
         self.asked += asks
         if self.error is not None:
             return [refusal(asked, self.error) for asked in asks]
-        return [Answer(a.share_id, a.command_id, "accepted", 1) for a in asks]
+        return [CommandReply(a.share_id, a.command_id, "accepted", 1) for a in asks]
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         return self.outcomes.pop(0)
 
     @property
@@ -204,7 +210,7 @@ def test_an_error_of_the_share_is_raised_as_its_own_kind(manager: Manager) -> No
 
 
 def test_waiting_goes_on_until_the_outcome(manager: Manager) -> None:
-    ended = Answer("s1", "c1", "failed", 4, "no space left")
+    ended = CommandReply("s1", "c1", "failed", 4, "no space left")
     manager.outcomes = [[], [], [ended]]
 
     told = run(manager.extend_share(ALICE, "s1", 5, wait=True, command_id="c1"))

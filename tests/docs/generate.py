@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from share_actors import config, errors
 from share_actors.actors.manager.backend_verbs import BackendVerbs
-from share_actors.actors.manager.manage_verbs import CustodyVerbs
+from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.client import aio, entities, share
 from share_actors.drivers import base as drivers
@@ -72,10 +72,10 @@ _NOTES = {
     "log.user": "PostgreSQL: the role.",
     "log.password": "PostgreSQL: its password. Never shown.",
     "log.schema_name": "PostgreSQL: the schema, made if it is missing: one system a schema.",
-    "pool.min_actors": "Ray actors that are started with the system.",
-    "pool.max_actors": "Ray actors at most; the pool grows in the background.",
-    "pool.entities_per_actor": "Shares awake in one Ray actor at most; the longest idle make room.",
-    "pool.idle_timeout_s": "A share that nobody asked anything for so long leaves memory.",
+    "hosting.min_actors": "Ray actors that are started with the system.",
+    "hosting.max_actors": "Ray actors at most; the pool grows in the background.",
+    "hosting.entities_per_actor": "Shares awake in one Ray actor at most; the longest idle make room.",
+    "hosting.idle_timeout_s": "A share that nobody asked anything for so long leaves memory.",
     "backends": "The backends, by name.",
     "backends.NAME.driver": "`local`, `dummy`, or the name of an installed driver.",
     "backends.NAME.options": "The driver's own options.",
@@ -292,7 +292,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     },
     "manager.md": {
         "verbs": members(ManagerVerbs),
-        "verbs of custody": members(CustodyVerbs),
+        "verbs of custody": members(ManageVerbs),
         "verbs of backends": members(BackendVerbs),
     },
     "cli.md": {

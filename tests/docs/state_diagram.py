@@ -163,12 +163,12 @@ def explore() -> frozenset[Edge]:
 def _place(state: ShareState) -> str:
     """Where a state is, without what only counts or explains."""
     effect = state.attempt and state.attempt.effect
-    plain = state.share.but(status_reason=None, size=0)
-    rules = {i: r.but(reason=None) for i, r in state.rules.rules.items()}
-    held = {i: s.but(reason=None, size=0) for i, s in state.snapshots.held.items()}
-    place = state.but(
-        share=plain, attempt=None, cascade=False, resize_to=0, rules=state.rules.but(rules=rules),
-        snapshots=state.snapshots.but(held=held),
+    plain = state.share.replace(status_reason=None, size=0)
+    rules = {i: r.replace(reason=None) for i, r in state.rules.rules.items()}
+    held = {i: s.replace(reason=None, size=0) for i, s in state.snapshots.held.items()}
+    place = state.replace(
+        share=plain, attempt=None, cascade=False, resize_to=0, rules=state.rules.replace(rules=rules),
+        snapshots=state.snapshots.replace(held=held),
     )  # fmt: skip
     return f"{effect} {place.model_dump_json()}"
 

@@ -12,7 +12,7 @@ import share_actors
 from benchmarks.__main__ import FLOORS
 from share_actors import client
 from share_actors.actors.manager.backend_verbs import BackendVerbs
-from share_actors.actors.manager.manage_verbs import CustodyVerbs
+from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
 from share_actors.client import aio, entities, share, sync_entities
@@ -112,7 +112,7 @@ def test_every_verb_of_manila_is_told_whether_it_is_there_or_not() -> None:
 
     for verb in manila.split():
         assert f"`{verb}(" in page
-    for verb, _ in (*methods(ManagerVerbs), *methods(CustodyVerbs), *methods(BackendVerbs)):
+    for verb, _ in (*methods(ManagerVerbs), *methods(ManageVerbs), *methods(BackendVerbs)):
         assert verb == "RPC_API_VERSION" or f"#### {verb}\n" in page
 
 

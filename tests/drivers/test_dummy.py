@@ -133,7 +133,7 @@ def test_a_call_that_hangs_does_so_before_anything_is_changed(backend: DummyBack
 def test_rules_for_some_can_be_refused(backend: DummyBackend) -> None:
     driver = driver_of(backend, refuse_access_to=["192.0.2.9"])
     driver.create_share(CONTEXT, SHARE)
-    bad = RULE.but(id="r2", access_to="192.0.2.9")
+    bad = RULE.replace(id="r2", access_to="192.0.2.9")
 
     failed = driver.update_access(CONTEXT, SHARE, [RULE, bad], [RULE, bad], [])
 

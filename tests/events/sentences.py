@@ -140,7 +140,7 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
         "backend blue is up: p 40 of 100 GiB free",
     ),
     (
-        backend.BackendChanged(capabilities=_said.but(pools=()), wrong={"pools": "is 5"}, at=NOON),
+        backend.BackendChanged(capabilities=_said.replace(pools=()), wrong={"pools": "is 5"}, at=NOON),
         "it tells something else of itself: no pool; what made no sense: pools is 5",
     ),
     (backend.BackendDown(backend="blue", reason="no route", at=NOON), "backend blue is down: no route"),

@@ -98,7 +98,7 @@ def test_two_ways_to_write_an_address_are_one_client() -> None:
 
 
 def test_another_level_for_the_same_client_is_rejected() -> None:
-    active.when(allow("b").but(access_level="ro")).then_rejected(
+    active.when(allow("b").replace(access_level="ro")).then_rejected(
         "has the rw rule a .active. already"
     )
 

@@ -61,7 +61,7 @@ def test_much_less_room_another_feature_or_another_pool_is_one() -> None:
 def test_silence_is_told_once_for_each_reason() -> None:
     blue.when(silence).then(down)
     blue.given(down).when(silence).then()
-    blue.given(down).when(silence.but(reason="other")).then(down.but(reason="other"))
+    blue.given(down).when(silence.replace(reason="other")).then(down.replace(reason="other"))
 
 
 def test_another_info_is_an_event_and_its_shares_are_ensured_for_it() -> None:

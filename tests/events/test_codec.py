@@ -28,7 +28,7 @@ from tests.golden.examples import (
 )
 
 EARLIER: dict[str, Event] = {
-    "share.creation_requested.v1.json": EXAMPLES[0].but(share_network_id=None, placement=None),
+    "share.creation_requested.v1.json": EXAMPLES[0].replace(share_network_id=None, placement=None),
 }
 """What the golden files of schema versions before the current one are read as, by file name."""
 
@@ -80,7 +80,7 @@ class TestRoundTrip:
         assert Codec().decode(row) == recorded(event)
 
     def test_each_envelope_is_written_with_its_own_event(self) -> None:
-        codec, other = Codec(), ENVELOPE.but(user_id="bob")
+        codec, other = Codec(), ENVELOPE.replace(user_id="bob")
         event = AccessDenied(access_id="r1")
 
         rows = [codec.encode("s", 1, "i", e, event) for e in (ENVELOPE, other, ENVELOPE)]

@@ -40,21 +40,21 @@ crashed = AttemptFailed(
     reason="Traceback:\n  line 1\nKeyError: 'x'\n",
     retry_at=at_two,
 )
-busy = crashed.but(effect="snapshot/n/create", kind="transient", reason="busy")
+busy = crashed.replace(effect="snapshot/n/create", kind="transient", reason="busy")
 alice = "alice (project demo)"
 
 TOLD: list[tuple[Event, str]] = [
     (requested(), f"{alice} asked for share 'home', 1 GiB of NFS on backend local"),
     (
-        requested(name=None, host="nas#fast").but(source=Snapshot(id="n", share_id="s0")),
+        requested(name=None, host="nas#fast").replace(source=Snapshot(id="n", share_id="s0")),
         f"{alice} asked for share s1, 1 GiB of NFS on backend nas, pool fast, from snapshot n",
     ),
     (began("create"), "attempt 1 to create it began"),
     (began("rule/a/deny", n=3), "attempt 3 to take away access rule a began"),
     (created(), "the backend created it; clients find it at nas:/srv/s1"),
-    (created().but(export_locations=()), "the backend created it; it is not exported"),
+    (created().replace(export_locations=()), "the backend created it; it is not exported"),
     (
-        created().but(
+        created().replace(
             export_locations=(
                 ExportLocation(path="a:/s1"),
                 ExportLocation(path="b:/s1"),
@@ -78,7 +78,7 @@ TOLD: list[tuple[Event, str]] = [
         " the next is due 2026-03-01 12:00:02 UTC",
     ),
     (
-        busy.but(kind="unknown", reason=""),
+        busy.replace(kind="unknown", reason=""),
         "attempt 2 to take snapshot n ended without an answer: no reason given;"
         " the next is due 2026-03-01 12:00:02 UTC",
     ),

@@ -1,7 +1,7 @@
 """What became of a request: receipts as a fold over one stream."""
 
 from share_actors.events.decider import Event, RequestJoined
-from share_actors.events.receipts import SETTLED_KEPT, Receipt, Receipts
+from share_actors.events.receipts import SETTLED_KEPT, Receipts, RecordedRequest
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
 from share_actors.events.share.messages import (
     RetryRequested,
@@ -20,7 +20,7 @@ def fold(*answered: Event | tuple[Event, str]) -> Receipts:
     return receipts
 
 
-def known(receipts: Receipts, command_id: str) -> Receipt:
+def known(receipts: Receipts, command_id: str) -> RecordedRequest:
     receipt = receipts.get(command_id)
     assert receipt is not None
     return receipt
@@ -35,7 +35,7 @@ def allowed(access_id: str) -> AccessAllowed:
 def test_a_request_is_accepted_until_its_work_ends() -> None:
     receipts = fold((requested(), "c1"), began("create"))
 
-    assert known(receipts, "c1") == Receipt(
+    assert known(receipts, "c1") == RecordedRequest(
         command_id="c1",
         fingerprint="content of c1",
         version=1,

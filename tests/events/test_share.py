@@ -90,7 +90,7 @@ def test_a_requested_share_is_creating_and_owes_its_provision() -> None:
 
 def test_a_share_is_all_that_was_asked_for() -> None:
     spec = absent.when(
-        create.but(metadata={"tier": "gold"}, is_public=True, description="my files")
+        create.replace(metadata={"tier": "gold"}, is_public=True, description="my files")
     )
 
     assert share.view(spec.state) == Share(
@@ -106,8 +106,8 @@ def test_what_is_told_of_one_rule_is_the_share_with_that_rule_only() -> None:
 
     told = share.part(spec.state, ["rule/b/allow"])
 
-    assert told == share.view(spec.state).but(access_rules=(spec.state.rules.rules["b"],))
-    assert share.part(spec.state, ["rule/gone/deny"]) == told.but(access_rules=())
+    assert told == share.view(spec.state).replace(access_rules=(spec.state.rules.rules["b"],))
+    assert share.part(spec.state, ["rule/gone/deny"]) == told.replace(access_rules=())
 
 
 @pytest.mark.parametrize("works", [(), ("extend",), ("rule/a/allow", "create")])
@@ -117,7 +117,7 @@ def test_what_is_about_the_share_is_told_of_all_of_it(works: tuple[str, ...]) ->
 
 def test_a_share_from_a_snapshot_remembers_it_until_it_is_provisioned() -> None:
     source = Snapshot(id="n", share_id="other", size=1, status="available")
-    spec = absent.when(create.but(source=source))
+    spec = absent.when(create.replace(source=source))
 
     spec.then_pending(Provision(source=source))
     spec.then_state(lambda s: s.share.snapshot_id, "n")
@@ -173,7 +173,7 @@ def test_the_same_creation_asked_again_comes_to_nothing_new() -> None:
 
 @pytest.mark.parametrize("other", [{"size": 2}, {"name": "x"}, {"host": "x"}, {"project_id": "x"}])
 def test_a_creation_with_other_content_is_rejected(other: dict[str, Any]) -> None:
-    absent.given(requested()).when(create.but(**other)).then_rejected(
+    absent.given(requested()).when(create.replace(**other)).then_rejected(
         "exists already and is creating"
     )
 
@@ -181,14 +181,14 @@ def test_a_creation_with_other_content_is_rejected(other: dict[str, Any]) -> Non
 def test_a_creation_from_another_snapshot_is_rejected() -> None:
     source = Snapshot(id="n", share_id="other")
 
-    absent.given(requested()).when(create.but(source=source)).then_rejected("exists already")
+    absent.given(requested()).when(create.replace(source=source)).then_rejected("exists already")
 
 
 @pytest.mark.parametrize(("last", "now"), [(gave_up, "error"), (deleting, "deleting")])
 def test_a_creation_asked_again_of_a_share_that_is_not_well_is_rejected(
     last: Any, now: str
 ) -> None:
-    creating.given(last).when(create.but(size=2)).then_rejected(f"exists already and is {now}")
+    creating.given(last).when(create.replace(size=2)).then_rejected(f"exists already and is {now}")
 
 
 def test_nothing_can_be_asked_of_a_share_that_does_not_exist() -> None:

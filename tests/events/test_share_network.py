@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from share_actors.events import share_network
 from share_actors.events.decider import Rejected, replay
 from share_actors.events.share_network import (
-    AcquireServer,
     AddressesGranted,
     AddressesReleased,
     AddSecurityService,
+    AssignServer,
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
@@ -50,7 +50,7 @@ def create(**fields: Any) -> CreateShareNetwork:
 
 created = ShareNetworkCreated(**dict(create()))
 network = Spec(share_network).given(created)
-acquire = AcquireServer(share_id="s1", backend="blue", new_server_id="v1")
+acquire = AssignServer(share_id="s1", backend="blue", new_server_id="v1")
 assigned = ServerAssigned(share_id="s1", server_id="v1", backend="blue")
 granted = AddressesGranted(server_id="v1", addresses=("10.0.0.2", "10.0.0.3"))
 
@@ -125,11 +125,11 @@ def test_a_security_service_is_added_and_removed_while_no_server_stands() -> Non
 
 def test_a_network_has_one_security_service_of_a_type_and_none_changes_under_a_server() -> None:
     with_one = network.given(SecurityServiceAdded(service=LDAP))
-    other = LDAP.but(id="sec2")
+    other = LDAP.replace(id="sec2")
     with_one.when(AddSecurityService(service=other)).then_rejected("has a security service ldap")
     served = with_one.given(assigned)
     served.when(RemoveSecurityService(service_id="sec1")).then_rejected("has share servers")
-    kerberos = LDAP.but(id="sec3", type="kerberos")
+    kerberos = LDAP.replace(id="sec3", type="kerberos")
     served.when(AddSecurityService(service=kerberos)).then_rejected("has share servers")
 
 
@@ -153,7 +153,7 @@ def test_released_addresses_are_free_and_the_server_never_gets_any_again() -> No
     network.given(assigned, granted).when(ReleaseAddresses(server_id="v1")).then(released)
     after = network.given(assigned, granted, released)
     after.when(ReleaseAddresses(server_id="v1")).then()
-    after.when(GrantAddresses(server_id="v2", count=2)).then(granted.but(server_id="v2"))
+    after.when(GrantAddresses(server_id="v2", count=2)).then(granted.replace(server_id="v2"))
     after.when(GrantAddresses(server_id="v1", count=2)).then_rejected("is gone")
     after.then_state(lambda state: state.network.shares, {})
 
@@ -161,30 +161,30 @@ def test_released_addresses_are_free_and_the_server_never_gets_any_again() -> No
 # -- which server --------------------------------------------------------------------------------
 def test_the_first_share_gets_a_new_server_and_the_next_one_joins_it() -> None:
     network.when(acquire).then(assigned)
-    network.given(assigned).when(acquire.but(new_server_id="v9")).then()
-    second = acquire.but(share_id="s2", new_server_id="v2")
-    network.given(assigned).when(second).then(assigned.but(share_id="s2"))
+    network.given(assigned).when(acquire.replace(new_server_id="v9")).then()
+    second = acquire.replace(share_id="s2", new_server_id="v2")
+    network.given(assigned).when(second).then(assigned.replace(share_id="s2"))
 
 
 def test_a_server_of_another_backend_or_a_full_or_retired_one_is_left_alone() -> None:
-    second = acquire.but(share_id="s2", new_server_id="v2")
+    second = acquire.replace(share_id="s2", new_server_id="v2")
     new = ServerAssigned(share_id="s2", server_id="v2", backend="blue")
-    network.given(assigned.but(backend="red")).when(second).then(new)
-    network.given(assigned).when(second.but(most=1)).then(new)
+    network.given(assigned.replace(backend="red")).when(second).then(new)
+    network.given(assigned).when(second.replace(most=1)).then(new)
     network.given(assigned, ServerRetired(server_id="v1")).when(second).then(new)
 
 
 def test_a_share_whose_server_retired_is_given_another() -> None:
     retired = network.given(assigned, ServerRetired(server_id="v1"))
-    again = acquire.but(new_server_id="v2")
+    again = acquire.replace(new_server_id="v2")
     retired.when(again).then(ServerAssigned(share_id="s1", server_id="v2", backend="blue"))
     retired.when(RetireServer(server_id="v1")).then()
     network.when(RetireServer(server_id="nobody")).then()
 
 
 def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere() -> None:
-    wants = acquire.but(share_id="s2", beside="s1")
-    network.given(assigned).when(wants).then(assigned.but(share_id="s2"))
+    wants = acquire.replace(share_id="s2", beside="s1")
+    network.given(assigned).when(wants).then(assigned.replace(share_id="s2"))
     network.when(wants).then_rejected("server of share s1 takes no more")
 
 
@@ -202,7 +202,7 @@ def test_a_server_that_was_to_be_made_for_a_share_that_left_is_not_waited_for() 
     gone = AddressesReleased(server_id="v1", addresses=())
     network.given(assigned).when(LeaveServer(share_id="s1")).then(left, gone)
     network.given(assigned, left, gone).when(DeleteShareNetwork()).then(ShareNetworkDeleted())
-    shared = network.given(assigned, assigned.but(share_id="s2"))
+    shared = network.given(assigned, assigned.replace(share_id="s2"))
     shared.when(LeaveServer(share_id="s1")).then(left)
 
 
@@ -213,7 +213,7 @@ def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
     turned.when(TurnAway(share_id="s1")).then()
     turned.when(acquire).then_rejected("share s1 has left")
     turned.when(LeaveServer(share_id="s1")).then()
-    turned.when(acquire.but(share_id="s2")).then(assigned.but(share_id="s2"))
+    turned.when(acquire.replace(share_id="s2")).then(assigned.replace(share_id="s2"))
 
 
 def test_a_share_that_is_going_stays_assigned_until_it_has_left() -> None:
@@ -228,7 +228,7 @@ _commands = st.one_of(
     st.builds(GrantAddresses, server_id=_servers, count=st.integers(0, 4)),
     st.builds(ReleaseAddresses, server_id=_servers),
     st.builds(
-        AcquireServer, share_id=_shares, backend=st.sampled_from(["blue", "red"]),
+        AssignServer, share_id=_shares, backend=st.sampled_from(["blue", "red"]),
         new_server_id=_servers, most=st.sampled_from([None, 1, 2]),
     ),
     st.builds(RetireServer, server_id=_servers),

@@ -55,7 +55,7 @@ ids = st.sampled_from(["a", "b"])
 subsets = st.lists(ids, unique=True).map(tuple)
 create = CreateShare(share_id="s", size=5, host="b", project_id="p", user_id="u", at=NOON)
 deletion = st.one_of(st.builds(DeleteShare, cascade=st.booleans()), st.just(UnmanageShare()))
-on_network = create.but(share_network_id="n")
+on_network = create.replace(share_network_id="n")
 found = ManageShare(share_id="s", host="b", project_id="p", user_id="u", at=NOON)
 NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 requests: st.SearchStrategy[ShareCommand] = st.one_of(
@@ -318,7 +318,7 @@ def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) ->
 
     finish(walk, success)
 
-    assert walk.state == share.initial.but(share=walk.state.share)
+    assert walk.state == share.initial.replace(share=walk.state.share)
     assert walk.state.share.status == "deleted"
 
 

@@ -80,7 +80,7 @@ def test_a_server_that_is_set_up_is_active_and_has_its_details() -> None:
 
 def test_a_share_that_comes_later_need_not_wait() -> None:
     here = ShareAttached(share_id="s2", ready=True)
-    active.when(attach.but(share_id="s2")).then(here)
+    active.when(attach.replace(share_id="s2")).then(here)
     assert here.opens() == ()
 
 
@@ -129,14 +129,16 @@ def test_a_server_that_is_not_used_is_torn_down_and_its_addresses_go_back() -> N
 def test_a_free_server_goes_only_if_it_was_unused_long_enough() -> None:
     since = DeleteServer(why="unused", unused_since=NOON)
     unused.when(since).then(ServerDeletionRequested(why="unused"))
-    unused.when(since.but(unused_since=NOON - timedelta(seconds=1))).then_rejected("in use until")
+    unused.when(since.replace(unused_since=NOON - timedelta(seconds=1))).then_rejected(
+        "in use until"
+    )
     asked.given(ShareDetached(share_id="s1", at=LATER)).when(since).then_rejected("in use until")
 
 
 def test_a_dying_server_takes_no_more_shares() -> None:
-    tearing.when(attach.but(share_id="s2")).then_rejected("deleting: it takes no more shares")
+    tearing.when(attach.replace(share_id="s2")).then_rejected("deleting: it takes no more shares")
     gone = tearing.given(ServerTornDown(), began("give_back"), ServerDeleted())
-    gone.when(attach.but(share_id="s2")).then_rejected("deleted: it takes no more shares")
+    gone.when(attach.replace(share_id="s2")).then_rejected("deleted: it takes no more shares")
     gone.when(DeleteServer()).then()
 
 
@@ -182,7 +184,7 @@ def test_a_share_that_left_is_not_let_in_again_by_what_comes_late() -> None:
     )
     never.when(attach).then_rejected("share s1 has left")
     never.then_pending(None)
-    never.when(attach.but(share_id="s2")).then(requested, waiting.but(share_id="s2"))
+    never.when(attach.replace(share_id="s2")).then(requested, waiting.replace(share_id="s2"))
 
 
 def test_an_attempt_is_begun_only_at_what_is_owed() -> None:

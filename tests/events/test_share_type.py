@@ -29,7 +29,7 @@ gold = Spec(share_type).given(created)
 def test_a_type_is_created_once() -> None:
     Spec(share_type).when(create).then(created)
     gold.when(create).then()
-    gold.when(create.but(is_public=False)).then_rejected("exists already, and is another one")
+    gold.when(create.replace(is_public=False)).then_rejected("exists already, and is another one")
 
 
 def test_specs_are_set_and_taken_away() -> None:

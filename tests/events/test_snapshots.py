@@ -86,7 +86,9 @@ def test_the_same_snapshot_asked_for_again_comes_to_nothing_new() -> None:
 
 
 def test_an_id_that_another_snapshot_has_is_rejected() -> None:
-    held.when(take.but(name="after")).then_rejected("snapshot n exists already and is available")
+    held.when(take.replace(name="after")).then_rejected(
+        "snapshot n exists already and is available"
+    )
 
 
 def test_only_an_available_share_is_snapshot() -> None:

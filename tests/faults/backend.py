@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from share_actors.drivers.base import DriverError, Existing, ShareDriver
+from share_actors.drivers.base import DriverError, ProbeResult, ShareDriver
 from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 
 Step = Callable[[str], None]
@@ -144,7 +144,7 @@ class ProbingDriver(SteppingDriver):
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Existing:
+    ) -> ProbeResult:
         self._step("probed")
         held = self.storage.of("share", share.id)
         snapshots = [self.storage.of("snapshot", s.id) for s in share.snapshots]
@@ -154,8 +154,8 @@ class ProbingDriver(SteppingDriver):
             "unfinished": frozenset(s["tag"] for s in there if not s["whole"]),
         }
         if held is None:
-            return Existing(state="absent", access=frozenset(), **told)
-        return Existing(
+            return ProbeResult(state="absent", access=frozenset(), **told)
+        return ProbeResult(
             state="whole" if held["whole"] else "partial", size=held["size"],
             export_locations=(ExportLocation(path=f"sim:/{share.id}"),),
             access=frozenset(("user", to, level) for to, level in held["rules"]), **told,

@@ -34,8 +34,8 @@ MANILA = {
     "extend": "46",
 }  # fmt: skip
 MANILA_BY_SIGTERM = "75-84"
-Ask = Callable[[ShareHandle, str], Any]
-VERBS: dict[str, Ask] = {
+CommandMessage = Callable[[ShareHandle, str], Any]
+VERBS: dict[str, CommandMessage] = {
     "delete": lambda s, i: s.delete(wait=False, command_id=i),
     "allow": lambda s, i: s.allow_access("carol", wait=False, command_id=i),
     "deny": lambda s, i: s.deny_access(s.access_rules[0], wait=False, command_id=i),
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 def measured(home: Path, verb: str, delay_s: float, how: str) -> Row:
     """A hundred requests acknowledged, or nearly, when everything goes; what became of them."""
-    site = Site(home, pool={"min_actors": 2, "max_actors": 2})
+    site = Site(home, hosting={"min_actors": 2, "max_actors": 2})
     try:
         shares = [] if verb == "create" else _prepared(site, verb)
         site.config = _with_delay(site, delay_s)

@@ -16,18 +16,18 @@ from typing import Any, Literal, cast
 
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 
-from share_actors.actors.effects.backends import Backend, Backends
+from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.entity.shell import Entity
-from share_actors.actors.entity.turn import Asked
-from share_actors.actors.messaging.messages import Answer, ask, unpack_error
+from share_actors.actors.entity.turn import QueuedCommand
+from share_actors.actors.messaging.messages import CommandReply, ask, unpack_error
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import Moved, ShareActorsError
 from share_actors.events import share
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, infrastructure
-from share_actors.events.log.group_commit import Committer
+from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
@@ -98,7 +98,7 @@ class World:
         self.driver = kind(self.storage, self.point)
         self.overdue: list[Late] = []
         self.log = _log(self)
-        backends = cast(Backends, SimulatedBackends(self))
+        backends = cast(BackendDrivers, SimulatedBackends(self))
         self.work = ShareWork(backends, self.clock)
 
     def point(self, name: str) -> None:
@@ -210,9 +210,11 @@ class Process:
 
     async def _answered(
         self, command_id: str, command: Command, known: Told
-    ) -> Answer | ShareActorsError:
+    ) -> CommandReply | ShareActorsError:
         told = ask("s", command, PACKED, command_id, wait=True, repeated=True)
-        item = Asked(told, command, WHO, self._loop.create_future(), self._loop.create_future())
+        item = QueuedCommand(
+            told, command, WHO, self._loop.create_future(), self._loop.create_future()
+        )
         self._one().put(item)
         receipt = await item.receipt
         self._world.point("receipt")
@@ -225,7 +227,7 @@ class Process:
 
 
 # -- what stands for threads ---------------------------------------------------------------------
-class SimulatedCommitter(Committer):
+class SimulatedCommitter(GroupCommit):
     """Commits on the loop, a moment later; a process may die just before and just after."""
 
     def __init__(
@@ -259,7 +261,7 @@ def _log(world: World) -> Log:
     factory: InfrastructureFactory[Any] = InfrastructureFactory.construct(
         {"PERSISTENCE_MODULE": "eventsourcing.popo", "ORIGINATOR_ID_TYPE": "text"}
     )
-    made = Log(infrastructure.Backend(factory, str))
+    made = Log(infrastructure.LogStore(factory, str))
     made._committer.close()
     made._snapshots.close()
     made._committer = world.committer = SimulatedCommitter(made._recorder, str, world)
@@ -271,9 +273,11 @@ class SimulatedBackends:
 
     def __init__(self, world: World) -> None:
         self.settings = {"sim": SETTINGS}
-        self._backend = Backend("sim", SETTINGS, world.driver, cast(Any, SimulatedThreads(world)))
+        self._backend = BackendDriver(
+            "sim", SETTINGS, world.driver, cast(Any, SimulatedThreads(world))
+        )
 
-    def get(self, name: str) -> Backend:
+    def get(self, name: str) -> BackendDriver:
         return self._backend
 
 

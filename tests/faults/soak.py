@@ -195,7 +195,7 @@ def main() -> int:
     return 1 if report["wrong"] else 0
 
 
-SETTINGS: dict[str, Any] = {"pool": {"min_actors": 2, "max_actors": 2}}
+SETTINGS: dict[str, Any] = {"hosting": {"min_actors": 2, "max_actors": 2}}
 
 
 def slow(site: Site) -> Any:

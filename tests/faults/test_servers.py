@@ -15,7 +15,7 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, Refused
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share_server import DeleteServer
-from tests.actors.around import Around, around, settings, until
+from tests.actors.around import InProcessSystem, around, settings, until
 
 NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -68,7 +68,7 @@ def crowded(home: Path) -> Config:
 class Chaos:
     """A dozen shares come and go on two networks, idle servers are deleted, and hosts die meanwhile."""
 
-    def __init__(self, system: Around, chance: random.Random) -> None:
+    def __init__(self, system: InProcessSystem, chance: random.Random) -> None:
         self._system, self._chance = system, chance
 
     async def play(self) -> None:
@@ -127,11 +127,11 @@ class Overtaken(Chaos):
                 asyncio.get_running_loop().call_later(0.2, host.begin)
 
 
-async def agreed(system: Around) -> bool:
+async def agreed(system: InProcessSystem) -> bool:
     return not await at_odds(system)
 
 
-async def at_odds(system: Around) -> set[str]:
+async def at_odds(system: InProcessSystem) -> set[str]:
     """What shares, servers and networks say otherwise than each other."""
     servers = await system.servers()
     networks = [await system.seen_network(name) for name in NETWORKS]
@@ -148,7 +148,7 @@ async def at_odds(system: Around) -> set[str]:
     return told | others | failed
 
 
-async def leaked(system: Around) -> list[str]:
+async def leaked(system: InProcessSystem) -> list[str]:
     """Where servers, addresses and shares are not as the log says; `nothing` when all are, at rest."""
     servers = await system.servers() + await system.servers("error")
     if [s for s in servers if s.status in ("creating", "deleting")]:

@@ -116,7 +116,7 @@ def test_the_oracle_sees_what_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    append = stream.Memory.append
+    append = stream.EntityStream.append
 
     def hasty(self: Any, entries: Sequence[Any]) -> Any:
         recorded, durable = append(self, entries)
@@ -125,7 +125,7 @@ def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.Mon
         durable.add_done_callback(lambda _: None)
         return recorded, answered
 
-    monkeypatch.setattr(stream.Memory, "append", hasty)
+    monkeypatch.setattr(stream.EntityStream, "append", hasty)
 
     assert "lost" in found("create", forgetful=True)
 

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class BackendDriver:
     """A backend, ready for calls."""
 
     name: str
@@ -27,14 +27,14 @@ class Backend:
     threads: DriverThreads
 
 
-class Backends:
+class BackendDrivers:
     """Backends by name. Every process that hosts shares builds its own driver objects."""
 
     def __init__(self, settings: Mapping[str, BackendSettings]) -> None:
         self.settings = settings
-        self._ready: dict[str, Backend] = {}
+        self._ready: dict[str, BackendDriver] = {}
 
-    def get(self, name: str) -> Backend:
+    def get(self, name: str) -> BackendDriver:
         """The backend *name*.
 
         Raises `ConfigError` if the configuration has none, and `Unavailable` if its driver says that
@@ -45,7 +45,7 @@ class Backends:
             ready = self._ready[name] = self._make(name)
         return ready
 
-    def _make(self, name: str) -> Backend:
+    def _make(self, name: str) -> BackendDriver:
         settings = self.settings.get(name)
         if settings is None:
             raise ConfigError(
@@ -65,7 +65,7 @@ class Backends:
             logger.exception("backend %s: the driver's set-up raised", name)
             raise _not_ready(name, f"its driver raised {error!r}") from error
         loop = asyncio.get_running_loop()
-        return Backend(name, settings, driver, DriverThreads(loop, settings.threads, name))
+        return BackendDriver(name, settings, driver, DriverThreads(loop, settings.threads, name))
 
     def reconfigure(self, settings: Mapping[str, BackendSettings]) -> None:
         """Go on with these settings; what did not change keeps its driver, calls under way end."""

@@ -20,12 +20,14 @@ def taken(
     size = _size(told, f"share {held.id}")
     exports = told.get("export_locations")
     if exports is None:
-        exports = driver.ensure_share(context, held.but(size=size)) or ()
+        exports = driver.ensure_share(context, held.replace(size=size)) or ()
     locations = tuple(map(_location, exports))
     return ConfirmManaged(size=size, export_locations=locations, pool=driver.get_pool(held))
 
 
-def taken_snapshot(driver: ShareDriver, held: Snapshot, options: Mapping[str, Any]) -> Command:
+def managed_snapshot_outcome(
+    driver: ShareDriver, held: Snapshot, options: Mapping[str, Any]
+) -> Command:
     """As `taken`, of a snapshot."""
     told = driver.manage_existing_snapshot(held, options)
     where = told.get("provider_location") if isinstance(told, Mapping) else None

@@ -27,17 +27,17 @@ logger = logging.getLogger(__name__)
 _IN_PASSING = (Busy, LogError, Moved, TimedOut, Unavailable)
 
 
-class Overdue(Exception):
+class DeadlinePassed(Exception):
     """A driver's call has not answered by its deadline."""
 
 
 async def within(limit_s: float, job: Callable[[], Awaitable[Command]]) -> Command:
-    """What *job* comes to; raises `Overdue` when it takes longer."""
+    """What *job* comes to; raises `DeadlinePassed` when it takes longer."""
     try:
         async with asyncio.timeout(limit_s):
             return await job()
     except TimeoutError:
-        raise Overdue(f"no outcome within {limit_s:g} s") from None
+        raise DeadlinePassed(f"no outcome within {limit_s:g} s") from None
 
 
 def outcome(
@@ -55,7 +55,7 @@ def outcome(
             return again("transient", result.message, settings, context, now)
         case ShareActorsError():
             return ReportFailure(kind="failed", reason=result.message)
-        case Overdue():
+        case DeadlinePassed():
             return again("unknown", str(result), settings, context, now)
         case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
             return again("unknown", str(result), settings, context, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.actors.effects.backends import Backend, Backends
+from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
@@ -12,7 +12,7 @@ from share_actors.events.share.messages import CreateShare, ExtendShare, ShrinkS
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
 
 
-def check(command: Command, state: ShareState, backends: Backends) -> None:
+def check(command: Command, state: ShareState, backends: BackendDrivers) -> None:
     """Raise `ShareActorsError` when the backend could never do what *command* asks."""
     match command:
         case CreateShare(host=host, share_proto=proto, source=source):
@@ -42,7 +42,7 @@ def check(command: Command, state: ShareState, backends: Backends) -> None:
 
 
 def _one_of(
-    field: str, value: str, known: tuple[str, ...], backend: Backend, more: str = ""
+    field: str, value: str, known: tuple[str, ...], backend: BackendDriver, more: str = ""
 ) -> None:
     if value not in known:
         raise InvalidRequest(
@@ -51,12 +51,12 @@ def _one_of(
         )  # fmt: skip
 
 
-def _supports(backend: Backend, method: str) -> None:
+def _supports(backend: BackendDriver, method: str) -> None:
     if not backend.driver.supports(method):
         raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
 
 
-def _manages_no_servers(backend: Backend) -> None:
+def _manages_no_servers(backend: BackendDriver) -> None:
     """As in Manila, where shares on share servers are made by them, and not found there."""
     if backend.driver.driver_handles_share_servers:
         raise Refused(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from share_actors.drivers.base import Existing
+from share_actors.drivers.base import ProbeResult
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState, access, snapshot_messages
 from share_actors.events.share.access import ApplyRules, ConfirmRules
@@ -32,7 +32,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 
 
-def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command | None:
+def probe_outcome(effect: ShareEffect, state: ShareState, found: ProbeResult) -> Command | None:
     """The outcome of *effect* if the backend holds it already; None: it has to be asked for again."""
     match effect:
         case Provision():
@@ -58,7 +58,7 @@ def adopted(effect: ShareEffect, state: ShareState, found: Existing) -> Command 
             assert_never(effect)
 
 
-def _rules(effect: ApplyRules, state: ShareState, found: Existing) -> ConfirmRules | None:
+def _rules(effect: ApplyRules, state: ShareState, found: ProbeResult) -> ConfirmRules | None:
     if effect.delete or effect.cascade:
         return None
     wanted = access.desired(state.rules, effect)

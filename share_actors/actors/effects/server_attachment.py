@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import uuid4
 
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import NotFound, OperationFailed, Refused
@@ -20,49 +20,51 @@ SERVER, NETWORK = "share_server:", "share_network:"
 
 
 async def acquire(
-    peers: Peers, state: ShareState, settings: BackendSettings, who: RequestContext
+    entity_client: EntityClient, state: ShareState, settings: BackendSettings, who: RequestContext
 ) -> ShareServer:
     """The server that the share is on, set up; one that exists and fits, or a new one.
 
     Raises `DriverError` when it could not be set up, and `TransientError` when one after the other goes.
     """
     for _ in range(TRIES):
-        server = await _seated(peers, state, settings, who)
+        server = await _seated(entity_client, state, settings, who)
         if server is not None:
-            return server.but(shares=(), unused_since=None)
+            return server.replace(shares=(), unused_since=None)
     raise TransientError(f"{TRIES} share servers went as they were chosen")
 
 
 async def _seated(
-    peers: Peers, state: ShareState, settings: BackendSettings, who: RequestContext
+    entity_client: EntityClient, state: ShareState, settings: BackendSettings, who: RequestContext
 ) -> ShareServer | None:
     """The server that its network chose, with the share on it; None if that server is going."""
     share, network = state.share, f"{NETWORK}{state.share.share_network_id}"
-    wanted = net.AcquireServer(
+    wanted = net.AssignServer(
         share_id=share.id, backend=share.backend, new_server_id=str(uuid4()),
         beside=None if state.source is None else state.source.share_id,
         most=settings.max_shares_per_server,
     )  # fmt: skip
-    server_id = (await peers.tell(ShareNetwork, network, wanted, who)).shares.get(share.id)
+    server_id = (await entity_client.ask(ShareNetwork, network, wanted, who)).shares.get(share.id)
     if server_id is None:  # that server went in the same moment
         return None
     attach = _attach(share, server_id)
     try:
-        return await peers.tell(ShareServer, f"{SERVER}{server_id}", attach, who)
+        return await entity_client.ask(ShareServer, f"{SERVER}{server_id}", attach, who)
     except (Refused, OperationFailed) as error:
-        if not await _is_going(peers, server_id):  # nothing is wrong with it: the share has left
+        if not await _is_going(
+            entity_client, server_id
+        ):  # nothing is wrong with it: the share has left
             raise DriverError(f"not on share server {server_id}: {error}") from None
-        await peers.tell(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
+        await entity_client.ask(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
         if isinstance(error, OperationFailed):
             said = f"share server {server_id} could not be set up: {error}"
             raise DriverError(said) from None
         return None
 
 
-async def _is_going(peers: Peers, server_id: str) -> bool:
+async def _is_going(entity_client: EntityClient, server_id: str) -> bool:
     """Whether the server takes no more shares, whichever they are."""
     try:
-        server = await peers.view(ShareServer, f"{SERVER}{server_id}")
+        server = await entity_client.view(ShareServer, f"{SERVER}{server_id}")
     except NotFound:
         return False
     return server.status in ("deleting", "deleted", "error")
@@ -77,25 +79,29 @@ def _attach(share: Share, server_id: str) -> AttachShare:
 
 
 async def release(
-    peers: Peers, share: Share, settings: BackendSettings, who: RequestContext
+    entity_client: EntityClient, share: Share, settings: BackendSettings, who: RequestContext
 ) -> None:
     """Take the share off its server, as its network and the share know it; again is harmless."""
     network = f"{NETWORK}{share.share_network_id}"
     try:  # first of all: a request for a server that is still on its way shall find the door shut
-        known = await peers.tell(ShareNetwork, network, net.TurnAway(share_id=share.id), who)
+        known = await entity_client.ask(ShareNetwork, network, net.TurnAway(share_id=share.id), who)
     except NotFound:
         return
     meant = known.shares.get(share.id)
     for server_id in {meant, share.share_server_id} - {None}:
-        await _detach(peers, share, f"{SERVER}{server_id}", settings, who)
-    await peers.tell(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
+        await _detach(entity_client, share, f"{SERVER}{server_id}", settings, who)
+    await entity_client.ask(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
 
 
 async def _detach(
-    peers: Peers, share: Share, server: str, settings: BackendSettings, who: RequestContext
+    entity_client: EntityClient,
+    share: Share,
+    server: str,
+    settings: BackendSettings,
+    who: RequestContext,
 ) -> None:
     with suppress(NotFound):  # it was assigned and never came to be
-        left = await peers.tell(ShareServer, server, DetachShare(share_id=share.id), who)
+        left = await entity_client.ask(ShareServer, server, DetachShare(share_id=share.id), who)
         if settings.delete_server_with_last_share and not left.shares:
             with suppress(Refused):  # another share came
-                await peers.ask(server, DeleteServer(why="last_share"), who)
+                await entity_client.tell(server, DeleteServer(why="last_share"), who)

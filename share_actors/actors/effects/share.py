@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any, assert_never
 
 from share_actors.actors.effects import outcomes, server_attachment
-from share_actors.actors.effects.backends import Backend, Backends
-from share_actors.actors.effects.manage_existing import taken, taken_snapshot
+from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
+from share_actors.actors.effects.manage_existing import managed_snapshot_outcome, taken
 from share_actors.actors.effects.outcomes import said
 from share_actors.actors.effects.preconditions import check
-from share_actors.actors.effects.probe import adopted
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.effects.probe import probe_outcome
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
@@ -59,12 +59,12 @@ class ShareWork:
 
     def __init__(
         self,
-        backends: Backends,
+        backends: BackendDrivers,
         clock: Callable[[], datetime] = utc_now,
-        peers: Peers | None = None,
+        entity_client: EntityClient | None = None,
         sealer: Callable[[], Sealer] | None = None,
     ) -> None:
-        self._backends, self._clock, self._peers = backends, clock, peers
+        self._backends, self._clock, self._entity_client = backends, clock, entity_client
         self._sealer = sealer
         self._talks: set[asyncio.Task[Command]] = set()
 
@@ -129,23 +129,27 @@ class ShareWork:
         if server is None or self._sealer is None:
             return state
         details = self._sealer().open_details(server.backend_details)
-        return state.but(server=server.but(backend_details=details))
+        return state.replace(server=server.replace(backend_details=details))
 
     # -- with its share server -------------------------------------------------------------------
-    async def _acquire(self, state: ShareState, backend: Backend, who: RequestContext) -> Command:
-        assert self._peers is not None
-        server = await server_attachment.acquire(self._peers, state, backend.settings, who)
+    async def _acquire(
+        self, state: ShareState, backend: BackendDriver, who: RequestContext
+    ) -> Command:
+        assert self._entity_client is not None
+        server = await server_attachment.acquire(self._entity_client, state, backend.settings, who)
         return ConfirmServer(server=server)
 
-    async def _release(self, state: ShareState, backend: Backend, who: RequestContext) -> Command:
-        assert self._peers is not None
-        await server_attachment.release(self._peers, state.share, backend.settings, who)
+    async def _release(
+        self, state: ShareState, backend: BackendDriver, who: RequestContext
+    ) -> Command:
+        assert self._entity_client is not None
+        await server_attachment.release(self._entity_client, state.share, backend.settings, who)
         return ConfirmReleased()
 
     def _talk(
         self,
         job: Callable[[], Awaitable[Command]],
-        backend: Backend,
+        backend: BackendDriver,
         ended: Callable[[Any], None],
     ) -> None:
         """Run *job* on the loop; whatever it comes to is its outcome."""
@@ -197,7 +201,7 @@ def _probed(
         return None
     if found.state == "broken" and isinstance(effect, Provision):
         driver.delete_share(context, held, state.server)
-    return adopted(effect, state, found)
+    return probe_outcome(effect, state, found)
 
 
 def _asked(
@@ -245,7 +249,7 @@ def _asked_further(
             driver.unmanage(held)
             return ConfirmUnmanaged()
         case AdoptSnapshot(snapshot_id=i, driver_options=options):
-            return taken_snapshot(driver, state.snapshots.held[i], options)
+            return managed_snapshot_outcome(driver, state.snapshots.held[i], options)
         case LetSnapshotGo(snapshot_id=i):
             driver.unmanage_snapshot(state.snapshots.held[i])
             return snapshot_messages.ConfirmSnapshotUnmanaged(snapshot_id=i)

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any, TypeVar, assert_never
 
 from share_actors.actors.effects import outcomes
-from share_actors.actors.effects.backends import Backend, Backends
+from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.server_attachment import NETWORK
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError
@@ -50,12 +50,17 @@ class ServerWork:
 
     def __init__(
         self,
-        backends: Backends,
-        peers: Peers,
+        backends: BackendDrivers,
+        entity_client: EntityClient,
         sealer: Callable[[], Sealer],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._backends, self._peers, self._sealer, self._clock = backends, peers, sealer, clock
+        self._backends, self._entity_client, self._sealer, self._clock = (
+            backends,
+            entity_client,
+            sealer,
+            clock,
+        )
         self._talks: set[asyncio.Task[Command]] = set()
 
     def check(self, command: Command, state: ShareServerState) -> None:
@@ -122,30 +127,30 @@ class ServerWork:
 
     # -- addresses -------------------------------------------------------------------------------
     async def _take(
-        self, backend: Backend, server: ShareServer, context: RequestContext
+        self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         count = await _in_thread(backend, backend.driver.get_network_allocations_number)
         grant = GrantAddresses(server_id=server.id, count=count)
-        network = await self._peers.tell(ShareNetwork, _network(server), grant, context)
+        network = await self._entity_client.ask(ShareNetwork, _network(server), grant, context)
         addresses = network.allocations.get(server.id, ())
-        allocated = server.but(network_allocations=addresses)
+        allocated = server.replace(network_allocations=addresses)
         call = partial(backend.driver.allocate_network, context, allocated, network, count)
         await _in_thread(backend, call)
         return ConfirmAddresses(addresses=addresses)
 
     async def _give_back(
-        self, backend: Backend, server: ShareServer, context: RequestContext
+        self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
         release = ReleaseAddresses(server_id=server.id)
-        await self._peers.tell(ShareNetwork, _network(server), release, context)
+        await self._entity_client.ask(ShareNetwork, _network(server), release, context)
         return ConfirmAddressesBack()
 
     # -- the server itself -----------------------------------------------------------------------
     async def _set_up(
-        self, backend: Backend, server: ShareServer, context: RequestContext
+        self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
-        network = await self._peers.view(ShareNetwork, _network(server))
+        network = await self._entity_client.view(ShareNetwork, _network(server))
         info = self._info(server, network)
         metadata = {
             "request_id": context.request_id,
@@ -158,10 +163,10 @@ class ServerWork:
         return ConfirmSetUp(details=self._sealer().seal_details(details))
 
     async def _tear_down(
-        self, backend: Backend, server: ShareServer, context: RequestContext
+        self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         try:
-            network = await self._peers.view(ShareNetwork, _network(server))
+            network = await self._entity_client.view(ShareNetwork, _network(server))
         except NotFound:
             network = ShareNetwork()
         details = {**self._sealer().open_details(server.backend_details), "server_id": server.id}
@@ -183,7 +188,7 @@ class ServerWork:
     def _opened(self, network: ShareNetwork) -> tuple[SecurityService, ...]:
         """The security services as a driver needs them, with their passwords."""
         return tuple(
-            s if s.password is None else s.but(password=self._sealer().open(s.password))
+            s if s.password is None else s.replace(password=self._sealer().open(s.password))
             for s in network.security_services
         )
 
@@ -192,8 +197,8 @@ def _network(server: ShareServer) -> str:
     return f"{NETWORK}{server.share_network_id}"
 
 
-async def _in_thread(backend: Backend, call: Callable[[], T]) -> T:
-    """What *call* returns in one of the backend's threads; raises `Overdue` when it is too late."""
+async def _in_thread(backend: BackendDriver, call: Callable[[], T]) -> T:
+    """What *call* returns in one of the backend's threads; raises `DeadlinePassed` when it is too late."""
     came: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def done(result: Any) -> None:
@@ -203,7 +208,7 @@ async def _in_thread(backend: Backend, call: Callable[[], T]) -> T:
     backend.threads.submit(call, backend.settings.timeout_s, done)
     result = await came
     if isinstance(result, TimeoutError) and result.__traceback__ is None:
-        raise outcomes.Overdue(str(result))
+        raise outcomes.DeadlinePassed(str(result))
     if isinstance(result, BaseException):
         raise result
     told: T = result

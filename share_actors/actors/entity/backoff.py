@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 
-class Pause:
+class Backoff:
     """How long until the next attempt is due, although the calendar may be set back in between."""
 
     def __init__(self) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Generic
 
-from share_actors.actors.entity.stream import Memory
-from share_actors.actors.entity.turn import Aggregate, Asked, E, F, S, Turn
-from share_actors.actors.messaging.messages import Answer, Ask, refusal
+from share_actors.actors.entity.stream import EntityStream
+from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, S, Turn
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
 from share_actors.errors import InvalidRequest, ShareActorsError
-from share_actors.events.receipts import Receipt
+from share_actors.events.receipts import RecordedRequest
 
 
-class Promises(Generic[E, S, F]):
+class PendingReplies(Generic[E, S, F]):
     """Receipts and outcomes for those who asked, from what the entity's *memory* holds."""
 
     def __init__(
-        self, entity_id: str, aggregate: Aggregate[E, S, F], memory: Memory[E, S, F]
+        self, entity_id: str, aggregate: Aggregate[E, S, F], memory: EntityStream[E, S, F]
     ) -> None:
         self._id, self._aggregate, self._memory = entity_id, aggregate, memory
-        self._waiting: dict[str, list[asyncio.Future[Answer]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[CommandReply]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -37,7 +37,7 @@ class Promises(Generic[E, S, F]):
             self._settle(receipts.at_once(item.ask.command_id, content, work, version), item)
         self._keep_ended()
 
-    def again(self, item: Asked, known: Receipt, content: str) -> None:
+    def again(self, item: QueuedCommand, known: RecordedRequest, content: str) -> None:
         """*item* was asked before: it gets the same answer, if it is the same request."""
         if known.fingerprint == content:
             self._settle(known, item)
@@ -46,7 +46,7 @@ class Promises(Generic[E, S, F]):
         said = f"command id {asked} was used before, for another request"
         item.refuse(InvalidRequest(said, field="command_id", value=asked))
 
-    def promise(self, receipt: Receipt, outcome: asyncio.Future[Answer]) -> None:
+    def promise(self, receipt: RecordedRequest, outcome: asyncio.Future[CommandReply]) -> None:
         """Answer *outcome* once the work of *receipt* is done, which may be now."""
         if receipt.status == "accepted":
             others = self._waiting.setdefault(receipt.command_id, [])
@@ -58,14 +58,14 @@ class Promises(Generic[E, S, F]):
     def break_all(self, error: ShareActorsError) -> None:
         """Nobody here will answer: say so."""
         for command_id, outcomes in self._waiting.items():
-            nothing = Ask(self._id, command_id, "", b"", b"")
+            nothing = CommandMessage(self._id, command_id, "", b"", b"")
             for outcome in outcomes:
                 if not outcome.done():
                     outcome.set_result(refusal(nothing, error))
         self._waiting.clear()
 
     # -- inside ----------------------------------------------------------------------------------
-    def _settle(self, receipt: Receipt, item: Asked) -> None:
+    def _settle(self, receipt: RecordedRequest, item: QueuedCommand) -> None:
         """Give *item* its receipt, and its outcome now or when its work is done."""
         item.receipt.set_result(self._answer(receipt))
         if item.outcome is not None:
@@ -78,10 +78,12 @@ class Promises(Generic[E, S, F]):
                 for outcome in self._waiting.pop(command_id):
                     self.promise(receipt, outcome)
 
-    def _answer(self, receipt: Receipt) -> Answer:
-        return Answer(self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason)
+    def _answer(self, receipt: RecordedRequest) -> CommandReply:
+        return CommandReply(
+            self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason
+        )
 
-    def _outcome(self, receipt: Receipt) -> Answer:
+    def _outcome(self, receipt: RecordedRequest) -> CommandReply:
         """With the entity as it is now, as far as the request is about it."""
         state = self._memory.state
         part = self._aggregate.part(state, receipt.works)

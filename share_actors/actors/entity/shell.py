@@ -15,18 +15,18 @@ from datetime import datetime
 from functools import partial
 from typing import Generic
 
-from share_actors.actors.entity.backoff import Pause
-from share_actors.actors.entity.replies import Promises
-from share_actors.actors.entity.stream import Memory
-from share_actors.actors.entity.turn import Aggregate, Asked, E, F, Outcome, S, Turn, Work
-from share_actors.actors.messaging.messages import Answer, fingerprint
+from share_actors.actors.entity.backoff import Backoff
+from share_actors.actors.entity.replies import PendingReplies
+from share_actors.actors.entity.stream import EntityStream
+from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, QueuedCommand, S, Turn, Work
+from share_actors.actors.messaging.messages import CommandReply, fingerprint
 from share_actors.errors import Busy, LogError, Moved, NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of, stream_of
 from share_actors.events.attempts import BeginAttempt
 from share_actors.events.decider import Command, Missing, Rejected
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
-from share_actors.events.receipts import Receipt
+from share_actors.events.receipts import RecordedRequest
 from share_actors.values import Frozen, utc_now
 
 logger = logging.getLogger(__name__)
@@ -57,15 +57,15 @@ class Entity(Generic[E, S, F]):
         self.id, self._aggregate, self._work = entity_id, aggregate, work
         self._activation, self._mailbox = activation, mailbox
         stream = stream_of(entity_id)
-        self._memory: Memory[E, S, F] = Memory(stream, aggregate, log, snapshot_every)
-        self._promises = Promises(entity_id, aggregate, self._memory)
+        self._memory: EntityStream[E, S, F] = EntityStream(stream, aggregate, log, snapshot_every)
+        self._promises = PendingReplies(entity_id, aggregate, self._memory)
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
-        self._inbox: deque[Asked | Outcome] = deque()
-        self._recalled: dict[str, Receipt | None] = {}
+        self._inbox: deque[QueuedCommand | Outcome] = deque()
+        self._recalled: dict[str, RecordedRequest | None] = {}
         self._in_flight = self._woken = self._busy = False
         self._preparing: asyncio.Task[None] | None = None
-        self._pause = Pause()
+        self._pause = Backoff()
         self.lost = False
         self.last_used = 0.0
 
@@ -83,7 +83,7 @@ class Entity(Generic[E, S, F]):
         """Whether its stream has any events."""
         return self._memory.version > 0
 
-    def put(self, asked: Asked) -> None:
+    def put(self, asked: QueuedCommand) -> None:
         """Take a command; its futures tell what came of it."""
         waiting = len(self._inbox)
         if waiting >= self._mailbox:
@@ -108,7 +108,7 @@ class Entity(Generic[E, S, F]):
             raise
         self.wake()
 
-    async def outcome_of(self, command_id: str) -> asyncio.Future[Answer]:
+    async def outcome_of(self, command_id: str) -> asyncio.Future[CommandReply]:
         """The future outcome of a command that was recorded before; `NotFound` if none was."""
         await self._load()
         receipt = await self._memory.recall(command_id)
@@ -116,7 +116,7 @@ class Entity(Generic[E, S, F]):
             raise NotFound(
                 f"{self.id} has no command {command_id}", field="command_id", value=command_id
             )
-        outcome: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
         self._promises.promise(receipt, outcome)
         self.wake()
         return outcome
@@ -154,11 +154,11 @@ class Entity(Generic[E, S, F]):
         else:
             self._turn()
 
-    def _to_recall(self) -> list[Asked]:
+    def _to_recall(self) -> list[QueuedCommand]:
         """Those that may be older than what is remembered of commands."""
         if not self._memory.receipts.forgotten:
             return []
-        asked = [i for i in self._inbox if isinstance(i, Asked) and i.ask.repeated]
+        asked = [i for i in self._inbox if isinstance(i, QueuedCommand) and i.ask.repeated]
         return [item for item in asked if item.ask.command_id not in self._recalled]
 
     def _turn(self) -> None:
@@ -177,7 +177,7 @@ class Entity(Generic[E, S, F]):
         except Exception as error:  # whatever it is, who waits must be told
             self._failed(error, batch)
 
-    def _append(self, turn: Turn[S, F], batch: list[Asked | Outcome]) -> None:
+    def _append(self, turn: Turn[S, F], batch: list[QueuedCommand | Outcome]) -> None:
         try:
             recorded, durable = self._memory.append(turn.entries)
         except LogError as error:
@@ -185,7 +185,7 @@ class Entity(Generic[E, S, F]):
         else:
             durable.add_done_callback(partial(self._appended, turn, batch, recorded))
 
-    def _decided(self, batch: list[Asked | Outcome]) -> Turn[S, F]:
+    def _decided(self, batch: list[QueuedCommand | Outcome]) -> Turn[S, F]:
         state, now = self._memory.state, self._clock()
         turn: Turn[S, F] = Turn(self._aggregate, state, now, self._activation)
         for item in batch:
@@ -215,13 +215,13 @@ class Entity(Generic[E, S, F]):
         if self._busy:
             asyncio.get_running_loop().call_soon(self._turn)
 
-    def _failed(self, error: Exception, batch: Sequence[Asked | Outcome] = ()) -> None:
+    def _failed(self, error: Exception, batch: Sequence[QueuedCommand | Outcome] = ()) -> None:
         """A bug of ours: this activation ends, and the next one starts from what the log says."""
         logger.error("%s: the shell failed", self.id, exc_info=error)
         self._inbox.extend(batch)
         self._drop(ShareActorsError(f"{self.id}: internal error: {error!r}"))
 
-    def _take(self, item: Asked, turn: Turn[S, F]) -> None:
+    def _take(self, item: QueuedCommand, turn: Turn[S, F]) -> None:
         asked = item.ask
         known = self._memory.receipts.get(asked.command_id)
         known = known or self._recalled.pop(asked.command_id, None)
@@ -238,7 +238,7 @@ class Entity(Generic[E, S, F]):
         except ShareActorsError as error:
             item.refuse(error)
 
-    def _decide(self, item: Asked, turn: Turn[S, F]) -> list[E]:
+    def _decide(self, item: QueuedCommand, turn: Turn[S, F]) -> list[E]:
         try:
             self._work.check(item.command, turn.state)
             return self._aggregate.decide(item.command.stamped(turn.at), turn.state)
@@ -282,7 +282,7 @@ class Entity(Generic[E, S, F]):
     def _appended(
         self,
         turn: Turn[S, F],
-        batch: list[Asked | Outcome],
+        batch: list[QueuedCommand | Outcome],
         recorded: tuple[Recorded, ...],
         durable: asyncio.Future[Sequence[int]],
     ) -> None:
@@ -318,7 +318,7 @@ class Entity(Generic[E, S, F]):
         self._work.start(turn.began, self._memory.state, context, done)
 
     # -- when the append fails -------------------------------------------------------------------
-    def _conflict(self, batch: list[Asked | Outcome]) -> None:
+    def _conflict(self, batch: list[QueuedCommand | Outcome]) -> None:
         self._inbox.extendleft(reversed(batch))
         if self._fresh:  # it had a stream after all: read it, and decide again
             self._fresh = self._loaded = False
@@ -344,7 +344,7 @@ class Entity(Generic[E, S, F]):
         """This activation is over: everyone who waits is told, and the router asks elsewhere."""
         self.lost, self._busy = True, False
         for item in self._inbox:
-            if isinstance(item, Asked):
+            if isinstance(item, QueuedCommand):
                 item.refuse(error)
         self._inbox.clear()
         self._promises.break_all(error)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from share_actors.events.decider import Effect, Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log
-from share_actors.events.receipts import Receipt, Receipts
+from share_actors.events.receipts import Receipts, RecordedRequest
 from share_actors.values import Frozen
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ S = TypeVar("S", bound=Frozen)
 F = TypeVar("F", bound=Effect)
 
 
-class Memory(Generic[E, S, F]):
+class EntityStream(Generic[E, S, F]):
     """`state`, `version` and `receipts` of one stream; loaded from it, and moved on by what is appended."""
 
     def __init__(
@@ -94,14 +94,14 @@ class Memory(Generic[E, S, F]):
         held = {"state": self.state.model_dump_json(), "receipts": self.receipts.dump().decode()}
         self._log.save_snapshot(self._stream, self.version, self._kind, json.dumps(held).encode())
 
-    async def recall(self, command_id: str) -> Receipt | None:
+    async def recall(self, command_id: str) -> RecordedRequest | None:
         """The receipt of a command that may be older than what is remembered: reads the whole stream."""
         known = self.receipts.get(command_id)
         if known is not None or not self.receipts.forgotten:
             return known
         return await asyncio.to_thread(self._search, command_id)
 
-    def _search(self, command_id: str) -> Receipt | None:
+    def _search(self, command_id: str) -> RecordedRequest | None:
         past, found = Receipts(), None
         for recorded in self._log.read(self._stream):
             past.record(recorded)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from share_actors.actors.messaging.messages import Answer, Ask, refusal
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope
@@ -68,17 +68,17 @@ class Work(Protocol[S_contra, F_contra]):
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class QueuedCommand:
     """A client's command on its way through the shell.
 
     *receipt* is answered when it is recorded, or refused; *outcome*, if wanted, when its work is done.
     """
 
-    ask: Ask
+    ask: CommandMessage
     command: Command
     context: RequestContext
-    receipt: asyncio.Future[Answer]
-    outcome: asyncio.Future[Answer] | None = None
+    receipt: asyncio.Future[CommandReply]
+    outcome: asyncio.Future[CommandReply] | None = None
 
     def refuse(self, error: ShareActorsError) -> None:
         """Nothing was recorded."""
@@ -107,15 +107,15 @@ class Turn(Generic[S, F]):
     at: datetime
     writer: str
     entries: list[tuple[Envelope, Event]] = field(default_factory=list)
-    recorded: list[Asked] = field(default_factory=list)
-    silent: list[tuple[Asked, str]] = field(default_factory=list)
+    recorded: list[QueuedCommand] = field(default_factory=list)
+    silent: list[tuple[QueuedCommand, str]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
     origin: Envelope | None = None
     began: F | None = None
 
     def decided(
-        self, item: Asked, content: str, events: list[Any], owed: tuple[str, ...] = ()
+        self, item: QueuedCommand, content: str, events: list[Any], owed: tuple[str, ...] = ()
     ) -> None:
         """*item* comes to *events*; to none when it asks for what is so already.
 
@@ -174,7 +174,7 @@ class Turn(Generic[S, F]):
             self.state = self.aggregate.evolve(self.state, event)
             self.entries.append((envelope, event))
 
-    def _of_client(self, item: Asked, content: str) -> Envelope:
+    def _of_client(self, item: QueuedCommand, content: str) -> Envelope:
         asked, context = item.ask, item.context
         return Envelope(
             command_id=asked.command_id,
@@ -195,7 +195,7 @@ class Turn(Generic[S, F]):
                 command_id=None, fingerprint=None, correlation_id=self.writer, request_id=None,
                 user_id="share-actors", project_id="", roles=(), at=self.at, writer=self.writer,
             )  # fmt: skip
-        return origin.but(command_id=None, fingerprint=None, at=self.at, writer=self.writer)
+        return origin.replace(command_id=None, fingerprint=None, at=self.at, writer=self.writer)
 
 
 def _settles(event: Event, work: str) -> bool:

@@ -24,7 +24,7 @@ class _Slot:
     """Those of `used` that it told of: to be asked about again."""
 
 
-class Pool:
+class HostDirectory:
     """A share gets an actor to itself while there is an empty one; else the least loaded hosts it too.
 
     `wants_more` tells that a share had to move in with others, so that the pool may grow, in the
@@ -113,7 +113,7 @@ class Pool:
         """Shares that left *host*, but may be on their way back: to be asked about with the next."""
         return list(self._slots[host].leaving)
 
-    def departed(self, host: str, share_ids: Iterable[str]) -> None:
+    def passivated(self, host: str, share_ids: Iterable[str]) -> None:
         """*host* told that these left its memory: forget those to whom no message is on its way."""
         slot = self._slots[host]
         gone = slot.shares.intersection(share_ids)

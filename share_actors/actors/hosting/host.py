@@ -11,14 +11,20 @@ from functools import cached_property, partial
 from typing import Any
 from uuid import uuid4
 
-from share_actors.actors.effects.backends import Backends
+from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.no_effects import NoWork
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.shell import Entity
-from share_actors.actors.entity.turn import Asked
-from share_actors.actors.messaging.entity_client import Peers
-from share_actors.actors.messaging.messages import Answer, Ask, command_in, context_in, refusal
+from share_actors.actors.entity.turn import QueuedCommand
+from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    command_in,
+    context_in,
+    refusal,
+)
 from share_actors.actors.ports import HostReport
 from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
@@ -48,15 +54,17 @@ class ShareHost:
     lives on is a matter of speed and memory; that only one activation can write is the log's doing.
     """
 
-    def __init__(self, config: Config, nodes: int = 1, peers: Peers | None = None) -> None:
+    def __init__(
+        self, config: Config, nodes: int = 1, entity_client: EntityClient | None = None
+    ) -> None:
         self._config, self._nodes = config, nodes
-        self._backends = Backends(config.backends)
-        self._works = self._kinds_of_work(peers or Peers(_no_manager))
+        self._backends = BackendDrivers(config.backends)
+        self._works = self._kinds_of_work(entity_client or EntityClient(_no_manager))
         self._entities: dict[str, AnyEntity] = {}
         self._beside: set[str] = set()
         """Those of them that call no drivers: they take up no room to speak of."""
         self._gone: set[str] = set()
-        """Left memory since `departed` was asked."""
+        """Left memory since `passivated` was asked."""
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
         self._submitting: set[asyncio.Future[None]] = set()
@@ -65,12 +73,12 @@ class ShareHost:
         self._stopping = False
         self._sweeper: asyncio.Task[None] | None = None
 
-    def _kinds_of_work(self, peers: Peers) -> dict[str, Any]:
+    def _kinds_of_work(self, entity_client: EntityClient) -> dict[str, Any]:
         """What effects mean, by the kind of entity that owes them."""
         works: dict[str, Any] = dict.fromkeys(AGGREGATES, NoWork())
         sealer = partial(getattr, self, "_sealer")
-        works[share.KIND] = ShareWork(self._backends, peers=peers, sealer=sealer)
-        works[share_server.KIND] = ServerWork(self._backends, peers, sealer)
+        works[share.KIND] = ShareWork(self._backends, entity_client=entity_client, sealer=sealer)
+        works[share_server.KIND] = ServerWork(self._backends, entity_client, sealer)
         return works
 
     @cached_property
@@ -83,7 +91,7 @@ class ShareHost:
         return Log.open(self._config.log, self._config.log_path, nodes=self._nodes)
 
     # -- what the manager asks -------------------------------------------------------------------
-    async def submit(self, asks: list[Ask]) -> list[Answer]:
+    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
         """Have each command decided and recorded; answers in order, each durable when given.
 
         Outcomes that were asked for and take longer than a moment are answered *accepted*: `wait`.
@@ -103,12 +111,12 @@ class ShareHost:
             self._submitting.discard(over)
             over.set_result(None)
 
-    async def quiet(self) -> None:
+    async def drain(self) -> None:
         """Return when all that is being submitted now is answered."""
         if self._submitting:
             await asyncio.wait(list(self._submitting))
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         """Answers for those of *pairs* (share id, command id) that ended, once one has.
 
         After *timeout_s* without any, an empty list. Those not recorded at all answer with an error.
@@ -119,12 +127,12 @@ class ShareHost:
             await asyncio.sleep(TOGETHER_S)  # what ends together goes together
         return [f.result() for f in futures if f.done()]
 
-    async def _outcome(self, share_id: str, command_id: str) -> asyncio.Future[Answer]:
+    async def _outcome(self, share_id: str, command_id: str) -> asyncio.Future[CommandReply]:
         try:
             return await self._entity(share_id).outcome_of(command_id)
         except ShareActorsError as error:
-            failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            failed.set_result(refusal(Ask(share_id, command_id, "", b"", b""), error))
+            failed: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
+            failed.set_result(refusal(CommandMessage(share_id, command_id, "", b"", b""), error))
             return failed
 
     async def wake(self, share_ids: Sequence[str]) -> dict[str, str]:
@@ -161,7 +169,7 @@ class ShareHost:
             self._log.snapshot_failures,
         )  # fmt: skip
 
-    async def departed(self, others: Sequence[str]) -> list[str]:
+    async def passivated(self, others: Sequence[str]) -> list[str]:
         """The shares that left memory since this was last asked, and of *others* those not here now."""
         gone, self._gone = self._gone | set(others), set()
         return [share_id for share_id in gone if share_id not in self._entities]
@@ -194,10 +202,10 @@ class ShareHost:
             await asyncio.to_thread(self._log.close)
 
     # -- inside ----------------------------------------------------------------------------------
-    def _start(self, asked: Ask) -> Asked:
+    def _start(self, asked: CommandMessage) -> QueuedCommand:
         loop = asyncio.get_running_loop()
         outcome = loop.create_future() if asked.wait else None
-        item = Asked(asked, NO_COMMAND, NOBODY, loop.create_future(), outcome)
+        item = QueuedCommand(asked, NO_COMMAND, NOBODY, loop.create_future(), outcome)
         try:
             item.command = command_in(asked)
             item.context = self._context(asked.context)
@@ -210,10 +218,10 @@ class ShareHost:
                 self._gone.add(asked.share_id)  # it has no home here, whatever the manager thinks
         return item
 
-    def _admit(self, asked: Ask) -> None:
+    def _admit(self, asked: CommandMessage) -> None:
         if self._stopping:
             raise Moved("this host is going down", field="id", value=asked.share_id)
-        if self._waiting >= self._config.pool.backlog:
+        if self._waiting >= self._config.hosting.backlog:
             raise Busy(f"{self._waiting} commands wait in this actor already", retry_after=0.2)
 
     def _entity(self, share_id: str, *, fresh: bool = False) -> AnyEntity:
@@ -224,7 +232,7 @@ class ShareHost:
         return entity
 
     def _activate(self, share_id: str, fresh: bool) -> AnyEntity:
-        if len(self._entities) >= self._config.pool.entities_per_actor:
+        if len(self._entities) >= self._config.hosting.entities_per_actor:
             self._make_room(share_id)
         kind = kind_of(share_id)
         if kind not in AGGREGATES:
@@ -239,7 +247,7 @@ class ShareHost:
             self._log,
             self._works[kind],
             f"{self._activation}-{self._activations}",
-            mailbox=self._config.pool.mailbox,
+            mailbox=self._config.hosting.mailbox,
             snapshot_every=self._config.log.snapshot_every,
             fresh=fresh,
         )
@@ -256,7 +264,7 @@ class ShareHost:
                 self._forget(entity)
                 return
         self._gone.add(share_id)
-        limit = self._config.pool.entities_per_actor
+        limit = self._config.hosting.entities_per_actor
         raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
 
     def _forget(self, entity: AnyEntity) -> None:
@@ -280,8 +288,8 @@ class ShareHost:
     async def _sweep(self) -> None:
         """Passivate what is idle, drop what was lost or never existed."""
         while True:
-            await asyncio.sleep(min(5.0, self._config.pool.idle_timeout_s / 2))
-            await self.passivate(self._config.pool.idle_timeout_s)
+            await asyncio.sleep(min(5.0, self._config.hosting.idle_timeout_s / 2))
+            await self.passivate(self._config.hosting.idle_timeout_s)
             for entity in [
                 e for e in self._entities.values() if e.lost or (e.idle and not e.exists)
             ]:
@@ -292,7 +300,7 @@ def _no_manager() -> Any:
     raise Unavailable("this host knows no manager")
 
 
-async def _while_they_come(outcomes: Sequence[asyncio.Future[Answer]]) -> None:
+async def _while_they_come(outcomes: Sequence[asyncio.Future[CommandReply]]) -> None:
     """Wait for *outcomes* as long as some come every moment, and not much longer than a second."""
     left = [outcome for outcome in outcomes if not outcome.done()]
     until, came = time.monotonic() + MOST_S, 1
@@ -301,13 +309,13 @@ async def _while_they_come(outcomes: Sequence[asyncio.Future[Answer]]) -> None:
         came, left = len(left) - len(pending), list(pending)
 
 
-def _over(item: Asked) -> bool:
+def _over(item: QueuedCommand) -> bool:
     """Whether no outcome is to be waited for: there is one, or nothing was recorded."""
     assert item.outcome is not None
     return item.outcome.done() or item.receipt.result().status == "error"
 
 
-def _answer(item: Asked) -> Answer:
+def _answer(item: QueuedCommand) -> CommandReply:
     receipt = item.receipt.result()
     if item.outcome is None or not item.outcome.done() or receipt.status == "error":
         return receipt

@@ -8,9 +8,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from share_actors.actors.hosting import supervisor as fleets
-from share_actors.actors.hosting.supervisor import Fleet
-from share_actors.actors.messaging.messages import Answer, Ask, refusal, unpack_error
+from share_actors.actors.hosting import supervisor as supervisors
+from share_actors.actors.hosting.supervisor import Supervisor
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    refusal,
+    unpack_error,
+)
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
@@ -20,11 +25,11 @@ BEGINNINGS = ("share.create", "share.manage", "server.attach_share")
 T = TypeVar("T")
 
 
-class Routes:
+class Router:
     """Finds homes, sends commands there, and asks hosts about their shares."""
 
-    def __init__(self, fleet: Fleet, catalog: CatalogPort, config: Config) -> None:
-        self._fleet, self._catalog = fleet, catalog
+    def __init__(self, supervisor: Supervisor, catalog: CatalogPort, config: Config) -> None:
+        self._supervisor, self._catalog = supervisor, catalog
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -33,7 +38,7 @@ class Routes:
         self._any_particular = any(b.dedicated or b.node for b in config.backends.values())
 
     # -- commands --------------------------------------------------------------------------------
-    async def answers(self, asks: list[Ask]) -> list[Answer]:
+    async def answers(self, asks: list[CommandMessage]) -> list[CommandReply]:
         """The answer to each command, in order."""
         if not asks:
             return []
@@ -46,29 +51,31 @@ class Routes:
         }
         return [await again[n] if n in again else f.result() for n, f in enumerate(sent)]
 
-    def _send(self, asked: Ask) -> asyncio.Future[Answer]:
+    def _send(self, asked: CommandMessage) -> asyncio.Future[CommandReply]:
         """On its way at once if it is known where to; else it waits for a home, and holds up nobody."""
-        home = self._fleet.pool.home(asked.share_id)
+        home = self._supervisor.directory.home(asked.share_id)
         if home is not None:
-            return self._fleet.send(home, asked)
+            return self._supervisor.send(home, asked)
         return _untold(asyncio.ensure_future(self._find_and_send(asked)))
 
-    async def _find_and_send(self, asked: Ask) -> Answer:
+    async def _find_and_send(self, asked: CommandMessage) -> CommandReply:
         try:
             host = await self._find(asked)
         except ShareActorsError as error:
             return refusal(asked, error)
-        return await self._fleet.send(host, asked)
+        return await self._supervisor.send(host, asked)
 
-    async def _again(self, asked: Ask, sent: asyncio.Future[Answer]) -> Answer:
+    async def _again(
+        self, asked: CommandMessage, sent: asyncio.Future[CommandReply]
+    ) -> CommandReply:
         """The host died or the share moved: the same command, by the same id, to where it lives now."""
-        until = time.monotonic() + fleets.PATIENCE_S
+        until = time.monotonic() + supervisors.PATIENCE_S
         pause = 0.01
         while not _landed(sent) and time.monotonic() < until:
             lost = sent.exception()
             if lost is not None and not isinstance(lost, HostLost):
                 raise lost
-            self._fleet.unsettle(asked.share_id, lost)
+            self._supervisor.forget_home(asked.share_id, lost)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
             sent = self._send(asked._replace(repeated=True))
@@ -80,19 +87,19 @@ class Routes:
     # -- homes -----------------------------------------------------------------------------------
     async def home(self, share_id: str) -> str:
         """The name of the host that a share lives in; it is given a home if it has none."""
-        return await self._find(Ask(share_id, "", "", b"", b""))
+        return await self._find(CommandMessage(share_id, "", "", b"", b""))
 
-    async def _find(self, asked: Ask) -> str:
-        known = self._fleet.pool.home(asked.share_id)
+    async def _find(self, asked: CommandMessage) -> str:
+        known = self._supervisor.directory.home(asked.share_id)
         if known is not None:
             return known
         settings = await self._backend_of(asked) if self._any_particular else None
         if settings is None:
-            return await self._fleet.place(asked.share_id)
+            return await self._supervisor.place(asked.share_id)
         dedicated = settings.dedicated and kind_of(asked.share_id) == "share"
-        return await self._fleet.place(asked.share_id, dedicated=dedicated, node=settings.node)
+        return await self._supervisor.place(asked.share_id, dedicated=dedicated, node=settings.node)
 
-    async def _backend_of(self, asked: Ask) -> BackendSettings | None:
+    async def _backend_of(self, asked: CommandMessage) -> BackendSettings | None:
         """Of a share or a share server; None for what has nothing to do with any."""
         address = asked.share_id
         if not is_tenant(address):
@@ -108,33 +115,33 @@ class Routes:
     # -- questions -------------------------------------------------------------------------------
     async def asked(self, share_id: str, ask: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:
         """The host that a share lives in, and what it answers; asked again where the share lives then."""
-        until = time.monotonic() + fleets.PATIENCE_S
+        until = time.monotonic() + supervisors.PATIENCE_S
         while True:
             name = await self.home(share_id)
             try:
-                return name, await ask(self._fleet.hosts[name])
+                return name, await ask(self._supervisor.hosts[name])
             except HostLost as lost:
-                self._fleet.unsettle(share_id, lost)
+                self._supervisor.forget_home(share_id, lost)
                 if time.monotonic() > until:
                     raise Unavailable(f"share {share_id} can't be reached") from None
                 await asyncio.sleep(0.05)
 
-    async def outcomes(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[Answer]:
+    async def outcomes(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         """Outcomes of those of *pairs* (share id, command id) that ended; see `ShareHost.wait`."""
         by_host: dict[str, list[tuple[str, str]]] = {}
         for share_id, command_id in pairs:
             by_host.setdefault(await self.home(share_id), []).append((share_id, command_id))
         calls = [
-            _untold(asyncio.ensure_future(self._fleet.hosts[host].wait(mine, timeout_s)))
+            _untold(asyncio.ensure_future(self._supervisor.hosts[host].wait(mine, timeout_s)))
             for host, mine in by_host.items()
         ]
         done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         return [a for call in done for a in self._ended(call) if not _moved(a)]
 
-    def _ended(self, call: asyncio.Future[list[Answer]]) -> list[Answer]:
+    def _ended(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
         lost = call.exception()
         if isinstance(lost, HostLost):
-            self._fleet.lost(lost.host)
+            self._supervisor.lost(lost.host)
             return []
         return call.result()
 
@@ -145,11 +152,11 @@ def _untold(call: asyncio.Future[T]) -> asyncio.Future[T]:
     return call
 
 
-def _moved(answer: Answer) -> bool:
+def _moved(answer: CommandReply) -> bool:
     if answer.status != "error" or answer.error is None:
         return False
     return isinstance(unpack_error(answer.error), Moved)
 
 
-def _landed(sent: asyncio.Future[Answer]) -> bool:
+def _landed(sent: asyncio.Future[CommandReply]) -> bool:
     return sent.exception() is None and not _moved(sent.result())

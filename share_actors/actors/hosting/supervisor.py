@@ -9,11 +9,11 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from share_actors.actors.hosting.directory import Pool
+from share_actors.actors.hosting.directory import HostDirectory
 from share_actors.actors.messaging.coalescer import Coalescer
-from share_actors.actors.messaging.messages import Answer, Ask
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import Cluster, Host, HostLost, HostReport, node_of
-from share_actors.config import PoolSettings
+from share_actors.config import HostingSettings
 from share_actors.errors import ShareActorsError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -24,18 +24,18 @@ RECYCLE_WITHIN_S = 10.0
 """How long what runs well in an actor that is to be restarted may take to end."""
 
 
-class Fleet:
+class Supervisor:
     """Hosts join, grow in number, are watched and lost. Which share lives where is for speed only."""
 
-    def __init__(self, cluster: Cluster, settings: PoolSettings) -> None:
+    def __init__(self, cluster: Cluster, settings: HostingSettings) -> None:
         self._cluster, self._settings = cluster, settings
-        self.pool = Pool(settings.max_actors)
+        self.directory = HostDirectory(settings.max_actors)
         self.hosts: dict[str, Host] = {}
         """All that were ever known, by name: one that died is restarted by Ray under its name."""
-        self.bereaved = asyncio.Event()
+        self.host_lost = asyncio.Event()
         """A host was lost since this was cleared."""
         self.stopping = False
-        self._lanes: dict[tuple[str, bool], Coalescer[Ask, Answer]] = {}
+        self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
         self._reports: dict[str, HostReport] = {}
         self._growing: asyncio.Task[None] | None = None
         self._reaching: dict[str, asyncio.Task[None]] = {}
@@ -56,7 +56,7 @@ class Fleet:
                 self._join(name, host, await host.report(), await host.resident())
             except HostLost:
                 self._join(name, host, None, ())
-        missing = self._settings.min_actors - len(self.pool)
+        missing = self._settings.min_actors - len(self.directory)
         try:
             await asyncio.gather(*(self._grow() for _ in range(missing)))
         except HostLost as lost:
@@ -71,9 +71,9 @@ class Fleet:
             for wait in (True, False):  # a receipt shall not wait for other commands' outcomes
                 self._lanes[name, wait] = Coalescer(host.submit, lanes=2)
             self.spawn(self._watch(name))
-        self.pool.add(name, shares, node_of(name))
+        self.directory.add(name, shares, node_of(name))
         if report is None:
-            self.pool.lost(name)
+            self.directory.lost(name)
         else:
             self._reports[name] = report
 
@@ -87,8 +87,8 @@ class Fleet:
             self._growing = self.spawn(self._grow_while_wanted())
 
     async def _grow_while_wanted(self) -> None:
-        while self.pool.wants_more and self.pool.may_grow and not self.stopping:
-            self.pool.wants_more = False
+        while self.directory.wants_more and self.directory.may_grow and not self.stopping:
+            self.directory.wants_more = False
             try:
                 await self._grow()
             except (HostLost, ShareActorsError) as error:
@@ -96,7 +96,7 @@ class Fleet:
                 return
 
     # -- homes -----------------------------------------------------------------------------------
-    def send(self, host: str, asked: Ask) -> asyncio.Future[Answer]:
+    def send(self, host: str, asked: CommandMessage) -> asyncio.Future[CommandReply]:
         """*asked* on its way to *host*, with others."""
         return self._lanes[host, asked.wait].put(asked)
 
@@ -106,10 +106,10 @@ class Fleet:
         """The home of a share, chosen if it has none; waits for a host to come up if there is none."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            host = self.pool.place(share_id, dedicated=dedicated, node=node)
-            if host is None and not self.pool.may_grow:  # no room: it moves in with others
-                host = self.pool.place(share_id, node=node)
-            if host is None and node is not None and not self.pool.reaches(node):
+            host = self.directory.place(share_id, dedicated=dedicated, node=node)
+            if host is None and not self.directory.may_grow:  # no room: it moves in with others
+                host = self.directory.place(share_id, node=node)
+            if host is None and node is not None and not self.directory.reaches(node):
                 self._reach(node)
             self._grow_if_wanted()
             if host is not None:
@@ -130,26 +130,26 @@ class Fleet:
         finally:
             del self._reaching[node]
 
-    def unsettle(self, share_id: str, lost: BaseException | None) -> None:
+    def forget_home(self, share_id: str, lost: BaseException | None) -> None:
         """The share is not where it was thought to live, or (*lost*) that host died."""
         if not isinstance(lost, HostLost):
-            self.pool.forget([share_id])
-        elif self.pool.home(share_id) == lost.host:  # else that is known, and it may be back
+            self.directory.forget([share_id])
+        elif self.directory.home(share_id) == lost.host:  # else that is known, and it may be back
             self.lost(lost.host)
 
     # -- supervision -----------------------------------------------------------------------------
     def lost(self, name: str) -> None:
         """A host died. Ray restarts it; until then its shares live elsewhere."""
-        if name in self.pool.hosts:
+        if name in self.directory.hosts:
             logger.warning("share actor %s died; its shares move", name)
-            self.pool.lost(name)
+            self.directory.lost(name)
             self._reports.pop(name, None)
-            self.bereaved.set()
+            self.host_lost.set()
 
-    async def calm(self, seconds: float) -> bool:
+    async def no_loss_within(self, seconds: float) -> bool:
         """Whether no host was lost for so long."""
         try:
-            await asyncio.wait_for(self.bereaved.wait(), seconds)
+            await asyncio.wait_for(self.host_lost.wait(), seconds)
         except TimeoutError:
             return True
         return False
@@ -174,9 +174,9 @@ class Fleet:
         before = self._reports.get(name)
         if before is not None and before.pid != report.pid:  # it died and is back already
             self.lost(name)
-        self.pool.departed(name, await host.departed(self.pool.leaving(name)))
-        if name not in self.pool.hosts:
-            shares = [s for s in await host.resident() if self.pool.home(s) is None]
+        self.directory.passivated(name, await host.passivated(self.directory.leaving(name)))
+        if name not in self.directory.hosts:
+            shares = [s for s in await host.resident() if self.directory.home(s) is None]
             self._join(name, host, report, shares)
         self._reports[name] = report
         if report.hung >= self._settings.hung_calls:
@@ -184,7 +184,7 @@ class Fleet:
 
     async def _give_up(self, name: str) -> None:
         """It does not answer: suspended, or stuck. One that is being started is given its time."""
-        if name in self.pool.hosts:
+        if name in self.directory.hosts:
             logger.warning("share actor %s does not answer: it is restarted", name)
             self.lost(name)
             await self.hosts[name].restart()
@@ -202,8 +202,8 @@ class Fleet:
         return [
             {
                 "actor": name,
-                "alive": name in self.pool.hosts,
-                "shares": self.pool.hosts.get(name, 0),
+                "alive": name in self.directory.hosts,
+                "shares": self.directory.hosts.get(name, 0),
             }
             | self._reported(name)
             for name in self.hosts

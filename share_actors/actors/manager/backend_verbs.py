@@ -7,16 +7,16 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from share_actors.actors.hosting.router import Routes
-from share_actors.actors.hosting.supervisor import Fleet
+from share_actors.actors.hosting.router import Router
+from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
-from share_actors.actors.manager.periodic_tasks import Housekeeping
+from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.ports import Cluster, HostLost, Stats
-from share_actors.actors.scheduling.pool_stats import News, Publications
+from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
-from share_actors.values import Published
+from share_actors.values import BackendReport
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +26,11 @@ class BackendVerbs:
 
     _config: Config
     _cluster: Cluster
-    _fleet: Fleet
-    _routes: Routes
-    _publications: Publications
+    _supervisor: Supervisor
+    _router: Router
+    _backend_reports: BackendReports
     _scheduler: Scheduler
-    _housekeeping: Housekeeping
+    _periodic_tasks: PeriodicTasks
     _stats: dict[str, Stats]
 
     async def ready(self) -> None:
@@ -39,7 +39,7 @@ class BackendVerbs:
 
     async def _begin_stats(self, backend: str) -> None:
         """Have the backend's stats actor tell; tried until it does."""
-        while backend in self._config.backends and not self._fleet.stopping:
+        while backend in self._config.backends and not self._supervisor.stopping:
             try:
                 stats = self._stats[backend] = await self._cluster.stats(backend, self._config)
                 await stats.follow()
@@ -53,43 +53,43 @@ class BackendVerbs:
 
     def _how_is(self, name: str) -> dict[str, Any]:
         settings = self._config.backends[name]
-        last = self._publications.last(name)
+        last = self._backend_reports.last(name)
         if last is None:
             return {"driver": settings.driver, "status": "starting", "reason": None, "at": None}
-        why = last.reason or self._publications.silent(name, settings)
+        why = last.reason or self._backend_reports.silent(name, settings)
         status = "up" if why is None else "down"
         return {
             "driver": settings.driver, "status": status, "reason": why, "at": last.at.isoformat(),
             "wrong": last.wrong,
         }  # fmt: skip
 
-    async def publish(self, published: Published) -> None:
+    async def publish(self, published: BackendReport) -> None:
         """A stats actor tells of its backend."""
         if published.backend in self._config.backends:
-            self._publications.publish(published)
+            self._backend_reports.publish(published)
             self._scheduler.measured(published.backend)
 
-    async def capabilities(self) -> dict[str, Published]:
+    async def capabilities(self) -> dict[str, BackendReport]:
         """The last publication of each backend; soon after the start, the first of each is waited for."""
         await self.ready()
         await self._scheduler.heard(self._config.backends)
-        return self._publications.all()
+        return self._backend_reports.all()
 
-    async def watch(self, after: int, timeout_s: float) -> News:
+    async def watch(self, after: int, timeout_s: float) -> StatsUpdate:
         """What was published after number *after* (0: all), once something was, or *timeout_s* are over."""
         await self.ready()
-        return await self._publications.news(after, timeout_s)
+        return await self._backend_reports.news(after, timeout_s)
 
     async def publish_service_capabilities(
         self, context: Any = None, backend: str | None = None
-    ) -> dict[str, Published]:
+    ) -> dict[str, BackendReport]:
         """Have every backend, or this one, asked now; what each told, or why it told nothing."""
         await self.ready()
         names = [self._config.backend_name(backend)] if backend else list(self._config.backends)
         told = await asyncio.gather(*(self._told(name) for name in names))
         return dict(zip(names, told, strict=True))
 
-    async def _told(self, backend: str) -> Published:
+    async def _told(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)
         return await stats.publish_now()
 
@@ -98,7 +98,7 @@ class BackendVerbs:
             self._stats[backend] = await self._cluster.stats(backend, self._config)
         return self._stats[backend]
 
-    async def init_host(self, backend: str | None = None) -> dict[str, Published]:
+    async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Set every backend up, or this one, and publish what each tells (it happens at start by itself)."""
         return await self.publish_service_capabilities(None, backend)
 
@@ -112,18 +112,18 @@ class BackendVerbs:
         told = reload.difference(self._config, config)
         config = reload.with_its_key(self._config, config)
         await self._cluster.keep(config)
-        self._config = self._housekeeping.config = config
+        self._config = self._periodic_tasks.config = config
         self._scheduler.reconfigure(config)
-        self._routes.reconfigure(config)
-        for host in list(self._fleet.hosts.values()):
+        self._router.reconfigure(config)
+        for host in list(self._supervisor.hosts.values()):
             with suppress(HostLost):  # restarted, it begins with what is kept
                 await host.reconfigure(config)
         for name in told["removed"]:
-            self._publications.forget(name)
+            self._backend_reports.forget(name)
             if (stats := self._stats.pop(name, None)) is not None:
                 await stats.end()
         for name in told["changed"]:
             await (await self._stats_of(name)).reconfigure(config)
         for name in told["added"]:
-            self._fleet.spawn(self._begin_stats(name))
+            self._supervisor.spawn(self._begin_stats(name))
         return told

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.effects.server_attachment import SERVER
-from share_actors.actors.manager.periodic_tasks import Housekeeping
+from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.request_spec import managed_fields
 from share_actors.actors.manager.share_verbs import Context, Told, Verbs, context_of
 from share_actors.actors.messaging.messages import build
@@ -20,11 +20,11 @@ from share_actors.events.share_server import DeleteServer, RetryServer
 from share_actors.values import Share
 
 
-class CustodyVerbs(Verbs):
+class ManageVerbs(Verbs):
     """`manage_share`, `unmanage_share`, `delete_share_server`, `delete_free_share_servers`."""
 
     _config: Config
-    _housekeeping: Housekeeping
+    _periodic_tasks: PeriodicTasks
 
     async def _stats_of(self, backend: str) -> Stats:
         raise NotImplementedError
@@ -39,7 +39,7 @@ class CustodyVerbs(Verbs):
         fields = managed_fields(properties, self._config, who)
         options = {"share_id": share_id, "driver_options": dict(driver_options or {})}
         command = build(ManageShare, {**fields, **options})
-        return await self._tell(who, share_id, command, wait, command_id)
+        return await self._ask(who, share_id, command, wait, command_id)
 
     async def preview_manage(
         self, context: Context, driver_options: Mapping[str, Any] | None = None, **properties: Any
@@ -57,7 +57,7 @@ class CustodyVerbs(Verbs):
         self, context: Context, share_id: str, *, wait: bool = False, command_id: str | None = None
     ) -> Told:
         """Forget a share, and leave what is on its backend as it is."""
-        return await self._tell(context_of(context), share_id, UnmanageShare(), wait, command_id)
+        return await self._ask(context_of(context), share_id, UnmanageShare(), wait, command_id)
 
     # -- snapshots -------------------------------------------------------------------------------
     async def manage_snapshot(
@@ -71,7 +71,7 @@ class CustodyVerbs(Verbs):
             "driver_options": dict(driver_options or {}),
         }  # fmt: skip
         command = build(ManageSnapshot, fields)
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def unmanage_snapshot(
         self, context: Context, snapshot_id: str, *, share_id: str | None = None,
@@ -80,7 +80,7 @@ class CustodyVerbs(Verbs):
         """Forget a snapshot, and leave it on the backend."""
         of = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
-        return await self._tell(context_of(context), of, command, wait, command_id)
+        return await self._ask(context_of(context), of, command, wait, command_id)
 
     # -- share servers ---------------------------------------------------------------------------
     async def delete_share_server(
@@ -90,7 +90,7 @@ class CustodyVerbs(Verbs):
         """Tear a server down (its id, or a mapping with it); `ShareServerInUse` while it has shares."""
         server_id = _id(share_server)
         address, command = f"{SERVER}{server_id}", DeleteServer()
-        return await self._tell(context_of(context), address, command, wait, command_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def retry_share_server(
         self, context: Context, share_server: Any, *, wait: bool = False,
@@ -98,11 +98,11 @@ class CustodyVerbs(Verbs):
     ) -> Told:  # fmt: skip
         """Try again to tear down a server that is in error."""
         address = f"{SERVER}{_id(share_server)}"
-        return await self._tell(context_of(context), address, RetryServer(), wait, command_id)
+        return await self._ask(context_of(context), address, RetryServer(), wait, command_id)
 
     async def delete_free_share_servers(self, ctxt: Context = None) -> list[str]:
         """Have servers deleted that nobody has used for long (it happens by itself); their ids."""
-        return await self._housekeeping.delete_free()
+        return await self._periodic_tasks.delete_free()
 
 
 def _id(share_server: Any) -> str:

@@ -15,17 +15,17 @@ from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.hosting.recovery import Recovery
-from share_actors.actors.hosting.router import Routes
-from share_actors.actors.hosting.supervisor import Fleet
+from share_actors.actors.hosting.router import Router
+from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager.backend_verbs import BackendVerbs
-from share_actors.actors.manager.manage_verbs import CustodyVerbs
-from share_actors.actors.manager.middleware import Preparation
-from share_actors.actors.manager.periodic_tasks import Housekeeping
+from share_actors.actors.manager.manage_verbs import ManageVerbs
+from share_actors.actors.manager.middleware import Middleware
+from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.actors.messaging.entity_client import Peers
-from share_actors.actors.messaging.messages import Answer, Ask, refusal
+from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
 from share_actors.actors.ports import Cluster, Stats
-from share_actors.actors.scheduling.pool_stats import Publications
+from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
@@ -36,22 +36,24 @@ QUIET_S = 5.0
 """How long what an earlier manager sent on may take to be recorded."""
 
 
-class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
+class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     """Verbs with the seed's names (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
         self._config, self._cluster = config, cluster
-        self._publications = Publications(config.scheduler)
-        self._scheduler = Scheduler(config, cluster.catalog, self._publications)
-        self._preparation = Preparation(self._scheduler, lambda: Sealer.of(self._config))
-        self._peers = Peers(lambda: self)
-        self._housekeeping = Housekeeping(config, cluster.catalog, self._peers, self._publications)
+        self._backend_reports = BackendReports(config.scheduler)
+        self._scheduler = Scheduler(config, cluster.catalog, self._backend_reports)
+        self._middleware = Middleware(self._scheduler, lambda: Sealer.of(self._config))
+        self._entity_client = EntityClient(lambda: self)
+        self._periodic_tasks = PeriodicTasks(
+            config, cluster.catalog, self._entity_client, self._backend_reports
+        )
         self._stats: dict[str, Stats] = {}
         self._counted: asyncio.Task[None] | None = None
-        self._fleet = Fleet(cluster, config.pool)
-        self._routes = Routes(self._fleet, cluster.catalog, config)
+        self._supervisor = Supervisor(cluster, config.hosting)
+        self._router = Router(self._supervisor, cluster.catalog, config)
         self._recovery = Recovery(
-            self._fleet, self._routes, cluster.catalog, config.pool.recovery_at_once
+            self._supervisor, self._router, cluster.catalog, config.hosting.recovery_at_once
         )
         self._waiting = 0
         self._started_at = time.time()
@@ -64,26 +66,28 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
         await asyncio.shield(self._ready)
 
     async def _start(self) -> None:
-        await self._fleet.gather()
-        self._fleet.spawn(self._recovery.run())
-        self._fleet.spawn(self._housekeeping.run())
+        await self._supervisor.gather()
+        self._supervisor.spawn(self._recovery.run())
+        self._supervisor.spawn(self._periodic_tasks.run())
         for backend in self._config.backends:
-            self._fleet.spawn(self._begin_stats(backend))
-        self._counted = self._fleet.spawn(self._count())
+            self._supervisor.spawn(self._begin_stats(backend))
+        self._counted = self._supervisor.spawn(self._count())
 
     async def _count(self) -> None:
         """What a manager before this one decided is recorded first; then the ledger is looked up."""
-        quiet = [host.quiet() for host in self._fleet.hosts.values()]
+        drain = [host.drain() for host in self._supervisor.hosts.values()]
         with suppress(TimeoutError):
             async with asyncio.timeout(QUIET_S):
-                await asyncio.gather(*quiet, return_exceptions=True)
+                await asyncio.gather(*drain, return_exceptions=True)
         await self._scheduler.look()
 
     # -- commands --------------------------------------------------------------------------------
-    async def submit(self, asks: list[Ask]) -> list[Answer]:
+    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
         """Route each command to its share; answers in order. See `ShareHost.submit`."""
         await self.ready()
-        room = 0 if self._fleet.stopping else max(0, self._config.pool.backlog - self._waiting)
+        room = (
+            0 if self._supervisor.stopping else max(0, self._config.hosting.backlog - self._waiting)
+        )
         over = [refusal(asked, self._too_busy()) for asked in asks[room:]]
         taken = asks[:room]
         self._waiting += len(taken)
@@ -92,20 +96,20 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
         finally:
             self._waiting -= len(taken)
 
-    async def _answers(self, taken: list[Ask]) -> list[Answer]:
+    async def _answers(self, taken: list[CommandMessage]) -> list[CommandReply]:
         prepared = await self._prepared(taken)
-        asks = [asked for asked in prepared if isinstance(asked, Ask)]
-        answers = await self._routes.answers(asks)
-        self._preparation.answered(asks, answers)
+        asks = [asked for asked in prepared if isinstance(asked, CommandMessage)]
+        answers = await self._router.answers(asks)
+        self._middleware.answered(asks, answers)
         if len(asks) == len(prepared):
             return answers
         came = iter(answers)
-        return [next(came) if isinstance(item, Ask) else item for item in prepared]
+        return [next(came) if isinstance(item, CommandMessage) else item for item in prepared]
 
-    async def _prepared(self, taken: list[Ask]) -> list[Ask | Answer]:
+    async def _prepared(self, taken: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
         if any(asked.topic == "share.create" for asked in taken):
             await self._ledger_ready()
-        return await self._preparation.prepared(taken)
+        return await self._middleware.prepared(taken)
 
     async def _ledger_ready(self) -> None:
         """The ledger was looked up once; while the catalog can't be reached, that is tried again."""
@@ -113,35 +117,35 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
             try:
                 await asyncio.shield(self._counted)
             except ShareActorsError:
-                self._counted = self._fleet.spawn(self._count())
+                self._counted = self._supervisor.spawn(self._count())
                 await asyncio.sleep(0.2)
             else:
                 self._counted = None
 
     def _too_busy(self) -> ShareActorsError:
-        if self._fleet.stopping:
+        if self._supervisor.stopping:
             return Unavailable("the system is going down; nothing was recorded")
         return Busy(f"{self._waiting} commands wait already", retry_after=0.2)
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]:
+    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         """Outcomes of those of *pairs* (share id, command id) that ended; see `ShareHost.wait`."""
         await self.ready()
-        return await self._routes.outcomes(list(pairs), timeout_s)
+        return await self._router.outcomes(list(pairs), timeout_s)
 
     # -- questions -------------------------------------------------------------------------------
     async def view(self, share_id: str) -> Any:
         """The share (or what has that address) as its own actor knows it; raises `NotFound`."""
         await self.ready()
         try:
-            return (await self._routes.asked(share_id, lambda host: host.view(share_id)))[1]
+            return (await self._router.asked(share_id, lambda host: host.view(share_id)))[1]
         except NotFound:
-            self._fleet.pool.forget([share_id])  # what is not there takes up no room
+            self._supervisor.directory.forget([share_id])  # what is not there takes up no room
             raise
 
     async def where(self, share_id: str) -> dict[str, Any]:
         """The name and OS process of the Ray actor that *share_id* lives in, waking it if need be."""
         await self.view(share_id)
-        name, report = await self._routes.asked(share_id, lambda host: host.report())
+        name, report = await self._router.asked(share_id, lambda host: host.report())
         return {"actor": name, "pid": report.pid, "shares": report.entities}
 
     async def status(self) -> dict[str, Any]:
@@ -151,7 +155,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
             "pid": os.getpid(),
             "up_s": round(time.time() - self._started_at, 1),
             "waiting": self._waiting,
-            "actors": self._fleet.status(),
+            "actors": self._supervisor.status(),
             "broken": self._recovery.broken,
             "backends": {n: self._how_is(n) for n in self._config.backends},
             "log": self._config.log.kind,
@@ -163,8 +167,8 @@ class ManagerActor(ManagerVerbs, BackendVerbs, CustodyVerbs):
 
     async def stop(self) -> None:
         """Answer what is in flight, take nothing new, and let every host leave its log in order."""
-        self._fleet.stopping = True
+        self._supervisor.stopping = True
         until = time.monotonic() + 10.0
         while self._waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)
-        await self._fleet.stop()
+        await self._supervisor.stop()

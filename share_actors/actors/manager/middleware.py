@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from share_actors.actors.messaging.messages import (
-    Answer,
-    Ask,
+    CommandMessage,
+    CommandReply,
     command_in,
     fingerprint,
     refusal,
@@ -26,13 +26,13 @@ _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 TYPES = frozenset({"type.create", "type.change", "type.delete"})
 
 
-class Preparation:
+class Middleware:
     """Commands on their way through the manager, and what becomes of them as far as that matters here."""
 
     def __init__(self, scheduler: Scheduler, sealer: Callable[[], Sealer]) -> None:
         self._scheduler, self._sealer = scheduler, sealer
 
-    async def prepared(self, asks: list[Ask]) -> list[Ask | Answer]:
+    async def prepared(self, asks: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
         """Each as it goes on, or the answer that it is refused with; in order."""
         for asked in asks:
             if asked.topic in TYPES:
@@ -41,7 +41,7 @@ class Preparation:
             return [*asks]
         return [await self._prepared(asked) for asked in asks]
 
-    def answered(self, asks: list[Ask], answers: list[Answer]) -> None:
+    def answered(self, asks: list[CommandMessage], answers: list[CommandReply]) -> None:
         """What came of them: places that nothing came of are free again."""
         for asked, answer in zip(asks, answers, strict=True):
             if asked.topic == "share.create":
@@ -49,11 +49,11 @@ class Preparation:
                     unpack_error(answer.error), _NOT_RECORDED
                 )
                 if certain:
-                    self._scheduler.ledger.cancel(asked.share_id)
+                    self._scheduler.reservations.cancel(asked.share_id)
                 else:  # in the log, or perhaps: the next look into the catalog tells
-                    self._scheduler.ledger.recorded(asked.share_id)
+                    self._scheduler.reservations.recorded(asked.share_id)
 
-    async def _prepared(self, asked: Ask) -> Ask | Answer:
+    async def _prepared(self, asked: CommandMessage) -> CommandMessage | CommandReply:
         if asked.topic not in TOPICS:
             return asked
         try:
@@ -75,8 +75,8 @@ class Preparation:
                 await self._same_mode(name, host, project)
                 return command
             case AddSecurityService(service=service) if service.password is not None:
-                sealed = service.but(password=self._sealer().seal(service.password))
-                return command.but(service=sealed)
+                sealed = service.replace(password=self._sealer().seal(service.password))
+                return command.replace(service=sealed)
             case _:
                 return command
 

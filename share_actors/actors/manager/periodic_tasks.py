@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from share_actors.actors.effects.server_attachment import SERVER
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import CatalogPort
-from share_actors.actors.scheduling.pool_stats import Publications, silence
+from share_actors.actors.scheduling.pool_stats import BackendReports, silence
 from share_actors.config import Config
 from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsError
 from share_actors.events.backend import ConfirmShares, ReportSilence
@@ -27,14 +27,22 @@ ENSURE_CHECK_S = 2.0
 SILENCE_CHECK_S = 1.0
 
 
-class Housekeeping:
+class PeriodicTasks:
     """Loops of the manager; each survives whatever one round of it meets."""
 
     def __init__(
-        self, config: Config, catalog: CatalogPort, peers: Peers, publications: Publications
+        self,
+        config: Config,
+        catalog: CatalogPort,
+        entity_client: EntityClient,
+        backend_reports: BackendReports,
     ) -> None:
         self.config = config
-        self._catalog, self._peers, self._publications = catalog, peers, publications
+        self._catalog, self._entity_client, self._backend_reports = (
+            catalog,
+            entity_client,
+            backend_reports,
+        )
 
     async def run(self) -> None:
         """All of it, for as long as the manager lives."""
@@ -62,11 +70,11 @@ class Housekeeping:
     async def _note_silence(self) -> None:
         """A stats actor that tells nothing is not there, or hangs: the log shall tell that."""
         for name, settings in self.config.backends.items():
-            why = self._publications.silent(name, settings)
-            last = self._publications.last(name)
+            why = self._backend_reports.silent(name, settings)
+            last = self._backend_reports.last(name)
             if why is not None and last is not None and last.reason is None:
-                self._publications.publish(silence(name, why, last))
-                await self._peers.ask(
+                self._backend_reports.publish(silence(name, why, last))
+                await self._entity_client.tell(
                     f"backend:{name}", ReportSilence(backend=name, reason="it tells nothing"), WHO
                 )
 
@@ -85,7 +93,7 @@ class Housekeeping:
             if server.unused_since is not None and server.unused_since <= before:
                 asked = DeleteServer(why="unused", unused_since=before)
                 try:
-                    await self._peers.ask(f"{SERVER}{server.id}", asked, WHO)
+                    await self._entity_client.tell(f"{SERVER}{server.id}", asked, WHO)
                 except (Refused, NotFound):
                     continue
                 going.append(server.id)
@@ -97,7 +105,7 @@ class Housekeeping:
             known: Share | None = await self._catalog.ask("share", share_id=share_id)
             if known is not None and known.status == "deleted":
                 gone = DetachShare(share_id=share_id)
-                await self._peers.ask(f"{SERVER}{server.id}", gone, WHO)
+                await self._entity_client.tell(f"{SERVER}{server.id}", gone, WHO)
 
     # -- exports ---------------------------------------------------------------------------------
     async def _ensure_all(self) -> None:
@@ -125,7 +133,7 @@ class Housekeeping:
     async def _ensure_one(self, share_id: str, info: str, room: asyncio.Semaphore) -> bool:
         async with room:
             try:
-                await self._peers.tell(Share, share_id, EnsureShare(info=info), WHO)
+                await self._entity_client.ask(Share, share_id, EnsureShare(info=info), WHO)
             except (OperationFailed, Refused, NotFound) as error:  # its own events tell
                 logger.warning("share %s: %s", share_id, error)
                 return False
@@ -134,7 +142,7 @@ class Housekeeping:
     async def _confirm(self, backend: BackendState, shares: int) -> None:
         assert backend.info is not None
         done = ConfirmShares(info=backend.info, shares=shares)
-        await self._peers.ask(f"backend:{backend.id}", done, WHO)
+        await self._entity_client.tell(f"backend:{backend.id}", done, WHO)
 
     async def _all(self, kind: str, status: str) -> list[Any]:
         found: list[Any] = []

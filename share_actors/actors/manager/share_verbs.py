@@ -15,7 +15,14 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.manager.request_spec import share_fields, source_snapshot
-from share_actors.actors.messaging.messages import Answer, Ask, ask, build, context_in, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    ask,
+    build,
+    context_in,
+    unpack_error,
+)
 from share_actors.actors.ports import CatalogPort, Cluster
 from share_actors.config import Config
 from share_actors.errors import NotFound, TimedOut
@@ -41,10 +48,12 @@ class Verbs(ABC):
     _cluster: Cluster
 
     @abstractmethod
-    async def submit(self, asks: list[Ask]) -> list[Answer]: ...
+    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]: ...
 
     @abstractmethod
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[Answer]: ...
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float
+    ) -> list[CommandReply]: ...
 
     @property
     def _catalog(self) -> CatalogPort:
@@ -56,7 +65,7 @@ class Verbs(ABC):
             raise NotFound(f"there is no {kind} {asked}", field="id", value=asked)
         return found
 
-    async def _tell(
+    async def _ask(
         self,
         who: RequestContext,
         share_id: str,
@@ -77,7 +86,7 @@ class Verbs(ABC):
             "version": answer.version, "reason": answer.reason,
         }  # fmt: skip
 
-    async def _outcome(self, answer: Answer, limit_s: float = 3600.0) -> Answer:
+    async def _outcome(self, answer: CommandReply, limit_s: float = 3600.0) -> CommandReply:
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
             for ended in await self.wait([(answer.share_id, answer.command_id)], 10.0):
@@ -115,7 +124,7 @@ class ManagerVerbs(Verbs):
         asked_for = snapshot_id or spec.get("snapshot_id")
         fields["source"] = await source_snapshot(self._catalog, asked_for) if asked_for else None
         command = build(CreateShare, {**fields, "share_id": share_id})
-        return await self._tell(who, share_id, command, wait, command_id)
+        return await self._ask(who, share_id, command, wait, command_id)
 
     async def delete_share(
         self, context: Context, share_id: str, *, cascade: bool = False, wait: bool = False,
@@ -123,7 +132,7 @@ class ManagerVerbs(Verbs):
     ) -> Told:  # fmt: skip
         """Delete a share, with its snapshots if *cascade*."""
         command = build(DeleteShare, {"cascade": cascade})
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def extend_share(
         self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
@@ -131,7 +140,7 @@ class ManagerVerbs(Verbs):
     ) -> Told:  # fmt: skip
         """Extend a share to *new_size* GiB."""
         command = build(ExtendShare, {"size": new_size})
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def shrink_share(
         self, context: Context, share_id: str, new_size: int, *, wait: bool = False,
@@ -139,13 +148,13 @@ class ManagerVerbs(Verbs):
     ) -> Told:  # fmt: skip
         """Shrink a share to *new_size* GiB."""
         command = build(ShrinkShare, {"size": new_size})
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def retry_share(
         self, context: Context, share_id: str, *, wait: bool = False, command_id: str | None = None
     ) -> Told:
         """Try again what failed on a share, its rules and its snapshots."""
-        return await self._tell(context_of(context), share_id, RetryShare(), wait, command_id)
+        return await self._ask(context_of(context), share_id, RetryShare(), wait, command_id)
 
     async def allow_access(
         self, context: Context, access_id: str, *, share_id: str, access_type: str, access_to: str,
@@ -157,7 +166,7 @@ class ManagerVerbs(Verbs):
             "access_level": access_level,
         }  # fmt: skip
         command = build(AllowAccess, fields)
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def deny_access(
         self, context: Context, access_id: str, *, share_id: str | None = None, wait: bool = False,
@@ -166,7 +175,7 @@ class ManagerVerbs(Verbs):
         """Take an access rule away; its share is looked up unless given."""
         of = share_id or await self._share_of("rule_share", access_id, "access rule")
         command = build(DenyAccess, {"access_id": access_id})
-        return await self._tell(context_of(context), of, command, wait, command_id)
+        return await self._ask(context_of(context), of, command, wait, command_id)
 
     async def create_snapshot(
         self, context: Context, share_id: str, snapshot_id: str, *, name: str | None = None,
@@ -175,7 +184,7 @@ class ManagerVerbs(Verbs):
         """Take a snapshot of a share."""
         fields = {"snapshot_id": snapshot_id, "name": name}
         command = build(CreateSnapshot, fields)
-        return await self._tell(context_of(context), share_id, command, wait, command_id)
+        return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def delete_snapshot(
         self, context: Context, snapshot_id: str, *, share_id: str | None = None,
@@ -184,7 +193,7 @@ class ManagerVerbs(Verbs):
         """Delete a snapshot; its share is looked up unless given."""
         of = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
         command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
-        return await self._tell(context_of(context), of, command, wait, command_id)
+        return await self._ask(context_of(context), of, command, wait, command_id)
 
 
 def context_of(context: Context) -> RequestContext:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from share_actors.actors.messaging.messages import Answer, Ask, ask, unpack_error
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask, unpack_error
 from share_actors.errors import Busy, Moved, OperationFailed, ShareActorsError, Unavailable
 from share_actors.events.decider import Command
 from share_actors.values import Frozen, RequestContext
@@ -20,18 +20,20 @@ PAUSE_S = 0.2
 class Manager(Protocol):
     """What is needed of the manager, wherever it runs; each raises `Unavailable` when it can't be reached."""
 
-    async def submit(self, asks: list[Ask], /) -> list[Answer]: ...
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]: ...
+    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]: ...
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+    ) -> list[CommandReply]: ...
     async def view(self, address: str, /) -> Any: ...
 
 
-class Peers:
+class EntityClient:
     """Other entities, as one of them reaches them. Who gives up waiting cancels; nothing is lost by it."""
 
     def __init__(self, manager: Callable[[], Manager]) -> None:
         self._find = manager
 
-    async def tell(self, kind: type[V], address: str, command: Command, who: RequestContext) -> V:
+    async def ask(self, kind: type[V], address: str, command: Command, who: RequestContext) -> V:
         """Have *command* done and return the entity as it was then, which is of *kind*.
 
         Raises `OperationFailed` when it was recorded and failed, or the error that it was refused with.
@@ -53,7 +55,7 @@ class Peers:
             return await self.view(kind, address)
         return kind.model_validate_json(answer.view)
 
-    async def ask(self, address: str, command: Command, who: RequestContext) -> None:
+    async def tell(self, address: str, command: Command, who: RequestContext) -> None:
         """Have *command* recorded, and not wait for more; raises the error that it was refused with."""
         packed = who.model_dump_json().encode()
         asked = ask(address, command, packed, uuid4().hex)
@@ -92,7 +94,7 @@ async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
 
 def _busy(result: Any) -> float | None:
     """How long to wait before asking again, if that is the answer to the one command asked."""
-    if not (isinstance(result, list) and result and isinstance(result[0], Answer)):
+    if not (isinstance(result, list) and result and isinstance(result[0], CommandReply)):
         return None
     error: ShareActorsError | None = unpack_error(result[0].error) if result[0].error else None
     if isinstance(error, Busy):

@@ -14,10 +14,10 @@ from share_actors.events.decider import Command
 from share_actors.events.topics import COMMANDS, topic_of
 from share_actors.values import RequestContext
 
-AnswerStatus = Literal["accepted", "done", "failed", "error"]
+ReplyStatus = Literal["accepted", "done", "failed", "error"]
 
 
-class Ask(NamedTuple):
+class CommandMessage(NamedTuple):
     """One command for one share, as it travels; *body* and *context* are JSON.
 
     *share_id* is an address: any other entity than a share is asked by its kind and id, with a colon.
@@ -37,8 +37,8 @@ class Ask(NamedTuple):
     content: str = ""
 
 
-class Answer(NamedTuple):
-    """What came of an `Ask`: *accepted* is recorded and durable, *done* and *failed* are outcomes.
+class CommandReply(NamedTuple):
+    """What came of an `CommandMessage`: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
     *view* is the share as JSON, with outcomes: a *part* has of its rules and snapshots only the one that
     the command is about. *error* is JSON when nothing was recorded.
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
     share_id: str
     command_id: str
-    status: AnswerStatus
+    status: ReplyStatus
     version: int = 0
     reason: str | None = None
     view: bytes | None = None
@@ -67,13 +67,15 @@ def ask(
     *,
     wait: bool = False,
     repeated: bool = False,
-) -> Ask:
+) -> CommandMessage:
     """*command* as it travels."""
     body = command.model_dump_json().encode()
-    return Ask(share_id, command_id, topic_of(type(command)), body, context, wait, repeated)
+    return CommandMessage(
+        share_id, command_id, topic_of(type(command)), body, context, wait, repeated
+    )
 
 
-def command_in(asked: Ask) -> Command:
+def command_in(asked: CommandMessage) -> Command:
     """The command that travelled; raises `InvalidRequest` naming the field and the value."""
     kind = COMMANDS.get(asked.topic)
     if kind is None:
@@ -127,9 +129,9 @@ def context_in(asked: bytes) -> RequestContext:
         raise invalid(error) from None
 
 
-def refusal(asked: Ask, error: ShareActorsError) -> Answer:
+def refusal(asked: CommandMessage, error: ShareActorsError) -> CommandReply:
     """The answer to a command of which nothing was recorded."""
-    return Answer(asked.share_id, asked.command_id, "error", error=pack_error(error))
+    return CommandReply(asked.share_id, asked.command_id, "error", error=pack_error(error))
 
 
 def pack_error(error: ShareActorsError) -> bytes:

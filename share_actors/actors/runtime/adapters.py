@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from share_actors.actors.messaging.messages import Answer, Ask
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import HostLost, HostReport
 from share_actors.actors.runtime.calls import PATIENCE_S, call, ours, patiently
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, named
 from share_actors.config import Config
 from share_actors.errors import Unavailable
-from share_actors.values import Published, Share
+from share_actors.values import BackendReport, Share
 
 T = TypeVar("T")
 
@@ -26,10 +26,12 @@ class RayHost:
     def __init__(self, name: str, handle: Handle) -> None:
         self._name, self._handle = name, handle
 
-    async def submit(self, asks: list[Ask], /) -> list[Answer]:
+    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
         return await self._call(self._handle.submit.remote(asks))
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+    ) -> list[CommandReply]:
         return await self._call(self._handle.wait.remote(pairs, timeout_s))
 
     async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
@@ -41,8 +43,8 @@ class RayHost:
     async def report(self) -> HostReport:
         return await self._call(self._handle.report.remote())
 
-    async def departed(self, others: Sequence[str], /) -> Sequence[str]:
-        return await self._call(self._handle.departed.remote(others))
+    async def passivated(self, others: Sequence[str], /) -> Sequence[str]:
+        return await self._call(self._handle.passivated.remote(others))
 
     async def resident(self) -> Sequence[str]:
         return await self._call(self._handle.resident.remote())
@@ -53,8 +55,8 @@ class RayHost:
     async def reconfigure(self, config: Config, /) -> None:
         await self._call(self._handle.reconfigure.remote(config))
 
-    async def quiet(self) -> None:
-        await self._call(self._handle.quiet.remote())
+    async def drain(self) -> None:
+        await self._call(self._handle.drain.remote())
 
     async def restart(self) -> None:
         ray.kill(self._handle, no_restart=False)
@@ -81,18 +83,20 @@ class RayManager:
             self._handle = named(MANAGER, self._namespace)
         return self
 
-    async def submit(self, asks: list[Ask], /) -> list[Answer]:
-        answers: list[Answer] = await self._call("submit", asks)
+    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
+        answers: list[CommandReply] = await self._call("submit", asks)
         return answers
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float, /) -> list[Answer]:
-        answers: list[Answer] = await self._call("wait", pairs, timeout_s)
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+    ) -> list[CommandReply]:
+        answers: list[CommandReply] = await self._call("wait", pairs, timeout_s)
         return answers
 
     async def view(self, address: str, /) -> Any:
         return await self._call("view", address)
 
-    async def publish(self, published: Published, /) -> None:
+    async def publish(self, published: BackendReport, /) -> None:
         await self._call("publish", published)
 
     async def _call(self, method: str, *args: Any) -> Any:
@@ -112,12 +116,12 @@ class RayStats:
     async def follow(self) -> int:
         return int(await call(self._handle.follow.remote()))
 
-    async def latest(self) -> Published | None:
-        published: Published | None = await call(self._handle.latest.remote())
+    async def latest(self) -> BackendReport | None:
+        published: BackendReport | None = await call(self._handle.latest.remote())
         return published
 
-    async def publish_now(self) -> Published:
-        published: Published = await call(self._handle.publish_now.remote())
+    async def publish_now(self) -> BackendReport:
+        published: BackendReport = await call(self._handle.publish_now.remote())
         return published
 
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from share_actors.actors.ports import AT, CatalogPort, Host, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
 from share_actors.actors.runtime.kept_config import keep, kept
 from share_actors.actors.runtime.names import HOST, STATS, Handle, listed
-from share_actors.actors.runtime.ray_actors import TunedShareHost, WakefulStatsActor
+from share_actors.actors.runtime.ray_actors import ShareHostRayActor, StatsRayActor
 from share_actors.config import Config
 
 _FOREVER = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
@@ -64,14 +64,14 @@ class RayCluster:
         where = HOST if node is None else f"{HOST}{AT}{node}"
         name, config = f"{where}-{self._started}", kept(self._config)
         more = _on(node)
-        host = RayHost(name, actor(TunedShareHost, name, self._config, config, **more))
+        host = RayHost(name, actor(ShareHostRayActor, name, self._config, config, **more))
         await host.report()
         return name, host
 
     async def stats(self, backend: str, config: Config) -> Stats:
         more = _on(config.backends[backend].node)
         name = f"{STATS}{backend}"
-        return RayStats(actor(WakefulStatsActor, name, config, backend, config, **more))
+        return RayStats(actor(StatsRayActor, name, config, backend, config, **more))
 
     async def keep(self, config: Config) -> None:
         keep(config)

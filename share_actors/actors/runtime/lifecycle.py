@@ -18,7 +18,7 @@ from share_actors.actors.runtime.calls import unwrapped
 from share_actors.actors.runtime.cluster import RayCluster, actor
 from share_actors.actors.runtime.kept_config import forget_kept
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, listed, named, nodes
-from share_actors.actors.runtime.ray_actors import BackgroundCatalogActor, WakefulManagerActor
+from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
 from share_actors.actors.runtime.system_state import LOOPBACK, check_answers, reach
 from share_actors.actors.sealing import kept_key
 from share_actors.config import Config
@@ -127,9 +127,9 @@ def start_system(config: Config) -> Handle:
 
 
 def _started(config: Config) -> Handle:
-    catalog = actor(BackgroundCatalogActor, CATALOG, config, config)
+    catalog = actor(CatalogRayActor, CATALOG, config, config)
     unwrapped(lambda: ray.get(catalog.follow.remote()))
-    manager = actor(WakefulManagerActor, MANAGER, config, config, RayCluster(config))
+    manager = actor(ManagerRayActor, MANAGER, config, config, RayCluster(config))
     unwrapped(lambda: ray.get(manager.ready.remote()))
     return manager
 

@@ -15,28 +15,28 @@ from ray.util.metrics import Gauge
 from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.entity_client import Peers
+from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import Cluster
 from share_actors.actors.runtime.adapters import RayManager
 from share_actors.actors.runtime.kept_config import kept
 from share_actors.actors.runtime.names import nodes
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
-from share_actors.values import Published
+from share_actors.values import BackendReport
 
 
-class TunedShareHost(ShareHost):
+class ShareHostRayActor(ShareHost):
     """A host in a process of its own, which is set up for many small objects and few threads."""
 
     def __init__(self, config: Config) -> None:
         gc.set_threshold(100_000, 50, 100)  # entities stay: looking at all of them often is no use
         sys.setswitchinterval(0.003)  # so long the log's writer may wait for the loop; less: churn
         config = kept(config)
-        super().__init__(config, nodes(), Peers(RayManager(config.namespace).found))
+        super().__init__(config, nodes(), EntityClient(RayManager(config.namespace).found))
         gc.freeze()
 
 
-class BackgroundCatalogActor(CatalogActor):
+class CatalogRayActor(CatalogActor):
     """The catalog in a process of its own, which gives way to those that serve commands."""
 
     def __init__(self, config: Config) -> None:
@@ -45,7 +45,7 @@ class BackgroundCatalogActor(CatalogActor):
         _see_to("follow")
 
 
-class WakefulManagerActor(ManagerActor):
+class ManagerRayActor(ManagerActor):
     """The manager in a process of its own, which sees to what is owed before anybody asks."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
@@ -53,19 +53,19 @@ class WakefulManagerActor(ManagerActor):
         _see_to("ready")
 
 
-class WakefulStatsActor(StatsActor):
+class StatsRayActor(StatsActor):
     """A stats actor in a process of its own, which tells though nobody asks."""
 
     def __init__(self, backend: str, config: Config) -> None:
         os.nice(5)
         manager = RayManager(config.namespace)
         super().__init__(
-            backend, kept(config), manager.found, Peers(manager.found), Measures(backend)
+            backend, kept(config), manager.found, EntityClient(manager.found), PoolMetrics(backend)
         )
         _see_to("follow")
 
 
-class Measures:
+class PoolMetrics:
     """What a backend tells, as metrics that Ray exports."""
 
     def __init__(self, backend: str) -> None:
@@ -79,7 +79,7 @@ class Measures:
             "share_actors_backend_up", "1 if the backend answers.", tag_keys=("backend",)
         )
 
-    def __call__(self, published: Published) -> None:
+    def __call__(self, published: BackendReport) -> None:
         up = published.reason is None and published.capabilities is not None
         self._up.set(float(up), {"backend": self._backend})
         for pool in published.capabilities.pools if published.capabilities is not None else ():

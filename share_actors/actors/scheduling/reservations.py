@@ -7,7 +7,7 @@ from collections import Counter
 from share_actors.actors.ports import CatalogPort
 
 
-class Ledger:
+class Reservations:
     """GiB by host (`backend#pool`): what the catalog told, and what was decided since.
 
     A decision counts from the moment it is made. Once its share is recorded the catalog knows of it, and

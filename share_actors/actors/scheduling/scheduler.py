@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from share_actors.actors.ports import CatalogPort
-from share_actors.actors.scheduling.pool_stats import Publications
-from share_actors.actors.scheduling.reservations import Ledger
+from share_actors.actors.scheduling.pool_stats import BackendReports
+from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
 from share_actors.errors import (
     InvalidRequest,
@@ -19,7 +19,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from share_actors.events.share.messages import CreateShare
-from share_actors.scheduling.filters import NAMES, Host, Request, refusals
+from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
 from share_actors.scheduling.weighing import decide, no_valid_host
 from share_actors.values import Placement, Share, ShareType
 
@@ -29,12 +29,14 @@ TYPES_KEPT_S = VERDICTS_KEPT_S = 1.0
 
 
 class Scheduler:
-    """Chooses pools for new shares; `Ledger` and `Publications` are what it knows."""
+    """Chooses pools for new shares; `Reservations` and `BackendReports` are what it knows."""
 
-    def __init__(self, config: Config, catalog: CatalogPort, publications: Publications) -> None:
+    def __init__(
+        self, config: Config, catalog: CatalogPort, backend_reports: BackendReports
+    ) -> None:
         self.config = config
-        self.publications = publications
-        self.ledger = Ledger(catalog)
+        self.backend_reports = backend_reports
+        self.reservations = Reservations(catalog)
         self._catalog = catalog
         self._measured: dict[str, float] = {}
         self._looked = float("-inf")
@@ -43,7 +45,7 @@ class Scheduler:
         self._types: dict[str, tuple[float, ShareType]] = {}
         self._kept_for = (-1, 0)
         self._kept: dict[Any, dict[str, dict[str, str]]] = {}
-        self._pools: list[Host] = []
+        self._pools: list[PoolState] = []
 
     def reconfigure(self, config: Config) -> None:
         """Go on with other backends."""
@@ -53,14 +55,14 @@ class Scheduler:
         """The backend has just told its free capacity: what is decided from now on is not in it."""
         if self._looked == float("-inf"):  # what is promised is not known yet: see `look`
             return
-        for host in self.publications.hosts(self.config.backends):
+        for host in self.backend_reports.hosts(self.config.backends):
             if host.backend == backend:
-                self._measured[host.name] = self.ledger.provisioned(host.name)
+                self._measured[host.name] = self.reservations.provisioned(host.name)
 
     async def look(self) -> None:
         """Have the ledger agree with the catalog."""
         async with self._looking:
-            await self.ledger.look()
+            await self.reservations.look()
             first, self._looked = self._looked == float("-inf"), time.monotonic()
             for backend in self.config.backends if first else ():
                 self.measured(backend)
@@ -71,7 +73,7 @@ class Scheduler:
         That time is counted from the start: `first_stats_s`.
         """
         left = self._first_stats_by - time.monotonic()
-        await self.publications.heard(backends, left)
+        await self.backend_reports.heard(backends, left)
         return left > 0
 
     # -- one creation ----------------------------------------------------------------------------
@@ -79,11 +81,11 @@ class Scheduler:
         """*command* with its host; raises `NoValidHost`, `NotFound` (a share type) or `ConfigError`."""
         if repeated and (known := await self._known(command)) is not None:
             return known
-        if (before := self.ledger.decided(command.share_id)) is not None:
+        if (before := self.reservations.decided(command.share_id)) is not None:
             return _at(command, before, _again(before))
         return await self._decided(command, await self._request(command))
 
-    async def _decided(self, command: CreateShare, wanted: Request) -> CreateShare:
+    async def _decided(self, command: CreateShare, wanted: RequestSpec) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
         chosen, placement = self._place(wanted)
         if chosen is None and await self.heard(self._backends(command.host)):
@@ -95,10 +97,10 @@ class Scheduler:
             chosen, placement = self._place(wanted)
         if chosen is None:
             raise self._refusal(command, placement)
-        self.ledger.reserve(command.share_id, chosen.name, command.size)
+        self.reservations.reserve(command.share_id, chosen.name, command.size)
         return _at(command, chosen.name, placement, wanted.share_type)
 
-    def _place(self, wanted: Request) -> tuple[Host | None, Placement]:
+    def _place(self, wanted: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler
         hosts, fixed = self._verdicts(wanted)
         return decide(
@@ -106,12 +108,12 @@ class Scheduler:
             capacity=settings.capacity_weight, goodness=settings.goodness_weight,
         )  # fmt: skip
 
-    def _verdicts(self, wanted: Request) -> tuple[list[Host], dict[str, dict[str, str]]]:
+    def _verdicts(self, wanted: RequestSpec) -> tuple[list[PoolState], dict[str, dict[str, str]]]:
         """The pools, and what does not depend on their room: looked at anew with each publication."""
-        now = (self.publications.number, int(time.monotonic() / VERDICTS_KEPT_S))
+        now = (self.backend_reports.number, int(time.monotonic() / VERDICTS_KEPT_S))
         if now != self._kept_for:
             self._kept_for, self._kept = now, {}
-            self._pools = self.publications.hosts(self.config.backends)
+            self._pools = self.backend_reports.hosts(self.config.backends)
         key = _kind(wanted)
         fixed = self._kept.get(key)
         if fixed is None:
@@ -120,11 +122,13 @@ class Scheduler:
                 self._kept[key] = fixed
         return self._pools, fixed
 
-    def _now(self, host: Host) -> Host:
+    def _now(self, host: PoolState) -> PoolState:
         """With what is promised by now."""
-        promised = self.ledger.provisioned(host.name) + self.ledger.provisioned(host.backend)
+        promised = self.reservations.provisioned(host.name) + self.reservations.provisioned(
+            host.backend
+        )
         since = max(0.0, promised - self._measured.get(host.name, promised))
-        return host.but(provisioned=promised, since=since)
+        return host.replace(provisioned=promised, since=since)
 
     def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
         """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
@@ -135,20 +139,20 @@ class Scheduler:
             said = f"backend {name!r} is not ready: {why}"
             return Unavailable(said, field="backend", value=name)
         if name and all("protocol" in why for why in mine.values()):
-            known = ", ".join(self.publications.protocols(name))
+            known = ", ".join(self.backend_reports.protocols(name))
             said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
             return InvalidRequest(said, field="protocol", value=command.share_proto)
-        left = placement.but(refused=mine)
+        left = placement.replace(refused=mine)
         told = left if name else self._with_the_unheard(left)
         return NoValidHost(
             no_valid_host(told), field="size", value=command.size, pools=told.refused
         )
 
     def _not_ready(self, backend: str) -> str | None:
-        last = self.publications.last(backend)
+        last = self.backend_reports.last(backend)
         if last is None:
             return "it has not told of itself yet"
-        why = last.reason or self.publications.silent(backend, self.config.backends[backend])
+        why = last.reason or self.backend_reports.silent(backend, self.config.backends[backend])
         return why or (None if last.capabilities and last.capabilities.pools else "it has no pool")
 
     def _with_the_unheard(self, placement: Placement) -> Placement:
@@ -159,7 +163,7 @@ class Scheduler:
             for name in self.config.backends
             if name not in known
         }
-        return placement.but(refused={**placement.refused, **unheard})
+        return placement.replace(refused={**placement.refused, **unheard})
 
     # -- what is looked up -----------------------------------------------------------------------
     async def _known(self, command: CreateShare) -> CreateShare | None:
@@ -167,9 +171,9 @@ class Scheduler:
         known: Share | None = await self._catalog.ask("share", share_id=command.share_id)
         return None if known is None else _at(command, known.host, _again(known.host))
 
-    async def _request(self, command: CreateShare) -> Request:
+    async def _request(self, command: CreateShare) -> RequestSpec:
         source = command.source
-        return Request(
+        return RequestSpec(
             share_id=command.share_id, size=command.size, share_proto=command.share_proto,
             only=command.host or None, share_type=await self._type(command),
             on_server=command.share_network_id is not None,
@@ -213,7 +217,7 @@ class Scheduler:
         return [self.config.backend_name(name)] if name else list(self.config.backends)
 
 
-def _kind(wanted: Request) -> Any:
+def _kind(wanted: RequestSpec) -> Any:
     """What the verdicts depend on; None if on too much to keep them."""
     if wanted.same_as or wanted.different_from:
         return None
@@ -229,7 +233,7 @@ def _at(
     command: CreateShare, host: str, placement: Placement, kind: ShareType | None = None
 ) -> CreateShare:
     share_type = command.share_type if kind is None else kind.id
-    return command.but(host=host, placement=placement, share_type=share_type)
+    return command.replace(host=host, placement=placement, share_type=share_type)
 
 
 def _again(host: str) -> Placement:

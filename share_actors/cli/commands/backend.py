@@ -15,7 +15,7 @@ from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import Commands
 
 if TYPE_CHECKING:
-    from share_actors.values import Published
+    from share_actors.values import BackendReport
 
 app = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Backends: what they have, and how they are."
@@ -108,14 +108,14 @@ def _watch(session: Session) -> None:
     if session.json:
         for published in coming:
             session.output.line(published.model_dump(mode="json"))
-    known: dict[str, Published] = {}
+    known: dict[str, BackendReport] = {}
     with Live(console=session.output.out, auto_refresh=False) as live:
         for published in coming:
             known[published.backend] = published
             live.update(session.output.made(COLUMNS, _rows(known.values())), refresh=True)
 
 
-def _rows(told: Iterable[Published]) -> list[tuple[object, ...]]:
+def _rows(told: Iterable[BackendReport]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for published in told:
         said, status = published.capabilities, "up" if published.reason is None else "down"

@@ -118,4 +118,4 @@ def _show(session: Session, kind: ShareType) -> None:
     if session.json:
         session.output.document(entity_document(kind))
     else:
-        show_fields(session, kind.but(extra_specs={}), extra_specs=_told(kind.extra_specs))
+        show_fields(session, kind.replace(extra_specs={}), extra_specs=_told(kind.extra_specs))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
 
 
-class Stage:
+class DemoRunner:
     """The demo's directory and its system; tells what happens, and checks it."""
 
     def __init__(self, session: Session, top: Path, ray: str) -> None:

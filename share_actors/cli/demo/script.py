@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from share_actors.cli.command import guarded, leave
-from share_actors.cli.demo.runner import Stage, can, files, somebody
+from share_actors.cli.demo.runner import DemoRunner, can, files, somebody
 from share_actors.cli.rendering import lines
 from share_actors.cli.session import Options, Session
 
@@ -23,16 +23,16 @@ ANSWER_WITHIN_S = 30.0
 
 def play(session: Session, top: Path, ray: str) -> None:
     """All of it; raises when a step is not as it should be."""
-    stage = Stage(session, top, ray)
+    stage = DemoRunner(session, top, ray)
     with stage.step("A system starts: Ray on this machine only, an event log in a file"):
         system = stage.start()
-    Story(stage, system).tell()
+    DemoScript(stage, system).tell()
     with stage.step("The system stops; the log has everything"):
         system.close()
     _end(session, stage)
 
 
-def _end(session: Session, stage: Stage) -> None:
+def _end(session: Session, stage: DemoRunner) -> None:
     if session.json:
         session.output.document({"ok": True, "seconds": stage.seconds, "steps": stage.told})
         return
@@ -48,10 +48,10 @@ def _end(session: Session, stage: Stage) -> None:
         session.output.say(f"  [cyan]{line:<50}[/] {why}")
 
 
-class Story:
+class DemoScript:
     """The steps, in order; `projects` is the share that they are about."""
 
-    def __init__(self, stage: Stage, system: ShareSystem) -> None:
+    def __init__(self, stage: DemoRunner, system: ShareSystem) -> None:
         self.stage, self.system = stage, system
         self.projects: ShareHandle
         self.copy: ShareHandle

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, cast
 
 from share_actors.drivers.base import (
     DriverError,
-    Existing,
     Exports,
+    ProbeResult,
     RuleUpdates,
     ShareDriver,
     ShareServerSetUpFailed,
@@ -149,7 +149,7 @@ class DummyDriver(ShareDriver):
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Existing | None:
+    ) -> ProbeResult | None:
         last = self._faults.begin("probe_share", context, share.id)
         found = None if self._backend is None else self._existing(share, self._backend)
         end(last)
@@ -310,7 +310,7 @@ class DummyDriver(ShareDriver):
             self._backend.let_go("servers", server_id)
         end(last)
 
-    def _existing(self, share: Share, backend: DummyBackend) -> Existing:
+    def _existing(self, share: Share, backend: DummyBackend) -> ProbeResult:
         snapshots = {
             i: f"dummy:/{share.id}@{i}"
             for i, s in backend.snapshots().items()
@@ -318,11 +318,11 @@ class DummyDriver(ShareDriver):
         }
         held = backend.shares().get(share.id)
         if held is None:
-            return Existing(state="absent", snapshots=snapshots, access=frozenset())
+            return ProbeResult(state="absent", snapshots=snapshots, access=frozenset())
         access = frozenset(
             (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
         )
-        return Existing(
+        return ProbeResult(
             state="whole", export_locations=self._exports(share), size=held["size"],
             access=access, snapshots=snapshots,
         )  # fmt: skip

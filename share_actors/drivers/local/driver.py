@@ -15,9 +15,9 @@ from pydantic import Field, field_validator
 from share_actors.drivers.base import (
     DriverError,
     DriverOptions,
-    Existing,
     Exports,
     ManageInvalidShare,
+    ProbeResult,
     RefusedByBackend,
     RuleUpdates,
     ShareDriver,
@@ -178,14 +178,14 @@ class LocalDriver(ShareDriver):
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Existing:
+    ) -> ProbeResult:
         """What there is of *share*; not who is let in, for setting that again costs no more than to look."""
         names = {s.id: snapshot_name(share.id, s.id) for s in share.snapshots}
         with self._working("probe share", share.id):
             size = self._layout.size(share.id)
             begun = size is not None or self._layout.leftovers(share.id)
             there = self._layout.exists("shares", share.id)
-            return Existing(
+            return ProbeResult(
                 state="whole" if there else "partial" if begun else "absent",
                 export_locations=self._exports(share) if there else (),
                 size=size,

@@ -17,8 +17,8 @@ from pydantic import Field
 
 from share_actors.drivers.base import (
     DriverError,
-    Existing,
     Exports,
+    ProbeResult,
     RuleUpdates,
     ShareDriver,
     ShareServerSetUpFailed,
@@ -175,7 +175,7 @@ class LocalServersDriver(ShareDriver):
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Existing:
+    ) -> ProbeResult:
         return self._on(share_server).probe_share(context, share)
 
     def create_snapshot(

@@ -117,7 +117,7 @@ class Fold:
             if known is None:
                 self._follow(address, raw, changes)
             else:
-                changes.parked[raw.stream] = known.but(last_version=raw.version)
+                changes.parked[raw.stream] = known.replace(last_version=raw.version)
         return changes
 
     def adopt(self, changes: Changes) -> None:

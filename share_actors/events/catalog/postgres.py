@@ -13,7 +13,7 @@ from eventsourcing.utils import retry
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.catalog.store import NAME, Store
-from share_actors.events.log.infrastructure import Backend
+from share_actors.events.log.infrastructure import LogStore
 from share_actors.events.log.postgres import open_postgres
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class PostgresStore(Store, PostgresTrackingRecorder):
 
     tracking_table = "catalog_tracking"
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: LogStore) -> None:
         datastore = backend.factory.datastore  # type: ignore[attr-defined]
         PostgresTrackingRecorder.__init__(self, datastore, tracking_table_name=self.tracking_table)
         self.explain = backend.explain

@@ -87,7 +87,7 @@ class Projection:
                 changes.asked(address, recorded)
         except Exception as error:  # poison still, perhaps of another kind
             still = park(parked.stream, parked.version, parked.position, error)
-            return Changes(parked={parked.stream: still.but(last_version=parked.last_version)})
+            return Changes(parked={parked.stream: still.replace(last_version=parked.last_version)})
         changes.before[address] = dict(self._states([address])).get(address, nothing)
         changes.after[address] = Held(state, version, self._place.position)
         return changes

@@ -23,7 +23,7 @@ from share_actors.events.log.append_order import Append, AppendOrder, Conflict
 _PAGE = 1_000
 
 
-class Committer:
+class GroupCommit:
     """One thread that writes, for any number of event loops that wait.
 
     `explain` says in words an operator can act on what a storage error means.

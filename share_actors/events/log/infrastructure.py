@@ -18,18 +18,18 @@ from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
 Factory = InfrastructureFactory[Any]
 
 
-class Backend(NamedTuple):
+class LogStore(NamedTuple):
     """Where events are kept, and how to speak of its errors."""
 
     factory: Factory
     explain: Callable[[Exception], str]
 
 
-def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> Backend:
+def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     """The file at *path*, checked; made if there is none and *create*."""
     check_packages(settings)
     sqlite_file.prepare(path, lambda new: fill(_sqlite(settings, new, create=True)), create=create)
-    return Backend(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
+    return LogStore(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
 
 
 def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:

@@ -15,8 +15,8 @@ from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
-from share_actors.events.log.group_commit import Committer
-from share_actors.events.log.infrastructure import Backend, open_sqlite
+from share_actors.events.log.group_commit import GroupCommit
+from share_actors.events.log.infrastructure import LogStore, open_sqlite
 from share_actors.events.log.postgres import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
 
@@ -40,14 +40,14 @@ class Log:
     thread. Close the log to write what is under way and to free its threads and connections.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: LogStore) -> None:
         self._backend = backend
         self._writer, self._count = uuid4().hex[:16], count(1)
         factory = backend.factory
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor())
         self._check_key()
-        self._committer = Committer(self._recorder, backend.explain)
+        self._committer = GroupCommit(self._recorder, backend.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
 
     @classmethod
@@ -167,7 +167,7 @@ class Log:
         self._backend.factory.close()
 
 
-def _backend(settings: LogSettings, path: Path, *, create: bool) -> Backend:
+def _backend(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     if settings.kind == "sqlite":
         return open_sqlite(settings, path, create=create)
     return open_postgres(settings, create=create)

@@ -10,7 +10,13 @@ from eventsourcing.persistence import PersistenceError
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
-from share_actors.events.log.infrastructure import Backend, Factory, check_packages, construct, fill
+from share_actors.events.log.infrastructure import (
+    Factory,
+    LogStore,
+    check_packages,
+    construct,
+    fill,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,7 +36,7 @@ _MAY_MAKE = """
 _DURABLE = "-c synchronous_commit=on"
 
 
-def open_postgres(settings: LogSettings, *, create: bool) -> Backend:
+def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
     """The log in the schema that *settings* name; its tables are made if missing and *create*."""
     check_packages(settings)
     with _connected(settings) as connection:
@@ -38,7 +44,7 @@ def open_postgres(settings: LogSettings, *, create: bool) -> Backend:
         if not _exists(connection, settings):
             _make(connection, settings, create=create)
         factory = _postgres(settings, create=False)
-    return Backend(factory, lambda error: _explain(settings, error))
+    return LogStore(factory, lambda error: _explain(settings, error))
 
 
 @contextmanager

@@ -144,14 +144,14 @@ class Rules(Frozen):
                 owed[rule.id] = None
             else:
                 owed.pop(rule.id, None)
-        return self.but(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
+        return self.replace(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
 
     def without(self, removed: Iterable[str]) -> Rules:
         """These rules are gone."""
         gone = frozenset(removed)
         rules = {i: rule for i, rule in self.rules.items() if i not in gone}
         clients = self._clients(rules, [self.rules[i] for i in gone if i in self.rules])
-        return self.but(
+        return self.replace(
             rules=rules, owed=tuple(i for i in self.owed if i not in gone), clients=clients
         )
 
@@ -249,8 +249,8 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
             rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
             return state.with_rules(rule)
         case AccessDenied(access_id=i):
-            denying = state.with_rules(state.rules[i].but(state="denying", reason=None))
-            return denying.but(denied=state.denied | {i}, attempted=state.attempted - {i})
+            denying = state.with_rules(state.rules[i].replace(state="denying", reason=None))
+            return denying.replace(denied=state.denied | {i}, attempted=state.attempted - {i})
         case AccessRulesApplied():
             return _applied(state, event)
         case _:
@@ -261,16 +261,16 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
     state = state.without(event.removed) if event.removed else state
     known = state.rules
     active = [
-        known[i].but(state="active", reason=None)
+        known[i].replace(state="active", reason=None)
         for i in event.applied
         if i in known and known[i].state != "denying"
     ]
     failed = [
-        known[i].but(state="error", reason=why) for i, why in event.failed.items() if i in known
+        known[i].replace(state="error", reason=why) for i, why in event.failed.items() if i in known
     ]
     applied = (state.applied | set(event.applied)) - set(event.removed)
     denied = state.denied - set(event.removed)
-    return state.with_rules(*active, *failed).but(
+    return state.with_rules(*active, *failed).replace(
         applied=applied, denied=denied, attempted=frozenset()
     )
 
@@ -278,9 +278,9 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
 def started(state: Rules) -> Rules:
     """An attempt to apply began: what was queued is on its way, and may be on the backend."""
     queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
-    on_its_way = state.with_rules(*(rule.but(state="applying") for rule in queued))
+    on_its_way = state.with_rules(*(rule.replace(state="applying") for rule in queued))
     applied = state.applied | {rule.id for rule in queued}
-    return on_its_way.but(applied=applied, attempted=frozenset(state.owed))
+    return on_its_way.replace(applied=applied, attempted=frozenset(state.owed))
 
 
 def failed(state: Rules, reason: str) -> AccessRulesApplied:
@@ -294,7 +294,7 @@ def retried(state: Rules) -> Rules:
     for i, rule in state.rules.items():
         if rule.state == "error":
             now: RuleState = "denying" if i in state.denied else "queued"
-            state = state.with_rules(rule.but(state=now, reason=None))
+            state = state.with_rules(rule.replace(state=now, reason=None))
     return state
 
 

@@ -273,7 +273,7 @@ def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[Sh
         return [*access.decide(command, state.rules)]
     # A rule that does not come off ends the deletion; trying it again at once would never end.
     reason = "; ".join(f"access rule {i}: {why}" for i, why in command.failed.items())
-    off = access.decide(command.but(failed={}), state.rules) if command.removed else []
+    off = access.decide(command.replace(failed={}), state.rules) if command.removed else []
     return [*off, ShareErrored(doing="delete", reason=reason)]
 
 

@@ -46,13 +46,13 @@ class Snapshots(Frozen):
     """What those that are being managed are to be found by, for their driver."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
-        snapshot = self.held[snapshot_id].but(status=status, **more)
-        return self.but(held={**self.held, snapshot_id: snapshot})
+        snapshot = self.held[snapshot_id].replace(status=status, **more)
+        return self.replace(held={**self.held, snapshot_id: snapshot})
 
     def without(self, snapshot_id: str) -> Snapshots:
         held = {i: s for i, s in self.held.items() if i != snapshot_id}
         options = {i: o for i, o in self.options.items() if i != snapshot_id}
-        return self.but(held=held, taken=self.taken - {snapshot_id}, options=options)
+        return self.replace(held=held, taken=self.taken - {snapshot_id}, options=options)
 
 
 initial = Snapshots()
@@ -129,9 +129,9 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
     match event:
         case SnapshotRequested(snapshot_id=i, name=name, at=at):
             held = Snapshot(id=i, share_id="", name=name, created_at=at, doing="create")
-            return state.but(held={**state.held, i: held})
+            return state.replace(held={**state.held, i: held})
         case SnapshotCreated(snapshot_id=i, provider_location=location):
-            taken = state.but(taken=state.taken | {i})
+            taken = state.replace(taken=state.taken | {i})
             if state.held[i].status == "deleting":
                 return taken.change(i, "deleting", provider_location=location)
             return taken.change(i, "available", provider_location=location, reason=None, doing=None)
@@ -163,10 +163,10 @@ def _managed(state: Snapshots, event: SnapshotManageRequested | SnapshotManaged)
             status="manage_starting", provider_location=where,
         )  # fmt: skip
         options = {**state.options, i: event.driver_options}
-        return state.but(held={**state.held, i: held}, options=options)
+        return state.replace(held={**state.held, i: held}, options=options)
     options = {k: v for k, v in state.options.items() if k != i}
     taken, known = state.taken | {i}, where or state.held[i].provider_location
-    return state.but(taken=taken, options=options).change(
+    return state.replace(taken=taken, options=options).change(
         i, "available", size=event.size, provider_location=known, reason=None, doing=None
     )
 

@@ -61,7 +61,7 @@ def view(state: ShareState) -> Share:
     """The share with its rules and snapshots, as clients and drivers see it."""
     rules = tuple(state.rules.rules.values())
     held = tuple(state.snapshots.held.values())
-    return state.share.but(access_rules=rules, snapshots=held)
+    return state.share.replace(access_rules=rules, snapshots=held)
 
 
 def part(state: ShareState, works: Iterable[str]) -> Share | None:
@@ -74,7 +74,7 @@ def part(state: ShareState, works: Iterable[str]) -> Share | None:
         return None
     rules = [state.rules.rules.get(i) for kind, i, *_ in about if kind == "rule"]
     held = [state.snapshots.held.get(i) for kind, i, *_ in about if kind == "snapshot"]
-    return state.share.but(
+    return state.share.replace(
         access_rules=tuple(filter(None, rules)), snapshots=tuple(filter(None, held))
     )
 
@@ -87,16 +87,16 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
         case RequestJoined():
             return state
         case access.AccessAllowed() | access.AccessDenied():
-            return state.but(rules=access.evolve(state.rules, event))
+            return state.replace(rules=access.evolve(state.rules, event))
         case access.AccessRulesApplied():
-            return state.but(rules=access.evolve(state.rules, event), attempt=None)
+            return state.replace(rules=access.evolve(state.rules, event), attempt=None)
         case snapshot_messages.SnapshotRequested() | snapshot_messages.SnapshotManageRequested():
             return _of_this_share(state, event)
         case (
             snapshot_messages.SnapshotDeletionRequested()
             | snapshot_messages.SnapshotUnmanageRequested()
         ):
-            return state.but(snapshots=snapshots.evolve(state.snapshots, event))
+            return state.replace(snapshots=snapshots.evolve(state.snapshots, event))
         case (
             snapshot_messages.SnapshotCreated()
             | snapshot_messages.SnapshotDeleted()
@@ -105,7 +105,7 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
             | snapshot_messages.SnapshotManaged()
             | snapshot_messages.SnapshotUnmanaged()
         ):
-            return state.but(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
+            return state.replace(snapshots=snapshots.evolve(state.snapshots, event), attempt=None)
         case manage.ShareManageRequested() | manage.ShareManaged():
             return _managed(state, event)
         case manage.ShareUnmanageRequested() | manage.ShareUnmanaged():
@@ -119,10 +119,10 @@ def _of_this_share(
     event: snapshot_messages.SnapshotRequested | snapshot_messages.SnapshotManageRequested,
 ) -> ShareState:
     share, held = state.share, snapshots.evolve(state.snapshots, event)
-    own = held.held[event.snapshot_id].but(
+    own = held.held[event.snapshot_id].replace(
         share_id=share.id, size=share.size, share_proto=share.share_proto
     )
-    return state.but(snapshots=held.but(held={**held.held, own.id: own}))
+    return state.replace(snapshots=held.replace(held={**held.held, own.id: own}))
 
 
 def _managed(
@@ -130,25 +130,25 @@ def _managed(
 ) -> ShareState:
     if isinstance(event, manage.ShareManaged):
         backend = state.share.backend
-        share = state.share.but(
+        share = state.share.replace(
             size=event.size, export_locations=event.export_locations,
             host=state.share.host if event.pool is None else f"{backend}#{event.pool}",
         )  # fmt: skip
-        return _settle(state.but(share=share, driver_options={}), was="manage")
+        return _settle(state.replace(share=share, driver_options={}), was="manage")
     asked = dict(event)
     options = asked.pop("driver_options")
     named = {"id": asked.pop("share_id"), "created_at": asked.pop("at")}
     share = Share(**asked, **named, status="manage_starting")
-    return state.but(share=share, doing="manage", driver_options=options)
+    return state.replace(share=share, doing="manage", driver_options=options)
 
 
 def _unmanaged(
     state: ShareState, event: manage.ShareUnmanageRequested | manage.ShareUnmanaged
 ) -> ShareState:
     if isinstance(event, manage.ShareUnmanageRequested):
-        leaving = state.share.but(status="unmanage_starting", status_reason=None)
-        return state.but(share=leaving, doing="unmanage")
-    return initial.but(share=state.share.but(status="unmanaged", status_reason=None))
+        leaving = state.share.replace(status="unmanage_starting", status_reason=None)
+        return state.replace(share=leaving, doing="unmanage")
+    return initial.replace(share=state.share.replace(status="unmanaged", status_reason=None))
 
 
 def _evolve_further(
@@ -156,19 +156,19 @@ def _evolve_further(
 ) -> ShareState:
     match event:
         case server_attachment.ShareServerAcquired(server=server):
-            on = state.share.but(share_server_id=server.id)
-            return state.but(share=on, server=server, attempt=None)
+            on = state.share.replace(share_server_id=server.id)
+            return state.replace(share=on, server=server, attempt=None)
         case server_attachment.ShareDestroyed():
-            return state.but(destroyed=True, attempt=None)
+            return state.replace(destroyed=True, attempt=None)
         case ensure.ShareEnsureRequested():
-            return state.but(ensure=True)
+            return state.replace(ensure=True)
         case ensure.ShareEnsured(export_locations=locations):
             there = state.share.export_locations if locations is None else locations
-            share = state.share.but(export_locations=there, status_reason=None)
-            return state.but(share=share, ensure=False, attempt=None)
+            share = state.share.replace(export_locations=there, status_reason=None)
+            return state.replace(share=share, ensure=False, attempt=None)
         case ensure.ShareEnsureFailed(reason=reason):
-            told = state.share.but(status_reason=reason)
-            return state.but(share=told, ensure=False, attempt=None)
+            told = state.share.replace(status_reason=reason)
+            return state.replace(share=told, ensure=False, attempt=None)
         case _:
             return _evolve_share(state, event)
 
@@ -176,38 +176,40 @@ def _evolve_further(
 def _attempted(state: ShareState, event: AttemptStarted | AttemptFailed) -> ShareState:
     begins = isinstance(event, AttemptStarted) and event.effect == "access"
     rules = access.started(state.rules) if begins else state.rules
-    return state.but(attempt=attempts.evolve(event, state.attempt), rules=rules)
+    return state.replace(attempt=attempts.evolve(event, state.attempt), rules=rules)
 
 
 def _evolve_share(state: ShareState, event: OwnEvent) -> ShareState:
     share = state.share
     match event:
         case ShareCreationRequested():
-            return state.but(share=_requested(event), doing="create", source=event.source)
+            return state.replace(share=_requested(event), doing="create", source=event.source)
         case ShareCreated(export_locations=locations):
-            exported = share.but(export_locations=locations)
-            return _settle(state.but(share=exported), was="create")
+            exported = share.replace(export_locations=locations)
+            return _settle(state.replace(share=exported), was="create")
         case ShareResizeRequested(doing=doing, size=size):
             status = "extending" if doing == "extend" else "shrinking"
-            resizing = share.but(status=status, status_reason=None)
-            return state.but(share=resizing, doing=doing, resize_to=size)
+            resizing = share.replace(status=status, status_reason=None)
+            return state.replace(share=resizing, doing=doing, resize_to=size)
         case ShareResized(doing=doing, size=size):
-            return _settle(state.but(share=share.but(size=size)), was=doing)
+            return _settle(state.replace(share=share.replace(size=size)), was=doing)
         case ShareResizeRefused(doing=doing, reason=reason):
             return _settle(state, was=doing, reason=reason)
         case ShareDeletionRequested(cascade=cascade):
-            deleting = share.but(status="deleting", status_reason=None)
-            return state.but(share=deleting, doing="delete", cascade=cascade)
+            deleting = share.replace(status="deleting", status_reason=None)
+            return state.replace(share=deleting, doing="delete", cascade=cascade)
         case ShareDeleted():
-            gone = share.but(
+            gone = share.replace(
                 status="deleted", export_locations=(), status_reason=None, share_server_id=None
             )
-            return initial.but(share=gone)
+            return initial.replace(share=gone)
         case ShareErrored(doing=doing, reason=reason):
             if state.doing != doing:
-                return state.but(attempt=None)  # a deletion waits behind what failed: it goes on
-            errored = share.but(status=_FAILED.get(doing, "error"), status_reason=reason)
-            return state.but(share=errored, attempt=None)
+                return state.replace(
+                    attempt=None
+                )  # a deletion waits behind what failed: it goes on
+            errored = share.replace(status=_FAILED.get(doing, "error"), status_reason=reason)
+            return state.replace(share=errored, attempt=None)
         case RetryRequested():
             return _retried(state)
         case _:
@@ -227,9 +229,9 @@ def _requested(event: ShareCreationRequested) -> Share:
 def _settle(state: ShareState, was: Doing, reason: str | None = None) -> ShareState:
     """What was being done is over; the share is available unless something else is owed by now."""
     if state.doing != was:
-        return state.but(attempt=None)
-    share = state.share.but(status="available", status_reason=reason)
-    return state.but(share=share, doing=None, resize_to=0, source=None, attempt=None)
+        return state.replace(attempt=None)
+    share = state.share.replace(status="available", status_reason=reason)
+    return state.replace(share=share, doing=None, resize_to=0, source=None, attempt=None)
 
 
 ERRORS: tuple[ShareStatus, ...] = ("error", "manage_error", "unmanage_error")
@@ -247,10 +249,10 @@ _RESUMED: dict[Doing, ShareStatus] = {
 def _retried(state: ShareState) -> ShareState:
     share = state.share
     if share.status in ERRORS and state.doing is not None:
-        resumed = share.but(status=_RESUMED[state.doing], status_reason=None)
-        state = state.but(share=resumed)
+        resumed = share.replace(status=_RESUMED[state.doing], status_reason=None)
+        state = state.replace(share=resumed)
     if state.doing in ("delete", "unmanage"):
         return state  # its rules and snapshots only go
-    return state.but(
+    return state.replace(
         rules=access.retried(state.rules), snapshots=snapshots.retried(state.snapshots)
     )

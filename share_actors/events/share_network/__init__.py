@@ -17,10 +17,10 @@ from share_actors.events.share_network.decider import (
     view,
 )
 from share_actors.events.share_network.messages import (
-    AcquireServer,
     AddressesGranted,
     AddressesReleased,
     AddSecurityService,
+    AssignServer,
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
@@ -42,7 +42,7 @@ from share_actors.events.share_network.messages import (
 )
 
 __all__ = [
-    "AcquireServer",
+    "AssignServer",
     "AddSecurityService",
     "AddressesGranted",
     "AddressesReleased",

@@ -15,10 +15,10 @@ from typing import assert_never
 from share_actors.events.decider import Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.share_network.messages import (
-    AcquireServer,
     AddressesGranted,
     AddressesReleased,
     AddSecurityService,
+    AssignServer,
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
@@ -38,8 +38,8 @@ from share_actors.events.share_network.messages import (
     ShareUnassigned,
     TurnAway,
 )
-from share_actors.events.tombstones import Tombstones, buried
-from share_actors.values import Frozen, Seat, SecurityService, ShareNetwork
+from share_actors.events.tombstones import Tombstones, add_tombstone
+from share_actors.values import Frozen, SecurityService, ServerSlot, ShareNetwork
 
 __all__ = ["KIND", "STATE_VERSION", "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view"]  # fmt: skip # noqa: E501
 KIND = "share_network"
@@ -93,7 +93,7 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
             return _remove(i, network)
         case GrantAddresses(server_id=i, count=count):
             return _grant(i, count, state)
-        case AcquireServer():
+        case AssignServer():
             return _acquire(command, state)
         case _:
             assert_never(command)
@@ -119,7 +119,7 @@ def _delete(network: ShareNetwork) -> list[NetworkEvent]:
     return [ShareNetworkDeleted()]
 
 
-def _some(ids: dict[str, object] | dict[str, str] | dict[str, Seat]) -> str:
+def _some(ids: dict[str, object] | dict[str, str] | dict[str, ServerSlot]) -> str:
     shown = ", ".join(islice(ids, 5))
     return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
 
@@ -180,7 +180,7 @@ def _leave(share_id: str, network: ShareNetwork) -> list[NetworkEvent]:
     return [left, AddressesReleased(server_id=on, addresses=())]
 
 
-def _acquire(command: AcquireServer, state: ShareNetworkState) -> list[NetworkEvent]:
+def _acquire(command: AssignServer, state: ShareNetworkState) -> list[NetworkEvent]:
     network = state.network
     if command.share_id in state.left:
         raise Rejected(f"share {command.share_id} has left the share network")
@@ -191,7 +191,7 @@ def _acquire(command: AcquireServer, state: ShareNetworkState) -> list[NetworkEv
     return [ServerAssigned(share_id=command.share_id, server_id=chosen, backend=command.backend)]
 
 
-def _chosen(command: AcquireServer, network: ShareNetwork) -> str:
+def _chosen(command: AssignServer, network: ShareNetwork) -> str:
     fits = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
     if command.beside is not None:
         there = network.shares.get(command.beside)
@@ -211,9 +211,9 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
         case ShareNetworkCreated():
             asked = dict(event)
             named = {"id": asked.pop("network_id"), "created_at": asked.pop("at")}
-            return state.but(network=ShareNetwork(**asked, **named, status="active"))
+            return state.replace(network=ShareNetwork(**asked, **named, status="active"))
         case ShareNetworkDeleted():
-            return state.but(network=network.but(status="deleted"))
+            return state.replace(network=network.replace(status="deleted"))
         case SecurityServiceAdded(service=service):
             return _with(state, security_services=(*network.security_services, service))
         case SecurityServiceRemoved(service_id=i):
@@ -224,22 +224,22 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
         case AddressesReleased(server_id=i):
             return _released(i, state)
         case ServerAssigned(share_id=share, server_id=i, backend=backend):
-            seats = {i: Seat(backend=backend), **network.servers}
+            seats = {i: ServerSlot(backend=backend), **network.servers}
             return _with(state, servers=seats, shares={**network.shares, share: i})
         case ServerRetired(server_id=i):
-            closed = network.servers[i].but(open=False)
+            closed = network.servers[i].replace(open=False)
             return _with(state, servers={**network.servers, i: closed})
         case ShareTurnedAway(share_id=share):
-            return state.but(left=buried(state.left, share))
+            return state.replace(left=add_tombstone(state.left, share))
         case ShareUnassigned(share_id=share):
-            gone = state.but(left=buried(state.left, share))
+            gone = state.replace(left=add_tombstone(state.left, share))
             return _with(gone, shares=_without(network.shares, share))
         case _:
             assert_never(event)
 
 
 def _with(state: ShareNetworkState, **changes: object) -> ShareNetworkState:
-    return state.but(network=state.network.but(**changes))
+    return state.replace(network=state.network.replace(**changes))
 
 
 def _without(mapping: dict[str, str], key: str) -> dict[str, str]:
@@ -254,7 +254,7 @@ def _released(server_id: str, state: ShareNetworkState) -> ShareNetworkState:
         servers={i: s for i, s in network.servers.items() if i != server_id},
         shares={share: i for share, i in network.shares.items() if i != server_id},
     )
-    return released.but(gone=buried(state.gone, server_id))
+    return released.replace(gone=add_tombstone(state.gone, server_id))
 
 
 def view(state: ShareNetworkState) -> ShareNetwork:

@@ -48,7 +48,7 @@ class ReleaseAddresses(Command):
     server_id: Id
 
 
-class AcquireServer(Command):
+class AssignServer(Command):
     """Which server shall *share_id* be on? One that fits, or else *new_server_id*, to be made.
 
     *beside*: where that share is (it is made from its snapshot). *most*: so many shares a server.
@@ -139,7 +139,7 @@ class ShareUnassigned(Event):
 
 NetworkCommand = (
     CreateShareNetwork | DeleteShareNetwork | AddSecurityService | RemoveSecurityService
-    | GrantAddresses | ReleaseAddresses | AcquireServer | RetireServer
+    | GrantAddresses | ReleaseAddresses | AssignServer | RetireServer
     | TurnAway | LeaveServer
 )  # fmt: skip
 

@@ -46,7 +46,7 @@ from share_actors.events.share_server.messages import (
     TakeAddresses,
     TearDownServer,
 )
-from share_actors.events.tombstones import Tombstones, buried
+from share_actors.events.tombstones import Tombstones, add_tombstone
 from share_actors.values import Frozen, ShareServer
 
 __all__ = [
@@ -156,40 +156,40 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
     match event:
         case AttemptStarted() | AttemptFailed():
             touched = state.touched or event.effect == "create"
-            return state.but(attempt=attempts.evolve(event, state.attempt), touched=touched)
+            return state.replace(attempt=attempts.evolve(event, state.attempt), touched=touched)
         case RequestJoined():
             return state
         case ServerRequested():
             asked = dict(event)
             named = {"id": asked.pop("server_id"), "created_at": asked.pop("at")}
-            return state.but(server=ShareServer(**asked, **named, status="creating"))
+            return state.replace(server=ShareServer(**asked, **named, status="creating"))
         case ShareAttached(share_id=i):
             return _with(state, shares=(*server.shares, i), unused_since=None)
         case ShareDetached(share_id=i, at=at):
             staying = tuple(share for share in server.shares if share != i)
-            gone = state.but(left=buried(state.left, i))
+            gone = state.replace(left=add_tombstone(state.left, i))
             if staying == server.shares:
                 return gone
             return _with(gone, shares=staying, unused_since=None if staying else at)
         case AddressesAllocated(addresses=addresses):
-            settled = state.but(addressed=True, attempt=None)
+            settled = state.replace(addressed=True, attempt=None)
             return _with(settled, network_allocations=addresses)
         case ServerSetUp(details=details):
             status = "active" if server.status == "creating" else server.status
-            return _with(state.but(attempt=None), status=status, backend_details=details)
+            return _with(state.replace(attempt=None), status=status, backend_details=details)
         case ServerSetUpFailed(reason=reason, details=details):
             known = {**server.backend_details, **details}
-            going = _with(state.but(attempt=None), status="deleting", status_reason=reason)
+            going = _with(state.replace(attempt=None), status="deleting", status_reason=reason)
             return _with(going, backend_details=known, shares=())
         case ServerDeletionRequested():
             return _with(state, status="deleting")  # a set-up under way comes to its end first
         case ServerTornDown():
-            return state.but(torn=True, attempt=None)
+            return state.replace(torn=True, attempt=None)
         case ServerDeleted():
-            gone = _with(state.but(attempt=None), status="deleted", network_allocations=())
+            gone = _with(state.replace(attempt=None), status="deleted", network_allocations=())
             return _with(gone, unused_since=None)
         case ServerErrored(reason=reason):
-            return _with(state.but(attempt=None), status="error", status_reason=reason)
+            return _with(state.replace(attempt=None), status="error", status_reason=reason)
         case ServerRetried():
             return _with(state, status="deleting")
         case _:
@@ -197,7 +197,7 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
 
 
 def _with(state: ShareServerState, **changes: object) -> ShareServerState:
-    return state.but(server=state.server.but(**changes))
+    return state.replace(server=state.server.replace(**changes))
 
 
 # -- pending -------------------------------------------------------------------------------------

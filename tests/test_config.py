@@ -159,8 +159,12 @@ def test_a_number_of_thousands_of_digits_is_no_crash(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("section", "field"),
-    [(LogSettings, "log.speed"), (HostingSettings, "hosting.speed"), (BackendSettings, "backends.NAME.speed")],
-)  # fmt: skip
+    [
+        (LogSettings, "log.speed"),
+        (HostingSettings, "hosting.speed"),
+        (BackendSettings, "backends.NAME.speed"),
+    ],
+)
 def test_a_section_by_itself_refuses_as_the_whole_does(section: type, field: str) -> None:
     with pytest.raises(ConfigError) as caught:
         section(speed=9)

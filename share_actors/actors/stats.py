@@ -1,7 +1,7 @@
 """StatsActor: one a backend. It sets the backend up, asks it for its statistics every period, and tells.
 
 `init_host` and `publish_service_capabilities` of Manila's `ShareManager`, for one backend. A plain class;
-`actors/runtime` makes it a Ray actor. It tells the manager (scheduling), whoever watches, metrics, and the log.
+`actors/runtime` makes it a Ray actor. It reports to the manager (scheduling), watchers, metrics and the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The asynchronous client: `async with await aio.connect() as system: ...`. `client/sync.py` is its sync form.
+"""The asynchronous client: `async with await aio.connect() as system: ...`. `sync.py` is its sync form.
 
 Each call waits, in the end, for requests of `client/requests.py`. No Ray types appear in signatures, but for
 `manager`, which is the raw Ray actor handle on purpose.

@@ -37,7 +37,7 @@ QUIET_S = 5.0
 
 
 class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
-    """Verbs with the seed's names (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
+    """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
         self._config, self._cluster = config, cluster

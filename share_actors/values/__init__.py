@@ -18,6 +18,7 @@ from share_actors.values.network import (
     ShareNetwork,
     ShareServer,
 )
+from share_actors.values.page import Page
 from share_actors.values.placement import Placement, PoolVerdict
 from share_actors.values.share import (
     MAX_SIZE_GIB,
@@ -49,6 +50,7 @@ __all__ = [
     "NetworkInfo",
     "NetworkStatus",
     "NetworkType",
+    "Page",
     "Placement",
     "Pool",
     "PoolVerdict",

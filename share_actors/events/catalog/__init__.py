@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from share_actors.events.catalog.queries import MAX_LIMIT, Catalog, Page, ShareRule, T
+from share_actors.events.catalog.queries import MAX_LIMIT, Catalog, ShareRule
 
 __all__ = [
     "Catalog",
     "MAX_LIMIT",
-    "Page",
     "ShareRule",
-    "T",
 ]

@@ -7,7 +7,7 @@ shown, while the others go on.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Self, TypeVar, get_args
+from typing import Any, Self, get_args
 
 from share_actors.config import LogSettings
 from share_actors.errors import Ambiguous, InvalidRequest
@@ -17,19 +17,19 @@ from share_actors.events.catalog import sql, sqlite
 from share_actors.events.catalog.fold import Parked, searchable
 from share_actors.events.catalog.projection import Projection, read_state
 from share_actors.events.log import Log
-from share_actors.values import AccessRule, RuleState, Share, ShareStatus, Snapshot, SnapshotStatus
+from share_actors.values import (
+    AccessRule,
+    Page,
+    RuleState,
+    Share,
+    ShareStatus,
+    Snapshot,
+    SnapshotStatus,
+)
 
-__all__ = ["Catalog", "Page", "Parked", "ShareRule"]
+__all__ = ["Catalog", "Parked", "ShareRule"]
 
-T = TypeVar("T")
 MAX_LIMIT = 1_000
-
-
-class Page(NamedTuple, Generic[T]):
-    """Some of what was asked for; `next_marker` asks for what follows, None at the end."""
-
-    items: tuple[T, ...]
-    next_marker: str | None
 
 
 class ShareRule(AccessRule):

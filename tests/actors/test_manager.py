@@ -8,13 +8,14 @@ import pytest
 
 from share_actors.actors.hosting import recovery, supervisor
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.messages import CommandReply, unpack_error
+from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.aggregates import is_tenant
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
+from tests.actors.outcomes import outcome, outcomes
 from tests.conftest import within
 
 ONE = {"min_actors": 1, "max_actors": 1}
@@ -30,12 +31,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def until(holds: Callable[[], bool]) -> None:
     while not holds():
         await asyncio.sleep(0.01)
-
-
-async def outcome(manager: ManagerActor, share_id: str, command_id: str) -> CommandReply:
-    while not (ended := await manager.wait([(share_id, command_id)], 5.0)):
-        pass
-    return ended[0]
 
 
 async def available(cluster: FakeCluster, *share_ids: str) -> None:
@@ -54,11 +49,11 @@ def attempts(cluster: FakeCluster, share_id: str) -> list[int]:
 def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
-            await manager.submit([create("a"), create("b")])
+            await outcomes(manager, [create("a"), create("b")])
             before = cluster.home("a")
             assert before is not cluster.home("b")
 
-            (answer,) = await manager.submit([tell("a", ExtendShare(size=2))])
+            (answer,) = await outcomes(manager, [tell("a", ExtendShare(size=2))])
 
             assert answer.status == "done"
             assert cluster.home("a") is before
@@ -71,11 +66,11 @@ def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path
         hosting = {"min_actors": 1, "max_actors": 3}
         async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
             for larger in (2, 3):
-                answers = await manager.submit([create(f"{larger}-{n}") for n in range(20)])
+                answers = await outcomes(manager, [create(f"{larger}-{n}") for n in range(20)])
                 assert {a.status for a in answers} == {"done"}
                 await until(lambda: len(manager._supervisor.hosts) == larger)  # noqa: B023 - awaited here
 
-            await manager.submit([create(f"more-{n}") for n in range(20)])
+            await outcomes(manager, [create(f"more-{n}") for n in range(20)])
             await asyncio.sleep(0.1)
 
             assert len(cluster.running) == 3
@@ -87,7 +82,7 @@ def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
     async def scenario() -> None:
         hosting = {"min_actors": 2, "max_actors": 4}
         async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
-            await manager.submit([create("a"), create("b")])
+            await outcomes(manager, [create("a"), create("b")])
             await asyncio.sleep(0.1)
 
             assert len(cluster.running) == 2
@@ -107,10 +102,10 @@ def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
 ) -> None:
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 2)) as (manager, cluster):
-            await manager.submit([create("a")])
+            await outcomes(manager, [create("a")])
 
-            await manager.submit([create("d", host="alone")])
-            await manager.submit([create(f"s{n}") for n in range(6)])
+            await outcomes(manager, [create("d", host="alone")])
+            await outcomes(manager, [create(f"s{n}") for n in range(6)])
 
             assert await cluster.home("d").resident() == ["d"]
             assert len(cluster.running) == 2
@@ -121,7 +116,7 @@ def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
 def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, cluster):
-            answers = await manager.submit([create("a"), create("d", host="alone")])
+            answers = await outcomes(manager, [create("a"), create("d", host="alone")])
 
             assert [a.status for a in answers] == ["done", "done"]
             assert cluster.home("a") is cluster.home("d")
@@ -136,9 +131,9 @@ def test_a_share_without_a_home_holds_up_no_other(
 
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
-            await manager.submit([create("d", host="alone")])
+            await outcomes(manager, [create("d", host="alone")])
 
-            nowhere, there = await manager.submit([create("a"), tell("d", ExtendShare(size=2))])
+            nowhere, there = await outcomes(manager, [create("a"), tell("d", ExtendShare(size=2))])
 
             assert there.status == "done"
             assert nowhere.error is not None
@@ -151,17 +146,12 @@ def test_a_share_without_a_home_holds_up_no_other(
 def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
-            asks = [create(f"s{n}") for n in range(10)]
-            sent = asyncio.create_task(manager.submit(asks))
+            sent = asyncio.create_task(outcomes(manager, [create(f"s{n}") for n in range(10)]))
             await until(lambda: len(cluster.backend.calls()) > 4)
 
             cluster.running["share-actor-1"].kill()
 
-            answers = await sent
-            assert not [a for a in answers if a.status == "error"]
-            for asked in asks:
-                ended = await outcome(manager, asked.share_id, asked.command_id)
-                assert ended.status == "done"
+            assert [reply.status for reply in await sent] == ["done"] * 10
             assert len(cluster.backend.shares()) == 10
 
     within(30, scenario())
@@ -187,10 +177,8 @@ def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_p
             cluster.home("a").kill()
 
             for answer in told[1:]:
-                pair = (answer.share_id, answer.command_id)
-                while not (ended := await manager.wait([pair], 5.0)):
-                    pass
-                assert ended[0].status == "done", ended
+                ended = await outcome(manager, answer.share_id, answer.command_id)
+                assert ended.status == "done", ended
 
     within(30, scenario())
 
@@ -211,9 +199,9 @@ def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Pat
 def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
-            await manager.submit([create("a")])
+            await outcomes(manager, [create("a")])
             cluster.running["share-actor-1"].kill()
-            waiting = asyncio.create_task(manager.submit([tell("a", ExtendShare(size=2))]))
+            waiting = asyncio.create_task(outcomes(manager, [tell("a", ExtendShare(size=2))]))
             await asyncio.sleep(0.2)
 
             cluster.running["share-actor-1"].begin()
@@ -251,7 +239,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
 ) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
-            await manager.submit([create(f"s{n}") for n in range(4)])
+            await outcomes(manager, [create(f"s{n}") for n in range(4)])
             dead, other = cluster.running.values()
 
             dead.kill()
@@ -261,7 +249,7 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
 
             dead.begin()
             await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
-            await manager.submit([create("new")])
+            await outcomes(manager, [create("new")])
             assert cluster.home("new") is dead
 
     within(30, scenario())
@@ -276,7 +264,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
             monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
 
-            (answer,) = await manager.submit([create("a")])
+            (answer,) = await outcomes(manager, [create("a")])
 
             assert answer.error is not None
             assert isinstance(unpack_error(answer.error), Unavailable)
@@ -292,13 +280,13 @@ def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
     async def scenario() -> None:
         settings = config(tmp_path, hosting=TWO)
         async with managed(settings) as (manager, cluster):
-            await manager.submit([create(f"s{n}") for n in range(4)])
+            await outcomes(manager, [create(f"s{n}") for n in range(4)])
             homes = {n: cluster.home(f"s{n}") for n in range(4)}
             forsake(manager)
 
             successor = ManagerActor(settings, cluster)
             asks = [tell(f"s{n}", ExtendShare(size=2)) for n in range(4)]
-            answers = await successor.submit(asks)
+            answers = await outcomes(successor, asks)
 
             assert [a.status for a in answers] == ["done"] * 4
             assert {n: cluster.home(f"s{n}") for n in range(4)} == homes
@@ -312,7 +300,7 @@ def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> 
     async def scenario() -> None:
         settings = config(tmp_path, hosting=ONE)
         async with managed(settings) as (manager, _):
-            await manager.submit([create(f"idle{n}") for n in range(3)])
+            await outcomes(manager, [create(f"idle{n}") for n in range(3)])
         slow = config(tmp_path, hosting=ONE, delay_s=0.3)
         async with managed(slow) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(3)])
@@ -367,7 +355,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
 def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting={**ONE, "backlog": 3})) as (manager, cluster):
-            answers = await manager.submit([create(f"s{n}") for n in range(5)])
+            answers = await outcomes(manager, [create(f"s{n}") for n in range(5)])
 
             assert [a.status for a in answers] == ["done", "done", "done", "error", "error"]
             assert answers[3].error is not None
@@ -409,7 +397,7 @@ def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
 def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
-            await manager.submit([create("a"), create("b")])
+            await outcomes(manager, [create("a"), create("b")])
 
             where = await manager.where("a")
             status = await manager.status()
@@ -427,10 +415,10 @@ def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
 def test_a_manager_that_stops_takes_nothing_new(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE)) as (manager, _):
-            await manager.submit([create("a")])
+            await outcomes(manager, [create("a")])
             await manager.stop()
 
-            (answer,) = await manager.submit([create("b")])
+            (answer,) = await outcomes(manager, [create("b")])
 
             assert answer.error is not None
             assert "going down" in unpack_error(answer.error).message

@@ -13,6 +13,7 @@ from share_actors.actors.hosting import supervisor
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.events.share.messages import ExtendShare
 from tests.actors.in_process import config, create, forsake, managed, tell
+from tests.actors.outcomes import outcomes
 from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
 
@@ -54,7 +55,7 @@ def test_a_stream_that_cannot_be_read_is_told_and_the_others_recover(tmp_path: P
             told: dict[str, str] = (await manager.status())["broken"]
             assert list(told) == ["broken"]
             assert "share-broken" in told["broken"]
-            (answer,) = await manager.submit([tell("s0", ExtendShare(size=2))])
+            (answer,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
             assert answer.status == "done"
 
     within(20, scenario())
@@ -101,7 +102,7 @@ def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on
             await until(_reborn(cluster.running["share-actor-1"]))
             await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             assert (await cluster.running["share-actor-1"].report()).hung == 0
-            (answer,) = await manager.submit([tell("s0", ExtendShare(size=2))])
+            (answer,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
             assert answer.status == "done"
 
     within(30, scenario())
@@ -118,7 +119,7 @@ def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
         patient = settings.backends["dummy"].model_copy(update={"timeout_s": 0.1})
         settings = settings.model_copy(update={"backends": {"dummy": patient}})
         async with managed(settings) as (manager, cluster):
-            await manager.submit([create("s0")])
+            await outcomes(manager, [create("s0")])
             await asyncio.sleep(0.3)  # several looks
 
             assert cluster.running["share-actor-1"].pid == 1

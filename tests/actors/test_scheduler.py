@@ -19,6 +19,7 @@ from share_actors.events.share_type import CreateShareType
 from tests.actors.around import NET, InProcessSystem, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import forsake, managed, tell
+from tests.actors.outcomes import outcomes
 
 DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
@@ -83,10 +84,10 @@ def test_a_manager_that_is_replaced_forgets_no_decision(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with managed(settled) as (manager, cluster):
-            await manager.submit([_create(f"s{n}") for n in range(7)])
+            await outcomes(manager, [_create(f"s{n}") for n in range(7)])
             forsake(manager)
         async with managed(settled) as (manager, cluster):
-            answers = await manager.submit([_create(f"t{n}") for n in range(7)])
+            answers = await outcomes(manager, [_create(f"t{n}") for n in range(7)])
             assert Counter(a.status for a in answers) == {"done": 3, "error": 4}
             assert len(cluster.backend.shares()) == 10
 
@@ -95,11 +96,10 @@ def test_a_manager_that_is_replaced_forgets_no_decision(tmp_path: Path) -> None:
 
 def test_a_creation_asked_again_keeps_its_place_in_a_pool_that_is_full(play: Any) -> None:
     async def story(system: InProcessSystem) -> None:
-        first = await system.manager.submit([_create("s1", size=10)._replace(command_id="c1")])
-        again = await system.manager.submit(
-            [_create("s1", size=10)._replace(command_id="c1", repeated=True)]
-        )
-        anew = await system.manager.submit([_create("s1", size=10)])
+        create = _create("s1", size=10)._replace(command_id="c1")
+        first = await outcomes(system.manager, [create])
+        again = await outcomes(system.manager, [create._replace(repeated=True)])
+        anew = await outcomes(system.manager, [_create("s1", size=10)])
 
         assert [a.status for a in (*first, *again, *anew)] == ["done"] * 3
         assert system.manager._scheduler.reservations.provisioned("plain#plain") == 10
@@ -205,6 +205,7 @@ def test_a_share_on_a_network_goes_to_a_backend_with_servers(play: Any) -> None:
 # -- why -----------------------------------------------------------------------------------------
 def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) -> None:
     async def story(system: InProcessSystem) -> None:
+        await until(lambda: _every_backend_reported(system))
         await system.create("s1", size=40)
         [first, *_] = await system.cluster._catalog.history("s1")
         placement = getattr(first.event, "placement", None)
@@ -217,6 +218,10 @@ def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) ->
         assert list(verdicts["served#served"].refused) == ["share_servers"]
 
     play(story, pools={"a": 30, "b": 60})
+
+
+async def _every_backend_reported(system: InProcessSystem) -> bool:
+    return (await system.manager.capabilities()).keys() == system.config.backends.keys()
 
 
 def test_a_backend_asked_for_by_name_that_is_down_is_unavailable_with_its_reason(play: Any) -> None:

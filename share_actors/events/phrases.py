@@ -1,4 +1,4 @@
-"""Parts of the sentences in which events are told: lists, times, and the names of works."""
+"""Parts of the sentences that describe events: lists, times, places, and what a work does."""
 
 from __future__ import annotations
 
@@ -9,59 +9,57 @@ from share_actors.values import ExportLocation
 
 
 def listed(items: Iterable[str]) -> str:
-    """`a, b, c`."""
+    """Return `a, b, c`, or `nothing`."""
     return ", ".join(items) or "nothing"
 
 
 def joined(parts: Iterable[str]) -> str:
-    """`a, b and c`."""
+    """Return `a, b and c`, or `nothing`."""
     *first, last = [*parts] or ["nothing"]
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def time_of(at: datetime) -> str:
+    """Return *at* in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-_DONE_TO_SNAPSHOTS = {"create": "take", "unmanage": "let go of"}
+_PHRASES = {
+    "access": "apply access rules",
+    "addresses": "allocate its addresses",
+    "server": "acquire a share server",
+    "give_back": "release its addresses",
+    "release": "detach it from its share server",
+    "ensure": "re-export it with its backend's current settings",
+}
+"""The works that are not simply done to "it", such as `create` and `extend`."""
 
 
 def phrase(work: str) -> str:
-    """What an effect's key or a work stands for, as after *to*: `apply access rules`."""
+    """Describe a work, or the key of an effect, in words that follow *to*: `apply access rules`."""
     match work.split("/"):
-        case ["access"]:
-            return "apply access rules"
         case ["rule", i, doing]:
-            return f"{'apply' if doing == 'allow' else 'take away'} access rule {i}"
+            return f"{'apply' if doing == 'allow' else 'remove'} access rule {i}"
         case ["snapshot", i, doing]:
-            return f"{_DONE_TO_SNAPSHOTS.get(doing, doing)} snapshot {i}"
+            return f"{'take' if doing == 'create' else doing} snapshot {i}"
         case ["share", i]:
-            return f"have share {i} on it"
-        case ["addresses"]:
-            return "get its addresses"
-        case ["server"]:
-            return "find it a share server"
-        case ["give_back"]:
-            return "give its addresses back"
-        case ["release"]:
-            return "take it off its share server"
-        case ["unmanage"]:
-            return "let go of it"
-        case ["ensure"]:
-            return "export it as its backend is now"
+            return f"attach share {i}"
         case _:
-            return f"{work} it"
+            return _PHRASES.get(work, f"{work} it")
 
 
 def named(kind: str, name: str | None, i: str) -> str:
+    """Return the kind with the name in quotes, or with the id *i* when there is no name."""
     return f"{kind} {i}" if name is None else f"{kind} {name!r}"
 
 
 def place(host: str) -> str:
+    """Describe *host* (`backend#pool`): its backend, and its pool unless that has the backend's name."""
     backend, _, pool = host.partition("#")
     return f"backend {backend}, pool {pool}" if pool not in ("", backend) else f"backend {backend}"
 
 
-def found(locations: tuple[ExportLocation, ...]) -> str:
+def exported_at(locations: tuple[ExportLocation, ...]) -> str:
+    """Name the paths by which clients mount a share; admin-only paths are left out."""
     paths = [location.path for location in locations if not location.is_admin_only]
-    return f"clients find it at {joined(paths)}" if paths else "it is not exported"
+    return f"it is exported at {joined(paths)}" if paths else "it is not exported"

@@ -29,7 +29,7 @@ from share_actors.events.share.messages import (
 )
 from share_actors.testing import Spec
 from share_actors.values import AccessRule
-from tests.events.stories import began, created, requested
+from tests.events.share_events import began, created, requested
 
 
 def allow(access_id: str, access_to: str = "alice", access_type: Any = "user") -> AllowAccess:

@@ -17,7 +17,7 @@ from share_actors.events.backend import (
 )
 from share_actors.testing import Spec
 from share_actors.values import Capabilities, Pool
-from tests.events.stories import NOON
+from tests.events.share_events import NOON
 
 
 def said(free: float = 50.0, **more: Any) -> Capabilities:

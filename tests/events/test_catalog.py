@@ -12,17 +12,17 @@ from share_actors.events.share.access import AccessDenied, AccessRulesApplied
 from share_actors.events.share.messages import ShareDeleted, ShareErrored
 from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotDeleted
 from share_actors.values import AccessRule
-from tests.events.stories import began, created, requested
-from tests.events.world import (
+from tests.events.catalog_fixtures import (
     Fixtures,
+    LoggedShares,
     OnPostgres,
     OnSQLite,
-    World,
     allowed,
     deleting,
     ids,
     snapped,
 )
+from tests.events.share_events import began, created, requested
 
 
 class CatalogQuestions(Fixtures):
@@ -32,20 +32,24 @@ class CatalogQuestions(Fixtures):
         assert catalog.count_shares() == {}
         assert (catalog.position(), catalog.lag(), catalog.parked()) == (0, 0, ())
 
-    def test_a_share_is_told_as_its_stream_tells_it(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", allowed(), snapped())
+    def test_a_share_is_told_as_its_stream_tells_it(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1", allowed(), snapped())
 
-        assert catalog.share("s1") == world.replayed("s1")
-        assert catalog.shares().items == (world.replayed("s1"),)
+        assert catalog.share("s1") == logged.replay("s1")
+        assert catalog.shares().items == (logged.replay("s1"),)
 
-    def test_a_query_sees_what_was_recorded_before_it(self, world: World, catalog: Catalog) -> None:
-        world.happen("s1", requested())
+    def test_a_query_sees_what_was_recorded_before_it(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.append("s1", requested())
         first = catalog.share("s1")
-        world.happen("s1", began("create"), created())
+        logged.append("s1", began("create"), created())
 
         assert first is not None
         assert first.status == "creating"
-        assert catalog.shares(status="available").items == (world.replayed("s1"),)
+        assert catalog.shares(status="available").items == (logged.replay("s1"),)
 
     def test_a_share_that_never_was_is_none(self, catalog: Catalog) -> None:
         assert catalog.share("s1") is None
@@ -63,20 +67,20 @@ class CatalogQuestions(Fixtures):
         ],
     )
     def test_shares_are_found_by_what_they_are(
-        self, world: World, catalog: Catalog, filters: dict[str, Any], found: list[str]
+        self, logged: LoggedShares, catalog: Catalog, filters: dict[str, Any], found: list[str]
     ) -> None:
-        world.live("s1", name="a")
-        world.live("s2", name="b", host="nas#fast")
-        world.happen("s3", requested("s3", name="b", project="p2"))
+        logged.available_share("s1", name="a")
+        logged.available_share("s2", name="b", host="nas#fast")
+        logged.append("s3", requested("s3", name="b", project="p2"))
 
         assert ids(catalog.shares(**filters).items) == found
         assert sum(catalog.count_shares(**filters).values()) == len(found)
 
     def test_deleted_shares_are_listed_only_when_asked_for(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", deleting, began("delete"), ShareDeleted())
-        world.live("s2")
+        logged.available_share("s1", deleting, began("delete"), ShareDeleted())
+        logged.available_share("s2")
 
         assert ids(catalog.shares().items) == ["s2"]
         assert ids(catalog.shares(status="deleted").items) == ["s1"]
@@ -86,10 +90,10 @@ class CatalogQuestions(Fixtures):
         assert gone.status == "deleted"
 
     def test_pages_follow_each_other_from_the_oldest_share_on(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for i, second in enumerate([5, 3, 3, 9, 0]):
-            world.live(f"s{i}", second=second)
+            logged.available_share(f"s{i}", second=second)
 
         marker, pages = None, []
         for _ in range(3):
@@ -99,24 +103,26 @@ class CatalogQuestions(Fixtures):
         assert pages == [["s4", "s1"], ["s2", "s0"], ["s3"]]
         assert marker is None
 
-    def test_a_full_last_page_has_no_marker(self, world: World, catalog: Catalog) -> None:
-        world.live("s1")
+    def test_a_full_last_page_has_no_marker(self, logged: LoggedShares, catalog: Catalog) -> None:
+        logged.available_share("s1")
 
         assert catalog.shares(limit=1).next_marker is None
 
     def test_a_page_after_a_share_that_is_gone_goes_on_behind_it(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for i in range(3):
-            world.live(f"s{i}", second=i)
+            logged.available_share(f"s{i}", second=i)
         marker = catalog.shares(limit=1).next_marker
-        world.happen("s0", deleting, began("delete"), ShareDeleted())
+        logged.append("s0", deleting, began("delete"), ShareDeleted())
 
         assert ids(catalog.shares(marker=marker).items) == ["s1", "s2"]
 
-    def test_a_name_may_be_that_of_several_shares(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", name="home")
-        world.live("s2", name="home", second=1)
+    def test_a_name_may_be_that_of_several_shares(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1", name="home")
+        logged.available_share("s2", name="home", second=1)
 
         assert ids(catalog.named("home")) == ["s1", "s2"]
         assert catalog.named("nothing") == ()
@@ -137,35 +143,35 @@ class CatalogQuestions(Fixtures):
         assert (refusal.value.field, refusal.value.value) == (field, value)
 
     def test_shares_that_owe_work_are_told_by_their_ids(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for share_id in ("c", "a", "b"):
-            world.happen(share_id, requested(share_id))
-        world.live("d")
-        world.live("e", allowed())
+            logged.append(share_id, requested(share_id))
+        logged.available_share("d")
+        logged.available_share("e", allowed())
 
         assert catalog.owing(limit=2) == ["a", "b"]
         assert catalog.owing(limit=2, marker="b") == ["c", "e"]
 
-    def test_a_share_in_error_owes_nothing(self, world: World, catalog: Catalog) -> None:
-        world.happen("s1", requested(), began("create"))
+    def test_a_share_in_error_owes_nothing(self, logged: LoggedShares, catalog: Catalog) -> None:
+        logged.append("s1", requested(), began("create"))
         assert catalog.owing() == ["s1"]
 
-        world.happen("s1", ShareErrored(doing="create", reason="no space"))
+        logged.append("s1", ShareErrored(doing="create", reason="no space"))
         assert catalog.owing() == []
 
     def test_text_that_a_database_can_not_hold_stops_nothing(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", project="a\0b")
+        logged.available_share("s1", project="a\0b")
 
-        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.share("s1") == logged.replay("s1")
 
     # -- rules and snapshots -------------------------------------------------------------------------
-    def test_rules_are_listed_share_by_share(self, world: World, catalog: Catalog) -> None:
-        world.live("s2", allowed("b"))
-        world.live("s1", allowed("c"), allowed("a", "bob"), began("access"))
-        world.happen("s1", AccessRulesApplied(applied=("a",), failed={"c": "no"}))
+    def test_rules_are_listed_share_by_share(self, logged: LoggedShares, catalog: Catalog) -> None:
+        logged.available_share("s2", allowed("b"))
+        logged.available_share("s1", allowed("c"), allowed("a", "bob"), began("access"))
+        logged.append("s1", AccessRulesApplied(applied=("a",), failed={"c": "no"}))
 
         assert [(r.share_id, r.id, r.state) for r in catalog.rules().items] == [
             ("s1", "a", "active"),
@@ -176,29 +182,33 @@ class CatalogQuestions(Fixtures):
         assert ids(catalog.rules(share_id="s1").items) == ["a", "c"]
         assert catalog.count_rules() == {"active": 1, "error": 1, "queued": 1}
 
-    def test_a_rule_keeps_all_that_it_is(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", allowed(), began("access"), AccessRulesApplied(failed={"a": "no"}))
+    def test_a_rule_keeps_all_that_it_is(self, logged: LoggedShares, catalog: Catalog) -> None:
+        logged.available_share(
+            "s1", allowed(), began("access"), AccessRulesApplied(failed={"a": "no"})
+        )
 
-        rule, told = catalog.rules().items[0], world.replayed("s1").access_rules[0]
+        rule, told = catalog.rules().items[0], logged.replay("s1").access_rules[0]
 
         assert isinstance(rule, AccessRule)
         assert rule.model_dump(exclude={"share_id"}) == told.model_dump()
 
     def test_a_rule_that_was_taken_off_is_listed_no_more(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", allowed(), began("access"), AccessRulesApplied(applied=("a",)))
+        logged.available_share("s1", allowed(), began("access"), AccessRulesApplied(applied=("a",)))
         assert catalog.rule_share("a") == "s1"
 
-        world.happen("s1", AccessDenied(access_id="a"), AccessRulesApplied(removed=("a",)))
+        logged.append("s1", AccessDenied(access_id="a"), AccessRulesApplied(removed=("a",)))
 
         assert catalog.rule_share("a") is None
         assert catalog.rules().items == ()
 
-    def test_snapshots_are_listed_from_the_oldest_on(self, world: World, catalog: Catalog) -> None:
+    def test_snapshots_are_listed_from_the_oldest_on(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
         taken = SnapshotCreated(snapshot_id="n", provider_location="/snap/n")
-        world.live("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
-        world.live("s2", snapped("m"), project="p2")
+        logged.available_share("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
+        logged.available_share("s2", snapped("m"), project="p2")
 
         assert ids(catalog.snapshots().items) == ["n", "m"]
         assert ids(catalog.snapshots(name="before").items) == ["n"]
@@ -207,44 +217,52 @@ class CatalogQuestions(Fixtures):
         assert ids(catalog.snapshots(share_id="s1").items) == ["n"]
         assert catalog.count_snapshots() == {"available": 1, "creating": 1}
 
-    def test_a_snapshot_is_found_with_all_that_it_is(self, world: World, catalog: Catalog) -> None:
+    def test_a_snapshot_is_found_with_all_that_it_is(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
         taken = SnapshotCreated(snapshot_id="n", provider_location="/snap/n")
-        world.live("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
+        logged.available_share("s1", snapped("n", "before"), began("snapshot/n/create"), taken)
 
-        assert catalog.snapshot("n") == world.replayed("s1").snapshots[0]
+        assert catalog.snapshot("n") == logged.replay("s1").snapshots[0]
         assert catalog.snapshot_share("n") == "s1"
         assert catalog.snapshot("m") is None
 
-    def test_a_deleted_snapshot_is_found_no_more(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", snapped())
+    def test_a_deleted_snapshot_is_found_no_more(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1", snapped())
         assert catalog.snapshot("n") is not None
 
-        world.happen("s1", SnapshotDeleted(snapshot_id="n"))
+        logged.append("s1", SnapshotDeleted(snapshot_id="n"))
 
         assert catalog.snapshot("n") is None
 
     def test_what_a_deleted_share_had_is_listed_no_more(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", allowed(), snapped())
+        logged.available_share("s1", allowed(), snapped())
         assert len(catalog.rules().items) == len(catalog.snapshots().items) == 1
 
-        world.happen("s1", deleting, ShareDeleted())
+        logged.append("s1", deleting, ShareDeleted())
 
         assert (catalog.rules().items, catalog.snapshots().items) == ((), ())
 
-    def test_an_id_that_two_shares_use_is_ambiguous(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", allowed("x"), snapped("x"))
-        world.live("s2", allowed("x"), snapped("x"))
+    def test_an_id_that_two_shares_use_is_ambiguous(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1", allowed("x"), snapped("x"))
+        logged.available_share("s2", allowed("x"), snapped("x"))
 
         for question in (catalog.snapshot, catalog.snapshot_share, catalog.rule_share):
             with pytest.raises(Ambiguous, match="s1, s2"):
                 question("x")
 
     def test_pages_of_rules_and_snapshots_follow_each_other(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", *(allowed(f"r{i}", f"u{i}") for i in range(3)), snapped("a"), snapped("b"))
+        logged.available_share(
+            "s1", *(allowed(f"r{i}", f"u{i}") for i in range(3)), snapped("a"), snapped("b")
+        )
 
         rules, more = catalog.rules(limit=2)
         assert ids((*rules, *catalog.rules(marker=more).items)) == ["r0", "r1", "r2"]

@@ -12,8 +12,8 @@ import pytest
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.catalog import Catalog
+from tests.events.catalog_fixtures import Fixtures, LoggedShares, OnSQLite, ids, snapped
 from tests.events.conftest import OpenLog
-from tests.events.world import Fixtures, OnSQLite, World, ids, snapped
 
 
 def edit(path: Path, statement: str) -> None:
@@ -27,59 +27,68 @@ class TestCatalogFile(OnSQLite, Fixtures):
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "catalog.db"
 
-    def test_a_file_that_was_deleted_is_made_anew(self, world: World, path: Path) -> None:
-        world.live("s1")
-        world.open().close()
+    def test_a_file_that_was_deleted_is_made_anew(self, logged: LoggedShares, path: Path) -> None:
+        logged.available_share("s1")
+        logged.open_catalog().close()
         path.unlink()
 
-        assert world.open().share("s1") == world.replayed("s1")
+        assert logged.open_catalog().share("s1") == logged.replay("s1")
 
-    def test_only_its_owner_reads_the_file(self, world: World, path: Path) -> None:
-        world.open()
+    def test_only_its_owner_reads_the_file(self, logged: LoggedShares, path: Path) -> None:
+        logged.open_catalog()
 
         assert path.stat().st_mode & 0o077 == 0
 
-    def test_a_catalog_of_another_layout_is_replayed(self, world: World, path: Path) -> None:
-        world.live("s1", snapped())
-        older = world.open()
+    def test_a_catalog_of_another_layout_is_replayed(
+        self, logged: LoggedShares, path: Path
+    ) -> None:
+        logged.available_share("s1", snapped())
+        older = logged.open_catalog()
         assert older.catch_up() == 4
         older.close()
         edit(path, "UPDATE catalog_layout SET layout = 'old'")
         edit(path, "DROP TABLE catalog_snapshots")
         edit(path, "CREATE TABLE catalog_snapshots (id TEXT)")
 
-        catalog = world.open()
+        catalog = logged.open_catalog()
 
         assert catalog.position() == 0
         assert ids(catalog.snapshots().items) == ["n"]
 
     def test_a_catalog_that_is_ahead_of_the_log_is_replayed(
-        self, world: World, settings: LogSettings, open_log: OpenLog, log_path: Path, path: Path
+        self,
+        logged: LoggedShares,
+        settings: LogSettings,
+        open_log: OpenLog,
+        log_path: Path,
+        path: Path,
     ) -> None:
-        world.live("s1")
-        world.live("s2")
-        catalog = world.open()
+        logged.available_share("s1")
+        logged.available_share("s2")
+        catalog = logged.open_catalog()
         catalog.catch_up()
         catalog.close()
-        world.log.close()
+        logged.log.close()
         log_path.unlink()  # and another one is restored in its place
 
-        restored = World(open_log, settings, path)
-        restored.live("s3")
+        restored = LoggedShares(open_log, settings, path)
+        restored.available_share("s3")
 
-        assert ids(restored.open().shares().items) == ["s3"]
+        assert ids(restored.open_catalog().shares().items) == ["s3"]
         restored.close()
 
-    def test_a_damaged_row_is_said_to_need_a_rebuild(self, world: World, path: Path) -> None:
-        world.live("s1")
-        catalog = world.open()
+    def test_a_damaged_row_is_said_to_need_a_rebuild(
+        self, logged: LoggedShares, path: Path
+    ) -> None:
+        logged.available_share("s1")
+        catalog = logged.open_catalog()
         catalog.catch_up()
         edit(path, "UPDATE catalog_shares SET state = '{'")
 
         with pytest.raises(LogError, match="rebuild the catalog"):
             catalog.shares()
         assert catalog.rebuild() == 3
-        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.share("s1") == logged.replay("s1")
 
     @pytest.mark.parametrize(
         ("spoil", "said"),
@@ -90,19 +99,19 @@ class TestCatalogFile(OnSQLite, Fixtures):
         ],
     )
     def test_what_is_no_catalog_is_left_alone(
-        self, world: World, path: Path, spoil: Callable[[Path], object], said: str
+        self, logged: LoggedShares, path: Path, spoil: Callable[[Path], object], said: str
     ) -> None:
         spoil(path)
         before = path.read_bytes() if path.is_file() else b""
 
         with pytest.raises(LogError, match=said) as refusal:
-            world.open()
+            logged.open_catalog()
 
         assert str(path) in str(refusal.value)
         assert not path.is_file() or path.read_bytes() == before
 
     def test_the_log_itself_is_not_taken_for_a_catalog(
-        self, world: World, settings: LogSettings, log_path: Path
+        self, logged: LoggedShares, settings: LogSettings, log_path: Path
     ) -> None:
         with pytest.raises(LogError, match="of another application"):
-            Catalog.open(world.log, settings, log_path)
+            Catalog.open(logged.log, settings, log_path)

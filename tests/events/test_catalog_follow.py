@@ -10,69 +10,71 @@ import pytest
 from share_actors.errors import LogError
 from share_actors.events.catalog import Catalog, projection, sql
 from share_actors.events.share.access import AccessRulesApplied
-from tests.events.stories import began
-from tests.events.world import (
+from tests.events.catalog_fixtures import (
     Fixtures,
+    LoggedShares,
     OnPostgres,
     OnSQLite,
-    World,
     allowed,
     ids,
     poison,
     snapped,
 )
+from tests.events.share_events import began
 
 
 class CatalogFollowing(Fixtures):
     # -- following the log ---------------------------------------------------------------------------
     def test_catching_up_applies_no_more_than_it_was_told_to(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1")
+        logged.available_share("s1")
 
         assert (catalog.lag(), catalog.catch_up(2), catalog.lag()) == (3, 2, 1)
         assert (catalog.catch_up(), catalog.catch_up(), catalog.lag()) == (1, 0, 0)
 
     def test_a_catalog_that_is_opened_again_goes_on_where_it_was(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1")
+        logged.available_share("s1")
         assert catalog.catch_up() == 3
         catalog.close()
-        world.happen("s1", allowed())
+        logged.append("s1", allowed())
 
-        again = world.open()
+        again = logged.open_catalog()
 
         assert again.catch_up() == 1
-        assert again.share("s1") == world.replayed("s1")
+        assert again.share("s1") == logged.replay("s1")
 
     def test_batches_and_forgotten_states_do_not_show(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, logged: LoggedShares, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(projection, "BATCH", 3)
         monkeypatch.setattr(projection, "STATES_KEPT", 2)
         for i in range(5):
-            world.live(f"s{i}", allowed("a"), snapped(f"n{i}"), second=i)
+            logged.available_share(f"s{i}", allowed("a"), snapped(f"n{i}"), second=i)
         for i in range(5):
-            world.happen(f"s{i}", began("access"), AccessRulesApplied(applied=("a",)))
+            logged.append(f"s{i}", began("access"), AccessRulesApplied(applied=("a",)))
 
-        catalog = world.open()
+        catalog = logged.open_catalog()
 
-        assert catalog.shares().items == tuple(world.replayed(f"s{i}") for i in range(5))
+        assert catalog.shares().items == tuple(logged.replay(f"s{i}") for i in range(5))
         assert catalog.count_rules() == {"active": 5}
         assert catalog.count_snapshots() == {"creating": 5}
 
-    def test_streams_of_other_kinds_are_passed_over(self, world: World, catalog: Catalog) -> None:
-        world.elsewhere("weather-local", poison)
-        world.live("s1")
+    def test_streams_of_other_kinds_are_passed_over(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.append_to("weather-local", poison)
+        logged.available_share("s1")
 
         assert ids(catalog.shares().items) == ["s1"]
         assert catalog.parked() == ()
 
     # -- rebuilding ----------------------------------------------------------------------------------
-    def test_a_rebuilt_catalog_is_as_it_was(self, world: World, catalog: Catalog) -> None:
-        world.live("s1", allowed(), snapped())
-        world.live("s2", poison)
+    def test_a_rebuilt_catalog_is_as_it_was(self, logged: LoggedShares, catalog: Catalog) -> None:
+        logged.available_share("s1", allowed(), snapped())
+        logged.available_share("s2", poison)
         before = (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked())
         told: list[tuple[int, int]] = []
 
@@ -82,28 +84,28 @@ class CatalogFollowing(Fixtures):
         assert (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked()) == before
 
     def test_a_rebuild_that_was_cut_short_goes_on(
-        self, world: World, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+        self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def cut(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
-        world.live("s1")
+        logged.available_share("s1")
         monkeypatch.setattr(projection, "BATCH", 1)
         with pytest.raises(KeyboardInterrupt):
             catalog.rebuild(cut)
 
-        again = world.open()
+        again = logged.open_catalog()
 
         assert again.position() == 1
-        assert again.share("s1") == world.replayed("s1")
+        assert again.share("s1") == logged.replay("s1")
 
     # -- poison --------------------------------------------------------------------------------------
     def test_an_event_that_can_not_be_followed_parks_its_stream_and_no_other(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", poison, allowed())
-        world.live("s2")
-        world.happen("s1", snapped())
+        logged.available_share("s1", poison, allowed())
+        logged.available_share("s2")
+        logged.append("s1", snapped())
 
         assert ids(catalog.shares().items) == ["s1", "s2"]
         (parked,) = catalog.parked()
@@ -112,46 +114,48 @@ class CatalogFollowing(Fixtures):
         assert catalog.rules().items == ()
 
     def test_a_parked_stream_stays_parked_when_the_catalog_is_opened_again(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", poison)
+        logged.available_share("s1", poison)
         assert len(catalog.parked()) == 0
         catalog.catch_up()
-        world.happen("s1", allowed())
+        logged.append("s1", allowed())
 
-        again = world.open()
+        again = logged.open_catalog()
 
         assert again.rules().items == ()
         assert [p.skipped for p in again.parked()] == [2]
 
-    def test_an_event_of_a_newer_version_is_followed_after_the_upgrade(self, world: World) -> None:
-        world.live("s1", snapped(), allowed())
-        older = world.open(world.older_log("snapshot.requested"))
+    def test_an_event_of_a_newer_version_is_followed_after_the_upgrade(
+        self, logged: LoggedShares
+    ) -> None:
+        logged.available_share("s1", snapped(), allowed())
+        older = logged.open_catalog(logged.older_log("snapshot.requested"))
         assert older.snapshots().items == ()
         assert [p.error.partition(":")[0] for p in older.parked()] == ["LogTooNew"]
 
-        catalog = world.open()
+        catalog = logged.open_catalog()
 
         assert catalog.unpark("share-s1")
-        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.share("s1") == logged.replay("s1")
         assert ids(catalog.snapshots().items) == ["n"]
         assert catalog.parked() == older.parked() == ()
 
-    def test_after_it_was_unparked_a_stream_is_followed_by_all(self, world: World) -> None:
-        world.live("s1", snapped())
-        older = world.open(world.older_log("snapshot.requested"))
+    def test_after_it_was_unparked_a_stream_is_followed_by_all(self, logged: LoggedShares) -> None:
+        logged.available_share("s1", snapped())
+        older = logged.open_catalog(logged.older_log("snapshot.requested"))
         older.catch_up()
-        assert world.open().unpark("share-s1")
+        assert logged.open_catalog().unpark("share-s1")
 
-        world.happen("s1", allowed())
+        logged.append("s1", allowed())
 
-        assert older.share("s1") == world.replayed("s1")
+        assert older.share("s1") == logged.replay("s1")
         assert older.parked() == ()
 
     def test_a_stream_that_is_poison_still_stays_parked(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1", poison, allowed())
+        logged.available_share("s1", poison, allowed())
         catalog.catch_up()
         before = catalog.parked()
 
@@ -159,62 +163,71 @@ class CatalogFollowing(Fixtures):
         assert catalog.parked() == before
 
     def test_unparking_what_is_not_parked_changes_nothing(
-        self, world: World, catalog: Catalog
+        self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        world.live("s1")
+        logged.available_share("s1")
 
         assert catalog.unpark("share-s1")
-        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.share("s1") == logged.replay("s1")
 
     # -- more than one ---------------------------------------------------------------------------------
-    def test_two_that_follow_by_turns_tell_the_same(self, world: World, catalog: Catalog) -> None:
-        other = world.open()
+    def test_two_that_follow_by_turns_tell_the_same(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        other = logged.open_catalog()
         for i, follower in enumerate((catalog, other) * 3):
-            world.live(f"s{i}", allowed(), second=i)
+            logged.available_share(f"s{i}", allowed(), second=i)
             follower.catch_up(1)
-            world.happen("s0", snapped(f"n{i}"))
+            logged.append("s0", snapped(f"n{i}"))
 
-        expected = tuple(world.replayed(f"s{i}") for i in range(6))
+        expected = tuple(logged.replay(f"s{i}") for i in range(6))
         assert catalog.shares().items == expected
         assert other.shares().items == expected
         assert ids(other.snapshots(share_id="s0").items) == [f"n{i}" for i in range(6)]
 
     def test_two_that_follow_at_once_tell_the_same(
-        self, world: World, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+        self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(projection, "BATCH", 7)
         for i in range(40):
-            world.live(f"s{i:02}", allowed(), snapped(f"n{i}"), second=i)
+            logged.available_share(f"s{i:02}", allowed(), snapped(f"n{i}"), second=i)
 
-        together(catalog.catch_up, world.open().catch_up, catalog.catch_up, world.open().catch_up)
+        together(
+            catalog.catch_up,
+            logged.open_catalog().catch_up,
+            catalog.catch_up,
+            logged.open_catalog().catch_up,
+        )
 
-        assert catalog.shares().items == tuple(world.replayed(f"s{i:02}") for i in range(40))
+        assert catalog.shares().items == tuple(logged.replay(f"s{i:02}") for i in range(40))
         assert (catalog.count_rules(), catalog.count_snapshots()) == (
             {"queued": 40},
             {"creating": 40},
         )
 
-    def test_a_rebuild_by_another_is_not_spoilt(self, world: World, catalog: Catalog) -> None:
-        world.live("s1")
-        world.live("s2", second=1)
+    def test_a_rebuild_by_another_is_not_spoilt(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1")
+        logged.available_share("s2", second=1)
         catalog.catch_up()
-        world.open()._store.reset()  # a rebuild that has just begun
+        logged.open_catalog()._store.reset()  # a rebuild that has just begun
 
-        world.happen("s2", allowed())
+        logged.append("s2", allowed())
 
-        assert catalog.shares().items == (world.replayed("s1"), world.replayed("s2"))
+        assert catalog.shares().items == (logged.replay("s1"), logged.replay("s2"))
 
     def test_rows_and_place_change_together_or_not_at_all(
-        self, world: World, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+        self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        world.live("s1", allowed())
+        logged.available_share("s1", allowed())
         with monkeypatch.context() as broken:
             broken.setattr(sql, "PUT_RULE", "INSERT INTO {s}nowhere VALUES (?,?,?,?)")
             with pytest.raises(LogError, match="nowhere"):
                 catalog.catch_up()
 
         assert catalog.position() == 0
-        assert catalog.share("s1") == world.replayed("s1")
+        assert catalog.share("s1") == logged.replay("s1")
         assert ids(catalog.rules().items) == ["a"]
 
 

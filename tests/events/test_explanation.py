@@ -18,7 +18,7 @@ from share_actors.events.share.messages import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
-from tests.events.stories import NOON, Stream, began, created, requested
+from tests.events.share_events import NOON, Stream, began, created, requested
 from tests.events.test_share_properties import Walk, walks
 
 ALLOWED = AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.1", access_level="rw")

@@ -9,7 +9,7 @@ from share_actors.events.share.messages import (
     ShareDeletionRequested,
     ShareErrored,
 )
-from tests.events.stories import Stream, began, created, requested
+from tests.events.share_events import Stream, began, created, requested
 
 
 def fold(*answered: Event | tuple[Event, str]) -> Receipts:

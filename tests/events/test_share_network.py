@@ -36,7 +36,7 @@ from share_actors.events.share_network import (
 )
 from share_actors.testing import Spec
 from share_actors.values import SecurityService
-from tests.events.stories import NOON
+from tests.events.share_events import NOON
 
 LDAP = SecurityService(id="sec1", type="ldap", server="10.0.0.9", password="sealed:x")
 

@@ -44,7 +44,7 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from tests.docs.state_diagram import ATTEMPTS, success
-from tests.events.stories import NOON, Stream
+from tests.events.share_events import NOON, Stream
 
 Move = Callable[[ShareState], ShareCommand | None]
 """What is asked or answered next, by what the share is then."""

@@ -32,7 +32,7 @@ from share_actors.events.share_server import (
     TearDownServer,
 )
 from share_actors.testing import Spec
-from tests.events.stories import NOON
+from tests.events.share_events import NOON
 
 LATER = NOON + timedelta(minutes=20)
 attach = AttachShare(

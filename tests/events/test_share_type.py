@@ -16,7 +16,7 @@ from share_actors.events.share_type import (
 )
 from share_actors.testing import Spec
 from share_actors.values import truth
-from tests.events.stories import NOON
+from tests.events.share_events import NOON
 
 SPECS = {"driver_handles_share_servers": "False", "thin_provisioning": "<is> True"}
 create = CreateShareType(name="gold", description=None, extra_specs=SPECS, at=NOON)

@@ -34,7 +34,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.testing import Spec
 from share_actors.values import Snapshot
-from tests.events.stories import NOON, began, created, requested
+from tests.events.share_events import NOON, began, created, requested
 
 begin = BeginAttempt(activation="activation-1", timeout_s=300.0)
 take = CreateSnapshot(snapshot_id="n", name="before", at=NOON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from share_actors.events.decider import Command, Effect, Event, Settled
-from share_actors.events.phrases import found
+from share_actors.events.phrases import exported_at
 from share_actors.values import ExportLocation
 
 
@@ -60,7 +60,7 @@ def sentence(event: EnsureEvent, who: str) -> str:
         case ShareEnsureRequested():
             return "its backend is set up anew: it is to be exported as the backend is now"
         case ShareEnsured(export_locations=locations):
-            where = "" if locations is None else f"; {found(locations)}"
+            where = "" if locations is None else f"; {exported_at(locations)}"
             return f"it is exported as the backend is now{where}"
         case ShareEnsureFailed(reason=reason):
             return f"it could not be exported as the backend is now: {reason}"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
 from share_actors.events.fields import Name, printable
-from share_actors.events.phrases import found, joined, named, place
+from share_actors.events.phrases import exported_at, joined, named, place
 from share_actors.values import ExportLocation, Protocol, SizeGiB
 
 
@@ -113,7 +113,7 @@ def sentence(event: ManageEvent, who: str) -> str:
         case ShareUnmanageRequested():
             return f"{who} asked to let go of it"
         case ShareManaged(size=size, export_locations=locations):
-            return f"it is managed, {size} GiB; {found(locations)}"
+            return f"it is managed, {size} GiB; {exported_at(locations)}"
         case ShareUnmanaged():
             return "it is not managed any more; it is on the backend as it was"
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from share_actors.events.phrases import found, joined, named, phrase, place
+from share_actors.events.phrases import exported_at, joined, named, phrase, place
 from share_actors.events.share.messages import (
     OwnEvent,
     RetryRequested,
@@ -31,7 +31,7 @@ def sentence(event: OwnEvent, who: str) -> str:
         case RetryRequested(works=works):
             return f"{who} asked to try again to {joined(phrase(w) for w in works)}"
         case ShareCreated(export_locations=locations):
-            return f"the backend created it; {found(locations)}"
+            return f"the backend created it; {exported_at(locations)}"
         case ShareResized(doing=doing, size=size):
             return f"the backend {'extended' if doing == 'extend' else 'shrank'} it to {size} GiB"
         case ShareResizeRefused(doing=doing, reason=reason):

@@ -1,4 +1,4 @@
-"""Histories that the tests of this folder tell: a share's events as its stream would hold them."""
+"""Builders of share events and of the records that a stream holds of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def envelope(
 
 
 class Stream:
-    """Numbers the events of one stream, as the log does."""
+    """Records events with the version numbers of one stream, as the log does."""
 
     def __init__(self, stream: str = "share-s1") -> None:
         self.stream, self._versions = stream, count(1)

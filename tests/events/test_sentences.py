@@ -29,8 +29,8 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.events.topics import EVENTS
 from share_actors.values import ExportLocation, Snapshot
-from tests.events.sentences import TOLD_OF_CUSTODY, TOLD_OF_OTHERS
-from tests.events.stories import NOON, Stream, began, created, requested
+from tests.events.event_sentences import TOLD_OF_CUSTODY, TOLD_OF_OTHERS
+from tests.events.share_events import NOON, Stream, began, created, requested
 
 at_two = datetime(2026, 3, 1, 15, 0, 2, tzinfo=timezone(timedelta(hours=3)))
 crashed = AttemptFailed(
@@ -50,8 +50,8 @@ TOLD: list[tuple[Event, str]] = [
         f"{alice} asked for share s1, 1 GiB of NFS on backend nas, pool fast, from snapshot n",
     ),
     (began("create"), "attempt 1 to create it began"),
-    (began("rule/a/deny", n=3), "attempt 3 to take away access rule a began"),
-    (created(), "the backend created it; clients find it at nas:/srv/s1"),
+    (began("rule/a/deny", n=3), "attempt 3 to remove access rule a began"),
+    (created(), "the backend created it; it is exported at nas:/srv/s1"),
     (created().replace(export_locations=()), "the backend created it; it is not exported"),
     (
         created().replace(
@@ -61,7 +61,7 @@ TOLD: list[tuple[Event, str]] = [
                 ExportLocation(path="c:/s1", is_admin_only=True),
             )
         ),
-        "the backend created it; clients find it at a:/s1 and b:/s1",
+        "the backend created it; it is exported at a:/s1 and b:/s1",
     ),
     (
         ShareErrored(doing="create", reason="no space"),
@@ -99,7 +99,7 @@ TOLD: list[tuple[Event, str]] = [
     ),
     (
         RequestJoined(work="share/s"),
-        f"{alice} asked as well to have share s on it, which is under way",
+        f"{alice} asked as well to attach share s, which is under way",
     ),
     (RetryRequested(works=()), f"{alice} asked to try again to nothing"),
     (ShareDeletionRequested(cascade=False), f"{alice} asked to delete it"),

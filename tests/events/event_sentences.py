@@ -6,7 +6,7 @@ from share_actors.events import backend, share_network, share_server, share_type
 from share_actors.events.decider import Event
 from share_actors.events.share import ensure, manage, server_attachment, snapshot_messages
 from share_actors.values import Capabilities, ExportLocation, Pool, SecurityService, ShareServer
-from tests.events.stories import NOON
+from tests.events.share_events import NOON
 
 alice = "alice (project demo)"
 _here = (ExportLocation(path="nas:/srv/s1"),)
@@ -27,7 +27,7 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
     ),
     (
         manage.ShareManaged(size=3, export_locations=_here),
-        "it is managed, 3 GiB; clients find it at nas:/srv/s1",
+        "it is managed, 3 GiB; it is exported at nas:/srv/s1",
     ),
     (manage.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
     (manage.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
@@ -54,7 +54,7 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
     ),
     (
         ensure.ShareEnsured(export_locations=_here),
-        "it is exported as the backend is now; clients find it at nas:/srv/s1",
+        "it is exported as the backend is now; it is exported at nas:/srv/s1",
     ),
     (ensure.ShareEnsured(export_locations=None), "it is exported as the backend is now"),
     (

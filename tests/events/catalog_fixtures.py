@@ -1,4 +1,4 @@
-"""A log with catalogs of it, and shares to which things happen: what the tests of the catalog share."""
+"""Fixtures of the catalog tests: a log, catalogs of it, and appended share events."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from share_actors.events.share.snapshot_messages import SnapshotRequested
 from share_actors.events.topics import EVENTS
 from share_actors.values import Share
 from tests.events.conftest import OpenLog
-from tests.events.stories import NOON, began, created, envelope, requested
+from tests.events.share_events import NOON, began, created, envelope, requested
 
 deleting = ShareDeletionRequested(cascade=False)
 poison = AccessDenied(access_id="nobody")
-"""An event that no share can follow, since no rule has this id."""
+"""An event that no share state accepts: no rule has this id."""
 
 
 def allowed(access_id: str = "a", access_to: str = "alice") -> AccessAllowed:
@@ -38,8 +38,8 @@ def snapped(snapshot_id: str = "n", name: str | None = None) -> SnapshotRequeste
     return SnapshotRequested(snapshot_id=snapshot_id, name=name, at=NOON)
 
 
-class World:
-    """A log, and catalogs of it; all of them are closed after the test."""
+class LoggedShares:
+    """A log that share events are appended to, and its catalogs; `close` closes the catalogs."""
 
     def __init__(self, open_log: OpenLog, settings: LogSettings, path: Path) -> None:
         self._open_log, self._settings, self._path = open_log, settings, path
@@ -47,37 +47,35 @@ class World:
         self._versions: dict[str, int] = {}
         self.log = open_log()
 
-    def open(self, log: Log | None = None) -> Catalog:
+    def open_catalog(self, log: Log | None = None) -> Catalog:
         catalog = Catalog.open(log or self.log, self._settings, self._path)
         self._catalogs.append(catalog)
         return catalog
 
     def older_log(self, *unknown: str) -> Log:
-        """The same log as a program opens it that does not know these events yet."""
+        """The same log, opened by an older program without the event topics *unknown*."""
         log = self._open_log()
-        known = {topic: kind for topic, kind in EVENTS.items() if topic not in unknown}
-        log._codec = Codec(events=known)
+        older = {topic: kind for topic, kind in EVENTS.items() if topic not in unknown}
+        log._codec = Codec(events=older)
         return log
 
-    def happen(self, share_id: str, *events: Event) -> None:
+    def append(self, share_id: str, *events: Event) -> None:
         """Append *events* to the stream of a share."""
-        self._append(f"share-{share_id}", events)
+        self.append_to(f"share-{share_id}", *events)
 
-    def elsewhere(self, stream: str, *events: Event) -> None:
-        self._append(stream, events)
-
-    def _append(self, stream: str, events: tuple[Event, ...]) -> None:
+    def append_to(self, stream: str, *events: Event) -> None:
+        """Append *events* to any stream."""
         before = self._versions.get(stream, 0)
         entries = [(envelope(f"c{before}"), event) for event in events]
         asyncio.run(self.log.append(stream, before, entries))
         self._versions[stream] = before + len(events)
 
-    def live(self, share_id: str, *later: Event, **asked: Any) -> None:
-        """A share that is available, and to which *later* happens then."""
-        self.happen(share_id, requested(share_id, **asked), began("create"), created(), *later)
+    def available_share(self, share_id: str, *later: Event, **properties: Any) -> None:
+        """Append the events of a share that became available, then *later*."""
+        self.append(share_id, requested(share_id, **properties), began("create"), created(), *later)
 
-    def replayed(self, share_id: str) -> Share:
-        """The share as its stream tells it."""
+    def replay(self, share_id: str) -> Share:
+        """The share, replayed from its stream."""
         events: Any = [recorded.event for recorded in self.log.read(f"share-{share_id}")]
         return share.view(replay(share, events))
 
@@ -91,17 +89,19 @@ def ids(items: Any) -> list[str]:
 
 
 class Fixtures:
-    """What a contract needs; its subclasses come with `open_log` and `settings`."""
+    """The fixtures of a catalog contract; subclasses add `open_log` and `settings`."""
 
     @pytest.fixture
-    def world(self, open_log: OpenLog, settings: LogSettings, tmp_path: Path) -> Iterator[World]:
-        world = World(open_log, settings, tmp_path / "catalog.db")
-        yield world
-        world.close()
+    def logged(
+        self, open_log: OpenLog, settings: LogSettings, tmp_path: Path
+    ) -> Iterator[LoggedShares]:
+        logged = LoggedShares(open_log, settings, tmp_path / "catalog.db")
+        yield logged
+        logged.close()
 
     @pytest.fixture
-    def catalog(self, world: World) -> Catalog:
-        return world.open()
+    def catalog(self, logged: LoggedShares) -> Catalog:
+        return logged.open_catalog()
 
 
 class OnSQLite:

@@ -29,7 +29,7 @@ def test_the_tables_of_the_configuration_are_public() -> None:
 def test_the_drivers_contract_is_public() -> None:
     assert testing.DriverContract is DriverContract
     assert testing.ServerContract is ServerContract
-    assert set(testing.__all__) == {"DriverContract", "ServerContract", "Spec"}
+    assert set(testing.__all__) == {"DriverContract", "InMemoryLog", "ServerContract", "Spec"}
     for module in (share_actors, testing):
         with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
             _ = module.Nothing

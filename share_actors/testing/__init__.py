@@ -9,14 +9,19 @@ from share_actors.testing.spec import Spec
 
 if TYPE_CHECKING:
     from share_actors.testing.driver_contract import DriverContract as DriverContract
+    from share_actors.testing.in_memory_log import InMemoryLog as InMemoryLog
     from share_actors.testing.server_contract import ServerContract as ServerContract
 
-__all__ = ["DriverContract", "ServerContract", "Spec"]
-_HOME = {"DriverContract": "driver_contract", "ServerContract": "server_contract"}
+__all__ = ["DriverContract", "InMemoryLog", "ServerContract", "Spec"]
+_MODULES = {
+    "DriverContract": "driver_contract",
+    "InMemoryLog": "in_memory_log",
+    "ServerContract": "server_contract",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The contracts on first use: they need pytest, and `Spec` does not."""
-    if name not in _HOME:
+    """Import the rest on first use: the contracts need pytest, and `Spec` does not."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'share_actors.testing' has no attribute {name!r}")
-    return getattr(import_module(f"share_actors.testing.{_HOME[name]}"), name)
+    return getattr(import_module(f"share_actors.testing.{_MODULES[name]}"), name)

@@ -11,6 +11,8 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.events.log import Log
+from share_actors.events.log.memory import LogMemory
+from share_actors.testing import InMemoryLog
 from tests.events import postgres
 
 OpenLog = Callable[..., Log]
@@ -64,6 +66,20 @@ def opener(log_path: Path) -> Iterator[Callable[[LogSettings], OpenLog]]:
 @pytest.fixture
 def open_sqlite(opener: Callable[[LogSettings], OpenLog], sqlite_settings: LogSettings) -> OpenLog:
     return opener(sqlite_settings)
+
+
+@pytest.fixture
+def open_in_memory() -> Iterator[OpenLog]:
+    memory, opened = LogMemory(), list[Log]()
+
+    def open_log(**changes: Any) -> Log:
+        log = InMemoryLog(LogSettings().model_copy(update=changes), memory=memory)
+        opened.append(log)
+        return log
+
+    yield open_log
+    for log in opened:
+        log.close()
 
 
 @pytest.fixture

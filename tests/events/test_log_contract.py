@@ -83,6 +83,25 @@ class LogContract:
 
         assert log_contents(open_log()) == [("a", 1, written[0].event_id)]
 
+    def test_a_closed_log_can_neither_be_read_nor_written(self, open_log: OpenLog) -> None:
+        log = open_log()
+        append(log, "a", 0, "x")
+        log.close()
+
+        for call in (log.head, lambda: log.read("a"), lambda: append(log, "a", 1, "y")):
+            with pytest.raises(LogError):
+                call()
+
+    def test_a_log_that_stopped_writing_can_still_be_read(self, open_log: OpenLog) -> None:
+        log = open_log()
+        append(log, "a", 0, "x")
+        log.stop_writing()
+
+        with pytest.raises(LogError, match="nothing was recorded"):
+            append(log, "a", 1, "y")
+
+        assert ids(log.read("a")) == ["x"]
+
     # -- conflict ----------------------------------------------------------------------------------
     def test_an_append_to_a_version_that_is_taken_conflicts(self, open_log: OpenLog) -> None:
         log = open_log()
@@ -168,6 +187,17 @@ class LogContract:
         assert eventually(lambda: log.load_snapshot("a") == (20, "share.v1", b"\x00new"))
         assert log.load_snapshot("b") is None
 
+    def test_the_snapshot_of_the_highest_version_counts_whichever_was_written_last(
+        self, open_log: OpenLog
+    ) -> None:
+        newer, older = open_log(), open_log()
+        newer.save_snapshot("a", 20, "share.v1", b"newer")
+        newer.close()
+        older.save_snapshot("a", 10, "share.v1", b"older")
+        older.close()
+
+        assert open_log().load_snapshot("a") == (20, "share.v1", b"newer")
+
     def test_closing_writes_the_snapshots_that_wait(self, open_log: OpenLog) -> None:
         log = open_log()
         for i in range(50):
@@ -228,6 +258,12 @@ class TestPostgresLog(LogContract):
     @pytest.fixture
     def open_log(self, open_postgres: OpenLog) -> OpenLog:
         return open_postgres
+
+
+class TestInMemoryLog(LogContract):
+    @pytest.fixture
+    def open_log(self, open_in_memory: OpenLog) -> OpenLog:
+        return open_in_memory
 
 
 def secret(key: str) -> SecretStr:

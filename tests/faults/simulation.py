@@ -14,20 +14,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
-from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
+from eventsourcing.persistence import ApplicationRecorder
 
 from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.entity.shell import Entity
 from share_actors.actors.entity.turn import QueuedCommand
 from share_actors.actors.messaging.messages import CommandReply, ask, unpack_error
-from share_actors.config import BackendSettings
+from share_actors.config import BackendSettings, LogSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import Moved, ShareActorsError
 from share_actors.events import share
 from share_actors.events.decider import Command
-from share_actors.events.log import Log, infrastructure
+from share_actors.events.log import Log
 from share_actors.events.log.group_commit import GroupCommit
+from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
@@ -89,7 +90,7 @@ class World:
     now: float = 0.0
     calls: int = 0
     running: Any = None
-    committer: Any = None
+    committer: SimulatedCommitter = field(init=False)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.case.seed)
@@ -258,14 +259,13 @@ class SimulatedCommitter(GroupCommit):
 
 
 def _log(world: World) -> Log:
-    factory: InfrastructureFactory[Any] = InfrastructureFactory.construct(
-        {"PERSISTENCE_MODULE": "eventsourcing.popo", "ORIGINATOR_ID_TYPE": "text"}
-    )
-    made = Log(infrastructure.LogStore(factory, str))
-    made._committer.close()
-    made._snapshots.close()
-    made._committer = world.committer = SimulatedCommitter(made._recorder, str, world)
-    return made
+    def group_commit(
+        recorder: ApplicationRecorder, explain: Callable[[Exception], str]
+    ) -> GroupCommit:
+        world.committer = SimulatedCommitter(recorder, explain, world)
+        return world.committer
+
+    return Log(LogMemory().open(LogSettings()), group_commit)
 
 
 class SimulatedBackends:

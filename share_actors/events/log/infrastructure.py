@@ -61,6 +61,12 @@ def construct(
     module: str, settings: LogSettings, environment: dict[str, str], *, create: bool
 ) -> Factory:
     """A factory of the library's *module*. It sees this environment only, not the process's own."""
+    common = common_environment(module, settings, create=create)
+    return InfrastructureFactory.construct({**common, **environment})
+
+
+def common_environment(module: str, settings: LogSettings, *, create: bool) -> dict[str, str]:
+    """The library's settings that do not depend on the kind of store."""
     common = {
         "PERSISTENCE_MODULE": module,
         "ORIGINATOR_ID_TYPE": "text",
@@ -71,7 +77,7 @@ def construct(
     if settings.cipher_key is not None:
         common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
         common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
-    return InfrastructureFactory.construct({**common, **environment})
+    return common
 
 
 def fill(factory: Factory) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
+from eventsourcing.persistence import ApplicationRecorder
+
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
@@ -21,6 +23,7 @@ from share_actors.events.log.postgres import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
 
 T = TypeVar("T")
+GroupCommitFactory = Callable[[ApplicationRecorder, Callable[[Exception], str]], GroupCommit]
 
 
 class Notification(NamedTuple):
@@ -40,14 +43,14 @@ class Log:
     thread. Close the log to write what is under way and to free its threads and connections.
     """
 
-    def __init__(self, backend: LogStore) -> None:
+    def __init__(self, backend: LogStore, group_commit: GroupCommitFactory = GroupCommit) -> None:
         self._backend = backend
         self._writer, self._count = uuid4().hex[:16], count(1)
         factory = backend.factory
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor())
         self._check_key()
-        self._committer = GroupCommit(self._recorder, backend.explain)
+        self._committer = group_commit(self._recorder, backend.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
 
     @classmethod
@@ -160,9 +163,13 @@ class Log:
         """Version, kind and state of the newest snapshot; None when there is none to be had."""
         return self._snapshots.load(stream)
 
+    def stop_writing(self) -> None:
+        """Record what was handed in; from then on every append raises `LogError`, and reads go on."""
+        self._committer.close()
+
     def close(self) -> None:
         """Write what was handed in, and let go of everything; closing again does nothing."""
-        self._committer.close()
+        self.stop_writing()
         self._snapshots.close()
         self._backend.factory.close()
 

@@ -24,8 +24,7 @@ class StateSnapshots:
         self.failures = 0
         self._waiting: dict[str, Saved] = {}
         self._wake, self._closed = Condition(), False
-        self._thread = Thread(target=self._run, name="log-snapshots", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
 
     def save(self, stream: str, version: int, kind: str, state: bytes) -> None:
         """Keep *state* when there is time; a newer one of the same stream takes its place."""
@@ -35,6 +34,9 @@ class StateSnapshots:
                 return
             self._waiting[stream] = (version, kind, state)
             self._wake.notify()
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="log-snapshots", daemon=True)
+                self._thread.start()
 
     def load(self, stream: str) -> Saved | None:
         """The newest snapshot of *stream*; None when there is none, or on any trouble."""
@@ -50,7 +52,8 @@ class StateSnapshots:
         with self._wake:
             self._closed = True
             self._wake.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while True:

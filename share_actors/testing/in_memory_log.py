@@ -1,0 +1,30 @@
+"""A log in memory: the same `Log` as on a database, for tests that are not about files or servers."""
+
+from __future__ import annotations
+
+from share_actors.config import LogSettings
+from share_actors.events.log import Log
+from share_actors.events.log.memory import LogMemory
+
+
+class InMemoryLog(Log):
+    """A `Log` whose events last as long as this process.
+
+    It passes the log's own contract: group commit, conflicts, the order of all events, state snapshots,
+    compression and encryption. Only durability across processes is missing.
+    """
+
+    def __init__(
+        self, settings: LogSettings | None = None, *, memory: LogMemory | None = None
+    ) -> None:
+        self._memory = memory or LogMemory()
+        store = self._memory.open(settings or LogSettings())
+        try:
+            super().__init__(store)
+        except BaseException:
+            store.factory.close()
+            raise
+
+    def reopen(self, settings: LogSettings | None = None) -> InMemoryLog:
+        """One more log on the same events, as another process would open it; close each of them."""
+        return InMemoryLog(settings, memory=self._memory)

@@ -177,11 +177,11 @@ def table(rows: list[Row]) -> str:
         "| 100 in flight | driver delay | ended by | acknowledged | ended | stuck | lost | Manila: stuck |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        lines.append(
-            f"| {row.verb} | {row.delay_s:g} s | {row.how} | {row.acknowledged} | {row.ended} |"
-            f" {row.stuck} | {row.lost} | {manila_stuck(row)} |"
-        )
+    lines += [
+        f"| {row.verb} | {row.delay_s:g} s | {row.how} | {row.acknowledged} | {row.ended} |"
+        f" {row.stuck} | {row.lost} | {manila_stuck(row)} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

@@ -82,7 +82,7 @@ class FakeWork:
     def cut_off(self, state: ShareState, now: datetime) -> Command:
         return ReportFailure(kind="unknown", reason="cut off", retry_at=now, max_attempts=5)
 
-    def longest_pause_s(self, state: ShareState) -> float:
+    def max_pause_s(self, state: ShareState) -> float:
         return 60.0
 
     def start(

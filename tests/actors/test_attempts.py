@@ -27,7 +27,7 @@ async def born_and_killed(log: Log, lives: int) -> None:
         await item.receipt
         while not work.asked and not living.idle:
             await asyncio.sleep(0.005)
-        living._drop(Moved("killed"))
+        living._end(Moved("killed"))
 
 
 def test_a_call_that_was_cut_off_is_recorded_as_unknown_and_made_again(log: Log) -> None:
@@ -70,7 +70,7 @@ def test_the_first_cut_off_call_is_made_again_at_once_the_others_after_a_pause(
 def test_a_backend_that_is_configured_no_more_has_pauses_nonetheless() -> None:
     state = STATE.replace(share=Share(id="s1", size=1, host="gone"))
 
-    assert ShareWork(BackendDrivers({})).longest_pause_s(state) > 0
+    assert ShareWork(BackendDrivers({})).max_pause_s(state) > 0
 
 
 def test_a_clock_that_is_set_back_makes_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,9 +81,9 @@ def test_a_clock_that_is_set_back_makes_no_pause_longer(monkeypatch: pytest.Monk
 
         now = due - timedelta(seconds=2)
         long_ago = now - timedelta(days=1)
-        assert pause.left(due, now, 60.0) == 2.0
-        assert pause.left(due, long_ago, 60.0) == 0.5
-        assert pause.left(due, long_ago, 60.0) <= 0
+        assert pause.remaining_s(due, now, 60.0) == 2.0
+        assert pause.remaining_s(due, long_ago, 60.0) == 0.5
+        assert pause.remaining_s(due, long_ago, 60.0) <= 0
 
     within(5, scenario())
 
@@ -92,7 +92,7 @@ def test_a_pause_recorded_before_the_clock_was_set_back_is_no_longer_than_the_lo
     async def scenario() -> None:
         due = utc_now() + timedelta(days=365)
 
-        assert Backoff().left(due, utc_now(), 60.0) <= 60.0
-        assert Backoff().left(None, utc_now(), 60.0) == 0.0
+        assert Backoff().remaining_s(due, utc_now(), 60.0) <= 60.0
+        assert Backoff().remaining_s(None, utc_now(), 60.0) == 0.0
 
     within(5, scenario())

@@ -83,7 +83,7 @@ def test_an_entity_that_wakes_carries_on_with_what_its_log_owes(log: Log) -> Non
 
         work = FakeWork()
         living = entity(log, work, activation="act-2")
-        outcome = await living.outcome_of(item.ask.command_id)
+        outcome = await living.outcome_of(item.message.command_id)
 
         assert (await outcome).status == "done"
         assert work.asked[0][1].attempt == 2

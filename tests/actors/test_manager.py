@@ -343,7 +343,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
         async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create("a", wait=False)])
 
-            cluster.home("a").inner._entities["a"]._failed(RuntimeError("a bug"))
+            cluster.home("a").inner._entities["a"]._fail(RuntimeError("a bug"))
 
             await available(cluster, "a")
             assert attempts(cluster, "a") == [1, 2]

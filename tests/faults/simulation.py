@@ -184,7 +184,7 @@ class Process:
         until = self._loop.time() + A_DAY
         while self._loop.time() < until:
             with suppress(ShareActorsError):
-                await self._one().rouse()
+                await self._one().activate()
             await asyncio.sleep(1.0)
             if all(e.idle or e.lost for e in self._living) and not all(
                 e.lost for e in self._living

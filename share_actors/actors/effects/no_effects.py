@@ -22,7 +22,7 @@ class NoWork:
     def cut_off(self, state: Frozen, now: datetime) -> ReportFailure:
         return ReportFailure(kind="failed", reason="there was no attempt")
 
-    def longest_pause_s(self, state: Frozen) -> float:
+    def max_pause_s(self, state: Frozen) -> float:
         return 60.0
 
     def start(

@@ -85,7 +85,7 @@ class ShareWork:
         assert state.attempt is not None
         return outcomes.cut_off(state.attempt.n, self._settings(state), now)
 
-    def longest_pause_s(self, state: ShareState) -> float:
+    def max_pause_s(self, state: ShareState) -> float:
         return self._settings(state).max_backoff_s
 
     def _settings(self, state: ShareState) -> BackendSettings:

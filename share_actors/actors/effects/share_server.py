@@ -77,7 +77,7 @@ class ServerWork:
         assert state.attempt is not None
         return outcomes.cut_off(state.attempt.n, self._settings(state), now)
 
-    def longest_pause_s(self, state: ShareServerState) -> float:
+    def max_pause_s(self, state: ShareServerState) -> float:
         return self._settings(state).max_backoff_s
 
     def _settings(self, state: ShareServerState) -> BackendSettings:

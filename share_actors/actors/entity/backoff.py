@@ -1,4 +1,4 @@
-"""Pauses between attempts: due by the calendar, which the log keeps, and never longer than allowed."""
+"""The pause between attempts: due at a calendar time from the log, and limited by the monotonic clock."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from datetime import datetime
 
 
 class Backoff:
-    """How long until the next attempt is due, although the calendar may be set back in between."""
+    """The time to the next attempt, bounded although the calendar may be set back meanwhile."""
 
     def __init__(self) -> None:
         self._due: datetime | None = None
-        self._until = 0.0
+        self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def left(self, due: datetime | None, now: datetime, longest_s: float) -> float:
-        """Seconds until *due*, zero or less when it is time; at most *longest_s* from first being asked."""
+    def remaining_s(self, due: datetime | None, now: datetime, max_pause_s: float) -> float:
+        """Seconds until *due*, zero or less when it has come; at most *max_pause_s* from the first call."""
         if due is None:
             return 0.0
-        left, ticked = (due - now).total_seconds(), asyncio.get_running_loop().time()
+        seconds, ticks = (due - now).total_seconds(), asyncio.get_running_loop().time()
         if due != self._due:
-            self._due, self._until = due, ticked + min(left, longest_s)
-        return min(left, self._until - ticked)
+            self._due, self._deadline = due, ticks + min(seconds, max_pause_s)
+        return min(seconds, self._deadline - ticks)
 
-    def then(self, seconds: float, wake: Callable[[], None]) -> None:
-        """Call *wake* after so many seconds, and for no reason given before."""
+    def schedule(self, seconds: float, wake: Callable[[], None]) -> None:
+        """Call *wake* after so many seconds, in place of any earlier schedule."""
         self.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, wake)
 
     def cancel(self) -> None:
-        """Nobody is to be woken."""
+        """Cancel the scheduled call, if any."""
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Promises: what one entity's commands are answered, at once and when their work is done."""
+"""Replies to one entity's commands: a receipt when recorded, an outcome when the work is done."""
 
 from __future__ import annotations
 
@@ -13,80 +13,82 @@ from share_actors.events.receipts import RecordedRequest
 
 
 class PendingReplies(Generic[E, S, F]):
-    """Receipts and outcomes for those who asked, from what the entity's *memory* holds."""
+    """The outcomes that callers of one entity wait for; true while there are any."""
 
     def __init__(
-        self, entity_id: str, aggregate: Aggregate[E, S, F], memory: EntityStream[E, S, F]
+        self, entity_id: str, aggregate: Aggregate[E, S, F], stream: EntityStream[E, S, F]
     ) -> None:
-        self._id, self._aggregate, self._memory = entity_id, aggregate, memory
+        self._id, self._aggregate, self._stream = entity_id, aggregate, stream
         self._waiting: dict[str, list[asyncio.Future[CommandReply]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def keep(self, turn: Turn[Any, Any]) -> None:
-        """Answer the commands of *turn*, which is durable, and those whose work it ended."""
-        receipts = self._memory.receipts
-        for item in turn.recorded:
-            receipt = receipts.get(item.ask.command_id)
+    def settle(self, turn: Turn[Any, Any]) -> None:
+        """Reply to the commands of *turn*, which is durable, and to those whose work it ended."""
+        receipts = self._stream.receipts
+        for queued in turn.recorded:
+            receipt = receipts.get(queued.message.command_id)
             assert receipt is not None  # it was recorded in this turn
-            self._settle(receipt, item)
-        for item, content in turn.silent:
-            work = self._aggregate.joins(item.command, self._memory.state) or ""
-            version = self._memory.version
-            self._settle(receipts.at_once(item.ask.command_id, content, work, version), item)
-        self._keep_ended()
+            self._reply(receipt, queued)
+        for queued, fingerprint in turn.no_ops:
+            work = self._aggregate.joins(queued.command, self._stream.state) or ""
+            command_id, version = queued.message.command_id, self._stream.version
+            self._reply(receipts.at_once(command_id, fingerprint, work, version), queued)
+        self._resolve_ended()
 
-    def again(self, item: QueuedCommand, known: RecordedRequest, content: str) -> None:
-        """*item* was asked before: it gets the same answer, if it is the same request."""
-        if known.fingerprint == content:
-            self._settle(known, item)
+    def repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:
+        """Give a repeated command its first reply; refuse it if the first request was another one."""
+        if receipt.fingerprint == fingerprint:
+            self._reply(receipt, queued)
             return
-        asked = item.ask.command_id
-        said = f"command id {asked} was used before, for another request"
-        item.refuse(InvalidRequest(said, field="command_id", value=asked))
+        command_id = queued.message.command_id
+        text = f"command id {command_id} was used before, for another request"
+        queued.refuse(InvalidRequest(text, field="command_id", value=command_id))
 
-    def promise(self, receipt: RecordedRequest, outcome: asyncio.Future[CommandReply]) -> None:
-        """Answer *outcome* once the work of *receipt* is done, which may be now."""
+    def resolve_when_done(
+        self, receipt: RecordedRequest, outcome: asyncio.Future[CommandReply]
+    ) -> None:
+        """Resolve *outcome* once the work of *receipt* is done, which may be now."""
         if receipt.status == "accepted":
-            others = self._waiting.setdefault(receipt.command_id, [])
-            others[:] = [other for other in others if not other.done()]
-            others.append(outcome)
+            waiting = self._waiting.setdefault(receipt.command_id, [])
+            waiting[:] = [future for future in waiting if not future.done()]
+            waiting.append(outcome)
         elif not outcome.done():
-            outcome.set_result(self._outcome(receipt))
+            outcome.set_result(self._outcome_reply(receipt))
 
-    def break_all(self, error: ShareActorsError) -> None:
-        """Nobody here will answer: say so."""
+    def fail_all(self, error: ShareActorsError) -> None:
+        """Reply with *error* to every caller that waits: this activation has ended."""
         for command_id, outcomes in self._waiting.items():
-            nothing = CommandMessage(self._id, command_id, "", b"", b"")
+            message = CommandMessage(self._id, command_id, "", b"", b"")
             for outcome in outcomes:
                 if not outcome.done():
-                    outcome.set_result(refusal(nothing, error))
+                    outcome.set_result(refusal(message, error))
         self._waiting.clear()
 
     # -- inside ----------------------------------------------------------------------------------
-    def _settle(self, receipt: RecordedRequest, item: QueuedCommand) -> None:
-        """Give *item* its receipt, and its outcome now or when its work is done."""
-        item.receipt.set_result(self._answer(receipt))
-        if item.outcome is not None:
-            self.promise(receipt, item.outcome)
+    def _reply(self, receipt: RecordedRequest, queued: QueuedCommand) -> None:
+        """Resolve the receipt of *queued*, and its outcome now or when its work is done."""
+        queued.receipt.set_result(self._receipt_reply(receipt))
+        if queued.outcome is not None:
+            self.resolve_when_done(receipt, queued.outcome)
 
-    def _keep_ended(self) -> None:
+    def _resolve_ended(self) -> None:
         for command_id in list(self._waiting):
-            receipt = self._memory.receipts.get(command_id)
+            receipt = self._stream.receipts.get(command_id)
             if receipt is not None and receipt.status != "accepted":
                 for outcome in self._waiting.pop(command_id):
-                    self.promise(receipt, outcome)
+                    self.resolve_when_done(receipt, outcome)
 
-    def _answer(self, receipt: RecordedRequest) -> CommandReply:
+    def _receipt_reply(self, receipt: RecordedRequest) -> CommandReply:
         return CommandReply(
             self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason
         )
 
-    def _outcome(self, receipt: RecordedRequest) -> CommandReply:
-        """With the entity as it is now, as far as the request is about it."""
-        state = self._memory.state
+    def _outcome_reply(self, receipt: RecordedRequest) -> CommandReply:
+        """The receipt with the view of the entity, or with the part of it that the request is about."""
+        state = self._stream.state
         part = self._aggregate.part(state, receipt.works)
-        told = self._aggregate.view(state) if part is None else part
-        view = told.model_dump_json().encode()
-        return self._answer(receipt)._replace(view=view, part=part is not None)
+        view = self._aggregate.view(state) if part is None else part
+        packed = view.model_dump_json().encode()
+        return self._receipt_reply(receipt)._replace(view=packed, part=part is not None)

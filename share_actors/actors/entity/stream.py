@@ -1,4 +1,4 @@
-"""What an entity remembers: the state and receipts that its stream comes to, and its state snapshots."""
+"""The stream of one entity: the state and receipts that its events lead to, and its state snapshots."""
 
 from __future__ import annotations
 
@@ -21,94 +21,97 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=Frozen)
 F = TypeVar("F", bound=Effect)
+MIN_EVENTS_TO_SNAPSHOT = 10
+"""A passivated entity with fewer events since its last state snapshot gets no other."""
 
 
 class EntityStream(Generic[E, S, F]):
-    """`state`, `version` and `receipts` of one stream; loaded from it, and moved on by what is appended."""
+    """`state`, `version` and `receipts` of one stream: loaded, then advanced with each append."""
 
     def __init__(
         self, stream: str, aggregate: Aggregate[E, S, F], log: Log, snapshot_every: int
     ) -> None:
         self._stream, self._aggregate, self._log = stream, aggregate, log
-        self._every, self._saved_at = snapshot_every, 0
-        self.last_asked: Envelope | None = None
-        """The last client's request in the stream, as far as it was read."""
+        self._snapshot_every, self._snapshot_version = snapshot_every, 0
+        self.last_request: Envelope | None = None
+        """The envelope of the last client request, among the events that were read."""
         self.state: S = aggregate.initial
         self.version = 0
         self.receipts = Receipts()
 
     @property
-    def _kind(self) -> str:
+    def _snapshot_kind(self) -> str:
         return f"{self._aggregate.KIND}.state.v{self._aggregate.STATE_VERSION}"
 
     async def load(self) -> None:
         """Read the newest state snapshot and the events after it; raises `LogError`."""
         state, version, receipts, events = await asyncio.to_thread(self._read)
         self.state, self.version, self.receipts = state, version, receipts
-        self._saved_at = version
+        self._snapshot_version = version
         for recorded in events:
-            self._follow(recorded)
+            self._count(recorded)
             self.state = self._aggregate.evolve(self.state, _as_any(recorded.event))
 
     def _read(self) -> tuple[S, int, Receipts, list[Recorded]]:
-        state, version, receipts = self._snapshot()
+        state, version, receipts = self._read_snapshot()
         return state, version, receipts, self._log.read(self._stream, after=version)
 
-    def _snapshot(self) -> tuple[S, int, Receipts]:
-        nothing = self._aggregate.initial, 0, Receipts()
-        saved = self._log.load_snapshot(self._stream) if self._every else None
-        if saved is None or saved[1] != self._kind:
-            return nothing
+    def _read_snapshot(self) -> tuple[S, int, Receipts]:
+        empty = self._aggregate.initial, 0, Receipts()
+        snapshot = self._log.load_snapshot(self._stream) if self._snapshot_every else None
+        if snapshot is None or snapshot[1] != self._snapshot_kind:
+            return empty
         try:
-            held = json.loads(saved[2])
-            state = type(self._aggregate.initial).model_validate_json(held["state"])
-            return state, saved[0], Receipts.load(held["receipts"].encode())
+            content = json.loads(snapshot[2])
+            state = type(self._aggregate.initial).model_validate_json(content["state"])
+            return state, snapshot[0], Receipts.load(content["receipts"].encode())
         except (ValueError, KeyError, ValidationError):
-            return nothing  # a snapshot is a cache: the events say the same
+            return empty  # a state snapshot is a cache: the events lead to the same
 
     def append(
         self, entries: Sequence[tuple[Envelope, Event]]
     ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
-        """Hand *entries* to the log, after what is known; see `Log.submit`."""
+        """Hand *entries* to the log, to follow the present version; see `Log.submit`."""
         return self._log.submit(self._stream, self.version, entries)
 
-    def adopt(self, state: S, recorded: Sequence[Recorded]) -> None:
-        """*recorded* is durable, and *state* is what it leads to."""
+    def advance(self, state: S, recorded: Sequence[Recorded]) -> None:
+        """Take in *recorded* events, which are durable and lead to *state*."""
         self.state = state
         for item in recorded:
-            self._follow(item)
+            self._count(item)
         self.save_if_due()
 
-    def _follow(self, recorded: Recorded) -> None:
+    def _count(self, recorded: Recorded) -> None:
         self.version = recorded.version
         self.receipts.record(recorded)
         if recorded.envelope.command_id is not None:
-            self.last_asked = recorded.envelope
+            self.last_request = recorded.envelope
 
-    def save_if_due(self, *, always: bool = False) -> None:
+    def save_if_due(self, *, passivating: bool = False) -> None:
         """Hand a state snapshot to the log, in the background, once enough events have gathered."""
-        behind = self.version - self._saved_at
-        if not self._every or behind <= 0 or (behind < self._every and not (always and behind > 9)):
+        events, due = self.version - self._snapshot_version, self._snapshot_every
+        if not due or events < (min(due, MIN_EVENTS_TO_SNAPSHOT) if passivating else due):
             return
-        self._saved_at = self.version
-        held = {"state": self.state.model_dump_json(), "receipts": self.receipts.dump().decode()}
-        self._log.save_snapshot(self._stream, self.version, self._kind, json.dumps(held).encode())
+        self._snapshot_version = self.version
+        receipts = self.receipts.dump().decode()
+        content = json.dumps({"state": self.state.model_dump_json(), "receipts": receipts})
+        self._log.save_snapshot(self._stream, self.version, self._snapshot_kind, content.encode())
 
-    async def recall(self, command_id: str) -> RecordedRequest | None:
-        """The receipt of a command that may be older than what is remembered: reads the whole stream."""
-        known = self.receipts.get(command_id)
-        if known is not None or not self.receipts.forgotten:
-            return known
-        return await asyncio.to_thread(self._search, command_id)
+    async def find_receipt(self, command_id: str) -> RecordedRequest | None:
+        """The receipt of a command; reads the whole stream if the command may be older than memory."""
+        receipt = self.receipts.get(command_id)
+        if receipt is not None or not self.receipts.forgotten:
+            return receipt
+        return await asyncio.to_thread(self._search_receipt, command_id)
 
-    def _search(self, command_id: str) -> RecordedRequest | None:
-        past, found = Receipts(), None
+    def _search_receipt(self, command_id: str) -> RecordedRequest | None:
+        receipts, receipt = Receipts(), None
         for recorded in self._log.read(self._stream):
-            past.record(recorded)
-            found = past.get(command_id) or found  # the fold itself forgets again
-        return found
+            receipts.record(recorded)
+            receipt = receipts.get(command_id) or receipt  # the fold itself forgets old receipts
+        return receipt
 
 
 def _as_any(event: Event) -> Any:
-    """The codec knows events by topic; that they are this aggregate's is what a stream means."""
+    """The codec finds events by topic; a stream has only its own aggregate's."""
     return event

@@ -1,4 +1,4 @@
-"""One turn of an entity: what waits for it, decided in order, and all that this makes durable at once."""
+"""One turn of an entity: the waiting commands, decided in order, and the events of one append."""
 
 from __future__ import annotations
 
@@ -20,42 +20,50 @@ F = TypeVar("F", bound=Effect)
 F_co = TypeVar("F_co", bound=Effect, covariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
 F_contra = TypeVar("F_contra", contravariant=True)
+SYSTEM_USER = "share-actors"
 
 
 class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
-    """An aggregate module with what the shell asks of it besides the decider's four names."""
+    """An aggregate module: a `Decider`, and what the shell needs besides."""
 
     @property
-    def KIND(self) -> str: ...  # noqa: N802 - a module's constant
+    def KIND(self) -> str:  # noqa: N802 - a module's constant
+        """The kind of its entities, as in their addresses: `share`."""
 
     @property
-    def STATE_VERSION(self) -> int: ...  # noqa: N802
+    def STATE_VERSION(self) -> int:  # noqa: N802
+        """The version of its state, as state snapshots hold it."""
 
-    def view(self, state: S, /) -> Frozen: ...
+    def view(self, state: S, /) -> Frozen:
+        """The entity as clients see it."""
 
-    def part(self, state: S, works: tuple[str, ...], /) -> Frozen | None: ...
+    def part(self, state: S, works: tuple[str, ...], /) -> Frozen | None:
+        """The part of the view that *works* are about; None if that is the whole."""
 
-    def joins(self, command: Any, state: S, /) -> str | None: ...
+    def joins(self, command: Any, state: S, /) -> str | None:
+        """The work that *command* requests and another request may have opened already."""
 
-    def under_way(self, state: S, /) -> bool: ...
+    def under_way(self, state: S, /) -> bool:
+        """Whether an attempt has started and not ended."""
 
-    def not_before(self, state: S, /) -> datetime | None: ...
+    def not_before(self, state: S, /) -> datetime | None:
+        """When the next attempt is due; None: at once."""
 
 
 class Work(Protocol[S_contra, F_contra]):
-    """What an aggregate's effects mean outside: the port to the drivers."""
+    """The port through which an aggregate's effects reach the drivers."""
 
     def check(self, command: Command, state: S_contra) -> None:
-        """Raise `ShareActorsError` when the backend could never do what *command* asks."""
+        """Raise `ShareActorsError` if the backend can never do what *command* requests."""
 
     def timeout_s(self, state: S_contra) -> float:
         """How long one attempt may take."""
 
     def cut_off(self, state: S_contra, now: datetime) -> Command:
-        """What the attempt under way comes to when the activation that made it is no more."""
+        """The outcome of the attempt under way if the activation that made it has ended."""
 
-    def longest_pause_s(self, state: S_contra) -> float:
-        """No pause between attempts is longer, whatever clocks say."""
+    def max_pause_s(self, state: S_contra) -> float:
+        """The longest pause between attempts, whatever the clock says."""
 
     def start(
         self,
@@ -69,26 +77,26 @@ class Work(Protocol[S_contra, F_contra]):
 
 @dataclass(slots=True, eq=False)
 class QueuedCommand:
-    """A client's command on its way through the shell.
+    """A client's command in the mailbox of an entity.
 
-    *receipt* is answered when it is recorded, or refused; *outcome*, if wanted, when its work is done.
+    *receipt* resolves once the command is recorded or rejected; *outcome*, if wanted, once its work is done.
     """
 
-    ask: CommandMessage
+    message: CommandMessage
     command: Command
     context: RequestContext
     receipt: asyncio.Future[CommandReply]
     outcome: asyncio.Future[CommandReply] | None = None
 
     def refuse(self, error: ShareActorsError) -> None:
-        """Nothing was recorded."""
+        """Reply with *error*: nothing was recorded."""
         if not self.receipt.done():
-            self.receipt.set_result(refusal(self.ask, error))
+            self.receipt.set_result(refusal(self.message, error))
 
 
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """What a driver's call came to, and the request that it goes back to."""
+    """The outcome of an effect, as a command, and the envelope of the request that caused the effect."""
 
     command: Command
     origin: Envelope
@@ -96,10 +104,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Turn(Generic[S, F]):
-    """What one turn is about to make durable, and the state that it leads to.
+    """The events of one turn, not durable yet, and the state that they lead to.
 
-    *origin* is the last client's request in it; *began* the effect whose attempt starts with it; *silent*
-    are requests for what is so already: nothing is recorded of them.
+    *origin* is the envelope of its last client request; *effect* is the one whose attempt starts with it;
+    *no_ops* are requests that change nothing, with their fingerprints: no event records them.
     """
 
     aggregate: Aggregate[Any, S, F]
@@ -108,78 +116,82 @@ class Turn(Generic[S, F]):
     writer: str
     entries: list[tuple[Envelope, Event]] = field(default_factory=list)
     recorded: list[QueuedCommand] = field(default_factory=list)
-    silent: list[tuple[QueuedCommand, str]] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    no_ops: list[tuple[QueuedCommand, str]] = field(default_factory=list)
+    command_ids: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
     origin: Envelope | None = None
-    began: F | None = None
+    effect: F | None = None
 
-    def decided(
-        self, item: QueuedCommand, content: str, events: list[Any], owed: tuple[str, ...] = ()
+    def add(
+        self,
+        queued: QueuedCommand,
+        fingerprint: str,
+        events: list[Any],
+        open_works: tuple[str, ...] = (),
     ) -> None:
-        """*item* comes to *events*; to none when it asks for what is so already.
+        """Add the *events* that *queued* was decided to; without any, it changes nothing.
 
-        What asks once more for what is *owed* comes to `RequestJoined`.
+        A request for work that is among *open_works* already is recorded as `RequestJoined`.
         """
-        self.ids.add(item.ask.command_id)
-        if not events and (work := self._joined(item.command, owed)) is not None:
+        self.command_ids.add(queued.message.command_id)
+        if not events and (work := self._joined_work(queued.command, open_works)) is not None:
             events = [RequestJoined(work=work)]
-        self.origin = self._of_client(item, content)
+        self.origin = self._client_envelope(queued, fingerprint)
         if events:
-            self.recorded.append(item)
+            self.recorded.append(queued)
             self._record(self.origin, events)
         else:
-            self.silent.append((item, content))
+            self.no_ops.append((queued, fingerprint))
 
     def conclude(self, outcome: Outcome) -> None:
-        """The driver answered."""
+        """Record the outcome of the attempt under way."""
         self.outcome = outcome
         self.report(outcome.command, outcome.origin)
 
     def report(self, command: Command, origin: Envelope | None) -> None:
-        """What is known of the attempt under way."""
-        self._record(self._of_system(origin), self.aggregate.decide(command, self.state))
+        """Record what *command* reports of the attempt under way."""
+        self._record(self._system_envelope(origin), self.aggregate.decide(command, self.state))
 
     def begin(self, effect: F, command: Command, origin: Envelope | None) -> None:
-        """The next attempt starts, recorded together with what made it owed."""
-        self.began = effect
+        """Record the start of an attempt at *effect*, in the same append as the request for it."""
+        self.effect = effect
         events = self.aggregate.decide(command, self.state)
-        self._record(self._of_system(origin or self.origin), events)
+        self._record(self._system_envelope(origin or self.origin), events)
 
     def context(self, version: int) -> RequestContext:
-        """Who asked, the number of the attempt begun, and its token: nobody else can have the same."""
+        """The context of the driver's call: the requester, the attempt's number, and its unique token."""
         last: tuple[Envelope, Any] = self.entries[-1]
-        origin, begun = last
+        origin, attempt_started = last
         return RequestContext(
             user_id=origin.user_id,
             project_id=origin.project_id,
             roles=origin.roles,
             request_id=origin.request_id,
-            attempt=begun.n,
+            attempt=attempt_started.n,
             token=f"{self.writer}:{version}",
         )
 
-    def _joined(self, command: Command, owed: tuple[str, ...]) -> str | None:
-        """The work that *command* asks for once more, if that is owed still."""
+    def _joined_work(self, command: Command, open_works: tuple[str, ...]) -> str | None:
+        """The work that *command* requests, if it is still open."""
         work = self.aggregate.joins(command, self.state)
         if work is None:
             return None
-        is_owed = work in owed
+        is_open = work in open_works
         for _, event in self.entries:
-            is_owed = work in event.opens() or (is_owed and not _settles(event, work))
-        return work if is_owed else None
+            is_open = work in event.opens() or (is_open and not _settles(event, work))
+        return work if is_open else None
 
     def _record(self, envelope: Envelope, events: list[Any]) -> None:
         for event in events:
             self.state = self.aggregate.evolve(self.state, event)
             self.entries.append((envelope, event))
 
-    def _of_client(self, item: QueuedCommand, content: str) -> Envelope:
-        asked, context = item.ask, item.context
+    def _client_envelope(self, queued: QueuedCommand, fingerprint: str) -> Envelope:
+        command_id, context = queued.message.command_id, queued.context
         return Envelope(
-            command_id=asked.command_id,
-            fingerprint=content,
-            correlation_id=asked.command_id,
+            command_id=command_id,
+            fingerprint=fingerprint,
+            correlation_id=command_id,
             request_id=context.request_id,
             user_id=context.user_id,
             project_id=context.project_id,
@@ -188,14 +200,21 @@ class Turn(Generic[S, F]):
             writer=self.writer,
         )
 
-    def _of_system(self, origin: Envelope | None) -> Envelope:
-        """What the system does of itself still goes back to who asked, as far as that is known."""
-        if origin is None:
-            return Envelope(
-                command_id=None, fingerprint=None, correlation_id=self.writer, request_id=None,
-                user_id="share-actors", project_id="", roles=(), at=self.at, writer=self.writer,
-            )  # fmt: skip
-        return origin.replace(command_id=None, fingerprint=None, at=self.at, writer=self.writer)
+    def _system_envelope(self, origin: Envelope | None) -> Envelope:
+        """The envelope of an event that no client requested directly; it names the requester if known."""
+        if origin is not None:
+            return origin.replace(command_id=None, fingerprint=None, at=self.at, writer=self.writer)
+        return Envelope(
+            command_id=None,
+            fingerprint=None,
+            correlation_id=self.writer,
+            request_id=None,
+            user_id=SYSTEM_USER,
+            project_id="",
+            roles=(),
+            at=self.at,
+            writer=self.writer,
+        )
 
 
 def _settles(event: Event, work: str) -> bool:

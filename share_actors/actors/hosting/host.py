@@ -146,7 +146,7 @@ class ShareHost:
 
     async def _woken(self, share_id: str) -> str | None:
         try:
-            await self._entity(share_id).rouse()
+            await self._entity(share_id).activate()
         except Busy:
             return ""
         except ShareActorsError as error:

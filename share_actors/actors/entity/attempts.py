@@ -1,0 +1,77 @@
+"""The attempts at one entity's effects: one at a time, each recorded before the driver is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic
+
+from share_actors.actors.entity.backoff import Backoff
+from share_actors.actors.entity.stream import EntityStream
+from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, S, Turn, Work
+from share_actors.events.attempts import BeginAttempt
+from share_actors.events.decider import Command
+
+
+class Attempts(Generic[E, S, F]):
+    """Starts the attempt at what is pending, when it is due, and performs its effect once that is durable."""
+
+    def __init__(
+        self,
+        aggregate: Aggregate[E, S, F],
+        work: Work[S, F],
+        stream: EntityStream[E, S, F],
+        activation: str,
+        *,
+        put_outcome: Callable[[Outcome], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._aggregate, self._work, self._stream = aggregate, work, stream
+        self._activation = activation
+        self._put_outcome, self._wake = put_outcome, wake
+        self._backoff = Backoff()
+        self.in_flight = False
+
+    def begin(self, turn: Turn[S, F]) -> None:
+        """Record the start of the next attempt in *turn*, unless one is in flight or it is not due yet."""
+        if self.in_flight and turn.outcome is None:
+            return
+        if self._aggregate.under_way(turn.state):  # made by an activation that has ended
+            turn.report(self._work.cut_off(turn.state, turn.at), self._stream.last_request)
+        effect = self._aggregate.pending(turn.state)
+        if effect is None or not self._is_due(turn):
+            return
+        timeout_s = self._work.timeout_s(turn.state)
+        begin = BeginAttempt(activation=self._activation, timeout_s=timeout_s)
+        cause = self._stream.receipts.cause(effect.key())
+        turn.begin(effect, begin, cause or turn.origin or self._stream.last_request)
+
+    def _is_due(self, turn: Turn[S, F]) -> bool:
+        max_pause_s = self._work.max_pause_s(turn.state)
+        not_before = self._aggregate.not_before(turn.state)
+        remaining_s = self._backoff.remaining_s(not_before, turn.at, max_pause_s)
+        if remaining_s > 0:
+            self._backoff.schedule(remaining_s, self._wake)
+        return remaining_s <= 0
+
+    def perform(self, turn: Turn[S, F]) -> None:
+        """Perform the effect whose attempt began with *turn*, which is durable."""
+        if turn.outcome is not None:
+            self.in_flight = False
+        if turn.effect is None:
+            return
+        origin, _ = turn.entries[-1]
+        self.in_flight = True
+
+        def done(command: Command) -> None:
+            self._put_outcome(Outcome(command, origin))
+
+        context = turn.context(self._stream.version)
+        self._work.start(turn.effect, self._stream.state, context, done)
+
+    def wake_after(self, seconds: float) -> None:
+        """Wake the entity after so many seconds, to see to what is pending then."""
+        self._backoff.schedule(seconds, self._wake)
+
+    def cancel_wake(self) -> None:
+        """Do not wake the entity for an attempt that comes due."""
+        self._backoff.cancel()

@@ -1,0 +1,95 @@
+"""The commands of one entity: each decided on the state that the ones before it lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Generic
+
+from share_actors.actors.entity.replies import PendingReplies
+from share_actors.actors.entity.stream import EntityStream
+from share_actors.actors.entity.turn import (
+    Aggregate,
+    E,
+    F,
+    Outcome,
+    QueuedCommand,
+    S,
+    Turn,
+    Work,
+)
+from share_actors.actors.messaging.messages import fingerprint
+from share_actors.errors import NotFound, Refused, ShareActorsError
+from share_actors.events.aggregates import id_of
+from share_actors.events.decider import Missing, Rejected
+from share_actors.events.receipts import RecordedRequest
+
+
+class CommandDecisions(Generic[E, S, F]):
+    """Decides commands into turns; a repeated command gets its first reply instead."""
+
+    def __init__(
+        self,
+        entity_id: str,
+        aggregate: Aggregate[E, S, F],
+        work: Work[S, F],
+        stream: EntityStream[E, S, F],
+        replies: PendingReplies[E, S, F],
+    ) -> None:
+        self._id, self._aggregate, self._work = entity_id, aggregate, work
+        self._stream, self._replies = stream, replies
+        self._old_receipts: dict[str, RecordedRequest | None] = {}
+        """Receipts read from the log, for commands that may be older than memory."""
+
+    def to_look_up(self, inbox: Iterable[QueuedCommand | Outcome]) -> list[QueuedCommand]:
+        """The commands whose receipts may be older than memory, and were not looked up yet."""
+        if not self._stream.receipts.forgotten:
+            return []
+        return [
+            item
+            for item in inbox
+            if isinstance(item, QueuedCommand)
+            and item.message.repeated
+            and item.message.command_id not in self._old_receipts
+        ]
+
+    async def look_up(self, command_id: str) -> None:
+        """Read the receipt of an old command from the log; raises `LogError`."""
+        self._old_receipts[command_id] = await self._stream.find_receipt(command_id)
+
+    def decide(self, queued: QueuedCommand, turn: Turn[S, F]) -> bool:
+        """Decide *queued* into *turn*, or reply to it; False: the next turn has to decide it."""
+        message = queued.message
+        receipt = self._stream.receipts.get(message.command_id)
+        receipt = receipt or self._old_receipts.pop(message.command_id, None)
+        if message.command_id in turn.command_ids:
+            return False  # the same command is in this turn: its reply is known in the next
+        content = message.content or fingerprint(message.topic, message.body)
+        if receipt is not None:
+            self._replies.repeat(queued, receipt, content)
+            return True
+        try:
+            open_works = self._stream.receipts.open_works()
+            turn.add(queued, content, self._events(queued, turn), open_works)
+        except ShareActorsError as error:
+            queued.refuse(error)
+        return True
+
+    def _events(self, queued: QueuedCommand, turn: Turn[S, F]) -> list[E]:
+        try:
+            self._work.check(queued.command, turn.state)
+            return self._aggregate.decide(queued.command.stamped(turn.at), turn.state)
+        except Rejected as rejection:
+            if turn.state == self._aggregate.initial:
+                raise self.not_found() from None
+            text = f"{self._name}: {rejection}"
+            if isinstance(rejection, Missing):
+                raise NotFound(text, field=rejection.field, value=rejection.value) from None
+            raise Refused(text, field="id", value=id_of(self._id)) from None
+
+    @property
+    def _name(self) -> str:
+        return f"{self._aggregate.KIND.replace('_', ' ')} {id_of(self._id)}"
+
+    def not_found(self) -> NotFound:
+        """The error of an entity that does not exist."""
+        return NotFound(f"there is no {self._name}", field="id", value=id_of(self._id))

@@ -19,7 +19,7 @@ from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unav
 from share_actors.events.aggregates import id_of, kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
-from share_actors.events.log import Log
+from share_actors.events.log import Log, OpenLog, open_configured
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ QUESTIONS = frozenset(
 class CatalogActor:
     """Queries see everything that was recorded before they were asked (read-your-writes)."""
 
-    def __init__(self, config: Config, nodes: int = 1) -> None:
-        self._config, self._nodes = config, nodes
+    def __init__(self, config: Config, nodes: int = 1, open_log: OpenLog = open_configured) -> None:
+        self._config, self._nodes, self._open_log = config, nodes, open_log
         self._alone = ThreadPoolExecutor(1, "catalog")
         self._readers = ThreadPoolExecutor(4, "history")
         self._stopping = False
@@ -45,7 +45,7 @@ class CatalogActor:
     @cached_property
     def _log(self) -> Log:
         """Opened with its first use: one that cannot be opened now, perhaps can the next time."""
-        return Log.open(self._config.log, self._config.log_path, nodes=self._nodes)
+        return self._open_log(self._config, self._nodes)
 
     @cached_property
     def _catalog(self) -> Catalog:

@@ -32,7 +32,7 @@ from share_actors.errors import Busy, InvalidRequest, Moved, ShareActorsError, U
 from share_actors.events import share, share_server
 from share_actors.events.aggregates import AGGREGATES, is_tenant, kind_of
 from share_actors.events.decider import Command
-from share_actors.events.log import Log
+from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 
@@ -55,9 +55,13 @@ class ShareHost:
     """
 
     def __init__(
-        self, config: Config, nodes: int = 1, entity_client: EntityClient | None = None
+        self,
+        config: Config,
+        nodes: int = 1,
+        entity_client: EntityClient | None = None,
+        open_log: OpenLog = open_configured,
     ) -> None:
-        self._config, self._nodes = config, nodes
+        self._config, self._nodes, self._open_log = config, nodes, open_log
         self._backends = BackendDrivers(config.backends)
         self._works = self._kinds_of_work(entity_client or EntityClient(_no_manager))
         self._entities: dict[str, AnyEntity] = {}
@@ -88,7 +92,7 @@ class ShareHost:
     @cached_property
     def _log(self) -> Log:
         """Opened with its first use: one that cannot be opened now, perhaps can the next time."""
-        return Log.open(self._config.log, self._config.log_path, nodes=self._nodes)
+        return self._open_log(self._config, self._nodes)
 
     # -- what the manager asks -------------------------------------------------------------------
     async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from share_actors.events.log.append_order import Conflict
-from share_actors.events.log.log import Log, Notification, T
+from share_actors.events.log.log import Log, Notification, OpenLog, T, open_configured
 
 __all__ = [
     "Conflict",
     "Log",
     "Notification",
+    "OpenLog",
     "T",
+    "open_configured",
 ]

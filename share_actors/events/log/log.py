@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from eventsourcing.persistence import ApplicationRecorder
 
-from share_actors.config import LogSettings
+from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
@@ -178,3 +178,12 @@ def _backend(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     if settings.kind == "sqlite":
         return open_sqlite(settings, path, create=create)
     return open_postgres(settings, create=create)
+
+
+OpenLog = Callable[[Config, int], Log]
+"""Opens the log of a configuration, on a cluster of so many nodes; raises what `Log.open` raises."""
+
+
+def open_configured(config: Config, nodes: int = 1) -> Log:
+    """The log that *config* names; see `Log.open`."""
+    return Log.open(config.log, config.log_path, nodes=nodes)

@@ -13,7 +13,7 @@ from share_actors.events.fields import printable
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
 from share_actors.scheduling.extra_specs import check_requirement
-from share_actors.values import ShareType, SpecValue, truth
+from share_actors.values import ShareType, SpecValue, parse_bool
 
 __all__ = [
     "KIND", "STATE_VERSION",
@@ -28,7 +28,7 @@ YES_OR_NO = (
 
 def _specs(specs: dict[str, str]) -> dict[str, str]:
     for key, value in specs.items():
-        if key in YES_OR_NO and truth(value) is None:
+        if key in YES_OR_NO and parse_bool(value) is None:
             raise ValueError(f"{key}: {value!r} is not true or false")
         check_requirement(key, value)
     return specs

@@ -1,1 +1,1 @@
-"""Filters and weighing of pools, as in Manila's scheduler. Pure."""
+"""The filter scheduler: which pool a share goes to (`manila.scheduler`). Pure."""

@@ -1,6 +1,6 @@
-"""Which backend and pool a share goes to: filters say why not, weighers say how gladly. Pure.
+"""The filters that exclude pools for a share, each with its reason. Pure.
 
-After Manila's filter scheduler: the filters' names say what they look at, their verdicts are kept.
+As in Manila's filter scheduler, a filter is named for what it checks; the reasons are kept.
 """
 
 from __future__ import annotations
@@ -8,51 +8,53 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from share_actors.scheduling.extra_specs import _plain, satisfies
+from share_actors.scheduling.extra_specs import capability_name, satisfies
 from share_actors.values import Capabilities, Frozen, Pool, ShareType
-
-DEFAULT_ZONE = "nova"
 
 
 class RequestSpec(Frozen):
-    """What a share asks for. *only*: the backend (or `backend#pool`) that was asked for by name."""
+    """The requirements of one share on its pool. Hosts are `backend` or `backend#pool`; sizes are GiB.
+
+    *same_host* and *different_host*: the hosts, by share id, of the shares that it must or must not be
+    with; '' for a share that is on no backend.
+    """
 
     share_id: str
     size: int
     share_proto: str
-    only: str | None = None
+    requested_host: str | None = None
     share_type: ShareType | None = None
-    on_server: bool = False
-    """It is to be on a share server: a share network was given."""
+    needs_share_server: bool = False
+    """A share network was given."""
     availability_zone: str | None = None
-    snapshot_on: str | None = None
-    """Where the snapshot that it is made from is."""
-    same_as: Mapping[str, str] = {}
-    """It must be where these shares are: hosts by share id. A share that is nowhere has ''."""
-    different_from: Mapping[str, str] = {}
+    snapshot_host: str | None = None
+    """The host of the snapshot that the share is created from."""
+    same_host: Mapping[str, str] = {}
+    different_host: Mapping[str, str] = {}
 
 
 class PoolState(Frozen):
-    """A pool as the scheduler sees it: what its backend published, and what was decided since.
+    """A pool with its backend's last report and the scheduler's later decisions.
 
-    *provisioned*: GiB of all shares that are there or decided to go there. *since*: of those, what was
-    decided after the backend measured its free capacity. *down*: why it takes no shares.
+    *provisioned*: GiB of all shares that are there or decided to go there. *unmeasured*: of those, the
+    GiB decided after the backend measured its free capacity. *down*: why it accepts no shares.
     """
 
     backend: str
-    said: Capabilities
+    capabilities: Capabilities
     pool: Pool
     provisioned: float = 0.0
-    since: float = 0.0
+    unmeasured: float = 0.0
     down: str | None = None
 
     @property
     def name(self) -> str:
+        """`backend#pool`, as in a share's `host`."""
         return f"{self.backend}#{self.pool.name}"
 
     @property
     def usable(self) -> float:
-        """GiB that shares may have in all: the total less what is reserved."""
+        """GiB that shares may have in all: the total less the reserved part."""
         return self.pool.total_capacity_gib * (1 - self.pool.reserved_percentage / 100)
 
     @property
@@ -64,111 +66,110 @@ class PoolState(Frozen):
         if pool.thin_provisioning:
             ratio = pool.max_over_subscription_ratio
             return min(self.usable * ratio - self.provisioned, free * ratio)
-        return min(self.usable - self.provisioned, free - self.since)
+        return min(self.usable - self.provisioned, free - self.unmeasured)
 
 
-# -- filters: why not, or None -------------------------------------------------------------------
-def _backend(asked: RequestSpec, host: PoolState) -> str | None:
-    if asked.only is not None and asked.only not in (host.backend, host.name):
-        return f"{asked.only} was asked for"
-    return host.down
+# -- filters: the reason to exclude the pool, or None --------------------------------------------
+def _backend(spec: RequestSpec, pool: PoolState) -> str | None:
+    if spec.requested_host not in (None, pool.backend, pool.name):
+        return f"{spec.requested_host} was requested"
+    return pool.down
 
 
-def _zone(asked: RequestSpec, host: PoolState) -> str | None:
-    there = host.said.availability_zone
-    if asked.availability_zone in (None, there):
+def _zone(spec: RequestSpec, pool: PoolState) -> str | None:
+    zone = pool.capabilities.availability_zone
+    if spec.availability_zone in (None, zone):
         return None
-    return f"it is in {there}, not in {asked.availability_zone}"
+    return f"it is in {zone}, not in {spec.availability_zone}"
 
 
-def _protocol(asked: RequestSpec, host: PoolState) -> str | None:
-    known = host.said.storage_protocols
-    return None if asked.share_proto in known else f"it speaks {', '.join(known) or 'nothing'}"
+def _protocol(spec: RequestSpec, pool: PoolState) -> str | None:
+    supported = pool.capabilities.storage_protocols
+    if spec.share_proto in supported:
+        return None
+    return f"supports {', '.join(supported)} only" if supported else "supports no protocol"
 
 
-def _servers(asked: RequestSpec, host: PoolState) -> str | None:
-    """A type that says nothing of servers leaves it to whether a share network was given."""
-    handles = host.said.driver_handles_share_servers
-    wanted = None if asked.share_type is None else asked.share_type.handles_servers
-    if wanted is not None and wanted != handles:
-        return f"the share type wants driver_handles_share_servers={wanted}"
-    if asked.on_server and not handles:
+def _servers(spec: RequestSpec, pool: PoolState) -> str | None:
+    """Without the extra spec driver_handles_share_servers, the share network alone decides."""
+    handles = pool.capabilities.driver_handles_share_servers
+    required = None if spec.share_type is None else spec.share_type.handles_servers
+    if required is not None and required != handles:
+        return f"the share type requires driver_handles_share_servers={required}"
+    if spec.needs_share_server and not handles:
         return "it has no share servers, and a share network was given"
-    if handles and not asked.on_server:
+    if handles and not spec.needs_share_server:
         return "its shares are on share servers, and no share network was given"
     return None
 
 
-def _capabilities(asked: RequestSpec, host: PoolState) -> str | None:
-    if asked.share_type is None:
+def _capabilities(spec: RequestSpec, pool: PoolState) -> str | None:
+    if spec.share_type is None:
         return None
-    said = told_by(host)
-    for key, wanted in asked.share_type.extra_specs.items():
-        name = _plain(key)
+    reported = reported_capabilities(pool)
+    for key, required in spec.share_type.extra_specs.items():
+        name = capability_name(key)
         if name is None or name == "driver_handles_share_servers":
             continue
-        if name not in said:
-            return f"it says nothing of {name}, which must be {wanted}"
-        if not satisfies(said[name], wanted):
-            return f"its {name} is {said[name]!r}, and must be {wanted}"
+        if name not in reported:
+            return f"does not report {name} (required: {required})"
+        if not satisfies(reported[name], required):
+            return f"its {name} is {reported[name]!r}, and must be {required}"
     return None
 
 
-def _capacity(asked: RequestSpec, host: PoolState) -> str | None:
-    room = host.room
-    if asked.size <= room:
+def lack_of_room(spec: RequestSpec, pool: PoolState) -> str | None:
+    """The filter `capacity`: the only one whose verdict changes with every decision."""
+    room = pool.room
+    if spec.size <= room:
         return None
-    taken = f"{host.provisioned:g} of {host.pool.total_capacity_gib:g} GiB are provisioned"
-    return f"{asked.size} GiB do not fit into {max(room, 0.0):.6g} GiB ({taken})"
+    used = f"{pool.provisioned:g} of {pool.pool.total_capacity_gib:g} GiB are provisioned"
+    return f"{spec.size} GiB do not fit into {max(room, 0.0):.6g} GiB ({used})"
 
 
-def _snapshot(asked: RequestSpec, host: PoolState) -> str | None:
-    on = asked.snapshot_on
-    return None if on in (None, host.name, host.backend) else f"the snapshot is on {on}"
+def _snapshot(spec: RequestSpec, pool: PoolState) -> str | None:
+    host = spec.snapshot_host
+    return None if host in (None, pool.name, pool.backend) else f"the snapshot is on {host}"
 
 
-def _affinity(asked: RequestSpec, host: PoolState) -> str | None:
-    for share_id, on in asked.same_as.items():
-        if on not in (host.name, host.backend):
-            return f"share {share_id}, with which it must be, is on {on or 'no backend'}"
+def _affinity(spec: RequestSpec, pool: PoolState) -> str | None:
+    for share_id, host in spec.same_host.items():
+        if host not in (pool.name, pool.backend):
+            return f"same_host: share {share_id} is on {host or 'no backend'}"
     return None
 
 
-def _anti_affinity(asked: RequestSpec, host: PoolState) -> str | None:
-    for share_id, on in asked.different_from.items():
-        if on in (host.name, host.backend):
-            return f"share {share_id}, from which it must be apart, is here"
+def _anti_affinity(spec: RequestSpec, pool: PoolState) -> str | None:
+    for share_id, host in spec.different_host.items():
+        if host in (pool.name, pool.backend):
+            return f"different_host: share {share_id} is on this pool"
     return None
 
 
+CAPACITY = "capacity"
 FILTERS: Mapping[str, Callable[[RequestSpec, PoolState], str | None]] = {
     "backend": _backend,
     "availability_zone": _zone,
     "protocol": _protocol,
     "share_servers": _servers,
     "capabilities": _capabilities,
-    "capacity": _capacity,
+    CAPACITY: lack_of_room,
     "snapshot": _snapshot,
     "affinity": _affinity,
     "anti_affinity": _anti_affinity,
 }
-
-
-# -- weighing ------------------------------------------------------------------------------------
 NAMES = " ".join(FILTERS)
-CAPACITY = "capacity"
-"""The one filter whose verdict changes with every decision."""
 
 
-def refusals(asked: RequestSpec, host: PoolState) -> dict[str, str]:
-    """Why *host* will not do, by filter, whatever room it has."""
-    said = ((name, why(asked, host)) for name, why in FILTERS.items() if name != CAPACITY)
-    return {name: reason for name, reason in said if reason is not None}
+def refusals(spec: RequestSpec, pool: PoolState) -> dict[str, str]:
+    """Return the reasons to exclude *pool*, by filter, whatever room it has."""
+    verdicts = ((name, check(spec, pool)) for name, check in FILTERS.items() if name != CAPACITY)
+    return {name: reason for name, reason in verdicts if reason is not None}
 
 
-# -- capabilities and requirements ---------------------------------------------------------------
-def told_by(host: PoolState) -> dict[str, Any]:
-    """All that is said of a pool, by name: the pool's own words win over the backend's."""
-    said = {k: v for k, v in host.said.__dict__.items() if k not in ("pools", "capabilities")}
-    own = {k: v for k, v in host.pool.__dict__.items() if k not in ("name", "capabilities")}
-    return {**said, **host.said.capabilities, **own, **host.pool.capabilities}
+def reported_capabilities(pool: PoolState) -> dict[str, Any]:
+    """Return all reported capabilities by name; the pool's own override its backend's."""
+    backend, own = pool.capabilities, pool.pool
+    fields = {k: v for k, v in backend.__dict__.items() if k not in ("pools", "capabilities")}
+    own_fields = {k: v for k, v in own.__dict__.items() if k not in ("name", "capabilities")}
+    return {**fields, **backend.capabilities, **own_fields, **own.capabilities}

@@ -1,4 +1,4 @@
-"""The choice of a pool: filters first, then the heaviest of those that remain."""
+"""The choice of a pool: the heaviest of those that no filter excludes. Pure."""
 
 from __future__ import annotations
 
@@ -9,60 +9,69 @@ from share_actors.scheduling.filters import (
     NAMES,
     PoolState,
     RequestSpec,
-    _capacity,
+    lack_of_room,
     refusals,
 )
 from share_actors.values import Placement
 
 
 def place(
-    asked: RequestSpec, hosts: Iterable[PoolState], *, capacity: float = 1.0, goodness: float = 1.0
+    spec: RequestSpec, pools: Iterable[PoolState], *, capacity: float = 1.0, goodness: float = 1.0
 ) -> tuple[PoolState | None, Placement]:
-    """The pool for *asked*, None if no pool will do, and what every filter said of every pool.
+    """Choose the pool for *spec* (None if none fits), with the verdict of every filter on every pool.
 
-    *capacity* and *goodness* are how much free room and the backend's own opinion count.
+    *capacity* and *goodness* are the weights of free room and of the backend's own opinion.
     """
-    known = list(hosts)
-    fixed = {host.name: refusals(asked, host) for host in known}
-    return decide(asked, known, fixed, capacity=capacity, goodness=goodness)
+    candidates = list(pools)
+    fixed = {pool.name: refusals(spec, pool) for pool in candidates}
+    return choose(spec, candidates, fixed, capacity=capacity, goodness=goodness)
 
 
-def decide(
-    asked: RequestSpec,
-    hosts: Sequence[PoolState],
+def choose(
+    spec: RequestSpec,
+    pools: Sequence[PoolState],
     fixed: Mapping[str, dict[str, str]],
     *,
     capacity: float = 1.0,
     goodness: float = 1.0,
 ) -> tuple[PoolState | None, Placement]:
-    """As `place`, with the refusals that do not depend on room given as *fixed*."""
+    """Choose as `place` does, with the refusals that do not depend on room given as *fixed*."""
     refused: dict[str, dict[str, str]] = {}
-    fit: list[tuple[PoolState, float]] = []
-    for host in hosts:
-        full, room = None, host.room
-        if asked.size > room:
-            full = _capacity(asked, host)
-        known = fixed[host.name]
+    fitting: list[tuple[PoolState, float]] = []
+    for pool in pools:
+        room, reasons = pool.room, fixed[pool.name]
+        full = lack_of_room(spec, pool) if spec.size > room else None
         if full is not None:
-            refused[host.name] = {**known, CAPACITY: full}
-        elif known:
-            refused[host.name] = known
+            refused[pool.name] = {**reasons, CAPACITY: full}
+        elif reasons:
+            refused[pool.name] = reasons
         else:
-            fit.append((host, room))
-    most = max((room for _, room in fit), default=0.0)
-    weights = {
-        host.name: round(
-            capacity * (room / most if most > 0 else 0.0) + goodness * host.pool.goodness / 100, 4
-        )
-        for host, room in fit
-    }
-    chosen = max(fit, key=lambda one: weights[one[0].name], default=(None, 0.0))[0]
+            fitting.append((pool, room))
+    weights = _weights(fitting, capacity, goodness)
+    chosen = max((pool for pool, _ in fitting), key=lambda pool: weights[pool.name], default=None)
     return chosen, Placement(filters=NAMES, refused=refused, weights=weights)
 
 
+def _weights(
+    fitting: Sequence[tuple[PoolState, float]], capacity: float, goodness: float
+) -> dict[str, float]:
+    """Room counts as a part of the largest room; goodness, 0 to 100, as a part of 100."""
+    largest = max((room for _, room in fitting), default=0.0)
+    return {
+        pool.name: round(
+            capacity * (room / largest if largest > 0 else 0.0)
+            + goodness * pool.pool.goodness / 100,
+            4,
+        )
+        for pool, room in fitting
+    }
+
+
 def no_valid_host(placement: Placement) -> str:
-    """Why a share can be nowhere, in one sentence."""
+    """Describe why no pool fits, in one sentence."""
     if not placement.refused:
-        return "no valid host: no backend has told of a pool yet"
-    said = (f"{pool}: {'; '.join(why.values())}" for pool, why in placement.refused.items())
-    return "no valid host: " + "; ".join(said)
+        return "no valid host: no backend has reported a pool yet"
+    pools = (
+        f"{pool}: {'; '.join(reasons.values())}" for pool, reasons in placement.refused.items()
+    )
+    return "no valid host: " + "; ".join(pools)

@@ -35,7 +35,7 @@ from share_actors.values.share import (
     SnapshotDoing,
     SnapshotStatus,
 )
-from share_actors.values.share_type import ShareType, SpecValue, truth
+from share_actors.values.share_type import ShareType, SpecValue, parse_bool
 
 __all__ = [
     "AccessLevel",
@@ -74,6 +74,6 @@ __all__ = [
     "SnapshotStatus",
     "SpecValue",
     "Value",
-    "truth",
+    "parse_bool",
     "utc_now",
 ]

@@ -1,4 +1,4 @@
-"""Why a share went to its pool."""
+"""The scheduler's record of why a share went to its pool."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from share_actors.values.base import Frozen
 
 
 class PoolVerdict(Frozen):
-    """What the filters said of one pool: the reasons of those that refused it; else what it weighs."""
+    """The verdict on one pool: the refusals by filter, or else its weight."""
 
     pool: str
     """As in a share's `host`: `backend#pool`."""
@@ -15,10 +15,10 @@ class PoolVerdict(Frozen):
 
 
 class Placement(Frozen):
-    """Why a share went where it did: every filter that was asked, and its verdict on every pool.
+    """Why a share went to its pool: the filters applied, and their verdict on every pool.
 
-    As flat as can be, for every creation carries one: the names of the *filters*; by pool, the reasons
-    of those that *refused* it; and the *weights* of the pools that none refused.
+    Every creation carries one, so it is flat: the names of the *filters*, separated by spaces; by pool,
+    the reasons of the filters that *refused* it; and the *weights* of the pools that fit.
     """
 
     filters: str = ""
@@ -26,13 +26,13 @@ class Placement(Frozen):
     weights: dict[str, float] = {}
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def filter_names(self) -> tuple[str, ...]:
         """The names of the filters."""
         return tuple(self.filters.split())
 
     @property
     def pools(self) -> tuple[PoolVerdict, ...]:
         """The verdict on each pool."""
-        fit = (PoolVerdict(pool=pool, weight=weight) for pool, weight in self.weights.items())
-        unfit = (PoolVerdict(pool=pool, refused=why) for pool, why in self.refused.items())
+        fit = [PoolVerdict(pool=pool, weight=weight) for pool, weight in self.weights.items()]
+        unfit = [PoolVerdict(pool=pool, refused=reasons) for pool, reasons in self.refused.items()]
         return (*fit, *unfit)

@@ -1,4 +1,4 @@
-"""Share types, and what backends say of themselves: the words of scheduling. Frozen; no I/O."""
+"""Share types: named requirements on the pool of a share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SpecValue = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
 class ShareType(Value):
-    """What a share can be asked for by one name (Manila's share type).
+    """A named set of requirements that shares can be created with (Manila's share type).
 
     `extra_specs`: `driver_handles_share_servers`, `snapshot_support`, and requirements on capabilities,
-    such as `thin_provisioning='<is> True'`. A type that is not public is for its `projects` alone.
+    such as `thin_provisioning='<is> True'`. Only `projects` can use a type that is not public.
     """
 
     id: str = ""
@@ -30,17 +30,14 @@ class ShareType(Value):
 
     @property
     def handles_servers(self) -> bool | None:
-        """What it says of driver_handles_share_servers; None if nothing."""
-        said = self.extra_specs.get("driver_handles_share_servers")
-        return None if said is None else truth(said)
+        """The extra spec driver_handles_share_servers; None if it is not set."""
+        text = self.extra_specs.get("driver_handles_share_servers")
+        return None if text is None else parse_bool(text)
 
 
-def truth(text: str) -> bool | None:
-    """*text* as yes or no, in Manila's spellings; None if it is neither."""
+def parse_bool(text: str) -> bool | None:
+    """Read *text* as a Boolean, in Manila's spellings (`oslo_utils.strutils`); None if it is not one."""
     word = text.removeprefix("<is>").strip().lower()
     if word in ("true", "yes", "on", "1", "t", "y"):
         return True
     return False if word in ("false", "no", "off", "0", "f", "n") else None
-
-
-# -- reading what a driver said -------------------------------------------------------------------

@@ -123,7 +123,7 @@ def test_a_type_decides_and_no_valid_host_says_why(cli: CommandLine) -> None:
     assert (share["host"], share["share_type"]) == ("local#local", "thin")
     assert changed["extra_specs"] == {"driver_handles_share_servers": "False", "iops": ">= 900"}
     assert nowhere.code == 7
-    assert "it says nothing of iops" in nowhere.err
+    assert "does not report iops" in nowhere.err
     assert "backend list" in nowhere.err
     assert [kind["id"] for kind in cli.json("type", "list")["types"]] == ["thin"]
     assert cli.json("type", "show", "thin")["is_public"] is True

@@ -183,9 +183,7 @@ def test_hints_keep_shares_together_or_apart(play: Any) -> None:
 
         assert (await system.create(same_host=("first",))).host == "plain#a"
         assert (await system.create(different_host=("first",))).host == "plain#b"
-        with pytest.raises(
-            NoValidHost, match="share nobody, with which it must be, is on no backend"
-        ):
+        with pytest.raises(NoValidHost, match="same_host: share nobody is on no backend"):
             await system.create(same_host=("nobody",))
 
     play(story, pools={"a": 30, "b": 30})
@@ -211,7 +209,7 @@ def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) ->
         placement = getattr(first.event, "placement", None)
 
         assert placement is not None
-        assert {"capacity", "protocol", "capabilities", "backend"} <= set(placement.asked)
+        assert {"capacity", "protocol", "capabilities", "backend"} <= set(placement.filter_names)
         verdicts = {verdict.pool: verdict for verdict in placement.pools}
         assert list(verdicts["plain#a"].refused) == ["capacity"]
         assert verdicts["plain#b"].refused == {}

@@ -15,7 +15,7 @@ from share_actors.events.share_type import (
     ShareTypeDeleted,
 )
 from share_actors.testing import Spec
-from share_actors.values import truth
+from share_actors.values import parse_bool
 from tests.events.share_events import NOON
 
 SPECS = {"driver_handles_share_servers": "False", "thin_provisioning": "<is> True"}
@@ -59,7 +59,7 @@ def test_a_deleted_type_can_be_created_anew_and_not_changed() -> None:
     [
         ({}, "driver_handles_share_servers is required"),
         ({"driver_handles_share_servers": "perhaps"}, "'perhaps' is not true or false"),
-        ({**SPECS, "iops": ">= many"}, "iops: 'many' after '>=' is no number"),
+        ({**SPECS, "iops": ">= many"}, "iops: 'many' after '>=' is not a number"),
         ({**SPECS, "thin_provisioning": "<is> so"}, "'so' after '<is>'"),
         ({**SPECS, "tier": "<in>"}, "nothing follows '<in>'"),
         ({**SPECS, "tier": ""}, "at least 1 character"),
@@ -77,4 +77,4 @@ def test_the_mode_cannot_be_taken_away() -> None:
 
 @pytest.mark.parametrize(("text", "meant"), [("<is> True", True), ("no", False), ("perhaps", None)])
 def test_yes_and_no_are_read_in_manilas_spellings(text: str, meant: bool | None) -> None:
-    assert truth(text) is meant
+    assert parse_bool(text) is meant

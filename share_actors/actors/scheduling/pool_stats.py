@@ -84,7 +84,7 @@ class BackendReports:
         return f"it has told nothing for {quiet:.0f} s" if quiet > patience else None
 
     def hosts(self, backends: Mapping[str, BackendSettings]) -> list[PoolState]:
-        """The pools as the scheduler sees them; `provisioned` and `since` are for the caller to fill in."""
+        """The state of every pool; the caller fills in `provisioned` and `unmeasured`."""
         hosts: list[PoolState] = []
         for name, settings in backends.items():
             found = self.last(name)
@@ -92,7 +92,7 @@ class BackendReports:
                 continue
             down = found.reason or self.silent(name, settings)
             hosts += (
-                PoolState(backend=name, said=found.capabilities, pool=pool, down=down)
+                PoolState(backend=name, capabilities=found.capabilities, pool=pool, down=down)
                 for pool in found.capabilities.pools
             )
         return hosts

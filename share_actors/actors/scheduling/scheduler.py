@@ -20,7 +20,7 @@ from share_actors.errors import (
 )
 from share_actors.events.share.messages import CreateShare
 from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
-from share_actors.scheduling.weighing import decide, no_valid_host
+from share_actors.scheduling.weighing import choose, no_valid_host
 from share_actors.values import Placement, Share, ShareType
 
 LOOK_AGAIN_S = 0.5
@@ -103,7 +103,7 @@ class Scheduler:
     def _place(self, wanted: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler
         hosts, fixed = self._verdicts(wanted)
-        return decide(
+        return choose(
             wanted, [self._now(host) for host in hosts], fixed,
             capacity=settings.capacity_weight, goodness=settings.goodness_weight,
         )  # fmt: skip
@@ -127,8 +127,8 @@ class Scheduler:
         promised = self.reservations.provisioned(host.name) + self.reservations.provisioned(
             host.backend
         )
-        since = max(0.0, promised - self._measured.get(host.name, promised))
-        return host.replace(provisioned=promised, since=since)
+        unmeasured = max(0.0, promised - self._measured.get(host.name, promised))
+        return host.replace(provisioned=promised, unmeasured=unmeasured)
 
     def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
         """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
@@ -175,12 +175,12 @@ class Scheduler:
         source = command.source
         return RequestSpec(
             share_id=command.share_id, size=command.size, share_proto=command.share_proto,
-            only=command.host or None, share_type=await self._type(command),
-            on_server=command.share_network_id is not None,
+            requested_host=command.host or None, share_type=await self._type(command),
+            needs_share_server=command.share_network_id is not None,
             availability_zone=command.availability_zone,
-            snapshot_on=None if source is None else (await self._where([source.share_id]))[source.share_id],
-            same_as=await self._where(command.same_host),
-            different_from=await self._where(command.different_host),
+            snapshot_host=None if source is None else (await self._where([source.share_id]))[source.share_id],
+            same_host=await self._where(command.same_host),
+            different_host=await self._where(command.different_host),
         )  # fmt: skip
 
     async def _type(self, command: CreateShare) -> ShareType | None:
@@ -219,13 +219,13 @@ class Scheduler:
 
 def _kind(wanted: RequestSpec) -> Any:
     """What the verdicts depend on; None if on too much to keep them."""
-    if wanted.same_as or wanted.different_from:
+    if wanted.same_host or wanted.different_host:
         return None
     kind = wanted.share_type
     specs = None if kind is None else tuple(kind.extra_specs.items())
     return (
-        wanted.share_proto, wanted.only, specs, wanted.on_server, wanted.availability_zone,
-        wanted.snapshot_on,
+        wanted.share_proto, wanted.requested_host, specs, wanted.needs_share_server, wanted.availability_zone,
+        wanted.snapshot_host,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in words an operator can act on; each error has a stable code and exit code."""
+"""The errors of this package; each has a stable code and exit code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 
 class ShareActorsError(Exception):
-    """Base of every error this package raises on purpose.
+    """The base of every error that this package raises on purpose.
 
-    `code` is stable and travels between processes and into `--json` output; `exit_code` is what the
-    command line ends with. `field` and `value` name the offending input where there is one.
+    `code` is stable; it is sent between processes and printed by `--json`. `exit_code` is the command
+    line's. `field` and `value` name the offending input where there is one.
     """
 
     code: ClassVar[str] = "error"
@@ -23,14 +23,14 @@ class ShareActorsError(Exception):
 
 
 class InvalidRequest(ShareActorsError):
-    """The input makes no sense; nothing was recorded."""
+    """The input is invalid; nothing was recorded."""
 
     code = "invalid_request"
     exit_code = 3
 
 
 class ConfigError(ShareActorsError):
-    """The configuration names something that does not exist or cannot work."""
+    """The configuration is invalid, or names something that does not exist."""
 
     code = "config"
     exit_code = 4
@@ -44,47 +44,48 @@ class NotFound(ShareActorsError):
 
 
 class Ambiguous(ShareActorsError):
-    """A name that several shares bear; use one of the ids in the message."""
+    """Several shares have this name; use one of the ids in the message."""
 
     code = "ambiguous"
     exit_code = 6
 
 
 class Refused(ShareActorsError):
-    """The request is well-formed but not possible in the share's present state; nothing was recorded."""
+    """The request is valid but not possible in the share's current state; nothing was recorded."""
 
     code = "refused"
     exit_code = 7
 
 
 class NoValidHost(Refused):
-    """No pool of any backend will do; the message tells why of each. Nothing was recorded."""
+    """No pool of any backend fits; the message has the reasons, pool by pool. Nothing was recorded."""
 
     code = "no_valid_host"
 
 
 class OperationFailed(ShareActorsError):
-    """The request was recorded and carried out, and the backend failed; the share tells the reason."""
+    """The request was recorded, and the backend failed to carry it out; the share has the reason."""
 
     code = "failed"
     exit_code = 8
 
 
 class TimedOut(ShareActorsError):
-    """The wait ended before the work did; the request is recorded and goes on."""
+    """The wait ended before the work did; the request is recorded and still in progress."""
 
     code = "timeout"
     exit_code = 9
 
 
 class Busy(ShareActorsError):
-    """Too much is waiting already; nothing was recorded; try again after `retry_after` seconds."""
+    """Too many requests are waiting; nothing was recorded. Try again after `retry_after` seconds."""
 
     code = "busy"
     exit_code = 10
 
     @property
     def retry_after(self) -> float:
+        """Seconds to wait before the next try."""
         return float(self.details.get("retry_after", 0.1))
 
 
@@ -109,7 +110,7 @@ class LogTooNew(LogError):
 
 
 class Moved(ShareActorsError):
-    """Another activation owns the stream; the router finds it and asks again."""
+    """Another activation owns the stream; the router finds it and sends the request there."""
 
     code = "moved"
     exit_code = 11
@@ -118,7 +119,20 @@ class Moved(ShareActorsError):
 ERRORS: dict[str, type[ShareActorsError]] = {
     kind.code: kind
     for kind in (
-        ShareActorsError, InvalidRequest, ConfigError, NotFound, Ambiguous, Refused, NoValidHost,
-        OperationFailed, TimedOut, Busy, Unavailable, LogError, LogTooNew, Moved,
+        ShareActorsError,
+        InvalidRequest,
+        ConfigError,
+        NotFound,
+        Ambiguous,
+        Refused,
+        NoValidHost,
+        OperationFailed,
+        TimedOut,
+        Busy,
+        Unavailable,
+        LogError,
+        LogTooNew,
+        Moved,
     )
-}  # fmt: skip
+}
+"""Every error, by its code."""

@@ -1,4 +1,4 @@
-"""What a backend reports of itself: pools, capabilities, status."""
+"""Backends: their pools, capabilities and status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from share_actors.values.base import Frozen, Value
 
 
 class Pool(Value):
-    """One pool of a backend; in GiB. `capabilities` are its own words, for share types."""
+    """One pool of a backend; capacities are GiB. Share types may require any of its `capabilities`."""
 
     name: str
     total_capacity_gib: float
@@ -20,12 +20,12 @@ class Pool(Value):
     thin_provisioning: bool = False
     max_over_subscription_ratio: float = 1.0
     goodness: float = 0.0
-    """How welcome more shares are, 0 to 100, as the driver sees it."""
+    """The driver's own weight for new shares, 0 to 100."""
     capabilities: dict[str, Any] = {}
 
 
 class Capabilities(Value):
-    """What a driver says of its backend (`ShareDriver.get_share_stats`)."""
+    """A driver's statistics of its backend (`ShareDriver.get_share_stats`)."""
 
     backend_name: str
     driver_name: str
@@ -38,27 +38,28 @@ class Capabilities(Value):
     shrink_support: bool = True
     availability_zone: str = "nova"
     capabilities: dict[str, Any] = {}
-    """The backend's own words, which share types may require; a pool's own win over these."""
+    """Driver-specific capabilities for share types; those of a pool override them."""
     pools: tuple[Pool, ...] = ()
 
 
 class BackendState(Value):
-    """A backend as its events tell it (`backend`, its name, is the id)."""
+    """The recorded state of a backend; its name is the id."""
 
     id: str = ""
     status: Literal["absent", "up", "down"] = "absent"
     reason: str | None = None
     since: datetime | None = None
-    """When it came to be so."""
+    """The time of the last change of status."""
     capabilities: Capabilities | None = None
-    """As of the last change that was worth an event."""
+    """As of the last change that was recorded as an event."""
     ensured: str | None = None
-    """The backend's info (a digest) for which all its shares were ensured."""
+    """The value of `info` for which all shares of the backend were ensured."""
     info: str | None = None
+    """A digest of the backend's settings (`ShareDriver.get_backend_info`)."""
 
 
 class BackendReport(Frozen):
-    """One publication of a backend: what it says, or why it says nothing; `wrong` by field."""
+    """A report of a backend: its capabilities, or why there are none. `wrong`: the invalid values, by field."""
 
     backend: str
     at: datetime

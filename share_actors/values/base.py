@@ -1,4 +1,4 @@
-"""What every value is built on."""
+"""The base classes of all values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 def utc_now() -> datetime:
-    """This moment, as every event and every due time is written."""
+    """Return the current time in UTC, as in every event and every due time."""
     return datetime.now(UTC)
 
 
@@ -20,16 +20,16 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def replace(self, **changes: Any) -> Self:
-        """The same value with *changes*; not validated again, so for code that knows its types.
+        """Return a copy with *changes*, which are not validated.
 
-        Does what `model_copy(update=changes)` does, eight times as fast: states are made this way.
+        Equivalent to `model_copy(update=changes)` and eight times as fast; deciders build states with it.
         """
         copy = type(self).__new__(type(self))
-        put = object.__setattr__
-        put(copy, "__dict__", {**self.__dict__, **changes})
-        put(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)  # nothing asks for it
-        put(copy, "__pydantic_extra__", None)
-        put(copy, "__pydantic_private__", None)
+        set_attribute = object.__setattr__
+        set_attribute(copy, "__dict__", {**self.__dict__, **changes})
+        set_attribute(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)  # not used
+        set_attribute(copy, "__pydantic_extra__", None)
+        set_attribute(copy, "__pydantic_private__", None)
         return copy
 
 
@@ -43,10 +43,12 @@ class Value(Frozen):
             raise KeyError(key) from None
 
     def get(self, key: str, default: Any = None) -> Any:
+        """Return the field *key*, or *default* when there is no such field."""
         return getattr(self, key, default)
 
     def __contains__(self, key: object) -> bool:
         return key in type(self).model_fields
 
     def keys(self) -> Iterator[str]:
+        """Iterate over the names of the fields."""
         return iter(type(self).model_fields)

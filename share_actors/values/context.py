@@ -1,4 +1,4 @@
-"""Who asks: Manila's request context."""
+"""The context of a request: user, project and roles."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from share_actors.values.base import Value
 
 
 class RequestContext(Value):
-    """Who asks, and on behalf of which request (`manila.context.RequestContext`).
+    """The user and project of a request, and its id (`manila.context.RequestContext`).
 
-    A driver also finds here the number of the attempt and its fencing token.
+    In a driver's context, also the number of the attempt and its fencing token.
     """
 
     user_id: str = "unknown"
@@ -20,8 +20,8 @@ class RequestContext(Value):
 
     @property
     def fence(self) -> int:
-        """The number in the token: later attempts on one share have greater ones, whoever makes them.
+        """The number in the token, which grows with every attempt on one share, whichever process makes it.
 
-        A backend that remembers the greatest it saw of a share can refuse a call that was overtaken.
+        A driver that stores the greatest number it obeyed for a share can refuse an outdated call.
         """
         return int(self.token.rpartition(":")[2] or 0)

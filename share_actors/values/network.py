@@ -1,9 +1,9 @@
-"""The words of share networks and share servers, that events, drivers and clients share. Frozen; no I/O."""
+"""Share networks, their security services, and share servers."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -15,13 +15,13 @@ SecurityServiceType = Literal["ldap", "kerberos", "active_directory"]
 ServerStatus = Literal["absent", "creating", "active", "deleting", "deleted", "error"]
 NetworkStatus = Literal["absent", "active", "deleted"]
 SEGMENTS: dict[str, int] = {"vlan": 4094, "vxlan": 16_777_215, "gre": 4_294_967_295}
-"""The greatest segmentation id of each type that has one; the least is 1."""
+"""The largest segmentation id of each network type that has one; the smallest is 1."""
 
 
 class SecurityService(Value):
-    """What the servers of a share network authenticate against (Manila's security service).
+    """The directory service that a share network's servers authenticate against, as in Manila.
 
-    `password` is sealed (`secrets.Sealer`) wherever this is recorded; only a driver gets it in plain.
+    `password` is sealed (`actors.sealing.Sealer`) in every event; only a driver gets the plain text.
     """
 
     id: str
@@ -36,7 +36,7 @@ class SecurityService(Value):
 
 
 class Network(Frozen):
-    """Where addresses come from: a CIDR, its gateway, and the segment of the fabric."""
+    """A subnet: its CIDR, gateway, and segment. Raises ValueError, with the field, for invalid values."""
 
     cidr: str
     gateway: str | None = None
@@ -44,31 +44,31 @@ class Network(Frozen):
     segmentation_id: int | None = None
 
     @model_validator(mode="after")
-    def _checked(self) -> Self:
+    def _check(self) -> Self:
         try:
-            whole = ip_network(self.cidr)
+            subnet = ip_network(self.cidr)
         except ValueError as error:
             raise ValueError(f"cidr: {error}") from None
         if self.gateway is not None:
-            _within(self.gateway, str(whole))
-        _segment(self.network_type, self.segmentation_id)
+            _check_gateway(self.gateway, subnet)
+        _check_segment(self.network_type, self.segmentation_id)
         return self
 
 
-def _within(gateway: str, cidr: str) -> None:
+def _check_gateway(gateway: str, subnet: IPv4Network | IPv6Network) -> None:
     try:
-        inside = ip_address(gateway) in ip_network(cidr)
+        inside = ip_address(gateway) in subnet
     except ValueError as error:
         raise ValueError(f"gateway: {error}") from None
     if not inside:
-        raise ValueError(f"gateway: {gateway} is not an address of {cidr}")
+        raise ValueError(f"gateway: {gateway} is not an address of {subnet}")
 
 
-def _segment(kind: NetworkType, segment: int | None) -> None:
+def _check_segment(kind: NetworkType, segment: int | None) -> None:
     largest = SEGMENTS.get(kind)
     if largest is None:
         if segment is not None:
-            raise ValueError(f"segmentation_id: a network of type {kind} has none, not {segment}")
+            raise ValueError(f"segmentation_id: a network of type {kind} has none, got {segment}")
     elif segment is None:
         raise ValueError(f"segmentation_id: a network of type {kind} needs one, 1 to {largest}")
     elif not 1 <= segment <= largest:
@@ -76,14 +76,14 @@ def _segment(kind: NetworkType, segment: int | None) -> None:
 
 
 class ServerSlot(Frozen):
-    """A share server as its network knows it: for which backend, and whether more shares may go there."""
+    """A share server in its share network: its backend, and whether more shares may be assigned to it."""
 
     backend: str
     open: bool = True
 
 
 class ShareNetwork(Value):
-    """A tenant's network, by Manila's names. `allocations` are addresses by the server that has them."""
+    """A tenant's network, with Manila's field names. `allocations` are IP addresses by server id."""
 
     id: str = ""
     name: str | None = None
@@ -100,11 +100,11 @@ class ShareNetwork(Value):
     allocations: dict[str, tuple[str, ...]] = {}
     servers: dict[str, ServerSlot] = {}
     shares: dict[str, str] = {}
-    """Which server each share is meant to be on, by ids."""
+    """The id of the server that each share is assigned to, by share id."""
 
 
 class NetworkInfo(Value):
-    """What `ShareDriver.setup_server` is given, by the keys of Manila's `network_info`."""
+    """The argument of `ShareDriver.setup_server`, with the keys of Manila's `network_info`."""
 
     server_id: str
     backend_name: str
@@ -119,7 +119,7 @@ class NetworkInfo(Value):
 
 
 class ShareServer(Value):
-    """A share server, by Manila's names. `backend_details` is what its driver's set-up returned."""
+    """A share server, with Manila's field names. `backend_details` is the result of `setup_server`."""
 
     id: str = ""
     host: str = ""
@@ -129,7 +129,7 @@ class ShareServer(Value):
     status_reason: str | None = None
     created_at: datetime | None = None
     unused_since: datetime | None = None
-    """When its last share left it; None while it has shares."""
+    """When its last share was detached; None while it has shares."""
     network_allocations: tuple[str, ...] = ()
     backend_details: dict[str, str] = {}
     shares: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The words that events, drivers and clients share. Frozen; no Ray, no log, no I/O."""
+"""Shares, their access rules, snapshots and export locations."""
 
 from __future__ import annotations
 
@@ -17,19 +17,36 @@ AccessLevel = Literal["rw", "ro"]
 AccessType = Literal["ip", "user", "cert", "cephx"]
 Protocol = Literal["NFS", "CIFS", "CEPHFS", "GLUSTERFS", "HDFS", "MAPRFS"]
 ShareStatus = Literal[
-    "absent", "creating", "available", "extending", "shrinking", "deleting", "deleted", "error",
-    "manage_starting", "manage_error", "unmanage_starting", "unmanage_error", "unmanaged",
-]  # fmt: skip
+    "absent",
+    "creating",
+    "available",
+    "extending",
+    "shrinking",
+    "deleting",
+    "deleted",
+    "error",
+    "manage_starting",
+    "manage_error",
+    "unmanage_starting",
+    "unmanage_error",
+    "unmanaged",
+]
 RuleState = Literal["queued", "applying", "active", "denying", "error"]
 SnapshotStatus = Literal[
-    "creating", "available", "deleting", "error",
-    "manage_starting", "manage_error", "unmanage_starting", "unmanage_error",
-]  # fmt: skip
+    "creating",
+    "available",
+    "deleting",
+    "error",
+    "manage_starting",
+    "manage_error",
+    "unmanage_starting",
+    "unmanage_error",
+]
 SnapshotDoing = Literal["create", "delete", "manage", "unmanage"]
 
 
 class ExportLocation(Value):
-    """One path by which clients reach a share."""
+    """A path by which clients mount a share."""
 
     path: str
     preferred: bool = False
@@ -37,7 +54,7 @@ class ExportLocation(Value):
 
 
 class AccessRule(Value):
-    """Who may use a share, and how; `access_to` is a CIDR, a user, a certificate's name or a ceph id."""
+    """Access of a client to a share; `access_to` is a CIDR, a user, a certificate's name or a ceph id."""
 
     id: str
     access_type: AccessType
@@ -48,7 +65,7 @@ class AccessRule(Value):
 
 
 class Snapshot(Value):
-    """A share's contents at one moment."""
+    """A share's contents at one time; the size is GiB. `doing` is the last operation requested on it."""
 
     id: str
     share_id: str
@@ -63,9 +80,9 @@ class Snapshot(Value):
 
 
 class Share(Value):
-    """What a share is: the fields of Manila's share, by its names. Sizes are GiB.
+    """A share, with the field names of Manila's. The size is GiB.
 
-    `status_reason` says why a share is in error, or why the last request was refused by its backend.
+    `status_reason` is the reason for an error, or for the backend's refusal of the last request.
     """
 
     id: str = ""

@@ -59,7 +59,7 @@ class BackendState(Value):
 
 
 class BackendReport(Frozen):
-    """A report of a backend: its capabilities, or why there are none. `wrong`: the invalid values, by field."""
+    """A report of a backend: its capabilities, or why there are none. `wrong`: invalid values by field."""
 
     backend: str
     at: datetime

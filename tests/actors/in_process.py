@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.catalog import CatalogActor
+from share_actors.actors.effects.share import ShareWork
+from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -73,9 +75,9 @@ class FakeHost:
     def kill(self) -> None:
         """Every call raises `HostLost`, and nothing that it still does is recorded."""
         self.cut_off()
-        for work in self.inner._works.values():  # what it says to other entities ends with it
-            for talk in getattr(work, "_talks", ()):
-                talk.cancel()
+        for work in self.inner._works.values():  # its commands to other entities end with it
+            if isinstance(work, ShareWork | ServerWork):
+                work.tasks.cancel()
         self.inner._log._committer.close()
 
     async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:

@@ -156,7 +156,7 @@ def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
 
 def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -> None:
     async def story(system: InProcessSystem) -> None:
-        with pytest.raises(Refused, match="handles share servers: what is there cannot be managed"):
+        with pytest.raises(Refused, match="handles share servers: its shares cannot be managed"):
             await system.ask("s1", manage(host="served"))
         specs = {"driver_handles_share_servers": "True"}
         await system.ask("share_type:t", CreateShareType(name="t", extra_specs=specs))
@@ -170,7 +170,7 @@ def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -
 def test_a_driver_that_tells_no_size_is_an_error_and_not_a_share(play: Any, size: int) -> None:
     async def story(system: InProcessSystem) -> None:
         answer = await system.ask("s1", manage(size=size))
-        assert "the driver told of no size in GiB" in str(answer.reason)
+        assert "the driver returned no valid size in GiB" in str(answer.reason)
         assert (await system.share("s1")).status == "manage_error"
 
     play(story)

@@ -1,4 +1,4 @@
-"""The backends of one process: each with its driver, made when first needed, and its threads."""
+"""The backends of one process: each with its driver, made at first use, and the threads of its calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BackendDriver:
-    """A backend, ready for calls."""
+    """A backend that is ready for calls: its settings, its driver and the driver's threads."""
 
     name: str
     settings: BackendSettings
@@ -28,60 +28,67 @@ class BackendDriver:
 
 
 class BackendDrivers:
-    """Backends by name. Every process that hosts shares builds its own driver objects."""
+    """Backends by name. Every process that hosts shares makes driver objects of its own."""
 
     def __init__(self, settings: Mapping[str, BackendSettings]) -> None:
         self.settings = settings
         self._ready: dict[str, BackendDriver] = {}
 
     def get(self, name: str) -> BackendDriver:
-        """The backend *name*.
+        """The backend *name*, set up at first use.
 
-        Raises `ConfigError` if the configuration has none, and `Unavailable` if its driver says that
-        it can't work as configured; it is asked again next time.
+        Raises `ConfigError` if it is not configured, and `Unavailable` if its driver cannot be set
+        up; the next call tries again.
         """
-        ready = self._ready.get(name)
-        if ready is None:
-            ready = self._ready[name] = self._make(name)
-        return ready
+        backend = self._ready.get(name)
+        if backend is None:
+            backend = self._ready[name] = self._make(name)
+        return backend
 
     def _make(self, name: str) -> BackendDriver:
         settings = self.settings.get(name)
         if settings is None:
-            raise ConfigError(
-                f"backend {name!r} is not configured; there are: {', '.join(self.settings)}",
-                field="backend", value=name,
-            )  # fmt: skip
+            text = f"backend {name!r} is not configured; there are: {', '.join(self.settings)}"
+            raise ConfigError(text, field="backend", value=name)
         try:
-            mode = settings.driver_handles_share_servers
-            driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
-            driver.do_setup(RequestContext(user_id="share-actors"))
-            driver.check_for_setup_error()
+            driver = _set_up_driver(name, settings)
         except ShareActorsError:
             raise
         except DriverError as error:
-            raise _not_ready(name, str(error)) from error
+            raise _unavailable(name, str(error)) from error
         except Exception as error:
             logger.exception("backend %s: the driver's set-up raised", name)
-            raise _not_ready(name, f"its driver raised {error!r}") from error
+            raise _unavailable(name, f"its driver raised {error!r}") from error
         loop = asyncio.get_running_loop()
         return BackendDriver(name, settings, driver, DriverThreads(loop, settings.threads, name))
 
     def reconfigure(self, settings: Mapping[str, BackendSettings]) -> None:
-        """Go on with these settings; what did not change keeps its driver, calls under way end."""
-        before, self.settings = self.settings, settings
-        for name in [n for n in self._ready if before.get(n) != settings.get(n)]:
+        """Use these settings; a backend whose settings did not change keeps its driver.
+
+        Calls to the replaced drivers go on to their end.
+        """
+        previous, self.settings = self.settings, settings
+        for name in [n for n in self._ready if previous.get(n) != settings.get(n)]:
             self._ready.pop(name).threads.close()
 
     @property
     def hung(self) -> int:
-        """Driver calls past their deadline whose threads are stuck still."""
+        """Driver calls past their deadline whose threads are still stuck."""
         return sum(backend.threads.hung for backend in self._ready.values())
 
     def close(self) -> None:
+        """Let the threads of all backends end."""
         for backend in self._ready.values():
             backend.threads.close()
 
 
-def _not_ready(name: str, why: str) -> Unavailable:
-    return Unavailable(f"backend {name!r} is not ready: {why}", field="backend", value=name)
+def _set_up_driver(name: str, settings: BackendSettings) -> ShareDriver:
+    mode = settings.driver_handles_share_servers
+    driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
+    driver.do_setup(RequestContext(user_id="share-actors"))
+    driver.check_for_setup_error()
+    return driver
+
+
+def _unavailable(name: str, reason: str) -> Unavailable:
+    return Unavailable(f"backend {name!r} is not ready: {reason}", field="backend", value=name)

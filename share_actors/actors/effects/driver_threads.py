@@ -1,4 +1,4 @@
-"""Blocking driver calls in threads: bounded, with a deadline, their results brought back in batches."""
+"""Blocking driver calls in threads: bounded, with a deadline; results return to the loop in batches."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 Done = Callable[[Any], None]
-"""Called on the loop with what the call returned or raised, or with a `TimeoutError`."""
-
+"""Called on the loop with the call's result or exception, or with a `TimeoutError`."""
 
 RAMP_S = 0.003
 """How long a call may wait for a thread before another thread is started, up to the limit."""
@@ -37,24 +36,24 @@ class _Worker:
 
 
 @dataclass(slots=True)
-class _Shared:
-    """What threads and loop both touch: two thread-safe queues."""
+class _Queues:
+    """What threads and loop share: two thread-safe queues, and whether a drain is due on the loop."""
 
     jobs: SimpleQueue[_Job | None] = field(default_factory=SimpleQueue)
     finished: deque[tuple[_Job, Any]] = field(default_factory=deque)
-    posted: bool = False
+    drain_posted: bool = False
 
 
 class DriverThreads:
     """At most *limit* calls at once; a call that outlives its deadline leaves its thread behind.
 
-    The thread of such a call is abandoned (Python can't end it) and another takes its place;
-    `hung` counts those still stuck, so that their host may be recycled.
+    The thread of such a call is abandoned (Python can't end it) and another takes its place; `hung`
+    counts the abandoned threads that are still stuck, so that their host may be restarted.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: int, name: str) -> None:
         self._loop, self._limit, self._name = loop, limit, name
-        self._shared = _Shared()
+        self._queues = _Queues()
         self._workers: set[_Worker] = set()
         self._outstanding = 0
         self._watching = self._ramping = False
@@ -62,13 +61,13 @@ class DriverThreads:
 
     @property
     def outstanding(self) -> int:
-        """Calls handed in and not answered yet."""
+        """Calls that were submitted and have no result yet."""
         return self._outstanding
 
     def submit(self, call: Callable[[], Any], timeout_s: float, done: Done) -> None:
         """Run *call* in a thread; *done* gets its result or exception, on the loop."""
         self._outstanding += 1
-        self._shared.jobs.put(_Job(call, done, timeout_s))
+        self._queues.jobs.put(_Job(call, done, timeout_s))
         if not self._workers:
             self._start()
         elif not self._ramping and len(self._workers) < self._limit:
@@ -79,16 +78,16 @@ class DriverThreads:
             self._loop.call_later(min(1.0, timeout_s / 4), self._watch)
 
     def _ramp(self) -> None:
-        """More threads for what the present ones did not get to: a fast driver needs only one."""
+        """Start threads for the calls that still wait: a fast driver needs only one thread."""
         self._ramping = False
         room = self._limit - len(self._workers)
-        for _ in range(min(self._shared.jobs.qsize(), room)):
+        for _ in range(min(self._queues.jobs.qsize(), room)):
             self._start()
 
     def close(self) -> None:
-        """Let idle threads end; one stuck in a driver is a daemon and ends with the process."""
+        """Let idle threads end; one stuck in a driver is a daemon thread and ends with the process."""
         for _ in self._workers:
-            self._shared.jobs.put(None)
+            self._queues.jobs.put(None)
         self._workers.clear()
 
     def _start(self) -> None:
@@ -98,7 +97,7 @@ class DriverThreads:
         threading.Thread(target=self._work, args=(worker,), name=name, daemon=True).start()
 
     def _work(self, worker: _Worker) -> None:
-        while not worker.abandoned and (job := self._shared.jobs.get()) is not None:
+        while not worker.abandoned and (job := self._queues.jobs.get()) is not None:
             job.started = time.monotonic()
             worker.job = job
             try:
@@ -109,23 +108,25 @@ class DriverThreads:
             self._finish(job, result)
 
     def _finish(self, job: _Job, result: Any) -> None:
-        self._shared.finished.append((job, result))
-        if not self._shared.posted:
-            self._shared.posted = True
+        self._queues.finished.append((job, result))
+        if not self._queues.drain_posted:
+            self._queues.drain_posted = True
             try:
                 self._loop.call_soon_threadsafe(self._drain)
             except RuntimeError:
-                return  # the loop is closed: nobody waits any more
+                return  # the loop is closed: nothing waits for the result
 
     def _drain(self) -> None:
-        self._shared.posted = False  # before draining: what ends from here on posts again
-        while self._shared.finished:
-            job, result = self._shared.finished.popleft()
+        self._queues.drain_posted = (
+            False  # before draining: a call that ends from now on posts again
+        )
+        while self._queues.finished:
+            job, result = self._queues.finished.popleft()
             if job.expired:
                 self.hung -= 1
                 continue
             self._outstanding -= 1
-            _tell(job, result)
+            _deliver(job, result)
 
     def _watch(self) -> None:
         now, shortest = time.monotonic(), 1.0
@@ -145,12 +146,12 @@ class DriverThreads:
         self.hung += 1
         self._outstanding -= 1
         if self._outstanding > 0:
-            self._start()  # in its place
-        _tell(job, TimeoutError(f"no answer within {job.timeout_s:g} s"))
+            self._start()  # a replacement
+        _deliver(job, TimeoutError(f"no answer within {job.timeout_s:g} s"))
 
 
-def _tell(job: _Job, result: Any) -> None:
+def _deliver(job: _Job, result: Any) -> None:
     try:
         job.done(result)
-    except Exception:  # the others' results are not to be lost with it
-        logger.exception("what came of a driver's call could not be taken in")
+    except Exception:  # the results of other calls must not be lost with it
+        logger.exception("could not process a driver call's result")

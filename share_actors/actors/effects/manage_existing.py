@@ -1,4 +1,4 @@
-"""Taking over what a backend holds already (`manage_existing`): the driver's answer, checked."""
+"""Managing what a backend has already (`manage_existing`): the driver's result, checked."""
 
 from __future__ import annotations
 
@@ -12,35 +12,40 @@ from share_actors.events.share.snapshot_messages import ConfirmSnapshotManaged
 from share_actors.values import MAX_SIZE_GIB, ExportLocation, RequestContext, Share, Snapshot
 
 
-def taken(
-    driver: ShareDriver, context: RequestContext, held: Share, options: Mapping[str, Any]
+def managed_outcome(
+    driver: ShareDriver, context: RequestContext, share: Share, options: Mapping[str, Any]
 ) -> Command:
-    """*held* as the driver found it; raises `ManageInvalidShare` when its answer makes no sense."""
-    told = driver.manage_existing(held, options)
-    size = _size(told, f"share {held.id}")
-    exports = told.get("export_locations")
+    """Size, exports and pool of *share* as the driver found them.
+
+    Raises `ManageInvalidShare` if the driver returns no valid size.
+    """
+    result = driver.manage_existing(share, options)
+    size = _size(result, f"share {share.id}")
+    exports = result.get("export_locations")
     if exports is None:
-        exports = driver.ensure_share(context, held.replace(size=size)) or ()
+        exports = driver.ensure_share(context, share.replace(size=size)) or ()
     locations = tuple(map(_location, exports))
-    return ConfirmManaged(size=size, export_locations=locations, pool=driver.get_pool(held))
+    return ConfirmManaged(size=size, export_locations=locations, pool=driver.get_pool(share))
 
 
 def managed_snapshot_outcome(
-    driver: ShareDriver, held: Snapshot, options: Mapping[str, Any]
+    driver: ShareDriver, snapshot: Snapshot, options: Mapping[str, Any]
 ) -> Command:
-    """As `taken`, of a snapshot."""
-    told = driver.manage_existing_snapshot(held, options)
-    where = told.get("provider_location") if isinstance(told, Mapping) else None
-    size = _size(told, f"snapshot {held.id}")
-    return ConfirmSnapshotManaged(snapshot_id=held.id, size=size, provider_location=where)
+    """Size and location of *snapshot* as the driver found them; raises as `managed_outcome` does."""
+    result = driver.manage_existing_snapshot(snapshot, options)
+    location = result.get("provider_location") if isinstance(result, Mapping) else None
+    size = _size(result, f"snapshot {snapshot.id}")
+    return ConfirmSnapshotManaged(snapshot_id=snapshot.id, size=size, provider_location=location)
 
 
-def _size(told: Any, what: str) -> int:
-    size = told.get("size") if isinstance(told, Mapping) else None
+def _size(result: Any, subject: str) -> int:
+    size = result.get("size") if isinstance(result, Mapping) else None
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE_GIB:
-        raise ManageInvalidShare(f"{what}: the driver told of no size in GiB, but: {told!r:.200}")
+        raise ManageInvalidShare(
+            f"{subject}: the driver returned no valid size in GiB: {result!r:.200}"
+        )
     return size
 
 
-def _location(told: Any) -> ExportLocation:
-    return told if isinstance(told, ExportLocation) else ExportLocation(path=str(told))
+def _location(export: Any) -> ExportLocation:
+    return export if isinstance(export, ExportLocation) else ExportLocation(path=str(export))

@@ -1,4 +1,4 @@
-"""The port of entities that owe nothing: networks, types and backends are done when they are recorded."""
+"""The `Work` of aggregates without effects: networks, types and backends are done once recorded."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from share_actors.values import Frozen, RequestContext
 
 
 class NoWork:
-    """An `actors.turn.Work` without effects."""
+    """A `Work` (see `actors.entity.turn`) that performs nothing."""
 
     def check(self, command: Command, state: Frozen) -> None:
-        """Nothing outside could object."""
+        """Accept *command*: there is no backend that could reject it."""
 
     def timeout_s(self, state: Frozen) -> float:
+        """Any time will do: no attempt is ever made."""
         return 60.0
 
     def cut_off(self, state: Frozen, now: datetime) -> ReportFailure:
+        """A failure, to satisfy the port: no attempt is ever made."""
         return ReportFailure(kind="failed", reason="there was no attempt")
 
     def max_pause_s(self, state: Frozen) -> float:
+        """Any time will do: no attempt is ever made."""
         return 60.0
 
     def start(
@@ -32,4 +35,5 @@ class NoWork:
         context: RequestContext,
         done: Callable[[Command], None],
     ) -> None:
-        raise TypeError(f"{type(effect).__name__} is owed by what owes nothing")
+        """Raise `TypeError`: an aggregate without effects has none pending."""
+        raise TypeError(f"{type(effect).__name__} is an effect of an aggregate that has none")

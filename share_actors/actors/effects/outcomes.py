@@ -1,4 +1,4 @@
-"""What a driver's answer, or its exception, comes to: a command that the aggregate records."""
+"""The outcome of a driver's call: its result, or its exception, as a command that the aggregate records."""
 
 from __future__ import annotations
 
@@ -24,18 +24,43 @@ from share_actors.events.decider import Command
 from share_actors.values import RequestContext
 
 logger = logging.getLogger(__name__)
-_IN_PASSING = (Busy, LogError, Moved, TimedOut, Unavailable)
+_TRANSIENT_ERRORS = (Busy, LogError, Moved, TimedOut, Unavailable)
 
 
 class DeadlinePassed(Exception):
-    """A driver's call has not answered by its deadline."""
+    """A driver's call, or a whole effect, has no result by its deadline."""
 
 
-async def within(limit_s: float, job: Callable[[], Awaitable[Command]]) -> Command:
-    """What *job* comes to; raises `DeadlinePassed` when it takes longer."""
+class EffectTasks:
+    """Effects that are coroutines, as tasks on the loop, each with a time limit."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Command]] = set()
+
+    def start(
+        self, effect: Callable[[], Awaitable[Command]], limit_s: float, ended: Callable[[Any], None]
+    ) -> None:
+        """Run *effect*; *ended* gets its result or exception: `DeadlinePassed` after *limit_s*."""
+        task = asyncio.get_running_loop().create_task(_limited(effect, limit_s))
+        self._tasks.add(task)
+
+        def finished(task: asyncio.Task[Command]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled():
+                ended(task.exception() or task.result())
+
+        task.add_done_callback(finished)
+
+    def cancel(self) -> None:
+        """Cancel every task; none of them has an outcome."""
+        for task in self._tasks:
+            task.cancel()
+
+
+async def _limited(effect: Callable[[], Awaitable[Command]], limit_s: float) -> Command:
     try:
         async with asyncio.timeout(limit_s):
-            return await job()
+            return await effect()
     except TimeoutError:
         raise DeadlinePassed(f"no outcome within {limit_s:g} s") from None
 
@@ -43,40 +68,49 @@ async def within(limit_s: float, job: Callable[[], Awaitable[Command]]) -> Comma
 def outcome(
     result: Any, backend: str, settings: BackendSettings, context: RequestContext, now: datetime
 ) -> Command:
-    """What the call returned, or the failure that its exception comes to."""
+    """The *result* of a call if that is a command, or the failure that an exception amounts to."""
     match result:
         case RefusedByBackend():
-            return ReportFailure(kind="refused", reason=said(result), details=_details(result))
+            return _failure("refused", result)
         case TransientError():
-            return again("transient", said(result), settings, context, now, _details(result))
+            reason, details = driver_message(result), _details(result)
+            return retryable("transient", reason, settings, context, now, details)
         case DriverError():
-            return ReportFailure(kind="failed", reason=said(result), details=_details(result))
-        case ShareActorsError() if isinstance(result, _IN_PASSING):
-            return again("transient", result.message, settings, context, now)
+            return _failure("failed", result)
+        case ShareActorsError() if isinstance(result, _TRANSIENT_ERRORS):
+            return retryable("transient", result.message, settings, context, now)
         case ShareActorsError():
             return ReportFailure(kind="failed", reason=result.message)
         case DeadlinePassed():
-            return again("unknown", str(result), settings, context, now)
+            return retryable("unknown", str(result), settings, context, now)
         case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
-            return again("unknown", str(result), settings, context, now)
+            return retryable("unknown", str(result), settings, context, now)
         case BaseException():
-            told = "".join(traceback.format_exception(result))
-            logger.error("backend %s: the driver raised\n%s", backend, told)
-            return again("bug", writable(told.strip()), settings, context, now, _details(result))
+            text = "".join(traceback.format_exception(result))
+            logger.error("backend %s: the driver raised\n%s", backend, text)
+            reason, details = writable(text.strip()), _details(result)
+            return retryable("bug", reason, settings, context, now, details)
         case _:
-            good: Command = result
-            return good
+            command: Command = result
+            return command
+
+
+def _failure(kind: Literal["refused", "failed"], error: DriverError) -> ReportFailure:
+    return ReportFailure(kind=kind, reason=driver_message(error), details=_details(error))
 
 
 def cut_off(n: int, settings: BackendSettings, now: datetime) -> ReportFailure:
-    """The process of attempt *n* ended in the middle: made again, at once after the first."""
-    left = 0.0 if n == 1 else pause(n - 1, settings)
-    why = "the process that made it ended before the outcome was known"
-    at, most = now + timedelta(seconds=left), settings.max_cut_off
-    return ReportFailure(kind="unknown", reason=why, retry_at=at, max_attempts=most)
+    """The failure of attempt *n*, whose process ended during it: retried at once after the first."""
+    seconds = 0.0 if n == 1 else pause_s(n - 1, settings)
+    return ReportFailure(
+        kind="unknown",
+        reason="the process that made it ended before the outcome was known",
+        retry_at=now + timedelta(seconds=seconds),
+        max_attempts=settings.max_cut_off,
+    )
 
 
-def again(
+def retryable(
     kind: Literal["transient", "bug", "unknown"],
     reason: str,
     settings: BackendSettings,
@@ -84,34 +118,36 @@ def again(
     now: datetime,
     details: dict[str, str] | None = None,
 ) -> ReportFailure:
-    """Another attempt is worth making, after a pause."""
-    at = now + timedelta(seconds=pause(context.attempt, settings))
+    """A failure after which the next attempt follows, after a pause."""
     return ReportFailure(
-        kind=kind, reason=reason, retry_at=at, max_attempts=settings.max_attempts,
+        kind=kind,
+        reason=reason,
+        retry_at=now + timedelta(seconds=pause_s(context.attempt, settings)),
+        max_attempts=settings.max_attempts,
         details=details or {},
-    )  # fmt: skip
+    )
 
 
-def pause(attempt: int, settings: BackendSettings) -> float:
-    """Seconds between *attempt* and the next: twice as many each time, up to a limit."""
+def pause_s(attempt: int, settings: BackendSettings) -> float:
+    """Seconds between *attempt* and the next: doubled with each attempt, up to a limit."""
     doublings = min(max(attempt, 1) - 1, 60)
     return min(settings.backoff_s * 2.0**doublings, settings.max_backoff_s)
 
 
-def said(error: DriverError) -> str:
-    """What the driver said, as it can be recorded."""
+def driver_message(error: DriverError) -> str:
+    """The message of a driver's error, in a form that can be recorded."""
     if isinstance(error, NotSupported):
         return writable(f"not supported: {error}")
     return writable(str(error) or type(error).__name__)
 
 
 def writable(text: str) -> str:
-    """*text* as it can be recorded: names of files may hold bytes that are no UTF-8."""
+    """*text* in a form that can be recorded: file names may hold bytes that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _details(error: BaseException) -> dict[str, str]:
-    """What there is of a share server nonetheless: Manila's `detail_data["server_details"]`."""
-    told = getattr(error, "detail_data", None)
-    found = told.get("server_details", told) if isinstance(told, dict) else {}
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+    """The details of a half-made share server: Manila's `detail_data["server_details"]`."""
+    data = getattr(error, "detail_data", None)
+    details = data.get("server_details", data) if isinstance(data, dict) else {}
+    return {str(k): str(v) for k, v in details.items()} if isinstance(details, dict) else {}

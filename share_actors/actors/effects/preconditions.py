@@ -1,4 +1,4 @@
-"""What a backend could never do is refused before anything is recorded."""
+"""Preconditions: a command that its backend can never carry out is refused before it is recorded."""
 
 from __future__ import annotations
 
@@ -13,63 +13,64 @@ from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSn
 
 
 def check(command: Command, state: ShareState, backends: BackendDrivers) -> None:
-    """Raise `ShareActorsError` when the backend could never do what *command* asks."""
+    """Raise `ShareActorsError` if the backend can never do what *command* requests."""
     match command:
-        case CreateShare(host=host, share_proto=proto, source=source):
-            backend = backends.get(host.partition("#")[0])
-            _one_of("protocol", proto, backend.driver.protocols, backend)
-            if source is not None:
-                _supports(backend, "create_share_from_snapshot")
-                _large_enough(command)
-        case AllowAccess(access_type=kind, access_to=to, access_level=level):
-            backend = backends.get(state.share.backend)
-            _one_of("access_type", kind, backend.driver.access_types, backend, f" (for {to!r})")
-            _one_of("access_level", level, backend.driver.access_levels, backend)
+        case CreateShare():
+            _check_create(command, backends.get(command.host.partition("#")[0]))
+        case AllowAccess():
+            _check_access(command, backends.get(state.share.backend))
         case ExtendShare():
-            _supports(backends.get(state.share.backend), "extend_share")
+            _require(backends.get(state.share.backend), "extend_share")
         case ShrinkShare():
-            _supports(backends.get(state.share.backend), "shrink_share")
+            _require(backends.get(state.share.backend), "shrink_share")
         case ManageShare(host=host):
             backend = backends.get(host.partition("#")[0])
-            _supports(backend, "manage_existing")
-            _manages_no_servers(backend)
+            _require(backend, "manage_existing")
+            _require_no_servers(backend)
         case ManageSnapshot():
-            _supports(backends.get(state.share.backend), "manage_existing_snapshot")
+            _require(backends.get(state.share.backend), "manage_existing_snapshot")
         case CreateSnapshot():
-            _supports(backends.get(state.share.backend), "create_snapshot")
+            _require(backends.get(state.share.backend), "create_snapshot")
         case _:
             pass
 
 
-def _one_of(
-    field: str, value: str, known: tuple[str, ...], backend: BackendDriver, more: str = ""
+def _check_create(command: CreateShare, backend: BackendDriver) -> None:
+    _require_value("protocol", command.share_proto, backend.driver.protocols, backend)
+    if command.source is None:
+        return
+    _require(backend, "create_share_from_snapshot")
+    if command.size < command.source.size:
+        text = (
+            f"size: {command.size} GiB is less than the {command.source.size} GiB of snapshot"
+            f" {command.source.id}"
+        )
+        raise InvalidRequest(text, field="size", value=command.size)
+
+
+def _check_access(command: AllowAccess, backend: BackendDriver) -> None:
+    types, levels = backend.driver.access_types, backend.driver.access_levels
+    client = f" (for {command.access_to!r})"
+    _require_value("access_type", command.access_type, types, backend, client)
+    _require_value("access_level", command.access_level, levels, backend)
+
+
+def _require_value(
+    field: str, value: str, supported: tuple[str, ...], backend: BackendDriver, subject: str = ""
 ) -> None:
-    if value not in known:
-        raise InvalidRequest(
-            f"{field}: backend {backend.name} knows {', '.join(known)}, not {value!r}{more}",
-            field=field, value=value,
-        )  # fmt: skip
+    if value not in supported:
+        values = ", ".join(supported)
+        text = f"{field}: backend {backend.name} supports {values}, not {value!r}{subject}"
+        raise InvalidRequest(text, field=field, value=value)
 
 
-def _supports(backend: BackendDriver, method: str) -> None:
+def _require(backend: BackendDriver, method: str) -> None:
     if not backend.driver.supports(method):
         raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
 
 
-def _manages_no_servers(backend: BackendDriver) -> None:
-    """As in Manila, where shares on share servers are made by them, and not found there."""
+def _require_no_servers(backend: BackendDriver) -> None:
+    """As in Manila, where shares on share servers are created by it, and never managed."""
     if backend.driver.driver_handles_share_servers:
-        raise Refused(
-            f"backend {backend.name} handles share servers: what is there cannot be managed",
-            field="backend", value=backend.name,
-        )  # fmt: skip
-
-
-def _large_enough(command: CreateShare) -> None:
-    assert command.source is not None
-    if command.size < command.source.size:
-        raise InvalidRequest(
-            f"size: {command.size} GiB is less than the {command.source.size} GiB of snapshot"
-            f" {command.source.id}",
-            field="size", value=command.size,
-        )  # fmt: skip
+        text = f"backend {backend.name} handles share servers: its shares cannot be managed"
+        raise Refused(text, field="backend", value=backend.name)

@@ -1,8 +1,8 @@
-"""Adoption: after an unknown outcome, what the backend holds already need not be asked for again.
+"""Probing: after an unknown outcome, an effect that the backend shows as done is not performed again.
 
-What was made is adopted; what is gone is asked to go nonetheless. A call given up as hanging may yet
-come to life, and a backend learns that it was overtaken (`RequestContext.fence`) only from calls that
-follow it: a probe that finds nothing to delete would leave the way free for it.
+Deletions are performed again even if the probe finds nothing. A call that was given up as hanging may
+resume later, and a backend learns that it was overtaken (`RequestContext.fence`) only from the calls
+that follow it.
 """
 
 from __future__ import annotations
@@ -32,24 +32,20 @@ from share_actors.events.share.snapshot_messages import (
 )
 
 
-def probe_outcome(effect: ShareEffect, state: ShareState, found: ProbeResult) -> Command | None:
-    """The outcome of *effect* if the backend holds it already; None: it has to be asked for again."""
+def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) -> Command | None:
+    """The outcome of *effect* if the backend shows it as done; None if it must be performed again."""
     match effect:
         case Provision():
-            whole = found.state == "whole" and found.size in (None, state.share.size)
-            return ConfirmCreated(export_locations=tuple(found.export_locations)) if whole else None
+            created = probe.state == "whole" and probe.size in (None, state.share.size)
+            locations = tuple(probe.export_locations)
+            return ConfirmCreated(export_locations=locations) if created else None
         case Resize(doing=doing, size=size):
-            resized = found.state == "whole" and found.size == size
+            resized = probe.state == "whole" and probe.size == size
             return ConfirmResized(doing=doing, size=size) if resized else None
         case ApplyRules():
-            return _rules(effect, state, found)
+            return _rules_outcome(effect, state, probe)
         case TakeSnapshot(snapshot_id=i):
-            taken = found.snapshots or {}
-            if i not in taken:
-                return None
-            return snapshot_messages.ConfirmSnapshotCreated(
-                snapshot_id=i, provider_location=taken[i]
-            )
+            return _snapshot_outcome(i, probe)
         case Destroy() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo() | Adopt() | LetGo():
             return None
         case AcquireServer() | ReleaseServer() | Ensure():
@@ -58,11 +54,22 @@ def probe_outcome(effect: ShareEffect, state: ShareState, found: ProbeResult) ->
             assert_never(effect)
 
 
-def _rules(effect: ApplyRules, state: ShareState, found: ProbeResult) -> ConfirmRules | None:
+def _rules_outcome(
+    effect: ApplyRules, state: ShareState, probe: ProbeResult
+) -> ConfirmRules | None:
     if effect.delete or effect.cascade:
         return None
-    wanted = access.desired(state.rules, effect)
-    clients = {(rule.access_type, rule.access_to, rule.access_level) for rule in wanted}
-    if found.access is None or found.access != clients:
+    desired = access.desired(state.rules, effect)
+    clients = {(rule.access_type, rule.access_to, rule.access_level) for rule in desired}
+    if probe.access is None or probe.access != clients:
         return None
     return ConfirmRules(applied=tuple(rule.id for rule in effect.add))
+
+
+def _snapshot_outcome(snapshot_id: str, probe: ProbeResult) -> Command | None:
+    locations = probe.snapshots or {}
+    if snapshot_id not in locations:
+        return None
+    return snapshot_messages.ConfirmSnapshotCreated(
+        snapshot_id=snapshot_id, provider_location=locations[snapshot_id]
+    )

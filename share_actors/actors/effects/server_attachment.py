@@ -1,4 +1,4 @@
-"""How a share comes to be on a share server, and leaves it: a talk of the share with network and server."""
+"""Attaching a share to a share server, and detaching it: by commands to its share network and the server."""
 
 from __future__ import annotations
 
@@ -9,99 +9,111 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import NotFound, OperationFailed, Refused
-from share_actors.events import share_network as net
+from share_actors.events import share_network
 from share_actors.events.share import ShareState
 from share_actors.events.share_server import AttachShare, DeleteServer, DetachShare
 from share_actors.values import RequestContext, Share, ShareNetwork, ShareServer
 
-TRIES = 20
-"""How many servers may be going as a share comes, before that is an attempt that failed."""
+MAX_TRIES = 20
+"""How many assigned servers may turn out to be going before the attempt fails."""
 SERVER, NETWORK = "share_server:", "share_network:"
+"""What the addresses of share servers and share networks begin with; their ids follow."""
 
 
 async def acquire(
-    entity_client: EntityClient, state: ShareState, settings: BackendSettings, who: RequestContext
+    client: EntityClient, state: ShareState, settings: BackendSettings, context: RequestContext
 ) -> ShareServer:
-    """The server that the share is on, set up; one that exists and fits, or a new one.
+    """Attach the share to a share server that is set up: an existing one that fits, or a new one.
 
-    Raises `DriverError` when it could not be set up, and `TransientError` when one after the other goes.
+    Raises `DriverError` if the server could not be set up, and `TransientError` if every server that
+    the network assigned was going.
     """
-    for _ in range(TRIES):
-        server = await _seated(entity_client, state, settings, who)
+    for _ in range(MAX_TRIES):
+        server = await _attach_to_assigned(client, state, settings, context)
         if server is not None:
             return server.replace(shares=(), unused_since=None)
-    raise TransientError(f"{TRIES} share servers went as they were chosen")
+    raise TransientError(f"{MAX_TRIES} share servers went as they were chosen")
 
 
-async def _seated(
-    entity_client: EntityClient, state: ShareState, settings: BackendSettings, who: RequestContext
+async def _attach_to_assigned(
+    client: EntityClient, state: ShareState, settings: BackendSettings, context: RequestContext
 ) -> ShareServer | None:
-    """The server that its network chose, with the share on it; None if that server is going."""
+    """The server that its network assigned, with the share on it; None if that server is going."""
     share, network = state.share, f"{NETWORK}{state.share.share_network_id}"
-    wanted = net.AssignServer(
-        share_id=share.id, backend=share.backend, new_server_id=str(uuid4()),
-        beside=None if state.source is None else state.source.share_id,
-        most=settings.max_shares_per_server,
-    )  # fmt: skip
-    server_id = (await entity_client.ask(ShareNetwork, network, wanted, who)).shares.get(share.id)
+    assign = _assign_server(state, settings)
+    assigned = await client.ask(ShareNetwork, network, assign, context)
+    server_id = assigned.shares.get(share.id)
     if server_id is None:  # that server went in the same moment
         return None
-    attach = _attach(share, server_id)
+    attach = _attach_share(share, server_id)
     try:
-        return await entity_client.ask(ShareServer, f"{SERVER}{server_id}", attach, who)
+        return await client.ask(ShareServer, f"{SERVER}{server_id}", attach, context)
     except (Refused, OperationFailed) as error:
-        if not await _is_going(
-            entity_client, server_id
-        ):  # nothing is wrong with it: the share has left
+        if not await _is_going(client, server_id):  # the server is well: the share has left
             raise DriverError(f"not on share server {server_id}: {error}") from None
-        await entity_client.ask(ShareNetwork, network, net.RetireServer(server_id=server_id), who)
+        retire = share_network.RetireServer(server_id=server_id)
+        await client.ask(ShareNetwork, network, retire, context)
         if isinstance(error, OperationFailed):
-            said = f"share server {server_id} could not be set up: {error}"
-            raise DriverError(said) from None
+            text = f"share server {server_id} could not be set up: {error}"
+            raise DriverError(text) from None
         return None
 
 
-async def _is_going(entity_client: EntityClient, server_id: str) -> bool:
-    """Whether the server takes no more shares, whichever they are."""
+def _assign_server(state: ShareState, settings: BackendSettings) -> share_network.AssignServer:
+    return share_network.AssignServer(
+        share_id=state.share.id,
+        backend=state.share.backend,
+        new_server_id=str(uuid4()),
+        beside=None if state.source is None else state.source.share_id,
+        most=settings.max_shares_per_server,
+    )
+
+
+def _attach_share(share: Share, server_id: str) -> AttachShare:
+    assert share.share_network_id is not None
+    return AttachShare(
+        share_id=share.id,
+        server_id=server_id,
+        host=share.host,
+        share_network_id=share.share_network_id,
+        project_id=share.project_id,
+    )
+
+
+async def _is_going(client: EntityClient, server_id: str) -> bool:
+    """Whether the server accepts no further shares."""
     try:
-        server = await entity_client.view(ShareServer, f"{SERVER}{server_id}")
+        server = await client.view(ShareServer, f"{SERVER}{server_id}")
     except NotFound:
         return False
     return server.status in ("deleting", "deleted", "error")
 
 
-def _attach(share: Share, server_id: str) -> AttachShare:
-    assert share.share_network_id is not None
-    return AttachShare(
-        share_id=share.id, server_id=server_id, host=share.host,
-        share_network_id=share.share_network_id, project_id=share.project_id,
-    )  # fmt: skip
-
-
 async def release(
-    entity_client: EntityClient, share: Share, settings: BackendSettings, who: RequestContext
+    client: EntityClient, share: Share, settings: BackendSettings, context: RequestContext
 ) -> None:
-    """Take the share off its server, as its network and the share know it; again is harmless."""
+    """Detach the share from the server that its network or its own state names; idempotent."""
     network = f"{NETWORK}{share.share_network_id}"
-    try:  # first of all: a request for a server that is still on its way shall find the door shut
-        known = await entity_client.ask(ShareNetwork, network, net.TurnAway(share_id=share.id), who)
+    turn_away = share_network.TurnAway(share_id=share.id)
+    try:  # first, so that a late request for a server is refused
+        view = await client.ask(ShareNetwork, network, turn_away, context)
     except NotFound:
         return
-    meant = known.shares.get(share.id)
-    for server_id in {meant, share.share_server_id} - {None}:
-        await _detach(entity_client, share, f"{SERVER}{server_id}", settings, who)
-    await entity_client.ask(ShareNetwork, network, net.LeaveServer(share_id=share.id), who)
+    for server_id in {view.shares.get(share.id), share.share_server_id} - {None}:
+        await _detach(client, share, f"{SERVER}{server_id}", settings, context)
+    leave = share_network.LeaveServer(share_id=share.id)
+    await client.ask(ShareNetwork, network, leave, context)
 
 
 async def _detach(
-    entity_client: EntityClient,
+    client: EntityClient,
     share: Share,
     server: str,
     settings: BackendSettings,
-    who: RequestContext,
+    context: RequestContext,
 ) -> None:
-    with suppress(NotFound):  # it was assigned and never came to be
-        left = await entity_client.ask(ShareServer, server, DetachShare(share_id=share.id), who)
-        if settings.delete_server_with_last_share and not left.shares:
-            with suppress(Refused):  # another share came
-                await entity_client.tell(server, DeleteServer(why="last_share"), who)
+    with suppress(NotFound):  # it was assigned, and never created
+        view = await client.ask(ShareServer, server, DetachShare(share_id=share.id), context)
+        if settings.delete_server_with_last_share and not view.shares:
+            with suppress(Refused):  # another share was attached meanwhile
+                await client.tell(server, DeleteServer(why="last_share"), context)

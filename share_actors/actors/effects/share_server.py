@@ -1,4 +1,4 @@
-"""What a share server's effects mean: addresses from its network, set-up and teardown by its driver."""
+"""The effects of a share server: addresses from its network, set-up and teardown by its driver."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ from share_actors.values import (
 
 T = TypeVar("T")
 STEPS = 3
+"""What an attempt may consist of: two calls of the driver and a command to the network."""
 
 
 class ServerWork:
-    """The port from a share server to its network and its backend's driver (`actors.turn.Work`)."""
+    """The `Work` of a share server (see `actors.entity.turn`), on its network and its backend's driver."""
 
     def __init__(
         self,
@@ -55,34 +56,31 @@ class ServerWork:
         sealer: Callable[[], Sealer],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._backends, self._entity_client, self._sealer, self._clock = (
-            backends,
-            entity_client,
-            sealer,
-            clock,
-        )
-        self._talks: set[asyncio.Task[Command]] = set()
+        self._backends, self._entity_client = backends, entity_client
+        self._sealer, self._clock = sealer, clock
+        self.tasks = outcomes.EffectTasks()
 
     def check(self, command: Command, state: ShareServerState) -> None:
-        """Raise `ConfigError` when the backend of a new server is not configured."""
+        """Raise `ConfigError` if the backend of a new server is not configured."""
         if isinstance(command, AttachShare):
             self._backends.get(command.host.partition("#")[0])
 
     def timeout_s(self, state: ShareServerState) -> float:
-        """How long one attempt on the server's backend may take: two calls, and a talk with the network."""
+        """How long one attempt on the server's backend may take, all its steps together."""
         return STEPS * self._settings(state).timeout_s
 
     def cut_off(self, state: ShareServerState, now: datetime) -> ReportFailure:
-        """The process of the attempt under way ended: made again, at once after the first."""
+        """The failure of the attempt under way, whose process ended: see `outcomes.cut_off`."""
         assert state.attempt is not None
         return outcomes.cut_off(state.attempt.n, self._settings(state), now)
 
     def max_pause_s(self, state: ShareServerState) -> float:
+        """The longest pause between attempts: `max_backoff_s` of the backend."""
         return self._settings(state).max_backoff_s
 
     def _settings(self, state: ShareServerState) -> BackendSettings:
-        known = self._backends.settings.get(state.server.backend)
-        return BackendSettings(driver="") if known is None else known
+        settings = self._backends.settings.get(state.server.backend)
+        return BackendSettings(driver="") if settings is None else settings
 
     def start(
         self,
@@ -91,42 +89,36 @@ class ServerWork:
         context: RequestContext,
         done: Callable[[Command], None],
     ) -> None:
-        """Do it on the loop and in a thread of the driver; *done* gets the outcome as a command."""
-        settings = self._settings(state)
+        """Start *effect* as a task; *done* gets the outcome as a command."""
+        settings, backend = self._settings(state), state.server.backend
 
-        def over(task: asyncio.Task[Command]) -> None:
-            self._talks.discard(task)
-            if not task.cancelled():
-                result, name = task.exception() or task.result(), state.server.backend
-                done(outcomes.outcome(result, name, settings, context, self._clock()))
+        def ended(result: Any) -> None:
+            done(outcomes.outcome(result, backend, settings, context, self._clock()))
 
-        job = partial(self._done, effect, state.server, context)
-        patient = outcomes.within(self.timeout_s(state), job)
-        task = asyncio.get_running_loop().create_task(patient)
-        self._talks.add(task)
-        task.add_done_callback(over)
+        perform = partial(self._perform, effect, state.server, context)
+        self.tasks.start(perform, self.timeout_s(state), ended)
 
-    async def _done(
+    async def _perform(
         self, effect: ServerEffect, server: ShareServer, context: RequestContext
     ) -> Command:
         try:
             backend = self._backends.get(server.backend)
-        except ConfigError as error:  # taken out of the configuration since
+        except ConfigError as error:  # it was removed from the configuration
             raise DriverError(error.message) from None
         match effect:
             case TakeAddresses():
-                return await self._take(backend, server, context)
+                return await self._take_addresses(backend, server, context)
             case SetUpServer():
                 return await self._set_up(backend, server, context)
             case TearDownServer():
                 return await self._tear_down(backend, server, context)
             case GiveAddressesBack():
-                return await self._give_back(backend, server, context)
+                return await self._give_addresses_back(backend, server, context)
             case _:
                 assert_never(effect)
 
     # -- addresses -------------------------------------------------------------------------------
-    async def _take(
+    async def _take_addresses(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         count = await _in_thread(backend, backend.driver.get_network_allocations_number)
@@ -138,7 +130,7 @@ class ServerWork:
         await _in_thread(backend, call)
         return ConfirmAddresses(addresses=addresses)
 
-    async def _give_back(
+    async def _give_addresses_back(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
@@ -151,16 +143,16 @@ class ServerWork:
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         network = await self._entity_client.view(ShareNetwork, _network(server))
-        info = self._info(server, network)
         metadata = {
             "request_id": context.request_id,
             "attempt": context.attempt,
             "token": context.token,
         }
+        info = self._network_info(server, network)
         call = partial(backend.driver.setup_server, info, metadata=metadata)
-        told = await _in_thread(backend, call)
-        details = {str(k): str(v) for k, v in dict(told or {}).items()}
-        return ConfirmSetUp(details=self._sealer().seal_details(details))
+        details = dict(await _in_thread(backend, call) or {})
+        texts = {str(key): str(value) for key, value in details.items()}
+        return ConfirmSetUp(details=self._sealer().seal_details(texts))
 
     async def _tear_down(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
@@ -170,23 +162,26 @@ class ServerWork:
         except NotFound:
             network = ShareNetwork()
         details = {**self._sealer().open_details(server.backend_details), "server_id": server.id}
-        services = self._opened(network)
-        driver = backend.driver
-        await _in_thread(
-            backend, lambda: driver.teardown_server(details, security_services=services)
-        )
+        services = self._open_services(network)
+        call = partial(backend.driver.teardown_server, details, security_services=services)
+        await _in_thread(backend, call)
         return ConfirmTornDown()
 
-    def _info(self, server: ShareServer, network: ShareNetwork) -> NetworkInfo:
+    def _network_info(self, server: ShareServer, network: ShareNetwork) -> NetworkInfo:
         return NetworkInfo(
-            server_id=server.id, backend_name=server.backend, network_id=network.id,
-            cidr=network.cidr, gateway=network.gateway, network_type=network.network_type,
+            server_id=server.id,
+            backend_name=server.backend,
+            network_id=network.id,
+            cidr=network.cidr,
+            gateway=network.gateway,
+            network_type=network.network_type,
             segmentation_id=network.segmentation_id,
-            network_allocations=server.network_allocations, security_services=self._opened(network),
-        )  # fmt: skip
+            network_allocations=server.network_allocations,
+            security_services=self._open_services(network),
+        )
 
-    def _opened(self, network: ShareNetwork) -> tuple[SecurityService, ...]:
-        """The security services as a driver needs them, with their passwords."""
+    def _open_services(self, network: ShareNetwork) -> tuple[SecurityService, ...]:
+        """The security services with their passwords unsealed, for a driver."""
         return tuple(
             s if s.password is None else s.replace(password=self._sealer().open(s.password))
             for s in network.security_services
@@ -198,18 +193,18 @@ def _network(server: ShareServer) -> str:
 
 
 async def _in_thread(backend: BackendDriver, call: Callable[[], T]) -> T:
-    """What *call* returns in one of the backend's threads; raises `DeadlinePassed` when it is too late."""
-    came: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    """The result of *call* in one of the backend's threads; raises `DeadlinePassed` if it takes too long."""
+    ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def done(result: Any) -> None:
-        if not came.done():
-            came.set_result(result)
+        if not ended.done():
+            ended.set_result(result)
 
     backend.threads.submit(call, backend.settings.timeout_s, done)
-    result = await came
+    result = await ended
     if isinstance(result, TimeoutError) and result.__traceback__ is None:
         raise outcomes.DeadlinePassed(str(result))
     if isinstance(result, BaseException):
         raise result
-    told: T = result
-    return told
+    returned: T = result
+    return returned

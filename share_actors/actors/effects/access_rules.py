@@ -1,0 +1,74 @@
+"""Access rules on a driver: applied and removed in one call, or one by one if that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from share_actors.actors.effects.outcomes import driver_message
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.events.share import ShareState, access
+from share_actors.events.share.access import ApplyRules, ConfirmRules
+from share_actors.values import AccessRule, RequestContext, Share
+
+Rules = Sequence[AccessRule]
+UpdateAccess = Callable[[Rules, Rules, Rules], dict[str, str]]
+"""Bring the desired rules about by adding and deleting some; the rules that failed, with reasons."""
+
+
+def update_rules(
+    driver: ShareDriver,
+    effect: ApplyRules,
+    state: ShareState,
+    share: Share,
+    context: RequestContext,
+) -> ConfirmRules:
+    """Apply and remove the rules of *effect*; the outcome names each rule that failed, with its reason.
+
+    Raises `TransientError` as the driver does, and `DriverError` if a rule of a share that is being
+    deleted could not be removed.
+    """
+
+    def update(desired: Rules, add: Rules, delete: Rules) -> dict[str, str]:
+        failed = driver.update_access(context, share, desired, add, delete, (), state.server)
+        return dict(failed or {})
+
+    failed = _failed_rules(update, effect, access.desired(state.rules, effect))
+    if effect.cascade and failed:
+        raise DriverError("; ".join(failed.values()))
+    return ConfirmRules(
+        applied=tuple(rule.id for rule in effect.add if rule.id not in failed),
+        removed=tuple(rule.id for rule in effect.delete if rule.id not in failed),
+        failed=failed,
+    )
+
+
+def _failed_rules(update: UpdateAccess, effect: ApplyRules, desired: Rules) -> dict[str, str]:
+    try:
+        return update(desired, effect.add, effect.delete)
+    except TransientError:
+        raise
+    except DriverError as error:
+        changed = (*effect.add, *effect.delete)
+        if len(changed) == 1:
+            return {changed[0].id: driver_message(error)}
+        return _update_one_by_one(update, effect, desired)
+
+
+def _update_one_by_one(update: UpdateAccess, effect: ApplyRules, desired: Rules) -> dict[str, str]:
+    """Find the rules that the backend refuses, and apply the others; the failed ones, with reasons."""
+    failed: dict[str, str] = {}
+    present = [rule for rule in desired if rule.state == "active"] + list(effect.delete)
+    for rule in (*effect.delete, *effect.add):
+        adding = rule in effect.add
+        next_rules = [*present, rule] if adding else [r for r in present if r.id != rule.id]
+        add, delete = ((rule,), ()) if adding else ((), (rule,))
+        try:
+            refused = update(next_rules, add, delete)
+        except TransientError:
+            raise
+        except DriverError as error:
+            refused = {rule.id: driver_message(error)}
+        failed.update(refused)
+        if rule.id not in refused:
+            present = next_rules
+    return failed

@@ -1,0 +1,126 @@
+"""A share's effects as calls of its driver, in a thread: a probe first, if an earlier outcome is unknown."""
+
+from __future__ import annotations
+
+import logging
+from typing import assert_never
+
+from share_actors.actors.effects.access_rules import update_rules
+from share_actors.actors.effects.manage_existing import managed_outcome, managed_snapshot_outcome
+from share_actors.actors.effects.probe import probe_outcome
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.events import share
+from share_actors.events.decider import Command
+from share_actors.events.share import ShareState
+from share_actors.events.share.access import ApplyRules
+from share_actors.events.share.ensure import ConfirmEnsured, Ensure
+from share_actors.events.share.manage import Adopt, ConfirmUnmanaged, LetGo
+from share_actors.events.share.messages import (
+    ConfirmCreated,
+    ConfirmDeleted,
+    ConfirmResized,
+    Destroy,
+    Provision,
+    Resize,
+)
+from share_actors.events.share.snapshot_messages import (
+    AdoptSnapshot,
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    ConfirmSnapshotUnmanaged,
+    DropSnapshot,
+    LetSnapshotGo,
+    TakeSnapshot,
+)
+from share_actors.values import RequestContext
+
+logger = logging.getLogger(__name__)
+ProbedEffect = Provision | Resize | ApplyRules | TakeSnapshot | DropSnapshot | Destroy
+SnapshotEffect = TakeSnapshot | DropSnapshot | AdoptSnapshot | LetSnapshotGo
+DriverEffect = ProbedEffect | SnapshotEffect | Adopt | LetGo | Ensure
+"""The effects of a share that are calls of its driver: all but those on its share server."""
+
+
+def perform(
+    driver: ShareDriver, effect: DriverEffect, state: ShareState, context: RequestContext
+) -> Command:
+    """Perform *effect* and return its outcome; blocks, and raises whatever the driver raises."""
+    if state.attempt is not None and state.attempt.probe and isinstance(effect, ProbedEffect):
+        outcome = _probe(driver, effect, state, context)
+        if outcome is not None:
+            return outcome
+    return _call(driver, effect, state, context)
+
+
+def _probe(
+    driver: ShareDriver, effect: ProbedEffect, state: ShareState, context: RequestContext
+) -> Command | None:
+    """The outcome of the earlier attempt, if the backend can show it; a broken share is removed."""
+    view = share.view(state)
+    try:
+        probe = driver.probe_share(context, view, state.server)
+    except TransientError:
+        raise
+    except DriverError as error:  # the call that follows raises whatever is wrong
+        logger.warning("share %s could not be probed: %s", view.id, error)
+        return None
+    if probe is None:
+        return None
+    if probe.state == "broken" and isinstance(effect, Provision):
+        driver.delete_share(context, view, state.server)
+    return probe_outcome(effect, state, probe)
+
+
+def _call(
+    driver: ShareDriver, effect: DriverEffect, state: ShareState, context: RequestContext
+) -> Command:
+    view, server = share.view(state), state.server
+    match effect:
+        case Provision(source=None):
+            exports = driver.create_share(context, view, server)
+            return ConfirmCreated(export_locations=tuple(exports))
+        case Provision(source=source):
+            assert source is not None
+            exports = driver.create_share_from_snapshot(context, view, source, server)
+            return ConfirmCreated(export_locations=tuple(exports))
+        case Resize(doing=doing, size=size):
+            resize = driver.extend_share if doing == "extend" else driver.shrink_share
+            resize(context, view, size, server)
+            return ConfirmResized(doing=doing, size=size)
+        case Destroy():
+            driver.delete_share(context, view, server)
+            return ConfirmDeleted()
+        case ApplyRules():
+            return update_rules(driver, effect, state, view, context)
+        case Adopt(driver_options=options):
+            return managed_outcome(driver, context, view, options)
+        case LetGo():
+            driver.unmanage(view)
+            return ConfirmUnmanaged()
+        case Ensure():
+            ensured = driver.ensure_share(context, view, server)
+            return ConfirmEnsured(export_locations=None if ensured is None else tuple(ensured))
+        case TakeSnapshot() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo():
+            return _call_for_snapshot(driver, effect, state, context)
+        case _:
+            assert_never(effect)
+
+
+def _call_for_snapshot(
+    driver: ShareDriver, effect: SnapshotEffect, state: ShareState, context: RequestContext
+) -> Command:
+    snapshot, server = state.snapshots.held[effect.snapshot_id], state.server
+    match effect:
+        case TakeSnapshot():
+            location = driver.create_snapshot(context, snapshot, server)
+            return ConfirmSnapshotCreated(snapshot_id=snapshot.id, provider_location=location)
+        case DropSnapshot():
+            driver.delete_snapshot(context, snapshot, server)
+            return ConfirmSnapshotDeleted(snapshot_id=snapshot.id)
+        case AdoptSnapshot(driver_options=options):
+            return managed_snapshot_outcome(driver, snapshot, options)
+        case LetSnapshotGo():
+            driver.unmanage_snapshot(snapshot)
+            return ConfirmSnapshotUnmanaged(snapshot_id=snapshot.id)
+        case _:
+            assert_never(effect)

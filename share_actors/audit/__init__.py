@@ -1,1 +1,1 @@
-"""What the log says: sentences and explanations. It reads; no actor imports it."""
+"""Reading the log: sentences and explanations. No actor imports this package."""

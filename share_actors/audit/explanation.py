@@ -1,9 +1,9 @@
-"""Why a share is as it is: from its stream alone, what is owed, what was tried, and what can be done now."""
+"""Explanations of a share's state, from its stream alone: pending work, attempts, failures and advice."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -18,14 +18,15 @@ from share_actors.events.share.messages import ShareCreationRequested
 from share_actors.events.share.state import ERRORS
 from share_actors.values import Frozen, Placement, Share
 
-ATTEMPTS_TOLD = 10
+MAX_ATTEMPTS = 10
+"""How many attempts an explanation shows."""
 
 Result = Literal["under way", "succeeded", "failed", "transient", "bug", "unknown", "cut off"]
-"""`transient`, `bug` and `unknown` are tried again, and so is `cut off`: its process ended in the middle."""
+"""The last four are retried. `cut off`: the process died during the attempt."""
 
 
 class Owed(Frozen):
-    """Work that is recorded and not done: who asked for it, and when."""
+    """Pending work, with the user, project and time of the request for it."""
 
     work: str
     what: str
@@ -36,7 +37,7 @@ class Owed(Frozen):
 
 
 class Tried(Frozen):
-    """One attempt and what the driver said; `next_at` is when the next one is due."""
+    """One attempt; `said` is the driver's message, `next_at` when the next attempt is due."""
 
     n: int
     effect: str
@@ -50,14 +51,14 @@ class Tried(Frozen):
 
 
 class Failed(Frozen):
-    """What the backend could not or would not do, and nobody has asked for again since."""
+    """Work that failed and has not been requested again since."""
 
     what: str
     reason: str
 
 
 class Explanation(Frozen):
-    """The state of a share and the reasons for it; `since` is when it came into this state."""
+    """The state of a share and the reasons for it; `since` is the time of its last change of status."""
 
     share_id: str
     name: str | None
@@ -67,32 +68,33 @@ class Explanation(Frozen):
     owed: tuple[Owed, ...]
     failed: tuple[Failed, ...]
     attempts: tuple[Tried, ...]
-    """The last ones, the oldest first."""
+    """The last attempts, the oldest first."""
     advice: tuple[str, ...]
     placement: Placement | None = None
-    """Why it is where it is: what every filter said of every pool, when the scheduler chose."""
+    """The scheduler's verdicts on every pool when it placed the share."""
 
 
 def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
-    """The last attempt at what the request *command_id* asked for; None while that waits its turn."""
-    told = _Teller(1)
-    for recorded in history:
-        told.record(recorded)
-    return told.progress(command_id)
+    """Return the last attempt at the work that *command_id* requested; None if there was none yet."""
+    return _fold(history, 1).progress(command_id)
 
 
 def explain(
-    history: Sequence[Recorded], now: datetime, attempts: int = ATTEMPTS_TOLD
+    history: Sequence[Recorded], now: datetime, attempts: int = MAX_ATTEMPTS
 ) -> Explanation:
-    """What the events of one share, of which there must be one at least, come to at the time *now*."""
-    told = _Teller(attempts)
+    """Explain the state of a share at the time *now*; *history* is its stream, not empty."""
+    return _fold(history, attempts).explanation(now)
+
+
+def _fold(history: Sequence[Recorded], attempts: int) -> _Explainer:
+    explainer = _Explainer(attempts)
     for recorded in history:
-        told.record(recorded)
-    return told.explanation(now)
+        explainer.record(recorded)
+    return explainer
 
 
-class _Teller:
-    """Follows a stream: the share's state, its open works, and its attempts."""
+class _Explainer:
+    """A fold over a stream: the share's state, its receipts, and its last attempts."""
 
     def __init__(self, attempts: int) -> None:
         self._state: ShareState = share.initial
@@ -102,6 +104,7 @@ class _Teller:
         self._placement: Placement | None = None
 
     def record(self, recorded: Recorded) -> None:
+        """Add the next event of the stream."""
         event: Any = recorded.event
         before, at = self._state.share.status, recorded.envelope.at
         self._state = share.evolve(self._state, event)
@@ -112,125 +115,133 @@ class _Teller:
             case ShareCreationRequested(placement=placement):
                 self._placement = placement
             case AttemptStarted():
-                self._end(at, "cut off", None)
-                self._attempts.append(_begun(event, at))
+                self._end_attempt(at, "cut off", None)
+                self._attempts.append(_started(event, at))
             case AttemptFailed(kind=kind, reason=reason, retry_at=due):
-                self._end(at, kind, reason, due)
+                self._end_attempt(at, kind, reason, due)
             case _ if recorded.envelope.command_id is None:
-                said = _failure(event)
-                self._end(at, "succeeded" if said is None else "failed", said)
+                failure = _failure_reason(event)
+                self._end_attempt(at, "succeeded" if failure is None else "failed", failure)
             case _:
                 pass
 
-    def _end(
-        self, at: datetime, result: Result, said: str | None, due: datetime | None = None
+    def _end_attempt(
+        self, at: datetime, result: Result, message: str | None, due: datetime | None = None
     ) -> None:
         if self._attempts and self._attempts[-1].result == "under way":
             last = self._attempts.pop()
-            self._attempts.append(last.replace(ended=at, result=result, said=said, next_at=due))
+            self._attempts.append(last.replace(ended=at, result=result, said=message, next_at=due))
 
     def explanation(self, now: datetime) -> Explanation:
-        held = share.view(self._state)
-        owed, failed = self._owed(), tuple(_failed(self._state, held))
-        last = self._attempts[-1] if self._attempts else None
+        """Return the explanation at the time *now*."""
+        view = share.view(self._state)
+        owed, failed = self._owed(), tuple(_failures(self._state, view))
+        last = self._last_attempt()
         return Explanation(
-            share_id=held.id, name=held.name, status=held.status, since=self._since,
-            summary=_summary(held, owed, last), owed=owed, failed=failed,
-            attempts=tuple(self._attempts), advice=tuple(_advice(held, owed, failed, last, now)),
+            share_id=view.id,
+            name=view.name,
+            status=view.status,
+            since=self._since,
+            summary=_summary(view, owed, last),
+            owed=owed,
+            failed=failed,
+            attempts=tuple(self._attempts),
+            advice=tuple(_advice(view, owed, failed, last, now)),
             placement=self._placement,
-        )  # fmt: skip
+        )
 
     def progress(self, command_id: str) -> Tried | None:
-        receipt = self._receipts.get(command_id)
-        last = self._attempts[-1] if self._attempts else None
+        """Return the last attempt at the work that *command_id* requested, unless it has ended."""
+        receipt, last = self._receipts.get(command_id), self._last_attempt()
         if receipt is None or last is None or last.result in ("succeeded", "failed"):
             return None
-        kinds = {"access" if work.startswith("rule/") else work for work in receipt.works}
-        return last if last.effect in kinds else None
+        effects = {"access" if work.startswith("rule/") else work for work in receipt.works}
+        return last if last.effect in effects else None
+
+    def _last_attempt(self) -> Tried | None:
+        return self._attempts[-1] if self._attempts else None
 
     def _owed(self) -> tuple[Owed, ...]:
-        works = self._receipts.open_works()
-        return tuple(_owing(work, self._receipts) for work in works)
+        return tuple(_owed_work(work, self._receipts) for work in self._receipts.open_works())
 
 
-def _failure(event: Any) -> str | None:
-    """Why the outcome that *event* tells of is a bad one; None if it is good."""
+def _failure_reason(event: Any) -> str | None:
+    """Return the reason in the outcome *event*; None if the outcome is a success."""
     if isinstance(event, AccessRulesApplied):
         return "; ".join(event.failed.values()) or None
     reason: str | None = getattr(event, "reason", None)
     return reason
 
 
-def _begun(event: AttemptStarted, at: datetime) -> Tried:
-    deadline = at + timedelta(seconds=event.timeout_s)
+def _started(event: AttemptStarted, at: datetime) -> Tried:
     return Tried(
-        n=event.n, effect=event.effect, what=phrase(event.effect), began=at, deadline=deadline
+        n=event.n,
+        effect=event.effect,
+        what=phrase(event.effect),
+        began=at,
+        deadline=at + timedelta(seconds=event.timeout_s),
     )
 
 
-def _owing(work: str, receipts: Receipts) -> Owed:
+def _owed_work(work: str, receipts: Receipts) -> Owed:
     cause = receipts.cause(work)
     assert cause is not None
     return Owed(
-        work=work, what=phrase(work), asked_by=cause.user_id, project=cause.project_id,
-        asked_at=cause.at, command_id=cause.command_id,
-    )  # fmt: skip
+        work=work,
+        what=phrase(work),
+        asked_by=cause.user_id,
+        project=cause.project_id,
+        asked_at=cause.at,
+        command_id=cause.command_id,
+    )
 
 
-def _failed(state: ShareState, held: Share) -> list[Failed]:
-    failed = []
-    if held.status in ERRORS:
-        failed.append(Failed(what=f"{state.doing} it", reason=held.status_reason or ""))
-    for rule in held.access_rules:
+def _failures(state: ShareState, view: Share) -> Iterator[Failed]:
+    if view.status in ERRORS:
+        yield Failed(what=phrase(state.doing or "create"), reason=view.status_reason or "")
+    for rule in view.access_rules:
         if rule.state == "error":
-            what = phrase(f"rule/{rule.id}/{_direction(state, rule.id)}")
-            failed.append(Failed(what=what, reason=rule.reason or ""))
-    for snapshot in held.snapshots:
+            doing = "deny" if rule.id in state.rules.denied else "allow"
+            yield Failed(what=phrase(f"rule/{rule.id}/{doing}"), reason=rule.reason or "")
+    for snapshot in view.snapshots:
         if snapshot.status in ERRORS:
             what = phrase(f"snapshot/{snapshot.id}/{snapshot.doing}")
-            failed.append(Failed(what=what, reason=snapshot.reason or ""))
-    return failed
+            yield Failed(what=what, reason=snapshot.reason or "")
 
 
-def _direction(state: ShareState, rule_id: str) -> str:
-    return "deny" if rule_id in state.rules.denied else "allow"
-
-
-# -- in words ------------------------------------------------------------------------------------
-def _summary(held: Share, owed: tuple[Owed, ...], last: Tried | None) -> str:
+# -- text ----------------------------------------------------------------------------------------
+def _summary(view: Share, owed: tuple[Owed, ...], last: Tried | None) -> str:
+    status = f"status {view.status}"
     if not owed:
-        why = f": {held.status_reason}" if held.status_reason else ""
-        return f"it is {held.status}{why}; nothing is owed"
+        reason = f": {view.status_reason}" if view.status_reason else ""
+        return f"{status}{reason}; no work is pending"
     if last is None or last.result in ("succeeded", "failed"):
-        return f"it is {held.status}; the backend has yet to {owed[0].what}"
-    attempt = f"it is {held.status}; attempt {last.n} to {last.what}"
+        return f"{status}; waiting to {owed[0].what}"
+    attempt = f"{status}; attempt {last.n} to {last.what}"
     if last.result == "under way":
-        return f"{attempt} is under way since {time_of(last.began)}"
-    return f"{attempt} did not succeed ({last.said}){_next(last)}"
-
-
-def _next(last: Tried) -> str:
-    return "" if last.next_at is None else f"; the next is due {time_of(last.next_at)}"
+        return f"{attempt} in progress since {time_of(last.began)}"
+    due = "" if last.next_at is None else f"; next attempt at {time_of(last.next_at)}"
+    return f"{attempt} did not succeed ({last.said}){due}"
 
 
 def _advice(
-    held: Share,
+    view: Share,
     owed: tuple[Owed, ...],
     failed: tuple[Failed, ...],
     last: Tried | None,
     now: datetime,
-) -> list[str]:
-    said = []
+) -> Iterator[str]:
     if failed:
-        said.append("mend the cause, then `retry`: what failed is tried again")
-    if held.status == "manage_error":
-        said.append("`unmanage`, if it is not wanted any more: what exists is left as it is")
-    elif held.status in ERRORS:
-        said.append("`delete`, if it is not wanted any more: that is accepted in any state")
-    if owed and last is not None and last.result == "under way" and now > last.deadline:
-        said.append("its deadline is over and no process took it up: `status` tells what runs")
-    elif owed and last is not None and last.result == "under way":
-        said.append("wait: without an answer by its deadline the attempt is made again")
-    elif owed and last is not None and last.next_at is not None:
-        said.append("wait: the next attempt comes by itself when it is due")
-    return said
+        yield "Fix the cause, then run `retry` to repeat what failed."
+    if view.status == "manage_error":
+        yield "Or run `unmanage` to give the share up; its data is left in place."
+    elif view.status in ERRORS:
+        yield "Or run `delete` to give the share up; it is accepted in any state."
+    if not owed or last is None:
+        return
+    if last.result == "under way" and now > last.deadline:
+        yield "The deadline has passed and no process continues the work: run `status` to check the system."
+    elif last.result == "under way":
+        yield "Wait: if the driver does not reply by the deadline, the attempt is repeated."
+    elif last.next_at is not None:
+        yield "Wait: the next attempt starts automatically when it is due."

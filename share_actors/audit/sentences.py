@@ -1,4 +1,4 @@
-"""Events as sentences in plain English, with who asked where somebody did: each aggregate words its own."""
+"""Events as English sentences; dispatches to the sentences of each aggregate."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from share_actors.events.share_network import sentences as network
 from share_actors.events.share_server import messages as server_messages
 from share_actors.events.share_server import sentences as server
 
-Tell = Callable[[Any, str], str]
-_TELL: Mapping[type[Event], Tell] = {
-    kind: tell
-    for union, tell in (
+_SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
+    kind: describe
+    for union, describe in (
         (messages.OwnEvent, share.sentence),
         (access.AccessEvent, access.sentence),
         (snapshot_messages.SnapshotEvent, snapshots.sentence),
@@ -43,11 +42,11 @@ _TELL: Mapping[type[Event], Tell] = {
 
 
 def who(recorded: Recorded) -> str:
-    """Who asked for it: `alice (project demo)`."""
+    """Return the user and project of the request: `alice (project demo)`."""
     envelope = recorded.envelope
     return f"{envelope.user_id} (project {envelope.project_id})"
 
 
 def sentence(recorded: Recorded) -> str:
-    """What happened, without its time."""
-    return _TELL[type(recorded.event)](recorded.event, who(recorded))
+    """Describe an event in one sentence, without its time."""
+    return _SENTENCES[type(recorded.event)](recorded.event, who(recorded))

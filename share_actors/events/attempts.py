@@ -1,4 +1,4 @@
-"""Attempts at an effect: numbered, recorded before the driver is called and again when it did not succeed."""
+"""Attempts at an effect: numbered, and recorded before the driver is called and after it failed."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected,
 from share_actors.events.phrases import phrase, time_of
 from share_actors.values import Frozen
 
+RetryKind = Literal["transient", "bug", "unknown"]
+
 
 class BeginAttempt(Command):
-    """The shell is about to call the driver."""
+    """Record the next attempt; the entity is about to call the driver."""
 
     activation: str
     timeout_s: float
 
 
 class ReportFailure(Command):
-    """The driver's call did not succeed.
+    """Record that the driver's call did not succeed.
 
-    kind `failed`: the backend said so. `refused`: it declined and changed nothing. `transient`: it asks
-    for another attempt. `bug`: the driver raised something else. `unknown`: the deadline passed.
-    Kinds but the first two are tried again at `retry_at` until `max_attempts` attempts were made.
+    kind `failed`: the backend reported a failure. `refused`: it refused and changed nothing. `transient`:
+    the driver requested another attempt. `bug`: the driver raised another exception. `unknown`: the
+    deadline passed. The last three are retried at `retry_at`, up to `max_attempts` attempts.
     """
 
     kind: Literal["failed", "refused", "transient", "bug", "unknown"]
@@ -30,13 +32,14 @@ class ReportFailure(Command):
     retry_at: datetime = EPOCH
     max_attempts: int = 1
     details: dict[str, str] = {}
-    """What there is nonetheless, as of a share server that was half set up."""
+    """The remains of the failed call, such as the details of a share server that is half set up."""
 
 
 class AttemptStarted(Event):
-    """The driver is about to be asked: the *n*th time for this effect, by this activation.
+    """The *n*th attempt at an effect, by this activation: the driver is about to be called.
 
-    With *probe* it is asked first what exists, for what came of the attempt before is not known.
+    With *probe*, the driver is first called to find out what exists, since the outcome of the previous
+    attempt is unknown.
     """
 
     n: int
@@ -51,7 +54,7 @@ class AttemptFailed(Event):
 
     n: int
     effect: str
-    kind: Literal["transient", "bug", "unknown"]
+    kind: RetryKind
     reason: str
     retry_at: datetime
 
@@ -60,39 +63,42 @@ AttemptEvent = AttemptStarted | AttemptFailed
 
 
 class Attempt(Frozen):
-    """The last attempt at an effect; `kind` tells how it failed, and is None while it is under way.
+    """The last attempt at an effect; `kind` is how it failed, None while it is in progress.
 
-    `retry_at` is when the next one is due. `probe`: the outcome of the one before is not known, so that
-    the driver is first asked what exists.
+    `retry_at`: when the next attempt is due. `probe`: the next attempt starts with a probe of what
+    exists, since the outcome of an earlier one is unknown.
     """
 
     n: int
     effect: str
-    kind: Literal["transient", "bug", "unknown"] | None = None
+    kind: RetryKind | None = None
     retry_at: datetime | None = None
     reason: str | None = None
     probe: bool = False
 
 
 def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) -> AttemptStarted:
-    """The next attempt at what is owed."""
+    """Start the next attempt at the pending *effect*; raises `Rejected` if no work is pending."""
     if effect is None:
-        raise Rejected("nothing is owed")
+        raise Rejected("no work is pending")
     key = effect.key()
     n = last.n + 1 if last is not None and last.effect == key else 1
     return AttemptStarted(
-        n=n, effect=key, activation=command.activation, timeout_s=command.timeout_s,
-        probe=last is not None and _in_doubt(last, key),
-    )  # fmt: skip
+        n=n,
+        effect=key,
+        activation=command.activation,
+        timeout_s=command.timeout_s,
+        probe=last is not None and _outcome_unknown(last, key),
+    )
 
 
-def _in_doubt(last: Attempt, key: str) -> bool:
-    """Whether the backend may have done, wholly or in part, what is about to be asked for."""
+def _outcome_unknown(last: Attempt, key: str) -> bool:
+    """Return whether the backend may already have carried out the effect *key*, wholly or in part."""
     return last.effect == key and (last.kind is None or last.probe)
 
 
 def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
-    """That another attempt follows, or the reason why none does."""
+    """Return the event before another attempt, or the reason for the failure when none follows."""
     kind, reason = command.kind, command.reason
     if kind in ("failed", "refused"):
         return reason
@@ -104,45 +110,49 @@ def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
 
 
 def evolve(event: AttemptEvent, last: Attempt | None) -> Attempt:
-    """The last attempt after *event*."""
+    """Return the last attempt after *event*."""
     if isinstance(event, AttemptStarted):
         return Attempt(n=event.n, effect=event.effect, probe=event.probe)
     return Attempt(
-        n=event.n, effect=event.effect, kind=event.kind, retry_at=event.retry_at,
-        reason=event.reason, probe=event.kind == "unknown" or (last is not None and last.probe),
-    )  # fmt: skip
+        n=event.n,
+        effect=event.effect,
+        kind=event.kind,
+        retry_at=event.retry_at,
+        reason=event.reason,
+        probe=event.kind == "unknown" or (last is not None and last.probe),
+    )
 
 
 def under_way(attempt: Attempt | None) -> bool:
-    """Whether an attempt began whose outcome is not recorded."""
+    """Return whether an attempt is in progress: started, without a recorded outcome."""
     return attempt is not None and attempt.kind is None
 
 
 def require(attempt: Attempt | None, *effects: str) -> None:
-    """Raise `Rejected` unless the attempt under way, whose outcome came, is at one of *effects*."""
+    """Raise `Rejected` unless the attempt in progress is at one of *effects*."""
     if attempt is None or attempt.effect not in effects:
-        raise Rejected(f"no attempt at {' or '.join(effects)} is being made")
+        raise Rejected(f"no attempt at {' or '.join(effects)} is in progress")
 
 
 # -- sentences -----------------------------------------------------------------------------------
-_FAILED = {
+_FAILURES: dict[RetryKind, str] = {
     "transient": "did not succeed",
-    "bug": "met a bug in the driver",
-    "unknown": "ended without an answer",
+    "bug": "failed on a bug in the driver",
+    "unknown": "ended without a result",
 }
 
 
 def sentence(event: AttemptEvent, who: str) -> str:
-    """What happened; nobody asks for it."""
-    work = f"attempt {event.n} to {phrase(event.effect)}"
+    """Describe *event*; *who* is not part of it, since the system itself makes attempts."""
+    attempt = f"attempt {event.n} to {phrase(event.effect)}"
     if isinstance(event, AttemptStarted):
-        return f"{work} began"
+        return f"{attempt} started"
     lines = event.reason.strip().splitlines() or ["no reason given"]
-    # Of a traceback, the last line is the error; the event keeps all of it.
-    due = time_of(event.retry_at)
-    return f"{work} {_FAILED[event.kind]}: {lines[-1]}; the next is due {due}"
+    # The last line of a traceback is the error; the event keeps all lines.
+    failure = f"{_FAILURES[event.kind]}: {lines[-1]}"
+    return f"{attempt} {failure}; next attempt at {time_of(event.retry_at)}"
 
 
 def joined_sentence(event: RequestJoined, who: str) -> str:
-    """What happened; *who* asked once more."""
-    return f"{who} asked as well to {phrase(event.work)}, which is under way"
+    """Describe a request by *who* for work that is already pending."""
+    return f"{who} also asked to {phrase(event.work)}, already in progress"

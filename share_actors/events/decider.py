@@ -13,76 +13,77 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Command(Frozen):
-    """A request, in the imperative. It may be refused.
+    """A request, named in the imperative. It may be refused.
 
-    A command that needs the time has a field `at`, which the shell fills in (`stamped`).
+    A command that needs the time has a field `at`, which the entity's shell sets (`stamped`).
     """
 
     def stamped(self, now: datetime) -> Self:
-        """This command, asked at *now*."""
+        """Return this command with the time of the request, if it has a field for it."""
         return self.replace(at=now) if "at" in self.__dict__ else self
 
 
 class Settled(NamedTuple):
-    """A piece of work came to its end: well, or badly with a reason."""
+    """The end of a work; *failed* is the reason for a failure, None for success."""
 
     work: str
     failed: str | None = None
 
     def ends(self, work: str) -> bool:
-        """Whether it is that piece of work; a `*` stands for anything."""
+        """Return whether it is the end of *work*; a `*` in `self.work` matches any text."""
         head, star, tail = self.work.partition("*")
         return work.startswith(head) and work.endswith(tail) if star else work == head
 
 
 class Event(Frozen):
-    """A fact, in the past tense. It is never refused and never edited.
+    """A fact, named in the past tense. It is never refused and never edited.
 
-    `schema_version` grows when a field is added without a default or changes its meaning, with an
-    upcaster for the versions before (`events/log/upcasting.py`).
+    `schema_version` grows when a field without a default is added or a field's meaning changes; then
+    `events/log/upcasting.py` gets an upcaster from the previous version.
     """
 
     schema_version: ClassVar[int] = 1
 
     def opens(self) -> tuple[str, ...]:
-        """The works that this event makes owed, such as `create` or `rule/ID/allow`."""
+        """Return the works that become pending with this event, such as `create` or `rule/ID/allow`."""
         return ()
 
     def awaits(self) -> tuple[str, ...]:
-        """The works, owed already, whose ends its request waits for with those who asked before."""
+        """Return the works that were pending before and whose ends its request waits for."""
         return ()
 
     def settles(self) -> tuple[Settled, ...]:
-        """The works that this event ends; in a `Settled.work` a `*` stands for anything."""
+        """Return the works that end with this event; a `*` in `Settled.work` matches any text."""
         return ()
 
 
 class Effect(Frozen):
-    """Work that the log still owes the outside world; its outcome comes back as a command."""
+    """Pending work outside the log, computed from the state; its outcome is a command."""
 
     def key(self) -> str:
-        """What is being attempted; attempts of one key are counted together."""
+        """Return the name of the effect; the attempts of one name are counted together."""
         return type(self).__name__
 
 
 class RequestJoined(Event):
-    """Somebody asked once more for what is owed already: nothing changes but who waits for it.
+    """A further request for pending work; the state does not change, only who waits for the outcome.
 
-    Recorded so that who was told `accepted` has a receipt, and an outcome, whoever dies meanwhile.
+    Recorded so that an accepted request has a receipt and an outcome also after a crash.
     """
 
     work: str
 
     def awaits(self) -> tuple[str, ...]:
+        """Return the joined work."""
         return (self.work,)
 
 
 class Rejected(Exception):
-    """The command makes no sense in the current state; nothing is recorded."""
+    """The command is not possible in the current state; nothing is recorded."""
 
 
 class Missing(Rejected):
-    """The command names something that is not there: *field* of it, as *value*."""
+    """The command names something that does not exist: its *field* is *value*."""
 
     def __init__(self, kind: str, *, field: str, value: str) -> None:
         super().__init__(f"there is no {kind} {value}")
@@ -96,18 +97,26 @@ F_co = TypeVar("F_co", covariant=True)
 
 
 class Decider(Protocol[C_contra, E, S, F_co]):
-    """The shape of an aggregate *module*: `events/share/decider.py` itself is one."""
+    """The protocol of an aggregate module, such as `events/share/decider.py`."""
 
     @property
-    def initial(self) -> S: ...
+    def initial(self) -> S:
+        """The state before the first event."""
+        ...
 
-    def decide(self, command: C_contra, state: S, /) -> list[E]: ...
+    def decide(self, command: C_contra, state: S, /) -> list[E]:
+        """Return the events of *command*; raises `Rejected` if it is not possible in *state*."""
+        ...
 
-    def evolve(self, state: S, event: E, /) -> S: ...
+    def evolve(self, state: S, event: E, /) -> S:
+        """Return the state after *event*."""
+        ...
 
-    def pending(self, state: S, /) -> F_co | None: ...
+    def pending(self, state: S, /) -> F_co | None:
+        """Return the next effect to perform, if any."""
+        ...
 
 
 def replay(decider: Decider[C_contra, E, S, F_co], events: Iterable[E]) -> S:
-    """Fold *events* into state; activation, audit and tests use this same fold."""
+    """Fold *events* into a state."""
     return reduce(decider.evolve, events, decider.initial)

@@ -1,4 +1,4 @@
-"""Who, when and why: what every event in the log carries besides itself."""
+"""The envelope of an event (who, when and why), and the record of an event in the log."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from share_actors.values import Frozen
 
 
 class Envelope(Frozen):
-    """What is recorded with each event.
+    """The metadata that is recorded with each event.
 
-    `command_id` and `fingerprint` (of the command's content) are those of the client's command that
-    the event answers; None when the system itself wrote it, as with the outcome of a driver's call.
-    `correlation_id` is the command that all of this goes back to. `writer` is the activation that wrote.
+    `command_id` and `fingerprint` (a digest of the command's content) identify the client's command that
+    caused the event; None for an event of the system itself, such as the outcome of a driver's call.
+    `correlation_id` is the id of the command at the start of the chain. `writer` is the activation that
+    recorded the event.
     """
 
     command_id: str | None
@@ -30,9 +31,9 @@ class Envelope(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One event as the log holds it; `version` counts from 1 in its stream.
+    """One event in the log; `version` counts from 1 in its stream.
 
-    `position` is its place in the log as a whole (0 where the reader did not ask for it).
+    `position` is its place in the whole log, counted from 1; 0 where a reader leaves it out.
     """
 
     stream: str

@@ -10,7 +10,7 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 def printable(text: str) -> str:
-    """*text*, or ValueError when it holds control characters or what no terminal can print."""
+    """Return *text*; raises ValueError if it holds a control or unprintable character."""
     if not text.isprintable():
         raise ValueError("holds a control or unprintable character")
     return text

@@ -1,4 +1,4 @@
-"""What the shell asks of an aggregate that owes the outside world nothing: it is done when it is recorded."""
+"""The functions of an aggregate without effects: each command is done once its events are recorded."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from share_actors.values import Frozen
 
 
 def pending(state: Frozen) -> Effect | None:
-    """Nothing is owed."""
+    """Return None: no work is ever pending."""
     return None
 
 
 def part(state: Frozen, works: tuple[str, ...]) -> Frozen | None:
-    """Answers show it whole."""
+    """Return None: replies hold the whole view."""
     return None
 
 
 def joins(command: Command, state: Frozen) -> str | None:
-    """There is no work to join."""
+    """Return None: there is no work to join."""
     return None
 
 
 def under_way(state: Frozen) -> bool:
-    """There are no attempts."""
+    """Return False: there are no attempts."""
     return False
 
 
 def not_before(state: Frozen) -> datetime | None:
-    """Nothing is due later."""
+    """Return None: no retry is due."""
     return None

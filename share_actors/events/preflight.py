@@ -1,4 +1,4 @@
-"""Whether a configuration's log and catalog could be opened, without making or changing either."""
+"""Check that a configuration's log and catalog can be opened, without creating or changing either."""
 
 from __future__ import annotations
 
@@ -11,68 +11,72 @@ from share_actors.errors import ConfigError
 from share_actors.events.catalog import sqlite
 from share_actors.events.log import Log, sqlite_file
 from share_actors.events.log.infrastructure import check_packages
-from share_actors.events.log.postgres import is_still_to_be_made
+from share_actors.events.log.postgres import is_still_to_be_created
 
 
 def check(config: Config) -> int | None:
-    """How many events the log holds; None if there is no log yet, and it can be made.
+    """Return the number of events in the log; None if there is no log yet and one can be created.
 
-    Raises `ConfigError` or `LogError` for what the system would stumble over when it starts. A log
-    that was not closed in order is put in order by SQLite, as whenever it is opened.
+    Raises `ConfigError` or `LogError` for whatever would keep the system from starting. SQLite recovers
+    a log that was not closed properly, as on every opening.
     """
     check_packages(config.log)
     if config.log.kind == "postgresql":
-        return None if is_still_to_be_made(config.log) else _events(config)
+        return None if is_still_to_be_created(config.log) else _event_count(config)
     _check_catalog(config.catalog_file, config.log_path)
     if os.path.lexists(config.log_path):
-        return _events(config)
+        return _event_count(config)
     check_directory("log.path", config.log_path.parent)
     return None
 
 
-def _events(config: Config) -> int:
+def _event_count(config: Config) -> int:
     with closing(Log.open(config.log, config.log_path, create=False)) as log:
         return log.head()
 
 
 def check_directory(key: str, directory: Path) -> None:
-    """Raise `ConfigError` unless files can be made in *directory*, which may be missing itself."""
-    there = directory.absolute()
-    while not os.path.lexists(there):
-        there = there.parent
-    if not there.is_dir():
-        why = f"{there} is not a directory"
-    elif not os.access(there, os.W_OK | os.X_OK, effective_ids=True):
-        why = f"this user may not write in {there}"
+    """Raise `ConfigError` unless files can be created in *directory*, which need not exist yet."""
+    existing = directory.absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        reason = f"{existing} is not a directory"
+    elif not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):
+        reason = f"this user may not write in {existing}"
     else:
         return
     raise ConfigError(
-        f"configuration key {key}: {directory} can't be used: {why}",
+        f"configuration key {key}: {directory} can't be used: {reason}",
         field=key,
         value=str(directory),
     )
 
 
 def _check_catalog(path: Path, log: Path) -> None:
-    """What is there must be a catalog; one that is damaged inside is found when it is opened."""
+    """Raise `ConfigError` if another file is at *path*; a damaged catalog fails only when it is opened."""
     check_directory("catalog_path", path.parent)
-    why = "is the log's own file" if path.absolute() == log.absolute() else _no_catalog(path)
-    if why:
+    is_log = path.absolute() == log.absolute()
+    reason = "is the log's own file" if is_log else _unusable_catalog(path)
+    if reason:
         raise ConfigError(
-            f"configuration key catalog_path: {path} {why}", field="catalog_path", value=str(path)
+            f"configuration key catalog_path: {path} {reason}",
+            field="catalog_path",
+            value=str(path),
         )
 
 
-def _no_catalog(path: Path) -> str:
+def _unusable_catalog(path: Path) -> str:
+    """Return why the file at *path* is not a catalog; empty if it is one, or is missing."""
     try:
-        with path.open("r+b") as file:  # for writing too, to see that this is permitted
+        with path.open("r+b") as file:  # also for writing, to check the permission
             header = file.read(100)
     except FileNotFoundError:
         return ""
     except OSError as error:
         return f"can't be used: {error.strerror}"
     if header and not header.startswith(sqlite_file.MAGIC):
-        return "is not a database; delete it, or name another file"
+        return "is not a database; delete it, or choose another file"
     if int.from_bytes(header[68:72], "big") not in (0, sqlite.APPLICATION_ID):
-        return "is the database of another application; name a file of its own"
+        return "is the database of another application; choose another file"
     return ""

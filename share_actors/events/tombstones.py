@@ -1,17 +1,17 @@
-"""What left for good, remembered for a while: what still asks in its name is late."""
+"""Ids of shares and servers that are gone, kept for a while to reject late requests for them."""
 
 from __future__ import annotations
 
-KEPT = 1000
-"""How many are remembered: what is late is late by seconds, and a memory of all would grow for ever."""
+MAX_KEPT = 1000
+"""Late requests come within seconds, so the latest ids are enough; keeping all would grow without bound."""
 
 Tombstones = dict[str, None]
-"""Ids, in the order in which they left."""
+"""Ids, the oldest first."""
 
 
-def add_tombstone(known: Tombstones, one: str) -> Tombstones:
-    """*known* with *one* besides; the oldest are forgotten."""
-    if one in known:
-        return known
-    fewer = list(known)[-(KEPT - 1) :]
-    return dict.fromkeys([*fewer, one])
+def add_tombstone(tombstones: Tombstones, gone_id: str) -> Tombstones:
+    """Return *tombstones* with *gone_id*, without the oldest ids beyond `MAX_KEPT`."""
+    if gone_id in tombstones:
+        return tombstones
+    latest = list(tombstones)[-(MAX_KEPT - 1) :]
+    return dict.fromkeys([*latest, gone_id])

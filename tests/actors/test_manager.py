@@ -11,7 +11,7 @@ from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
-from share_actors.events.aggregates import is_tenant
+from share_actors.events.aggregates import calls_drivers
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
@@ -312,7 +312,7 @@ def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> 
             await available(cluster, "s0", "s1", "s2")
 
             held = await cluster.running["share-actor-1"].resident()
-            assert sorted(i for i in held if is_tenant(i)) == ["s0", "s1", "s2"]
+            assert sorted(i for i in held if calls_drivers(i)) == ["s0", "s1", "s2"]
 
     within(20, scenario())
 

@@ -1,7 +1,9 @@
-"""What became of a request: receipts as a fold over one stream."""
+"""Receipts as a fold over one stream."""
+
+import json
 
 from share_actors.events.decider import Event, RequestJoined
-from share_actors.events.receipts import SETTLED_KEPT, Receipts, RecordedRequest
+from share_actors.events.receipts import MAX_SETTLED, Receipts, RecordedRequest
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
 from share_actors.events.share.messages import (
     RetryRequested,
@@ -12,15 +14,16 @@ from share_actors.events.share.messages import (
 from tests.events.share_events import Stream, began, created, requested
 
 
-def fold(*answered: Event | tuple[Event, str]) -> Receipts:
+def fold(*history: Event | tuple[Event, str]) -> Receipts:
+    """The receipts of a stream; a client's event is given with its command id."""
     receipts, stream = Receipts(), Stream()
-    for each in answered:
-        event, command_id = each if isinstance(each, tuple) else (each, None)
+    for item in history:
+        event, command_id = item if isinstance(item, tuple) else (item, None)
         receipts.record(stream(event, command_id))
     return receipts
 
 
-def known(receipts: Receipts, command_id: str) -> RecordedRequest:
+def receipt_of(receipts: Receipts, command_id: str) -> RecordedRequest:
     receipt = receipts.get(command_id)
     assert receipt is not None
     return receipt
@@ -35,7 +38,7 @@ def allowed(access_id: str) -> AccessAllowed:
 def test_a_request_is_accepted_until_its_work_ends() -> None:
     receipts = fold((requested(), "c1"), began("create"))
 
-    assert known(receipts, "c1") == RecordedRequest(
+    assert receipt_of(receipts, "c1") == RecordedRequest(
         command_id="c1",
         fingerprint="content of c1",
         version=1,
@@ -45,36 +48,39 @@ def test_a_request_is_accepted_until_its_work_ends() -> None:
     assert receipts.open_works() == ("create",)
 
 
-def test_a_request_is_done_when_its_work_ended_well() -> None:
+def test_a_request_is_done_when_its_work_succeeded() -> None:
     receipts = fold((requested(), "c1"), began("create"), created())
 
-    assert known(receipts, "c1").status == "done"
+    assert receipt_of(receipts, "c1").status == "done"
     assert receipts.open_works() == ()
 
 
-def test_a_request_has_failed_with_the_reason_of_its_work() -> None:
+def test_a_request_fails_with_the_reason_of_its_work() -> None:
     receipts = fold((requested(), "c1"), ShareErrored(doing="create", reason="no space"))
 
-    assert (known(receipts, "c1").status, known(receipts, "c1").reason) == ("failed", "no space")
+    assert (receipt_of(receipts, "c1").status, receipt_of(receipts, "c1").reason) == (
+        "failed",
+        "no space",
+    )
 
 
 def test_an_unknown_request_has_no_receipt() -> None:
     assert fold((requested(), "c1")).get("c2") is None
 
 
-def test_a_request_that_opens_no_work_is_done_at_once() -> None:
-    assert known(fold((began("create"), "c1")), "c1").status == "done"
+def test_a_request_that_opens_no_work_is_done_immediately() -> None:
+    assert receipt_of(fold((began("create"), "c1")), "c1").status == "done"
 
 
-def test_a_request_with_several_works_is_done_when_all_of_them_are() -> None:
+def test_a_request_with_several_works_is_done_when_all_works_are_done() -> None:
     retried = RetryRequested(works=("rule/a/allow", "rule/b/allow"))
     first, second = AccessRulesApplied(applied=("a",)), AccessRulesApplied(applied=("b",))
 
-    assert known(fold((retried, "c1"), first), "c1").status == "accepted"
-    assert known(fold((retried, "c1"), first, second), "c1").status == "done"
+    assert receipt_of(fold((retried, "c1"), first), "c1").status == "accepted"
+    assert receipt_of(fold((retried, "c1"), first, second), "c1").status == "done"
 
 
-def test_one_failed_work_of_several_fails_the_request_with_the_first_reason() -> None:
+def test_a_request_with_several_works_fails_with_the_reason_of_the_first_failure() -> None:
     retried = RetryRequested(works=("rule/a/allow", "rule/b/allow", "rule/c/allow"))
     receipts = fold(
         (retried, "c1"),
@@ -83,30 +89,33 @@ def test_one_failed_work_of_several_fails_the_request_with_the_first_reason() ->
         AccessRulesApplied(applied=("c",)),
     )
 
-    assert (known(receipts, "c1").status, known(receipts, "c1").reason) == (
+    assert (receipt_of(receipts, "c1").status, receipt_of(receipts, "c1").reason) == (
         "failed",
         "no such host",
     )
 
 
-def test_a_request_may_come_to_several_events() -> None:
+def test_one_request_may_record_several_events() -> None:
     receipts = fold((allowed("a"), "c1"), (allowed("b"), "c1"), AccessRulesApplied(applied=("a",)))
 
-    assert known(receipts, "c1").works == ("rule/a/allow", "rule/b/allow")
-    assert (known(receipts, "c1").status, known(receipts, "c1").version) == ("accepted", 1)
+    assert receipt_of(receipts, "c1").works == ("rule/a/allow", "rule/b/allow")
+    assert (receipt_of(receipts, "c1").status, receipt_of(receipts, "c1").version) == (
+        "accepted",
+        1,
+    )
 
 
-def test_a_later_opener_of_the_same_work_waits_beside_the_first() -> None:
+def test_two_requests_for_the_same_work_both_end_with_it() -> None:
     deleting = ShareDeletionRequested(cascade=True)
     receipts = fold((requested(), "c0"), created(), (deleting, "c1"), (deleting, "c2"))
-    assert known(receipts, "c1").status == known(receipts, "c2").status == "accepted"
+    assert receipt_of(receipts, "c1").status == receipt_of(receipts, "c2").status == "accepted"
 
     receipts.record(Stream()(ShareDeleted()))
 
-    assert known(receipts, "c1").status == known(receipts, "c2").status == "done"
+    assert receipt_of(receipts, "c1").status == receipt_of(receipts, "c2").status == "done"
 
 
-def test_a_star_ends_all_open_works_that_begin_so() -> None:
+def test_a_star_in_a_settled_work_ends_all_matching_open_works() -> None:
     receipts = fold(
         (requested(), "c1"),
         (allowed("a"), "c2"),
@@ -114,18 +123,18 @@ def test_a_star_ends_all_open_works_that_begin_so() -> None:
         ShareDeleted(),
     )
 
-    assert known(receipts, "c3").status == "done"
-    assert known(receipts, "c1").reason == "the share was deleted"
-    assert known(receipts, "c2").reason == "the share was deleted"
+    assert receipt_of(receipts, "c3").status == "done"
+    assert receipt_of(receipts, "c1").reason == "the share was deleted"
+    assert receipt_of(receipts, "c2").reason == "the share was deleted"
 
 
-def test_a_work_that_the_system_opened_is_open_with_no_request_waiting() -> None:
+def test_a_work_that_the_system_opened_is_open_without_a_request() -> None:
     receipts = fold(requested())
 
     assert receipts.open_works() == ("create",)
 
 
-def test_the_cause_of_a_work_is_its_latest_opener() -> None:
+def test_the_cause_of_a_work_is_the_last_event_that_opened_it() -> None:
     receipts = fold((allowed("a"), "c1"), (RetryRequested(works=("rule/a/allow",)), "c2"))
 
     cause = receipts.cause("rule/a/allow")
@@ -138,37 +147,39 @@ def test_a_work_that_is_not_open_has_no_cause() -> None:
     assert fold((requested(), "c1"), created()).cause("create") is None
 
 
-def test_a_request_that_joins_the_work_under_way_ends_with_it() -> None:
+def test_a_request_that_joins_a_work_in_progress_ends_with_it() -> None:
     receipts = fold((requested(), "c1"), (RequestJoined(work="create"), "c2"))
-    assert known(receipts, "c2").status == "accepted"
+    assert receipt_of(receipts, "c2").status == "accepted"
     assert (cause := receipts.cause("create")) is not None
     assert cause.command_id == "c1"
 
     receipts.record(Stream()(created()))
 
-    assert known(receipts, "c2").status == "done"
+    assert receipt_of(receipts, "c2").status == "done"
 
 
-def test_joining_what_has_ended_is_done() -> None:
+def test_a_request_that_joins_an_ended_work_is_done() -> None:
     receipts = fold((requested(), "c1"), created(), (RequestJoined(work="create"), "c2"))
 
-    assert known(receipts, "c2").status == "done"
+    assert receipt_of(receipts, "c2").status == "done"
 
 
-def test_what_was_so_already_is_done_at_once() -> None:
+def test_a_request_without_events_is_done_immediately() -> None:
     receipts = fold((requested(), "c1"), created())
 
-    assert receipts.at_once("c2", "f2", "create", version=2).status == "done"
-    assert receipts.at_once("c3", "f3", None, version=2).works == ()
+    assert receipts.record_without_events("c2", "f2", "create", version=2).status == "done"
+    assert receipts.record_without_events("c3", "f3", None, version=2).works == ()
 
 
-def test_a_request_known_already_keeps_its_first_receipt() -> None:
+def test_a_repeated_request_without_events_keeps_its_first_receipt() -> None:
     receipts = fold((requested(), "c1"))
 
-    assert receipts.at_once("c1", "other", "create", version=9) == known(receipts, "c1")
+    assert receipts.record_without_events("c1", "other", "create", version=9) == receipt_of(
+        receipts, "c1"
+    )
 
 
-def many(requests: int, keep: int | None = SETTLED_KEPT) -> Receipts:
+def many(requests: int, keep: int | None = MAX_SETTLED) -> Receipts:
     receipts, stream = Receipts(keep), Stream()
     receipts.record(stream(requested(), "first"))
     for n in range(requests):
@@ -177,43 +188,43 @@ def many(requests: int, keep: int | None = SETTLED_KEPT) -> Receipts:
     return receipts
 
 
-def test_nothing_is_forgotten_up_to_the_bound() -> None:
-    receipts = many(SETTLED_KEPT)
+def test_up_to_the_limit_all_receipts_are_kept() -> None:
+    receipts = many(MAX_SETTLED)
 
     assert not receipts.forgotten
     assert receipts.oldest_version == 1
-    assert known(receipts, "c0").status == "done"
+    assert receipt_of(receipts, "c0").status == "done"
 
 
-def test_beyond_the_bound_the_oldest_settled_requests_are_forgotten() -> None:
-    receipts = many(SETTLED_KEPT + 2)
+def test_beyond_the_limit_the_receipts_of_the_oldest_ended_requests_are_dropped() -> None:
+    receipts = many(MAX_SETTLED + 2)
 
     assert receipts.get("c1") is None
     assert receipts.forgotten
-    assert receipts.oldest_version == known(receipts, "c2").version - 1
+    assert receipts.oldest_version == receipt_of(receipts, "c2").version - 1
 
 
-def test_nothing_is_forgotten_without_a_bound() -> None:
-    receipts = many(SETTLED_KEPT + 2, keep=None)
+def test_without_a_limit_all_receipts_are_kept() -> None:
+    receipts = many(MAX_SETTLED + 2, keep=None)
 
-    assert known(receipts, "c0").status == "done"
+    assert receipt_of(receipts, "c0").status == "done"
     assert not receipts.forgotten
 
 
-def test_a_request_under_way_is_never_forgotten() -> None:
-    assert known(many(SETTLED_KEPT + 2), "first").status == "accepted"
+def test_the_receipt_of_a_request_in_progress_is_never_dropped() -> None:
+    assert receipt_of(many(MAX_SETTLED + 2), "first").status == "accepted"
 
 
-def test_forgetting_a_silent_request_needs_no_scan_since_the_stream_never_held_it() -> None:
+def test_dropping_the_receipt_of_an_unrecorded_request_requires_no_scan() -> None:
     receipts = Receipts()
-    for n in range(SETTLED_KEPT + 1):
-        receipts.at_once(f"c{n}", None, None, version=n)
+    for n in range(MAX_SETTLED + 1):
+        receipts.record_without_events(f"c{n}", None, None, version=n)
 
     assert receipts.get("c0") is None
     assert not receipts.forgotten
 
 
-def test_a_loaded_dump_goes_on_where_the_fold_was() -> None:
+def test_a_loaded_dump_continues_like_the_original() -> None:
     receipts = fold(
         (requested(), "c1"),
         (allowed("a"), "c2"),
@@ -230,11 +241,40 @@ def test_a_loaded_dump_goes_on_where_the_fold_was() -> None:
     assert loaded.dump() == receipts.dump()
 
 
-def test_a_loaded_dump_remembers_causes_order_and_what_was_forgotten() -> None:
-    receipts = many(SETTLED_KEPT + 5)
+def test_a_loaded_dump_has_the_same_causes_open_works_and_oldest_version() -> None:
+    receipts = many(MAX_SETTLED + 5)
 
     loaded = Receipts.load(receipts.dump())
 
     assert loaded.cause("create") == receipts.cause("create")
     assert loaded.open_works() == receipts.open_works()
     assert loaded.oldest_version == receipts.oldest_version
+
+
+def test_a_state_snapshot_stores_an_unrecorded_request_under_its_first_name() -> None:
+    receipts = Receipts()
+    receipts.record_without_events("c1", None, None, version=1)
+
+    [stored] = json.loads(receipts.dump())["settled"]
+
+    assert stored["joined"] is True
+    assert Receipts.load(receipts.dump()).dump() == receipts.dump()
+
+
+def test_receipts_of_an_older_state_snapshot_are_readable() -> None:
+    older = b"""{
+        "under_way": [],
+        "settled": [
+            {"receipt": ["c1", "f1", 3, "failed", "no space", ["create"]], "joined": false},
+            {"receipt": ["c2", null, 4, "done", null, []], "joined": true}
+        ],
+        "open": {},
+        "forgotten_upto": 2
+    }"""
+
+    receipts = Receipts.load(older)
+
+    failed = RecordedRequest("c1", "f1", 3, "failed", "no space", ("create",))
+    assert receipts.get("c1") == failed
+    assert receipt_of(receipts, "c2").status == "done"
+    assert receipts.oldest_version == 3

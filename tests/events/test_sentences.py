@@ -49,8 +49,8 @@ TOLD: list[tuple[Event, str]] = [
         requested(name=None, host="nas#fast").replace(source=Snapshot(id="n", share_id="s0")),
         f"{alice} asked for share s1, 1 GiB of NFS on backend nas, pool fast, from snapshot n",
     ),
-    (began("create"), "attempt 1 to create it began"),
-    (began("rule/a/deny", n=3), "attempt 3 to remove access rule a began"),
+    (began("create"), "attempt 1 to create it started"),
+    (began("rule/a/deny", n=3), "attempt 3 to remove access rule a started"),
     (created(), "the backend created it; it is exported at nas:/srv/s1"),
     (created().replace(export_locations=()), "the backend created it; it is not exported"),
     (
@@ -69,18 +69,18 @@ TOLD: list[tuple[Event, str]] = [
     ),
     (
         crashed,
-        "attempt 2 to apply access rules met a bug in the driver: KeyError: 'x';"
-        " the next is due 2026-03-01 12:00:02 UTC",
+        "attempt 2 to apply access rules failed on a bug in the driver: KeyError: 'x';"
+        " next attempt at 2026-03-01 12:00:02 UTC",
     ),
     (
         busy,
         "attempt 2 to take snapshot n did not succeed: busy;"
-        " the next is due 2026-03-01 12:00:02 UTC",
+        " next attempt at 2026-03-01 12:00:02 UTC",
     ),
     (
         busy.replace(kind="unknown", reason=""),
-        "attempt 2 to take snapshot n ended without an answer: no reason given;"
-        " the next is due 2026-03-01 12:00:02 UTC",
+        "attempt 2 to take snapshot n ended without a result: no reason given;"
+        " next attempt at 2026-03-01 12:00:02 UTC",
     ),
     (ShareResizeRequested(doing="extend", size=3), f"{alice} asked to extend it to 3 GiB"),
     (ShareResized(doing="extend", size=3), "the backend extended it to 3 GiB"),
@@ -95,11 +95,11 @@ TOLD: list[tuple[Event, str]] = [
     ),
     (
         RequestJoined(work="rule/a/allow"),
-        f"{alice} asked as well to apply access rule a, which is under way",
+        f"{alice} also asked to apply access rule a, already in progress",
     ),
     (
         RequestJoined(work="share/s"),
-        f"{alice} asked as well to attach share s, which is under way",
+        f"{alice} also asked to attach share s, already in progress",
     ),
     (RetryRequested(works=()), f"{alice} asked to try again to nothing"),
     (ShareDeletionRequested(cascade=False), f"{alice} asked to delete it"),

@@ -198,7 +198,7 @@ def test_nothing_can_be_asked_of_a_share_that_does_not_exist() -> None:
 
 # -- outcomes ------------------------------------------------------------------------------------
 def test_nothing_is_begun_when_nothing_is_owed() -> None:
-    available.when(begin).then_rejected("nothing is owed")
+    available.when(begin).then_rejected("no work is pending")
 
 
 def test_a_transient_failure_is_followed_by_another_attempt_at_its_time() -> None:

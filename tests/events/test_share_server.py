@@ -190,7 +190,7 @@ def test_a_share_that_left_is_not_let_in_again_by_what_comes_late() -> None:
 def test_an_attempt_is_begun_only_at_what_is_owed() -> None:
     begin = BeginAttempt(activation="a", timeout_s=300.0)
     asked.when(begin).then(began("addresses"))
-    active.when(begin).then_rejected("nothing is owed")
+    active.when(begin).then_rejected("no work is pending")
     assert share_server.under_way(setting_up.state)
     assert not share_server.under_way(active.state)
 

@@ -34,7 +34,9 @@ class PendingReplies(Generic[E, S, F]):
         for queued, fingerprint in turn.no_ops:
             work = self._aggregate.joins(queued.command, self._stream.state) or ""
             command_id, version = queued.message.command_id, self._stream.version
-            self._reply(receipts.at_once(command_id, fingerprint, work, version), queued)
+            self._reply(
+                receipts.record_without_events(command_id, fingerprint, work, version), queued
+            )
         self._resolve_ended()
 
     def repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from share_actors.events.aggregates import is_tenant
+from share_actors.events.aggregates import calls_drivers
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class HostDirectory:
             return known
         alive = {n: s for n, s in self._slots.items() if s.alive and s.node == node}
         open_slots = {n: s for n, s in alive.items() if not s.reserved}
-        if not is_tenant(share_id):
+        if not calls_drivers(share_id):
             return self._beside_others(share_id, open_slots)
         empty = next((n for n, s in open_slots.items() if not s.tenants), None)
         if dedicated or (empty is None and self.may_grow):
@@ -107,7 +107,7 @@ class HostDirectory:
         self._home[share_id] = host
         slot.shares.add(share_id)
         slot.used.add(share_id)
-        slot.tenants += is_tenant(share_id)
+        slot.tenants += calls_drivers(share_id)
 
     def leaving(self, host: str) -> list[str]:
         """Shares that left *host*, but may be on their way back: to be asked about with the next."""
@@ -127,7 +127,7 @@ class HostDirectory:
             if host is not None:
                 slot = self._slots[host]
                 slot.shares.discard(share_id)
-                slot.tenants -= is_tenant(share_id)
+                slot.tenants -= calls_drivers(share_id)
                 slot.reserved = slot.reserved and bool(slot.tenants)
 
     def lost(self, host: str) -> list[str]:

@@ -30,7 +30,7 @@ from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
 from share_actors.errors import Busy, InvalidRequest, Moved, ShareActorsError, Unavailable
 from share_actors.events import share, share_server
-from share_actors.events.aggregates import AGGREGATES, is_tenant, kind_of
+from share_actors.events.aggregates import AGGREGATES, calls_drivers, kind_of
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
@@ -256,7 +256,7 @@ class ShareHost:
             fresh=fresh,
         )
         self._entities[share_id] = entity
-        if not is_tenant(share_id):
+        if not calls_drivers(share_id):
             self._beside.add(share_id)
         return entity
 

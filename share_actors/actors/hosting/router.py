@@ -19,7 +19,7 @@ from share_actors.actors.messaging.messages import (
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
-from share_actors.events.aggregates import is_tenant, kind_of
+from share_actors.events.aggregates import calls_drivers, kind_of
 
 BEGINNINGS = ("share.create", "share.manage", "server.attach_share")
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Router:
     async def _backend_of(self, asked: CommandMessage) -> BackendSettings | None:
         """Of a share or a share server; None for what has nothing to do with any."""
         address = asked.share_id
-        if not is_tenant(address):
+        if not calls_drivers(address):
             return None
         if asked.topic in BEGINNINGS:
             host = str(json.loads(asked.body).get("host", ""))

@@ -73,7 +73,7 @@ def _exists(connection: psycopg.Connection, settings: LogSettings) -> bool:
     return found is not None and found[0] is not None
 
 
-def is_still_to_be_made(settings: LogSettings) -> bool:
+def is_still_to_be_created(settings: LogSettings) -> bool:
     """Whether there is no log yet; raises `LogError` if there is none and the user may not make one."""
     with _connected(settings) as connection:
         if _exists(connection, settings):

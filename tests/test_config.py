@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from share_actors.cli.command import everywhere
+from share_actors.cli.command import global_options
 from share_actors.config import (
     OF_THE_COMMAND_LINE,
     BackendSettings,
@@ -215,7 +215,7 @@ def test_variables_of_the_command_line_and_of_the_shell_are_left_alone(
     for name in OF_THE_COMMAND_LINE:
         monkeypatch.setenv(f"SHARE_ACTORS_{name}", "1")
 
-    options = {parameter.name.upper() for parameter in everywhere(root=True)}
+    options = {parameter.name.upper() for parameter in global_options(root=True)}
 
     assert build({}) == Config()
     assert options == {*OF_THE_COMMAND_LINE, "NAMESPACE"}

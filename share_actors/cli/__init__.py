@@ -20,56 +20,56 @@ from share_actors.cli.commands import (
 )
 from share_actors.cli.demo import command as demo
 from share_actors.cli.session import INTERRUPTED
-from share_actors.cli.usage_errors import Root
+from share_actors.cli.usage_errors import RootGroup
 
 __all__ = ["EXIT_CODES", "app", "main"]
 
 
 EXIT_CODES = {
-    0: "done",
+    0: "success",
     1: "an unexpected error",
-    2: "usage: the command line makes no sense; nothing was done",
-    3: "invalid_request: the input makes no sense; nothing was recorded",
-    4: "config: the configuration can't work; nothing was started",
+    2: "usage: the command line is invalid; nothing was done",
+    3: "invalid_request: the input is invalid; nothing was recorded",
+    4: "config: the configuration is invalid; nothing was started",
     5: "not_found: no such share, snapshot, access rule, network, server or type",
-    6: "ambiguous: several shares bear that name",
-    7: "refused, no_valid_host: not possible as things are now; nothing was recorded",
-    8: "failed: recorded and tried, and the backend failed",
-    9: "timeout: recorded, and goes on",
-    10: "busy: too much is waiting; nothing was recorded; try again",
+    6: "ambiguous: several shares have that name",
+    7: "refused, no_valid_host: not possible in the current state; nothing was recorded",
+    8: "failed: the request was recorded and the backend failed",
+    9: "timeout: the request was recorded and is still in progress",
+    10: "busy: too many requests are waiting; nothing was recorded; try again",
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded",
-    INTERRUPTED: "stopped by Ctrl-C; what was recorded goes on",
+    INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
-"""What the command line ends with, and the `error.code` of --json that it goes with. Stable."""
+"""Exit codes of the command line, with the `error.code` of --json output. They are stable."""
 
 
-def _exit_codes() -> str:
+def _exit_code_help() -> str:
     lines = [f"{code:>4}  {meaning}" for code, meaning in EXIT_CODES.items()]
     return "\n".join(["[bold]Exit codes[/]", *lines])
 
 
 app = typer.Typer(
     name="share-actors",
-    cls=Root,
+    cls=RootGroup,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=_exit_codes(),
+    epilog=_exit_code_help(),
 )
 
 
 @app.callback()
-@command.root
+@command.root_callback
 def _root() -> None:
-    """Shared filesystems under control: create, share out, snapshot, and never lose track.
+    """Manage shared filesystems: create shares, control access, take snapshots.
 
-    Sizes are whole GiB. A command that changes something returns when the backend has done it; the
-    request is on the disk well before, so that leaving early loses nothing (--no-wait, Ctrl-C).
+    Sizes are whole GiB. A command that changes something returns when the backend has finished.
+    The request is recorded durably before that, so stopping early (--no-wait, Ctrl-C) loses nothing.
 
-    New here? [bold]share-actors demo[/] shows it all in a minute; [bold]share-actors up[/] starts a
-    system that stays.
+    New here? [bold]share-actors demo[/] shows everything in a minute; [bold]share-actors up[/] starts
+    a system that keeps running.
     """
 
 
@@ -88,10 +88,10 @@ app.add_typer(catalog.catalog_app, name="catalog")
 
 
 def main() -> None:
-    """The entry point."""
+    """Run the command line: the entry point of the `share-actors` script."""
     try:
         app(prog_name="share-actors")
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            command.leave(INTERRUPTED)
+    except SystemExit as exit_request:
+        if exit_request.code == INTERRUPTED:
+            command.exit_now(INTERRUPTED)
         raise

@@ -1,4 +1,4 @@
-"""`python -m share_actors.cli`: the command line where no script was installed."""
+"""`python -m share_actors.cli`: the command line without the installed script."""
 
 from share_actors.cli import main
 

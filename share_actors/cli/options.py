@@ -1,76 +1,115 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
+from share_actors.cli.command import choices
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
+from share_actors.values import Protocol
 
-AT_ONCE = 1000
+PAGE_SIZE = 1000
 
-
-Name = Annotated[str, typer.Argument(metavar="SHARE", help="The share's id or name.")]
-
-
-NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Return once the request is recorded and durable.")
+ShareArgument = Annotated[str, typer.Argument(metavar="SHARE", help="Id or name of the share.")]
+SnapshotArgument = Annotated[
+    str, typer.Argument(metavar="SNAPSHOT_ID", help="Id of the snapshot; see `snapshot list`.")
+]
+NetworkArgument = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Id or name of the share network.")
+]
+ServerArgument = Annotated[
+    str, typer.Argument(metavar="SERVER_ID", help="Id of the share server; see `server list`.")
+]
+TypeArgument = Annotated[str, typer.Argument(metavar="TYPE", help="Name of the share type.")]
+BackendArgument = Annotated[
+    str, typer.Argument(metavar="BACKEND", help="Name of the backend in the configuration.")
 ]
 
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="Set a name, which need not be unique.")
+]
+DescriptionOption = Annotated[
+    str | None, typer.Option("--description", help="Set a description for people.")
+]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        help="Export the share with this protocol.",
+        autocompletion=choices(*get_args(Protocol)),
+    ),
+]
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Return once the request is recorded and durable.")
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="Wait this long for the outcome. The work continues after a timeout.",
+    ),
+]
+NameFilter = Annotated[str | None, typer.Option("--name", help="List only those with this name.")]
+LimitOption = Annotated[int, typer.Option("--limit", help="Page size, at most 1000.")]
+MarkerOption = Annotated[
+    str | None, typer.Option("--marker", help="Continue from this marker of the previous page.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="List all pages.")]
 
-Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait; the work goes on after.")
-]  # fmt: skip
 
-
-def patience(no_wait: bool, timeout: float) -> float | None:
-    """How long to wait for the outcome; None for not at all."""
+def outcome_timeout(no_wait: bool, timeout: float) -> float | None:
+    """How many seconds to wait for the outcome; None to return at once."""
     return None if no_wait else timeout
 
 
-def number(text: str) -> int | float | str:
-    """*text* as the number that it is; whether that makes sense is for the share to judge."""
-    for kind in (int, float):
+def parse_number(text: str) -> int | float | str:
+    """*text* as a number if it is one; the share validates it."""
+    for number_type in (int, float):
         try:
-            return kind(text)
+            return number_type(text)
         except ValueError:
             continue
     return text
 
 
-def pairs(items: list[str]) -> dict[str, str]:
-    """`K=V` items as a mapping; raises `InvalidRequest`."""
-    for item in items:
-        if "=" not in item:
-            raise InvalidRequest(
-                f"metadata: {item!r} is not KEY=VALUE", field="metadata", value=item
-            )
-    return {key: value for key, _, value in (item.partition("=") for item in items)}
+def parse_pairs(items: list[str] | None, field: str) -> dict[str, str]:
+    """`KEY=VALUE` items of the option *field* as a mapping; raises `InvalidRequest`."""
+    pairs = {}
+    for item in items or ():
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise InvalidRequest(f"{field}: {item!r} is not KEY=VALUE", field=field, value=item)
+        pairs[key] = value
+    return pairs
 
 
-def pages(
-    ask: Callable[..., Any], limit: int, marker: str | None, everything: bool, **filters: Any
+def fetch_pages(
+    list_page: Callable[..., Any], limit: int, marker: str | None, all_pages: bool, **filters: Any
 ) -> tuple[list[Any], str | None]:
-    """One page, or all that follow from *marker*; and the marker of what is left."""
-    found: list[Any] = []
+    """One page, or with *all_pages* every page from *marker* on; and the marker of the next page."""
+    items: list[Any] = []
     while True:
-        page = ask(limit=AT_ONCE if everything else limit, marker=marker, **filters)
-        found += page.items
+        page = list_page(limit=PAGE_SIZE if all_pages else limit, marker=marker, **filters)
+        items += page.items
         marker = page.next_marker
-        if marker is None or not everything:
-            return found, marker
+        if marker is None or not all_pages:
+            return items, marker
 
 
-def listed(
+def print_list(
     session: Session, noun: str, columns: tuple[str, ...], rows: list[Any], marker: str | None
 ) -> None:
-    """A table, or that there is nothing; and how to see the rest."""
+    """Print *rows* as a table, or that there are none; and how to list the next page."""
     if rows:
-        session.output.table(columns, rows)
+        session.output.print_table(columns, rows)
     else:
-        session.output.note(f"No {noun}s.")
+        session.output.print_message(f"No {noun}s.")
     if marker is not None:
-        session.output.note(f"There are more: --marker {marker}, or --all.")
+        session.output.print_message(
+            f"There are more: continue with --marker {marker}, or use --all."
+        )

@@ -1,4 +1,4 @@
-"""What people and scripts see: tables, one JSON document, a spinner, and errors of two lines."""
+"""Output of commands: tables, one JSON document, a spinner, and errors of two lines."""
 
 from __future__ import annotations
 
@@ -16,42 +16,51 @@ from rich.table import Table
 
 from share_actors.errors import Busy, ShareActorsError
 
-_WIDE = 100_000
-"""For pipes: nothing is cut, nothing is wrapped."""
-STATUS_COLOURS = {
-    "available": "green", "active": "green", "error": "bold red", "deleting": "yellow",
-    "deleted": "dim", "creating": "yellow", "extending": "yellow", "shrinking": "yellow",
-    "queued": "yellow", "applying": "yellow", "denying": "yellow", "up": "green",
-    "down": "bold red", "starting": "yellow", "manage_error": "bold red",
-    "unmanage_error": "bold red", "unmanaged": "dim",
-}  # fmt: skip
-NEXT_STEPS = {
-    "invalid_request": "Nothing was recorded. `share-actors {command} --help` says what is expected.",
-    "config": "Nothing was started and nothing was recorded. `share-actors config check` tells more.",
-    "not_found": "Nothing was recorded. `share list`, `snapshot list`, `access list SHARE`, `network list`,"
-    " `server list` and `type list` tell what there is.",
-    "ambiguous": "Nothing was recorded. Say the id instead of the name.",
-    "no_valid_host": "Nothing was recorded. `share-actors backend list` tells what each backend has.",
-    "refused": "Nothing was recorded. `share-actors share show SHARE` tells its present state.",
-    "failed": "The request and its failure are recorded: see `share-actors share history {share}`. Mend the"
-    " cause, then `share-actors share retry {share}`.",
-    "timeout": "The request is recorded and goes on. `share-actors share show {share}` tells how it is.",
-    "busy": "Nothing was recorded. Try again in {retry_after:g} s.",
-    "unavailable": "All that was recorded is safe in the log. `share-actors status` tells what runs.",
-    "log": "Nothing was recorded. `share-actors config show` tells where the log is.",
-    "log_too_new": "Nothing was recorded. Run the newer version of this program.",
+PIPE_WIDTH = 100_000
+"""Columns of output that is not a terminal: nothing is cut or wrapped."""
+ID_COLUMNS = ("ID", "RULE", "SNAPSHOT")
+_STATUSES_BY_COLOUR = {
+    "green": ("available", "active", "up"),
+    "yellow": (
+        *("creating", "extending", "shrinking", "deleting", "starting"),
+        *("queued", "applying", "denying"),
+    ),
+    "bold red": ("error", "manage_error", "unmanage_error", "down"),
+    "dim": ("deleted", "unmanaged"),
 }
+STATUS_COLOURS = {
+    status: colour for colour, statuses in _STATUSES_BY_COLOUR.items() for status in statuses
+}
+NEXT_STEPS = {
+    "invalid_request": "Nothing was recorded. Run `share-actors {command} --help` to see the expected input.",
+    "config": "Nothing was started or recorded. Run `share-actors config check` for details.",
+    "not_found": "Nothing was recorded. List what exists with `share list`, `snapshot list`,"
+    " `access list SHARE`, `network list`, `server list` or `type list`.",
+    "ambiguous": "Nothing was recorded. Use the id instead of the name.",
+    "no_valid_host": "Nothing was recorded. `share-actors backend list` shows the state of each backend,"
+    " `backend stats` its capacity.",
+    "refused": "Nothing was recorded. `share-actors share show {share}` shows the current state.",
+    "failed": "The request and its failure are recorded: see `share-actors share history {share}`."
+    " Fix the cause, then run `share-actors share retry {share}`.",
+    "timeout": "The request is recorded and still in progress."
+    " `share-actors share show {share}` shows its state.",
+    "busy": "Nothing was recorded. Try again in {retry_after:g} s.",
+    "unavailable": "Everything recorded is safe in the log. `share-actors status` shows what is running.",
+    "log": "Nothing was recorded. `share-actors config show` shows where the log is.",
+    "log_too_new": "Nothing was recorded. Use the version of share-actors that wrote the log, or later.",
+}
+"""The second line of an error, by its code."""
 
 
-class _Unheard(io.StringIO):
-    """Where writing to stdout leads to nothing; a broken pipe is still that of stdout."""
+class _DiscardedStdout(io.StringIO):
+    """A stdout that discards what is written; its file descriptor is still that of stdout."""
 
     def fileno(self) -> int:
         return 1
 
 
 class Output:
-    """Where a command writes. Results go to stdout; all else goes to stderr."""
+    """Where a command writes: results to stdout, everything else to stderr."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -59,54 +68,64 @@ class Output:
         self.out = _console(self.stdout)
         self.err = _console(sys.stderr)
 
-    def keep_stdout(self, *, debug: bool) -> None:
-        """From now on nobody else writes to stdout: Ray tells there of processes that died."""
-        sys.stdout = sys.stderr if debug else _Unheard()
+    def reserve_stdout(self, *, debug: bool) -> None:
+        """Keep stdout for results: other code, such as Ray, writes to stderr (*debug*) or nowhere."""
+        sys.stdout = sys.stderr if debug else _DiscardedStdout()
 
-    def document(self, document: Any) -> None:
-        """One JSON document, and all that stdout gets."""
-        self.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+    # -- JSON ------------------------------------------------------------------------------------
+    def print_json(self, document: Any) -> None:
+        """Print the one JSON document of a command."""
+        self._write_line(json.dumps(document, indent=2, default=str))
+
+    def print_json_line(self, document: Any) -> None:
+        """Print one JSON document of several, in one line."""
+        self._write_line(json.dumps(document, default=str))
+
+    def _write_line(self, text: str) -> None:
+        self.stdout.write(text + "\n")
         self.stdout.flush()
 
-    def say(self, text: str) -> None:
-        """A sentence of the result, for people; may hold markup."""
+    # -- text ------------------------------------------------------------------------------------
+    def print(self, text: str) -> None:
+        """Print a line of the result, which may contain markup; nothing with `--json`."""
         if not self.as_json:
             self.out.print(text, highlight=False)
 
-    def note(self, text: str) -> None:
-        """A sentence beside the result; may hold markup."""
+    def print_message(self, text: str) -> None:
+        """Print a line about the result to stderr, which may contain markup; nothing with `--json`."""
         if not self.as_json:
             self.err.print(text, highlight=False)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Rows beneath their headings; statuses are coloured on a terminal."""
-        self._print(self.made(columns, rows))
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print a table."""
+        self._print_table(self.build_table(columns, rows))
 
-    def made(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-        """Such a table, to be shown."""
-        made = Table(box=None, pad_edge=False, header_style="bold")
+    def print_section(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Print an empty line and a table; nothing if there are no rows."""
+        if rows:
+            self.print("")
+            self.print_table(columns, rows)
+
+    def build_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+        """A table with formatted cells; statuses are coloured on a terminal."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            made.add_column(column, overflow="fold", no_wrap=column in ("ID", "RULE", "SNAPSHOT"))
+            table.add_column(column, overflow="fold", no_wrap=column in ID_COLUMNS)
         for row in rows:
-            made.add_row(*(shown(cell) for cell in row))
-        return made
+            table.add_row(*map(format_cell, row))
+        return table
 
-    def line(self, document: Any) -> None:
-        """One JSON document of many, a line each."""
-        self.stdout.write(json.dumps(document, default=str) + "\n")
-        self.stdout.flush()
-
-    def fields(self, fields: Mapping[str, Any]) -> None:
-        """Names and values, one a line."""
-        made = Table(box=None, pad_edge=False, show_header=False)
-        made.add_column(style="bold")
-        made.add_column(overflow="fold")
+    def print_fields(self, fields: Mapping[str, Any]) -> None:
+        """Print names and values, one pair per line."""
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
         for name, value in fields.items():
-            made.add_row(name, shown(value))
-        self._print(made)
+            table.add_row(name, format_cell(value))
+        self._print_table(table)
 
-    def _print(self, table: Table) -> None:
-        """For a pipe without the blanks that fill up the last column."""
+    def _print_table(self, table: Table) -> None:
+        """Print *table*; not on a terminal, without the blanks that pad the last column."""
         if self.out.is_terminal:
             self.out.print(table)
             return
@@ -117,18 +136,18 @@ class Output:
         self.stdout.flush()
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
-        """A spinner beside the work, if anybody looks."""
+    def spinner(self, text: str) -> Iterator[None]:
+        """Show *text* with a spinner during the block, if stderr is a terminal."""
         if self.as_json or not self.err.is_terminal:
             yield
         else:
             with self.err.status(escape(text)):
                 yield
 
-    def error(self, error: ShareActorsError, command: str) -> None:
-        """What was wrong and what to do next; with `--json` a document on stdout."""
+    def print_error(self, error: ShareActorsError, command: str) -> None:
+        """Print what was wrong and what to do next; with `--json` a document on stdout."""
         if self.as_json:
-            self.document({"error": error_document(error)})
+            self.print_json({"error": error_document(error)})
             return
         self.err.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)
         self.err.print(f"  {escape(next_step(error, command))}", highlight=False)
@@ -136,11 +155,12 @@ class Output:
 
 def _console(stream: TextIO) -> Console:
     console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=_WIDE)
+    return console if console.is_terminal else Console(file=stream, width=PIPE_WIDTH)
 
 
+# -- errors --------------------------------------------------------------------------------------
 def error_document(error: ShareActorsError) -> dict[str, Any]:
-    """The error for scripts."""
+    """The error as JSON."""
     return {
         "code": error.code,
         "message": error.message,
@@ -152,17 +172,24 @@ def error_document(error: ShareActorsError) -> dict[str, Any]:
 
 
 def next_step(error: ShareActorsError, command: str) -> str:
-    """What was kept, and what to do: the second line of an error."""
-    said = error.details.get("next_step") or NEXT_STEPS.get(error.code, "")
-    return str(said).format(
+    """What was kept and what to do next: the second line of an error."""
+    template = error.details.get("next_step") or NEXT_STEPS.get(error.code, "")
+    return str(template).format(
         command=command,
         share=error.details.get("share_id") or "SHARE",
         retry_after=error.retry_after if isinstance(error, Busy) else 0,
     )
 
 
-def shown(value: Any) -> str:
-    """A table's cell, as markup."""
+# -- values as text ------------------------------------------------------------------------------
+def count(number: int, noun: str) -> str:
+    """*number* and *noun*, which gets an *s* or *es* unless the number is 1: `1 share`, `2 processes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def format_cell(value: Any) -> str:
+    """*value* as the markup of a table cell."""
     match value:
         case None | "":
             return "-"
@@ -171,13 +198,13 @@ def shown(value: Any) -> str:
         case False:
             return "no"
         case datetime():
-            return when(value)
+            return format_time(value)
         case str() if value in STATUS_COLOURS:
             return f"[{STATUS_COLOURS[value]}]{value}[/]"
         case _:
             return escape(str(value))
 
 
-def when(at: datetime) -> str:
-    """A moment, in UTC."""
+def format_time(at: datetime) -> str:
+    """*at* in UTC, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

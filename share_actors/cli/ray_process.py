@@ -1,4 +1,4 @@
-"""Starting and ending the Ray head of our own that `up` leaves running. Touches no other Ray."""
+"""Start and stop the Ray head that `up` leaves running; no other Ray is touched."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -21,16 +22,16 @@ from share_actors.actors.runtime.system_state import SystemState, ray_environmen
 from share_actors.errors import LogError, Unavailable
 
 START_TIMEOUT_S = 120.0
-GRACE_S = 15.0
-LONGEST = 30
-"""Ray's Unix sockets live 70 characters deeper than its directory, and may have 107 in all."""
-ROUNDS = 3
+STOP_TIMEOUT_S = 15.0
+MAX_DIRECTORY_LENGTH = 30
+"""Ray's Unix sockets add 70 characters to the path of its directory; Linux allows 107 in all."""
+KILL_ROUNDS = 3
 OBJECT_STORE_BYTES = 150 * 1024 * 1024
 
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Only one `up` or `down` at a time in *home*, which is made if it is missing."""
+    """Hold the lock that admits one `up` or `down` at a time; *home* is created if missing."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         file = (home / "up.lock").open("w")
@@ -45,22 +46,21 @@ def locked(home: Path) -> Iterator[None]:
 
 # -- start ---------------------------------------------------------------------------------------
 def start_ray(home: Path, namespace: str) -> SystemState:
-    """Start a Ray head in a session of its own, recorded from its first moment; raises `Unavailable`."""
-    directory = short_directory()
-    token = make_token(directory)
+    """Start a Ray head in its own session and record it at once; raises `Unavailable`."""
+    directory = create_short_directory()
+    token = create_token(directory)
     log = home / "ray.log"
-    with log.open("wb") as output:
-        head = subprocess.Popen(
-            _command(directory), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            start_new_session=True, env={**os.environ, **ray_environment(token)},
-        )  # fmt: skip
+    head = _start_head(directory, token, log)
     state = SystemState(
-        namespace=namespace, pid=head.pid, created=psutil.Process(head.pid).create_time(),
-        directory=directory, token=token,
-    )  # fmt: skip
+        namespace=namespace,
+        pid=head.pid,
+        created=psutil.Process(head.pid).create_time(),
+        directory=directory,
+        token=token,
+    )
     system_state.write(home, state)
     try:
-        state = state.replace(address=_await_address(head, directory, log))
+        state = state.replace(address=_wait_for_address(head, directory, log))
     except BaseException:
         stop_ray(state)
         system_state.forget(home)
@@ -69,128 +69,149 @@ def start_ray(home: Path, namespace: str) -> SystemState:
     return state
 
 
-def short_directory() -> str:
-    """A new directory, closed to other users, whose path is short enough for Ray's sockets."""
-    usual = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="sa-", dir=usual if len(usual) <= LONGEST - 12 else "/tmp")
+def _start_head(directory: str, token: str, log: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **ray_environment(token)}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            _head_command(directory),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment,
+        )
 
 
-def make_token(directory: str) -> str:
-    """A file with a new secret, that only its owner can read."""
+def create_short_directory() -> str:
+    """Create a directory closed to other users, with a path short enough for Ray's sockets."""
+    parent = tempfile.gettempdir()
+    fits = len(parent) + len("/sa-12345678") <= MAX_DIRECTORY_LENGTH
+    return tempfile.mkdtemp(prefix="sa-", dir=parent if fits else "/tmp")
+
+
+def create_token(directory: str) -> str:
+    """Create a file with a new secret that only its owner can read; returns its path."""
     token = Path(directory) / "token"
     token.touch(mode=0o600)
     token.write_text(secrets.token_hex(32), encoding="ascii")
     return str(token)
 
 
-def _command(directory: str) -> list[str]:
-    return [
-        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block",
-        "--node-ip-address=127.0.0.1", "--port=0", "--include-dashboard=false",
-        "--include-log-monitor=false", "--disable-usage-stats", f"--temp-dir={directory}/r",
+def _head_command(directory: str) -> list[str]:
+    options = [
+        "--node-ip-address=127.0.0.1",
+        "--port=0",
+        "--include-dashboard=false",
+        "--include-log-monitor=false",
+        "--disable-usage-stats",
+        f"--temp-dir={directory}/r",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
-    ]  # fmt: skip
+    ]
+    return [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
 
 
-def _await_address(head: subprocess.Popen[bytes], directory: str, log: Path) -> str:
-    """Ray writes its address to a file once it serves."""
-    found = Path(directory) / "r" / "ray_current_cluster"
-    until = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < until:
+def _wait_for_address(head: subprocess.Popen[bytes], directory: str, log: Path) -> str:
+    """The address that Ray writes to a file once it serves; raises `Unavailable`."""
+    file = Path(directory) / "r" / "ray_current_cluster"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
         if head.poll() is not None:
-            raise Unavailable(f"Ray ended at once: {_last_line(log)}; all it said is in {log}")
-        if found.exists() and (address := found.read_text(encoding="utf-8").strip()):
+            raise Unavailable(f"Ray ended at start: {_last_line(log)}; its output is in {log}")
+        if file.exists() and (address := file.read_text(encoding="utf-8").strip()):
             return address
         time.sleep(0.05)
-    raise Unavailable(f"Ray did not start within {START_TIMEOUT_S:g} s; what it said is in {log}")
+    raise Unavailable(f"Ray did not start within {START_TIMEOUT_S:g} s; its output is in {log}")
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"
 
 
-# -- end -----------------------------------------------------------------------------------------
-def stop_ray(state: SystemState, grace_s: float = GRACE_S) -> int:
-    """End the processes of the Ray that *state* tells of, and no others; how many had to be killed."""
+# -- stop ----------------------------------------------------------------------------------------
+def stop_ray(state: SystemState, timeout_s: float = STOP_TIMEOUT_S) -> int:
+    """Stop the processes of the Ray that *state* describes; returns how many had to be killed."""
     if state.pid is None:
         return 0
-    ours = processes(state.pid, state.created)
-    head = [process for process in ours if process.pid == state.pid]
-    _signal(head or ours, "terminate")
-    _await_end(ours, grace_s)
-    killed = kill(ours) + kill_session(state.pid, state.created)
+    session = session_processes(state.pid, state.created)
+    head = [process for process in session if process.pid == state.pid]
+    _signal(head or session, "terminate")
+    _wait_for_end(session, timeout_s)
+    killed = _kill(session) + kill_session(state.pid, state.created)
     if state.directory is not None:
         shutil.rmtree(state.directory, ignore_errors=True)
     return killed
 
 
 def kill_session(pid: int, created: float) -> int:
-    """`kill -9` for all that `processes` finds, and for those that were just being forked; how many."""
-    return sum(kill(processes(pid, created)) for _ in range(ROUNDS))
+    """Kill all of `session_processes`, in rounds that catch newly forked ones; returns how many."""
+    return sum(_kill(session_processes(pid, created)) for _ in range(KILL_ROUNDS))
 
 
-def kill(those: Iterable[psutil.Process]) -> int:
-    """`kill -9` for those that still run; how many."""
-    left = _living(those)
-    _signal(left, "kill")
-    _await_end(left, GRACE_S)
-    return len(left)
+def _kill(processes: Iterable[psutil.Process]) -> int:
+    """Kill those of *processes* that still run; returns how many."""
+    running = _running(processes)
+    _signal(running, "kill")
+    _wait_for_end(running, STOP_TIMEOUT_S)
+    return len(running)
 
 
-def processes(pid: int, created: float) -> list[psutil.Process]:
-    """The head, all that descend from it, and all of its session (also when the head is gone)."""
+def session_processes(pid: int, created: float) -> list[psutil.Process]:
+    """The process, its descendants and all of its session, also after the process itself has ended.
+
+    *created* is its creation time: if another process has the id by now, the list is empty.
+    """
     if _reused(pid, created):
         return []
-    found = {p for p in psutil.process_iter() if _session(p.pid) == pid}
-    for process in list(found):
+    session = {p for p in psutil.process_iter() if _session_id(p.pid) == pid}
+    for process in list(session):
         try:
-            found.update(process.children(recursive=True))
+            session.update(process.children(recursive=True))
         except psutil.NoSuchProcess:
             continue
-    return [process for process in found if _since(process, created)]
+    return [process for process in session if _created_since(process, created)]
 
 
-def _await_end(those: Iterable[psutil.Process], grace_s: float) -> None:
-    until = time.monotonic() + grace_s
-    while _living(those) and time.monotonic() < until:
-        time.sleep(0.05)
-
-
-def _living(those: Iterable[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in those if not over(process)]
-
-
-def over(process: psutil.Process) -> bool:
-    """Whether it has ended, though its parent may not have asked yet how."""
+def has_ended(process: psutil.Process) -> bool:
+    """Whether *process* has ended; a zombie, whose parent has not collected it yet, has."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
+def _wait_for_end(processes: Iterable[psutil.Process], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while _running(processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in processes if not has_ended(process)]
+
+
 def _reused(pid: int, created: float) -> bool:
-    """Whether another process has this id by now."""
-    return psutil.pid_exists(pid) and not _since(psutil.Process(pid), created, slack=1.0)
+    """Whether a later process has this id now."""
+    return psutil.pid_exists(pid) and not _created_since(psutil.Process(pid), created, within_s=1.0)
 
 
-def _since(process: psutil.Process, created: float, slack: float = 1e9) -> bool:
+def _created_since(process: psutil.Process, created: float, within_s: float = 1e9) -> bool:
     try:
-        return -1.0 < process.create_time() - created < slack
+        return -1.0 < process.create_time() - created < within_s
     except psutil.NoSuchProcess:
         return False
 
 
-def _session(pid: int) -> int:
+def _session_id(pid: int) -> int:
     try:
         return os.getsid(pid)
     except OSError:
         return -1
 
 
-def _signal(those: list[psutil.Process], how: str) -> None:
-    for process in those:
+def _signal(processes: list[psutil.Process], method: Literal["terminate", "kill"]) -> None:
+    for process in processes:
         try:
-            getattr(process, how)()
+            getattr(process, method)()
         except psutil.NoSuchProcess:
             continue

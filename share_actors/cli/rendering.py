@@ -1,15 +1,15 @@
-"""A share, its access rules, its snapshots and its history: as people and as scripts get to see them."""
+"""Shares and other entities, histories and explanations: as tables for people and as JSON for scripts."""
 
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from share_actors.cli.output import when
+from share_actors.cli.output import format_time
 from share_actors.cli.session import Session
 from share_actors.redaction import MASK
 from share_actors.values import AccessRule, Share, Snapshot, Value
@@ -19,146 +19,164 @@ if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
     from share_actors.values import Placement
 
-RULE = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
-OWED = ("OWED", "ASKED BY", "ASKED AT")
-FAILED = ("FAILED TO", "WHY")
-TRIED = ("TRIED AT", "N", "TO", "RESULT", "THE BACKEND SAID", "NEXT AT")
-PLACED = ("POOL", "WOULD DO", "WEIGHT", "REFUSED BY")
-SNAPSHOT = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
+RULE_COLUMNS = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
+SNAPSHOT_COLUMNS = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
+HISTORY_COLUMNS = ("WHEN", "WHAT")
+OWED_COLUMNS = ("PENDING", "REQUESTED BY", "REQUESTED AT")
+FAILED_COLUMNS = ("FAILED TO", "REASON")
+ATTEMPT_COLUMNS = ("STARTED AT", "ATTEMPT", "TO", "RESULT", "BACKEND MESSAGE", "NEXT AT")
+PLACEMENT_COLUMNS = ("POOL", "SUITABLE", "WEIGHT", "REJECTED BY")
 
 
-def document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The share for scripts: Manila's fields, by their names."""
-    told = share.model_dump(mode="json")
-    return told if receipt is None else {**told, "receipt": receipt}
+# -- shares --------------------------------------------------------------------------------------
+def share_document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The share as JSON, with Manila's field names."""
+    document = share.model_dump(mode="json")
+    return document if receipt is None else {**document, "receipt": receipt}
 
 
-def show(session: Session, share: Share) -> None:
-    """The share for people: all that is set, then its access rules and its snapshots."""
+def print_share(session: Session, share: Share) -> None:
+    """Print the fields of the share that are set, its access rules and its snapshots."""
     fields = {k: v for k, v in dict(share).items() if v not in (None, "", {}, ())}
     fields["size"] = f"{share.size} GiB"
-    fields["metadata"] = ", ".join(f"{k}={v}" for k, v in share.metadata.items())
+    fields["metadata"] = format_pairs(share.metadata)
     fields["export_locations"] = "\n".join(e.path for e in share.export_locations)
-    for apart in ("access_rules", "snapshots"):
-        fields.pop(apart, None)
-    session.output.fields({name: value for name, value in fields.items() if value})
-    _beneath(session, RULE, [rule_row(rule) for rule in share.access_rules])
-    _beneath(session, SNAPSHOT, [snapshot_row(snapshot) for snapshot in share.snapshots])
-
-
-def entity_document(entity: Value) -> dict[str, Any]:
-    """A network, server or type for scripts; what is sealed is masked."""
-    told: dict[str, Any] = _unsealed(entity.model_dump(mode="json"))
-    return told
-
-
-def _unsealed(told: Any) -> Any:
-    match told:
-        case dict():
-            return {key: _unsealed(value) for key, value in told.items()}
-        case list():
-            return [_unsealed(value) for value in told]
-        case str() if told.startswith("sealed:"):
-            return MASK
-        case _:
-            return told
-
-
-def show_fields(
-    session: Session, entity: Value, apart: tuple[str, ...] = (), **more: object
-) -> None:
-    """An entity for people: all that is set, one a line."""
-    told = {**entity_document(entity), **_times(entity)}
-    fields = {k: v for k, v in told.items() if k not in apart and v not in (None, "", {}, [])}
-    for name, value in fields.items():
-        if isinstance(value, list):
-            fields[name] = ", ".join(map(str, value))
-        elif isinstance(value, dict):
-            fields[name] = ", ".join(f"{k}={v}" for k, v in value.items())
-    session.output.fields({**fields, **{k: v for k, v in more.items() if v}})
-
-
-def _times(entity: Value) -> dict[str, datetime]:
-    return {k: v for k, v in dict(entity).items() if isinstance(v, datetime)}
-
-
-def show_history(session: Session, recorded: Sequence[Recorded]) -> None:
-    """All that ever happened to an entity."""
-    if session.json:
-        told = [recorded_document(item) for item in recorded]
-        session.output.document({"stream": recorded[0].stream, "events": told})
-    else:
-        session.output.table(("WHEN", "WHAT"), lines(recorded))
-
-
-def _beneath(session: Session, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
-    if rows:
-        session.output.say("")
-        session.output.table(columns, rows)
+    for section in ("access_rules", "snapshots"):
+        fields.pop(section, None)
+    output = session.output
+    output.print_fields({name: value for name, value in fields.items() if value})
+    output.print_section(RULE_COLUMNS, [rule_row(rule) for rule in share.access_rules])
+    output.print_section(SNAPSHOT_COLUMNS, [snapshot_row(s) for s in share.snapshots])
 
 
 def rule_row(rule: AccessRule) -> tuple[object, ...]:
-    return (
-        rule.id, rule.access_type, rule.access_to, rule.access_level, rule.state, rule.reason
-    )  # fmt: skip
+    """An access rule as a row of `RULE_COLUMNS`."""
+    subject = (rule.access_type, rule.access_to, rule.access_level)
+    return (rule.id, *subject, rule.state, rule.reason)
 
 
 def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
-    return (
-        snapshot.id, snapshot.name, snapshot.size, snapshot.status, snapshot.reason,
-        snapshot.created_at,
-    )  # fmt: skip
+    """A snapshot as a row of `SNAPSHOT_COLUMNS`."""
+    state = (snapshot.status, snapshot.reason, snapshot.created_at)
+    return (snapshot.id, snapshot.name, snapshot.size, *state)
 
 
-# -- explanation ---------------------------------------------------------------------------------
-def tell(session: Session, told: Explanation) -> None:
-    """Why a share is as it is, for people."""
-    output = session.output
-    since = f"{told.status}, since {when(told.since)}"
-    output.fields({"share": told.share_id, "name": told.name, "status": since, "why": told.summary})
-    _beneath(session, OWED, [(o.what, o.asked_by, o.asked_at) for o in told.owed])
-    _beneath(session, FAILED, [(f.what, _last_line(f.reason)) for f in told.failed])
-    _beneath(
-        session,
-        TRIED,
-        [(t.began, t.n, t.what, t.result, _last_line(t.said), t.next_at) for t in told.attempts],
-    )
-    _beneath(session, PLACED, [] if told.placement is None else _placed(told.placement))
-    for line in ("", *told.advice) if told.advice else ():
-        output.say(escape(line))
+# -- other entities ------------------------------------------------------------------------------
+def entity_document(entity: Value) -> dict[str, Any]:
+    """A network, server or type as JSON; sealed values are masked."""
+    document: dict[str, Any] = _mask_sealed(entity.model_dump(mode="json"))
+    return document
 
 
-def _placed(placement: Placement) -> list[tuple[object, ...]]:
-    """Why there, and why not elsewhere."""
-    return [
-        (v.pool, not v.refused, v.weight, "; ".join(f"{k}: {why}" for k, why in v.refused.items()))
-        for v in placement.pools
-    ]
+def _mask_sealed(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _mask_sealed(item) for key, item in value.items()}
+        case list():
+            return [_mask_sealed(item) for item in value]
+        case str() if value.startswith("sealed:"):
+            return MASK
+        case _:
+            return value
 
 
-def _last_line(text: str | None) -> str | None:
-    """Of a traceback, the error; `--json` has all of it."""
-    return text.strip().splitlines()[-1] if text and text.strip() else None
+def print_entity(
+    session: Session, entity: Value, omit: tuple[str, ...] = (), **extra: object
+) -> None:
+    """Print the fields of *entity* that are set, without those in *omit*, then those in *extra*."""
+    times = {k: v for k, v in dict(entity).items() if isinstance(v, datetime)}
+    fields = {**entity_document(entity), **times}
+    shown = {k: v for k, v in fields.items() if k not in omit and v not in (None, "", {}, [])}
+    for name, value in shown.items():
+        if isinstance(value, list):
+            shown[name] = ", ".join(map(str, value))
+        elif isinstance(value, dict):
+            shown[name] = format_pairs(value)
+    session.output.print_fields({**shown, **{k: v for k, v in extra.items() if v}})
+
+
+def format_pairs(pairs: Mapping[str, object]) -> str:
+    """A mapping as `a=1, b=2`."""
+    return ", ".join(f"{key}={value}" for key, value in pairs.items())
 
 
 # -- history -------------------------------------------------------------------------------------
-def lines(recorded: Sequence[Recorded]) -> list[tuple[str, str]]:
-    """One line an event."""
+def print_history(session: Session, events: Sequence[Recorded]) -> None:
+    """Print all events of an entity."""
+    if session.json:
+        documents = [event_document(event) for event in events]
+        session.output.print_json({"stream": events[0].stream, "events": documents})
+    else:
+        session.output.print_table(HISTORY_COLUMNS, history_rows(events))
+
+
+def history_rows(events: Sequence[Recorded]) -> list[tuple[str, str]]:
+    """The time of each event and its sentence."""
     from share_actors.audit.sentences import sentence
 
-    return [(when(item.envelope.at), sentence(item)) for item in recorded]
+    return [(format_time(event.envelope.at), sentence(event)) for event in events]
 
 
-def recorded_document(item: Recorded) -> dict[str, Any]:
-    """One event for scripts: its envelope, its topic and its own fields."""
+def event_document(recorded: Recorded) -> dict[str, Any]:
+    """A recorded event as JSON: its envelope, its topic and its own fields."""
     from share_actors.audit.sentences import sentence
     from share_actors.events.topics import topic_of
 
     return {
-        "version": item.version,
-        "event_id": item.event_id,
-        "topic": topic_of(type(item.event)),
-        "sentence": sentence(item),
-        "envelope": item.envelope.model_dump(mode="json"),
-        "event": _unsealed(item.event.model_dump(mode="json")),
+        "version": recorded.version,
+        "event_id": recorded.event_id,
+        "topic": topic_of(type(recorded.event)),
+        "sentence": sentence(recorded),
+        "envelope": recorded.envelope.model_dump(mode="json"),
+        "event": _mask_sealed(recorded.event.model_dump(mode="json")),
     }
+
+
+# -- explanation ---------------------------------------------------------------------------------
+def print_explanation(session: Session, explanation: Explanation) -> None:
+    """Print the state of a share and the reasons for it."""
+    output = session.output
+    output.print_fields(
+        {
+            "share": explanation.share_id,
+            "name": explanation.name,
+            "status": f"{explanation.status}, since {format_time(explanation.since)}",
+            "why": explanation.summary,
+        }
+    )
+    output.print_section(OWED_COLUMNS, [(o.what, o.asked_by, o.asked_at) for o in explanation.owed])
+    failures = [(failure.what, _last_line(failure.reason)) for failure in explanation.failed]
+    output.print_section(FAILED_COLUMNS, failures)
+    attempts = [
+        (
+            attempt.began,
+            attempt.n,
+            attempt.what,
+            attempt.result,
+            _last_line(attempt.said),
+            attempt.next_at,
+        )
+        for attempt in explanation.attempts
+    ]
+    output.print_section(ATTEMPT_COLUMNS, attempts)
+    if explanation.placement is not None:
+        output.print_section(PLACEMENT_COLUMNS, _placement_rows(explanation.placement))
+    for line in ("", *explanation.advice) if explanation.advice else ():
+        output.print(escape(line))
+
+
+def _placement_rows(placement: Placement) -> list[tuple[object, ...]]:
+    """The verdict on each pool, as rows of `PLACEMENT_COLUMNS`."""
+    return [
+        (pool.pool, not pool.refused, pool.weight, _rejections(pool.refused))
+        for pool in placement.pools
+    ]
+
+
+def _rejections(refused: Mapping[str, str]) -> str:
+    return "; ".join(f"{filter_name}: {reason}" for filter_name, reason in refused.items())
+
+
+def _last_line(text: str | None) -> str | None:
+    """The last line of *text*: the error of a traceback, which `--json` shows in full."""
+    return text.strip().splitlines()[-1] if text and text.strip() else None

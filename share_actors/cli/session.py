@@ -1,4 +1,4 @@
-"""One run of the command line: the global options, and what they lead to."""
+"""One run of the command line: its global options, configuration, system and output."""
 
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from share_actors.config import Config
 
 INTERRUPTED = 130
-"""Ctrl-C, as shells say it: 128 and the number of the signal."""
-START_ONE = "Start one with `share-actors up`."
-STARTED_OUT = "Nothing was lost: start it again with `share-actors up`."
+"""Exit code after Ctrl-C, as in shells: 128 plus the number of the signal."""
+START_A_SYSTEM = "Start one with `share-actors up`."
+RESTART_THE_SYSTEM = "Nothing was lost. Start it again with `share-actors up`."
 
 
 @dataclass(frozen=True)
 class Options:
-    """What may stand before or after any subcommand."""
+    """The global options, which may stand before or after a subcommand."""
 
     config: Path | None = None
     address: str | None = None
@@ -38,28 +38,31 @@ class Options:
     json: bool = False
     debug: bool = False
 
-    def replace(self, **given: Any) -> Options:
-        """These, overridden by what was *given*."""
-        return Options(**{**self.__dict__, **{k: v for k, v in given.items() if v}})
+    def replace(self, **options: Any) -> Options:
+        """These options, overridden by those of *options* that are set."""
+        return Options(**{**self.__dict__, **{k: v for k, v in options.items() if v}})
 
 
 class Session:
-    """What a command works with: its configuration, the running system, and where to write."""
+    """What a command works with: the configuration, the running system, and the output."""
 
     def __init__(self, options: Options, command: str = "") -> None:
         self.options, self.command = options, command
         self.output = Output(as_json=options.json)
-        self.recorded: str | None = None
-        """The share whose request is recorded and still waited for."""
-        self.when_stopped = "Stopped. What was recorded by then goes on; see `share-actors status`."
+        self.awaited_share_id: str | None = None
+        """The share whose request is recorded and whose outcome is awaited."""
+        self.interrupt_message = (
+            "Stopped. Requests recorded by then stay in progress; see `share-actors status`."
+        )
 
     @property
     def json(self) -> bool:
+        """Whether the result is a JSON document."""
         return self.options.json
 
     @cached_property
     def config(self) -> Config:
-        """The file and the environment; raises `ConfigError`."""
+        """The configuration from the file and the environment; raises `ConfigError`."""
         from share_actors.config import load
 
         if self.options.namespace:
@@ -68,88 +71,93 @@ class Session:
 
     @property
     def home(self) -> Path:
+        """The system's home directory."""
         return self.config.home
 
-    def running(self) -> SystemState:
-        """Where the system is: `--address`, or else what `up` left; raises `Unavailable`."""
-        left = system_state.read(self.home)
-        asked = self.options.address
-        if asked and (left is None or asked != left.address):
-            return SystemState(address=asked, namespace=self.config.namespace)
-        if left is None or left.address is None:
-            raise Unavailable(f"no system is running in {self.home}", next_step=START_ONE)
-        if not left.alive:
+    # -- the running system ----------------------------------------------------------------------
+    def running_system(self) -> SystemState:
+        """The system at `--address`, or else the one that `up` recorded; raises `Unavailable`."""
+        recorded = system_state.read(self.home)
+        address = self.options.address
+        if address and (recorded is None or address != recorded.address):
+            return SystemState(address=address, namespace=self.config.namespace)
+        if recorded is None or recorded.address is None:
+            raise Unavailable(f"no system is running in {self.home}", next_step=START_A_SYSTEM)
+        if not recorded.alive:
             raise Unavailable(
-                f"no system is running in {self.home}: process {left.pid} is gone",
-                next_step=STARTED_OUT,
+                f"no system is running in {self.home}: process {recorded.pid} has ended",
+                next_step=RESTART_THE_SYSTEM,
             )
-        namespace = self.options.namespace or left.namespace
-        return left.replace(namespace=namespace)
+        return recorded.replace(namespace=self.options.namespace or recorded.namespace)
 
     @cached_property
     def system(self) -> ShareSystem:
-        """The running system, connected to; raises `Unavailable`."""
-        return self.connect(self.running())
+        """A connection to the running system; raises `Unavailable`."""
+        return self.connect(self.running_system())
 
     def connect(self, state: SystemState) -> ShareSystem:
-        """Connect to the system that *state* tells of; raises `Unavailable`."""
-        self.join(state)
-        self.output.keep_stdout(debug=self.options.debug)
+        """Connect to the system that *state* describes; raises `Unavailable`."""
+        self.prepare_connection(state)
+        self.output.reserve_stdout(debug=self.options.debug)
         from share_actors.client import connect
         from share_actors.values import RequestContext
 
         assert state.address is not None
         context = RequestContext(
-            user_id=self.options.user or _who(), project_id=self.options.project or "default"
+            user_id=self.options.user or _login_name(),
+            project_id=self.options.project or "default",
         )
-        with self.output.waiting("connecting"):
+        with self.output.spinner("connecting"):
             return connect(state.address, namespace=state.namespace, context=context)
 
-    def join(self, state: SystemState) -> None:
-        """Make ready for the cluster at `state.address`; raises `Unavailable` if nothing listens."""
+    def prepare_connection(self, state: SystemState) -> None:
+        """Set the variables that Ray needs; raises `Unavailable` if nothing listens at the address."""
         os.environ.update(state.environment)
         assert state.address is not None
         check_answers(state.address)
 
-    def finish(self, share: ShareHandle, timeout: float | None) -> dict[str, Any]:
-        """Wait for the work that *share* was last asked for (None: don't), and see how it is then.
-
-        The request is durable by now, so that leaving loses nothing. Returns the receipt for scripts;
-        raises `OperationFailed` or `TimedOut`.
-        """
-        self.recorded, receipt = share.id, share.receipt
-        assert receipt is not None
-        if timeout is not None:
-            with self.output.waiting("recorded; waiting for the backend"):
-                receipt = self.system.wait(receipt, timeout)
-        share.refresh()
-        return {"command_id": receipt.command_id, "status": receipt.status}
-
-    def leave(self) -> None:
-        """Let go of the system, which Ray left to itself does half a second later."""
+    def disconnect(self) -> None:
+        """Close the connection, if there is one; Ray's own clean-up at exit takes 0.5 s longer."""
         if "system" in self.__dict__:
             from share_actors.actors.runtime import lifecycle
 
             lifecycle.shutdown()
 
-    def fail(self, error: ShareActorsError) -> int:
-        """Tell what went wrong; the exit code."""
-        self.output.error(error, self.command)
+    def wait_for_outcome(self, share: ShareHandle, timeout: float | None) -> dict[str, Any]:
+        """Wait for the outcome of the last request of *share* (None: do not wait), then refresh it.
+
+        The request is already durable, so stopping loses nothing. Returns the receipt as JSON; raises
+        `OperationFailed` or `TimedOut`.
+        """
+        self.awaited_share_id, receipt = share.id, share.receipt
+        assert receipt is not None
+        if timeout is not None:
+            with self.output.spinner("recorded; waiting for the backend"):
+                receipt = self.system.wait(receipt, timeout)
+        share.refresh()
+        return {"command_id": receipt.command_id, "status": receipt.status}
+
+    # -- the end of a command --------------------------------------------------------------------
+    def report_error(self, error: ShareActorsError) -> int:
+        """Print *error* and return its exit code."""
+        self.output.print_error(error, self.command)
         return error.exit_code
 
-    def interrupted(self) -> int:
-        """Tell what becomes of the work that nobody waits for any more; the exit code."""
-        said = self.when_stopped
-        if self.recorded:
-            look = f"share-actors share show {self.recorded}"
-            said = f"Stopped waiting. The request is recorded and goes on; see `{look}`."
-        self.output.note(said)
+    def report_interrupt(self) -> int:
+        """Print what happens to the unfinished work and return the exit code."""
+        message = self.interrupt_message
+        if self.awaited_share_id:
+            show = f"share-actors share show {self.awaited_share_id}"
+            message = (
+                f"Stopped waiting. The request is recorded and still in progress; see `{show}`."
+            )
+        self.output.print_message(message)
         if self.json:
-            self.output.document({"error": {"code": "interrupted", "message": said}})
+            self.output.print_json({"error": {"code": "interrupted", "message": message}})
         return INTERRUPTED
 
 
-def _who() -> str:
+def _login_name() -> str:
     with suppress(KeyError, OSError):
         return getpass.getuser()
     return "unknown"

@@ -1,4 +1,4 @@
-"""A command line that cannot be parsed: told in words, or with --json as every other error is."""
+"""Errors of the command-line parser, with `--json` reported as a document like every other error."""
 
 from __future__ import annotations
 
@@ -14,65 +14,76 @@ from share_actors.cli.output import Output
 from share_actors.errors import ShareActorsError
 
 _UsageError: Any = typer.BadParameter.__base__
-"""Of the parser; Typer does not name it, and where it comes from depends on Typer's version."""
-_GIVEN = "share_actors.given"
-_YES = ("1", "true", "t", "yes", "y", "on")
+"""The parser's base error; Typer does not export it, and its module depends on Typer's version."""
+_ARGUMENTS = "share_actors.arguments"
+"""Key of a context's `meta`: the program's arguments, of which the parser removes what it has read."""
+_TRUE_WORDS = ("1", "true", "t", "yes", "y", "on")
 
 
 class BadCommandLine(ShareActorsError):
-    """The command line makes no sense; nothing was done."""
+    """The command line is invalid; nothing was done."""
 
     code: ClassVar[str] = "usage"
     exit_code: ClassVar[int] = 2
 
 
-class Commands(TyperGroup):
-    """Some commands; without one it shows its help, unless a document was asked for."""
+class CommandGroup(TyperGroup):
+    """A group of commands; without a command it shows its help, or with `--json` an error."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        if not args and _json(ctx.meta.get(_GIVEN, ())):
+        """Parse *args*; raises `BadCommandLine` if there are none and `--json` was given."""
+        if not args and json_requested(ctx):
             path = ctx.command_path
-            raise BadCommandLine(f"{path}: which command? `{path} --help` lists them")
+            raise BadCommandLine(f"{path}: a command is required; `{path} --help` lists them")
         return super().parse_args(ctx, args)
 
 
-class Root(Commands):
-    """The whole: whatever its parser or that of a subcommand complains of passes through here."""
+class RootGroup(CommandGroup):
+    """The program's group, which reports the parser errors of all its commands."""
 
     def make_context(
         self, info_name: Any, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        given = list(args)  # the parser takes from *args* what it understands
-        with _told(given):
-            context = super().make_context(info_name, args, parent, **extra)
-        context.meta[_GIVEN] = given
-        return context
+        """Parse the program's options."""
+        with _reported_errors(list(args)):
+            return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Parse *args* and keep all of them for `json_requested`."""
+        ctx.meta[_ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        with _told(ctx.meta[_GIVEN]):
+        """Parse the command's own options and run it."""
+        with _reported_errors(ctx.meta[_ARGUMENTS]):
             return super().invoke(ctx)
 
 
+def json_requested(ctx: Any) -> bool:
+    """Whether the program's arguments or the environment ask for JSON, also before they are parsed."""
+    return _asks_for_json(ctx.meta.get(_ARGUMENTS, ()))
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    in_environment = os.environ.get("SHARE_ACTORS_JSON", "").lower() in _TRUE_WORDS
+    return "--json" in options or in_environment
+
+
 @contextmanager
-def _told(given: Sequence[str]) -> Iterator[None]:
-    """Complaints of the parser are the one document on stdout, if one was asked for."""
+def _reported_errors(arguments: Sequence[str]) -> Iterator[None]:
+    """Report errors of the parser as a JSON document on stdout, if *arguments* ask for JSON."""
     try:
         yield
     except (BadCommandLine, _UsageError) as error:
-        if not _json(given):
+        if not _asks_for_json(arguments):
             raise
-        told = error if isinstance(error, BadCommandLine) else _bad(error)
-        Output(as_json=True).error(told, "")
-        raise typer.Exit(told.exit_code) from None
+        reported = error if isinstance(error, BadCommandLine) else _bad_command_line(error)
+        Output(as_json=True).print_error(reported, "")
+        raise typer.Exit(reported.exit_code) from None
 
 
-def _json(given: Sequence[str]) -> bool:
-    """Whether a document was asked for, as far as it can be seen."""
-    options = given[: given.index("--")] if "--" in given else given
-    return "--json" in options or os.environ.get("SHARE_ACTORS_JSON", "").lower() in _YES
-
-
-def _bad(error: Any) -> BadCommandLine:
+def _bad_command_line(error: Any) -> BadCommandLine:
     path = error.ctx.command_path if error.ctx is not None else "share-actors"
     field = getattr(getattr(error, "param", None), "name", None)
     return BadCommandLine(f"{path}: {error.format_message()}", field=field)

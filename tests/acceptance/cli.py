@@ -77,7 +77,7 @@ class CommandLine:
         state = system_state.read(self.home)
         if state is None or state.pid is None:
             return
-        for process in ray_process.processes(state.pid, state.created):
+        for process in ray_process.session_processes(state.pid, state.created):
             with suppress(psutil.NoSuchProcess):  # it went with the one before
                 process.kill()
 

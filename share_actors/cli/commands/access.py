@@ -1,4 +1,4 @@
-"""`share-actors access ...`: who may use a share."""
+"""`share-actors access ...`: access rules of shares."""
 
 from __future__ import annotations
 
@@ -7,72 +7,92 @@ from typing import Annotated, get_args
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.options import Name, NoWait, Timeout, listed, patience
-from share_actors.cli.rendering import RULE, rule_row
+from share_actors.cli.options import (
+    NoWaitOption,
+    ShareArgument,
+    TimeoutOption,
+    outcome_timeout,
+    print_list,
+)
+from share_actors.cli.rendering import RULE_COLUMNS, rule_row
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import AccessLevel, AccessType
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, help="Access rules: who may use a share.")
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Manage access rules: who may use a share."
+)
+_LevelOption = Annotated[
+    str,
+    typer.Option(
+        help="Allow reading and writing (rw), or reading only (ro).",
+        autocompletion=choices(*get_args(AccessLevel)),
+    ),
+]
+_KindOption = Annotated[
+    str,
+    typer.Option("--type", help="Type of --to.", autocompletion=choices(*get_args(AccessType))),
+]
 
 
 @command(
-    app, "allow",
-    examples=["access allow data --to alice", "access allow data --type ip --to 10.0.0.0/24 --level ro"],
-)  # fmt: skip
+    app,
+    "allow",
+    examples=[
+        "access allow data --to alice",
+        "access allow data --type ip --to 10.0.0.0/24 --level ro",
+    ],
+)
 def allow(
     session: Session,
-    share: Name,
-    to: Annotated[str, typer.Option(help="A user, a CIDR, a certificate's name or a ceph id.")],
-    kind: Annotated[
+    share: ShareArgument,
+    to: Annotated[
         str,
-        typer.Option("--type", help="What --to is.", autocompletion=choices(*get_args(AccessType))),
-    ] = "user",
-    level: Annotated[
-        str,
-        typer.Option(
-            help="Read and write, or read only.", autocompletion=choices(*get_args(AccessLevel))
-        ),
-    ] = "rw",
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+        typer.Option(help="User, IP address or CIDR, certificate's common name, or cephx id."),
+    ],
+    kind: _KindOption = "user",
+    level: _LevelOption = "rw",
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Let somebody use a share. The same rule twice is one rule."""
-    found = session.system.share(share)
-    rule = found.allow_access(to, type=kind, level=level, wait=False)
-    receipt = session.finish(found, patience(no_wait, timeout))
-    rule = next((r for r in found.access_rules if r.id == rule.id), rule)
+    """Allow access to a share. Repeating an existing rule changes nothing."""
+    handle = session.system.share(share)
+    rule = handle.allow_access(to, type=kind, level=level, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    rule = next((r for r in handle.access_rules if r.id == rule.id), rule)
     if session.json:
-        told = rule.model_dump(mode="json")
-        session.output.document({**told, "share_id": found.id, "receipt": receipt})
+        document = rule.model_dump(mode="json")
+        session.output.print_json({**document, "share_id": handle.id, "receipt": receipt})
     else:
-        session.output.table(RULE, [rule_row(rule)])
+        session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
 
 
 @command(app, "deny", examples=["access deny data RULE_ID"])
 def deny(
     session: Session,
-    share: Name,
-    rule: Annotated[str, typer.Argument(metavar="RULE_ID", help="See `access list SHARE`.")],
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+    share: ShareArgument,
+    rule: Annotated[
+        str, typer.Argument(metavar="RULE_ID", help="Id of the rule; see `access list SHARE`.")
+    ],
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Take an access rule away."""
-    found = session.system.share(share)
-    found.deny_access(rule, wait=False)
-    receipt = session.finish(found, patience(no_wait, timeout))
+    """Remove an access rule from a share."""
+    handle = session.system.share(share)
+    handle.deny_access(rule, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     if session.json:
-        session.output.document({"id": rule, "share_id": found.id, "receipt": receipt})
+        session.output.print_json({"id": rule, "share_id": handle.id, "receipt": receipt})
     else:
-        done = "will be taken away" if no_wait else "taken away"
-        session.output.note(f"Access rule [bold]{rule}[/] {done}.")
+        outcome = "will be removed" if no_wait else "removed"
+        session.output.print_message(f"Access rule [bold]{rule}[/] {outcome}.")
 
 
 @command(app, "list", examples=["access list data"])
-def list_rules(session: Session, share: Name) -> None:
-    """List a share's access rules, each with its own state and reason."""
+def list_rules(session: Session, share: ShareArgument) -> None:
+    """List the access rules of a share, each with its state and reason."""
     rules = session.system.share(share).access_rules
     if session.json:
-        session.output.document({"rules": [rule.model_dump(mode="json") for rule in rules]})
+        session.output.print_json({"rules": [rule.model_dump(mode="json") for rule in rules]})
     else:
-        listed(session, "access rule", RULE, [rule_row(rule) for rule in rules], None)
+        print_list(session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], None)

@@ -1,132 +1,144 @@
-"""`share-actors backend ...`: what backends tell of themselves, and going on with other settings."""
+"""`share-actors backend ...`: status and capacity of the backends, and changes to their configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 
 from share_actors.cli.command import command
-from share_actors.cli.rendering import show_history
+from share_actors.cli.options import BackendArgument
+from share_actors.cli.rendering import print_history
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
-    from share_actors.values import BackendReport
+    from share_actors.values import BackendReport, Pool
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Backends: what they have, and how they are."
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Show the status and capacity of the backends, and apply changes to them.",
 )
-Backend = Annotated[str, typer.Argument(metavar="BACKEND", help="Its name in the configuration.")]
-COLUMNS = (
-    "BACKEND",
-    "STATUS",
-    "POOL",
-    "FREE",
-    "TOTAL",
-    "ALLOCATED",
-    "THIN",
-    "SERVERS",
-    "TOLD AT",
-    "REASON",
+LIST_COLUMNS = ("BACKEND", "DRIVER", "STATUS", "REPORTED AT", "REASON")
+STATS_COLUMNS = (
+    *("BACKEND", "STATUS", "POOL", "FREE", "TOTAL", "ALLOCATED"),
+    *("THIN", "SERVERS", "REPORTED AT", "REASON"),
 )
 
 
 @command(app, "list", examples=["backend list"])
 def list_backends(session: Session) -> None:
-    """List backends: their drivers, and whether they answer."""
-    told: dict[str, Any] = session.system.status()["manager"].get("backends", {})
+    """List the backends with their drivers and whether they are up."""
+    backends: dict[str, Any] = session.system.status()["manager"].get("backends", {})
     if session.json:
-        session.output.document({"backends": told})
+        session.output.print_json({"backends": backends})
         return
-    rows = [(n, b["driver"], b["status"], _at(b["at"]), b["reason"]) for n, b in told.items()]
-    session.output.table(("BACKEND", "DRIVER", "STATUS", "TOLD AT", "REASON"), rows)
-    for name, told_of in told.items():
-        for field, why in (told_of.get("wrong") or {}).items():
-            session.output.note(f"{name}: what its driver told makes no sense: {field}: {why}")
+    rows = [
+        (name, backend["driver"], backend["status"], _parse_time(backend["at"]), backend["reason"])
+        for name, backend in backends.items()
+    ]
+    session.output.print_table(LIST_COLUMNS, rows)
+    for name, backend in backends.items():
+        for field, reason in (backend.get("wrong") or {}).items():
+            session.output.print_message(
+                f"{name}: the driver reported an invalid value: {escape(f'{field}: {reason}')}"
+            )
 
 
 @command(app, "stats", examples=["backend stats", "backend stats --watch", "backend stats --json"])
 def stats(
     session: Session,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and show what comes.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep running and show each new report.")
+    ] = False,
 ) -> None:
-    """Show what each backend told last of its pools, in GiB. With --watch --json: a line each time."""
+    """Show the last reported capacity of each backend's pools, in GiB.
+
+    With --watch and --json it prints one line of JSON per report.
+    """
     if watch:
-        _watch(session)
-        return
-    told = session.system.backends.stats()
-    if session.json:
-        session.output.document({n: p.model_dump(mode="json") for n, p in told.items()})
+        _watch_reports(session)
     else:
-        session.output.table(COLUMNS, _rows(told.values()))
+        _print_reports(session, session.system.backends.stats())
 
 
 @command(app, "publish", examples=["backend publish", "backend publish fast"])
 def publish(
     session: Session,
-    backend: Annotated[str | None, typer.Argument(help="Only this one.")] = None,
+    backend: Annotated[str | None, typer.Argument(help="Update only this backend.")] = None,
 ) -> None:
-    """Have backends asked now, instead of with the next period."""
-    told = session.system.backends.publish(backend)
+    """Update the capacity of the backends now instead of at the end of the period."""
+    _print_reports(session, session.system.backends.publish(backend))
+
+
+def _print_reports(session: Session, reports: dict[str, BackendReport]) -> None:
     if session.json:
-        session.output.document({n: p.model_dump(mode="json") for n, p in told.items()})
+        documents = {name: report.model_dump(mode="json") for name, report in reports.items()}
+        session.output.print_json(documents)
     else:
-        session.output.table(COLUMNS, _rows(told.values()))
+        session.output.print_table(STATS_COLUMNS, _stats_rows(reports.values()))
 
 
 @command(app, "reload", examples=["--config site.toml backend reload"])
 def reload(session: Session) -> None:
-    """Go on with the backends as the configuration has them now; what did not change is left alone."""
-    told = session.system.backends.reload(session.config)
+    """Apply the configured backends to the running system. Unchanged backends keep running."""
+    changes = session.system.backends.reload(session.config)
     if session.json:
-        session.output.document(told)
+        session.output.print_json(changes)
         return
-    for what, names in told.items():
+    for change, names in changes.items():
         if names:
-            session.output.say(f"{what.capitalize()}: {', '.join(names)}.")
-    if not any(told.values()):
-        session.output.say("No backend changed.")
+            session.output.print(f"{change.capitalize()}: {', '.join(names)}.")
+    if not any(changes.values()):
+        session.output.print("No backend changed.")
 
 
 @command(app, "history", examples=["backend history fast"])
-def history(session: Session, backend: Backend) -> None:
-    """Tell when a backend came up and fell silent, and what it told that was new."""
-    show_history(session, session.system.backends.history(backend))
+def history(session: Session, backend: BackendArgument) -> None:
+    """Show when a backend went up or down and when its capabilities changed."""
+    print_history(session, session.system.backends.history(backend))
 
 
-def _at(told: str | None) -> datetime | None:
-    return None if told is None else datetime.fromisoformat(told)
+def _parse_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
-# -- a table that stays --------------------------------------------------------------------------
-def _watch(session: Session) -> None:
-    coming = session.system.backends.watch()
+# -- reports as a table --------------------------------------------------------------------------
+def _watch_reports(session: Session) -> None:
+    reports = session.system.backends.watch()
     if session.json:
-        for published in coming:
-            session.output.line(published.model_dump(mode="json"))
-    known: dict[str, BackendReport] = {}
+        for report in reports:
+            session.output.print_json_line(report.model_dump(mode="json"))
+        return
+    latest: dict[str, BackendReport] = {}
     with Live(console=session.output.out, auto_refresh=False) as live:
-        for published in coming:
-            known[published.backend] = published
-            live.update(session.output.made(COLUMNS, _rows(known.values())), refresh=True)
+        for report in reports:
+            latest[report.backend] = report
+            table = session.output.build_table(STATS_COLUMNS, _stats_rows(latest.values()))
+            live.update(table, refresh=True)
 
 
-def _rows(told: Iterable[BackendReport]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    for published in told:
-        said, status = published.capabilities, "up" if published.reason is None else "down"
-        about = (published.at, published.reason)
-        if said is None or not said.pools:
-            rows.append((published.backend, status, None, None, None, None, None, None, *about))
-            continue
-        rows += [
-            (published.backend, status, p.name, f"{p.free_capacity_gib:.1f}",
-             f"{p.total_capacity_gib:.1f}", f"{p.allocated_capacity_gib:.1f}", p.thin_provisioning,
-             said.driver_handles_share_servers, *about)
-            for p in said.pools
-        ]  # fmt: skip
-    return rows
+def _stats_rows(reports: Iterable[BackendReport]) -> list[tuple[object, ...]]:
+    """The pools of all backends, as rows of `STATS_COLUMNS`."""
+    return [row for report in reports for row in _report_rows(report)]
+
+
+def _report_rows(report: BackendReport) -> Iterator[tuple[object, ...]]:
+    status = "up" if report.reason is None else "down"
+    capabilities = report.capabilities
+    if capabilities is None or not capabilities.pools:
+        yield report.backend, status, *[None] * 6, report.at, report.reason
+        return
+    servers = capabilities.driver_handles_share_servers
+    for pool in capabilities.pools:
+        yield report.backend, status, *_capacity(pool), servers, report.at, report.reason
+
+
+def _capacity(pool: Pool) -> tuple[object, ...]:
+    gib = (pool.free_capacity_gib, pool.total_capacity_gib, pool.allocated_capacity_gib)
+    return pool.name, *(f"{capacity:.1f}" for capacity in gib), pool.thin_provisioning

@@ -1,4 +1,4 @@
-"""`share-actors catalog`: rebuild it, and follow streams again that were set aside."""
+"""`share-actors catalog ...`: rebuild the catalog, and resume streams that it has parked."""
 
 from __future__ import annotations
 
@@ -9,35 +9,38 @@ import typer
 from rich.progress import Progress
 
 from share_actors.cli.command import command
+from share_actors.cli.output import count
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.errors import Refused
 
 catalog_app = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="The catalog, which is derived from the log."
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Maintain the catalog, which is derived from the log.",
 )
 
 
 @command(catalog_app, "rebuild", examples=["catalog rebuild"])
 def rebuild(session: Session) -> None:
-    """Drop the catalog and replay the log into it. Shares work on meanwhile; lists wait."""
+    """Delete the catalog and replay the log into it. Shares keep working; lists wait."""
     system = session.system
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(session, done), daemon=True)
-    watcher.start()
+    progress = threading.Thread(target=_show_progress, args=(session, done), daemon=True)
+    progress.start()
     try:
         events = system.rebuild_catalog()
     finally:
         done.set()
-        watcher.join()
+        progress.join()
     if session.json:
-        session.output.document({"events": events})
+        session.output.print_json({"events": events})
     else:
-        session.output.say(f"The catalog is rebuilt from {events} events.")
+        session.output.print(f"Rebuilt the catalog from {count(events, 'event')}.")
 
 
-def _watch(session: Session, done: threading.Event) -> None:
-    """A bar on a terminal, while the rebuild runs."""
+def _show_progress(session: Session, done: threading.Event) -> None:
+    """Show a progress bar on a terminal until *done* is set."""
     if session.json or not session.output.err.is_terminal:
         return
     with Progress(console=session.output.err, transient=True) as bar:
@@ -50,15 +53,20 @@ def _watch(session: Session, done: threading.Event) -> None:
 @command(catalog_app, "unpark", examples=["catalog unpark share-5b2c..."])
 def unpark(
     session: Session,
-    stream: Annotated[str, typer.Argument(metavar="STREAM", help="As `status` names it.")],
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="Name of the stream as `status` shows it.")
+    ],
 ) -> None:
-    """Try a parked stream again, after whatever was wrong with it is mended."""
+    """Retry a parked stream after its cause was fixed."""
     if not session.system.unpark(stream):
         raise Refused(
-            f"stream {stream} is parked still", field="stream", value=stream,
-            next_step="`share-actors status` tells why; an event of a newer version needs that version.",
-        )  # fmt: skip
+            f"stream {stream} is still parked",
+            field="stream",
+            value=stream,
+            next_step="`share-actors status` shows the reason. An event that a newer version wrote"
+            " needs that version.",
+        )
     if session.json:
-        session.output.document({"stream": stream, "parked": False})
+        session.output.print_json({"stream": stream, "parked": False})
     else:
-        session.output.say(f"The catalog follows stream [bold]{stream}[/] again.")
+        session.output.print(f"The catalog follows stream [bold]{stream}[/] again.")

@@ -1,4 +1,4 @@
-"""`share-actors config ...` and `catalog ...`: what is set, and care for what is derived."""
+"""`share-actors config ...`: the configuration in effect, and whether it can work."""
 
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
@@ -13,140 +13,145 @@ import typer
 from rich.markup import escape
 
 from share_actors.cli.command import command
+from share_actors.cli.output import count
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.config import Config, load
 from share_actors.errors import Unavailable
 from share_actors.redaction import masked
 
 config_app = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="What is set, and whether it can work."
+    cls=CommandGroup, no_args_is_help=True, help="Show and check the configuration."
 )
 
 
-# -- config --------------------------------------------------------------------------------------
+# -- show ----------------------------------------------------------------------------------------
 @command(config_app, "show", examples=["config show", "--config site.toml config show --json"])
 def show(
     session: Session,
     running: Annotated[
-        bool, typer.Option("--running", help="What the running system was started with.")
+        bool,
+        typer.Option(
+            "--running", help="Show the configuration that the running system started with."
+        ),
     ] = False,
 ) -> None:
-    """Show every setting in force, where it came from, and secrets only as ********."""
+    """Show every key with its value and source. Secrets appear as ********."""
     config = session.system.config if running else session.config
-    origin = _origins(session.options.config)
+    source = _sources(session.options.config)
     rows = [
-        (key, value, "the running system" if running else origin(key))
-        for key, value in settings(config)
+        (key, value, "the running system" if running else source(key))
+        for key, value in config_items(config)
     ]
     if session.json:
-        told = [{"key": key, "value": value, "from": source} for key, value, source in rows]
-        session.output.document({"settings": told})
+        documents = [{"key": key, "value": value, "from": source} for key, value, source in rows]
+        session.output.print_json({"settings": documents})
     else:
-        session.output.table(("KEY", "VALUE", "FROM"), rows)
+        session.output.print_table(("KEY", "VALUE", "FROM"), rows)
 
 
-def settings(config: Config) -> Iterator[tuple[str, Any]]:
-    """Every key with its value as JSON knows it; what is unset and derived is shown as derived."""
-    told = config.model_dump()
-    told["log"]["path"], told["catalog_path"] = config.log_path, config.catalog_file
-    told["default_backend"] = config.backend_name()
-    yield from _flat("", told)
+def config_items(config: Config) -> Iterator[tuple[str, Any]]:
+    """Every key with its value as JSON; unset keys with a derived value show that value."""
+    values = config.model_dump()
+    values["log"]["path"], values["catalog_path"] = config.log_path, config.catalog_file
+    values["default_backend"] = config.backend_name()
+    yield from _flatten("", values)
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
+            yield from _flatten(f"{prefix}.{key}" if prefix else str(key), inner)
     else:
-        yield prefix, shown(prefix, value)
+        yield prefix, str(value) if isinstance(value, Path) else masked(prefix, value)
 
 
-def shown(key: str, value: Any) -> Any:
-    """*value* as JSON knows it; secrets that are set are masked."""
-    return str(value) if isinstance(value, Path) else masked(key, value)
+def _sources(file: Path | None) -> Callable[[str], str]:
+    """A function that names the source of a key's value: a variable, *file*, or `default`."""
+    values = {} if file is None else tomllib.loads(file.read_text(encoding="utf-8"))
+    keys_in_file = {key for key, _ in _flatten("", values)}
+    environment = {name.upper() for name in os.environ}
 
+    def source(key: str) -> str:
+        if variable := next((name for name in _variables(key) if name in environment), None):
+            return f"environment, {variable}"
+        return str(file) if key in keys_in_file else "default"
 
-def _origins(file: Path | None) -> Callable[[str], str]:
-    """Tells where a key's value came from."""
-    told = {} if file is None else tomllib.loads(file.read_text(encoding="utf-8"))
-    in_file = {key for key, _ in _flat("", told)}
-    in_environment = {name.upper() for name in os.environ}
-
-    def origin(key: str) -> str:
-        variables = _variables(key)
-        if found := next((v for v in variables if v in in_environment), None):
-            return f"environment, {found}"
-        return str(file) if key in in_file else "default"
-
-    return origin
+    return source
 
 
 def _variables(key: str) -> list[str]:
-    """The variables that set *key*: its own, and those of the sections that it is in."""
+    """The variables that set *key*: its own, and those of the sections that contain it."""
     parts = key.upper().split(".")
     return ["SHARE_ACTORS_" + "__".join(parts[:n]) for n in range(len(parts), 0, -1)]
 
 
+# -- check ---------------------------------------------------------------------------------------
 @command(config_app, "check", examples=["config check site.toml", "config check --backends"])
 def check(
     session: Session,
-    file: Annotated[Path | None, typer.Argument(help="Else the one of --config.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="Check this file. Default: the one of --config.")
+    ] = None,
     backends: Annotated[
-        bool, typer.Option("--backends", help="Also set the backends up and ask whether they work.")
+        bool, typer.Option("--backends", help="Also set up each backend and check that it works.")
     ] = False,
 ) -> None:
-    """Check all that can be checked while nothing is started; nothing is made or changed.
+    """Check the configuration without starting, creating or changing anything.
 
-    The keys and their values; the home; the drivers and their options; the log and its key, which
-    are opened if there are any: PostgreSQL must be reachable.
+    Checks the keys and values, the home directory, the drivers and their options, and an existing
+    log and its key. A PostgreSQL log must be reachable.
     """
     config = session.config if file is None else load(file)
     for name in config.backends:
-        _check_backend(config, name, ask=backends)
+        _check_backend(config, name, set_up=backends)
     events = _check_files(session, config)
-    told = {name: backend.driver for name, backend in config.backends.items()}
+    drivers = {name: backend.driver for name, backend in config.backends.items()}
     if session.json:
-        answer = {"ok": True, "backends": told, "asked": backends, "events": events}
-        session.output.document(answer)
+        document = {"ok": True, "backends": drivers, "asked": backends, "events": events}
+        session.output.print_json(document)
         return
-    for name, driver in told.items():
-        asked = "works" if backends else "has options that make sense"
-        session.output.say(f"Backend [bold]{escape(name)}[/] (driver {driver}) {asked}.")
-    held = "will be made at the first start" if events is None else f"holds {events} events"
-    session.output.say(f"The log ({config.log.kind}) {held}.")
-    session.output.say("The configuration is good.")
+    for name, driver in drivers.items():
+        result = "works" if backends else "has valid options"
+        session.output.print(f"Backend [bold]{escape(name)}[/] (driver {driver}) {result}.")
+    log = (
+        "will be created at the first start" if events is None else f"has {count(events, 'event')}"
+    )
+    session.output.print(f"The log ({config.log.kind}) {log}.")
+    session.output.print("The configuration is valid.")
 
 
 def _check_files(session: Session, config: Config) -> int | None:
-    """How many events there are already; None where there is no log yet."""
+    """How many events the log has; None if there is no log yet."""
     from share_actors.events import preflight
 
     preflight.check_directory("home", config.home)
-    with session.output.waiting("opening the log"):
+    with session.output.spinner("opening the log"):
         return preflight.check(config)
 
 
-def _check_backend(config: Config, name: str, *, ask: bool) -> None:
+def _check_backend(config: Config, name: str, *, set_up: bool) -> None:
+    """Build the driver and, with *set_up*, set it up; raises `ConfigError` or `Unavailable`."""
     from share_actors.drivers.base import DriverError
     from share_actors.drivers.registry import make_driver
     from share_actors.values import RequestContext
 
-    settings = config.backends[name]
+    backend = config.backends[name]
     driver = make_driver(
-        name, settings.driver, settings.options,
-        handles_servers=settings.driver_handles_share_servers,
-    )  # fmt: skip
-    if not ask:
+        name,
+        backend.driver,
+        backend.options,
+        handles_servers=backend.driver_handles_share_servers,
+    )
+    if not set_up:
         return
     try:
         driver.do_setup(RequestContext(user_id="share-actors"))
         driver.check_for_setup_error()
     except DriverError as error:
         raise Unavailable(
-            f"backend {name!r} is not ready: {error}", field=f"backends.{name}", value=settings.driver,
-            next_step="The configuration itself is good; mend the backend, then check again.",
-        ) from None  # fmt: skip
-
-
-# -- catalog -------------------------------------------------------------------------------------
+            f"backend {name!r} is not ready: {error}",
+            field=f"backends.{name}",
+            value=backend.driver,
+            next_step="The configuration itself is valid. Fix the backend, then check again.",
+        ) from None

@@ -1,4 +1,4 @@
-"""`share-actors network ...`: share networks, whose addresses share servers get."""
+"""`share-actors network ...`: share networks, which provide the addresses of share servers."""
 
 from __future__ import annotations
 
@@ -7,162 +7,209 @@ from typing import Annotated, Any, get_args
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.options import listed, number, pages
-from share_actors.cli.rendering import entity_document, show_fields, show_history
+from share_actors.cli.options import (
+    AllOption,
+    DescriptionOption,
+    LimitOption,
+    MarkerOption,
+    NameFilter,
+    NameOption,
+    NetworkArgument,
+    fetch_pages,
+    parse_number,
+    print_list,
+)
+from share_actors.cli.rendering import entity_document, print_entity, print_history
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import NetworkType, SecurityServiceType, ShareNetwork
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True,
-    help="Share networks: where share servers get their addresses.",
-)  # fmt: skip
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help="The network's id or name.")]
+    cls=CommandGroup,
+    no_args_is_help=True,
+    help="Manage share networks, which provide the addresses of share servers.",
+)
 COLUMNS = ("ID", "NAME", "CIDR", "TYPE", "SEGMENT", "SERVERS", "SHARES", "STATUS")
+SERVICE_COLUMNS = ("SECURITY SERVICE", "TYPE", "SERVER", "DOMAIN", "USER")
+SERVER_COLUMNS = ("SHARE SERVER", "BACKEND", "ADDRESSES", "ACCEPTS SHARES", "SHARES")
+_OWN_TABLES = ("allocations", "servers", "shares", "security_services")
+_NetworkTypeOption = Annotated[
+    str,
+    typer.Option(
+        "--type",
+        help="Type of the network's segment.",
+        autocompletion=choices(*get_args(NetworkType)),
+    ),
+]
+_SegmentOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID", help="Id of the segment: vlan 1-4094, vxlan 1-16777215, gre 1-4294967295."
+    ),
+]
+_ServiceTypeOption = Annotated[
+    str,
+    typer.Option(
+        "--type",
+        help="Type of the service.",
+        autocompletion=choices(*get_args(SecurityServiceType)),
+    ),
+]
 
 
 @command(
-    app, "create",
+    app,
+    "create",
     examples=[
         "network create --cidr 10.0.0.0/24 --gateway 10.0.0.1 --name blue",
         "network create --cidr 10.1.0.0/24 --type vlan --segment 7",
     ],
-)  # fmt: skip
+)
 def create(
     session: Session,
-    cidr: Annotated[str, typer.Option(help="Its addresses, such as 10.0.0.0/24.")],
-    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
-    gateway: Annotated[str | None, typer.Option(help="An address that no server gets.")] = None,
-    kind: Annotated[
-        str, typer.Option("--type", help="Of its segment.", autocompletion=choices(*get_args(NetworkType)))
-    ] = "none",
-    segment: Annotated[
-        str | None, typer.Option(metavar="ID", help="vlan 1-4094, vxlan 1-16777215, gre 1-4294967295.")
+    cidr: Annotated[str, typer.Option(help="Address range, such as 10.0.0.0/24.")],
+    name: NameOption = None,
+    gateway: Annotated[
+        str | None, typer.Option(help="Address of the gateway, which no server gets.")
     ] = None,
-    description: Annotated[str | None, typer.Option(help="For people.")] = None,
-) -> None:  # fmt: skip
-    """Create a share network. Its servers come and go with the shares that are made on it."""
-    given: dict[str, Any] = {"gateway": gateway, "description": description, "network_type": kind}
-    given["segmentation_id"] = None if segment is None else number(segment)
-    made = session.system.networks.create(cidr=cidr, name=name, **given)
-    _show(session, made)
+    kind: _NetworkTypeOption = "none",
+    segment: _SegmentOption = None,
+    description: DescriptionOption = None,
+) -> None:
+    """Create a share network. Its share servers are created for the shares that need them."""
+    fields: dict[str, Any] = {"gateway": gateway, "description": description, "network_type": kind}
+    fields["segmentation_id"] = None if segment is None else parse_number(segment)
+    _print_network(session, session.system.networks.create(cidr=cidr, name=name, **fields))
 
 
 @command(app, "list", examples=["network list"])
 def list_networks(
     session: Session,
-    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
-    limit: Annotated[int, typer.Option(help="So many at a time, at most 1000.")] = 100,
-    marker: Annotated[str | None, typer.Option(help="Go on after the page before.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All pages.")] = False,
+    name: NameFilter = None,
+    limit: LimitOption = 100,
+    marker: MarkerOption = None,
+    all_pages: AllOption = False,
 ) -> None:
-    """List share networks, the oldest first."""
-    found, marker = pages(session.system.networks.list, limit, marker, everything, name=name)
+    """List share networks, oldest first."""
+    networks, marker = fetch_pages(
+        session.system.networks.list, limit, marker, all_pages, name=name
+    )
     if session.json:
-        told = [entity_document(network) for network in found]
-        session.output.document({"networks": told, "next_marker": marker})
-        return
-    rows = [
-        (n.id, n.name, n.cidr, n.network_type, n.segmentation_id, len(n.servers), len(n.shares), n.status)
-        for n in found
-    ]  # fmt: skip
-    listed(session, "share network", COLUMNS, rows, marker)
+        documents = [entity_document(network) for network in networks]
+        session.output.print_json({"networks": documents, "next_marker": marker})
+    else:
+        print_list(session, "share network", COLUMNS, [_row(n) for n in networks], marker)
+
+
+def _row(network: ShareNetwork) -> tuple[object, ...]:
+    segment = (network.network_type, network.segmentation_id)
+    counts = (len(network.servers), len(network.shares))
+    return (network.id, network.name, network.cidr, *segment, *counts, network.status)
 
 
 @command(app, "show", examples=["network show blue"])
-def show(session: Session, network: Network) -> None:
-    """Show a share network: who has which addresses, and which share is on which server."""
-    _show(session, session.system.networks.get(network))
+def show(session: Session, network: NetworkArgument) -> None:
+    """Show a share network: its servers with their addresses and shares, and its security services."""
+    _print_network(session, session.system.networks.get(network))
 
 
 @command(app, "delete", examples=["network delete blue"])
-def delete(session: Session, network: Network) -> None:
-    """Delete a share network that no share and no share server is on."""
-    found = session.system.networks.get(network)
-    session.system.networks.delete(found.id)
-    _did(session, found.id, "deleted")
+def delete(session: Session, network: NetworkArgument) -> None:
+    """Delete a share network. Refused while it has shares or share servers."""
+    network_id = session.system.networks.get(network).id
+    session.system.networks.delete(network_id)
+    if session.json:
+        session.output.print_json({"id": network_id, "status": "deleted"})
+    else:
+        session.output.print_message(f"Share network [bold]{network_id}[/] deleted.")
 
 
 @command(app, "history", examples=["network history blue"])
-def history(session: Session, network: Network) -> None:
-    """Tell all that ever happened to a share network."""
-    show_history(session, session.system.networks.history(network))
+def history(session: Session, network: NetworkArgument) -> None:
+    """Show all events of a share network."""
+    print_history(session, session.system.networks.history(network))
 
 
+# -- security services ---------------------------------------------------------------------------
 @command(
-    app, "add-service",
+    app,
+    "add-service",
     examples=["network add-service blue --type ldap --server 10.0.0.9 --service-user admin"],
-)  # fmt: skip
+)
 def add_service(
     session: Session,
-    network: Network,
-    kind: Annotated[
-        str,
-        typer.Option(
-            "--type", help="What it is.", autocompletion=choices(*get_args(SecurityServiceType))
-        ),
-    ],
-    server: Annotated[str | None, typer.Option(help="Where it is.")] = None,
-    domain: Annotated[str | None, typer.Option(help="Its domain.")] = None,
-    dns_ip: Annotated[str | None, typer.Option("--dns-ip", help="Who knows its names.")] = None,
-    user: Annotated[str | None, typer.Option("--service-user", help="Who may join it.")] = None,
+    network: NetworkArgument,
+    kind: _ServiceTypeOption,
+    server: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Domain of the service.")] = None,
+    dns_ip: Annotated[
+        str | None, typer.Option("--dns-ip", help="Address of the domain's DNS server.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--service-user", help="User that joins the service.")
+    ] = None,
     password_file: Annotated[
         typer.FileText | None,
-        typer.Option("--password-file", help="Its password; - for stdin. It is sealed at once."),
+        typer.Option(
+            "--password-file", help="File with the user's password, or - for stdin. It is sealed."
+        ),
     ] = None,
-) -> None:  # fmt: skip
-    """Have the network's servers authenticate against a service, from their set-up on."""
-    given = {"server": server, "domain": domain, "dns_ip": dns_ip, "user": user}
+) -> None:
+    """Add a security service, which new share servers of the network use for authentication."""
+    fields = {"server": server, "domain": domain, "dns_ip": dns_ip, "user": user}
     if password_file is not None:
-        given["password"] = password_file.read().rstrip("\n")
-    made = session.system.networks.add_security_service(network, type=kind, **given)
+        fields["password"] = password_file.read().rstrip("\n")
+    service = session.system.networks.add_security_service(network, type=kind, **fields)
     if session.json:
-        session.output.document(entity_document(made))
+        session.output.print_json(entity_document(service))
     else:
-        session.output.say(f"Security service [bold]{made.id}[/] ({made.type}) added.")
+        session.output.print(f"Security service [bold]{service.id}[/] ({service.type}) added.")
 
 
 @command(app, "remove-service", examples=["network remove-service blue SERVICE_ID"])
 def remove_service(
     session: Session,
-    network: Network,
-    service: Annotated[str, typer.Argument(metavar="SERVICE_ID", help="See `network show`.")],
+    network: NetworkArgument,
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE_ID", help="Id of the service; see `network show`.")
+    ],
 ) -> None:
-    """Have a security service forgotten, while no share server stands."""
+    """Remove a security service. Refused while the network has share servers."""
     session.system.networks.remove_security_service(network, service)
-    _did(session, service, "removed")
-
-
-def _did(session: Session, what: str, done: str) -> None:
     if session.json:
-        session.output.document({"id": what, "status": done})
+        session.output.print_json({"id": service, "status": "removed"})
     else:
-        session.output.note(f"[bold]{what}[/] {done}.")
+        session.output.print_message(f"Security service [bold]{service}[/] removed.")
 
 
-def _show(session: Session, network: ShareNetwork) -> None:
+# -- output --------------------------------------------------------------------------------------
+def _print_network(session: Session, network: ShareNetwork) -> None:
     if session.json:
-        session.output.document(entity_document(network))
+        session.output.print_json(entity_document(network))
         return
-    apart = ("allocations", "servers", "shares", "security_services")
-    show_fields(session, network, apart)
+    print_entity(session, network, omit=_OWN_TABLES)
     services = [(s.id, s.type, s.server, s.domain, s.user) for s in network.security_services]
-    if services:
-        session.output.say("")
-        session.output.table(("SECURITY SERVICE", "TYPE", "SERVER", "DOMAIN", "USER"), services)
-    if network.servers:
-        session.output.say("")
-        on = {
-            i: [s for s, server in network.shares.items() if server == i] for i in network.servers
-        }
-        rows = [
-            (
-                i,
-                seat.backend,
-                ", ".join(network.allocations.get(i, ())),
-                seat.open,
-                ", ".join(on[i]),
-            )
-            for i, seat in network.servers.items()
-        ]
-        session.output.table(("SHARE SERVER", "BACKEND", "ADDRESSES", "TAKES MORE", "SHARES"), rows)
+    session.output.print_section(SERVICE_COLUMNS, services)
+    session.output.print_section(SERVER_COLUMNS, _server_rows(network))
+
+
+def _server_rows(network: ShareNetwork) -> list[tuple[object, ...]]:
+    """The share servers of *network*, as rows of `SERVER_COLUMNS`."""
+    return [
+        (
+            server_id,
+            slot.backend,
+            _addresses(network, server_id),
+            slot.open,
+            _shares(network, server_id),
+        )
+        for server_id, slot in network.servers.items()
+    ]
+
+
+def _addresses(network: ShareNetwork, server_id: str) -> str:
+    return ", ".join(network.allocations.get(server_id, ()))
+
+
+def _shares(network: ShareNetwork, server_id: str) -> str:
+    return ", ".join(share for share, server in network.shares.items() if server == server_id)

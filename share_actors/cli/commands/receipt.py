@@ -1,4 +1,4 @@
-"""`share-actors receipt`: what came of a request, by its command id."""
+"""`share-actors receipt`: the outcome of a request, by its command id."""
 
 from __future__ import annotations
 
@@ -7,54 +7,64 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.output import when
+from share_actors.cli.output import format_time
 from share_actors.cli.session import Session
 
 if TYPE_CHECKING:
     from share_actors.client.requests import Receipt
 
-CommandId = Annotated[
+_CommandIdArgument = Annotated[
     str,
-    typer.Argument(help="As --json tells it in `receipt`, and `share explain` for what is owed."),
+    typer.Argument(help="Id of the request: `command_id` in the `receipt` of --json output."),
 ]
-OfShare = Annotated[
-    str | None, typer.Option("--share", metavar="SHARE", help="Whose request it was, if ids clash.")
+_ShareOption = Annotated[
+    str | None,
+    typer.Option("--share", metavar="SHARE", help="Look only at the requests of this share."),
 ]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the whole."""
+    """Add the command to *app*."""
     command(app, "receipt", examples=["receipt 3f8e2c...", "receipt 3f8e2c... --json"])(receipt)
 
 
-def receipt(session: Session, command_id: CommandId, share: OfShare = None) -> None:
-    """Tell what came of a request: accepted, in progress, done, or failed and why."""
+def receipt(session: Session, command_id: _CommandIdArgument, share: _ShareOption = None) -> None:
+    """Show the outcome of a request: accepted, in progress, done, or failed with the reason."""
     share_id = None if share is None else session.system.share(share).id
-    found = session.system.receipt(command_id, share_id)
+    request = session.system.receipt(command_id, share_id)
     if session.json:
-        session.output.document(_document(found))
-        return
-    attempt = found.attempt
-    fields = {"command": found.command_id, "share": found.share_id, "status": _status(found)}
+        session.output.print_json(_document(request))
+    else:
+        session.output.print_fields(_fields(request))
+
+
+def _fields(request: Receipt) -> dict[str, object]:
+    attempt = request.attempt
+    fields = {"command": request.command_id, "share": request.share_id, "status": _status(request)}
     if attempt is not None:
-        fields |= {"attempt": f"{attempt.n}, since {when(attempt.began)}", "result": attempt.result}
-        fields |= {"the backend said": attempt.said} if attempt.said else {}
-        fields |= {"next attempt": when(attempt.next_at)} if attempt.next_at else {}
-    session.output.fields(fields)
+        fields["attempt"] = f"{attempt.n}, since {format_time(attempt.began)}"
+        fields["result"] = attempt.result
+        if attempt.said:
+            fields["backend message"] = attempt.said
+        if attempt.next_at:
+            fields["next attempt"] = format_time(attempt.next_at)
+    return {**fields}
 
 
-def _status(found: Receipt) -> str:
-    if found.status == "failed":
-        return f"failed: {found.reason}"
-    if found.status == "accepted":
-        return "in progress" if found.attempt else "accepted: recorded, and waits its turn"
-    return found.status
+def _status(request: Receipt) -> str:
+    if request.status == "failed":
+        return f"failed: {request.reason}"
+    if request.status == "accepted":
+        return "in progress" if request.attempt else "accepted: recorded and waiting"
+    return request.status
 
 
-def _document(found: Receipt) -> dict[str, Any]:
-    attempt = found.attempt
+def _document(request: Receipt) -> dict[str, Any]:
+    attempt = request.attempt
     return {
-        "command_id": found.command_id, "share_id": found.share_id, "status": found.status,
-        "reason": found.reason,
+        "command_id": request.command_id,
+        "share_id": request.share_id,
+        "status": request.status,
+        "reason": request.reason,
         "attempt": None if attempt is None else attempt.model_dump(mode="json"),
-    }  # fmt: skip
+    }

@@ -1,275 +1,362 @@
-"""`share-actors share ...`: shares, from their creation to their history."""
+"""`share-actors share ...`: shares, from creation to history."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.options import Name, NoWait, Timeout, listed, number, pages, pairs, patience
-from share_actors.cli.rendering import document, lines, recorded_document, show, tell
+from share_actors.cli.options import (
+    AllOption,
+    DescriptionOption,
+    LimitOption,
+    MarkerOption,
+    NameFilter,
+    NameOption,
+    NoWaitOption,
+    ProtocolOption,
+    ShareArgument,
+    TimeoutOption,
+    fetch_pages,
+    outcome_timeout,
+    parse_number,
+    parse_pairs,
+    print_list,
+)
+from share_actors.cli.rendering import (
+    HISTORY_COLUMNS,
+    event_document,
+    history_rows,
+    print_explanation,
+    print_share,
+    share_document,
+)
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.errors import Ambiguous, NotFound
-from share_actors.values import Protocol, ShareStatus
+from share_actors.values import Share, ShareStatus
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, help="Shares. Sizes are whole GiB.")
+app = typer.Typer(
+    cls=CommandGroup, no_args_is_help=True, help="Manage shares. Sizes are whole GiB."
+)
+COLUMNS = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
 
-Size = Annotated[str, typer.Option("--size", metavar="GIB", help="In whole GiB.")]
+_SizeOption = Annotated[str, typer.Option("--size", metavar="GIB", help="Size in whole GiB.")]
+_MetadataOption = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY=VALUE", help="Add metadata; repeatable."),
+]
+_SameHostOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SHARE_ID", help="Use the same pool as this share; repeatable."),
+]
+_DifferentHostOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SHARE_ID", help="Use a different pool than this share; repeatable."),
+]
+_StatusFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        help="List only those with this status, which may be `deleted`.",
+        autocompletion=choices(*get_args(ShareStatus)),
+    ),
+]
 
 
-def _done(session: Session, share: ShareHandle, timeout: float | None, did: str) -> None:
-    """Wait, then tell how the share is."""
-    receipt = session.finish(share, timeout)
+def _print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
+    """Wait up to *timeout* for the last request of *share*, then print the share."""
+    receipt = session.wait_for_outcome(share, timeout)
     if session.json:
-        session.output.document(document(share.seen, receipt))
+        session.output.print_json(share_document(share.seen, receipt))
         return
-    said = "asked for; it goes on" if timeout is None else did
-    session.output.note(f"Share [bold]{share.id}[/] {said}.")
-    show(session, share.seen)
+    outcome = "requested; still in progress" if timeout is None else done
+    session.output.print_message(f"Share [bold]{share.id}[/] {outcome}.")
+    print_share(session, share.seen)
 
 
-# -- commands ------------------------------------------------------------------------------------
+# -- create, list, show --------------------------------------------------------------------------
 @command(
-    app, "create",
+    app,
+    "create",
     examples=[
         "share create --size 10 --name data",
         "share create --size 10 --from-snapshot SNAPSHOT_ID --metadata team=web",
     ],
-)  # fmt: skip
+)
 def create(
     session: Session,
-    size: Size,
-    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
-    protocol: Annotated[
-        str, typer.Option(help="What clients speak.", autocompletion=choices(*get_args(Protocol)))
-    ] = "NFS",
+    size: _SizeOption,
+    name: NameOption = None,
+    protocol: ProtocolOption = "NFS",
     backend: Annotated[
-        str | None, typer.Option(help="Only there; else on any, or the default backend.")
+        str | None, typer.Option(help="Backend to use. Default: chosen by the scheduler.")
     ] = None,
-    description: Annotated[str | None, typer.Option(help="For people.")] = None,
-    metadata: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be given several times.")
-    ] = None,
+    description: DescriptionOption = None,
+    metadata: _MetadataOption = None,
     from_snapshot: Annotated[
-        str | None, typer.Option(metavar="SNAPSHOT_ID", help="With this snapshot's contents.")
+        str | None,
+        typer.Option(metavar="SNAPSHOT_ID", help="Copy the contents of this snapshot."),
     ] = None,
-    share_id: Annotated[str | None, typer.Option("--id", help="Else one is made up.")] = None,
-    public: Annotated[bool, typer.Option("--public", help="Other projects may see it.")] = False,
-    availability_zone: Annotated[str | None, typer.Option(help="Where it shall be.")] = None,
+    share_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the share. Default: generated.")
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Make the share visible to other projects.")
+    ] = False,
+    availability_zone: Annotated[
+        str | None, typer.Option(help="Use a backend in this availability zone.")
+    ] = None,
     share_type: Annotated[
         str | None,
-        typer.Option("--type", metavar="TYPE", help="What its backend must be able to do."),
+        typer.Option("--type", metavar="TYPE", help="Use a backend that meets this share type."),
     ] = None,
     network: Annotated[
-        str | None, typer.Option(metavar="NETWORK", help="On a share server of this share network.")
+        str | None,
+        typer.Option(metavar="NETWORK", help="Use a share server on this share network."),
     ] = None,
-    same_host: Annotated[
-        list[str] | None, typer.Option(metavar="SHARE_ID", help="Where that share is; several.")
-    ] = None,
-    different_host: Annotated[
-        list[str] | None, typer.Option(metavar="SHARE_ID", help="Not where that share is; several.")
-    ] = None,
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+    same_host: _SameHostOption = None,
+    different_host: _DifferentHostOption = None,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Create a share of --size GiB, on the pool that the scheduler chooses.
+    """Create a share on a pool that the scheduler chooses.
 
-    It is recorded first and then made by the backend, so that it is made even if all is killed meanwhile.
+    The request is recorded before the backend starts, so the share is created even if every
+    process is killed meanwhile.
     """
-    chosen = {
-        "name": name, "description": description, "backend": backend, "share_id": share_id,
-        "snapshot_id": from_snapshot, "availability_zone": availability_zone,
-        "metadata": pairs(metadata or []), "is_public": public, "share_type": share_type,
+    fields: dict[str, Any] = {
+        "name": name,
+        "description": description,
+        "backend": backend,
+        "share_id": share_id,
+        "snapshot_id": from_snapshot,
+        "availability_zone": availability_zone,
+        "metadata": parse_pairs(metadata, "metadata"),
+        "is_public": public,
+        "share_type": share_type,
         "share_network_id": network and session.system.networks.get(network).id,
-        "same_host": tuple(same_host or ()), "different_host": tuple(different_host or ()),
-    }  # fmt: skip
-    given = {key: value for key, value in chosen.items() if value}
+        "same_host": tuple(same_host or ()),
+        "different_host": tuple(different_host or ()),
+    }
     share = session.system.create_share(
-        size=number(size), protocol=protocol, wait=False, **given  # type: ignore[arg-type]
-    )  # fmt: skip
-    _done(session, share, patience(no_wait, timeout), "created")
+        size=_size(size), protocol=protocol, wait=False, **_without_unset(fields)
+    )
+    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
+
+
+def _size(text: str) -> Any:
+    """*text* as a number, or unchanged for the share to refuse."""
+    return parse_number(text)
+
+
+def _without_unset(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value}
 
 
 @command(app, "list", examples=["share list --status error", "share list --all --json"])
 def list_shares(
     session: Session,
-    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(help="Also `deleted`.", autocompletion=choices(*get_args(ShareStatus))),
-    ] = None,
-    project: Annotated[str | None, typer.Option(help="Only those of this project.")] = None,
-    backend: Annotated[str | None, typer.Option(help="Only those on this backend.")] = None,
-    limit: Annotated[int, typer.Option(help="So many at a time, at most 1000.")] = 100,
-    marker: Annotated[str | None, typer.Option(help="Go on after the page before.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All pages.")] = False,
+    name: NameFilter = None,
+    status: _StatusFilter = None,
+    project: Annotated[str | None, typer.Option(help="List only those of this project.")] = None,
+    backend: Annotated[str | None, typer.Option(help="List only those on this backend.")] = None,
+    limit: LimitOption = 100,
+    marker: MarkerOption = None,
+    all_pages: AllOption = False,
 ) -> None:
-    """List shares, the oldest first. Deleted ones only with --status deleted."""
+    """List shares, oldest first. Deleted shares appear only with --status deleted."""
     filters = {"name": name, "status": status, "project_id": project, "backend": backend}
-    found, marker = pages(session.system.shares, limit, marker, everything, **filters)
-    shares = [handle.seen for handle in found]
+    handles, marker = fetch_pages(session.system.shares, limit, marker, all_pages, **filters)
+    shares = [handle.seen for handle in handles]
     if session.json:
-        told = {"shares": [document(share) for share in shares], "next_marker": marker}
-        session.output.document(told)
-        return
-    columns = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
-    rows = [
-        (s.id, s.name, s.size, s.share_proto, s.status, s.backend, s.project_id, s.created_at)
-        for s in shares
-    ]
-    listed(session, "share", columns, rows, marker)
+        documents = [share_document(share) for share in shares]
+        session.output.print_json({"shares": documents, "next_marker": marker})
+    else:
+        print_list(session, "share", COLUMNS, [_row(share) for share in shares], marker)
+
+
+def _row(share: Share) -> tuple[object, ...]:
+    place = (share.backend, share.project_id, share.created_at)
+    return (share.id, share.name, share.size, share.share_proto, share.status, *place)
 
 
 @command(app, "show", examples=["share show data", "share show data --json"])
-def show_share(session: Session, share: Name) -> None:
-    """Show one share: its state, export locations, access rules and snapshots."""
-    found = session.system.share(share).seen
+def show_share(session: Session, share: ShareArgument) -> None:
+    """Show a share with its export locations, access rules and snapshots."""
+    seen = session.system.share(share).seen
     if session.json:
-        session.output.document(document(found))
+        session.output.print_json(share_document(seen))
     else:
-        show(session, found)
+        print_share(session, seen)
 
 
+# -- change, delete, retry -----------------------------------------------------------------------
 @command(app, "extend", examples=["share extend data --size 20"])
 def extend(
-    session: Session, share: Name, size: Size, no_wait: NoWait = False, timeout: Timeout = 300.0
+    session: Session,
+    share: ShareArgument,
+    size: _SizeOption,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Let a share hold --size GiB, which is more than now."""
-    found = session.system.share(share)
-    found.extend(number(size), wait=False)  # type: ignore[arg-type]
-    _done(session, found, patience(no_wait, timeout), "extended")
+    """Extend a share to a larger size."""
+    handle = session.system.share(share)
+    handle.extend(_size(size), wait=False)
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
 
 
 @command(app, "shrink", examples=["share shrink data --size 5"])
 def shrink(
-    session: Session, share: Name, size: Size, no_wait: NoWait = False, timeout: Timeout = 300.0
+    session: Session,
+    share: ShareArgument,
+    size: _SizeOption,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Let a share hold only --size GiB. Refused, with nothing lost, if more is used."""
-    found = session.system.share(share)
-    found.shrink(number(size), wait=False)  # type: ignore[arg-type]
-    _done(session, found, patience(no_wait, timeout), "shrunk")
+    """Shrink a share to a smaller size. Refused, without losing data, if more is in use."""
+    handle = session.system.share(share)
+    handle.shrink(_size(size), wait=False)
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
 
 
 @command(app, "delete", examples=["share delete data", "share delete data --cascade"])
 def delete(
     session: Session,
-    share: Name,
-    cascade: Annotated[bool, typer.Option("--cascade", help="With its snapshots.")] = False,
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+    share: ShareArgument,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Also delete its snapshots.")] = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Delete a share and all in it. Accepted in any state; its history stays."""
-    found = session.system.share(share)
-    found.delete(cascade, wait=False)
-    _done(session, found, patience(no_wait, timeout), "deleted")
+    """Delete a share and its contents. Accepted in any state; the history is kept."""
+    handle = session.system.share(share)
+    handle.delete(cascade, wait=False)
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
 
 @command(app, "retry", examples=["share retry data"])
-def retry(session: Session, share: Name, no_wait: NoWait = False, timeout: Timeout = 300.0) -> None:
-    """Try again what failed on a share, its access rules and its snapshots."""
-    found = session.system.share(share)
-    found.retry(wait=False)
-    _done(session, found, patience(no_wait, timeout), "mended")
+def retry(
+    session: Session,
+    share: ShareArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Retry everything that failed on a share, its access rules and its snapshots."""
+    handle = session.system.share(share)
+    handle.retry(wait=False)
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
 
 
-# -- what exists already -------------------------------------------------------------------------
+# -- manage, unmanage ----------------------------------------------------------------------------
 @command(
-    app, "manage",
+    app,
+    "manage",
     examples=[
         "share manage --option path=old/projects --backend local --name projects --dry-run",
         "share manage --option path=old/projects --backend local --name projects",
     ],
-)  # fmt: skip
+)
 def manage(
     session: Session,
     option: Annotated[
-        list[str], typer.Option(metavar="KEY=VALUE", help="What it is found by, for the driver; several.")
+        list[str],
+        typer.Option(metavar="KEY=VALUE", help="Driver option that locates it; repeatable."),
     ],
-    backend: Annotated[str | None, typer.Option(help="Else the default backend.")] = None,
-    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
-    protocol: Annotated[
-        str, typer.Option(help="What clients speak.", autocompletion=choices(*get_args(Protocol)))
-    ] = "NFS",
+    backend: Annotated[
+        str | None, typer.Option(help="Backend that has it. Default: the default backend.")
+    ] = None,
+    name: NameOption = None,
+    protocol: ProtocolOption = "NFS",
     share_type: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="What its backend must be.")
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="Share type, which the backend must meet."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be adopted.")
+        bool, typer.Option("--dry-run", help="Show what would be managed and change nothing.")
     ] = False,
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
-) -> None:  # fmt: skip
-    """Take what exists on a backend under management, as a share.
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Manage existing data on a backend as a share.
 
-    A failed attempt leaves the share in manage_error, with the reason: `share retry`, or `share unmanage`.
+    A failure leaves the share in manage_error with the reason; `share retry` or `share unmanage`
+    ends that state.
     """
-    options = pairs(option)
-    asked = {"backend": backend, "name": name, "protocol": protocol, "share_type": share_type}
-    given = {key: value for key, value in asked.items() if value}
+    options = parse_pairs(option, "option")
+    fields = _without_unset(
+        {"backend": backend, "name": name, "protocol": protocol, "share_type": share_type}
+    )
     if dry_run:
-        told = session.system.preview_manage(options, **given)
-        if session.json:
-            session.output.document(told)
-        else:
-            session.output.note("This would be adopted; nothing was changed.")
-            session.output.fields({**told, "size": f"{told.get('size')} GiB"})
+        _print_preview(session, session.system.preview_manage(options, **fields))
         return
-    share = session.system.manage_share(options, wait=False, **given)
-    _done(session, share, patience(no_wait, timeout), "managed")
+    share = session.system.manage_share(options, wait=False, **fields)
+    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
+
+
+def _print_preview(session: Session, preview: dict[str, Any]) -> None:
+    if session.json:
+        session.output.print_json(preview)
+    else:
+        session.output.print_message("Dry run: this would be managed; nothing was changed.")
+        session.output.print_fields({**preview, "size": f"{preview.get('size')} GiB"})
 
 
 @command(app, "unmanage", examples=["share unmanage projects"])
 def unmanage(
-    session: Session, share: Name, no_wait: NoWait = False, timeout: Timeout = 300.0
+    session: Session,
+    share: ShareArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Forget a share, and leave what is on its backend as it is. Its history stays."""
-    found = session.system.share(share)
-    found.unmanage(wait=False)
-    _done(session, found, patience(no_wait, timeout), "let go, untouched")
+    """Stop managing a share and leave its data in place. The history is kept."""
+    handle = session.system.share(share)
+    handle.unmanage(wait=False)
+    done = "unmanaged; data left in place"
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
 
 
-# -- history -------------------------------------------------------------------------------------
+# -- history, explain ----------------------------------------------------------------------------
 @command(app, "history", examples=["share history data", "share history data --json"])
-def history(session: Session, share: Name) -> None:
-    """Tell all that ever happened to a share, also a deleted one: what, when, and who asked for it."""
-    recorded = _alive_or_deleted(session, share).history()
+def history(session: Session, share: ShareArgument) -> None:
+    """Show all events of a share, also of a deleted one: what happened, when, and at whose request."""
+    events = _existing_or_deleted(session, share).history()
     if session.json:
-        told = [recorded_document(item) for item in recorded]
-        session.output.document(
-            {"share_id": recorded[0].stream.removeprefix("share-"), "events": told}
-        )
-        return
-    session.output.table(("WHEN", "WHAT"), lines(recorded))
+        share_id = events[0].stream.removeprefix("share-")
+        documents = [event_document(event) for event in events]
+        session.output.print_json({"share_id": share_id, "events": documents})
+    else:
+        session.output.print_table(HISTORY_COLUMNS, history_rows(events))
 
 
 @command(app, "explain", examples=["share explain data", "share explain data --json"])
-def explain(session: Session, share: Name) -> None:
-    """Tell why a share is as it is: what is owed, what was tried, and what to do about it."""
-    told = _alive_or_deleted(session, share).explain()
+def explain(session: Session, share: ShareArgument) -> None:
+    """Explain the state of a share: its pending work, its attempts, and what to do next."""
+    explanation = _existing_or_deleted(session, share).explain()
     if session.json:
-        session.output.document(told.model_dump(mode="json"))
+        session.output.print_json(explanation.model_dump(mode="json"))
     else:
-        tell(session, told)
+        print_explanation(session, explanation)
 
 
-def _alive_or_deleted(session: Session, share: str) -> ShareHandle:
-    """A name is that of a living share, or else of the only deleted one that bore it."""
+def _existing_or_deleted(session: Session, share: str) -> ShareHandle:
+    """The share with this id or name, or else the only deleted one that had the name."""
     try:
         return session.system.share(share)
-    except NotFound as none:
+    except NotFound as not_found:
         page = session.system.shares(name=share, status="deleted", limit=20)
         deleted: tuple[ShareHandle, ...] = page.items
         if len(deleted) > 1:
             ids = [handle.id for handle in deleted]
             raise Ambiguous(
-                f"deleted shares were named {share!r}: use one of the ids {', '.join(ids)}",
-                field="share", value=share, ids=ids,
-            ) from none  # fmt: skip
+                f"several deleted shares were named {share!r}: use one of the ids {', '.join(ids)}",
+                field="share",
+                value=share,
+                ids=ids,
+            ) from not_found
         if not deleted:
             raise
         return deleted[0]

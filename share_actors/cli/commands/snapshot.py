@@ -1,4 +1,4 @@
-"""`share-actors snapshot ...`: a share's contents at one moment."""
+"""`share-actors snapshot ...`: snapshots of shares."""
 
 from __future__ import annotations
 
@@ -7,111 +7,122 @@ from typing import Annotated, get_args
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.options import Name, NoWait, Timeout, listed, pages, patience
+from share_actors.cli.options import (
+    AllOption,
+    LimitOption,
+    MarkerOption,
+    NameFilter,
+    NameOption,
+    NoWaitOption,
+    ShareArgument,
+    SnapshotArgument,
+    TimeoutOption,
+    fetch_pages,
+    outcome_timeout,
+    print_list,
+)
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import Commands
+from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import Snapshot, SnapshotStatus
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Snapshots: a share's contents at one moment."
+    cls=CommandGroup, no_args_is_help=True, help="Manage snapshots of the contents of shares."
 )
 COLUMNS = ("ID", "NAME", "SHARE", "GIB", "STATUS", "REASON", "CREATED")
+_StatusFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        help="List only those with this status.",
+        autocompletion=choices(*get_args(SnapshotStatus)),
+    ),
+]
 
 
 @command(app, "create", examples=["snapshot create data --name before-upgrade"])
 def create(
     session: Session,
-    share: Name,
-    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+    share: ShareArgument,
+    name: NameOption = None,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Take a snapshot. `share create --from-snapshot` makes a new share of it."""
-    found = session.system.share(share)
-    taken = found.create_snapshot(name, wait=False)
-    receipt = session.finish(found, patience(no_wait, timeout))
-    taken = next((s for s in found.snapshots if s.id == taken.id), taken)
+    """Take a snapshot of a share. `share create --from-snapshot` creates a share from it."""
+    handle = session.system.share(share)
+    snapshot = handle.create_snapshot(name, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    snapshot = next((s for s in handle.snapshots if s.id == snapshot.id), snapshot)
     if session.json:
-        session.output.document({**taken.model_dump(mode="json"), "receipt": receipt})
+        session.output.print_json({**snapshot.model_dump(mode="json"), "receipt": receipt})
     else:
-        session.output.table(COLUMNS, [row(taken)])
+        session.output.print_table(COLUMNS, [_row(snapshot)])
 
 
 @command(app, "list", examples=["snapshot list", "snapshot list --share data"])
 def list_snapshots(
     session: Session,
-    share: Annotated[str | None, typer.Option(help="Only those of this share.")] = None,
-    name: Annotated[str | None, typer.Option(help="Only those of this name.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            help="Only those of this status.", autocompletion=choices(*get_args(SnapshotStatus))
-        ),
-    ] = None,
-    limit: Annotated[int, typer.Option(help="So many at a time, at most 1000.")] = 100,
-    marker: Annotated[str | None, typer.Option(help="Go on after the page before.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All pages.")] = False,
+    share: Annotated[str | None, typer.Option(help="List only those of this share.")] = None,
+    name: NameFilter = None,
+    status: _StatusFilter = None,
+    limit: LimitOption = 100,
+    marker: MarkerOption = None,
+    all_pages: AllOption = False,
 ) -> None:
-    """List snapshots, the oldest first."""
-    filters = {"share_id": share and session.system.share(share).id, "name": name, "status": status}
-    found, marker = pages(session.system.snapshots, limit, marker, everything, **filters)
+    """List snapshots, oldest first."""
+    share_id = share and session.system.share(share).id
+    filters = {"share_id": share_id, "name": name, "status": status}
+    snapshots, marker = fetch_pages(session.system.snapshots, limit, marker, all_pages, **filters)
     if session.json:
-        told = [snapshot.model_dump(mode="json") for snapshot in found]
-        session.output.document({"snapshots": told, "next_marker": marker})
+        documents = [snapshot.model_dump(mode="json") for snapshot in snapshots]
+        session.output.print_json({"snapshots": documents, "next_marker": marker})
     else:
-        listed(session, "snapshot", COLUMNS, [row(snapshot) for snapshot in found], marker)
+        print_list(session, "snapshot", COLUMNS, [_row(s) for s in snapshots], marker)
 
 
 @command(app, "delete", examples=["snapshot delete SNAPSHOT_ID"])
 def delete(
     session: Session,
-    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT_ID", help="See `snapshot list`.")],
-    no_wait: NoWait = False,
-    timeout: Timeout = 300.0,
+    snapshot: SnapshotArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Delete a snapshot; shares made from it stay."""
+    """Delete a snapshot. Shares created from it stay."""
     share = session.system.share(session.system.snapshot(snapshot).share_id)
     share.delete_snapshot(snapshot, wait=False)
-    receipt = session.finish(share, patience(no_wait, timeout))
+    receipt = session.wait_for_outcome(share, outcome_timeout(no_wait, timeout))
     if session.json:
-        session.output.document({"id": snapshot, "share_id": share.id, "receipt": receipt})
+        session.output.print_json({"id": snapshot, "share_id": share.id, "receipt": receipt})
     else:
-        done = "will be deleted" if no_wait else "deleted"
-        session.output.note(f"Snapshot [bold]{snapshot}[/] {done}.")
+        outcome = "will be deleted" if no_wait else "deleted"
+        session.output.print_message(f"Snapshot [bold]{snapshot}[/] {outcome}.")
 
 
 @command(app, "manage", examples=["snapshot manage data --location old/data-monday --name monday"])
 def manage(
     session: Session,
-    share: Name,
-    location: Annotated[str, typer.Option(help="Where it is on the backend.")],
-    name: Annotated[str | None, typer.Option(help="Need not be unique.")] = None,
+    share: ShareArgument,
+    location: Annotated[str, typer.Option(help="Location of the snapshot on the backend.")],
+    name: NameOption = None,
 ) -> None:
-    """Take what exists on the backend under management, as a snapshot of a share."""
-    found = session.system.share(share)
-    taken = found.manage_snapshot(location, name)
+    """Manage an existing snapshot on the backend as a snapshot of a share."""
+    snapshot = session.system.share(share).manage_snapshot(location, name)
     if session.json:
-        session.output.document(taken.model_dump(mode="json"))
+        session.output.print_json(snapshot.model_dump(mode="json"))
     else:
-        session.output.table(COLUMNS, [row(taken)])
+        session.output.print_table(COLUMNS, [_row(snapshot)])
 
 
 @command(app, "unmanage", examples=["snapshot unmanage SNAPSHOT_ID"])
-def unmanage(
-    session: Session,
-    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT_ID", help="See `snapshot list`.")],
-) -> None:
-    """Forget a snapshot, and leave it on the backend as it is."""
+def unmanage(session: Session, snapshot: SnapshotArgument) -> None:
+    """Stop managing a snapshot and leave its data in place."""
     share = session.system.share(session.system.snapshot(snapshot).share_id)
     share.unmanage_snapshot(snapshot)
     if session.json:
-        session.output.document({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
+        session.output.print_json({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
     else:
-        session.output.note(f"Snapshot [bold]{snapshot}[/] let go, untouched.")
+        session.output.print_message(f"Snapshot [bold]{snapshot}[/] unmanaged; data left in place.")
 
 
-def row(snapshot: Snapshot) -> tuple[object, ...]:
-    return (
-        snapshot.id, snapshot.name, snapshot.share_id, snapshot.size, snapshot.status,
-        snapshot.reason, snapshot.created_at,
-    )  # fmt: skip
+def _row(snapshot: Snapshot) -> tuple[object, ...]:
+    state = (snapshot.size, snapshot.status, snapshot.reason, snapshot.created_at)
+    return (snapshot.id, snapshot.name, snapshot.share_id, *state)

@@ -1,4 +1,4 @@
-"""`share-actors up`, `down` and `status`: a system that stays until it is told to leave."""
+"""`share-actors up`, `down` and `status`: a system that keeps running between commands."""
 
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
 from share_actors.cli.command import command
+from share_actors.cli.commands.system_status import print_status
+from share_actors.cli.output import count
 from share_actors.cli.session import Session
 from share_actors.errors import Refused, Unavailable
 
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem
     from share_actors.config import BackendSettings
 
-UNDER_WAY = ("creating", "extending", "shrinking", "deleting")
+IN_PROGRESS = ("creating", "extending", "shrinking", "deleting")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to the whole."""
+    """Add the commands to *app*."""
     command(app, "up", examples=["up", "--config site.toml up", "up --address 10.0.0.1:6379"])(up)
     command(app, "down", examples=["down"])(down)
     command(app, "status", examples=["status", "status --json"])(status)
@@ -31,67 +32,71 @@ def register(app: typer.Typer) -> None:
 
 # -- up ------------------------------------------------------------------------------------------
 def up(session: Session) -> None:
-    """Start a system that stays running, for later commands and other programs.
+    """Start a system that keeps running, for later commands and other programs.
 
-    Without --address it brings a Ray of its own, that listens on this machine only and only to you.
-    What a system that was killed had recorded is all there, and what it had not finished goes on.
+    Without --address it starts its own Ray, which only you can reach and only from this machine.
+    After a crash it has everything that was recorded, and unfinished work continues.
     """
     config = session.config
     for name, backend in config.backends.items():
-        _driver_exists(name, backend)
+        _check_driver(name, backend)
     with (
-        session.output.waiting("another `up` or `down` is at work"),
+        session.output.spinner("waiting for another `up` or `down` to end"),
         ray_process.locked(config.home),
     ):
         pass
     with ray_process.locked(config.home):
-        state = _cluster(session)
-        system, ran_already = _actors(session, state)
+        state = _ensure_cluster(session)
+        system, was_running = _ensure_system(session, state)
         system_state.write(config.home, state)
-        _tell(session, state, system, ran_already)
+        _print_started(session, state, system, was_running)
 
 
-def _driver_exists(name: str, settings: BackendSettings) -> None:
+def _check_driver(name: str, backend: BackendSettings) -> None:
     from share_actors.drivers.registry import make_driver
 
-    mode = settings.driver_handles_share_servers
-    make_driver(name, settings.driver, settings.options, handles_servers=mode)
+    mode = backend.driver_handles_share_servers
+    make_driver(name, backend.driver, backend.options, handles_servers=mode)
 
 
-def _cluster(session: Session) -> SystemState:
-    """The Ray to start our actors on: the operator's, the one that runs, or a new one."""
-    config, asked = session.config, session.options.address
-    left = system_state.read(config.home)
-    if left is not None and left.address is not None and left.alive:
-        return _same_system(session, left)
-    if left is not None and left.pid is not None:
-        session.output.note(
-            f"Process {left.pid} of the system before is gone; clearing up after it."
+def _ensure_cluster(session: Session) -> SystemState:
+    """The Ray cluster for the system: the one at --address, the running one, or a new one."""
+    config, address = session.config, session.options.address
+    recorded = system_state.read(config.home)
+    if recorded is not None and recorded.address is not None and recorded.alive:
+        return _matching_system(session, recorded)
+    if recorded is not None and recorded.pid is not None:
+        session.output.print_message(
+            f"Process {recorded.pid} of the previous system has died; cleaning up."
         )
-        ray_process.stop_ray(left)
+        ray_process.stop_ray(recorded)
         system_state.forget(config.home)
-    if asked:
-        return SystemState(address=asked, namespace=config.namespace)
-    with session.output.waiting("starting Ray"):
+    if address:
+        return SystemState(address=address, namespace=config.namespace)
+    with session.output.spinner("starting Ray"):
         state = ray_process.start_ray(config.home, config.namespace)
-    session.output.note(f"Ray runs at {state.address}, for this machine and this user only.")
+    session.output.print_message(
+        f"Ray is running at {state.address}, reachable only by you and from this machine."
+    )
     return state
 
 
-def _same_system(session: Session, left: SystemState) -> SystemState:
-    """*left*, unless something else was asked for than what runs."""
+def _matching_system(session: Session, running: SystemState) -> SystemState:
+    """*running*, if it has the requested namespace and address; else raises `Refused`."""
     namespace, address = session.config.namespace, session.options.address
-    if namespace != left.namespace or address not in (None, left.address):
+    if namespace != running.namespace or address not in (None, running.address):
         raise Refused(
-            f"{session.home} has a system already, in namespace {left.namespace!r} at {left.address}",
-            field="home", value=str(session.home),
-            next_step="Nothing was started. Use another home (SHARE_ACTORS_HOME), or `down` first.",
-        )  # fmt: skip
-    return left
+            f"{session.home} already has a system in namespace {running.namespace!r}"
+            f" at {running.address}",
+            field="home",
+            value=str(session.home),
+            next_step="Nothing was started. Use another home (SHARE_ACTORS_HOME), or run `down` first.",
+        )
+    return running
 
 
-def _actors(session: Session, state: SystemState) -> tuple[ShareSystem, bool]:
-    """Our system on that Ray, and whether it was there before."""
+def _ensure_system(session: Session, state: SystemState) -> tuple[ShareSystem, bool]:
+    """The system on that Ray cluster, and whether it was running already."""
     try:
         return session.connect(state), True
     except Unavailable:
@@ -99,153 +104,100 @@ def _actors(session: Session, state: SystemState) -> tuple[ShareSystem, bool]:
 
         if not lifecycle.is_initialized():
             raise
-    with session.output.waiting("starting the manager, the catalog and the share actors"):
+    with session.output.spinner("starting the manager, the catalog and the share hosts"):
         lifecycle.start_system(session.config)
-    session.output.note("The manager, the catalog and the share actors run.")
+    session.output.print_message("The manager, the catalog and the share hosts are running.")
     return session.connect(state), False
 
 
-def _tell(session: Session, state: SystemState, system: ShareSystem, ran_already: bool) -> None:
+def _print_started(
+    session: Session, state: SystemState, system: ShareSystem, was_running: bool
+) -> None:
     counts = system.count_shares()
-    told = {
-        "running": True, "already": ran_already, "address": state.address,
-        "namespace": state.namespace, "pid": state.pid, "home": str(session.home), "shares": counts,
-    }  # fmt: skip
     if session.json:
-        session.output.document(told)
+        document = {
+            "running": True,
+            "already": was_running,
+            "address": state.address,
+            "namespace": state.namespace,
+            "pid": state.pid,
+            "home": str(session.home),
+            "shares": counts,
+        }
+        session.output.print_json(document)
         return
-    known, going = sum(counts.values()), sum(counts.get(s, 0) for s in UNDER_WAY)
-    did = "runs already" if ran_already else "is up"
-    session.output.say(f"The system [bold]{state.namespace}[/] {did} at {state.address}.")
-    if known:
-        goes_on = f"; work on {going} of them goes on" if going else ""
-        session.output.say(f"It knows {known} shares{goes_on}.")
-    session.output.say(
-        "Next: [bold]share-actors share create --size 1 --name first[/], then share list."
-    )
-    session.output.say(
-        "In Python: [bold]share_actors.connect()[/]. To stop it: [bold]share-actors down[/]."
-    )
+    verb = "was already running" if was_running else "is up"
+    output = session.output
+    output.print(f"The system [bold]{state.namespace}[/] {verb} at {state.address}.")
+    if shares := sum(counts.values()):
+        in_progress = sum(counts.get(status, 0) for status in IN_PROGRESS)
+        suffix = f", {in_progress} in progress" if in_progress else ""
+        output.print(f"It has {count(shares, 'share')}{suffix}.")
+    output.print("Next: [bold]share-actors share create --size 1 --name first[/]")
+    output.print("In Python: [bold]share_actors.connect()[/]. To stop: [bold]share-actors down[/]")
 
 
 # -- down ----------------------------------------------------------------------------------------
 def down(session: Session) -> None:
-    """Let all work come to its end, then stop the system. The log keeps everything.
+    """Finish the work in progress, then stop the system. The log is kept.
 
-    A Ray that `up` started ends, too; on a cluster given by --address only our actors leave.
+    A Ray that `up` started is stopped too; a cluster given by --address keeps running.
     """
     with ray_process.locked(session.home):
-        left = system_state.read(session.home)
-        asked = session.options.address
-        if asked and (left is None or left.address != asked):
-            left = SystemState(address=asked, namespace=session.config.namespace)
-        if left is None:
-            _stopped(session, False, "No system runs here; nothing to stop.")
+        state = system_state.read(session.home)
+        address = session.options.address
+        if address and (state is None or state.address != address):
+            state = SystemState(address=address, namespace=session.config.namespace)
+        if state is None:
+            _print_stopped(session, False, "No system is running here; nothing to stop.")
             return
-        ran = _leave(session, left) if left.alive and left.address else False
-        killed = ray_process.stop_ray(left)
+        was_running = _stop_system(session, state) if state.alive and state.address else False
+        killed = ray_process.stop_ray(state)
         system_state.forget(session.home)
-        said = "The system is down; the log has everything." if ran else "It was down already."
-        _stopped(session, ran, said + (f" {killed} processes had to be killed." if killed else ""))
+        message = "The system is down; its log is kept." if was_running else "It was already down."
+        if killed:
+            message += f" Killed {count(killed, 'process')} that did not end in time."
+        _print_stopped(session, was_running, message)
 
 
-def _leave(session: Session, state: SystemState) -> bool:
-    """End our actors in order, if they are there."""
+def _stop_system(session: Session, state: SystemState) -> bool:
+    """Stop our actors in order; returns whether the system answered."""
     try:
         system = session.connect(state)
     except Unavailable as error:
-        session.output.note(f"The system does not answer ({error.message}); ending what is left.")
+        session.output.print_message(
+            f"The system does not answer ({error.message}); stopping its processes."
+        )
         return False
     from share_actors.actors.runtime import lifecycle
 
-    with session.output.waiting("letting all work come to its end"):
+    with session.output.spinner("finishing the work in progress"):
         lifecycle.stop_system(system.manager, state.namespace)
     lifecycle.shutdown()
     return True
 
 
-def _stopped(session: Session, ran: bool, said: str) -> None:
+def _print_stopped(session: Session, was_running: bool, message: str) -> None:
     if session.json:
-        session.output.document({"running": False, "stopped": ran})
+        session.output.print_json({"running": False, "stopped": was_running})
     else:
-        session.output.say(said)
+        session.output.print(message)
 
 
 # -- status --------------------------------------------------------------------------------------
 def status(session: Session) -> None:
-    """Tell how the system is: its actors, its backends, its shares, and what needs a hand."""
-    told = session.system.status()
-    told |= _log(session)
+    """Show the state of the system: its actors, backends and shares, and any problems."""
+    document = session.system.status() | _location(session)
     if session.json:
-        session.output.document(told)
+        session.output.print_json(document)
     else:
-        _show_status(session, told)
+        print_status(session.output, document)
 
 
-def _log(session: Session) -> dict[str, Any]:
-    config, state = session.system.config, session.running()
-    log = config.log
-    where = (
-        str(config.log_path) if log.kind == "sqlite" else f"{log.host}:{log.port}/{log.database}"
-    )
-    return {"address": state.address, "log": {"kind": log.kind, "where": where}}
-
-
-def _show_status(session: Session, told: dict[str, Any]) -> None:
-    manager, catalog, output = told["manager"], told["catalog"], session.output
-    output.fields(
-        {
-            "System": f"{told['namespace']} at {told['address']}",
-            "Log": f"{told['log']['kind']}, {told['log']['where']}, {catalog.get('events', '?')} events",
-            "Manager": _manager(manager),
-            "Catalog": _catalog(catalog),
-            "Backends": ", ".join(
-                f"{n} ({b['driver']}, {b['status']})"
-                for n, b in manager.get("backends", {}).items()
-            ),
-            "Shares": ", ".join(f"{n} {s}" for s, n in catalog.get("shares", {}).items()) or "none",
-        }
-    )
-    columns = ("ACTOR", "PID", "ALIVE", "SHARES", "WAITING", "HUNG CALLS")
-    rows = [
-        (a["actor"], a.get("pid"), a["alive"], a["shares"], a.get("waiting"), a.get("hung"))
-        for a in manager.get("actors", [])
-    ]
-    output.say("")
-    output.table(columns, rows)
-    for name, backend in manager.get("backends", {}).items():
-        if backend["status"] == "down":
-            output.say(f"\n[bold red]Down:[/] backend {name}, and it takes no new shares")
-            output.say(f"  {escape(str(backend['reason']))}")
-            output.say(
-                f"  It is asked again by itself; see [bold]share-actors backend history {name}[/]"
-            )
-    for share_id, why in manager.get("broken", {}).items():
-        output.say(f"\n[bold red]Owes work and can't be woken:[/] share {share_id}")
-        output.say(f"  {why}")
-        output.say(
-            "  It is tried again by itself. To see what is there:"
-            f" [bold]share-actors share history {share_id}[/]"
-        )
-    for parked in catalog.get("parked", []):
-        output.say(
-            f"\n[bold red]Parked:[/] stream {parked['stream']} from its event {parked['version']}"
-        )
-        output.say(
-            f"  {parked['error']}",
-        )
-        output.say(f"  To try it again: [bold]share-actors catalog unpark {parked['stream']}[/]")
-
-
-def _manager(manager: dict[str, Any]) -> str:
-    if "error" in manager:
-        return f"does not answer: {manager['error']}"
-    return f"process {manager['pid']}, up {manager['up_s']:.0f} s, {manager['waiting']} commands waiting"
-
-
-def _catalog(catalog: dict[str, Any]) -> str:
-    if "error" in catalog:
-        return f"does not answer: {catalog['error']}"
-    behind, parked = catalog["behind"], len(catalog["parked"])
-    said = f"process {catalog['pid']}, {behind} events behind the log"
-    return f"{said}, {parked} streams parked" if parked else said
+def _location(session: Session) -> dict[str, Any]:
+    """Where the system and its log are, as part of the status document."""
+    config, log = session.system.config, session.system.config.log
+    sqlite = log.kind == "sqlite"
+    where = str(config.log_path) if sqlite else f"{log.host}:{log.port}/{log.database}"
+    address = session.running_system().address
+    return {"address": address, "log": {"kind": log.kind, "where": where}}

@@ -1,1 +1,1 @@
-"""`share-actors demo`: the main job on real directories."""
+"""`share-actors demo`: a checked tour of the system on real directories."""

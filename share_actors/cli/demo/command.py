@@ -1,4 +1,4 @@
-"""`share-actors demo`: the whole story in a minute, with real files and real processes, each step checked."""
+"""`share-actors demo`: a checked tour in a minute, with real files and real processes."""
 
 from __future__ import annotations
 
@@ -22,80 +22,86 @@ from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError, TimedOut
 
-PATIENCE_S = 300.0
+MAX_DURATION_S = 300.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the whole."""
+    """Add the command to *app*."""
     command(app, "demo", examples=["demo", "demo --keep"])(demo)
 
 
 def demo(
     session: Session,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave the directory there to look at.")
+        bool, typer.Option("--keep", help="Keep the demo's directory for inspection.")
     ] = False,
 ) -> None:
-    """Show it all in a minute: real files, a real log, and a kill -9 that loses nothing.
+    """Show every feature in a minute: real files, a real log, and a kill -9 that loses nothing.
 
     Works in a temporary directory, needs no configuration, and leaves nothing behind. Every step is
-    checked; the exit code is not 0 if anything is not as it should be.
+    checked; the exit code is 0 only if all checks pass.
     """
-    session.when_stopped = "Stopped. The demo has cleared up after itself."
-    with _directory(session, keep=keep) as top, _ray_directory() as ray:
-        code = _played(session, top, ray)
+    session.interrupt_message = "Stopped. The demo has removed everything that it started."
+    with _directory(session, keep=keep) as top, _ray_directory() as ray_directory:
+        code = _run_script(session, top, ray_directory)
     if code:
         raise typer.Exit(code)
 
 
-def _played(session: Session, top: Path, ray: str) -> int:
-    """The story's exit code. It has a process of its own, that can be ended whatever it hangs in."""
+def _run_script(session: Session, top: Path, ray_directory: str) -> int:
+    """Run the script in its own process, which can be killed wherever it hangs; returns its exit code."""
     options = [f"--{name}" for name in ("json", "debug") if getattr(session.options, name)]
-    story = subprocess.Popen(
-        [sys.executable, "-m", "share_actors.cli.demo.script", str(top), ray, *options],
-        env=_environment(ray), start_new_session=True,
-    )  # fmt: skip
-    created = psutil.Process(story.pid).create_time()
+    script = subprocess.Popen(
+        [sys.executable, "-m", "share_actors.cli.demo.script", str(top), ray_directory, *options],
+        env=_environment(ray_directory),
+        start_new_session=True,
+    )
+    created = psutil.Process(script.pid).create_time()
     try:
-        code = story.wait(PATIENCE_S)
+        code = script.wait(MAX_DURATION_S)
     except subprocess.TimeoutExpired:
         raise TimedOut(
-            f"the demo did not end within {PATIENCE_S:g} s",
-            next_step="All it started is ended. `share-actors demo --keep` leaves its directory to look at.",
+            f"the demo did not finish within {MAX_DURATION_S:g} s",
+            next_step="Everything it started was stopped."
+            " `share-actors demo --keep` keeps its directory for inspection.",
         ) from None
     finally:
-        ray_process.kill_session(story.pid, created)
+        ray_process.kill_session(script.pid, created)
     if code < 0:
         raise ShareActorsError(f"the demo's process was killed by signal {-code}")
     return code
 
 
-def _environment(ray: str) -> dict[str, str]:
-    """Without what would lead to the user's own system; with a Ray that is closed to all others."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
-    return {**kept, **ray_environment(ray_process.make_token(ray))}
+def _environment(ray_directory: str) -> dict[str, str]:
+    """The environment without what leads to the user's own system; the demo's Ray is closed to others."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SHARE_ACTORS_", "RAY_"))
+    }
+    return {**inherited, **ray_environment(ray_process.create_token(ray_directory))}
 
 
 @contextmanager
 def _directory(session: Session, *, keep: bool) -> Iterator[Path]:
-    """A directory for the demo, that goes however it ends: being told to stop is as Ctrl-C is."""
-    for told in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(told, signal.default_int_handler)
+    """A directory for the demo, which is removed at the end, also after SIGTERM or SIGHUP."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     top = Path(tempfile.mkdtemp(prefix="share-actors-demo-"))
-    top.chmod(0o711)  # users who may use a share pass through here
+    top.chmod(0o711)  # users with access to a share must be able to pass
     try:
         yield top
     finally:
         if keep:
-            session.output.note(f"\nThe directory stays: {top}")
+            session.output.print_message(f"\nKept the directory {top}")
         else:
             shutil.rmtree(top, ignore_errors=True)
 
 
 @contextmanager
 def _ray_directory() -> Iterator[str]:
-    ray = ray_process.short_directory()
+    directory = ray_process.create_short_directory()
     try:
-        yield ray
+        yield directory
     finally:
-        shutil.rmtree(ray, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Where the demo plays: its directory, a Ray of its own, and numbered steps."""
+"""The frame of the demo: its system in a directory with its own Ray, and numbered, checked steps."""
 
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
@@ -24,70 +24,77 @@ if TYPE_CHECKING:
 
 
 class DemoRunner:
-    """The demo's directory and its system; tells what happens, and checks it."""
+    """Starts the demo's system, and reports and checks its steps; `steps` has them as JSON."""
 
-    def __init__(self, session: Session, top: Path, ray: str) -> None:
-        self.output, self.top, self._ray = session.output, top, ray
-        self.output.keep_stdout(debug=session.options.debug)
-        self.told: list[dict[str, Any]] = []
+    def __init__(self, session: Session, top: Path, ray_directory: str) -> None:
+        self.output, self.top, self._ray_directory = session.output, top, ray_directory
+        self.output.reserve_stdout(debug=session.options.debug)
+        self.steps: list[dict[str, Any]] = []
         self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
+        """Seconds since the demo began."""
         return round(time.monotonic() - self._began, 1)
 
     # -- the system ------------------------------------------------------------------------------
     def start(self) -> ShareSystem:
-        """A system as `share_actors.start` gives it to any program, apart from all others."""
+        """Start a system as `share_actors.start` does for any program, on its own Ray."""
         from share_actors.actors.runtime import lifecycle
         from share_actors.client import start
         from share_actors.config import build
 
         lifecycle.init(
-            None, _temp_dir=f"{self._ray}/r", num_cpus=2, object_store_memory=OBJECT_STORE_BYTES
+            None,
+            _temp_dir=f"{self._ray_directory}/r",
+            num_cpus=2,
+            object_store_memory=OBJECT_STORE_BYTES,
         )
-        local = {"driver": "local", "options": {"root": str(self.top / "shares")}}
-        tenants = {
-            "driver": "local-servers", "driver_handles_share_servers": True,
-            "options": {"root": str(self.top / "tenants")},
-        }  # fmt: skip
-        config = build(
-            {"home": self.top / "home", "backends": {"local": local, "tenants": tenants}}
-        )
-        self.fact(f"directory {self.top}")
+        backends = {
+            "local": {"driver": "local", "options": {"root": str(self.top / "shares")}},
+            "tenants": {
+                "driver": "local-servers",
+                "driver_handles_share_servers": True,
+                "options": {"root": str(self.top / "tenants")},
+            },
+        }
+        config = build({"home": self.top / "home", "backends": backends})
+        self.report(f"working in {self.top}")
         return start(config)
 
-    # -- telling ---------------------------------------------------------------------------------
+    # -- steps -----------------------------------------------------------------------------------
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """One numbered step, and how long it took."""
-        self.told.append({"step": len(self.told) + 1, "title": title, "facts": []})
-        self.output.say(f"\n[bold cyan]{len(self.told):>2}[/]  [bold]{escape(title)}[/]")
+        """One numbered step, and how long it takes."""
+        self.steps.append({"step": len(self.steps) + 1, "title": title, "facts": []})
+        self.output.print(f"\n[bold cyan]{len(self.steps):>2}[/]  [bold]{escape(title)}[/]")
         began = time.monotonic()
         yield
-        took = time.monotonic() - began
-        self.told[-1]["seconds"] = round(took, 3)
-        self.output.say(f"    [dim]{took:.2f} s[/]")
+        seconds = time.monotonic() - began
+        self.steps[-1]["seconds"] = round(seconds, 3)
+        self.output.print(f"    [dim]{seconds:.2f} s[/]")
 
-    def fact(self, text: str) -> None:
-        """What was seen in this step."""
-        self.told[-1]["facts"].append(text)
-        self.output.say(f"    {escape(text)}")
+    def report(self, text: str) -> None:
+        """Report something observed in this step."""
+        self.steps[-1]["facts"].append(text)
+        self.output.print(f"    {escape(text)}")
 
-    def check(self, good: bool, otherwise: str) -> None:
-        """Go on only if *good*."""
-        if not good:
+    def check(self, passed: bool, problem: str) -> None:
+        """Continue if the check *passed*; else raises `ShareActorsError`."""
+        if not passed:
             raise ShareActorsError(
-                f"step {len(self.told)}: {otherwise}",
-                next_step="The demo ends here. `share-actors demo --keep` leaves its directory to look at.",
+                f"step {len(self.steps)}: {problem}",
+                next_step="The demo ends here."
+                " `share-actors demo --keep` keeps its directory for inspection.",
             )
 
     # -- files -----------------------------------------------------------------------------------
-    def folder(self, share: ShareHandle) -> Path:
+    def directory(self, share: ShareHandle) -> Path:
+        """The directory that *share* exports."""
         return Path(share.export_locations[0])
 
     def has_acls(self) -> bool:
-        """Whether the temporary directory's filesystem keeps POSIX ACLs."""
+        """Whether the filesystem of the temporary directory supports POSIX ACLs."""
         try:
             os.getxattr(self.top, "system.posix_acl_access")
         except OSError as error:
@@ -95,23 +102,23 @@ class DemoRunner:
         return True
 
 
-def files(top: Path) -> dict[str, bytes]:
-    """All files beneath *top*: their paths and contents."""
+def read_files(top: Path) -> dict[str, bytes]:
+    """The contents of all files below *top*, by relative path."""
     return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
 
 
-def somebody() -> str:
-    """A user of this machine, best one who is not its owner."""
-    known = {user.pw_name for user in pwd.getpwall()}
-    return "nobody" if "nobody" in known else pwd.getpwuid(os.getuid()).pw_name
+def pick_user() -> str:
+    """A user of this machine: `nobody` if it exists, else the current one."""
+    names = {user.pw_name for user in pwd.getpwall()}
+    return "nobody" if "nobody" in names else pwd.getpwuid(os.getuid()).pw_name
 
 
-def can(user: str, may: str, path: str) -> bool | None:
-    """Whether *user* *may* (`-r`, `-w`, `-x`) do that with *path*; None if this process can't try."""
+def can_access(user: str, permission: str, path: str) -> bool | None:
+    """Whether *user* has *permission* (`-r`, `-w`, `-x`) on *path*; None if only root could test it."""
     if os.geteuid() != 0 or user == "root":
         return None
     group = pwd.getpwnam(user).pw_gid
-    tried = subprocess.run(
-        ["test", may, path], user=user, group=group, extra_groups=[], check=False
-    )  # fmt: skip
-    return tried.returncode == 0
+    test = ["test", permission, path]
+    return (
+        subprocess.run(test, user=user, group=group, extra_groups=[], check=False).returncode == 0
+    )

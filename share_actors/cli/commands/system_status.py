@@ -1,0 +1,86 @@
+"""The output of `share-actors status` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from share_actors.cli.output import Output, count
+
+ACTOR_COLUMNS = ("ACTOR", "PID", "ALIVE", "SHARES", "WAITING", "HUNG CALLS")
+
+
+def print_status(output: Output, status: Mapping[str, Any]) -> None:
+    """Print *status*, the document of `status --json`: a summary, the actors, then each problem."""
+    manager, catalog = status["manager"], status["catalog"]
+    output.print_fields(_summary(status))
+    output.print_section(ACTOR_COLUMNS, [_actor_row(actor) for actor in manager.get("actors", [])])
+    for name, backend in manager.get("backends", {}).items():
+        if backend["status"] == "down":
+            _print_down_backend(output, name, backend["reason"])
+    for share_id, reason in manager.get("broken", {}).items():
+        _print_broken_share(output, share_id, reason)
+    for parked in catalog.get("parked", []):
+        _print_parked_stream(output, parked)
+
+
+# -- summary -------------------------------------------------------------------------------------
+def _summary(status: Mapping[str, Any]) -> dict[str, str]:
+    manager, catalog, log = status["manager"], status["catalog"], status["log"]
+    backends = manager.get("backends", {}).items()
+    shares = catalog.get("shares", {}).items()
+    events = count(catalog["events"], "event") if "events" in catalog else "? events"
+    return {
+        "System": f"{status['namespace']} at {status['address']}",
+        "Log": f"{log['kind']}, {log['where']}, {events}",
+        "Manager": _manager(manager),
+        "Catalog": _catalog(catalog),
+        "Backends": ", ".join(f"{name} ({b['driver']}, {b['status']})" for name, b in backends),
+        "Shares": ", ".join(f"{number} {status}" for status, number in shares) or "none",
+    }
+
+
+def _manager(manager: Mapping[str, Any]) -> str:
+    if "error" in manager:
+        return f"does not answer: {manager['error']}"
+    waiting = count(manager["waiting"], "command")
+    return f"process {manager['pid']}, up {manager['up_s']:.0f} s, {waiting} waiting"
+
+
+def _catalog(catalog: Mapping[str, Any]) -> str:
+    if "error" in catalog:
+        return f"does not answer: {catalog['error']}"
+    behind, parked = count(catalog["behind"], "event"), len(catalog["parked"])
+    summary = f"process {catalog['pid']}, {behind} behind the log"
+    return f"{summary}, {count(parked, 'stream')} parked" if parked else summary
+
+
+def _actor_row(actor: Mapping[str, Any]) -> tuple[object, ...]:
+    load = (actor["shares"], actor.get("waiting"), actor.get("hung"))
+    return (actor["actor"], actor.get("pid"), actor["alive"], *load)
+
+
+# -- problems ------------------------------------------------------------------------------------
+def _print_down_backend(output: Output, name: str, reason: str) -> None:
+    history = f"share-actors backend history {name}"
+    output.print(f"\n[bold red]Down:[/] backend {name}; it gets no new shares")
+    output.print(f"  {escape(str(reason))}")
+    output.print(f"  It is checked again every period; see [bold]{history}[/]")
+
+
+def _print_broken_share(output: Output, share_id: str, reason: str) -> None:
+    history = f"share-actors share history {share_id}"
+    output.print(f"\n[bold red]Pending work, cannot be activated:[/] share {share_id}")
+    output.print(f"  {escape(str(reason))}")
+    output.print(f"  It is retried automatically. To see its events: [bold]{history}[/]")
+
+
+def _print_parked_stream(output: Output, parked: Mapping[str, Any]) -> None:
+    unpark = f"share-actors catalog unpark {parked['stream']}"
+    output.print(
+        f"\n[bold red]Parked:[/] stream {parked['stream']} from event {parked['version']} on"
+    )
+    output.print(f"  {escape(str(parked['error']))}")
+    output.print(f"  After fixing the cause: [bold]{unpark}[/]")

@@ -109,7 +109,10 @@ def test_who_stops_waiting_loses_nothing(cli: CommandLine) -> None:
 
     assert (late.code, late.error["code"]) == (9, "timeout")
     assert waiting.returncode == 130
-    assert "The request is recorded and still in progress; see `share-actors share show stopped`" in said
+    assert (
+        "The request is recorded and still in progress; see `share-actors share show stopped`"
+        in said
+    )
     assert cli.json("share", "show", "stopped")["status"] in ("creating", "available")
 
 

@@ -61,34 +61,34 @@ def summary(thing: object) -> str:
 # -- configuration -------------------------------------------------------------------------------
 _SHOWN_DEFAULTS = {
     "home": "`~/.local/state/share-actors`",
-    "backends": "one backend `local`, in `shares` of the home",
+    "backends": "one backend `local`, in the directory `shares` of the home",
 }
 _NOTES = {
-    "home": "The system's directory: its log, its catalog, and what runs. `XDG_STATE_HOME` is heeded.",
+    "home": "The system's directory, with its log, its catalog and its state. `XDG_STATE_HOME` moves it.",
     "log.kind": "`sqlite`: one node, a file. `postgresql`: any number of nodes.",
-    "log.lock_timeout_s": "How long to wait for a writer of the log before the answer is an error.",
+    "log.lock_timeout_s": "How long to wait for another writer of the log before an error.",
     "log.port": "PostgreSQL: its port.",
     "log.database": "PostgreSQL: the database, which must exist.",
     "log.user": "PostgreSQL: the role.",
     "log.password": "PostgreSQL: its password. Never shown.",
-    "log.schema_name": "PostgreSQL: the schema, made if it is missing: one system a schema.",
-    "hosting.min_actors": "Ray actors that are started with the system.",
-    "hosting.max_actors": "Ray actors at most; the pool grows in the background.",
-    "hosting.entities_per_actor": "Shares awake in one Ray actor at most; the longest idle make room.",
-    "hosting.idle_timeout_s": "A share that nobody asked anything for so long leaves memory.",
+    "log.schema_name": "PostgreSQL: the schema, created if it is missing; each system needs its own.",
+    "hosting.min_actors": "Number of share actors that are started with the system.",
+    "hosting.max_actors": "Maximum number of share actors; more are started in the background.",
+    "hosting.entities_per_actor": "Maximum number of active entities in one share actor; idle ones make room.",
+    "hosting.idle_timeout_s": "A share without requests for so long is passivated.",
     "backends": "The backends, by name.",
     "backends.NAME.driver": "`local`, `dummy`, or the name of an installed driver.",
     "backends.NAME.options": "The driver's own options.",
-    "backends.NAME.max_attempts": "Attempts at one piece of work before it rests in error.",
+    "backends.NAME.max_attempts": "Maximum number of attempts at one piece of work before it is in error.",
     "backends.NAME.max_backoff_s": "The longest pause between two attempts.",
-    "options.reserved_percentage": "So much of the capacity is left free.",
-    "options.max_over_subscription_ratio": "So many times the capacity may be promised to shares.",
-    "options.capacity_gib": "What the statistics say the backend holds.",
-    "options.addresses_per_server": "How many addresses each share server gets.",
-    "options.command_timeout_s": "A command that takes longer is killed, with all that it started.",
-    "options.ganesha_service_name": "What Ganesha's service is called.",
+    "options.reserved_percentage": "Percentage of the capacity that is left free.",
+    "options.max_over_subscription_ratio": "Shares may be provisioned up to this multiple of the capacity.",
+    "options.capacity_gib": "The capacity that the statistics report.",
+    "options.addresses_per_server": "Number of addresses of each share server.",
+    "options.command_timeout_s": "A command that takes longer is killed, with the processes that it started.",
+    "options.ganesha_service_name": "The name of Ganesha's service.",
 }
-"""What the code says of no field, for operators."""
+"""Meanings of fields without a docstring in the code."""
 
 
 def notes(model: type[BaseModel]) -> dict[str, str]:
@@ -292,8 +292,8 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     },
     "manager.md": {
         "verbs": members(ManagerVerbs),
-        "verbs of custody": members(ManageVerbs),
-        "verbs of backends": members(BackendVerbs),
+        "manage verbs": members(ManageVerbs),
+        "backend verbs": members(BackendVerbs),
     },
     "cli.md": {
         "commands": shell.commands,

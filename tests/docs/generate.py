@@ -74,7 +74,7 @@ _NOTES = {
     "log.schema_name": "PostgreSQL: the schema, created if it is missing; each system needs its own.",
     "hosting.min_actors": "Number of share actors that are started with the system.",
     "hosting.max_actors": "Maximum number of share actors; more are started in the background.",
-    "hosting.entities_per_actor": "Maximum number of active entities in one share actor; idle ones make room.",
+    "hosting.entities_per_actor": "Maximum number of active entities in one share actor; idle ones leave.",
     "hosting.idle_timeout_s": "A share without requests for so long is passivated.",
     "backends": "The backends, by name.",
     "backends.NAME.driver": "`local`, `dummy`, or the name of an installed driver.",

@@ -80,7 +80,7 @@ class Requests:
             for wait in (True, False)
         }
         self._outcomes: Coalescer[tuple[str, str], CommandReply | None] = Coalescer(
-            self._wait_some, largest=TOGETHER, lanes=64
+            self._wait_some, max_batch=TOGETHER, lanes=64
         )
 
     # -- commands --------------------------------------------------------------------------------

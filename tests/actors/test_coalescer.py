@@ -56,7 +56,7 @@ def test_a_batch_has_a_largest_size() -> None:
             sizes.append(len(items))
             return items
 
-        coalescer = Coalescer(send, largest=4, lanes=1)
+        coalescer = Coalescer(send, max_batch=4, lanes=1)
         answers = await asyncio.gather(*(coalescer.put(n) for n in range(10)))
 
         assert answers == list(range(10))
@@ -72,7 +72,7 @@ def test_a_failing_call_fails_its_own_batch_and_no_other() -> None:
                 raise ConnectionError("gone")
             return items
 
-        coalescer = Coalescer(send, largest=1, lanes=1)
+        coalescer = Coalescer(send, max_batch=1, lanes=1)
         bad, good = coalescer.put(0), coalescer.put(1)
 
         with pytest.raises(ConnectionError, match="gone"):

@@ -1,4 +1,4 @@
-"""How one entity asks another: by recorded commands, through the manager, until there is an outcome."""
+"""How one entity sends commands to another: recorded, through the manager, until there is an outcome."""
 
 from __future__ import annotations
 
@@ -12,71 +12,89 @@ from share_actors.errors import Busy, Moved, OperationFailed, ShareActorsError, 
 from share_actors.events.decider import Command
 from share_actors.values import Frozen, RequestContext
 
+T = TypeVar("T")
 V = TypeVar("V", bound=Frozen)
 POLL_S = 10.0
-PAUSE_S = 0.2
+"""How long one call waits for an outcome before the next call continues to wait."""
+RETRY_PAUSE_S = 0.2
+"""The pause before a call is repeated while the manager can't be reached."""
 
 
 class Manager(Protocol):
-    """What is needed of the manager, wherever it runs; each raises `Unavailable` when it can't be reached."""
+    """What an `EntityClient` needs of the manager; each call raises `Unavailable` if it can't be reached."""
 
-    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]: ...
+    async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
+        """Have each command recorded; replies in order: see `ShareHost.submit`."""
+
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
-    ) -> list[CommandReply]: ...
-    async def view(self, address: str, /) -> Any: ...
+    ) -> list[CommandReply]:
+        """Outcomes of those of *pairs* (address, command id) that ended: see `ShareHost.wait`."""
+
+    async def view(self, address: str, /) -> Any:
+        """The entity at *address*; raises `NotFound`."""
 
 
 class EntityClient:
-    """Other entities, as one of them reaches them. Who gives up waiting cancels; nothing is lost by it."""
+    """Sends commands to other entities. A caller that stops waiting cancels; the command goes on."""
 
     def __init__(self, manager: Callable[[], Manager]) -> None:
-        self._find = manager
+        self._manager = manager
 
-    async def ask(self, kind: type[V], address: str, command: Command, who: RequestContext) -> V:
-        """Have *command* done and return the entity as it was then, which is of *kind*.
+    async def ask(
+        self, kind: type[V], address: str, command: Command, context: RequestContext
+    ) -> V:
+        """Have *command* done, and return the view of the entity, of *kind*, at that moment.
 
-        Raises `OperationFailed` when it was recorded and failed, or the error that it was refused with.
+        Raises `OperationFailed` if it was recorded and failed, or the error that it was refused with.
         """
-        command_id, packed = uuid4().hex, who.model_dump_json().encode()
-        asked = ask(address, command, packed, command_id, wait=True)
-        [answer] = await _patiently(lambda: self._find().submit([asked]))
-        pair = (address, command_id)
-        while answer.status == "accepted":
-            ended = await _patiently(lambda: self._find().wait([pair], POLL_S))
-            answer = ended[0] if ended else answer
-            if answer.error is not None and isinstance(unpack_error(answer.error), Moved):
-                answer = answer._replace(status="accepted", error=None)
-        if answer.error is not None:
-            raise unpack_error(answer.error)
-        if answer.status == "failed":
-            raise OperationFailed(answer.reason or "it failed", field="id", value=address)
-        if answer.view is None:
+        command_id = uuid4().hex
+        message = ask(address, command, _packed(context), command_id, wait=True)
+        reply = await self._outcome(await self._submit(message), (address, command_id))
+        if reply.error is not None:
+            raise unpack_error(reply.error)
+        if reply.status == "failed":
+            raise OperationFailed(reply.reason or "it failed", field="id", value=address)
+        if reply.view is None:
             return await self.view(kind, address)
-        return kind.model_validate_json(answer.view)
+        return kind.model_validate_json(reply.view)
 
-    async def tell(self, address: str, command: Command, who: RequestContext) -> None:
-        """Have *command* recorded, and not wait for more; raises the error that it was refused with."""
-        packed = who.model_dump_json().encode()
-        asked = ask(address, command, packed, uuid4().hex)
-        [answer] = await _patiently(lambda: self._find().submit([asked]))
-        if answer.error is not None:
-            raise unpack_error(answer.error)
+    async def tell(self, address: str, command: Command, context: RequestContext) -> None:
+        """Have *command* recorded, without waiting for its outcome.
+
+        Raises the error that it was refused with.
+        """
+        reply = await self._submit(ask(address, command, _packed(context), uuid4().hex))
+        if reply.error is not None:
+            raise unpack_error(reply.error)
 
     async def view(self, kind: type[V], address: str) -> V:
-        """An entity as it is now; raises `NotFound`."""
-        found = await _patiently(lambda: self._find().view(address))
-        assert isinstance(found, kind)
-        return found
+        """The entity at *address*, which is of *kind*; raises `NotFound`."""
+        view = await _retry_while_busy(lambda: self._manager().view(address))
+        assert isinstance(view, kind)
+        return view
+
+    async def _submit(self, message: CommandMessage) -> CommandReply:
+        [reply] = await _retry_while_busy(lambda: self._manager().submit([message]))
+        return reply
+
+    async def _outcome(self, reply: CommandReply, pair: tuple[str, str]) -> CommandReply:
+        """The outcome that follows *reply*, which may be one already."""
+        while reply.status == "accepted":
+            replies = await _retry_while_busy(lambda: self._manager().wait([pair], POLL_S))
+            if replies and not isinstance(_error_in(replies[0]), Moved):
+                reply = replies[0]
+        return reply
 
 
-T = TypeVar("T")
+def _packed(context: RequestContext) -> bytes:
+    return context.model_dump_json().encode()
 
 
-async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of *call*, which is made again while the manager is busy or being restarted.
+async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:
+    """The result of *call*, repeated while the manager is busy or being restarted.
 
-    Its caller's deadline ends it.
+    There is no limit of its own: the caller's deadline cancels it.
     """
     while True:
         try:
@@ -84,19 +102,23 @@ async def _patiently(call: Callable[[], Awaitable[T]]) -> T:
         except Busy as error:
             await asyncio.sleep(error.retry_after)
         except Unavailable:
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(RETRY_PAUSE_S)
         else:
-            busy = _busy(result)
-            if busy is None:
+            pause_s = _retry_pause_s(result)
+            if pause_s is None:
                 return result
-            await asyncio.sleep(busy)
+            await asyncio.sleep(pause_s)
 
 
-def _busy(result: Any) -> float | None:
-    """How long to wait before asking again, if that is the answer to the one command asked."""
+def _retry_pause_s(result: Any) -> float | None:
+    """The pause before the call is repeated if the reply to its only command says so; else None."""
     if not (isinstance(result, list) and result and isinstance(result[0], CommandReply)):
         return None
-    error: ShareActorsError | None = unpack_error(result[0].error) if result[0].error else None
+    error = _error_in(result[0])
     if isinstance(error, Busy):
         return error.retry_after
-    return PAUSE_S if isinstance(error, Unavailable) else None
+    return RETRY_PAUSE_S if isinstance(error, Unavailable) else None
+
+
+def _error_in(reply: CommandReply) -> ShareActorsError | None:
+    return None if reply.error is None else unpack_error(reply.error)

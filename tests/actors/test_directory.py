@@ -1,4 +1,4 @@
-"""The hosting rule."""
+"""The hosting rule: which host an entity lives in."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,29 +7,29 @@ from share_actors.actors.hosting.directory import HostDirectory
 from share_actors.actors.ports import node_of
 
 
-def pool(*hosts: str, largest: int = 4) -> HostDirectory:
-    made = HostDirectory(largest)
+def directory(*hosts: str, max_hosts: int = 4) -> HostDirectory:
+    made = HostDirectory(max_hosts)
     for host in hosts:
         made.add(host)
     return made
 
 
-def test_a_share_gets_an_empty_actor_while_there_is_one() -> None:
-    hosts = pool("a", "b")
+def test_a_share_gets_an_empty_host_while_there_is_one() -> None:
+    hosts = directory("a", "b")
 
     assert {hosts.place("s1"), hosts.place("s2")} == {"a", "b"}
 
 
-def test_without_an_empty_actor_the_least_loaded_hosts_it_too() -> None:
-    hosts = pool("a", "b")
+def test_without_an_empty_host_a_share_joins_others_in_the_least_loaded_one() -> None:
+    hosts = directory("a", "b")
     hosts.add("a", ["s1", "s2", "s3"])
     hosts.add("b", ["s4"])
 
     assert hosts.place("s5") == "b"
 
 
-def test_a_share_stays_where_it_lives() -> None:
-    hosts = pool("a", "b")
+def test_a_share_that_has_a_home_keeps_it() -> None:
+    hosts = directory("a", "b")
     home = hosts.place("s1")
 
     hosts.place("s2")
@@ -37,8 +37,8 @@ def test_a_share_stays_where_it_lives() -> None:
     assert hosts.place("s1") == home
 
 
-def test_moving_in_with_others_asks_for_a_larger_pool_up_to_its_limit() -> None:
-    hosts = pool("a", largest=2)
+def test_a_share_that_joins_others_makes_the_directory_want_another_host_up_to_its_limit() -> None:
+    hosts = directory("a", max_hosts=2)
     wanted = []
     for share_id in ("s1", "s2"):
         hosts.place(share_id)
@@ -50,8 +50,8 @@ def test_moving_in_with_others_asks_for_a_larger_pool_up_to_its_limit() -> None:
     assert (may_grow, hosts.may_grow) == (True, False)
 
 
-def test_the_shares_of_a_dead_actor_live_elsewhere_from_now_on() -> None:
-    hosts = pool("a", "b")
+def test_the_shares_of_a_lost_host_are_placed_in_another() -> None:
+    hosts = directory("a", "b")
     hosts.add("a", ["s1", "s2"])
 
     assert sorted(hosts.lost("a")) == ["s1", "s2"]
@@ -60,15 +60,15 @@ def test_the_shares_of_a_dead_actor_live_elsewhere_from_now_on() -> None:
     assert hosts.hosts == {"b": 1}
 
 
-def test_without_a_living_actor_there_is_no_place() -> None:
-    hosts = pool("a")
+def test_without_a_living_host_a_share_is_not_placed() -> None:
+    hosts = directory("a")
     hosts.lost("a")
 
     assert hosts.place("s1") is None
 
 
-def test_a_dedicated_share_shares_its_actor_with_nobody() -> None:
-    hosts = pool("a", "b", largest=2)
+def test_no_share_joins_a_dedicated_share_in_its_host() -> None:
+    hosts = directory("a", "b", max_hosts=2)
 
     alone = hosts.place("d", dedicated=True)
 
@@ -76,16 +76,16 @@ def test_a_dedicated_share_shares_its_actor_with_nobody() -> None:
     assert {hosts.place(f"s{n}") for n in range(5)} == {"a", "b"} - {alone}
 
 
-def test_a_dedicated_share_waits_for_an_empty_actor() -> None:
-    hosts = pool("a")
+def test_a_dedicated_share_waits_for_an_empty_host() -> None:
+    hosts = directory("a")
     hosts.place("s1")
 
     assert hosts.place("d", dedicated=True) is None
     assert hosts.wants_more
 
 
-def test_an_actor_is_free_again_when_its_dedicated_share_left() -> None:
-    hosts = pool("a", largest=1)
+def test_a_host_is_free_again_once_its_dedicated_share_is_forgotten() -> None:
+    hosts = directory("a", max_hosts=1)
     hosts.place("d", dedicated=True)
     assert hosts.place("s1") is None
 
@@ -94,8 +94,8 @@ def test_an_actor_is_free_again_when_its_dedicated_share_left() -> None:
     assert hosts.place("s1") == "a"
 
 
-def test_a_share_that_left_is_forgotten_unless_a_message_may_be_on_its_way_to_it() -> None:
-    hosts = pool("a", largest=1)
+def test_a_passivated_share_is_forgotten_unless_a_message_may_be_on_its_way_to_it() -> None:
+    hosts = directory("a", max_hosts=1)
     for share_id in ("s1", "s2"):
         hosts.place(share_id)
     hosts.passivated("a", [])
@@ -104,12 +104,12 @@ def test_a_share_that_left_is_forgotten_unless_a_message_may_be_on_its_way_to_it
     hosts.passivated("a", ["s1", "s2"])
 
     assert (hosts.leaving("a"), hosts.hosts) == (["s2"], {"a": 1})
-    hosts.passivated("a", ["s2"])  # asked about again: nothing had come for it
+    hosts.passivated("a", ["s2"])  # the next report: no message had come for it
     assert (hosts.leaving("a"), hosts.hosts) == ([], {"a": 0})
 
 
-def test_a_share_that_lives_elsewhere_by_now_is_not_forgotten() -> None:
-    hosts = pool("a", "b")
+def test_a_share_that_has_moved_keeps_its_new_home_when_the_old_host_reports() -> None:
+    hosts = directory("a", "b")
     assert hosts.place("s1") == "a"
     hosts.forget(["s1"])
     hosts.place("s2")
@@ -122,11 +122,11 @@ def test_a_share_that_lives_elsewhere_by_now_is_not_forgotten() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("plfad"), st.integers(0, 9))))
-def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str, int]]) -> None:
-    hosts = pool("h0", "h1", "h2")
+def test_the_hosts_tenants_are_exactly_the_shares_with_a_home(steps: list[tuple[str, int]]) -> None:
+    hosts = directory("h0", "h1", "h2")
 
-    for what, n in steps:
-        match what:
+    for step, n in steps:
+        match step:
             case "p":
                 hosts.place(f"s{n}", dedicated=n == 0)
             case "l":
@@ -142,18 +142,17 @@ def test_every_share_has_one_home_and_every_home_knows_it(steps: list[tuple[str,
     assert sum(hosts.hosts.values()) == sum(home is not None for home in homes)
 
 
-def test_what_is_pinned_goes_where_it_must_and_nothing_else_does() -> None:
-    pool = HostDirectory(4)
-    pool.add("a")
-    assert pool.place("far", node="near") is None
-    pool.add("share-actor@near-2", node="near")
+def test_a_host_on_special_nodes_takes_only_the_shares_that_need_such_a_node() -> None:
+    hosts = directory("a")
+    assert hosts.place("r1", node="rack") is None
+    hosts.add("share-actor@rack-2", node="rack")
 
-    assert pool.place("far", node="near") == "share-actor@near-2"
-    assert pool.place("far2", node="near") == "share-actor@near-2"
-    assert [pool.place(f"s{n}") for n in range(3)] == ["a"] * 3
-    assert (pool.reaches("near"), pool.reaches("else")) == (True, False)
+    assert hosts.place("r1", node="rack") == "share-actor@rack-2"
+    assert hosts.place("r2", node="rack") == "share-actor@rack-2"
+    assert [hosts.place(f"s{n}") for n in range(3)] == ["a"] * 3
+    assert (hosts.reaches("rack"), hosts.reaches("other")) == (True, False)
 
 
-def test_where_a_host_runs_is_in_its_name() -> None:
+def test_the_name_of_a_host_tells_the_node_resource_that_it_needs() -> None:
     assert node_of("share-actor-3") is None
     assert node_of("share-actor@rack-7-12") == "rack-7"

@@ -122,7 +122,9 @@ def test_a_share_that_has_moved_keeps_its_new_home_when_the_old_host_reports() -
 
 
 @given(st.lists(st.tuples(st.sampled_from("plfad"), st.integers(0, 9))))
-def test_the_hosts_tenants_are_exactly_the_shares_with_a_home(steps: list[tuple[str, int]]) -> None:
+def test_the_load_of_all_hosts_is_the_number_of_shares_with_a_home(
+    steps: list[tuple[str, int]],
+) -> None:
     hosts = directory("h0", "h1", "h2")
 
     for step, n in steps:

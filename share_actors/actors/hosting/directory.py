@@ -1,7 +1,4 @@
-"""The directory of hosts: which entity lives in which Ray actor. Pure bookkeeping, for speed only.
-
-Below, a *tenant* is an entity for whose sake a host counts as occupied: a share or a share server.
-"""
+"""The directory of hosts: which entity lives in which Ray actor. Pure bookkeeping, for speed only."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from share_actors.events.aggregates import calls_drivers
 class _Slot:
     """One host, alive or not, and the entities in it.
 
-    *node* is the Ray resource of the nodes that it runs on, if it serves backends that only such nodes
+    *load* counts those that call drivers (shares and share servers). *node* is the Ray resource of the nodes that it runs on, if it serves backends that only such nodes
     reach. A *reserved* host is for one share only (`dedicated` hosting). *used* are the entities whose
     home was looked up since the host last reported which were passivated: a message may be on its way
     to them. *leaving* are those of *used* that it reported: the next report settles them.
     """
 
     entities: set[str] = field(default_factory=set)
-    tenants: int = 0
+    load: int = 0
     node: str | None = None
     alive: bool = True
     reserved: bool = False
@@ -48,8 +45,8 @@ class HostDirectory:
 
     @property
     def hosts(self) -> dict[str, int]:
-        """The number of tenants of each living host, by name."""
-        return {name: slot.tenants for name, slot in self._slots.items() if slot.alive}
+        """The number of shares and share servers in each living host, by its name."""
+        return {name: slot.load for name, slot in self._slots.items() if slot.alive}
 
     @property
     def may_grow(self) -> bool:
@@ -98,7 +95,7 @@ class HostDirectory:
         if not calls_drivers(entity_id):  # it calls no drivers: any living host will do
             alive = {name: slot for name, slot in self._slots.items() if slot.alive}
             return _least_loaded(free or alive)
-        empty = next((name for name, slot in free.items() if not slot.tenants), None)
+        empty = next((name for name, slot in free.items() if not slot.load), None)
         if empty is None and (dedicated or self.may_grow):
             self.wants_more = True
         if not dedicated:
@@ -113,7 +110,7 @@ class HostDirectory:
         self._homes[entity_id] = host
         slot.entities.add(entity_id)
         slot.used.add(entity_id)
-        slot.tenants += calls_drivers(entity_id)
+        slot.load += calls_drivers(entity_id)
 
     def leaving(self, host: str) -> list[str]:
         """Entities that were passivated in *host* but may be active again: for its next report."""
@@ -133,8 +130,8 @@ class HostDirectory:
             if host is not None:
                 slot = self._slots[host]
                 slot.entities.discard(entity_id)
-                slot.tenants -= calls_drivers(entity_id)
-                slot.reserved = slot.reserved and bool(slot.tenants)
+                slot.load -= calls_drivers(entity_id)
+                slot.reserved = slot.reserved and bool(slot.load)
 
     def lost(self, host: str) -> list[str]:
         """Mark *host* as lost; return its entities, which have no home until they are placed again."""
@@ -148,4 +145,4 @@ class HostDirectory:
 
 
 def _least_loaded(slots: dict[str, _Slot]) -> str | None:
-    return min(slots, key=lambda name: slots[name].tenants, default=None)
+    return min(slots, key=lambda name: slots[name].load, default=None)

@@ -12,10 +12,11 @@ from share_actors.events.aggregates import calls_drivers
 class _Slot:
     """One host, alive or not, and the entities in it.
 
-    *load* counts those that call drivers (shares and share servers). *node* is the Ray resource of the nodes that it runs on, if it serves backends that only such nodes
-    reach. A *reserved* host is for one share only (`dedicated` hosting). *used* are the entities whose
-    home was looked up since the host last reported which were passivated: a message may be on its way
-    to them. *leaving* are those of *used* that it reported: the next report settles them.
+    *load* counts those that call drivers: shares and share servers. *node* is the Ray resource of the
+    nodes that the host runs on, if it serves backends that only such nodes reach. A *reserved* host is
+    for one share only (`dedicated` hosting). *used* are the entities whose home was looked up since the
+    last report of passivated ones: a message may be on its way to them. *leaving* are those of *used*
+    that were in that report: the next one settles them.
     """
 
     entities: set[str] = field(default_factory=set)

@@ -18,7 +18,7 @@ from share_actors.errors import NotFound, Refused, ShareActorsError
 from share_actors.events.share.messages import DeleteShare, RetryShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share.state import ShareState, initial
-from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, LeaveServer
+from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, UnassignShare
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
 from tests.actors.around import NET, InProcessSystem, around, settings, until
@@ -288,7 +288,7 @@ def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play:
     async def story(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
-        await system.ask(f"{NETWORK}{NET}", LeaveServer(share_id=share.id))
+        await system.ask(f"{NETWORK}{NET}", UnassignShare(share_id=share.id))
         await system.ask(share.id, DeleteShare())
 
         assert (await system.server(share.share_server_id)).shares == ()

@@ -93,7 +93,7 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     ),
     (share_network.ServerRetired(server_id="v1"), "share server v1 takes no more shares"),
     (
-        share_network.ShareTurnedAway(share_id="s1"),
+        share_network.ShareRejected(share_id="s1"),
         "share s1 is going: it is given no server any more",
     ),
     (share_network.ShareUnassigned(share_id="s1", server_id="v1"), "share s1 left share server v1"),

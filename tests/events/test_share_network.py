@@ -19,8 +19,8 @@ from share_actors.events.share_network import (
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
-    LeaveServer,
     NetworkEvent,
+    RejectShare,
     ReleaseAddresses,
     RemoveSecurityService,
     RetireServer,
@@ -30,9 +30,9 @@ from share_actors.events.share_network import (
     ServerRetired,
     ShareNetworkCreated,
     ShareNetworkDeleted,
-    ShareTurnedAway,
+    ShareRejected,
     ShareUnassigned,
-    TurnAway,
+    UnassignShare,
 )
 from share_actors.testing import Spec
 from share_actors.values import SecurityService
@@ -105,7 +105,7 @@ def test_a_deleted_network_gives_nothing_but_still_takes_back() -> None:
     deleted = network.given(ShareNetworkDeleted())
     deleted.when(DeleteShareNetwork()).then()
     deleted.when(acquire).then_rejected("is deleted")
-    deleted.when(LeaveServer(share_id="s1")).then()
+    deleted.when(UnassignShare(share_id="s1")).then()
     Spec(share_network).when(DeleteShareNetwork()).then_rejected("no such share network")
 
 
@@ -189,37 +189,37 @@ def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere(
 
 
 def test_a_share_that_leaves_is_forgotten_once() -> None:
-    network.given(assigned, granted).when(LeaveServer(share_id="s1")).then(
+    network.given(assigned, granted).when(UnassignShare(share_id="s1")).then(
         ShareUnassigned(share_id="s1", server_id="v1")
     )
     left = network.given(ShareUnassigned(share_id="s1", server_id="v1"))
-    left.when(LeaveServer(share_id="s1")).then()
+    left.when(UnassignShare(share_id="s1")).then()
     left.when(acquire).then_rejected("share s1 has left")
 
 
 def test_a_server_that_was_to_be_made_for_a_share_that_left_is_not_waited_for() -> None:
     left = ShareUnassigned(share_id="s1", server_id="v1")
     gone = AddressesReleased(server_id="v1", addresses=())
-    network.given(assigned).when(LeaveServer(share_id="s1")).then(left, gone)
+    network.given(assigned).when(UnassignShare(share_id="s1")).then(left, gone)
     network.given(assigned, left, gone).when(DeleteShareNetwork()).then(ShareNetworkDeleted())
     shared = network.given(assigned, assigned.replace(share_id="s2"))
-    shared.when(LeaveServer(share_id="s1")).then(left)
+    shared.when(UnassignShare(share_id="s1")).then(left)
 
 
 def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
-    going = ShareTurnedAway(share_id="s1")
-    network.when(TurnAway(share_id="s1")).then(going)
+    going = ShareRejected(share_id="s1")
+    network.when(RejectShare(share_id="s1")).then(going)
     turned = network.given(going)
-    turned.when(TurnAway(share_id="s1")).then()
+    turned.when(RejectShare(share_id="s1")).then()
     turned.when(acquire).then_rejected("share s1 has left")
-    turned.when(LeaveServer(share_id="s1")).then()
+    turned.when(UnassignShare(share_id="s1")).then()
     turned.when(acquire.replace(share_id="s2")).then(assigned.replace(share_id="s2"))
 
 
 def test_a_share_that_is_going_stays_assigned_until_it_has_left() -> None:
-    going = network.given(assigned, granted, ShareTurnedAway(share_id="s1"))
+    going = network.given(assigned, granted, ShareRejected(share_id="s1"))
     going.then_state(lambda state: state.network.shares, {"s1": "v1"})
-    going.when(LeaveServer(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
+    going.when(UnassignShare(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
 
 
 _servers = st.sampled_from(["v1", "v2", "v3", "v4"])
@@ -232,8 +232,8 @@ _commands = st.one_of(
         new_server_id=_servers, most=st.sampled_from([None, 1, 2]),
     ),
     st.builds(RetireServer, server_id=_servers),
-    st.builds(TurnAway, share_id=_shares),
-    st.builds(LeaveServer, share_id=_shares),
+    st.builds(RejectShare, share_id=_shares),
+    st.builds(UnassignShare, share_id=_shares),
 )  # fmt: skip
 
 

@@ -8,14 +8,15 @@ from share_actors.events import share_server
 from share_actors.events.attempts import AttemptFailed, AttemptStarted, BeginAttempt, ReportFailure
 from share_actors.events.share_server import (
     AddressesAllocated,
+    AllocateAddresses,
     AttachShare,
-    ConfirmAddresses,
-    ConfirmAddressesBack,
+    ConfirmAddressesAllocated,
+    ConfirmAddressesDeallocated,
     ConfirmSetUp,
     ConfirmTornDown,
+    DeallocateAddresses,
     DeleteServer,
     DetachShare,
-    GiveAddressesBack,
     RetryServer,
     ServerDeleted,
     ServerDeletionRequested,
@@ -28,7 +29,6 @@ from share_actors.events.share_server import (
     SetUpServer,
     ShareAttached,
     ShareDetached,
-    TakeAddresses,
     TearDownServer,
 )
 from share_actors.testing import Spec
@@ -66,8 +66,10 @@ def test_the_first_share_asks_for_the_server_and_waits_for_it() -> None:
 
 
 def test_addresses_come_before_the_set_up() -> None:
-    asked.then_pending(TakeAddresses())
-    asked.given(began("addresses")).when(ConfirmAddresses(addresses=("10.0.0.2",))).then(addressed)
+    asked.then_pending(AllocateAddresses())
+    asked.given(began("addresses")).when(ConfirmAddressesAllocated(addresses=("10.0.0.2",))).then(
+        addressed
+    )
     asked.given(began("addresses"), addressed).then_pending(SetUpServer())
 
 
@@ -108,7 +110,7 @@ def test_a_server_without_addresses_is_not_torn_down_but_gives_back_what_it_may_
     event = ServerSetUpFailed(reason="the network is full", details={})
     no_room = asked.given(began("addresses"))
     no_room.when(ReportFailure(kind="failed", reason="the network is full")).then(event)
-    no_room.given(event).then_pending(GiveAddressesBack())
+    no_room.given(event).then_pending(DeallocateAddresses())
 
 
 # -- down ----------------------------------------------------------------------------------------
@@ -121,8 +123,8 @@ def test_a_server_that_is_not_used_is_torn_down_and_its_addresses_go_back() -> N
     unused.given(deletion).then_pending(TearDownServer())
     tearing.when(ConfirmTornDown()).then(ServerTornDown())
     torn = tearing.given(ServerTornDown())
-    torn.then_pending(GiveAddressesBack())
-    torn.given(began("give_back")).when(ConfirmAddressesBack()).then(ServerDeleted())
+    torn.then_pending(DeallocateAddresses())
+    torn.given(began("give_back")).when(ConfirmAddressesDeallocated()).then(ServerDeleted())
     torn.given(began("give_back"), ServerDeleted()).then_pending(None)
 
 

@@ -180,7 +180,7 @@ EXAMPLES: tuple[Event, ...] = (
     share_network.AddressesReleased(server_id="server-1", addresses=("10.0.0.2", "10.0.0.3")),
     share_network.ServerAssigned(share_id="share-1", server_id="server-1", backend="local"),
     share_network.ServerRetired(server_id="server-1"),
-    share_network.ShareTurnedAway(share_id="share-1"),
+    share_network.ShareRejected(share_id="share-1"),
     share_network.ShareUnassigned(share_id="share-1", server_id="server-1"),
     share_server.ServerRequested(
         server_id="server-1",

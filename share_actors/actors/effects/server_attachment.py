@@ -94,15 +94,15 @@ async def release(
 ) -> None:
     """Detach the share from the server that its network or its own state names; idempotent."""
     network = f"{NETWORK}{share.share_network_id}"
-    turn_away = share_network.TurnAway(share_id=share.id)
+    reject = share_network.RejectShare(share_id=share.id)
     try:  # first, so that a late request for a server is refused
-        view = await client.ask(ShareNetwork, network, turn_away, context)
+        view = await client.ask(ShareNetwork, network, reject, context)
     except NotFound:
         return
     for server_id in {view.shares.get(share.id), share.share_server_id} - {None}:
         await _detach(client, share, f"{SERVER}{server_id}", settings, context)
-    leave = share_network.LeaveServer(share_id=share.id)
-    await client.ask(ShareNetwork, network, leave, context)
+    unassign = share_network.UnassignShare(share_id=share.id)
+    await client.ask(ShareNetwork, network, unassign, context)
 
 
 async def _detach(

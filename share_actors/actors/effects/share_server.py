@@ -20,16 +20,16 @@ from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
 from share_actors.events.share_network import GrantAddresses, ReleaseAddresses
 from share_actors.events.share_server import (
+    AllocateAddresses,
     AttachShare,
-    ConfirmAddresses,
-    ConfirmAddressesBack,
+    ConfirmAddressesAllocated,
+    ConfirmAddressesDeallocated,
     ConfirmSetUp,
     ConfirmTornDown,
-    GiveAddressesBack,
+    DeallocateAddresses,
     ServerEffect,
     SetUpServer,
     ShareServerState,
-    TakeAddresses,
     TearDownServer,
 )
 from share_actors.values import (
@@ -106,13 +106,13 @@ class ServerWork:
         except ConfigError as error:  # it was removed from the configuration
             raise DriverError(error.message) from None
         match effect:
-            case TakeAddresses():
+            case AllocateAddresses():
                 return await self._take_addresses(backend, server, context)
             case SetUpServer():
                 return await self._set_up(backend, server, context)
             case TearDownServer():
                 return await self._tear_down(backend, server, context)
-            case GiveAddressesBack():
+            case DeallocateAddresses():
                 return await self._give_addresses_back(backend, server, context)
             case _:
                 assert_never(effect)
@@ -128,7 +128,7 @@ class ServerWork:
         allocated = server.replace(network_allocations=addresses)
         call = partial(backend.driver.allocate_network, context, allocated, network, count)
         await _in_thread(backend, call)
-        return ConfirmAddresses(addresses=addresses)
+        return ConfirmAddressesAllocated(addresses=addresses)
 
     async def _give_addresses_back(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
@@ -136,7 +136,7 @@ class ServerWork:
         await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
         release = ReleaseAddresses(server_id=server.id)
         await self._entity_client.ask(ShareNetwork, _network(server), release, context)
-        return ConfirmAddressesBack()
+        return ConfirmAddressesDeallocated()
 
     # -- the server itself -----------------------------------------------------------------------
     async def _set_up(

@@ -22,9 +22,9 @@ from share_actors.events.share_network.messages import (
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
-    LeaveServer,
     NetworkCommand,
     NetworkEvent,
+    RejectShare,
     ReleaseAddresses,
     RemoveSecurityService,
     RetireServer,
@@ -34,9 +34,9 @@ from share_actors.events.share_network.messages import (
     ServerRetired,
     ShareNetworkCreated,
     ShareNetworkDeleted,
-    ShareTurnedAway,
+    ShareRejected,
     ShareUnassigned,
-    TurnAway,
+    UnassignShare,
 )
 from share_actors.events.tombstones import Tombstones, add_tombstone
 from share_actors.values import Frozen, SecurityService, ServerSlot, ShareNetwork
@@ -81,9 +81,9 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
         case RetireServer(server_id=i):
             seat = network.servers.get(i)
             return [ServerRetired(server_id=i)] if seat is not None and seat.open else []
-        case TurnAway(share_id=i):
-            return [] if i in state.left else [ShareTurnedAway(share_id=i)]
-        case LeaveServer(share_id=i):
+        case RejectShare(share_id=i):
+            return [] if i in state.left else [ShareRejected(share_id=i)]
+        case UnassignShare(share_id=i):
             return _leave(i, network)
         case _ if network.status == "deleted":
             raise Rejected("the share network is deleted")
@@ -229,7 +229,7 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
         case ServerRetired(server_id=i):
             closed = network.servers[i].replace(open=False)
             return _with(state, servers={**network.servers, i: closed})
-        case ShareTurnedAway(share_id=share):
+        case ShareRejected(share_id=share):
             return state.replace(left=add_tombstone(state.left, share))
         case ShareUnassigned(share_id=share):
             gone = state.replace(left=add_tombstone(state.left, share))

@@ -67,13 +67,13 @@ class RetireServer(Command):
     server_id: Id
 
 
-class TurnAway(Command):
+class RejectShare(Command):
     """*share_id* is going: it is given no server from now on, whatever asks for one so late."""
 
     share_id: Id
 
 
-class LeaveServer(Command):
+class UnassignShare(Command):
     """*share_id* is on no server any more."""
 
     share_id: Id
@@ -124,7 +124,7 @@ class ServerRetired(Event):
     server_id: str
 
 
-class ShareTurnedAway(Event):
+class ShareRejected(Event):
     """The share is going; it is still assigned to its server, if it is to any."""
 
     share_id: str
@@ -140,12 +140,12 @@ class ShareUnassigned(Event):
 NetworkCommand = (
     CreateShareNetwork | DeleteShareNetwork | AddSecurityService | RemoveSecurityService
     | GrantAddresses | ReleaseAddresses | AssignServer | RetireServer
-    | TurnAway | LeaveServer
+    | RejectShare | UnassignShare
 )  # fmt: skip
 
 
 NetworkEvent = (
     ShareNetworkCreated | ShareNetworkDeleted | SecurityServiceAdded | SecurityServiceRemoved
     | AddressesGranted | AddressesReleased | ServerAssigned | ServerRetired
-    | ShareTurnedAway | ShareUnassigned
+    | ShareRejected | ShareUnassigned
 )  # fmt: skip

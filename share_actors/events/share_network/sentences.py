@@ -15,7 +15,7 @@ from share_actors.events.share_network.messages import (
     ServerRetired,
     ShareNetworkCreated,
     ShareNetworkDeleted,
-    ShareTurnedAway,
+    ShareRejected,
     ShareUnassigned,
 )
 
@@ -38,7 +38,7 @@ def sentence(event: NetworkEvent, who: str) -> str:
             return f"share {share} is to be on share server {i}"
         case ServerRetired(server_id=i):
             return f"share server {i} takes no more shares"
-        case ShareTurnedAway(share_id=share):
+        case ShareRejected(share_id=share):
             return f"share {share} is going: it is given no server any more"
         case ShareUnassigned(share_id=share, server_id=i):
             return f"share {share} left" + ("" if i is None else f" share server {i}")

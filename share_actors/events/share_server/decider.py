@@ -20,14 +20,15 @@ from share_actors.events.attempts import (
 from share_actors.events.decider import Rejected, RequestJoined
 from share_actors.events.share_server.messages import (
     AddressesAllocated,
+    AllocateAddresses,
     AttachShare,
-    ConfirmAddresses,
-    ConfirmAddressesBack,
+    ConfirmAddressesAllocated,
+    ConfirmAddressesDeallocated,
     ConfirmSetUp,
     ConfirmTornDown,
+    DeallocateAddresses,
     DeleteServer,
     DetachShare,
-    GiveAddressesBack,
     RetryServer,
     ServerCommand,
     ServerDeleted,
@@ -43,7 +44,6 @@ from share_actors.events.share_server.messages import (
     SetUpServer,
     ShareAttached,
     ShareDetached,
-    TakeAddresses,
     TearDownServer,
 )
 from share_actors.events.tombstones import Tombstones, add_tombstone
@@ -86,7 +86,7 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
             return _failure(command, state)
-        case ConfirmAddresses(addresses=addresses):
+        case ConfirmAddressesAllocated(addresses=addresses):
             attempts.require(state.attempt, "addresses")
             return [AddressesAllocated(addresses=addresses)]
         case ConfirmSetUp(details=details):
@@ -95,7 +95,7 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
         case ConfirmTornDown():
             attempts.require(state.attempt, "delete")
             return [ServerTornDown()]
-        case ConfirmAddressesBack():
+        case ConfirmAddressesDeallocated():
             attempts.require(state.attempt, "give_back")
             return [ServerDeleted()]
         case _ if state.server.status == "absent":
@@ -205,9 +205,9 @@ def pending(state: ShareServerState) -> ServerEffect | None:
     """The next step: addresses before the set-up, teardown before they go back."""
     match state.server.status:
         case "creating":
-            return SetUpServer() if state.addressed else TakeAddresses()
+            return SetUpServer() if state.addressed else AllocateAddresses()
         case "deleting":
-            return GiveAddressesBack() if state.torn or not state.touched else TearDownServer()
+            return DeallocateAddresses() if state.torn or not state.touched else TearDownServer()
         case "absent" | "active" | "deleted" | "error":
             return None
         case _:

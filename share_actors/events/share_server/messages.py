@@ -43,7 +43,7 @@ class RetryServer(Command):
     """Out of error: it is torn down again."""
 
 
-class ConfirmAddresses(Command):
+class ConfirmAddressesAllocated(Command):
     addresses: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ class ConfirmTornDown(Command):
     pass
 
 
-class ConfirmAddressesBack(Command):
+class ConfirmAddressesDeallocated(Command):
     pass
 
 
@@ -147,7 +147,7 @@ class ServerRetried(Event):
 
 
 # -- effects -------------------------------------------------------------------------------------
-class TakeAddresses(Effect):
+class AllocateAddresses(Effect):
     def key(self) -> str:
         return "addresses"
 
@@ -162,14 +162,14 @@ class TearDownServer(Effect):
         return "delete"
 
 
-class GiveAddressesBack(Effect):
+class DeallocateAddresses(Effect):
     def key(self) -> str:
         return "give_back"
 
 
 ServerCommand = (
-    AttachShare | DetachShare | DeleteServer | RetryServer | ConfirmAddresses | ConfirmSetUp
-    | ConfirmTornDown | ConfirmAddressesBack | BeginAttempt | ReportFailure
+    AttachShare | DetachShare | DeleteServer | RetryServer | ConfirmAddressesAllocated | ConfirmSetUp
+    | ConfirmTornDown | ConfirmAddressesDeallocated | BeginAttempt | ReportFailure
 )  # fmt: skip
 OwnEvent = (
     ServerRequested | ShareAttached | ShareDetached | AddressesAllocated | ServerSetUp
@@ -177,4 +177,4 @@ OwnEvent = (
     | ServerRetried
 )  # fmt: skip
 ServerEvent = OwnEvent | AttemptEvent | RequestJoined
-ServerEffect = TakeAddresses | SetUpServer | TearDownServer | GiveAddressesBack
+ServerEffect = AllocateAddresses | SetUpServer | TearDownServer | DeallocateAddresses

@@ -1,4 +1,4 @@
-"""Attempts that no process lived to end, and pauses that no clock can stretch."""
+"""Attempts cut off by the end of their process, and pauses that no change of the clock can extend."""
 
 import asyncio
 from datetime import timedelta
@@ -19,20 +19,20 @@ from tests.actors.test_share_work import STATE
 from tests.conftest import within
 
 
-async def born_and_killed(log: Log, lives: int) -> None:
-    """A share whose process ends in the middle of its creation, so many times."""
-    for life in range(lives):
-        living = entity(log, work := FakeWork(held=True), activation=f"act-{life}")
-        living.put(item := asked(CREATE, command_id="c1", repeated=life > 0))
+async def cut_off_creations(log: Log, times: int) -> None:
+    """End the process of a share in the middle of its creation, so many times."""
+    for n in range(times):
+        living = entity(log, work := FakeWork(held=True), activation=f"act-{n}")
+        living.put(item := asked(CREATE, command_id="c1", repeated=n > 0))
         await item.receipt
         while not work.asked and not living.idle:
             await asyncio.sleep(0.005)
         living._end(Moved("killed"))
 
 
-def test_a_call_that_was_cut_off_is_recorded_as_unknown_and_made_again(log: Log) -> None:
+def test_an_attempt_that_was_cut_off_is_recorded_as_unknown_and_repeated(log: Log) -> None:
     async def scenario() -> None:
-        await born_and_killed(log, 2)
+        await cut_off_creations(log, 2)
 
         events = [recorded.event for recorded in log.read("share-s1")]
         _, first, cut_off, second = events
@@ -45,9 +45,9 @@ def test_a_call_that_was_cut_off_is_recorded_as_unknown_and_made_again(log: Log)
     within(5, scenario())
 
 
-def test_a_call_that_ends_its_process_every_time_ends_in_error(log: Log) -> None:
+def test_a_creation_whose_every_attempt_is_cut_off_ends_in_error(log: Log) -> None:
     async def scenario() -> None:
-        await born_and_killed(log, 6)  # the fake gives up after 5
+        await cut_off_creations(log, 6)  # the fake gives up after 5
 
         living = entity(log, FakeWork())
         outcome = await (await living.outcome_of("c1"))
@@ -58,7 +58,7 @@ def test_a_call_that_ends_its_process_every_time_ends_in_error(log: Log) -> None
 
 
 @pytest.mark.parametrize(("n", "pause_s"), [(1, 0.0), (2, 1.0), (3, 2.0), (4, 4.0), (9, 10.0)])
-def test_the_first_cut_off_call_is_made_again_at_once_the_others_after_a_pause(
+def test_the_first_attempt_cut_off_is_repeated_at_once_later_ones_after_a_pause(
     n: int, pause_s: float
 ) -> None:
     work = ShareWork(BackendDrivers({"main": BackendSettings(driver="any", max_backoff_s=10.0)}))
@@ -67,28 +67,28 @@ def test_the_first_cut_off_call_is_made_again_at_once_the_others_after_a_pause(
     assert work.cut_off(state, now).retry_at == now + timedelta(seconds=pause_s)
 
 
-def test_a_backend_that_is_configured_no_more_has_pauses_nonetheless() -> None:
+def test_the_pause_is_limited_also_for_a_backend_that_is_not_configured() -> None:
     state = STATE.replace(share=Share(id="s1", size=1, host="gone"))
 
     assert ShareWork(BackendDrivers({})).max_pause_s(state) > 0
 
 
-def test_a_clock_that_is_set_back_makes_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_the_clock_back_does_not_extend_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        pause, due = Backoff(), utc_now() + timedelta(seconds=2)
+        backoff, due = Backoff(), utc_now() + timedelta(seconds=2)
         ticks = count(start=100.0, step=1.5)
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: next(ticks))
 
         now = due - timedelta(seconds=2)
         long_ago = now - timedelta(days=1)
-        assert pause.remaining_s(due, now, 60.0) == 2.0
-        assert pause.remaining_s(due, long_ago, 60.0) == 0.5
-        assert pause.remaining_s(due, long_ago, 60.0) <= 0
+        assert backoff.remaining_s(due, now, 60.0) == 2.0
+        assert backoff.remaining_s(due, long_ago, 60.0) == 0.5
+        assert backoff.remaining_s(due, long_ago, 60.0) <= 0
 
     within(5, scenario())
 
 
-def test_a_pause_recorded_before_the_clock_was_set_back_is_no_longer_than_the_longest() -> None:
+def test_a_pause_recorded_before_the_clock_was_set_back_has_at_most_the_maximal_length() -> None:
     async def scenario() -> None:
         due = utc_now() + timedelta(days=365)
 

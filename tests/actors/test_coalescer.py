@@ -1,4 +1,4 @@
-"""Items gather while calls are in flight, and travel together."""
+"""Coalescing: items that arrive while calls are in flight go together in the next call."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ def test_an_idle_coalescer_sends_at_once() -> None:
     within(5, scenario())
 
 
-def test_what_comes_while_a_call_is_in_flight_goes_together_in_the_next() -> None:
+def test_items_that_arrive_while_a_call_is_in_flight_go_together_in_the_next() -> None:
     async def scenario() -> None:
         batches: list[list[int]] = []
         gate = asyncio.Event()
@@ -36,19 +36,19 @@ def test_what_comes_while_a_call_is_in_flight_goes_together_in_the_next() -> Non
         first = coalescer.put(0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        others = [coalescer.put(n) for n in range(1, 6)]
+        later = [coalescer.put(n) for n in range(1, 6)]
         await asyncio.sleep(0.01)
         assert batches == [[0]]
 
         gate.set()
-        await asyncio.gather(first, *others)
+        await asyncio.gather(first, *later)
 
         assert batches == [[0], [1, 2, 3, 4, 5]]
 
     within(5, scenario())
 
 
-def test_a_batch_has_a_largest_size() -> None:
+def test_no_batch_is_larger_than_the_limit() -> None:
     async def scenario() -> None:
         sizes: list[int] = []
 
@@ -57,15 +57,15 @@ def test_a_batch_has_a_largest_size() -> None:
             return items
 
         coalescer = Coalescer(send, max_batch=4, lanes=1)
-        answers = await asyncio.gather(*(coalescer.put(n) for n in range(10)))
+        results = await asyncio.gather(*(coalescer.put(n) for n in range(10)))
 
-        assert answers == list(range(10))
+        assert results == list(range(10))
         assert sizes == [4, 4, 2]
 
     within(5, scenario())
 
 
-def test_a_failing_call_fails_its_own_batch_and_no_other() -> None:
+def test_a_failed_call_fails_only_its_own_batch() -> None:
     async def scenario() -> None:
         async def send(items: list[int]) -> list[int]:
             if 0 in items:
@@ -73,25 +73,25 @@ def test_a_failing_call_fails_its_own_batch_and_no_other() -> None:
             return items
 
         coalescer = Coalescer(send, max_batch=1, lanes=1)
-        bad, good = coalescer.put(0), coalescer.put(1)
+        failed, sent = coalescer.put(0), coalescer.put(1)
 
         with pytest.raises(ConnectionError, match="gone"):
-            await bad
-        assert await good == 1
+            await failed
+        assert await sent == 1
 
     within(5, scenario())
 
 
-def test_a_caller_that_gave_up_does_not_disturb_the_others() -> None:
+def test_a_cancelled_caller_does_not_affect_the_other_items_of_its_batch() -> None:
     async def scenario() -> None:
         async def send(items: list[int]) -> list[int]:
             await asyncio.sleep(0.01)
             return items
 
         coalescer = Coalescer(send)
-        left, stayed = coalescer.put(1), coalescer.put(2)
-        left.cancel()
+        cancelled, kept = coalescer.put(1), coalescer.put(2)
+        cancelled.cancel()
 
-        assert await stayed == 2
+        assert await kept == 2
 
     within(5, scenario())

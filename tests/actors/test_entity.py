@@ -1,4 +1,4 @@
-"""The shell: recorded before answered, one at a time, fenced by the log, nothing lost."""
+"""The shell: events are durable before any reply; one attempt at a time; conflicts end stale activations."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ def test_a_request_and_its_first_attempt_are_one_append(log: Log) -> None:
     within(5, scenario())
 
 
-def test_the_outcome_carries_the_share_as_it_is_then(log: Log) -> None:
+def test_the_outcome_carries_the_share(log: Log) -> None:
     async def scenario() -> None:
         outcome = await tell(entity(log, FakeWork(), fresh=True), CREATE)
 
@@ -50,7 +50,7 @@ def test_the_outcome_carries_the_share_as_it_is_then(log: Log) -> None:
     within(5, scenario())
 
 
-def test_the_driver_learns_who_asked_and_which_attempt_it_is(log: Log) -> None:
+def test_the_driver_is_given_the_requester_and_the_number_of_the_attempt(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork()
         await tell(entity(log, work, fresh=True), CREATE)
@@ -62,7 +62,7 @@ def test_the_driver_learns_who_asked_and_which_attempt_it_is(log: Log) -> None:
     within(5, scenario())
 
 
-def test_every_event_says_who_when_and_which_request_it_goes_back_to(log: Log) -> None:
+def test_every_event_names_its_request_its_user_and_its_time(log: Log) -> None:
     async def scenario() -> None:
         await tell(entity(log, FakeWork(), fresh=True), CREATE, command_id="c1")
 
@@ -76,7 +76,7 @@ def test_every_event_says_who_when_and_which_request_it_goes_back_to(log: Log) -
     within(5, scenario())
 
 
-def test_an_entity_that_wakes_carries_on_with_what_its_log_owes(log: Log) -> None:
+def test_a_new_activation_continues_the_work_that_is_pending_in_the_log(log: Log) -> None:
     async def scenario() -> None:
         entity(log, FakeWork(held=True), fresh=True).put(item := asked(CREATE))
         await item.receipt
@@ -91,53 +91,53 @@ def test_an_entity_that_wakes_carries_on_with_what_its_log_owes(log: Log) -> Non
     within(5, scenario())
 
 
-def test_commands_that_wait_together_are_recorded_together_each_on_the_state_before(
+def test_each_command_of_a_turn_is_decided_on_the_state_after_the_one_before(
     log: Log,
 ) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
         await tell(living, CREATE)
-        extend, again = asked(ExtendShare(size=2)), asked(ExtendShare(size=3))
+        extend, other = asked(ExtendShare(size=2)), asked(ExtendShare(size=3))
 
         living.put(extend)
-        living.put(again)
+        living.put(other)
 
         assert (await extend.receipt).status == "accepted"
-        refused = await again.receipt
+        refused = await other.receipt
         assert b"extending" in (refused.error or b"")
 
     within(5, scenario())
 
 
-def test_the_same_command_id_is_answered_once_and_done_once(log: Log) -> None:
+def test_a_repeated_command_gets_the_first_reply_and_is_performed_once(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork()
         living = entity(log, work, fresh=True)
         first = await tell(living, CREATE, command_id="c1")
-        again = await tell(living, CREATE, command_id="c1")
+        repeated = await tell(living, CREATE, command_id="c1")
 
-        assert (again.status, again.version) == (first.status, first.version)
+        assert (repeated.status, repeated.version) == (first.status, first.version)
         assert work.effects == ["create"]
         assert len(names(log)) == 3
 
     within(5, scenario())
 
 
-def test_twins_in_one_turn_are_one_request(log: Log) -> None:
+def test_the_same_command_twice_in_one_turn_is_recorded_once(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
-        one, other = asked(CREATE, command_id="c1"), asked(CREATE, command_id="c1")
+        first, second = asked(CREATE, command_id="c1"), asked(CREATE, command_id="c1")
 
-        living.put(one)
-        living.put(other)
+        living.put(first)
+        living.put(second)
 
-        assert (await one.receipt).version == (await other.receipt).version == 1
+        assert (await first.receipt).version == (await second.receipt).version == 1
         assert names(log).count("ShareCreationRequested") == 1
 
     within(5, scenario())
 
 
-def test_who_asks_once_more_for_what_is_owed_has_a_receipt_of_their_own(log: Log) -> None:
+def test_a_repeated_request_for_pending_work_has_a_receipt_of_its_own(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(held=True), fresh=True)
         first, same_turn, later = (asked(CREATE, command_id=f"c{n}") for n in range(3))
@@ -148,15 +148,15 @@ def test_who_asks_once_more_for_what_is_owed_has_a_receipt_of_their_own(log: Log
         await later.receipt
         assert names(log).count("RequestJoined") == 2
 
-        revived = entity(log, FakeWork())  # the first one is dead
-        outcomes = [await revived.outcome_of(f"c{n}") for n in range(3)]
+        successor = entity(log, FakeWork())  # as if the first activation had ended
+        outcomes = [await successor.outcome_of(f"c{n}") for n in range(3)]
 
         assert [(await outcome).status for outcome in outcomes] == ["done"] * 3
 
     within(5, scenario())
 
 
-def test_asking_for_what_is_so_already_leaves_nothing(log: Log) -> None:
+def test_a_request_that_changes_nothing_is_done_and_records_no_event(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
         await tell(living, CREATE, command_id="c1")
@@ -179,7 +179,7 @@ def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
     within(5, scenario())
 
 
-def test_a_command_id_older_than_memory_is_still_known_when_asked_again(log: Log) -> None:
+def test_a_repeated_command_older_than_memory_gets_its_first_reply(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
         await tell(living, CREATE, command_id="first")
@@ -187,9 +187,9 @@ def test_a_command_id_older_than_memory_is_still_known_when_asked_again(log: Log
             rule = AllowAccess(access_id=f"r{n}", access_type="ip", access_to=f"10.0.0.{n}")
             await tell(living, rule)
 
-        again = await tell(living, CREATE, command_id="first", repeated=True)
+        reply = await tell(living, CREATE, command_id="first", repeated=True)
 
-        assert (again.status, again.version) == ("done", 1)
+        assert (reply.status, reply.version) == ("done", 1)
         assert names(log).count("ShareCreationRequested") == 1
 
     within(20, scenario())
@@ -200,17 +200,18 @@ def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) 
         living = entity(log, FakeWork(), fresh=True, snapshot_every=2)
         await tell(living, CREATE, command_id="c1")
         living.passivate()
-        await asyncio.sleep(0.1)
+        while log.load_snapshot("share-s1") is None:
+            await asyncio.sleep(0.01)
 
-        woken = entity(log, work := FakeWork(), snapshot_every=2)
+        successor = entity(log, work := FakeWork(), snapshot_every=2)
 
-        assert (await tell(woken, CREATE, command_id="c1")).version == 1
+        assert (await tell(successor, CREATE, command_id="c1")).version == 1
         assert work.effects == []
 
     within(5, scenario())
 
 
-def test_a_share_that_never_was_is_not_found(log: Log) -> None:
+def test_a_share_that_does_not_exist_is_not_found(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork())
 
@@ -223,7 +224,7 @@ def test_a_share_that_never_was_is_not_found(log: Log) -> None:
     within(5, scenario())
 
 
-def test_what_makes_no_sense_now_is_refused_and_leaves_no_trace(log: Log) -> None:
+def test_a_rejected_command_records_no_event(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True)
         await tell(living, CREATE)
@@ -236,7 +237,9 @@ def test_what_makes_no_sense_now_is_refused_and_leaves_no_trace(log: Log) -> Non
     within(5, scenario())
 
 
-def test_what_the_backend_can_never_do_is_refused_before_anything_is_recorded(log: Log) -> None:
+def test_a_command_that_the_backend_cannot_carry_out_is_refused_and_records_no_event(
+    log: Log,
+) -> None:
     async def scenario() -> None:
         work = FakeWork()
         work.refusal = InvalidRequest("protocol: no", field="protocol", value="CIFS")
@@ -248,7 +251,7 @@ def test_what_the_backend_can_never_do_is_refused_before_anything_is_recorded(lo
     within(5, scenario())
 
 
-def test_a_fresh_entity_that_had_a_stream_after_all_reads_it_and_decides_again(log: Log) -> None:
+def test_an_entity_wrongly_taken_as_fresh_reads_its_stream_and_decides_again(log: Log) -> None:
     async def scenario() -> None:
         await tell(entity(log, FakeWork(), fresh=True), CREATE, command_id="c1")
 
@@ -261,7 +264,7 @@ def test_a_fresh_entity_that_had_a_stream_after_all_reads_it_and_decides_again(l
     within(5, scenario())
 
 
-def test_of_two_activations_only_one_writes_and_the_other_learns_it_from_the_log(
+def test_of_two_activations_the_stale_one_ends_with_a_conflict_and_calls_no_driver(
     log: Log,
 ) -> None:
     async def scenario() -> None:
@@ -280,7 +283,7 @@ def test_of_two_activations_only_one_writes_and_the_other_learns_it_from_the_log
     within(5, scenario())
 
 
-def test_a_failed_attempt_is_made_again_when_its_time_has_come(log: Log) -> None:
+def test_a_failed_attempt_is_repeated_once_the_next_is_due(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(held=True)
         living, item = entity(log, work, fresh=True), asked(CREATE)
@@ -288,8 +291,8 @@ def test_a_failed_attempt_is_made_again_when_its_time_has_come(log: Log) -> None
         await item.receipt
 
         soon = datetime.now(UTC) + timedelta(milliseconds=100)
-        again = ReportFailure(kind="transient", reason="busy", retry_at=soon, max_attempts=3)
-        work.answer(again)
+        failure = ReportFailure(kind="transient", reason="busy", retry_at=soon, max_attempts=3)
+        work.answer(failure)
         while len(work.asked) < 2:
             await asyncio.sleep(0.01)
 
@@ -302,7 +305,7 @@ def test_a_failed_attempt_is_made_again_when_its_time_has_come(log: Log) -> None
     within(5, scenario())
 
 
-def test_a_failure_is_an_outcome_with_its_reason_and_retry_leads_out_of_it(log: Log) -> None:
+def test_a_failure_is_an_outcome_with_its_reason_and_can_be_retried(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(held=True)
         living, item = entity(log, work, fresh=True), asked(CREATE)
@@ -321,7 +324,7 @@ def test_a_failure_is_an_outcome_with_its_reason_and_retry_leads_out_of_it(log: 
     within(5, scenario())
 
 
-def test_delete_is_accepted_while_creating_and_waits_its_turn(log: Log) -> None:
+def test_a_deletion_requested_during_creation_is_performed_after_it(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(held=True)
         living, create, delete = entity(log, work, fresh=True), asked(CREATE), asked(DeleteShare())
@@ -345,7 +348,7 @@ def test_delete_is_accepted_while_creating_and_waits_its_turn(log: Log) -> None:
     within(5, scenario())
 
 
-def test_a_full_mailbox_answers_busy_and_records_nothing(log: Log) -> None:
+def test_a_full_mailbox_refuses_further_commands_as_busy(log: Log) -> None:
     async def scenario() -> None:
         living = entity(log, FakeWork(), fresh=True, mailbox=2)
         items = [asked(CREATE), asked(DeleteShare()), asked(DeleteShare())]
@@ -361,7 +364,7 @@ def test_a_full_mailbox_answers_busy_and_records_nothing(log: Log) -> None:
     within(5, scenario())
 
 
-def test_a_log_that_cannot_be_written_refuses_and_then_goes_on(
+def test_commands_are_refused_only_while_the_log_cannot_be_written(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
@@ -383,7 +386,7 @@ def test_a_log_that_cannot_be_written_refuses_and_then_goes_on(
     within(5, scenario())
 
 
-def test_an_outcome_that_could_not_be_recorded_is_kept_and_recorded_later(
+def test_an_outcome_that_could_not_be_recorded_is_recorded_later(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
@@ -410,20 +413,18 @@ def test_an_outcome_that_could_not_be_recorded_is_kept_and_recorded_later(
     within(10, scenario())
 
 
-def test_only_an_entity_with_nothing_owed_is_idle(log: Log) -> None:
+def test_an_entity_is_idle_only_once_no_work_is_pending(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(held=True)
         living, item = entity(log, work, fresh=True), asked(CREATE)
         living.put(item)
         await item.receipt
-        await asyncio.sleep(0.01)
         assert not living.idle
 
         work.answer()
         assert item.outcome is not None
         await item.outcome
-        await asyncio.sleep(0.01)
-
-        assert living.idle
+        while not living.idle:
+            await asyncio.sleep(0.01)
 
     within(5, scenario())

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
-    from share_actors.client.requests import Page as Page
-    from share_actors.client.requests import Receipt as Receipt
+    from share_actors.client.receipt import Receipt as Receipt
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
     from share_actors.config import HostingSettings as HostingSettings
@@ -38,66 +37,117 @@ if TYPE_CHECKING:
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import BackendReport as BackendReport
     from share_actors.values import ExportLocation as ExportLocation
+    from share_actors.values import Page as Page
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
     from share_actors.values import ShareNetwork as ShareNetwork
+    from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
     from share_actors.values import ShareType as ShareType
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
-    "AccessRule", "Ambiguous", "BackendSettings", "Busy", "Config", "ConfigError",
-    "Explanation", "ExportLocation", "InvalidRequest", "LogError", "LogSettings", "LogTooNew",
-    "NoValidHost", "NotFound", "OperationFailed", "Page", "HostingSettings", "BackendReport", "Receipt",
-    "Refused", "RequestContext", "SchedulerSettings", "SecurityService", "ServerSettings", "Share",
-    "ShareActorsError", "ShareHandle", "ShareNetwork", "ShareServer", "ShareSystem", "ShareType",
-    "Snapshot", "TimedOut", "Unavailable", "connect", "load", "sentence", "start",
-]  # fmt: skip
-_HOMES = {
+    "AccessRule",
+    "Ambiguous",
+    "BackendReport",
+    "BackendSettings",
+    "Busy",
+    "Config",
+    "ConfigError",
+    "Explanation",
+    "ExportLocation",
+    "HostingSettings",
+    "InvalidRequest",
+    "LogError",
+    "LogSettings",
+    "LogTooNew",
+    "NoValidHost",
+    "NotFound",
+    "OperationFailed",
+    "Page",
+    "Receipt",
+    "Refused",
+    "RequestContext",
+    "SchedulerSettings",
+    "SecurityService",
+    "ServerSettings",
+    "Share",
+    "ShareActorsError",
+    "ShareHandle",
+    "ShareNetwork",
+    "ShareRule",
+    "ShareServer",
+    "ShareSystem",
+    "ShareType",
+    "Snapshot",
+    "TimedOut",
+    "Unavailable",
+    "connect",
+    "load",
+    "sentence",
+    "start",
+]
+_MODULES = {
     "audit.explanation": ["Explanation"],
     "audit.sentences": ["sentence"],
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],
-    "client.requests": ["Page", "Receipt"],
+    "client.receipt": ["Receipt"],
     "config": [
         "BackendSettings",
         "Config",
-        "LogSettings",
         "HostingSettings",
+        "LogSettings",
         "SchedulerSettings",
         "ServerSettings",
         "load",
     ],
+    "errors": [
+        "Ambiguous",
+        "Busy",
+        "ConfigError",
+        "InvalidRequest",
+        "LogError",
+        "LogTooNew",
+        "NoValidHost",
+        "NotFound",
+        "OperationFailed",
+        "Refused",
+        "ShareActorsError",
+        "TimedOut",
+        "Unavailable",
+    ],
     "values": [
         "AccessRule",
-        "ExportLocation",
         "BackendReport",
+        "ExportLocation",
+        "Page",
         "RequestContext",
         "SecurityService",
         "Share",
         "ShareNetwork",
+        "ShareRule",
         "ShareServer",
         "ShareType",
         "Snapshot",
     ],
 }
-"""Where public names are defined; those not listed are errors."""
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
-
-
-_RENAMED = {"PoolSettings": "HostingSettings", "Published": "BackendReport"}
-"""Public names of 0.1, which still work."""
+"""The public names, by the module that defines them."""
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_DEPRECATED = {"PoolSettings": "HostingSettings", "Published": "BackendReport"}
+"""Public names of 0.1, and their names since 0.2."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use, so that `share-actors --help` does not wait for Ray."""
-    if name in _RENAMED:
-        new = _RENAMED[name]
-        warn(f"share_actors.{name} is called {new} since 0.2", DeprecationWarning, stacklevel=2)
-        name = new
-    if name not in __all__:
+    """Import a public name on first use, so that `share-actors --help` does not import Ray."""
+    if name in _DEPRECATED:
+        new_name = _DEPRECATED[name]
+        text = f"share_actors.{name} is called {new_name} since 0.2"
+        warn(text, DeprecationWarning, stacklevel=2)
+        name = new_name
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'share_actors' has no attribute {name!r}")
-    return getattr(import_module(f"share_actors.{_HOME.get(name, 'errors')}"), name)
+    return getattr(import_module(f"share_actors.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from share_actors.client.sync import ShareHandle, ShareSystem, connect, start
+from share_actors.client.share_handle import ShareHandle
+from share_actors.client.sync import connect, start
+from share_actors.client.sync_system import ShareSystem
 
 __all__ = [
     "ShareHandle",

@@ -1,20 +1,22 @@
-"""What shares need around them, as the asynchronous client sees it: networks, servers, types and backends."""
+"""The asynchronous client's share networks, share servers, share types and backends."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.runtime.calls import call
-from share_actors.client.requests import (
-    TIMEOUT_S,
-    Page,
-    Receipt,
-    Requests,
-    new_id,
-    raise_for_status,
+from share_actors.client.keywords import (
+    EntityFilters,
+    NetworkProperties,
+    RequestOptions,
+    SecurityServiceProperties,
+    ShareTypeChanges,
+    ShareTypeProperties,
 )
+from share_actors.client.receipt import raise_for_status
+from share_actors.client.requests import Requests, new_id
+from share_actors.client.results import BackendChanges
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound
 from share_actors.events.decider import Command
@@ -31,194 +33,207 @@ from share_actors.values import (
     BackendReport,
     BackendState,
     Frozen,
-    RequestContext,
+    Page,
     SecurityService,
     ShareNetwork,
     ShareServer,
     ShareType,
 )
 
-V = TypeVar("V", bound=Frozen)
+EntityT = TypeVar("EntityT", bound=Frozen)
 WATCH_S = 30.0
+"""How long one call to the manager waits for reports of backends."""
 
 
-class Entities(Generic[V]):
-    """Entities of one kind, by id or by name."""
+class AsyncEntityCollection(Generic[EntityT]):
+    """All entities of one kind; each has an id, and some kinds a name."""
 
-    kind: str
-    view: type[V]
+    _kind: ClassVar[str]
+    _entity_type: type[EntityT]
 
-    def __init__(self, requests: Requests, context: RequestContext) -> None:
-        self._requests, self._context = requests, context
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
 
-    async def list(self, **filters: Any) -> Page:
-        """Some of them by `name`, `status`, `project_id`, `parent`, with `limit` and `marker`."""
-        page = await self._requests.catalog.ask("entities", kind=self.kind, **filters)
-        return Page(tuple(page.items), page.next_marker)
+    async def list(self, **filters: Unpack[EntityFilters]) -> Page[EntityT]:
+        """A page of them, the oldest first. Raises `InvalidRequest` for an unknown filter or value."""
+        page: Page[EntityT] = await self._requests.catalog.ask(
+            "entities", kind=self._kind, **filters
+        )
+        return page
 
-    async def get(self, id_or_name: str) -> V:
-        """One as its own actor knows it; raises `NotFound`, or `Ambiguous` with the ids."""
-        address = await self._address(id_or_name)
-        found: V = await self._requests.manage("view", address)
-        return found
+    async def get(self, id_or_name: str) -> EntityT:
+        """The entity with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids."""
+        return await self._view(await self._address(id_or_name))
 
     async def history(self, id_or_name: str) -> Sequence[Recorded]:
-        """All that ever happened to it; `sentence` tells each as a sentence."""
+        """All its events; `share_actors.sentence` describes one. Raises `NotFound` or `Ambiguous`."""
         return await self._requests.history(await self._address(id_or_name))
 
     async def _address(self, id_or_name: str) -> str:
-        address = f"{self.kind}:{id_or_name}"
+        address = f"{self._kind}:{id_or_name}"
         if await self._requests.catalog.ask("entity", address=address) is not None:
             return address
         page = await self._requests.catalog.ask(
-            "entities", kind=self.kind, name=id_or_name, limit=20
+            "entities", kind=self._kind, name=id_or_name, limit=20
         )
-        word = self.kind.replace("_", " ")
-        if not page.items:
-            said = f"there is no {word} with the id or name {id_or_name!r}"
-            raise NotFound(said, field="id", value=id_or_name)
-        ids = [found.id for found in page.items]
+        ids = [entity.id for entity in page.items]
+        if not ids:
+            kind = self._kind.replace("_", " ")
+            text = f"there is no {kind} with the id or name {id_or_name!r}"
+            raise NotFound(text, field="id", value=id_or_name)
         if len(ids) > 1:
-            said = f"{len(ids)} are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
-            raise Ambiguous(said, field="id", value=id_or_name, ids=ids)
-        return f"{self.kind}:{ids[0]}"
+            text = f"{len(ids)} are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
+            raise Ambiguous(text, field="id", value=id_or_name, ids=ids)
+        return f"{self._kind}:{ids[0]}"
 
     async def _ask(
-        self, address: str, command: Command, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> V:  # fmt: skip
-        receipt = raise_for_status(
-            await self._requests.ask(address, command, wait, timeout, command_id)
-        )
-        return await self._seen(address, receipt)
-
-    async def _seen(self, address: str, receipt: Receipt) -> V:
+        self, address: str, command: Command, **options: Unpack[RequestOptions]
+    ) -> EntityT:
+        """The entity when the work of *command* is done (or recorded, if that is enough)."""
+        receipt = raise_for_status(await self._requests.ask(address, command, **options))
         if receipt.view is not None:
-            return self.view.model_validate_json(receipt.view)
-        found: V = await self._requests.manage("view", address)
-        return found
+            return self._entity_type.model_validate_json(receipt.view)
+        return await self._view(address)
+
+    async def _view(self, address: str) -> EntityT:
+        entity: EntityT = await self._requests.call_manager("view", address)
+        return entity
 
 
-class Networks(Entities[ShareNetwork]):
+class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
     """Share networks, and their security services."""
 
-    kind = "share_network"
-    view = ShareNetwork
+    _kind = "share_network"
+    _entity_type = ShareNetwork
 
     async def create(
-        self, *, cidr: str, name: str | None = None, network_id: str | None = None,
-        command_id: str | None = None, **properties: Any,
-    ) -> ShareNetwork:  # fmt: skip
+        self,
+        *,
+        cidr: str,
+        name: str | None = None,
+        network_id: str | None = None,
+        command_id: str | None = None,
+        **properties: Unpack[NetworkProperties],
+    ) -> ShareNetwork:
         """Create a network of the addresses in *cidr*.
 
         *properties*: `gateway`, `network_type` (none, flat, vlan, vxlan, gre), `segmentation_id`,
         `description`.
         """
-        made = network_id or new_id(command_id)
-        who = {"project_id": self._context.project_id, "user_id": self._context.user_id}
-        fields = {"network_id": made, "cidr": cidr, "name": name, **properties, **who}
-        command = build(CreateShareNetwork, fields)
-        return await self._ask(f"{self.kind}:{made}", command, command_id=command_id)
+        network_id = network_id or new_id(command_id)
+        context = self._requests.context
+        fields = {"network_id": network_id, "cidr": cidr, "name": name, **properties}
+        owner = {"project_id": context.project_id, "user_id": context.user_id}
+        command = build(CreateShareNetwork, {**fields, **owner})
+        return await self._ask(f"{self._kind}:{network_id}", command, command_id=command_id)
 
     async def delete(self, network: str) -> None:
-        """Delete a network that no share and no server is on."""
+        """Delete a network; raises `Refused` while a share or a share server is on it."""
         await self._ask(await self._address(network), DeleteShareNetwork())
 
     async def add_security_service(
-        self, network: str, *, type: str, service_id: str | None = None, **properties: Any  # noqa: A002
-    ) -> SecurityService:  # fmt: skip
-        """Have the network's servers authenticate against this service; its password is sealed.
+        self,
+        network: str,
+        *,
+        type: str,  # noqa: A002 - Manila's name
+        service_id: str | None = None,
+        **properties: Unpack[SecurityServiceProperties],
+    ) -> SecurityService:
+        """Have the network's share servers authenticate against a service of this type.
 
-        *properties*: `name`, `dns_ip`, `server`, `domain`, `ou`, `user`, `password`.
+        *type*: ldap, kerberos or active_directory. *properties*: `name`, `dns_ip`, `server`, `domain`,
+        `ou`, `user`, `password`. The password is sealed before it is recorded.
         """
-        made = service_id or new_id(None)
-        service = {"id": made, "type": type, **properties}
+        service_id = service_id or new_id(None)
+        service = {"id": service_id, "type": type, **properties}
         command = build(AddSecurityService, {"service": service})
-        told = await self._ask(await self._address(network), command)
-        return next(s for s in told.security_services if s.id == made)
+        changed = await self._ask(await self._address(network), command)
+        return next(service for service in changed.security_services if service.id == service_id)
 
     async def remove_security_service(self, network: str, service_id: str) -> None:
-        """Have it forgotten, while no server stands."""
+        """Remove a security service; raises `Refused` while the network has a share server."""
         command = build(RemoveSecurityService, {"service_id": service_id})
         await self._ask(await self._address(network), command)
 
 
-class Servers(Entities[ShareServer]):
-    """Share servers; they come with the shares that need them."""
+class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
+    """Share servers; the system creates them for the shares that need them."""
 
-    kind = "share_server"
-    view = ShareServer
+    _kind = "share_server"
+    _entity_type = ShareServer
 
-    async def delete(
-        self, server: str, *, wait: bool = True, timeout: float = TIMEOUT_S
-    ) -> ShareServer:
-        """Tear one down that has no shares (`Refused` while it has: ShareServerInUse)."""
-        return await self._ask(f"{self.kind}:{server}", DeleteServer(), wait=wait, timeout=timeout)
+    async def delete(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
+        """Tear down a share server; raises `Refused` (ShareServerInUse) while it has shares."""
+        return await self._ask(f"{self._kind}:{server}", DeleteServer(), **options)
 
-    async def retry(
-        self, server: str, *, wait: bool = True, timeout: float = TIMEOUT_S
-    ) -> ShareServer:
-        """Try again to tear down one that is in error."""
-        return await self._ask(f"{self.kind}:{server}", RetryServer(), wait=wait, timeout=timeout)
+    async def retry(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
+        """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
+        return await self._ask(f"{self._kind}:{server}", RetryServer(), **options)
 
     async def delete_free(self) -> list[str]:
-        """Have those deleted that nobody has used for long, now; their ids."""
-        found: list[str] = await self._requests.manage("delete_free_share_servers")
-        return found
+        """Delete the share servers that have been unused for longer than configured; their ids."""
+        ids: list[str] = await self._requests.call_manager("delete_free_share_servers")
+        return ids
 
 
-class Types(Entities[ShareType]):
+class AsyncShareTypeCollection(AsyncEntityCollection[ShareType]):
     """Share types."""
 
-    kind = "share_type"
-    view = ShareType
+    _kind = "share_type"
+    _entity_type = ShareType
 
     async def create(
-        self, name: str, extra_specs: Mapping[str, str], **properties: Any
+        self, name: str, extra_specs: Mapping[str, str], **properties: Unpack[ShareTypeProperties]
     ) -> ShareType:
-        """Create a type; *extra_specs* must say `driver_handles_share_servers`.
+        """Create a share type; *extra_specs* must have `driver_handles_share_servers`.
 
-        *properties*: `description`, `is_public`, `projects` (that may use it, if it is not public).
+        *properties*: `description`, `is_public`, `projects` (that may use it if it is not public).
         """
         fields = {"name": name, "extra_specs": dict(extra_specs), **properties}
-        return await self._ask(f"{self.kind}:{name}", build(CreateShareType, fields))
+        return await self._ask(f"{self._kind}:{name}", build(CreateShareType, fields))
 
-    async def change(self, name: str, **changes: Any) -> ShareType:
-        """Set `extra_specs` (None takes one away), `is_public` or `projects`."""
-        return await self._ask(f"{self.kind}:{name}", build(ChangeShareType, changes))
+    async def change(self, name: str, **changes: Unpack[ShareTypeChanges]) -> ShareType:
+        """Set `extra_specs` (the value None removes one), `is_public` or `projects`."""
+        return await self._ask(f"{self._kind}:{name}", build(ChangeShareType, changes))
 
     async def delete(self, name: str) -> None:
-        """No more shares are made of it; those that there are stay."""
-        await self._ask(f"{self.kind}:{name}", DeleteShareType())
+        """Delete a share type; shares of this type stay, and no more are created."""
+        await self._ask(f"{self._kind}:{name}", DeleteShareType())
 
 
-class Backends(Entities[BackendState]):
-    """Backends: what they tell of themselves, and the configuration that they have."""
+class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
+    """Backends: their capabilities and statistics, and their configuration."""
 
-    kind = "backend"
-    view = BackendState
+    _kind = "backend"
+    _entity_type = BackendState
 
     async def stats(self) -> dict[str, BackendReport]:
-        """What each told last."""
-        told: dict[str, BackendReport] = await self._requests.manage("capabilities")
-        return told
+        """The last report of each backend, by name."""
+        reports: dict[str, BackendReport] = await self._requests.call_manager("capabilities")
+        return reports
 
     async def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
-        """Have each, or that one, asked now."""
-        method = "publish_service_capabilities"
-        told: dict[str, BackendReport] = await self._requests.manage(method, None, backend)
-        return told
+        """Have every backend, or this one, report now; the reports, by name.
+
+        Raises `ConfigError` for an unknown backend.
+        """
+        verb = "publish_service_capabilities"
+        reports: dict[str, BackendReport] = await self._requests.call_manager(verb, None, backend)
+        return reports
 
     async def watch(self) -> AsyncIterator[BackendReport]:
-        """What is told, as it comes; first what was told last."""
+        """Reports as they are published, without end; first the last one of each backend."""
         after = 0
         while True:
-            news = await self._requests.manage("watch", after, WATCH_S)
-            after = news.number
-            for published in news.items:
-                yield published
+            update = await self._requests.call_manager("watch", after, WATCH_S)
+            after = update.number
+            for report in update.items:
+                yield report
 
-    async def reload(self, config: Config) -> dict[str, list[str]]:
-        """Go on with the backends of *config*; which were `added`, `changed` and `removed`."""
-        told: dict[str, list[str]] = await call(self._requests.manager.reload.remote(config))
-        return told
+    async def reload(self, config: Config) -> BackendChanges:
+        """Continue with the backends of *config*; the names `added`, `changed` and `removed`.
+
+        Raises `ConfigError` if a setting differs that takes a restart; nothing is changed then.
+        """
+        changes: BackendChanges = await self._requests.call_manager_once("reload", config)
+        return changes

@@ -1,14 +1,16 @@
-"""One share, as the asynchronous client sees it."""
+"""One share, in the asynchronous client."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
-from share_actors.client.requests import TIMEOUT_S, Receipt, Requests, new_id, raise_for_status
+from share_actors.client.keywords import RequestOptions
+from share_actors.client.receipt import Receipt, raise_for_status
+from share_actors.client.requests import Requests, new_id
 from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
@@ -26,9 +28,9 @@ from share_actors.values import AccessRule, Share, Snapshot, utc_now
 
 
 class AsyncShare:
-    """One share. Its properties are as of the last answer or `refresh`.
+    """One share. Its properties are as of the last reply or `refresh`.
 
-    The answer about one rule or snapshot tells of that one; the others stay as they were seen before.
+    A reply about one rule or snapshot updates that one; the others stay as last seen.
     """
 
     def __init__(
@@ -39,30 +41,33 @@ class AsyncShare:
         seen: Share | None = None,
     ) -> None:
         self._requests = requests
-        self._sight = None if seen is None else ShareView(seen)
+        self._view = None if seen is None else ShareView(seen)
         self.id = share_id
         self.receipt = receipt
-        """Of the last request made through this handle."""
+        """Of the last request through this handle."""
 
     def __repr__(self) -> str:
         return f"<share {self.id} {self.seen.name or ''} {self.status}>"
 
     @property
     def seen(self) -> Share:
-        """The share as last seen; before any outcome was seen it is `creating`."""
-        known = self._known()
-        return Share(id=self.id, status="creating") if known is None else known.share
+        """The share as last seen; before any outcome was seen its status is `creating`."""
+        view = self._last_view()
+        return Share(id=self.id, status="creating") if view is None else view.share
 
     @property
     def name(self) -> str | None:
+        """Its name; names need not be unique."""
         return self.seen.name
 
     @property
     def status(self) -> str:
+        """Its status, such as `available` or `error`."""
         return self.seen.status
 
     @property
     def status_reason(self) -> str | None:
+        """Why it is in error, or why its backend refused the last request."""
         return self.seen.status_reason
 
     @property
@@ -73,168 +78,162 @@ class AsyncShare:
     @property
     def export_locations(self) -> tuple[str, ...]:
         """Paths by which clients reach the share, the preferred ones first."""
-        ordered = sorted(self.seen.export_locations, key=lambda e: not e.preferred)
+        ordered = sorted(self.seen.export_locations, key=lambda location: not location.preferred)
         return tuple(location.path for location in ordered)
 
     @property
     def access_rules(self) -> tuple[AccessRule, ...]:
+        """Its access rules, the oldest first."""
         return self.seen.access_rules
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
+        """Its snapshots, the oldest first."""
         return self.seen.snapshots
 
     async def refresh(self) -> Self:
-        """Ask the share's own actor how it is now."""
-        self._sight = ShareView(await self._requests.view(self.id))
+        """Update the properties from the share's entity; raises `NotFound`."""
+        self._view = ShareView(await self._requests.view(self.id))
         return self
 
     async def allow_access(
-        self, to: str, *, type: str = "user", level: str = "rw", wait: bool = True,  # noqa: A002
-        timeout: float = TIMEOUT_S, command_id: str | None = None,
-    ) -> AccessRule:  # fmt: skip
-        """Let *to* use the share; the same rule twice is one rule."""
-        fields = {
-            "access_id": new_id(command_id), "access_type": type, "access_to": to, "access_level": level
-        }  # fmt: skip
-        told = await self._told(build(AllowAccess, fields), wait, timeout, command_id)
-        rule = same_client_of(told.access_rules, type, to)
-        if rule is None:  # denied again in the meantime
-            raise NotFound(f"the rule for {type} {to} is gone already", field="access_to", value=to)
-        return rule
+        self,
+        to: str,
+        *,
+        type: str = "user",  # noqa: A002 - Manila's name
+        level: str = "rw",
+        **options: Unpack[RequestOptions],
+    ) -> AccessRule:
+        """Allow *to* access to the share; the same rule twice is one rule.
 
-    async def deny_access(
-        self, rule: AccessRule | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> None:  # fmt: skip
-        """Take a rule (or the rule of this id) away."""
+        *type*: ip, user, cert or cephx. *level*: rw or ro. Raises `InvalidRequest` for a type that the
+        share's backend does not support, `Refused` for a client that has a rule of another level.
+        """
+        rule = {"access_type": type, "access_to": to, "access_level": level}
+        fields = {"access_id": new_id(options.get("command_id")), **rule}
+        share = await self._ask_for_share(build(AllowAccess, fields), options)
+        allowed = same_client_of(share.access_rules, type, to)
+        if allowed is None:  # it was denied again in the meantime
+            text = f"the rule for {type} {to} is gone already"
+            raise NotFound(text, field="access_to", value=to)
+        return allowed
+
+    async def deny_access(self, rule: AccessRule | str, **options: Unpack[RequestOptions]) -> None:
+        """Remove a rule (or the rule with this id); raises `NotFound`."""
         access_id = rule if isinstance(rule, str) else rule.id
-        command = build(DenyAccess, {"access_id": access_id})
-        await self._ask(command, wait, timeout, command_id)
+        await self._ask(build(DenyAccess, {"access_id": access_id}), options)
 
     async def create_snapshot(
-        self, name: str | None = None, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> Snapshot:  # fmt: skip
-        """Take a snapshot."""
-        snapshot_id = new_id(command_id)
-        fields = {"snapshot_id": snapshot_id, "name": name}
-        told = await self._told(build(CreateSnapshot, fields), wait, timeout, command_id)
-        found = next((s for s in told.snapshots if s.id == snapshot_id), None)
-        if found is None:
-            raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
-        return found
+        self, name: str | None = None, **options: Unpack[RequestOptions]
+    ) -> Snapshot:
+        """Create a snapshot; raises `Refused` if the backend does not support snapshots."""
+        snapshot_id = new_id(options.get("command_id"))
+        command = build(CreateSnapshot, {"snapshot_id": snapshot_id, "name": name})
+        return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
     async def delete_snapshot(
-        self, snapshot: Snapshot | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> None:  # fmt: skip
-        """Delete one of the share's snapshots (or the one of this id)."""
-        snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
-        command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
-        await self._ask(command, wait, timeout, command_id)
+        self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
+    ) -> None:
+        """Delete one of the share's snapshots (or the one with this id); raises `NotFound`."""
+        await self._ask(build(DeleteSnapshot, {"snapshot_id": _id(snapshot)}), options)
 
-    async def extend(
-        self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> Self:  # fmt: skip
-        """Let the share hold *size* GiB, more than now."""
-        return await self._ask(build(ExtendShare, {"size": size}), wait, timeout, command_id)
+    async def extend(self, size: int, **options: Unpack[RequestOptions]) -> Self:
+        """Extend the share to *size* GiB; raises `Refused` if that is not more than now."""
+        return await self._ask(build(ExtendShare, {"size": size}), options)
 
-    async def shrink(
-        self, size: int, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> Self:  # fmt: skip
-        """Let the share hold only *size* GiB; `OperationFailed` if more is used (it stays available)."""
-        return await self._ask(build(ShrinkShare, {"size": size}), wait, timeout, command_id)
+    async def shrink(self, size: int, **options: Unpack[RequestOptions]) -> Self:
+        """Shrink the share to *size* GiB.
 
-    async def delete(
-        self, cascade: bool = False, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> Self:  # fmt: skip
-        """Delete the share, with its snapshots if *cascade*."""
-        return await self._ask(build(DeleteShare, {"cascade": cascade}), wait, timeout, command_id)
+        Raises `Refused` if that is not less than now, `OperationFailed` if more is used; the share stays
+        available with its size then.
+        """
+        return await self._ask(build(ShrinkShare, {"size": size}), options)
 
-    async def retry(
-        self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
-    ) -> Self:
-        """Try again what failed on the share, its rules and its snapshots."""
-        return await self._ask(RetryShare(), wait, timeout, command_id)
+    async def delete(self, cascade: bool = False, **options: Unpack[RequestOptions]) -> Self:
+        """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise."""
+        return await self._ask(build(DeleteShare, {"cascade": cascade}), options)
 
-    async def unmanage(
-        self, *, wait: bool = True, timeout: float = TIMEOUT_S, command_id: str | None = None
-    ) -> Self:
-        """Forget the share, and leave what is on its backend as it is."""
-        return await self._ask(UnmanageShare(), wait, timeout, command_id)
+    async def retry(self, **options: Unpack[RequestOptions]) -> Self:
+        """Retry what failed on the share, its rules and its snapshots; `Refused` if nothing is in error."""
+        return await self._ask(RetryShare(), options)
+
+    async def unmanage(self, **options: Unpack[RequestOptions]) -> Self:
+        """Remove the share from the system; its data on the backend are left in place."""
+        return await self._ask(UnmanageShare(), options)
 
     async def manage_snapshot(
-        self, provider_location: str, name: str | None = None, *,
-        driver_options: Mapping[str, Any] | None = None, wait: bool = True,
-        timeout: float = TIMEOUT_S, command_id: str | None = None,
-    ) -> Snapshot:  # fmt: skip
-        """Adopt what is at *provider_location* on the backend as a snapshot of this share."""
-        snapshot_id = new_id(command_id)
-        fields = {
-            "snapshot_id": snapshot_id, "name": name, "provider_location": provider_location,
-            "driver_options": dict(driver_options or {}),
-        }  # fmt: skip
-        told = await self._told(build(ManageSnapshot, fields), wait, timeout, command_id)
-        return next(s for s in told.snapshots if s.id == snapshot_id)
+        self,
+        provider_location: str,
+        name: str | None = None,
+        *,
+        driver_options: Mapping[str, object] | None = None,
+        **options: Unpack[RequestOptions],
+    ) -> Snapshot:
+        """Manage what is at *provider_location* on the backend as a snapshot of this share.
+
+        *driver_options* are for the driver. Raises `OperationFailed` with the driver's reason.
+        """
+        snapshot_id = new_id(options.get("command_id"))
+        fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
+        command = build(ManageSnapshot, {**fields, "driver_options": dict(driver_options or {})})
+        return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
     async def unmanage_snapshot(
-        self, snapshot: Snapshot | str, *, wait: bool = True, timeout: float = TIMEOUT_S,
-        command_id: str | None = None,
-    ) -> None:  # fmt: skip
-        """Forget a snapshot, and leave it on the backend as it is."""
-        snapshot_id = snapshot if isinstance(snapshot, str) else snapshot.id
-        command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
-        await self._ask(command, wait, timeout, command_id)
+        self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
+    ) -> None:
+        """Remove a snapshot from the system; its data on the backend are left in place."""
+        await self._ask(build(UnmanageSnapshot, {"snapshot_id": _id(snapshot)}), options)
 
     async def history(self) -> list[Recorded]:
-        """All that ever happened to the share; `history.sentence` tells each as a sentence."""
+        """All events of the share; `share_actors.sentence` describes one."""
         return await self._requests.history(self.id)
 
     async def explain(self) -> Explanation:
-        """Why the share is as it is: what is owed, what was tried, and what can be done now."""
+        """Why the share is in its status: pending work, attempts, and what can be done now."""
         return await asyncio.to_thread(explain, await self.history(), utc_now())
 
-    async def _ask(
-        self, command: Command, wait: bool, timeout: float, command_id: str | None
-    ) -> Self:
-        await self._send(command, wait, timeout, command_id)
+    async def _ask(self, command: Command, options: RequestOptions) -> Self:
+        await self._send(command, options)
         return self
 
-    async def _told(
-        self, command: Command, wait: bool, timeout: float, command_id: str | None
-    ) -> Share:
-        """The share, or as much of it as was told, once *command* is done (or recorded)."""
-        told = await self._send(command, wait, timeout, command_id)
-        return told or (await self.refresh()).seen
+    async def _ask_for_share(self, command: Command, options: RequestOptions) -> Share:
+        """The share, or the part of it in the reply, once *command* is done (or recorded)."""
+        share = await self._send(command, options)
+        return share or (await self.refresh()).seen
 
-    async def _send(
-        self, command: Command, wait: bool, timeout: float, command_id: str | None
-    ) -> Share | None:
-        receipt = await self._requests.ask(self.id, command, wait, timeout, command_id)
-        told, known = receipt.share, self._known()
+    async def _send(self, command: Command, options: RequestOptions) -> Share | None:
+        receipt = await self._requests.ask(self.id, command, **options)
+        share, view = receipt.share, self._last_view()
         self.receipt = receipt
-        if told is not None and not receipt.part:
-            self._sight = ShareView(told)
-        elif told is not None and known is not None:
-            known.renew(told, _named(command))
-        elif told is not None:
+        if share is not None and not receipt.part:
+            self._view = ShareView(share)
+        elif share is not None and view is not None:
+            view.update(share, _part_id(command))
+        elif share is not None:
             await self.refresh()
         raise_for_status(receipt)
-        return told
+        return share
 
-    def _known(self) -> ShareView | None:
-        """What was seen of the share, if anything was."""
-        if self._sight is None and self.receipt is not None and not self.receipt.part:
-            told = self.receipt.share
-            self._sight = None if told is None else ShareView(told)
-        return self._sight
+    def _last_view(self) -> ShareView | None:
+        """The view of the share, if it was seen."""
+        if self._view is None and self.receipt is not None and not self.receipt.part:
+            share = self.receipt.share
+            self._view = None if share is None else ShareView(share)
+        return self._view
 
 
-def _named(command: Command) -> str | None:
+def _part_id(command: Command) -> str | None:
     """The id of the rule or snapshot that *command* is about."""
     access_id: str | None = getattr(command, "access_id", None)
     return access_id or getattr(command, "snapshot_id", None)
+
+
+def _id(snapshot: Snapshot | str) -> str:
+    return snapshot if isinstance(snapshot, str) else snapshot.id
+
+
+def _snapshot(share: Share, snapshot_id: str) -> Snapshot:
+    found = next((snapshot for snapshot in share.snapshots if snapshot.id == snapshot_id), None)
+    if found is None:  # it was deleted in the meantime
+        raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
+    return found

@@ -1,4 +1,4 @@
-"""What a client has seen of a share: whole, or renewed by answers that tell of one rule or snapshot."""
+"""A share as a handle last saw it: complete, or updated from replies about one access rule or snapshot."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ from typing import TypeVar
 
 from share_actors.values import AccessRule, Share, Snapshot
 
-Part = TypeVar("Part", AccessRule, Snapshot)
+PartT = TypeVar("PartT", AccessRule, Snapshot)
 
 
 class ShareView:
-    """A share as last seen. Parts are put in their place when they come, and the whole when asked for."""
+    """A share as last seen. Its rules and snapshots are merged when `share` is read."""
 
     def __init__(self, share: Share) -> None:
-        self._told = share
+        self._latest = share
         self._rules = {rule.id: rule for rule in share.access_rules}
         self._snapshots = {snapshot.id: snapshot for snapshot in share.snapshots}
-        self._whole: Share | None = share
+        self._merged: Share | None = share
 
     @property
     def share(self) -> Share:
-        if self._whole is None:
+        """The share with all the rules and snapshots that were seen."""
+        if self._merged is None:
             rules, snapshots = tuple(self._rules.values()), tuple(self._snapshots.values())
-            self._whole = self._told.replace(access_rules=rules, snapshots=snapshots)
-        return self._whole
+            self._merged = self._latest.replace(access_rules=rules, snapshots=snapshots)
+        return self._merged
 
-    def renew(self, told: Share, about: str | None) -> None:
-        """Take in *told*, which has only the rule or snapshot *about*, or not even that: it is gone."""
-        _put(self._rules, told.access_rules, about)
-        _put(self._snapshots, told.snapshots, about)
-        self._told, self._whole = told, None
+    def update(self, share: Share, part_id: str | None) -> None:
+        """Merge *share*, whose only rule or snapshot is the one of *part_id*; without it, that is gone."""
+        _merge(self._rules, share.access_rules, part_id)
+        _merge(self._snapshots, share.snapshots, part_id)
+        self._latest, self._merged = share, None
 
 
-def _put(held: dict[str, Part], told: tuple[Part, ...], about: str | None) -> None:
-    new = {part.id: part for part in told}
-    if about is not None and about not in new:
-        held.pop(about, None)
-    held.update(new)
+def _merge(parts: dict[str, PartT], latest: tuple[PartT, ...], part_id: str | None) -> None:
+    updated = {part.id: part for part in latest}
+    if part_id is not None and part_id not in updated:
+        parts.pop(part_id, None)
+    parts.update(updated)

@@ -2,135 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Generic, TypeVar, Unpack
 
-from share_actors.client.entities import Backends, Entities, Networks, Servers, Types
-from share_actors.client.requests import Page
+from share_actors.client.background_loop import run
+from share_actors.client.entities import (
+    AsyncBackendCollection,
+    AsyncEntityCollection,
+    AsyncShareNetworkCollection,
+    AsyncShareServerCollection,
+    AsyncShareTypeCollection,
+)
+from share_actors.client.keywords import (
+    EntityFilters,
+    NetworkProperties,
+    RequestOptions,
+    SecurityServiceProperties,
+    ShareTypeChanges,
+    ShareTypeProperties,
+)
+from share_actors.client.results import BackendChanges
 from share_actors.config import Config
 from share_actors.events.envelope import Recorded
 from share_actors.values import (
     BackendReport,
     BackendState,
     Frozen,
+    Page,
     SecurityService,
     ShareNetwork,
     ShareServer,
     ShareType,
 )
 
-V = TypeVar("V", bound=Frozen)
-I_co = TypeVar("I_co", bound=Entities[Any], covariant=True)
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
+EntityT = TypeVar("EntityT", bound=Frozen)
 
 
-class SyncEntities(Generic[I_co, V]):
-    """Entities of one kind, by id or by name; see `surroundings.Entities`."""
+class EntityCollection(Generic[EntityT]):
+    """All entities of one kind; see `AsyncEntityCollection`."""
 
-    def __init__(self, inner: I_co, run: Run) -> None:
-        self._inner, self._run = inner, run
+    def __init__(self, collection: AsyncEntityCollection[EntityT]) -> None:
+        self._entities = collection
 
-    def list(self, **filters: Any) -> Page:
-        """Some of them by `name`, `status`, `project_id`, `parent`, with `limit` and `marker`."""
-        page: Page = self._run(self._inner.list(**filters))
-        return page
+    def list(self, **filters: Unpack[EntityFilters]) -> Page[EntityT]:
+        """A page of them, the oldest first. Raises `InvalidRequest` for an unknown filter or value."""
+        return run(self._entities.list(**filters))
 
-    def get(self, id_or_name: str) -> V:
-        """One as its own actor knows it; raises `NotFound`, or `Ambiguous` with the ids."""
-        found: V = self._run(self._inner.get(id_or_name))
-        return found
+    def get(self, id_or_name: str) -> EntityT:
+        """The entity with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids."""
+        return run(self._entities.get(id_or_name))
 
     def history(self, id_or_name: str) -> Sequence[Recorded]:
-        """All that ever happened to it; `sentence` tells each as a sentence."""
-        recorded: Sequence[Recorded] = self._run(self._inner.history(id_or_name))
-        return recorded
+        """All its events; `share_actors.sentence` describes one. Raises `NotFound` or `Ambiguous`."""
+        return run(self._entities.history(id_or_name))
 
 
-class SyncNetworks(SyncEntities[Networks, ShareNetwork]):
-    """Share networks; see `surroundings.Networks`."""
+class ShareNetworkCollection(EntityCollection[ShareNetwork]):
+    """Share networks; see `AsyncShareNetworkCollection`."""
 
-    def create(self, *, cidr: str, name: str | None = None, **properties: Any) -> ShareNetwork:
+    def __init__(self, collection: AsyncShareNetworkCollection) -> None:
+        super().__init__(collection)
+        self._networks = collection
+
+    def create(
+        self,
+        *,
+        cidr: str,
+        name: str | None = None,
+        network_id: str | None = None,
+        command_id: str | None = None,
+        **properties: Unpack[NetworkProperties],
+    ) -> ShareNetwork:
         """Create a network of the addresses in *cidr*."""
-        made: ShareNetwork = self._run(self._inner.create(cidr=cidr, name=name, **properties))
-        return made
+        job = self._networks.create(
+            cidr=cidr, name=name, network_id=network_id, command_id=command_id, **properties
+        )
+        return run(job)
 
     def delete(self, network: str) -> None:
-        """Delete a network that no share and no server is on."""
-        self._run(self._inner.delete(network))
+        """Delete a network; raises `Refused` while a share or a share server is on it."""
+        run(self._networks.delete(network))
 
     def add_security_service(
-        self, network: str, *, type: str, **properties: Any  # noqa: A002
-    ) -> SecurityService:  # fmt: skip
-        """Have the network's servers authenticate against this service; its password is sealed."""
-        job = self._inner.add_security_service(network, type=type, **properties)
-        made: SecurityService = self._run(job)
-        return made
+        self,
+        network: str,
+        *,
+        type: str,  # noqa: A002 - Manila's name
+        service_id: str | None = None,
+        **properties: Unpack[SecurityServiceProperties],
+    ) -> SecurityService:
+        """Have the network's share servers authenticate against a service of this type."""
+        job = self._networks.add_security_service(
+            network, type=type, service_id=service_id, **properties
+        )
+        return run(job)
 
     def remove_security_service(self, network: str, service_id: str) -> None:
-        """Have it forgotten, while no server stands."""
-        self._run(self._inner.remove_security_service(network, service_id))
+        """Remove a security service; raises `Refused` while the network has a share server."""
+        run(self._networks.remove_security_service(network, service_id))
 
 
-class SyncServers(SyncEntities[Servers, ShareServer]):
-    """Share servers; see `surroundings.Servers`."""
+class ShareServerCollection(EntityCollection[ShareServer]):
+    """Share servers; see `AsyncShareServerCollection`."""
 
-    def delete(self, server: str, **waiting: Any) -> ShareServer:
-        """Tear one down that has no shares."""
-        left: ShareServer = self._run(self._inner.delete(server, **waiting))
-        return left
+    def __init__(self, collection: AsyncShareServerCollection) -> None:
+        super().__init__(collection)
+        self._servers = collection
 
-    def retry(self, server: str, **waiting: Any) -> ShareServer:
-        """Try again to tear down one that is in error."""
-        left: ShareServer = self._run(self._inner.retry(server, **waiting))
-        return left
+    def delete(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
+        """Tear down a share server; raises `Refused` (ShareServerInUse) while it has shares."""
+        return run(self._servers.delete(server, **options))
 
-    def delete_free(self) -> Any:
-        """Have those deleted that nobody has used for long, now; their ids."""
-        return self._run(self._inner.delete_free())
+    def retry(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
+        """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
+        return run(self._servers.retry(server, **options))
+
+    def delete_free(self) -> Sequence[str]:
+        """Delete the share servers that have been unused for longer than configured; their ids."""
+        return run(self._servers.delete_free())
 
 
-class SyncTypes(SyncEntities[Types, ShareType]):
-    """Share types; see `surroundings.Types`."""
+class ShareTypeCollection(EntityCollection[ShareType]):
+    """Share types; see `AsyncShareTypeCollection`."""
 
-    def create(self, name: str, extra_specs: Mapping[str, str], **properties: Any) -> ShareType:
-        """Create a type; *extra_specs* must say `driver_handles_share_servers`."""
-        made: ShareType = self._run(self._inner.create(name, extra_specs, **properties))
-        return made
+    def __init__(self, collection: AsyncShareTypeCollection) -> None:
+        super().__init__(collection)
+        self._types = collection
 
-    def change(self, name: str, **changes: Any) -> ShareType:
-        """Set `extra_specs` (None takes one away), `is_public` or `projects`."""
-        changed: ShareType = self._run(self._inner.change(name, **changes))
-        return changed
+    def create(
+        self, name: str, extra_specs: Mapping[str, str], **properties: Unpack[ShareTypeProperties]
+    ) -> ShareType:
+        """Create a share type; *extra_specs* must have `driver_handles_share_servers`."""
+        return run(self._types.create(name, extra_specs, **properties))
+
+    def change(self, name: str, **changes: Unpack[ShareTypeChanges]) -> ShareType:
+        """Set `extra_specs` (the value None removes one), `is_public` or `projects`."""
+        return run(self._types.change(name, **changes))
 
     def delete(self, name: str) -> None:
-        """No more shares are made of it; those that there are stay."""
-        self._run(self._inner.delete(name))
+        """Delete a share type; shares of this type stay, and no more are created."""
+        run(self._types.delete(name))
 
 
-class SyncBackends(SyncEntities[Backends, BackendState]):
-    """Backends; see `surroundings.Backends`."""
+class BackendCollection(EntityCollection[BackendState]):
+    """Backends; see `AsyncBackendCollection`."""
+
+    def __init__(self, collection: AsyncBackendCollection) -> None:
+        super().__init__(collection)
+        self._backends = collection
 
     def stats(self) -> dict[str, BackendReport]:
-        """What each told last."""
-        told: dict[str, BackendReport] = self._run(self._inner.stats())
-        return told
+        """The last report of each backend, by name."""
+        return run(self._backends.stats())
 
     def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
-        """Have each, or that one, asked now."""
-        told: dict[str, BackendReport] = self._run(self._inner.publish(backend))
-        return told
+        """Have every backend, or this one, report now; the reports, by name."""
+        return run(self._backends.publish(backend))
 
     def watch(self) -> Iterator[BackendReport]:
-        """What is told, as it comes; first what was told last."""
-        coming = self._inner.watch()
+        """Reports as they are published, without end; first the last one of each backend."""
+        reports = self._backends.watch()
+
+        async def next_report() -> BackendReport:
+            return await anext(reports)
+
         while True:
-            yield self._run(_next(coming))
+            yield run(next_report())
 
-    def reload(self, config: Config) -> Any:
-        """Go on with the backends of *config*; which were `added`, `changed` and `removed`."""
-        return self._run(self._inner.reload(config))
-
-
-async def _next(coming: Any) -> BackendReport:
-    published: BackendReport = await anext(coming)
-    return published
+    def reload(self, config: Config) -> BackendChanges:
+        """Continue with the backends of *config*; the names `added`, `changed` and `removed`."""
+        return run(self._backends.reload(config))

@@ -64,6 +64,12 @@ class AccessRule(Value):
     reason: str | None = None
 
 
+class ShareRule(AccessRule):
+    """An access rule in a list of the rules of many shares, with the id of its share."""
+
+    share_id: str
+
+
 class Snapshot(Value):
     """A share's contents at one time; the size is GiB. `doing` is the last operation requested on it."""
 

@@ -119,7 +119,8 @@ def test_a_property_given_by_two_of_its_names(site: Site, system: ShareSystem) -
 
 
 def test_metadata_that_is_no_text_is_named_by_its_key(site: Site, system: ShareSystem) -> None:
-    ask = partial(system.create_share, size=1, metadata={"a": 7})
+    metadata: Any = {"a": 7}
+    ask = partial(system.create_share, size=1, metadata=metadata)
     refused(site, ask, InvalidRequest, "metadata.a", 7)
 
 
@@ -274,8 +275,9 @@ def test_a_question_that_makes_no_sense(
 
 
 def test_a_filter_that_is_none(site: Site, system: ShareSystem) -> None:
-    for ask in (system.snapshots, system.rules, system.count_shares):
-        refused(site, partial(ask, colour="red"), InvalidRequest, "colour", "red")
+    filters: dict[str, Any] = {"colour": "red"}
+    for ask in (system.shares, system.snapshots, system.rules, system.count_shares):
+        refused(site, partial(ask, **filters), InvalidRequest, "colour", "red")
     refused(site, partial(system.rules, state="asleep"), InvalidRequest, "state", "asleep")
 
 

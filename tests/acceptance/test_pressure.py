@@ -71,7 +71,8 @@ def submitted(system: ShareSystem, share: ShareHandle, clients: list[str]) -> li
         fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
         command = AllowAccess(**fields, access_level="rw")
         asks.append(ask(share.id, command, NOBODY, client, wait=False, repeated=True))
-    answers: list[CommandReply] = ray.get(system.manager.submit.remote(asks))
+    manager: Any = system.manager
+    answers: list[CommandReply] = ray.get(manager.submit.remote(asks))
     return answers
 
 
@@ -129,7 +130,8 @@ def test_ten_thousand_commands_at_once_are_all_answered_and_memory_stays_bounded
     before, head = {pid: resident_mib(pid) for pid in pids}, site.head()
     asked = [_rule(shares[n % 20], f"u{n}") for n in range(10_000)]
 
-    parts = [site.system.manager.submit.remote(asked[n::40]) for n in range(40)]
+    manager: Any = site.system.manager
+    parts = [manager.submit.remote(asked[n::40]) for n in range(40)]
     answers = [answer for part in ray.get(parts) for answer in part]
 
     assert len(answers) == 10_000
@@ -180,9 +182,10 @@ def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(new_site: NewSite
     backends = {"dummy": {"driver": "dummy"}, "alone": {"driver": "dummy", "dedicated": True}}
     system = new_site(backends=backends, hosting={"min_actors": 2, "max_actors": 3}).system
     alone = system.create_share(size=1, backend="alone")
-    home = ray.get(system.manager.where.remote(alone.id))
+    manager: Any = system.manager
+    home = ray.get(manager.where.remote(alone.id))
     for share in system.create_shares([{"size": 1}] * 6):
-        assert ray.get(system.manager.where.remote(made(share).id))["pid"] != home["pid"]
+        assert ray.get(manager.where.remote(made(share).id))["pid"] != home["pid"]
 
     assert home["shares"] == 1
 

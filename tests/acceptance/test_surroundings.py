@@ -181,7 +181,8 @@ def test_the_verbs_of_the_manager_do_the_same(site: Site, system: ShareSystem) -
         "plain": None,
         "served": None,
     }
-    assert set(ray.get(system.manager.init_host.remote())) == {"plain", "served"}
+    manager: Any = system.manager
+    assert set(ray.get(manager.init_host.remote())) == {"plain", "served"}
 
     [share] = on_servers(site, "verbs", "10.3.0.0/28", 1)
     server_id = share.seen.share_server_id

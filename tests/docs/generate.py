@@ -12,7 +12,8 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import ModuleType
+from typing import Any, Literal, get_args, get_origin, is_typeddict
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -21,7 +22,7 @@ from share_actors import config, errors
 from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.client import aio, entities, share
+from share_actors.client import aio, entities, keywords, results, share
 from share_actors.drivers import base as drivers
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.execute import ExecuteOptions
@@ -242,6 +243,8 @@ def signature(function: Callable[..., Any]) -> str:
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(_own_signature(function)))
     for ours, theirs in (("AsyncShareSystem", "ShareSystem"), ("AsyncShare", "ShareHandle")):
         text = re.sub(rf"\b{ours}\b", theirs, text)
+    text = re.sub(r"Awaitable\[(\w+\[[^]]*\])\]", r"\1", text)
+    text = text.replace("AsyncIterator[", "Iterator[")
     return text.replace("(self, ", "(").replace("(self)", "()")
 
 
@@ -260,6 +263,29 @@ def members(cls: type) -> Callable[[], str]:
             yield "\n\n".join([f"#### {name}", f"`{name}{of}`", doc(read)]).rstrip()
 
     return lambda: "\n\n".join(told())
+
+
+def dictionaries(module: ModuleType) -> Callable[[], str]:
+    """The typed dictionaries that *module* defines, with the keys of each."""
+
+    def written() -> Iterator[str]:
+        for name, thing in vars(module).items():
+            if is_typeddict(thing) and thing.__module__ == module.__name__:
+                rows = ((f"`{key}`", f"`{_plain(kind)}`") for key, kind in _keys(thing).items())
+                yield "\n\n".join([f"#### {name}", doc(thing), table(["Key", "Type"], rows)])
+
+    return lambda: "\n\n".join(written())
+
+
+def _keys(dictionary: type) -> dict[str, Any]:
+    """The keys of a typed dictionary and their types, inherited ones last."""
+    own = dictionary.__annotations__
+    return {key: own[key] for key in sorted(own, key=lambda key: key in ("limit", "marker"))}
+
+
+def _plain(annotation: Any) -> str:
+    text = getattr(annotation, "__forward_arg__", str(annotation))
+    return re.sub(r"^NotRequired\[(.*)\]$", r"\1", text)
 
 
 def functions() -> str:
@@ -284,11 +310,13 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "functions": functions,
         "ShareSystem": members(aio.AsyncShareSystem),
         "ShareHandle": members(share.AsyncShare),
-        "entities": members(entities.Entities),
-        "networks": members(entities.Networks),
-        "servers": members(entities.Servers),
-        "types": members(entities.Types),
-        "backends": members(entities.Backends),
+        "entities": members(entities.AsyncEntityCollection),
+        "networks": members(entities.AsyncShareNetworkCollection),
+        "servers": members(entities.AsyncShareServerCollection),
+        "types": members(entities.AsyncShareTypeCollection),
+        "backends": members(entities.AsyncBackendCollection),
+        "keywords": dictionaries(keywords),
+        "results": dictionaries(results),
     },
     "manager.md": {
         "verbs": members(ManagerVerbs),

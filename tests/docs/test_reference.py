@@ -70,11 +70,11 @@ def test_every_public_name_is_told() -> None:
     [
         (client.ShareSystem, aio.AsyncShareSystem),
         (client.ShareHandle, share.AsyncShare),
-        (sync_entities.SyncEntities, entities.Entities),
-        (sync_entities.SyncNetworks, entities.Networks),
-        (sync_entities.SyncServers, entities.Servers),
-        (sync_entities.SyncTypes, entities.Types),
-        (sync_entities.SyncBackends, entities.Backends),
+        (sync_entities.EntityCollection, entities.AsyncEntityCollection),
+        (sync_entities.ShareNetworkCollection, entities.AsyncShareNetworkCollection),
+        (sync_entities.ShareServerCollection, entities.AsyncShareServerCollection),
+        (sync_entities.ShareTypeCollection, entities.AsyncShareTypeCollection),
+        (sync_entities.BackendCollection, entities.AsyncBackendCollection),
     ],
 )
 def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_same(

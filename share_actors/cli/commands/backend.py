@@ -91,9 +91,13 @@ def reload(session: Session) -> None:
     if session.json:
         session.output.print_json(changes)
         return
-    for change, names in changes.items():
+    for title, names in (
+        ("Added", changes["added"]),
+        ("Changed", changes["changed"]),
+        ("Removed", changes["removed"]),
+    ):
         if names:
-            session.output.print(f"{change.capitalize()}: {', '.join(names)}.")
+            session.output.print(f"{title}: {', '.join(names)}.")
     if not any(changes.values()):
         session.output.print("No backend changed.")
 

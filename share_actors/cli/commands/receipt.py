@@ -11,7 +11,7 @@ from share_actors.cli.output import format_time
 from share_actors.cli.session import Session
 
 if TYPE_CHECKING:
-    from share_actors.client.requests import Receipt
+    from share_actors.client.receipt import Receipt
 
 _CommandIdArgument = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -297,7 +298,7 @@ def manage(
     _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 
 
-def _print_preview(session: Session, preview: dict[str, Any]) -> None:
+def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
     if session.json:
         session.output.print_json(preview)
     else:

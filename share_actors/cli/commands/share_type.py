@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -110,7 +110,7 @@ def change(
 ) -> None:
     """Change the specs and projects of a share type. Existing shares do not change."""
     specs = {**parse_pairs(spec, "spec"), **dict.fromkeys(unset or ())}
-    changes: dict[str, object] = {"extra_specs": specs}
+    changes: dict[str, Any] = {"extra_specs": specs}
     if public or projects:
         changes |= {"is_public": public, "projects": () if public else tuple(projects or ())}
     _print_type(session, session.system.types.change(name, **changes))

@@ -22,6 +22,7 @@ from share_actors.values import (
     Page,
     RuleState,
     Share,
+    ShareRule,
     ShareStatus,
     Snapshot,
     SnapshotStatus,
@@ -30,12 +31,6 @@ from share_actors.values import (
 __all__ = ["Catalog", "Parked", "ShareRule"]
 
 MAX_LIMIT = 1_000
-
-
-class ShareRule(AccessRule):
-    """An access rule, and whose it is."""
-
-    share_id: str
 
 
 class Catalog(Projection):

@@ -1,0 +1,23 @@
+"""The event loop, in one background thread, that all synchronous handles of this process share."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from functools import lru_cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@lru_cache(maxsize=1)
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="share-actors-client", daemon=True).start()
+    return loop
+
+
+def run(job: Coroutine[Any, Any, T]) -> T:
+    """Run *job* on the background loop and return its result, or raise its error."""
+    return asyncio.run_coroutine_threadsafe(job, _loop()).result()

@@ -1,0 +1,166 @@
+"""The keyword arguments of the client's methods, as typed dictionaries. Every key is optional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from share_actors.values import NetworkType
+
+DEFAULT_TIMEOUT_S = 300.0
+"""How long a call waits for its outcome unless `timeout` is given, in seconds."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """Options of every request that changes something.
+
+    `wait` (default True): return when the backend has done the work; False: when the request is durable.
+    `timeout` (default 300): seconds to wait before `TimedOut` is raised; the work continues.
+    `command_id` (default: generated): a repeated request with the same id is executed once.
+    """
+
+    wait: bool
+    timeout: float
+    command_id: str | None
+
+
+class ShareProperties(TypedDict, total=False):
+    """Properties of a new share, by Manila's names.
+
+    `backend`: the backend to use (default: chosen by the scheduler), or `host`: `backend#pool`.
+    `share_id`: the new share's id (default: generated). `snapshot_id`: create from this snapshot.
+    `share_network_id`: create it on a share server of this network. `share_proto`: see `protocol`.
+    `same_host`, `different_host`: ids of shares, as a sequence or separated by commas.
+    """
+
+    description: str | None
+    display_description: str | None
+    share_proto: str
+    backend: str | None
+    host: str | None
+    metadata: Mapping[str, str]
+    is_public: bool
+    availability_zone: str | None
+    share_type: str | None
+    share_network_id: str | None
+    snapshot_id: str | None
+    same_host: str | Sequence[str]
+    different_host: str | Sequence[str]
+    share_id: str | None
+
+
+class ManagedShareProperties(TypedDict, total=False):
+    """Properties of a share to manage, which is on `backend` or `host` (default: the default backend)."""
+
+    description: str | None
+    display_description: str | None
+    backend: str | None
+    host: str | None
+    metadata: Mapping[str, str]
+    is_public: bool
+    share_type: str | None
+    share_id: str | None
+
+
+class PreviewProperties(TypedDict, total=False):
+    """Properties of a share that `preview_manage` looks for, by the names of `manage_share`."""
+
+    name: str | None
+    display_name: str | None
+    description: str | None
+    display_description: str | None
+    protocol: str
+    share_proto: str
+    backend: str | None
+    host: str | None
+    metadata: Mapping[str, str]
+    is_public: bool
+    share_type: str | None
+
+
+class PageOptions(TypedDict, total=False):
+    """Which page of a list: at most `limit` items (default 100, at most 1000), after `marker`.
+
+    `marker` is the `next_marker` of the page before.
+    """
+
+    limit: int
+    marker: str | None
+
+
+class ShareCountFilters(TypedDict, total=False):
+    """Filters of shares; those that are deleted are included only if `status` is `deleted`."""
+
+    name: str | None
+    status: str | None
+    project_id: str | None
+    backend: str | None
+
+
+class ShareFilters(ShareCountFilters, PageOptions, total=False):
+    """Filters of a list of shares, and which page of it."""
+
+
+class SnapshotFilters(PageOptions, total=False):
+    """Filters of a list of snapshots, and which page of it."""
+
+    share_id: str | None
+    name: str | None
+    status: str | None
+    project_id: str | None
+
+
+class RuleFilters(PageOptions, total=False):
+    """Filters of a list of access rules, and which page of it."""
+
+    share_id: str | None
+    state: str | None
+
+
+class EntityFilters(PageOptions, total=False):
+    """Filters of a list of networks, servers, types or backends, and which page of it.
+
+    `parent`: the id of the share network that a share server is on.
+    """
+
+    name: str | None
+    status: str | None
+    project_id: str | None
+    parent: str | None
+
+
+class NetworkProperties(TypedDict, total=False):
+    """Properties of a new share network, by Manila's names."""
+
+    gateway: str | None
+    network_type: NetworkType
+    segmentation_id: int | None
+    description: str | None
+
+
+class SecurityServiceProperties(TypedDict, total=False):
+    """Properties of a security service, by Manila's names; `password` is sealed before it is recorded."""
+
+    name: str | None
+    dns_ip: str | None
+    server: str | None
+    domain: str | None
+    ou: str | None
+    user: str | None
+    password: str | None
+
+
+class ShareTypeProperties(TypedDict, total=False):
+    """Properties of a new share type; `projects` may use it if it is not public."""
+
+    description: str | None
+    is_public: bool
+    projects: Sequence[str]
+
+
+class ShareTypeChanges(TypedDict, total=False):
+    """Changes of a share type; what is absent or None stays. A spec whose value is None is removed."""
+
+    extra_specs: Mapping[str, str | None]
+    is_public: bool | None
+    projects: Sequence[str] | None

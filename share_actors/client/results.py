@@ -1,0 +1,104 @@
+"""The results of the client's methods that are plain dictionaries, as typed dictionaries."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class ManagePreview(TypedDict):
+    """What `manage_share` would manage: its `size` in GiB, and what else the driver reports.
+
+    The `local` driver adds the absolute `path` and the `bytes` that are used.
+    """
+
+    size: int
+    path: NotRequired[str]
+    bytes: NotRequired[int]
+
+
+class ShareLocation(TypedDict):
+    """Where a share's entity is activated: a Ray actor, its OS process, how many entities it hosts."""
+
+    actor: str
+    pid: int
+    shares: int
+
+
+class BackendChanges(TypedDict):
+    """Names of backends that a reload of the configuration `added`, `changed` and `removed`."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+
+class HostStatus(TypedDict):
+    """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one."""
+
+    actor: str
+    alive: bool
+    shares: int
+    pid: NotRequired[int]
+    entities: NotRequired[int]
+    waiting: NotRequired[int]
+    hung: NotRequired[int]
+    snapshot_failures: NotRequired[int]
+
+
+class BackendStatus(TypedDict):
+    """A backend: `status` is `starting`, `up` or `down`; `at` is when it last reported (ISO 8601)."""
+
+    driver: str
+    status: str
+    reason: str | None
+    at: str | None
+    wrong: NotRequired[dict[str, str]]
+
+
+class ParkedStream(TypedDict):
+    """A stream that the catalog cannot follow from `version` on, and the error."""
+
+    stream: str
+    version: int
+    position: int
+    error: str
+    last_version: int
+
+
+class ManagerStatus(TypedDict, total=False):
+    """The manager's part of the status; only `error` if the manager does not respond.
+
+    `up_s`: seconds since it started. `waiting`: commands in progress. `broken`: the reason, by the id of
+    a share that has pending work and cannot be activated. `log`: the kind of the log.
+    """
+
+    error: str
+    pid: int
+    up_s: float
+    waiting: int
+    actors: list[HostStatus]
+    broken: dict[str, str]
+    backends: dict[str, BackendStatus]
+    log: str
+
+
+class CatalogStatus(TypedDict, total=False):
+    """The catalog's part of the status; only `error` if the catalog does not respond.
+
+    `events`: in the log. `behind`: events that the catalog had not applied yet. `shares`: counts by status.
+    """
+
+    error: str
+    pid: int
+    events: int
+    behind: int
+    shares: dict[str, int]
+    parked: list[ParkedStream]
+
+
+class SystemStatus(TypedDict):
+    """The status of a system, part by part."""
+
+    namespace: str
+    manager: ManagerStatus
+    catalog: CatalogStatus

@@ -1,0 +1,341 @@
+"""The asynchronous client's view of a running system."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from typing import Any, Literal, Self, Unpack, overload
+
+from share_actors.actors.manager.request_spec import managed_fields, share_fields, source_snapshot
+from share_actors.actors.messaging.messages import build
+from share_actors.actors.runtime import lifecycle
+from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.client.entities import (
+    AsyncBackendCollection,
+    AsyncShareNetworkCollection,
+    AsyncShareServerCollection,
+    AsyncShareTypeCollection,
+)
+from share_actors.client.keywords import (
+    DEFAULT_TIMEOUT_S,
+    ManagedShareProperties,
+    PreviewProperties,
+    RuleFilters,
+    ShareCountFilters,
+    ShareFilters,
+    ShareProperties,
+    SnapshotFilters,
+)
+from share_actors.client.receipt import Receipt, raise_for_status
+from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand, new_id
+from share_actors.client.results import ManagePreview, ShareLocation, SystemStatus
+from share_actors.client.share import AsyncShare
+from share_actors.config import Config
+from share_actors.errors import Ambiguous, NotFound, ShareActorsError
+from share_actors.events.decider import Command
+from share_actors.events.envelope import Recorded
+from share_actors.events.share.manage import ManageShare
+from share_actors.events.share.messages import CreateShare
+from share_actors.values import BackendReport, Page, RequestContext, ShareRule, Snapshot
+
+
+def default_context() -> RequestContext:
+    """The context of the user who runs this process."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return RequestContext(user_id=user)
+
+
+class AsyncShareSystem:
+    """A running system, on behalf of one user. Get one from `connect` or `start`.
+
+    Any method that calls the system raises `Unavailable` if it cannot be reached, and `Busy` if it takes
+    no more commands now.
+    """
+
+    def __init__(
+        self,
+        manager: ManagerHandle,
+        config: Config,
+        context: RequestContext | None,
+        *,
+        owns: bool = False,
+        owns_ray: bool = False,
+    ) -> None:
+        self.manager = manager
+        """The Ray actor handle of the manager; its verbs work from any Ray program."""
+        self.config = config
+        self.context = context or default_context()
+        self._owns, self._owns_ray = owns, owns_ray
+        self._requests = Requests(manager, config.namespace, self.context)
+        self.networks = AsyncShareNetworkCollection(self._requests)
+        self.servers = AsyncShareServerCollection(self._requests)
+        self.types = AsyncShareTypeCollection(self._requests)
+        self.backends = AsyncBackendCollection(self._requests)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started."""
+        if self._owns:
+            self._owns = False
+            await asyncio.to_thread(lifecycle.stop_system, self.manager, self.config.namespace)
+        if self._owns_ray:
+            self._owns_ray = False
+            lifecycle.shutdown()
+
+    def as_user(self, context: RequestContext) -> AsyncShareSystem:
+        """The same system, on behalf of another user."""
+        return AsyncShareSystem(self.manager, self.config, context)
+
+    # -- shares ----------------------------------------------------------------------------------
+    async def create_share(
+        self,
+        *,
+        size: int,
+        name: str | None = None,
+        protocol: str = "NFS",
+        wait: bool = True,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        command_id: str | None = None,
+        **properties: Unpack[ShareProperties],
+    ) -> AsyncShare:
+        """Create a share of *size* GiB.
+
+        *properties*: `description`, `backend` (default: chosen by the scheduler), `metadata`, `is_public`,
+        `availability_zone`, `share_type`, `share_network_id` (to be on a share server),
+        `snapshot_id` (create from this snapshot), `same_host` and `different_host` (ids of shares),
+        and `share_id` (default: generated). Raises `NoValidHost` with every pool's reason, `InvalidRequest`
+        for an unknown property or invalid value, and `OperationFailed` with the backend's reason.
+        With `wait=False` it returns when the request is durable; `share.receipt` has its `command_id`.
+        """
+        requested: dict[str, Any] = {"size": size, "name": name, **properties}
+        if "share_proto" not in properties:
+            requested["protocol"] = protocol
+        share_id, command = await self._creation(requested, command_id)
+        receipt = await self._requests.ask(share_id, command, wait, timeout, command_id)
+        return AsyncShare(self._requests, receipt.share_id, raise_for_status(receipt))
+
+    async def create_shares(
+        self,
+        shares: Iterable[Mapping[str, object]],
+        *,
+        wait: bool = True,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> list[AsyncShare | ShareActorsError]:
+        """Create many shares; each mapping has arguments of `create_share` (not `wait` and `timeout`).
+
+        Returns one result per item, in order: the share, or the error of this item. An error does not
+        affect the other items.
+        """
+        until = time.monotonic() + timeout
+        sent: list[SentCommand | ShareActorsError] = []
+        for share in shares:
+            sent.append(await self._send_creation(dict(share), wait))
+            if len(sent) % BATCH_SIZE == 0:
+                await asyncio.sleep(0)  # send these while the next are prepared
+        return list(await asyncio.gather(*(self._created(item, until) for item in sent)))
+
+    async def _send_creation(
+        self, requested: dict[str, Any], wait: bool
+    ) -> SentCommand | ShareActorsError:
+        try:
+            command_id = requested.pop("command_id", None)
+            share_id, command = await self._creation(requested, command_id)
+        except ShareActorsError as error:
+            return error
+        return self._requests.send(share_id, command, wait, command_id)
+
+    async def _created(
+        self, sent: SentCommand | ShareActorsError, until: float
+    ) -> AsyncShare | ShareActorsError:
+        if isinstance(sent, ShareActorsError):
+            return sent
+        try:
+            receipt = raise_for_status(await self._requests.reply_to(sent, until))
+        except ShareActorsError as error:
+            return error
+        return AsyncShare(self._requests, receipt.share_id, receipt)
+
+    async def _creation(
+        self, requested: dict[str, Any], command_id: str | None
+    ) -> tuple[str, Command]:
+        share_id = requested.pop("share_id", None) or new_id(command_id)
+        snapshot_id = requested.pop("snapshot_id", None)
+        await self._reload_config_for(requested.get("backend"))
+        fields = share_fields(requested, self.config, self.context)
+        if snapshot_id is not None:
+            fields["source"] = await source_snapshot(self._requests.catalog, snapshot_id)
+        fields = {**fields, "share_id": share_id}
+        return share_id, build(CreateShare, fields)
+
+    async def _reload_config_for(self, backend: object) -> None:
+        """Get the configuration again if it has no such backend: a reload may have added it."""
+        if isinstance(backend, str) and backend not in self.config.backends:
+            self.config = await self._requests.call_manager("config")
+
+    async def manage_share(
+        self,
+        driver_options: Mapping[str, object],
+        *,
+        name: str | None = None,
+        protocol: str = "NFS",
+        wait: bool = True,
+        timeout: float = DEFAULT_TIMEOUT_S,
+        command_id: str | None = None,
+        **properties: Unpack[ManagedShareProperties],
+    ) -> AsyncShare:
+        """Manage what is at *driver_options* (such as `path`) on a backend, as a share.
+
+        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`.
+        Raises `OperationFailed` with the driver's reason.
+        """
+        share_id = properties.get("share_id") or new_id(command_id)
+        await self._reload_config_for(properties.get("backend"))
+        requested = {"name": name, "protocol": protocol, **properties}
+        requested.pop("share_id", None)
+        fields = managed_fields(requested, self.config, self.context)
+        options = {"share_id": share_id, "driver_options": dict(driver_options)}
+        command = build(ManageShare, {**fields, **options})
+        receipt = await self._requests.ask(share_id, command, wait, timeout, command_id)
+        return AsyncShare(self._requests, receipt.share_id, raise_for_status(receipt))
+
+    async def preview_manage(
+        self, driver_options: Mapping[str, object], **properties: Unpack[PreviewProperties]
+    ) -> ManagePreview:
+        """What `manage_share` would manage, without any change: at least its `size` in GiB.
+
+        Raises `Refused` with the driver's reason.
+        """
+        preview: ManagePreview = await self._requests.call_manager_once(
+            "preview_manage", self.context, dict(driver_options), **properties
+        )
+        return preview
+
+    async def share(self, id_or_name: str) -> AsyncShare:
+        """The share with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids."""
+        try:
+            share = await self._requests.view(id_or_name)
+        except NotFound:
+            named = await self._requests.catalog.ask("named", name=id_or_name)
+            ids = [share.id for share in named]
+            if not named:
+                text = f"there is no share with the id or name {id_or_name!r}"
+                raise NotFound(text, field="share", value=id_or_name) from None
+            if len(named) > 1:
+                text = f"{len(ids)} shares are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
+                raise Ambiguous(text, field="share", value=id_or_name, ids=ids) from None
+            share = named[0]
+        return AsyncShare(self._requests, share.id, None, share)
+
+    async def shares(self, **filters: Unpack[ShareFilters]) -> Page[AsyncShare]:
+        """A page of shares (as handles), the oldest first.
+
+        *filters*: `name`, `status`, `project_id`, `backend`, with `limit` (default 100, at most 1000) and
+        `marker`. Raises `InvalidRequest` for an unknown filter or value, as every list does.
+        """
+        page = await self._requests.catalog.ask("shares", **filters)
+        shares = (AsyncShare(self._requests, share.id, None, share) for share in page.items)
+        return Page(tuple(shares), page.next_marker)
+
+    async def count_shares(self, **filters: Unpack[ShareCountFilters]) -> dict[str, int]:
+        """The number of shares by status; *filters*: `name`, `status`, `project_id`, `backend`."""
+        counts: dict[str, int] = await self._requests.catalog.ask("count_shares", **filters)
+        return counts
+
+    async def snapshots(self, **filters: Unpack[SnapshotFilters]) -> Page[Snapshot]:
+        """A page of snapshots by `share_id`, `name`, `status`, `project_id`, with `limit` and `marker`."""
+        page: Page[Snapshot] = await self._requests.catalog.ask("snapshots", **filters)
+        return page
+
+    async def snapshot(self, snapshot_id: str) -> Snapshot:
+        """One snapshot; raises `NotFound`."""
+        snapshot: Snapshot | None = await self._requests.catalog.ask(
+            "snapshot", snapshot_id=snapshot_id
+        )
+        if snapshot is None:
+            raise NotFound(f"there is no snapshot {snapshot_id}", field="id", value=snapshot_id)
+        return snapshot
+
+    async def rules(self, **filters: Unpack[RuleFilters]) -> Page[ShareRule]:
+        """A page of access rules by `share_id`, `state`, with `limit` and `marker`."""
+        page: Page[ShareRule] = await self._requests.catalog.ask("rules", **filters)
+        return page
+
+    # -- backends --------------------------------------------------------------------------------
+    @overload
+    def capabilities(
+        self, watch: Literal[False] = False
+    ) -> Awaitable[dict[str, BackendReport]]: ...
+    @overload
+    def capabilities(self, watch: Literal[True]) -> AsyncIterator[BackendReport]: ...
+    def capabilities(
+        self, watch: bool = False
+    ) -> Awaitable[dict[str, BackendReport]] | AsyncIterator[BackendReport]:
+        """The last report of each backend, by name, to await; with *watch* an iterator of all reports."""
+        return self.backends.watch() if watch else self.backends.stats()
+
+    async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
+        """Set up every backend, or this one, and return the reports (done at start without a call)."""
+        return await self.backends.publish(backend)
+
+    # -- the system ------------------------------------------------------------------------------
+    async def receipt(self, command_id: str, share_id: str | None = None) -> Receipt:
+        """The receipt of an earlier request, by its command id; raises `NotFound`.
+
+        While it is in progress, `attempt` is the last one: its number, since when, and when the next is
+        due. Without *share_id* the catalog looks up the share; raises `Ambiguous` if there are several.
+        """
+        return await self._requests.look_up(command_id, share_id)
+
+    async def wait(self, receipt: Receipt, timeout: float = DEFAULT_TIMEOUT_S) -> Receipt:
+        """Wait for the work of a request; raises `OperationFailed`, or `TimedOut` (the work continues)."""
+        return raise_for_status(await self._requests.outcome(receipt, time.monotonic() + timeout))
+
+    async def status(self) -> SystemStatus:
+        """The status of the system: Ray actors, backends, counts of shares, how far the catalog is behind.
+
+        A part that does not respond is replaced by its `error`.
+        """
+        manager: Any
+        catalog: Any
+        manager, catalog = await asyncio.gather(
+            self._requests.call_manager("status"),
+            self._requests.catalog.call("status"),
+            return_exceptions=True,
+        )
+        return {
+            "namespace": self.config.namespace,
+            "manager": {"error": str(manager)} if isinstance(manager, BaseException) else manager,
+            "catalog": {"error": str(catalog)} if isinstance(catalog, BaseException) else catalog,
+        }
+
+    async def where(self, share_id: str) -> ShareLocation:
+        """The Ray actor that hosts a share, and its OS process id; raises `NotFound`."""
+        location: ShareLocation = await self._requests.call_manager("where", share_id)
+        return location
+
+    async def history(self, share_id: str) -> list[Recorded]:
+        """All events of a share, the oldest first; raises `NotFound`."""
+        return await self._requests.history(share_id)
+
+    async def rebuild_catalog(self) -> int:
+        """Drop the catalog and replay the log into it; the number of events replayed."""
+        return int(await self._requests.catalog.call("rebuild"))
+
+    async def rebuild_progress(self) -> tuple[int, int] | None:
+        """(events replayed, events in all) of the running or last rebuild; None if there was none."""
+        progress: tuple[int, int] | None = await self._requests.catalog.call("progress")
+        return progress
+
+    async def unpark(self, stream: str) -> bool:
+        """Retry a stream that the catalog could not follow; whether it can follow it now."""
+        return bool(await self._requests.catalog.call("unpark", stream))

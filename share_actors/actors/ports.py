@@ -1,4 +1,4 @@
-"""The ports by which the manager reaches the Ray cluster, so that it can run without one."""
+"""The ports between the manager and the Ray cluster: without Ray, tests implement them in one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from share_actors.values import BackendReport, Share
 
 
 class HostReport(NamedTuple):
-    """What the manager asks of a host from time to time."""
+    """The state of a host, which its supervisor reads regularly.
+
+    *entities* are its shares and share servers, *waiting* the commands that have no reply yet, *hung* the
+    driver calls past their deadline, *snapshot_failures* the state snapshots that could not be saved.
+    """
 
     pid: int
     entities: int
@@ -21,48 +25,63 @@ class HostReport(NamedTuple):
 
 
 AT = "@"
+"""Separates the node resource in the name of a host: `share-actor@RESOURCE-N`."""
 
 
 def node_of(host: str) -> str | None:
     """The Ray resource of the nodes that a host of this name runs on; None: any node will do.
 
-    It is in the name, `share-actor@RESOURCE-N`, so that a manager that is replaced knows it.
+    It is part of the name, so that the next manager finds it there.
     """
-    _, at, where = host.partition(AT)
-    return where.rpartition("-")[0] if at else None
+    _, at, resource_and_number = host.partition(AT)
+    return resource_and_number.rpartition("-")[0] if at else None
 
 
 class HostLost(Exception):
-    """The Ray actor *host* died or can't be reached; what was asked of it may have happened."""
+    """The Ray actor *host* died or can't be reached; the call may have had its effect."""
 
-    def __init__(self, host: str, why: str = "") -> None:
-        super().__init__(f"share actor {host} is lost: {why}")
+    def __init__(self, host: str, reason: str = "") -> None:
+        super().__init__(f"share actor {host} is lost: {reason}")
         self.host = host
 
 
 class Host(Protocol):
-    """A `ShareHost`, wherever it runs. Every method raises `HostLost` when it can't be reached."""
+    """A `ShareHost`, wherever it runs. Every method raises `HostLost` if it can't be reached."""
 
-    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]: ...
+    async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
+        """Have each command decided and recorded; replies in order."""
+
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
-    ) -> list[CommandReply]: ...
-    async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]: ...
-    async def view(self, share_id: str, /) -> Any: ...
-    async def report(self) -> HostReport: ...
+    ) -> list[CommandReply]:
+        """Outcomes of those of *pairs* (entity id, command id) that have ended."""
 
-    async def passivated(self, others: Sequence[str], /) -> Sequence[str]: ...
-    async def resident(self) -> Sequence[str]: ...
-    async def stop(self) -> None: ...
+    async def wake(self, entity_ids: Sequence[str], /) -> dict[str, str]:
+        """Activate these entities; the reasons of those that can't be, by id (empty: no room now)."""
+
+    async def view(self, entity_id: str, /) -> Any:
+        """The entity as clients see it; raises `NotFound`."""
+
+    async def report(self) -> HostReport:
+        """The state of the host."""
+
+    async def passivated(self, leaving: Sequence[str], /) -> Sequence[str]:
+        """Entities passivated since the last call, and those of *leaving* that are not active."""
+
+    async def resident(self) -> Sequence[str]:
+        """The ids of all active entities."""
+
+    async def stop(self) -> None:
+        """Accept no more commands, and leave the log in order."""
 
     async def reconfigure(self, config: Config, /) -> None:
-        """Go on with this configuration."""
+        """Use this configuration from now on."""
 
     async def drain(self) -> None:
-        """Return when all that is being submitted now is answered."""
+        """Return once all that is being submitted now has its reply."""
 
     async def restart(self) -> None:
-        """End its process, whatever runs there; it comes back empty."""
+        """End its process, whatever runs there; it is back later, without entities."""
 
 
 class CatalogPort(Protocol):
@@ -74,29 +93,37 @@ class CatalogPort(Protocol):
 class Stats(Protocol):
     """The `StatsActor` of one backend; raises `Unavailable` while it can't be reached."""
 
-    async def follow(self) -> int: ...
-    async def latest(self) -> BackendReport | None: ...
-    async def publish_now(self) -> BackendReport: ...
-    async def preview(
-        self, share: Share, driver_options: Mapping[str, Any], /
-    ) -> dict[str, Any]: ...
-    async def reconfigure(self, config: Config, /) -> None: ...
+    async def follow(self) -> int:
+        """Start to read the driver's stats in every period; return the process id."""
+
+    async def latest(self) -> BackendReport | None:
+        """The last report; None before the first."""
+
+    async def publish_now(self) -> BackendReport:
+        """Read the driver's stats now, publish them, and return the report."""
+
+    async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
+        """What managing *share* with these options would find on the backend; raises `Refused`."""
+
+    async def reconfigure(self, config: Config, /) -> None:
+        """Use this configuration from now on."""
 
     async def end(self) -> None:
-        """Stop it, and its process."""
+        """Stop it, and end its process."""
 
 
 class Cluster(Protocol):
-    """Where hosts run."""
+    """Where hosts, stats actors and the catalog run."""
 
     @property
-    def catalog(self) -> CatalogPort: ...
+    def catalog(self) -> CatalogPort:
+        """The catalog's actor."""
 
     async def hosts(self) -> Sequence[tuple[str, Host]]:
-        """The hosts that run already."""
+        """The hosts that run already, with their names."""
 
     async def start_host(self, node: str | None = None) -> tuple[str, Host]:
-        """One more host, ready for calls; on a node that has the Ray resource *node* (see `node_of`)."""
+        """Start a host, on a node with the resource *node* if given; return it with its name once ready."""
 
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""

@@ -15,10 +15,11 @@ from share_actors.actors.messaging.messages import CommandReply, unpack_error
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events.decider import Command
+from share_actors.events.log import OpenLog
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import CreateShareNetwork
 from share_actors.values import Share, ShareNetwork, ShareServer
-from tests.actors.in_process import FakeCluster, managed, tell
+from tests.actors.in_process import DummyCluster, in_memory, managed, tell
 
 T = TypeVar("T")
 NET = "net"
@@ -42,7 +43,7 @@ def settings(home: Path, *, servers: dict[str, Any] | None = None, **plain: Any)
 class InProcessSystem:
     """The system, as a test asks it: each request is awaited to its end."""
 
-    def __init__(self, manager: ManagerActor, cluster: FakeCluster, config: Config) -> None:
+    def __init__(self, manager: ManagerActor, cluster: DummyCluster, config: Config) -> None:
         self.manager, self.cluster, self.config = manager, cluster, config
         self.plain = DummyBackend(config.home / "plain")
         self.served = DummyBackend(config.home / "served")
@@ -93,8 +94,8 @@ class InProcessSystem:
 
 
 @asynccontextmanager
-async def around(config: Config) -> AsyncIterator[InProcessSystem]:
-    async with managed(config) as (manager, cluster):
+async def around(config: Config, open_log: OpenLog = in_memory) -> AsyncIterator[InProcessSystem]:
+    async with managed(config, open_log) as (manager, cluster):
         await manager.ready()
         yield InProcessSystem(manager, cluster, config)
 

@@ -1,16 +1,15 @@
-"""What tests of the shell share."""
+"""A log for tests of one entity."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
-from share_actors.config import LogSettings
 from share_actors.events.log import Log
+from share_actors.testing import InMemoryLog
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    opened = Log.open(LogSettings(), tmp_path / "log.db")
-    yield opened
-    opened.close()
+def log() -> Iterator[Log]:
+    with closing(InMemoryLog()) as log:
+        yield log

@@ -11,14 +11,17 @@ import pytest
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, unpack_error
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, ShareActorsError
+from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import DeleteShare, ExtendShare
-from tests.actors.in_process import WHO, config, create, tell
+from tests.actors.in_process import WHO, config, create, in_memory, tell
 from tests.conftest import within
 
 
 @asynccontextmanager
-async def hosting(home: Path, **settings: Any) -> AsyncIterator[ShareHost]:
-    host = ShareHost(config(home, **settings))
+async def hosting(
+    home: Path, open_log: OpenLog = in_memory, **settings: Any
+) -> AsyncIterator[ShareHost]:
+    host = ShareHost(config(home, **settings), open_log=open_log)
     try:
         yield host
     finally:
@@ -186,7 +189,7 @@ def test_beyond_its_backlog_a_host_answers_busy(tmp_path: Path) -> None:
 
 def test_waking_a_share_makes_it_see_to_what_it_owes(tmp_path: Path) -> None:
     async def scenario() -> None:
-        killed = ShareHost(config(tmp_path, delay_s=0.2))
+        killed = ShareHost(config(tmp_path, delay_s=0.2), open_log=in_memory)
         await killed.submit([create("a", wait=False)])
         killed._log.close()
         async with hosting(tmp_path) as host:
@@ -199,7 +202,7 @@ def test_waking_a_share_makes_it_see_to_what_it_owes(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_opened_is_told_and_opened_once_it_can(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path) as host:
+        async with hosting(tmp_path, open_configured) as host:
             (tmp_path / "log.db").write_bytes(b"no log")
             (answer,) = await host.submit([create("a")])
             assert isinstance(error_in(answer), LogError)
@@ -218,7 +221,7 @@ def test_a_host_that_goes_down_sends_commands_elsewhere_and_finishes_what_runs(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        host = ShareHost(config(tmp_path, delay_s=0.2))
+        host = ShareHost(config(tmp_path, delay_s=0.2), open_log=in_memory)
         asked = create("a")
         await host.submit([asked])
 

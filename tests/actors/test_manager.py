@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from share_actors.actors.hosting import recovery, supervisor
-from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.aggregates import calls_drivers
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.messages import DeleteShare, ExtendShare
-from tests.actors.in_process import FakeCluster, config, create, forsake, managed, tell
+from tests.actors.in_process import DummyCluster, config, create, managed, tell
 from tests.actors.outcomes import outcome, outcomes
 from tests.conftest import within
 
@@ -33,16 +32,16 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def available(cluster: FakeCluster, *share_ids: str) -> None:
+async def available(cluster: DummyCluster, *share_ids: str) -> None:
     """Return once the log says so."""
     for share_id in share_ids:
         while await cluster.status(share_id) != "available":
             await asyncio.sleep(0.02)
 
 
-def attempts(cluster: FakeCluster, share_id: str) -> list[int]:
-    recorded = cluster._catalog._log.read(f"share-{share_id}")
-    return [r.event.n for r in recorded if isinstance(r.event, AttemptStarted)]
+def attempts(cluster: DummyCluster, share_id: str) -> list[int]:
+    events = cluster.events(share_id)
+    return [event.n for event in events if isinstance(event, AttemptStarted)]
 
 
 # -- hosting ---------------------------------------------------------------------------------------
@@ -50,13 +49,13 @@ def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: P
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await outcomes(manager, [create("a"), create("b")])
-            before = cluster.home("a")
-            assert before is not cluster.home("b")
+            before = cluster.host_of("a")
+            assert before is not cluster.host_of("b")
 
             (answer,) = await outcomes(manager, [tell("a", ExtendShare(size=2))])
 
             assert answer.status == "done"
-            assert cluster.home("a") is before
+            assert cluster.host_of("a") is before
 
     within(10, scenario())
 
@@ -107,7 +106,7 @@ def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
             await outcomes(manager, [create("d", host="alone")])
             await outcomes(manager, [create(f"s{n}") for n in range(6)])
 
-            assert await cluster.home("d").resident() == ["d"]
+            assert await cluster.host_of("d").resident() == ["d"]
             assert len(cluster.running) == 2
 
     within(10, scenario())
@@ -119,7 +118,7 @@ def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> 
             answers = await outcomes(manager, [create("a"), create("d", host="alone")])
 
             assert [a.status for a in answers] == ["done", "done"]
-            assert cluster.home("a") is cluster.home("d")
+            assert cluster.host_of("a") is cluster.host_of("d")
 
     within(10, scenario())
 
@@ -174,7 +173,7 @@ def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_p
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asks = [create("a", wait=False), tell("a", DeleteShare()), tell("a", DeleteShare())]
             told = [(await manager.submit([each._replace(wait=False)]))[0] for each in asks]
-            cluster.home("a").kill()
+            cluster.host_of("a").kill()
 
             for answer in told[1:]:
                 ended = await outcome(manager, answer.share_id, answer.command_id)
@@ -189,7 +188,7 @@ def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Pat
             await manager.submit([create(f"s{n}", wait=False) for n in range(5)])
 
             cluster.running["share-actor-1"].kill()
-            cluster.running["share-actor-1"].begin()
+            cluster.running["share-actor-1"].start()
 
             await available(cluster, *(f"s{n}" for n in range(5)))
 
@@ -204,7 +203,7 @@ def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Pat
             waiting = asyncio.create_task(outcomes(manager, [tell("a", ExtendShare(size=2))]))
             await asyncio.sleep(0.2)
 
-            cluster.running["share-actor-1"].begin()
+            cluster.running["share-actor-1"].start()
 
             (answer,) = await waiting
             assert answer.status == "done"
@@ -220,7 +219,7 @@ def test_an_actor_that_was_only_cut_off_writes_nothing_more_about_what_moved(
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asked = create("a", wait=False)
             await manager.submit([asked])
-            zombie = cluster.home("a")
+            zombie = cluster.host_of("a")
 
             zombie.cut_off()
             assert (await outcome(manager, "a", asked.command_id)).status == "done"
@@ -247,10 +246,10 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
             assert views == ["available"] * 4
             assert len(await other.resident()) == 4
 
-            dead.begin()
+            dead.start()
             await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             await outcomes(manager, [create("new")])
-            assert cluster.home("new") is dead
+            assert cluster.host_of("new") is dead
 
     within(30, scenario())
 
@@ -270,7 +269,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(
             assert isinstance(unpack_error(answer.error), Unavailable)
             with pytest.raises(Unavailable):
                 await manager.view("a")
-            cluster.running["share-actor-1"].begin()
+            cluster.running["share-actor-1"].start()
 
     within(10, scenario())
 
@@ -281,17 +280,17 @@ def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
         settings = config(tmp_path, hosting=TWO)
         async with managed(settings) as (manager, cluster):
             await outcomes(manager, [create(f"s{n}") for n in range(4)])
-            homes = {n: cluster.home(f"s{n}") for n in range(4)}
-            forsake(manager)
+            homes = {n: cluster.host_of(f"s{n}") for n in range(4)}
+            manager.abandon()
 
-            successor = ManagerActor(settings, cluster)
+            successor = cluster.start_manager().manager
             asks = [tell(f"s{n}", ExtendShare(size=2)) for n in range(4)]
             answers = await outcomes(successor, asks)
 
             assert [a.status for a in answers] == ["done"] * 4
-            assert {n: cluster.home(f"s{n}") for n in range(4)} == homes
+            assert {n: cluster.host_of(f"s{n}") for n in range(4)} == homes
             assert len(cluster.running) == 2
-            forsake(successor)
+            successor.abandon()
 
     within(20, scenario())
 
@@ -305,7 +304,7 @@ def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> 
         async with managed(slow) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(3)])
             cluster.running["share-actor-1"].kill()
-            forsake(manager)
+            manager.abandon()
 
         async with managed(settings) as (manager, cluster):
             await manager.ready()
@@ -324,7 +323,7 @@ def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: 
         async with managed(slow) as (manager, cluster):
             await manager.submit([create(share_id, wait=False) for share_id in shares])
             cluster.running["share-actor-1"].kill()
-            forsake(manager)
+            manager.abandon()
 
         small = config(tmp_path, hosting={**ONE, "entities_per_actor": 2}, delay_s=0.1)
         async with managed(small) as (manager, cluster):
@@ -343,7 +342,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
         async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create("a", wait=False)])
 
-            cluster.home("a").inner._entities["a"]._fail(RuntimeError("a bug"))
+            cluster.host_of("a").inner._entities["a"]._fail(RuntimeError("a bug"))
 
             await available(cluster, "a")
             assert attempts(cluster, "a") == [1, 2]
@@ -402,7 +401,7 @@ def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
             where = await manager.where("a")
             status = await manager.status()
 
-            assert (where["actor"], where["pid"]) == (cluster.home("a").name, 1)
+            assert (where["actor"], where["pid"]) == (cluster.host_of("a").name, 1)
             assert [(a["actor"], a["alive"], a["shares"]) for a in status["actors"]] == [
                 ("share-actor-1", True, 1), ("share-actor-2", True, 1),
             ]  # fmt: skip

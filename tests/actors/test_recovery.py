@@ -11,8 +11,9 @@ import pytest
 
 from share_actors.actors.hosting import supervisor
 from share_actors.actors.hosting.host import ShareHost
+from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import ExtendShare
-from tests.actors.in_process import config, create, forsake, managed, tell
+from tests.actors.in_process import config, create, in_memory, managed, tell
 from tests.actors.outcomes import outcomes
 from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
@@ -23,13 +24,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
 
 
-async def left_owing(home: Path, shares: list[str]) -> None:
+async def left_owing(home: Path, shares: list[str], open_log: OpenLog = in_memory) -> None:
     """These are being created when everything ends."""
-    async with managed(config(home, hosting=ONE, delay_s=0.5)) as (manager, cluster):
+    slow = config(home, hosting=ONE, delay_s=0.5)
+    async with managed(slow, open_log) as (manager, cluster):
         await manager.submit([create(share_id, wait=False) for share_id in shares])
         await cluster.status(shares[0])  # the catalog has it all
         cluster.running["share-actor-1"].kill()
-        forsake(manager)
+        manager.abandon()
 
 
 def spoil(home: Path, share_id: str) -> None:
@@ -44,10 +46,10 @@ def spoil(home: Path, share_id: str) -> None:
 
 def test_a_stream_that_cannot_be_read_is_told_and_the_others_recover(tmp_path: Path) -> None:
     async def scenario() -> None:
-        await left_owing(tmp_path, ["s0", "broken", "s1"])
+        await left_owing(tmp_path, ["s0", "broken", "s1"], open_configured)
         spoil(tmp_path, "broken")
 
-        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE), open_configured) as (manager, cluster):
             await manager.ready()
             await available(cluster, "s0", "s1")
             await until(lambda: bool(manager._recovery.broken))

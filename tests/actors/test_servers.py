@@ -208,7 +208,7 @@ def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_
 
             await until(lambda: len(system.served.servers()) == 1)
             assert (await system.server(staying.share_server_id)).status == "active"
-            history = await system.cluster._catalog.history(f"{SERVER}{going.share_server_id}")
+            history = await system.cluster.history(f"{SERVER}{going.share_server_id}")
             assert any(getattr(r.event, "why", None) == "unused" for r in history)
 
     asyncio.run(scenario())
@@ -403,7 +403,7 @@ def test_shares_on_servers_survive_the_death_of_every_host_at_every_step(tmp_pat
                 making = asyncio.ensure_future(system.create(f"s{n}", share_network_id=NET))
                 await asyncio.sleep(0.02 * n)
                 for host in system.cluster.running.values():
-                    if not host.is_dead:
+                    if not host.is_lost:
                         await host.restart()
                 await asyncio.sleep(0.4)
                 share = await making

@@ -133,7 +133,7 @@ def test_a_backend_is_back_when_it_answers_and_the_log_tells_of_both(play: Any) 
         await recorded(system, "up")
 
         assert (await system.create()).host == "plain#plain"
-        history = await system.cluster._catalog.history("backend:plain")
+        history = await system.cluster.history("backend:plain")
         kinds = [type(r.event) for r in history if isinstance(r.event, BackendUp | BackendDown)]
         assert kinds == [BackendDown, BackendUp]
 
@@ -157,7 +157,7 @@ def test_a_stats_actor_that_tells_nothing_for_long_makes_its_backend_down(
     tmp_path: Path, play: Any
 ) -> None:
     async def story(system: InProcessSystem) -> None:
-        await system.cluster.backends["plain"].inner.stop()
+        await system.cluster.stats_actors["plain"].inner.stop()
         assert (await recorded(system, "down")).reason == "it tells nothing"
         told = (await system.manager.status())["backends"]["plain"]
         assert (told["status"], "told nothing for" in told["reason"]) == ("down", True)

@@ -97,7 +97,7 @@ class Chaos:
         while True:
             await asyncio.sleep(self._chance.uniform(0.1, 0.4))
             host = self._chance.choice(list(self._system.cluster.running.values()))
-            if not host.is_dead:
+            if not host.is_lost:
                 await host.restart()
 
 
@@ -122,9 +122,9 @@ class Overtaken(Chaos):
         while True:
             await asyncio.sleep(self._chance.uniform(0.1, 0.5))
             host = self._chance.choice(list(self._system.cluster.running.values()))
-            if not host.is_dead:
+            if not host.is_lost:
                 host.cut_off()
-                asyncio.get_running_loop().call_later(0.2, host.begin)
+                asyncio.get_running_loop().call_later(0.2, host.start)
 
 
 async def agreed(system: InProcessSystem) -> bool:

@@ -213,6 +213,12 @@ class Supervisor:
         report = self._reports.get(name)
         return {} if report is None else report._asdict()
 
+    def abandon(self) -> None:
+        """Cancel all background tasks at once, as when the process ends; the hosts go on."""
+        self.stopping = True
+        for task in self._background:
+            task.cancel()
+
     async def stop(self) -> None:
         """Every host leaves its log in order."""
         self.stopping = True

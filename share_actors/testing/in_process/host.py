@@ -1,0 +1,152 @@
+"""A `Host` in this process: a real `ShareHost`, which can be killed, cut off and restarted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
+from share_actors.actors.ports import HostLost, HostReport
+from share_actors.config import Config
+from share_actors.events.log import OpenLog
+from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
+from share_actors.testing.in_process.process import InProcess, ProcessLost
+
+RESTART_S = 0.2
+"""How long a host that is restarted cannot be reached."""
+
+
+class InProcessShareHost(ShareHost):
+    """A real host, which can be abandoned."""
+
+    def hosts(self, entity_id: str) -> bool:
+        """Whether the entity is in this host's memory."""
+        return entity_id in self._entities
+
+    def abandon(self) -> None:
+        """Let go of tasks and driver threads at once, as if its process had died."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._backends.close()
+
+
+class InProcessHost:
+    """A `Host` in this process. `pid` stands for its OS process: another one after each restart."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Callable[[], Config],
+        open_log: OpenLog,
+        find_manager: Callable[[], ManagerProcess],
+    ) -> None:
+        self.name = name
+        self.pid = 0
+        self._config, self._open_log, self._find_manager = config, open_log, find_manager
+        self._lost: list[tuple[InProcess, InProcessShareHost]] = []
+        self._restart: asyncio.TimerHandle | None = None
+        self.start()
+
+    # -- its process -----------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start a new process for it, without any entities."""
+        self.pid += 1
+        self.process = InProcess(self._open_log)
+        port = ManagerPort(self._find_manager, self.process)
+        self.inner = InProcessShareHost(
+            self._config(), entity_client=EntityClient(port.found), open_log=self.process.open_log
+        )
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it was killed or cut off, and not started since."""
+        return self.process.is_lost
+
+    def cut_off(self) -> None:
+        """Put it out of reach, as by a network failure; what runs in it goes on."""
+        if not self.is_lost:
+            self.process.cut_off()
+            self._lost.append((self.process, self.inner))
+
+    def kill(self) -> None:
+        """End its process as `kill -9` does; it stays away until `start` or `restart`."""
+        self.cut_off()
+        self.process.kill()
+
+    async def restart(self) -> None:
+        """Kill it, and start it again after a moment, as Ray does."""
+        self.kill()
+        self._restart = asyncio.get_running_loop().call_later(RESTART_S, self.start)
+
+    def hosts(self, entity_id: str) -> bool:
+        """Whether the entity (such as a share, by its id) is in its memory now."""
+        return not self.is_lost and self.inner.hosts(entity_id)
+
+    async def close(self) -> None:
+        """Free what this host and its earlier processes hold; the live one stops in order."""
+        if self._restart is not None:
+            self._restart.cancel()
+        for process, inner in self._lost:
+            inner.abandon()
+            await process.close_logs()
+        if not self.is_lost:
+            await self.inner.stop()
+            await self.process.close_logs()
+
+    # -- the port ----------------------------------------------------------------------------------
+    async def submit(self, commands: list[CommandMessage], /) -> list[CommandReply]:
+        """See `ShareHost.submit`, as for all of the port's methods here."""
+        replies: list[CommandReply] = await self._call("submit", commands)
+        return replies
+
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+    ) -> list[CommandReply]:
+        """Outcomes of those commands that ended."""
+        replies: list[CommandReply] = await self._call("wait", pairs, timeout_s)
+        return replies
+
+    async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
+        """Activate shares; the reasons of those that cannot be, by id."""
+        reasons: dict[str, str] = await self._call("wake", share_ids)
+        return reasons
+
+    async def view(self, share_id: str, /) -> Any:
+        """The entity as it is now; raises `NotFound`."""
+        return await self._call("view", share_id)
+
+    async def reconfigure(self, config: Config, /) -> None:
+        """Continue with *config*, until the process ends."""
+        await self._call("reconfigure", config)
+
+    async def drain(self) -> None:
+        """Return when everything that is being submitted now has a reply."""
+        await self._call("drain")
+
+    async def report(self) -> HostReport:
+        """Counts of this host; raises `LogError` when it cannot open its log."""
+        report: HostReport = await self._call("report")
+        return report._replace(pid=self.pid)
+
+    async def passivated(self, entity_ids: Sequence[str], /) -> Sequence[str]:
+        """The entities that left memory since the last call, and those of *entity_ids* not here."""
+        absent: Sequence[str] = await self._call("passivated", entity_ids)
+        return absent
+
+    async def resident(self) -> Sequence[str]:
+        """The ids of the entities in memory."""
+        entity_ids: Sequence[str] = await self._call("resident")
+        return entity_ids
+
+    async def stop(self) -> None:
+        """Let running work end, then close the log."""
+        await self._call("stop")
+
+    async def _call(self, method: str, *args: Any) -> Any:
+        try:
+            return await self.process.call(self.inner, method, *args)
+        except ProcessLost:
+            raise HostLost(self.name, "killed") from None

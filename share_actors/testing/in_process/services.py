@@ -1,0 +1,90 @@
+"""The catalog and the stats actors in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from share_actors.actors.catalog import CatalogActor
+from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.stats import StatsActor
+from share_actors.config import Config
+from share_actors.errors import Unavailable
+from share_actors.events.log import OpenLog
+from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
+from share_actors.testing.in_process.process import InProcess, ProcessLost
+from share_actors.values import BackendReport, Share
+
+
+class InProcessCatalog:
+    """A `CatalogPort` in this process: a real `CatalogActor`."""
+
+    def __init__(self, config: Config, open_log: OpenLog) -> None:
+        self.process = InProcess(open_log)
+        self.inner = CatalogActor(config, open_log=self.process.open_log)
+
+    async def ask(self, what: str, /, **question: Any) -> Any:
+        """The result of the catalog's query *what*; raises `InvalidRequest` for an unknown one."""
+        return await self.call("ask", what, **question)
+
+    async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Any method of `CatalogActor`; raises `Unavailable` when it cannot be reached."""
+        try:
+            return await self.process.call(self.inner, method, *args, **kwargs)
+        except ProcessLost:
+            raise Unavailable("the catalog can't be reached", passing=True) from None
+
+    async def close(self) -> None:
+        """Stop it, and close catalog and log."""
+        await self.inner.stop()
+
+
+class InProcessStats:
+    """A `Stats` in this process: a real `StatsActor` of one backend."""
+
+    def __init__(
+        self,
+        backend: str,
+        config: Config,
+        open_log: OpenLog,
+        find_manager: Callable[[], ManagerProcess],
+    ) -> None:
+        self._backend = backend
+        self.process = InProcess(open_log)
+        port = ManagerPort(find_manager, self.process)
+        self.inner = StatsActor(backend, config, port.found, EntityClient(port.found))
+
+    async def follow(self) -> int:
+        """Report every period from now on."""
+        return int(await self._call("follow"))
+
+    async def latest(self) -> BackendReport | None:
+        """The last report; None before the first one."""
+        report: BackendReport | None = await self._call("latest")
+        return report
+
+    async def publish_now(self) -> BackendReport:
+        """Read the backend's statistics now, and publish them."""
+        report: BackendReport = await self._call("publish_now")
+        return report
+
+    async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
+        """What managing *share* with these options would adopt; raises `Refused`."""
+        result: dict[str, Any] = await self._call("preview", share, dict(driver_options))
+        return result
+
+    async def reconfigure(self, config: Config, /) -> None:
+        """Set the backend up again with *config*, if its settings changed."""
+        await self._call("reconfigure", config)
+
+    async def end(self) -> None:
+        """Stop it; every later call raises `Unavailable`."""
+        if not self.process.is_lost:
+            await self.inner.stop()
+            self.process.kill()
+
+    async def _call(self, method: str, *args: Any) -> Any:
+        try:
+            return await self.process.call(self.inner, method, *args)
+        except ProcessLost:
+            raise Unavailable(f"the stats actor of {self._backend} was stopped") from None

@@ -1,6 +1,6 @@
-"""A backend: what became known of it, as far as it changed, and for which of its states shares were ensured.
+"""A backend: the changes of its capabilities and status, and the settings its shares were ensured for.
 
-absent -> up <-> down. Its stats actor reports every period; only what changed is an event.
+absent -> up <-> down. Its stats actor reports every period; only changes are recorded as events.
 """
 
 from __future__ import annotations
@@ -15,18 +15,27 @@ from share_actors.events.phrases import listed
 from share_actors.values import BackendState, Capabilities
 
 __all__ = [
-    "KIND", "STATE_VERSION",
-    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
-]  # fmt: skip
+    "KIND",
+    "STATE_VERSION",
+    "decide",
+    "evolve",
+    "initial",
+    "joins",
+    "not_before",
+    "part",
+    "pending",
+    "under_way",
+    "view",
+]
 KIND = "backend"
 STATE_VERSION = 1
-WORTH_TELLING = 0.1
-"""A pool's capacity that changed by so much of its total is an event of its own."""
+MIN_CAPACITY_CHANGE = 0.1
+"""The change of a pool's free or allocated capacity, as a part of its total, that is worth an event."""
 
 
 # -- commands ------------------------------------------------------------------------------------
 class ReportStats(Command):
-    """The driver answered. *wrong*: what of it made no sense, by field."""
+    """Report the driver's statistics. *wrong*: the invalid values, by field."""
 
     backend: str
     capabilities: Capabilities
@@ -36,7 +45,7 @@ class ReportStats(Command):
 
 
 class ReportSilence(Command):
-    """The driver raised, or did not answer, or cannot be set up."""
+    """Report that the driver raised an error, did not reply, or cannot be set up."""
 
     backend: str
     reason: str
@@ -44,7 +53,7 @@ class ReportSilence(Command):
 
 
 class ConfirmShares(Command):
-    """All shares of the backend were ensured for the state that *info* stands for."""
+    """Confirm that all shares of the backend were ensured for *info*, a digest of its settings."""
 
     info: str
     shares: int
@@ -52,7 +61,7 @@ class ConfirmShares(Command):
 
 # -- events --------------------------------------------------------------------------------------
 class BackendUp(Event):
-    """It answers: for the first time, or again."""
+    """The backend reports statistics, for the first time or again."""
 
     backend: str
     capabilities: Capabilities
@@ -61,7 +70,7 @@ class BackendUp(Event):
 
 
 class BackendChanged(Event):
-    """It says something else of itself than before."""
+    """Its capabilities changed."""
 
     capabilities: Capabilities
     wrong: dict[str, str]
@@ -69,18 +78,22 @@ class BackendChanged(Event):
 
 
 class BackendDown(Event):
+    """The backend does not report statistics."""
+
     backend: str
     reason: str
     at: datetime
 
 
 class BackendInfoChanged(Event):
-    """Its configuration is another than the one that its shares were exported under."""
+    """The backend's settings changed, so its shares have to be ensured."""
 
     info: str
 
 
 class BackendSharesEnsured(Event):
+    """All its shares were ensured for *info*."""
+
     info: str
     shares: int
 
@@ -91,10 +104,10 @@ initial = BackendState()
 
 
 def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
-    """The events that *command* comes to: none when all is as it was."""
+    """Return the events of *command*, none if nothing changed; raises `Rejected` for an outdated info."""
     match command:
         case ReportStats():
-            return [*_stats(command, state), *_info(command.info, state)]
+            return [*_stats_events(command, state), *_info_events(command.info, state)]
         case ReportSilence(backend=backend, reason=reason, at=at):
             if state.status == "down" and state.reason == reason:
                 return []
@@ -107,51 +120,53 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
             assert_never(command)
 
 
-def _stats(command: ReportStats, state: BackendState) -> list[BackendEvent]:
-    told = {"capabilities": command.capabilities, "wrong": command.wrong, "at": command.at}
+def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEvent]:
+    report = {"capabilities": command.capabilities, "wrong": command.wrong, "at": command.at}
     if state.status != "up":
-        return [BackendUp(backend=command.backend, **told)]
-    if state.capabilities is None or _worth_telling(state.capabilities, command.capabilities):
-        return [BackendChanged(**told)]
+        return [BackendUp(backend=command.backend, **report)]
+    if state.capabilities is None or _differs(state.capabilities, command.capabilities):
+        return [BackendChanged(**report)]
     return []
 
 
-def _worth_telling(before: Capabilities, now: Capabilities) -> bool:
+def _differs(before: Capabilities, now: Capabilities) -> bool:
     if _features(before) != _features(now):
         return True
     for old, new in zip(before.pools, now.pools, strict=True):
-        moved = (
+        changes = (
             abs(old.free_capacity_gib - new.free_capacity_gib),
             abs(old.allocated_capacity_gib - new.allocated_capacity_gib),
         )
-        if max(moved) > WORTH_TELLING * new.total_capacity_gib:
+        if max(changes) > MIN_CAPACITY_CHANGE * new.total_capacity_gib:
             return True
     return False
 
 
-def _features(said: Capabilities) -> Capabilities:
-    """All but what changes with every share."""
-    still = {
+def _features(capabilities: Capabilities) -> Capabilities:
+    """Return *capabilities* without the values that change with every share."""
+    cleared = {
         "free_capacity_gib": 0.0,
         "allocated_capacity_gib": 0.0,
         "provisioned_capacity_gib": 0.0,
+        "goodness": 0.0,
     }
-    return said.replace(pools=tuple(pool.replace(**still, goodness=0.0) for pool in said.pools))
+    return capabilities.replace(pools=tuple(p.replace(**cleared) for p in capabilities.pools))
 
 
-def _info(info: str | None, state: BackendState) -> list[BackendEvent]:
+def _info_events(info: str | None, state: BackendState) -> list[BackendEvent]:
     return [] if info is None or info == state.info else [BackendInfoChanged(info=info)]
 
 
 def evolve(state: BackendState, event: BackendEvent) -> BackendState:
-    """The state after *event*."""
+    """Return the state after *event*."""
     match event:
-        case BackendUp(backend=i, capabilities=said, at=at):
-            return state.replace(id=i, status="up", reason=None, since=at, capabilities=said)
-        case BackendChanged(capabilities=said):
-            return state.replace(capabilities=said)
-        case BackendDown(backend=i, reason=reason, at=at):
-            return state.replace(id=i, status="down", reason=reason, since=at)
+        case BackendUp(backend=name, capabilities=capabilities, at=at):
+            up = state.replace(id=name, status="up", reason=None, since=at)
+            return up.replace(capabilities=capabilities)
+        case BackendChanged(capabilities=capabilities):
+            return state.replace(capabilities=capabilities)
+        case BackendDown(backend=name, reason=reason, at=at):
+            return state.replace(id=name, status="down", reason=reason, since=at)
         case BackendInfoChanged(info=info):
             return state.replace(info=info)
         case BackendSharesEnsured(info=info):
@@ -161,35 +176,38 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
 
 
 def view(state: BackendState) -> BackendState:
-    """The backend as clients see it."""
+    """Return the backend as clients see it."""
     return state
 
 
 # -- sentences ---------------------------------------------------------------------------------
 def sentence(event: BackendEvent, who: str) -> str:
+    """Describe *event*; *who* is not part of it, since the system itself reports on backends."""
     match event:
-        case BackendUp(backend=i, capabilities=said, wrong=wrong):
-            return f"backend {i} is up: {_said(said)}{_wrong(wrong)}"
-        case BackendChanged(capabilities=said, wrong=wrong):
-            return f"it tells something else of itself: {_said(said)}{_wrong(wrong)}"
-        case BackendDown(backend=i, reason=reason):
-            return f"backend {i} is down: {reason}"
+        case BackendUp(backend=name, capabilities=capabilities, wrong=wrong):
+            return f"backend {name} is up: {_pools(capabilities)}{_ignored(wrong)}"
+        case BackendChanged(capabilities=capabilities, wrong=wrong):
+            return f"its capabilities changed: {_pools(capabilities)}{_ignored(wrong)}"
+        case BackendDown(backend=name, reason=reason):
+            return f"backend {name} is down: {reason}"
         case BackendInfoChanged():
-            return "its shares are to be exported as it is now"
+            return "its settings changed; its shares will be re-exported with them"
         case BackendSharesEnsured(shares=shares):
-            return f"{shares} of its shares are exported as it is now"
+            return f"{shares} of its shares are exported with its current settings"
         case _:
             assert_never(event)
 
 
-def _said(said: Capabilities) -> str:
+def _pools(capabilities: Capabilities) -> str:
     pools = [
-        f"{p.name} {p.free_capacity_gib:g} of {p.total_capacity_gib:g} GiB free" for p in said.pools
+        f"{pool.name} {pool.free_capacity_gib:g} of {pool.total_capacity_gib:g} GiB free"
+        for pool in capabilities.pools
     ]
     return listed(pools) if pools else "no pool"
 
 
-def _wrong(wrong: Mapping[str, str]) -> str:
+def _ignored(wrong: Mapping[str, str]) -> str:
     if not wrong:
         return ""
-    return f"; what made no sense: {listed(f'{field} {why}' for field, why in wrong.items())}"
+    values = listed(f"{field} {problem}" for field, problem in wrong.items())
+    return f"; ignored invalid values: {values}"

@@ -1,4 +1,4 @@
-"""A share type: a name for what shares can be asked for. Created, changed, deleted; it owes nothing."""
+"""A share type: created, changed and deleted; it has no effects."""
 
 from __future__ import annotations
 
@@ -16,19 +16,32 @@ from share_actors.scheduling.extra_specs import check_requirement
 from share_actors.values import ShareType, SpecValue, parse_bool
 
 __all__ = [
-    "KIND", "STATE_VERSION",
-    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
-]  # fmt: skip
+    "KIND",
+    "STATE_VERSION",
+    "decide",
+    "evolve",
+    "initial",
+    "joins",
+    "not_before",
+    "part",
+    "pending",
+    "under_way",
+    "view",
+]
 KIND = "share_type"
 STATE_VERSION = 1
-YES_OR_NO = (
-    "driver_handles_share_servers", "snapshot_support", "create_share_from_snapshot_support",
-)  # fmt: skip
+BOOLEAN_SPECS = frozenset(
+    {
+        "driver_handles_share_servers",
+        "snapshot_support",
+        "create_share_from_snapshot_support",
+    }
+)
 
 
-def _specs(specs: dict[str, str]) -> dict[str, str]:
+def _check_specs(specs: dict[str, str]) -> dict[str, str]:
     for key, value in specs.items():
-        if key in YES_OR_NO and parse_bool(value) is None:
+        if key in BOOLEAN_SPECS and parse_bool(value) is None:
             raise ValueError(f"{key}: {value!r} is not true or false")
         check_requirement(key, value)
     return specs
@@ -36,25 +49,25 @@ def _specs(specs: dict[str, str]) -> dict[str, str]:
 
 # -- commands ------------------------------------------------------------------------------------
 class CreateShareType(Command):
-    """Manila's `share_type_create`; as there, whether drivers handle share servers must be said."""
+    """Create a type (Manila's `share_type_create`); driver_handles_share_servers is required, as there."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
-    extra_specs: Annotated[dict[str, SpecValue], AfterValidator(_specs)]
+    extra_specs: Annotated[dict[str, SpecValue], AfterValidator(_check_specs)]
     is_public: bool = True
     projects: tuple[str, ...] = ()
     at: datetime = EPOCH
 
     @field_validator("extra_specs")
     @classmethod
-    def _says_mode(cls, specs: dict[str, str]) -> dict[str, str]:
+    def _require_mode(cls, specs: dict[str, str]) -> dict[str, str]:
         if "driver_handles_share_servers" not in specs:
             raise ValueError("driver_handles_share_servers is required")
         return specs
 
 
 class ChangeShareType(Command):
-    """Set specs (None takes one away), and who may use it; None leaves it as it is."""
+    """Set extra specs (None removes one), and who may use the type (None: no change)."""
 
     extra_specs: dict[str, SpecValue | None] = {}
     is_public: bool | None = None
@@ -62,19 +75,21 @@ class ChangeShareType(Command):
 
     @field_validator("extra_specs")
     @classmethod
-    def _makes_sense(cls, specs: dict[str, str | None]) -> dict[str, str | None]:
-        _specs({k: v for k, v in specs.items() if v is not None})
+    def _check_changes(cls, specs: dict[str, str | None]) -> dict[str, str | None]:
+        _check_specs({k: v for k, v in specs.items() if v is not None})
         if specs.get("driver_handles_share_servers", "") is None:
             raise ValueError("driver_handles_share_servers is required")
         return specs
 
 
 class DeleteShareType(Command):
-    """Shares of it stay; no more are made."""
+    """Delete the type; its shares stay."""
 
 
 # -- events --------------------------------------------------------------------------------------
 class ShareTypeCreated(Event):
+    """A share type was created, possibly after an earlier one of its name was deleted."""
+
     name: str
     description: str | None
     extra_specs: dict[str, str]
@@ -84,13 +99,15 @@ class ShareTypeCreated(Event):
 
 
 class ShareTypeChanged(Event):
+    """The share type was changed; these are its complete new values."""
+
     extra_specs: dict[str, str]
     is_public: bool
     projects: tuple[str, ...]
 
 
 class ShareTypeDeleted(Event):
-    pass
+    """The share type was deleted."""
 
 
 TypeCommand = CreateShareType | ChangeShareType | DeleteShareType
@@ -99,7 +116,7 @@ initial = ShareType()
 
 
 def decide(command: TypeCommand, state: ShareType) -> list[TypeEvent]:
-    """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
+    """Return the events of *command*; raises `Rejected` if it is not possible in *state*."""
     match command:
         case CreateShareType():
             return _create(command, state)
@@ -114,12 +131,12 @@ def decide(command: TypeCommand, state: ShareType) -> list[TypeEvent]:
 
 
 def _create(command: CreateShareType, state: ShareType) -> list[TypeEvent]:
-    asked = dict(command)
+    fields = dict(command)
     if state.status != "active":
-        return [ShareTypeCreated(**asked)]
-    if all(asked[k] == state[k] for k in ("extra_specs", "is_public", "projects")):
+        return [ShareTypeCreated(**fields)]
+    if all(fields[k] == state[k] for k in ("extra_specs", "is_public", "projects")):
         return []
-    raise Rejected(f"share type {command.name} exists already, and is another one")
+    raise Rejected(f"share type {command.name} exists already with other properties")
 
 
 def _change(command: ChangeShareType, state: ShareType) -> list[TypeEvent]:
@@ -133,12 +150,12 @@ def _change(command: ChangeShareType, state: ShareType) -> list[TypeEvent]:
 
 
 def evolve(state: ShareType, event: TypeEvent) -> ShareType:
-    """The state after *event*."""
+    """Return the state after *event*."""
     match event:
         case ShareTypeCreated():
-            asked = dict(event)
-            named = {"id": asked.pop("name"), "created_at": asked.pop("at")}
-            return ShareType(**asked, **named, status="active")
+            fields = dict(event)
+            renamed = {"id": fields.pop("name"), "created_at": fields.pop("at")}
+            return ShareType(**fields, **renamed, status="active")
         case ShareTypeChanged():
             return state.replace(**dict(event))
         case ShareTypeDeleted():
@@ -148,23 +165,24 @@ def evolve(state: ShareType, event: TypeEvent) -> ShareType:
 
 
 def view(state: ShareType) -> ShareType:
-    """The type as clients see it."""
+    """Return the type as clients see it."""
     return state
 
 
 # -- sentences ---------------------------------------------------------------------------------
 def sentence(event: TypeEvent, who: str) -> str:
+    """Describe *event*; *who* requested it."""
     match event:
         case ShareTypeCreated(name=name, extra_specs=specs):
-            return f"{who} created share type {name}: {_shown(specs)}"
+            return f"{who} created share type {name}: {_specs_text(specs)}"
         case ShareTypeChanged(extra_specs=specs, is_public=public, projects=projects):
-            whose = "for everybody" if public else f"for {listed(projects)}"
-            return f"{who} changed it, {whose}: {_shown(specs)}"
+            users = "all projects" if public else f"projects {listed(projects)}"
+            return f"{who} changed it to {_specs_text(specs)}, for {users}"
         case ShareTypeDeleted():
             return f"{who} deleted it"
         case _:
             assert_never(event)
 
 
-def _shown(specs: Mapping[str, str]) -> str:
-    return ", ".join(f"{k} = {v}" for k, v in specs.items()) or "nothing"
+def _specs_text(specs: Mapping[str, str]) -> str:
+    return listed(f"{key} = {value}" for key, value in specs.items())

@@ -66,8 +66,16 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
 TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     (
         share_network.ShareNetworkCreated(
-            network_id="n1", name="blue", description=None, project_id="demo", user_id="alice",
-            cidr="10.0.0.0/24", gateway=None, network_type="none", segmentation_id=None, at=NOON,
+            network_id="n1",
+            name="blue",
+            description=None,
+            project_id="demo",
+            user_id="alice",
+            cidr="10.0.0.0/24",
+            gateway=None,
+            network_type="none",
+            segmentation_id=None,
+            at=NOON,
         ),
         f"{alice} created share network blue, 10.0.0.0/24",
     ),
@@ -85,54 +93,78 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     ),
     (
         share_network.AddressesReleased(server_id="v1", addresses=()),
-        "share server v1 is gone; free again: nothing",
+        "share server v1 was removed; released addresses: nothing",
     ),
     (
         share_network.ServerAssigned(share_id="s1", server_id="v1", backend="b"),
-        "share s1 is to be on share server v1",
+        "share s1 was assigned to share server v1",
     ),
-    (share_network.ServerRetired(server_id="v1"), "share server v1 takes no more shares"),
+    (share_network.ServerRetired(server_id="v1"), "share server v1 accepts no more shares"),
     (
         share_network.ShareRejected(share_id="s1"),
-        "share s1 is going: it is given no server any more",
+        "share s1 is being deleted; no server will be assigned to it",
     ),
     (share_network.ShareUnassigned(share_id="s1", server_id="v1"), "share s1 left share server v1"),
+    (
+        share_network.ShareUnassigned(share_id="s1", server_id=None),
+        "share s1 left its share network",
+    ),
     (
         share_server.ServerRequested(
             server_id="v1", host="b#p", share_network_id="n1", project_id="demo", at=NOON
         ),
-        "share server v1 was asked for, on b#p in share network n1",
+        "share server v1 was requested on backend b, pool p in share network n1",
     ),
     (
         share_server.ShareAttached(share_id="s1", ready=False),
-        "share s1 is on it and waits for its set-up",
+        "share s1 was attached and waits for the set-up",
     ),
-    (share_server.ShareAttached(share_id="s1", ready=True), "share s1 is on it"),
-    (share_server.ShareDetached(share_id="s1", at=NOON), "share s1 left it"),
-    (share_server.AddressesAllocated(addresses=("10.0.0.2",)), "it has 10.0.0.2"),
+    (share_server.ShareAttached(share_id="s1", ready=True), "share s1 was attached"),
+    (share_server.ShareDetached(share_id="s1", at=NOON), "share s1 was detached"),
+    (share_server.AddressesAllocated(addresses=("10.0.0.2",)), "it was allocated 10.0.0.2"),
     (share_server.ServerSetUp(details={}), "the backend set it up"),
     (
         share_server.ServerSetUpFailed(reason="full", details={}),
-        "it could not be set up, and is torn down again: full",
+        "it could not be set up and will be torn down: full",
     ),
     (share_server.ServerDeletionRequested(why="asked"), f"{alice} asked to delete it"),
-    (share_server.ServerDeletionRequested(why="unused"), "it was unused for long: it is torn down"),
+    (
+        share_server.ServerDeletionRequested(why="unused"),
+        "it will be deleted, unused for too long",
+    ),
+    (
+        share_server.ServerDeletionRequested(why="last_share"),
+        "it will be deleted, since its last share left",
+    ),
+    (
+        share_server.ServerDeletionRequested(why="set_up_failed"),
+        "it will be deleted, since it could not be set up",
+    ),
     (share_server.ServerTornDown(), "the backend tore it down"),
-    (share_server.ServerDeleted(), "its addresses went back; it is gone"),
+    (share_server.ServerDeleted(), "its addresses were released; it is deleted"),
     (
         share_server.ServerErrored(reason="stuck"),
-        "it is in error, for it was not possible to delete it: stuck",
+        "it could not be deleted and is now in error: stuck",
     ),
-    (share_server.ServerRetried(), f"{alice} asked to try again to delete it"),
+    (share_server.ServerRetried(), f"{alice} asked to retry its deletion"),
     (
         share_type.ShareTypeCreated(
-            name="gold", description=None, extra_specs=_specs, is_public=True, projects=(), at=NOON
+            name="gold",
+            description=None,
+            extra_specs=_specs,
+            is_public=True,
+            projects=(),
+            at=NOON,
         ),
         f"{alice} created share type gold: driver_handles_share_servers = False",
     ),
     (
         share_type.ShareTypeChanged(extra_specs={}, is_public=False, projects=("web",)),
-        f"{alice} changed it, for web: nothing",
+        f"{alice} changed it to nothing, for projects web",
+    ),
+    (
+        share_type.ShareTypeChanged(extra_specs={"tier": "1"}, is_public=True, projects=()),
+        f"{alice} changed it to tier = 1, for all projects",
     ),
     (share_type.ShareTypeDeleted(), f"{alice} deleted it"),
     (
@@ -140,10 +172,21 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
         "backend blue is up: p 40 of 100 GiB free",
     ),
     (
-        backend.BackendChanged(capabilities=_said.replace(pools=()), wrong={"pools": "is 5"}, at=NOON),
-        "it tells something else of itself: no pool; what made no sense: pools is 5",
+        backend.BackendChanged(
+            capabilities=_said.replace(pools=()), wrong={"pools": "is 5"}, at=NOON
+        ),
+        "its capabilities changed: no pool; ignored invalid values: pools is 5",
     ),
-    (backend.BackendDown(backend="blue", reason="no route", at=NOON), "backend blue is down: no route"),
-    (backend.BackendInfoChanged(info="i"), "its shares are to be exported as it is now"),
-    (backend.BackendSharesEnsured(info="i", shares=2), "2 of its shares are exported as it is now"),
-]  # fmt: skip
+    (
+        backend.BackendDown(backend="blue", reason="no route", at=NOON),
+        "backend blue is down: no route",
+    ),
+    (
+        backend.BackendInfoChanged(info="i"),
+        "its settings changed; its shares will be re-exported with them",
+    ),
+    (
+        backend.BackendSharesEnsured(info="i", shares=2),
+        "2 of its shares are exported with its current settings",
+    ),
+]

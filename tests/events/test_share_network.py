@@ -1,4 +1,4 @@
-"""One writer of a network's addresses: none is given twice, none leaks, and servers are found or made."""
+"""Share networks: addresses are granted once and never leaked, and shares are assigned to servers."""
 
 from __future__ import annotations
 
@@ -42,28 +42,27 @@ LDAP = SecurityService(id="sec1", type="ldap", server="10.0.0.9", password="seal
 
 
 def create(**fields: Any) -> CreateShareNetwork:
-    asked = {"network_id": "n1", "name": "blue", "cidr": "10.0.0.0/29", "gateway": "10.0.0.1"}
-    return CreateShareNetwork(
-        **{**asked, "project_id": "demo", "user_id": "alice", "at": NOON, **fields}
-    )
+    defaults = {"network_id": "n1", "name": "blue", "cidr": "10.0.0.0/29", "gateway": "10.0.0.1"}
+    owner = {"project_id": "demo", "user_id": "alice"}
+    return CreateShareNetwork(**{**defaults, **owner, "at": NOON, **fields})
 
 
 created = ShareNetworkCreated(**dict(create()))
 network = Spec(share_network).given(created)
-acquire = AssignServer(share_id="s1", backend="blue", new_server_id="v1")
+assign = AssignServer(share_id="s1", backend="blue", new_server_id="v1")
 assigned = ServerAssigned(share_id="s1", server_id="v1", backend="blue")
 granted = AddressesGranted(server_id="v1", addresses=("10.0.0.2", "10.0.0.3"))
 
 
 # -- the network itself --------------------------------------------------------------------------
-def test_a_network_is_created_once_however_often_it_is_asked_for() -> None:
+def test_a_repeated_creation_creates_one_network() -> None:
     Spec(share_network).when(create()).then(created)
     network.when(create()).then()
     network.when(create(cidr="10.9.0.0/29", gateway=None)).then_rejected("exists already")
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"cidr": "10.0.0.0/99"}, "cidr"),
         ({"cidr": "10.0.0.1/29"}, "cidr"),
@@ -79,38 +78,45 @@ def test_a_network_is_created_once_however_often_it_is_asked_for() -> None:
         ({"network_type": "token-ring"}, "network_type"),
     ],
 )
-def test_what_can_be_no_network_is_told_by_its_field(fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_an_invalid_network_is_refused_with_its_field(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         create(**fields)
 
 
 @pytest.mark.parametrize(
     ("kind", "segment"),
-    [("none", None), ("flat", None), ("vlan", 1), ("vlan", 4094), ("vxlan", 16_777_215), ("gre", 2**32 - 1)],
-)  # fmt: skip
-def test_the_segmentation_ids_of_each_type_are_valid_up_to_the_last(
+    [
+        ("none", None),
+        ("flat", None),
+        ("vlan", 1),
+        ("vlan", 4094),
+        ("vxlan", 16_777_215),
+        ("gre", 2**32 - 1),
+    ],
+)
+def test_segmentation_ids_are_valid_up_to_the_largest_of_the_network_type(
     kind: str, segment: int
 ) -> None:
     assert create(network_type=kind, segmentation_id=segment).segmentation_id == segment
 
 
-def test_a_network_that_is_in_use_is_not_deleted() -> None:
+def test_a_network_with_shares_or_servers_is_not_deleted() -> None:
     network.given(assigned).when(DeleteShareNetwork()).then_rejected("in use by shares: s1")
     left = network.given(assigned, ShareUnassigned(share_id="s1", server_id="v1"))
     left.when(DeleteShareNetwork()).then_rejected("has share servers: v1")
     network.when(DeleteShareNetwork()).then(ShareNetworkDeleted())
 
 
-def test_a_deleted_network_gives_nothing_but_still_takes_back() -> None:
+def test_a_deleted_network_assigns_no_server_but_accepts_unassignments() -> None:
     deleted = network.given(ShareNetworkDeleted())
     deleted.when(DeleteShareNetwork()).then()
-    deleted.when(acquire).then_rejected("is deleted")
+    deleted.when(assign).then_rejected("is deleted")
     deleted.when(UnassignShare(share_id="s1")).then()
     Spec(share_network).when(DeleteShareNetwork()).then_rejected("no such share network")
 
 
 # -- security services ---------------------------------------------------------------------------
-def test_a_security_service_is_added_and_removed_while_no_server_stands() -> None:
+def test_a_security_service_is_added_and_removed_while_there_is_no_server() -> None:
     network.when(AddSecurityService(service=LDAP)).then(SecurityServiceAdded(service=LDAP))
     with_one = network.given(SecurityServiceAdded(service=LDAP))
     with_one.when(AddSecurityService(service=LDAP)).then()
@@ -123,7 +129,7 @@ def test_a_security_service_is_added_and_removed_while_no_server_stands() -> Non
     network.when(RemoveSecurityService(service_id="other")).then()
 
 
-def test_a_network_has_one_security_service_of_a_type_and_none_changes_under_a_server() -> None:
+def test_a_second_service_of_a_type_or_a_change_while_there_are_servers_is_rejected() -> None:
     with_one = network.given(SecurityServiceAdded(service=LDAP))
     other = LDAP.replace(id="sec2")
     with_one.when(AddSecurityService(service=other)).then_rejected("has a security service ldap")
@@ -134,21 +140,21 @@ def test_a_network_has_one_security_service_of_a_type_and_none_changes_under_a_s
 
 
 # -- addresses -----------------------------------------------------------------------------------
-def test_addresses_leave_out_the_gateway_and_are_the_same_when_asked_again() -> None:
+def test_granted_addresses_exclude_the_gateway_and_a_repeated_request_changes_nothing() -> None:
     network.when(GrantAddresses(server_id="v1", count=2)).then(granted)
     network.given(granted).when(GrantAddresses(server_id="v1", count=2)).then()
     network.given(granted).when(GrantAddresses(server_id="v1", count=3)).then_rejected(
-        "has 2 addresses"
+        "already has 2 addresses, not 3"
     )
 
 
-def test_a_network_that_is_full_says_how_full() -> None:
+def test_a_full_network_rejects_a_grant_with_the_number_of_free_addresses() -> None:
     network.given(granted).when(GrantAddresses(server_id="v2", count=4)).then_rejected(
         "10.0.0.0/29 has 3 free addresses, and 4 are needed"
     )
 
 
-def test_released_addresses_are_free_and_the_server_never_gets_any_again() -> None:
+def test_released_addresses_are_free_and_never_granted_to_the_same_server() -> None:
     released = AddressesReleased(server_id="v1", addresses=granted.addresses)
     network.given(assigned, granted).when(ReleaseAddresses(server_id="v1")).then(released)
     after = network.given(assigned, granted, released)
@@ -159,45 +165,45 @@ def test_released_addresses_are_free_and_the_server_never_gets_any_again() -> No
 
 
 # -- which server --------------------------------------------------------------------------------
-def test_the_first_share_gets_a_new_server_and_the_next_one_joins_it() -> None:
-    network.when(acquire).then(assigned)
-    network.given(assigned).when(acquire.replace(new_server_id="v9")).then()
-    second = acquire.replace(share_id="s2", new_server_id="v2")
+def test_the_first_share_gets_a_new_server_and_the_second_share_the_same_one() -> None:
+    network.when(assign).then(assigned)
+    network.given(assigned).when(assign.replace(new_server_id="v9")).then()
+    second = assign.replace(share_id="s2", new_server_id="v2")
     network.given(assigned).when(second).then(assigned.replace(share_id="s2"))
 
 
-def test_a_server_of_another_backend_or_a_full_or_retired_one_is_left_alone() -> None:
-    second = acquire.replace(share_id="s2", new_server_id="v2")
+def test_servers_that_are_full_retired_or_of_another_backend_get_no_share() -> None:
+    second = assign.replace(share_id="s2", new_server_id="v2")
     new = ServerAssigned(share_id="s2", server_id="v2", backend="blue")
     network.given(assigned.replace(backend="red")).when(second).then(new)
     network.given(assigned).when(second.replace(most=1)).then(new)
     network.given(assigned, ServerRetired(server_id="v1")).when(second).then(new)
 
 
-def test_a_share_whose_server_retired_is_given_another() -> None:
+def test_a_share_whose_server_retired_is_assigned_to_another() -> None:
     retired = network.given(assigned, ServerRetired(server_id="v1"))
-    again = acquire.replace(new_server_id="v2")
+    again = assign.replace(new_server_id="v2")
     retired.when(again).then(ServerAssigned(share_id="s1", server_id="v2", backend="blue"))
     retired.when(RetireServer(server_id="v1")).then()
     network.when(RetireServer(server_id="nobody")).then()
 
 
-def test_a_share_made_from_a_snapshot_goes_to_the_server_that_has_it_or_nowhere() -> None:
-    wants = acquire.replace(share_id="s2", beside="s1")
-    network.given(assigned).when(wants).then(assigned.replace(share_id="s2"))
-    network.when(wants).then_rejected("server of share s1 takes no more")
+def test_a_share_from_a_snapshot_is_assigned_to_the_server_of_the_snapshots_share_only() -> None:
+    from_snapshot = assign.replace(share_id="s2", beside="s1")
+    network.given(assigned).when(from_snapshot).then(assigned.replace(share_id="s2"))
+    network.when(from_snapshot).then_rejected("server of share s1 accepts no more")
 
 
-def test_a_share_that_leaves_is_forgotten_once() -> None:
+def test_a_share_is_unassigned_once() -> None:
     network.given(assigned, granted).when(UnassignShare(share_id="s1")).then(
         ShareUnassigned(share_id="s1", server_id="v1")
     )
     left = network.given(ShareUnassigned(share_id="s1", server_id="v1"))
     left.when(UnassignShare(share_id="s1")).then()
-    left.when(acquire).then_rejected("share s1 has left")
+    left.when(assign).then_rejected("share s1 has left")
 
 
-def test_a_server_that_was_to_be_made_for_a_share_that_left_is_not_waited_for() -> None:
+def test_a_server_without_addresses_is_removed_with_its_only_share() -> None:
     left = ShareUnassigned(share_id="s1", server_id="v1")
     gone = AddressesReleased(server_id="v1", addresses=())
     network.given(assigned).when(UnassignShare(share_id="s1")).then(left, gone)
@@ -206,20 +212,20 @@ def test_a_server_that_was_to_be_made_for_a_share_that_left_is_not_waited_for() 
     shared.when(UnassignShare(share_id="s1")).then(left)
 
 
-def test_a_share_that_is_going_is_given_no_server_by_what_comes_late() -> None:
-    going = ShareRejected(share_id="s1")
-    network.when(RejectShare(share_id="s1")).then(going)
-    turned = network.given(going)
-    turned.when(RejectShare(share_id="s1")).then()
-    turned.when(acquire).then_rejected("share s1 has left")
-    turned.when(UnassignShare(share_id="s1")).then()
-    turned.when(acquire.replace(share_id="s2")).then(assigned.replace(share_id="s2"))
+def test_a_rejected_share_is_assigned_to_no_server() -> None:
+    rejection = ShareRejected(share_id="s1")
+    network.when(RejectShare(share_id="s1")).then(rejection)
+    rejected = network.given(rejection)
+    rejected.when(RejectShare(share_id="s1")).then()
+    rejected.when(assign).then_rejected("share s1 has left")
+    rejected.when(UnassignShare(share_id="s1")).then()
+    rejected.when(assign.replace(share_id="s2")).then(assigned.replace(share_id="s2"))
 
 
-def test_a_share_that_is_going_stays_assigned_until_it_has_left() -> None:
-    going = network.given(assigned, granted, ShareRejected(share_id="s1"))
-    going.then_state(lambda state: state.network.shares, {"s1": "v1"})
-    going.when(UnassignShare(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
+def test_a_rejected_share_stays_assigned_until_it_is_unassigned() -> None:
+    rejected = network.given(assigned, granted, ShareRejected(share_id="s1"))
+    rejected.then_state(lambda state: state.network.shares, {"s1": "v1"})
+    rejected.when(UnassignShare(share_id="s1")).then(ShareUnassigned(share_id="s1", server_id="v1"))
 
 
 _servers = st.sampled_from(["v1", "v2", "v3", "v4"])
@@ -228,17 +234,22 @@ _commands = st.one_of(
     st.builds(GrantAddresses, server_id=_servers, count=st.integers(0, 4)),
     st.builds(ReleaseAddresses, server_id=_servers),
     st.builds(
-        AssignServer, share_id=_shares, backend=st.sampled_from(["blue", "red"]),
-        new_server_id=_servers, most=st.sampled_from([None, 1, 2]),
+        AssignServer,
+        share_id=_shares,
+        backend=st.sampled_from(["blue", "red"]),
+        new_server_id=_servers,
+        most=st.sampled_from([None, 1, 2]),
     ),
     st.builds(RetireServer, server_id=_servers),
     st.builds(RejectShare, share_id=_shares),
     st.builds(UnassignShare, share_id=_shares),
-)  # fmt: skip
+)
 
 
 @given(st.lists(_commands, max_size=40))
-def test_whatever_is_asked_no_address_is_given_twice_and_none_leaks(commands: list[Any]) -> None:
+def test_after_any_commands_no_address_is_granted_twice_and_none_is_leaked(
+    commands: list[Any],
+) -> None:
     history: list[NetworkEvent] = [created]
     state = replay(share_network, history)
     for command in commands:
@@ -249,8 +260,8 @@ def test_whatever_is_asked_no_address_is_given_twice_and_none_leaks(commands: li
         for event in events:
             state = share_network.evolve(state, event)
         history += events
-        held = [a for addresses in state.network.allocations.values() for a in addresses]
-        assert len(held) == len(set(held)) <= 5
+        granted = [a for addresses in state.network.allocations.values() for a in addresses]
+        assert len(granted) == len(set(granted)) <= 5
         assert not state.gone.keys() & state.network.allocations.keys()
         assert set(state.network.shares.values()) <= state.network.servers.keys()
     assert replay(share_network, history) == state

@@ -1,4 +1,4 @@
-"""Share types: what they must say, who may use them, and how they change."""
+"""Share types: required extra specs, projects, and changes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ gold = Spec(share_type).given(created)
 def test_a_type_is_created_once() -> None:
     Spec(share_type).when(create).then(created)
     gold.when(create).then()
-    gold.when(create.replace(is_public=False)).then_rejected("exists already, and is another one")
+    gold.when(create.replace(is_public=False)).then_rejected("exists already with other properties")
 
 
-def test_specs_are_set_and_taken_away() -> None:
+def test_a_change_sets_and_removes_extra_specs() -> None:
     changed = ShareTypeChanged(
         extra_specs={"driver_handles_share_servers": "False", "tier": "1"},
         is_public=True,
@@ -42,12 +42,12 @@ def test_specs_are_set_and_taken_away() -> None:
     gold.when(ChangeShareType()).then()
 
 
-def test_a_private_type_is_for_its_projects() -> None:
+def test_a_change_makes_a_type_private_to_projects() -> None:
     private = ShareTypeChanged(extra_specs=SPECS, is_public=False, projects=("physics",))
     gold.when(ChangeShareType(is_public=False, projects=("physics",))).then(private)
 
 
-def test_a_deleted_type_can_be_created_anew_and_not_changed() -> None:
+def test_a_deleted_type_can_be_created_again_but_not_changed() -> None:
     gold.when(DeleteShareType()).then(ShareTypeDeleted())
     deleted = gold.given(ShareTypeDeleted())
     deleted.when(create).then(created)
@@ -55,7 +55,7 @@ def test_a_deleted_type_can_be_created_anew_and_not_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("specs", "said"),
+    ("specs", "message"),
     [
         ({}, "driver_handles_share_servers is required"),
         ({"driver_handles_share_servers": "perhaps"}, "'perhaps' is not true or false"),
@@ -65,16 +65,16 @@ def test_a_deleted_type_can_be_created_anew_and_not_changed() -> None:
         ({**SPECS, "tier": ""}, "at least 1 character"),
     ],
 )
-def test_specs_that_make_no_sense_are_refused(specs: dict[str, str], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_a_type_with_invalid_extra_specs_is_refused(specs: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         CreateShareType(name="gold", extra_specs=specs)
 
 
-def test_the_mode_cannot_be_taken_away() -> None:
+def test_the_required_extra_spec_cannot_be_removed() -> None:
     with pytest.raises(ValidationError, match="is required"):
         ChangeShareType(extra_specs={"driver_handles_share_servers": None})
 
 
-@pytest.mark.parametrize(("text", "meant"), [("<is> True", True), ("no", False), ("perhaps", None)])
-def test_yes_and_no_are_read_in_manilas_spellings(text: str, meant: bool | None) -> None:
-    assert parse_bool(text) is meant
+@pytest.mark.parametrize(("text", "value"), [("<is> True", True), ("no", False), ("perhaps", None)])
+def test_booleans_are_read_in_manilas_spellings(text: str, value: bool | None) -> None:
+    assert parse_bool(text) is value

@@ -1,13 +1,13 @@
-"""A share network: the one writer that grants its addresses, and says which server a share goes to.
+"""A share network: the decider that grants its addresses and assigns its shares to share servers.
 
-No address is given twice and none leaks: grants and releases are idempotent per server, and a server
-whose addresses went back never gets any again.
+No address is granted twice and none is leaked: grants and releases are idempotent per server, and a
+server whose addresses were released is never granted any again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import islice
 from typing import assert_never
@@ -41,19 +41,31 @@ from share_actors.events.share_network.messages import (
 from share_actors.events.tombstones import Tombstones, add_tombstone
 from share_actors.values import Frozen, SecurityService, ServerSlot, ShareNetwork
 
-__all__ = ["KIND", "STATE_VERSION", "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view"]  # fmt: skip # noqa: E501
+__all__ = [
+    "KIND",
+    "STATE_VERSION",
+    "ShareNetworkState",
+    "decide",
+    "evolve",
+    "initial",
+    "joins",
+    "not_before",
+    "part",
+    "pending",
+    "under_way",
+    "view",
+]
 KIND = "share_network"
 STATE_VERSION = 2
-
-
-# -- commands ------------------------------------------------------------------------------------
-
-
-# -- events --------------------------------------------------------------------------------------
+MAX_SHOWN = 5
+"""How many ids an error message lists."""
 
 
 class ShareNetworkState(Frozen):
-    """`gone` are servers whose addresses went back, `left` shares that left: what still asks is late."""
+    """A share network; `gone`: servers whose addresses were released; `left`: shares that left or will.
+
+    Later commands for the servers and shares in `gone` and `left` are rejected.
+    """
 
     network: ShareNetwork = ShareNetwork()
     gone: Tombstones = {}
@@ -65,7 +77,7 @@ initial = ShareNetworkState()
 
 # -- decide --------------------------------------------------------------------------------------
 def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEvent]:
-    """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
+    """Return the events of *command*; raises `Rejected` if it is not possible in *state*."""
     network = state.network
     if isinstance(command, CreateShareNetwork):
         return _create(command, network)
@@ -74,38 +86,36 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
     match command:
         case DeleteShareNetwork():
             return _delete(network)
-        case ReleaseAddresses(server_id=i):
-            held = network.allocations.get(i, ())
-            known = i in network.servers or i in network.allocations
-            return [AddressesReleased(server_id=i, addresses=held)] if known else []
-        case RetireServer(server_id=i):
-            seat = network.servers.get(i)
-            return [ServerRetired(server_id=i)] if seat is not None and seat.open else []
-        case RejectShare(share_id=i):
-            return [] if i in state.left else [ShareRejected(share_id=i)]
-        case UnassignShare(share_id=i):
-            return _leave(i, network)
+        case ReleaseAddresses(server_id=server_id):
+            return _release_addresses(server_id, network)
+        case RetireServer(server_id=server_id):
+            slot = network.servers.get(server_id)
+            return [] if slot is None or not slot.open else [ServerRetired(server_id=server_id)]
+        case RejectShare(share_id=share_id):
+            return [] if share_id in state.left else [ShareRejected(share_id=share_id)]
+        case UnassignShare(share_id=share_id):
+            return _unassign_share(share_id, network)
         case _ if network.status == "deleted":
             raise Rejected("the share network is deleted")
         case AddSecurityService(service=service):
-            return _add(service, network)
-        case RemoveSecurityService(service_id=i):
-            return _remove(i, network)
-        case GrantAddresses(server_id=i, count=count):
-            return _grant(i, count, state)
+            return _add_security_service(service, network)
+        case RemoveSecurityService(service_id=service_id):
+            return _remove_security_service(service_id, network)
+        case GrantAddresses(server_id=server_id, count=count):
+            return _grant_addresses(server_id, count, state)
         case AssignServer():
-            return _acquire(command, state)
+            return _assign_server(command, state)
         case _:
             assert_never(command)
 
 
 def _create(command: CreateShareNetwork, network: ShareNetwork) -> list[NetworkEvent]:
-    asked = dict(command)
+    fields = dict(command)
     if network.status == "absent":
-        return [ShareNetworkCreated(**asked)]
-    same = ("name", "project_id", "cidr", "gateway", "network_type", "segmentation_id")
-    if network.status == "active" and all(asked[k] == network[k] for k in same):
-        return []  # the same request, asked again
+        return [ShareNetworkCreated(**fields)]
+    compared = ("name", "project_id", "cidr", "gateway", "network_type", "segmentation_id")
+    if network.status == "active" and all(fields[k] == network[k] for k in compared):
+        return []  # a repeated request
     raise Rejected(f"share network {command.network_id} exists already and is {network.status}")
 
 
@@ -113,150 +123,163 @@ def _delete(network: ShareNetwork) -> list[NetworkEvent]:
     if network.status == "deleted":
         return []
     if network.shares:
-        raise Rejected(f"the share network is in use by shares: {_some(network.shares)}")
+        raise Rejected(f"the share network is in use by shares: {_first_ids(network.shares)}")
     if network.servers:
-        raise Rejected(f"the share network has share servers: {_some(network.servers)}")
+        raise Rejected(f"the share network has share servers: {_first_ids(network.servers)}")
     return [ShareNetworkDeleted()]
 
 
-def _some(ids: dict[str, object] | dict[str, str] | dict[str, ServerSlot]) -> str:
-    shown = ", ".join(islice(ids, 5))
-    return shown if len(ids) <= 5 else f"{shown} and {len(ids) - 5} more"
+def _first_ids(ids: Collection[str]) -> str:
+    shown = ", ".join(islice(ids, MAX_SHOWN))
+    return shown if len(ids) <= MAX_SHOWN else f"{shown} and {len(ids) - MAX_SHOWN} more"
 
 
-def _add(service: SecurityService, network: ShareNetwork) -> list[NetworkEvent]:
-    for known in network.security_services:
-        if known == service:
+def _add_security_service(service: SecurityService, network: ShareNetwork) -> list[NetworkEvent]:
+    for existing in network.security_services:
+        if existing == service:
             return []
-        if known.id == service.id or known.type == service.type:
-            raise Rejected(f"the share network has a security service {known.type} ({known.id})")
-    _not_served(network)
+        if service.id == existing.id or service.type == existing.type:
+            name = f"{existing.type} ({existing.id})"
+            raise Rejected(f"the share network has a security service {name}")
+    _require_no_servers(network)
     return [SecurityServiceAdded(service=service)]
 
 
-def _remove(service_id: str, network: ShareNetwork) -> list[NetworkEvent]:
+def _remove_security_service(service_id: str, network: ShareNetwork) -> list[NetworkEvent]:
     if all(service.id != service_id for service in network.security_services):
         return []
-    _not_served(network)
+    _require_no_servers(network)
     return [SecurityServiceRemoved(service_id=service_id)]
 
 
-def _not_served(network: ShareNetwork) -> None:
-    """Servers are set up with the security services of their day."""
+def _require_no_servers(network: ShareNetwork) -> None:
+    """Raise `Rejected` if there are servers: their security services are fixed when they are set up."""
     if network.servers:
-        raise Rejected(f"the share network has share servers: {_some(network.servers)}")
+        raise Rejected(f"the share network has share servers: {_first_ids(network.servers)}")
 
 
-def _grant(server_id: str, count: int, state: ShareNetworkState) -> list[NetworkEvent]:
+def _grant_addresses(server_id: str, count: int, state: ShareNetworkState) -> list[NetworkEvent]:
     network = state.network
-    held = network.allocations.get(server_id)
-    if held is not None and len(held) == count:
+    granted = network.allocations.get(server_id)
+    if granted is not None and len(granted) == count:
         return []
-    if held is not None:
-        raise Rejected(f"share server {server_id} has {len(held)} addresses already, not {count}")
+    if granted is not None:
+        raise Rejected(
+            f"share server {server_id} already has {len(granted)} addresses, not {count}"
+        )
     if server_id in state.gone:
-        raise Rejected(f"share server {server_id} is gone, and its addresses with it")
-    taken = {a for addresses in network.allocations.values() for a in addresses}
-    free = tuple(islice((a for a in _addresses(network) if a not in taken), count))
+        raise Rejected(f"share server {server_id} is gone and can have no addresses")
+    used = {address for addresses in network.allocations.values() for address in addresses}
+    available = (address for address in _addresses(network) if address not in used)
+    free = tuple(islice(available, count))
     if len(free) < count:
         raise Rejected(f"{network.cidr} has {len(free)} free addresses, and {count} are needed")
     return [AddressesGranted(server_id=server_id, addresses=free)]
 
 
 def _addresses(network: ShareNetwork) -> Iterator[str]:
-    whole: IPv4Network | IPv6Network = ip_network(network.cidr)
-    return (str(a) for a in whole.hosts() if str(a) != network.gateway)
+    subnet: IPv4Network | IPv6Network = ip_network(network.cidr)
+    return (str(a) for a in subnet.hosts() if str(a) != network.gateway)
 
 
-def _leave(share_id: str, network: ShareNetwork) -> list[NetworkEvent]:
-    """A server that was to be made for this share alone, and has no addresses yet, goes with it."""
-    on = network.shares.get(share_id)
-    if on is None:
+def _release_addresses(server_id: str, network: ShareNetwork) -> list[NetworkEvent]:
+    if server_id not in network.servers and server_id not in network.allocations:
         return []
-    left = ShareUnassigned(share_id=share_id, server_id=on)
-    others = any(i == on for share, i in network.shares.items() if share != share_id)
-    if others or on in network.allocations:
-        return [left]
-    return [left, AddressesReleased(server_id=on, addresses=())]
+    addresses = network.allocations.get(server_id, ())
+    return [AddressesReleased(server_id=server_id, addresses=addresses)]
 
 
-def _acquire(command: AssignServer, state: ShareNetworkState) -> list[NetworkEvent]:
+def _unassign_share(share_id: str, network: ShareNetwork) -> list[NetworkEvent]:
+    """Unassign the share, and remove its server if no other share uses it and it has no addresses yet."""
+    server_id = network.shares.get(share_id)
+    if server_id is None:
+        return []
+    unassigned = ShareUnassigned(share_id=share_id, server_id=server_id)
+    in_use = Counter(network.shares.values())[server_id] > 1
+    if in_use or server_id in network.allocations:
+        return [unassigned]
+    return [unassigned, AddressesReleased(server_id=server_id, addresses=())]
+
+
+def _assign_server(command: AssignServer, state: ShareNetworkState) -> list[NetworkEvent]:
     network = state.network
-    if command.share_id in state.left:
-        raise Rejected(f"share {command.share_id} has left the share network")
-    now_on = network.shares.get(command.share_id)
-    if now_on is not None and network.servers[now_on].open:
+    share_id = command.share_id
+    if share_id in state.left:
+        raise Rejected(f"share {share_id} has left the share network")
+    assigned = network.shares.get(share_id)
+    if assigned is not None and network.servers[assigned].open:
         return []
-    chosen = _chosen(command, network)
-    return [ServerAssigned(share_id=command.share_id, server_id=chosen, backend=command.backend)]
+    server_id = _choose_server(command, network)
+    return [ServerAssigned(share_id=share_id, server_id=server_id, backend=command.backend)]
 
 
-def _chosen(command: AssignServer, network: ShareNetwork) -> str:
-    fits = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
+def _choose_server(command: AssignServer, network: ShareNetwork) -> str:
+    """Return the server with the fewest shares, unless the command requires another share's server."""
+    usable = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
     if command.beside is not None:
-        there = network.shares.get(command.beside)
-        if there is None or there not in fits:
-            raise Rejected(f"the share server of share {command.beside} takes no more shares")
-        return there
+        required = network.shares.get(command.beside)
+        if required is None or required not in usable:
+            raise Rejected(f"the share server of share {command.beside} accepts no more shares")
+        return required
     load = Counter(network.shares.values())
-    roomy = [i for i in fits if command.most is None or load[i] < command.most]
-    return min(roomy, key=lambda i: load[i], default=command.new_server_id)
+    with_room = [i for i in usable if command.most is None or load[i] < command.most]
+    return min(with_room, key=lambda i: load[i], default=command.new_server_id)
 
 
 # -- evolve --------------------------------------------------------------------------------------
 def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
-    """The state after *event*."""
+    """Return the state after *event*."""
     network = state.network
     match event:
         case ShareNetworkCreated():
-            asked = dict(event)
-            named = {"id": asked.pop("network_id"), "created_at": asked.pop("at")}
-            return state.replace(network=ShareNetwork(**asked, **named, status="active"))
+            return state.replace(network=_created_network(event))
         case ShareNetworkDeleted():
             return state.replace(network=network.replace(status="deleted"))
         case SecurityServiceAdded(service=service):
             return _with(state, security_services=(*network.security_services, service))
-        case SecurityServiceRemoved(service_id=i):
-            left = tuple(s for s in network.security_services if s.id != i)
-            return _with(state, security_services=left)
-        case AddressesGranted(server_id=i, addresses=addresses):
-            return _with(state, allocations={**network.allocations, i: addresses})
-        case AddressesReleased(server_id=i):
-            return _released(i, state)
-        case ServerAssigned(share_id=share, server_id=i, backend=backend):
-            seats = {i: ServerSlot(backend=backend), **network.servers}
-            return _with(state, servers=seats, shares={**network.shares, share: i})
-        case ServerRetired(server_id=i):
-            closed = network.servers[i].replace(open=False)
-            return _with(state, servers={**network.servers, i: closed})
-        case ShareRejected(share_id=share):
-            return state.replace(left=add_tombstone(state.left, share))
-        case ShareUnassigned(share_id=share):
-            gone = state.replace(left=add_tombstone(state.left, share))
-            return _with(gone, shares=_without(network.shares, share))
+        case SecurityServiceRemoved(service_id=service_id):
+            remaining = tuple(s for s in network.security_services if s.id != service_id)
+            return _with(state, security_services=remaining)
+        case AddressesGranted(server_id=server_id, addresses=addresses):
+            return _with(state, allocations={**network.allocations, server_id: addresses})
+        case AddressesReleased(server_id=server_id):
+            return _without_server(server_id, state)
+        case ServerAssigned(share_id=share_id, server_id=server_id, backend=backend):
+            servers = {server_id: ServerSlot(backend=backend), **network.servers}
+            return _with(state, servers=servers, shares={**network.shares, share_id: server_id})
+        case ServerRetired(server_id=server_id):
+            closed = network.servers[server_id].replace(open=False)
+            return _with(state, servers={**network.servers, server_id: closed})
+        case ShareRejected(share_id=share_id):
+            return state.replace(left=add_tombstone(state.left, share_id))
+        case ShareUnassigned(share_id=share_id):
+            left = state.replace(left=add_tombstone(state.left, share_id))
+            return _with(left, shares={k: v for k, v in network.shares.items() if k != share_id})
         case _:
             assert_never(event)
+
+
+def _created_network(event: ShareNetworkCreated) -> ShareNetwork:
+    fields = dict(event)
+    renamed = {"id": fields.pop("network_id"), "created_at": fields.pop("at")}
+    return ShareNetwork(**fields, **renamed, status="active")
 
 
 def _with(state: ShareNetworkState, **changes: object) -> ShareNetworkState:
     return state.replace(network=state.network.replace(**changes))
 
 
-def _without(mapping: dict[str, str], key: str) -> dict[str, str]:
-    return {k: v for k, v in mapping.items() if k != key}
-
-
-def _released(server_id: str, state: ShareNetworkState) -> ShareNetworkState:
+def _without_server(server_id: str, state: ShareNetworkState) -> ShareNetworkState:
     network = state.network
-    released = _with(
+    removed = _with(
         state,
         allocations={i: a for i, a in network.allocations.items() if i != server_id},
         servers={i: s for i, s in network.servers.items() if i != server_id},
         shares={share: i for share, i in network.shares.items() if i != server_id},
     )
-    return released.replace(gone=add_tombstone(state.gone, server_id))
+    return removed.replace(gone=add_tombstone(state.gone, server_id))
 
 
 def view(state: ShareNetworkState) -> ShareNetwork:
-    """The network as clients see it."""
+    """Return the network as clients see it."""
     return state.network

@@ -13,7 +13,7 @@ from share_actors.values import Network, NetworkType, SecurityService
 
 
 class CreateShareNetwork(Command, Network):
-    """Manila's `share_network_create`, with its one subnet."""
+    """Create a network with one subnet (Manila's `share_network_create`)."""
 
     network_id: Id
     name: Name | None = None
@@ -24,34 +24,39 @@ class CreateShareNetwork(Command, Network):
 
 
 class DeleteShareNetwork(Command):
-    """Refused while a server or a share is on it."""
+    """Delete the network; rejected while it has share servers or shares."""
 
 
 class AddSecurityService(Command):
+    """Add a security service; rejected while the network has share servers."""
+
     service: SecurityService
 
 
 class RemoveSecurityService(Command):
+    """Remove a security service; rejected while the network has share servers."""
+
     service_id: str
 
 
 class GrantAddresses(Command):
-    """*count* addresses for a server; asked again, the same ones."""
+    """Grant *count* addresses to a server; a repeated command grants the same ones."""
 
     server_id: Id
     count: Annotated[int, Field(ge=0, le=1024)]
 
 
 class ReleaseAddresses(Command):
-    """The server is gone for good: its addresses are free, and its seat with them."""
+    """Free the addresses of a deleted server and remove the server from the network."""
 
     server_id: Id
 
 
 class AssignServer(Command):
-    """Which server shall *share_id* be on? One that fits, or else *new_server_id*, to be made.
+    """Assign *share_id* to a server of its backend with room, or else to the new server *new_server_id*.
 
-    *beside*: where that share is (it is made from its snapshot). *most*: so many shares a server.
+    *beside*: the share whose server it must be on, since it is created from a snapshot of that share.
+    *most*: the maximum number of shares on a server.
     """
 
     share_id: Id
@@ -62,24 +67,26 @@ class AssignServer(Command):
 
 
 class RetireServer(Command):
-    """The server takes no more shares: it failed, or is going."""
+    """Assign no more shares to a server that failed or is being deleted."""
 
     server_id: Id
 
 
 class RejectShare(Command):
-    """*share_id* is going: it is given no server from now on, whatever asks for one so late."""
+    """Reject any later command that would assign *share_id*, which is being deleted, to a server."""
 
     share_id: Id
 
 
 class UnassignShare(Command):
-    """*share_id* is on no server any more."""
+    """End the assignment of *share_id*, which was detached from its server."""
 
     share_id: Id
 
 
 class ShareNetworkCreated(Event):
+    """A share network was created."""
+
     network_id: str
     name: str | None
     description: str | None
@@ -93,59 +100,83 @@ class ShareNetworkCreated(Event):
 
 
 class ShareNetworkDeleted(Event):
-    pass
+    """The share network was deleted."""
 
 
 class SecurityServiceAdded(Event):
+    """A security service was added; its password is sealed."""
+
     service: SecurityService
 
 
 class SecurityServiceRemoved(Event):
+    """A security service was removed."""
+
     service_id: str
 
 
 class AddressesGranted(Event):
+    """A share server was granted addresses."""
+
     server_id: str
     addresses: tuple[str, ...]
 
 
 class AddressesReleased(Event):
+    """A share server was removed from the network, and its addresses are free."""
+
     server_id: str
     addresses: tuple[str, ...]
 
 
 class ServerAssigned(Event):
+    """A share was assigned to a server, which is new if the network does not have it yet."""
+
     share_id: str
     server_id: str
     backend: str
 
 
 class ServerRetired(Event):
+    """No more shares are assigned to the server."""
+
     server_id: str
 
 
 class ShareRejected(Event):
-    """The share is going; it is still assigned to its server, if it is to any."""
+    """The share is being deleted: it keeps its server, if it has one, and is assigned to no other."""
 
     share_id: str
 
 
 class ShareUnassigned(Event):
-    """The share is gone for good; *server_id* is None if it was on no server."""
+    """The share was detached from its server; *server_id* is None if it had none."""
 
     share_id: str
     server_id: str | None
 
 
 NetworkCommand = (
-    CreateShareNetwork | DeleteShareNetwork | AddSecurityService | RemoveSecurityService
-    | GrantAddresses | ReleaseAddresses | AssignServer | RetireServer
-    | RejectShare | UnassignShare
-)  # fmt: skip
-
-
+    CreateShareNetwork
+    | DeleteShareNetwork
+    | AddSecurityService
+    | RemoveSecurityService
+    | GrantAddresses
+    | ReleaseAddresses
+    | AssignServer
+    | RetireServer
+    | RejectShare
+    | UnassignShare
+)
 NetworkEvent = (
-    ShareNetworkCreated | ShareNetworkDeleted | SecurityServiceAdded | SecurityServiceRemoved
-    | AddressesGranted | AddressesReleased | ServerAssigned | ServerRetired
-    | ShareRejected | ShareUnassigned
-)  # fmt: skip
+    ShareNetworkCreated
+    | ShareNetworkDeleted
+    | SecurityServiceAdded
+    | SecurityServiceRemoved
+    | AddressesGranted
+    | AddressesReleased
+    | ServerAssigned
+    | ServerRetired
+    | ShareRejected
+    | ShareUnassigned
+)

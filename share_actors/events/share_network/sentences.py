@@ -21,26 +21,28 @@ from share_actors.events.share_network.messages import (
 
 
 def sentence(event: NetworkEvent, who: str) -> str:
+    """Describe *event*; *who* requested it."""
     match event:
-        case ShareNetworkCreated(network_id=i, name=name, cidr=cidr):
-            return f"{who} created share network {name or i}, {cidr}"
+        case ShareNetworkCreated(network_id=network_id, name=name, cidr=cidr):
+            return f"{who} created share network {name or network_id}, {cidr}"
         case ShareNetworkDeleted():
             return f"{who} deleted it"
         case SecurityServiceAdded(service=service):
             return f"{who} added security service {service.id} ({service.type})"
-        case SecurityServiceRemoved(service_id=i):
-            return f"{who} removed security service {i}"
-        case AddressesGranted(server_id=i, addresses=addresses):
-            return f"share server {i} was granted {listed(addresses)}"
-        case AddressesReleased(server_id=i, addresses=addresses):
-            return f"share server {i} is gone; free again: {listed(addresses)}"
-        case ServerAssigned(share_id=share, server_id=i):
-            return f"share {share} is to be on share server {i}"
-        case ServerRetired(server_id=i):
-            return f"share server {i} takes no more shares"
+        case SecurityServiceRemoved(service_id=service_id):
+            return f"{who} removed security service {service_id}"
+        case AddressesGranted(server_id=server, addresses=addresses):
+            return f"share server {server} was granted {listed(addresses)}"
+        case AddressesReleased(server_id=server, addresses=addresses):
+            return f"share server {server} was removed; released addresses: {listed(addresses)}"
+        case ServerAssigned(share_id=share, server_id=server):
+            return f"share {share} was assigned to share server {server}"
+        case ServerRetired(server_id=server):
+            return f"share server {server} accepts no more shares"
         case ShareRejected(share_id=share):
-            return f"share {share} is going: it is given no server any more"
-        case ShareUnassigned(share_id=share, server_id=i):
-            return f"share {share} left" + ("" if i is None else f" share server {i}")
+            return f"share {share} is being deleted; no server will be assigned to it"
+        case ShareUnassigned(share_id=share, server_id=server):
+            source = "its share network" if server is None else f"share server {server}"
+            return f"share {share} left {source}"
         case _:
             assert_never(event)

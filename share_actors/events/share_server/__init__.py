@@ -26,6 +26,7 @@ from share_actors.events.share_server.messages import (
     ConfirmTornDown,
     DeallocateAddresses,
     DeleteServer,
+    DeletionReason,
     DetachShare,
     RetryServer,
     ServerCommand,
@@ -43,7 +44,6 @@ from share_actors.events.share_server.messages import (
     ShareAttached,
     ShareDetached,
     TearDownServer,
-    Why,
 )
 
 __all__ = [
@@ -76,7 +76,7 @@ __all__ = [
     "ShareServerState",
     "AllocateAddresses",
     "TearDownServer",
-    "Why",
+    "DeletionReason",
     "decide",
     "evolve",
     "initial",

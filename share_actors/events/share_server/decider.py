@@ -1,7 +1,7 @@
-"""A share server: addresses, set-up, shares that come and go, teardown, addresses back.
+"""A share server: allocate addresses, set up, attach and detach shares, tear down, release addresses.
 
-absent -> creating -> active -> deleting -> deleted; what fails to be set up is torn down again, and what
-cannot be torn down rests in error, with the reason, until it is tried again. One stream a server.
+absent -> creating -> active -> deleting -> deleted. A server whose set-up fails is torn down; one whose
+teardown fails is in error, with the reason, until the teardown is retried.
 """
 
 from __future__ import annotations
@@ -50,17 +50,28 @@ from share_actors.events.tombstones import Tombstones, add_tombstone
 from share_actors.values import Frozen, ShareServer
 
 __all__ = [
-    "KIND", "STATE_VERSION",
-    "decide", "evolve", "initial", "joins", "not_before", "part", "pending", "under_way", "view",
-]  # fmt: skip
+    "KIND",
+    "STATE_VERSION",
+    "ShareServerState",
+    "decide",
+    "evolve",
+    "initial",
+    "joins",
+    "not_before",
+    "part",
+    "pending",
+    "under_way",
+    "view",
+]
 KIND = "share_server"
 STATE_VERSION = 2
 
 
 class ShareServerState(Frozen):
-    """`addressed` and `torn` are steps that are behind it; `touched`: the driver was asked to set it up.
+    """A share server; `addressed`: it has its addresses; `torn`: it is torn down.
 
-    `left` are shares that left for good: what still asks for them to be here is late.
+    `touched`: the driver was called to set it up. `left`: the shares that left; commands that would
+    attach them again are rejected.
     """
 
     left: Tombstones = {}
@@ -76,16 +87,16 @@ initial = ShareServerState()
 
 # -- decide --------------------------------------------------------------------------------------
 def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]:
-    """The events that *command* comes to; raises `Rejected` when it makes no sense now."""
+    """Return the events of *command*; raises `Rejected` if it is not possible in *state*."""
     match command:
         case AttachShare():
             return _attach(command, state)
-        case DetachShare(share_id=i, at=at):  # also of a server that never came to be
-            return [] if i in state.left else [ShareDetached(share_id=i, at=at)]
+        case DetachShare(share_id=share_id, at=at):  # also before the server is created
+            return [] if share_id in state.left else [ShareDetached(share_id=share_id, at=at)]
         case BeginAttempt():
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
-            return _failure(command, state)
+            return _report_failure(command, state)
         case ConfirmAddressesAllocated(addresses=addresses):
             attempts.require(state.attempt, "addresses")
             return [AddressesAllocated(addresses=addresses)]
@@ -114,44 +125,44 @@ def _attach(command: AttachShare, state: ShareServerState) -> list[ServerEvent]:
     server = state.server
     if command.share_id in state.left:
         raise Rejected(f"share {command.share_id} has left the share server")
-    here = ShareAttached(share_id=command.share_id, ready=server.status == "active")
+    attached = ShareAttached(share_id=command.share_id, ready=server.status == "active")
     if server.status == "absent":
-        asked = {k: v for k, v in dict(command).items() if k != "share_id"}
-        return [ServerRequested(**asked), here]
+        fields = {k: v for k, v in dict(command).items() if k != "share_id"}
+        return [ServerRequested(**fields), attached]
     if server.status not in ("creating", "active"):
-        raise Rejected(f"the share server is {server.status}: it takes no more shares")
-    return [] if command.share_id in server.shares else [here]
+        raise Rejected(f"the share server is {server.status} and accepts no more shares")
+    return [] if command.share_id in server.shares else [attached]
 
 
 def _delete(command: DeleteServer, server: ShareServer) -> list[ServerEvent]:
     if server.status in ("deleting", "deleted"):
         return []
     if server.shares:
-        used = f"{len(server.shares)} shares, such as {server.shares[0]}"
-        raise Rejected(f"the share server is in use by {used} (ShareServerInUse)")
+        users = f"{len(server.shares)} shares, such as {server.shares[0]}"
+        raise Rejected(f"the share server is in use by {users} (ShareServerInUse)")
     if server.status == "error":
         return [ServerRetried()]
-    asked, since = command.unused_since, server.unused_since
-    if asked is not None and (since is None or since > asked):
+    required, since = command.unused_since, server.unused_since
+    if required is not None and (since is None or since > required):
         raise Rejected(f"the share server was in use until {since}")
     return [ServerDeletionRequested(why=command.why)]
 
 
-def _failure(command: ReportFailure, state: ShareServerState) -> list[ServerEvent]:
+def _report_failure(command: ReportFailure, state: ShareServerState) -> list[ServerEvent]:
     attempt = state.attempt
     if attempt is None:
-        raise Rejected("no attempt is being made")
-    failed = attempts.failed(command, attempt)
-    if not isinstance(failed, str):
-        return [failed]
+        raise Rejected("no attempt is in progress")
+    failure = attempts.failed(command, attempt)
+    if isinstance(failure, AttemptFailed):
+        return [failure]
     if attempt.effect in ("addresses", "create"):
-        return [ServerSetUpFailed(reason=failed, details=command.details)]
-    return [ServerErrored(reason=failed)]
+        return [ServerSetUpFailed(reason=failure, details=command.details)]
+    return [ServerErrored(reason=failure)]
 
 
 # -- evolve --------------------------------------------------------------------------------------
 def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
-    """The state after *event*."""
+    """Return the state after *event*."""
     server = state.server
     match event:
         case AttemptStarted() | AttemptFailed():
@@ -160,34 +171,28 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
         case RequestJoined():
             return state
         case ServerRequested():
-            asked = dict(event)
-            named = {"id": asked.pop("server_id"), "created_at": asked.pop("at")}
-            return state.replace(server=ShareServer(**asked, **named, status="creating"))
-        case ShareAttached(share_id=i):
-            return _with(state, shares=(*server.shares, i), unused_since=None)
-        case ShareDetached(share_id=i, at=at):
-            staying = tuple(share for share in server.shares if share != i)
-            gone = state.replace(left=add_tombstone(state.left, i))
-            if staying == server.shares:
-                return gone
-            return _with(gone, shares=staying, unused_since=None if staying else at)
+            return state.replace(server=_requested_server(event))
+        case ShareAttached(share_id=share_id):
+            return _with(state, shares=(*server.shares, share_id), unused_since=None)
+        case ShareDetached(share_id=share_id, at=at):
+            return _detached(share_id, at, state)
         case AddressesAllocated(addresses=addresses):
-            settled = state.replace(addressed=True, attempt=None)
-            return _with(settled, network_allocations=addresses)
+            addressed = state.replace(addressed=True, attempt=None)
+            return _with(addressed, network_allocations=addresses)
         case ServerSetUp(details=details):
             status = "active" if server.status == "creating" else server.status
             return _with(state.replace(attempt=None), status=status, backend_details=details)
         case ServerSetUpFailed(reason=reason, details=details):
-            known = {**server.backend_details, **details}
-            going = _with(state.replace(attempt=None), status="deleting", status_reason=reason)
-            return _with(going, backend_details=known, shares=())
+            merged = {**server.backend_details, **details}
+            deleting = _with(state.replace(attempt=None), status="deleting", status_reason=reason)
+            return _with(deleting, backend_details=merged, shares=())
         case ServerDeletionRequested():
-            return _with(state, status="deleting")  # a set-up under way comes to its end first
+            return _with(state, status="deleting")  # an attempt in progress ends first
         case ServerTornDown():
             return state.replace(torn=True, attempt=None)
         case ServerDeleted():
-            gone = _with(state.replace(attempt=None), status="deleted", network_allocations=())
-            return _with(gone, unused_since=None)
+            deleted = _with(state.replace(attempt=None), status="deleted", unused_since=None)
+            return _with(deleted, network_allocations=())
         case ServerErrored(reason=reason):
             return _with(state.replace(attempt=None), status="error", status_reason=reason)
         case ServerRetried():
@@ -196,13 +201,28 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
             assert_never(event)
 
 
+def _requested_server(event: ServerRequested) -> ShareServer:
+    fields = dict(event)
+    renamed = {"id": fields.pop("server_id"), "created_at": fields.pop("at")}
+    return ShareServer(**fields, **renamed, status="creating")
+
+
+def _detached(share_id: str, at: datetime, state: ShareServerState) -> ShareServerState:
+    shares = state.server.shares
+    remaining = tuple(share for share in shares if share != share_id)
+    left = state.replace(left=add_tombstone(state.left, share_id))
+    if remaining == shares:
+        return left
+    return _with(left, shares=remaining, unused_since=None if remaining else at)
+
+
 def _with(state: ShareServerState, **changes: object) -> ShareServerState:
     return state.replace(server=state.server.replace(**changes))
 
 
 # -- pending -------------------------------------------------------------------------------------
 def pending(state: ShareServerState) -> ServerEffect | None:
-    """The next step: addresses before the set-up, teardown before they go back."""
+    """Return the next step: addresses before the set-up, the teardown before their release."""
     match state.server.status:
         case "creating":
             return SetUpServer() if state.addressed else AllocateAddresses()
@@ -214,22 +234,22 @@ def pending(state: ShareServerState) -> ServerEffect | None:
             assert_never(state.server.status)
 
 
-# -- the rest of what the shell asks -------------------------------------------------------------
+# -- for the shell -------------------------------------------------------------------------------
 def view(state: ShareServerState) -> ShareServer:
-    """The server as clients and drivers see it."""
+    """Return the server as clients and drivers see it."""
     return state.server
 
 
 def part(state: ShareServerState, works: tuple[str, ...]) -> Frozen | None:
-    """Answers show it whole."""
+    """Return None: replies hold the whole view."""
     return None
 
 
 def joins(command: ServerCommand, state: ShareServerState) -> str | None:
-    """The work under way that *command* asks for once more."""
+    """Return the work in progress that a repeated *command* joins."""
     match command:
-        case AttachShare(share_id=i):
-            return f"share/{i}"
+        case AttachShare(share_id=share_id):
+            return f"share/{share_id}"
         case DeleteServer():
             return "delete"
         case _:
@@ -237,12 +257,12 @@ def joins(command: ServerCommand, state: ShareServerState) -> str | None:
 
 
 def under_way(state: ShareServerState) -> bool:
-    """Whether an attempt began whose outcome is not recorded."""
+    """Return whether an attempt is in progress."""
     return attempts.under_way(state.attempt)
 
 
 def not_before(state: ShareServerState) -> datetime | None:
-    """When the next attempt at what is owed is due; None: now."""
+    """Return when the next attempt at the pending effect is due; None: now."""
     attempt = state.attempt
     if attempt is None or attempt.retry_at is None:
         return None

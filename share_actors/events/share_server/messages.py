@@ -1,4 +1,4 @@
-"""What can be asked of a share server, happen to it, and be owed by it: `decider.py` decides."""
+"""The commands, events and effects of a share server."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from share_actors.events.attempts import AttemptEvent, BeginAttempt, ReportFailu
 from share_actors.events.decider import EPOCH, Command, Effect, Event, RequestJoined, Settled
 from share_actors.events.fields import Id
 
-Why = Literal["asked", "unused", "last_share", "set_up_failed"]
-"""Why a server goes: somebody asked, nobody used it for long, its last share left, or it never came to be."""
+DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]
+"""Why a server is deleted: on request, unused for too long, its last share left, or its set-up failed."""
 
 
 # -- commands ------------------------------------------------------------------------------------
 class AttachShare(Command):
-    """A share is to be on this server, which is made if there is none of this id."""
+    """Attach a share to the server *server_id*, which is created if it does not exist."""
 
     share_id: Id
     server_id: Id
@@ -26,41 +26,47 @@ class AttachShare(Command):
 
 
 class DetachShare(Command):
-    """The share is gone, or never came to be."""
+    """Detach a share that was deleted or could not be created; no later command attaches it."""
 
     share_id: Id
     at: datetime = EPOCH
 
 
 class DeleteServer(Command):
-    """Refused while it has shares. *unused_since*: only if it has been unused since then or longer."""
+    """Delete the server; rejected while it has shares, or was in use after *unused_since*."""
 
-    why: Why = "asked"
+    why: DeletionReason = "asked"
     unused_since: datetime | None = None
 
 
 class RetryServer(Command):
-    """Out of error: it is torn down again."""
+    """Retry the teardown of a server in error."""
 
 
 class ConfirmAddressesAllocated(Command):
+    """The outcome of `AllocateAddresses`."""
+
     addresses: tuple[str, ...]
 
 
 class ConfirmSetUp(Command):
+    """The outcome of `SetUpServer`, with the backend details that the driver returned."""
+
     details: dict[str, str]
 
 
 class ConfirmTornDown(Command):
-    pass
+    """The outcome of `TearDownServer`."""
 
 
 class ConfirmAddressesDeallocated(Command):
-    pass
+    """The outcome of `DeallocateAddresses`."""
 
 
 # -- events --------------------------------------------------------------------------------------
 class ServerRequested(Event):
+    """A server is to be created for its first share."""
+
     server_id: str
     host: str
     share_network_id: str
@@ -68,113 +74,164 @@ class ServerRequested(Event):
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
+        """Open `create`."""
         return ("create",)
 
 
 class ShareAttached(Event):
-    """A share is on this server; who asked waits for the set-up unless the server is *ready*."""
+    """A share was attached; its request waits for the set-up unless the server is *ready*."""
 
     share_id: str
     ready: bool
 
     def opens(self) -> tuple[str, ...]:
+        """Open `share/ID` until the server is set up."""
         return () if self.ready else (f"share/{self.share_id}",)
 
 
 class ShareDetached(Event):
+    """A share was detached; it is not attached again."""
+
     share_id: str
     at: datetime
 
     def settles(self) -> tuple[Settled, ...]:
+        """Fail `share/ID`, if it is still open."""
         return (Settled(f"share/{self.share_id}", "the share left the server"),)
 
 
 class AddressesAllocated(Event):
+    """The share network granted the server its addresses."""
+
     addresses: tuple[str, ...]
 
 
 class ServerSetUp(Event):
+    """The backend set the server up; *details* are the driver's."""
+
     details: dict[str, str]
 
     def settles(self) -> tuple[Settled, ...]:
+        """End `create` and the requests of the attached shares."""
         return (Settled("create"), Settled("share/*"))
 
 
 class ServerSetUpFailed(Event):
-    """*details* are what there is of it, as far as the driver told: it is torn down again."""
+    """The set-up failed, and the server is torn down; *details* are the driver's, for the teardown."""
 
     reason: str
     details: dict[str, str]
 
     def opens(self) -> tuple[str, ...]:
+        """Open `delete`."""
         return ("delete",)
 
     def settles(self) -> tuple[Settled, ...]:
+        """Fail `create` and the requests of the attached shares."""
         return (Settled("create", self.reason), Settled("share/*", self.reason))
 
 
 class ServerDeletionRequested(Event):
-    why: Why
+    """The server is to be deleted."""
+
+    why: DeletionReason
 
     def opens(self) -> tuple[str, ...]:
+        """Open `delete`."""
         return ("delete",)
 
     def settles(self) -> tuple[Settled, ...]:
+        """Fail `create`, if it is still open."""
         return (Settled("create", "the share server is being deleted"),)
 
 
 class ServerTornDown(Event):
-    pass
+    """The backend tore the server down."""
 
 
 class ServerDeleted(Event):
+    """The addresses were released, and the server is gone."""
+
     def settles(self) -> tuple[Settled, ...]:
+        """End `delete`."""
         return (Settled("delete"),)
 
 
 class ServerErrored(Event):
-    """It could not be torn down, or its addresses could not be given back."""
+    """The teardown or the release of the addresses failed."""
 
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Fail `delete`."""
         return (Settled("delete", self.reason),)
 
 
 class ServerRetried(Event):
+    """The deletion of a server in error is to be retried."""
+
     def opens(self) -> tuple[str, ...]:
+        """Open `delete`."""
         return ("delete",)
 
 
 # -- effects -------------------------------------------------------------------------------------
 class AllocateAddresses(Effect):
+    """Get addresses from the share network."""
+
     def key(self) -> str:
+        """Return `addresses`."""
         return "addresses"
 
 
 class SetUpServer(Effect):
+    """Set the server up on its backend (`ShareDriver.setup_server`)."""
+
     def key(self) -> str:
+        """Return `create`."""
         return "create"
 
 
 class TearDownServer(Effect):
+    """Tear the server down on its backend (`ShareDriver.teardown_server`)."""
+
     def key(self) -> str:
+        """Return `delete`."""
         return "delete"
 
 
 class DeallocateAddresses(Effect):
+    """Release the addresses to the share network."""
+
     def key(self) -> str:
+        """Return `give_back`."""
         return "give_back"
 
 
 ServerCommand = (
-    AttachShare | DetachShare | DeleteServer | RetryServer | ConfirmAddressesAllocated | ConfirmSetUp
-    | ConfirmTornDown | ConfirmAddressesDeallocated | BeginAttempt | ReportFailure
-)  # fmt: skip
+    AttachShare
+    | DetachShare
+    | DeleteServer
+    | RetryServer
+    | ConfirmAddressesAllocated
+    | ConfirmSetUp
+    | ConfirmTornDown
+    | ConfirmAddressesDeallocated
+    | BeginAttempt
+    | ReportFailure
+)
 OwnEvent = (
-    ServerRequested | ShareAttached | ShareDetached | AddressesAllocated | ServerSetUp
-    | ServerSetUpFailed | ServerDeletionRequested | ServerTornDown | ServerDeleted | ServerErrored
+    ServerRequested
+    | ShareAttached
+    | ShareDetached
+    | AddressesAllocated
+    | ServerSetUp
+    | ServerSetUpFailed
+    | ServerDeletionRequested
+    | ServerTornDown
+    | ServerDeleted
+    | ServerErrored
     | ServerRetried
-)  # fmt: skip
+)
 ServerEvent = OwnEvent | AttemptEvent | RequestJoined
 ServerEffect = AllocateAddresses | SetUpServer | TearDownServer | DeallocateAddresses

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from share_actors.events.phrases import listed
+from share_actors.events.phrases import listed, place
 from share_actors.events.share_server.messages import (
     AddressesAllocated,
+    DeletionReason,
     OwnEvent,
     ServerDeleted,
     ServerDeletionRequested,
@@ -20,37 +21,40 @@ from share_actors.events.share_server.messages import (
     ShareDetached,
 )
 
-_WHY = {
+_DELETIONS: dict[DeletionReason, str] = {
     "asked": "{who} asked to delete it",
-    "unused": "it was unused for long: it is torn down",
-    "last_share": "its last share left: it is torn down",
-    "set_up_failed": "it could not be set up: it is torn down",
+    "unused": "it will be deleted, unused for too long",
+    "last_share": "it will be deleted, since its last share left",
+    "set_up_failed": "it will be deleted, since it could not be set up",
 }
 
 
 def sentence(event: OwnEvent, who: str) -> str:
+    """Describe *event*; *who* requested it."""
     match event:
-        case ServerRequested(server_id=i, host=host, share_network_id=network):
-            return f"share server {i} was asked for, on {host} in share network {network}"
-        case ShareAttached(share_id=i, ready=ready):
-            return f"share {i} is on it" + ("" if ready else " and waits for its set-up")
-        case ShareDetached(share_id=i):
-            return f"share {i} left it"
+        case ServerRequested(server_id=server, host=host, share_network_id=network):
+            return (
+                f"share server {server} was requested on {place(host)} in share network {network}"
+            )
+        case ShareAttached(share_id=share, ready=ready):
+            return f"share {share} was attached" + ("" if ready else " and waits for the set-up")
+        case ShareDetached(share_id=share):
+            return f"share {share} was detached"
         case AddressesAllocated(addresses=addresses):
-            return f"it has {listed(addresses)}"
+            return f"it was allocated {listed(addresses)}"
         case ServerSetUp():
             return "the backend set it up"
         case ServerSetUpFailed(reason=reason):
-            return f"it could not be set up, and is torn down again: {reason}"
+            return f"it could not be set up and will be torn down: {reason}"
         case ServerDeletionRequested(why=why):
-            return _WHY[why].format(who=who)
+            return _DELETIONS[why].format(who=who)
         case ServerTornDown():
             return "the backend tore it down"
         case ServerDeleted():
-            return "its addresses went back; it is gone"
+            return "its addresses were released; it is deleted"
         case ServerErrored(reason=reason):
-            return f"it is in error, for it was not possible to delete it: {reason}"
+            return f"it could not be deleted and is now in error: {reason}"
         case ServerRetried():
-            return f"{who} asked to try again to delete it"
+            return f"{who} asked to retry its deletion"
         case _:
             assert_never(event)

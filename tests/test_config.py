@@ -1,4 +1,4 @@
-"""The configuration: what cannot be is one line that names the key, and never shows a secret."""
+"""The configuration: errors are one line, name the key, and never show a secret."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from share_actors.cli.command import global_options
 from share_actors.config import (
-    OF_THE_COMMAND_LINE,
+    COMMAND_LINE_VARIABLES,
     BackendSettings,
     Config,
     HostingSettings,
@@ -29,14 +29,15 @@ SECRET = "hunter2"
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the machine's user."""
+def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the variables of this machine's user."""
     for name in [name for name in os.environ if name.startswith("SHARE_ACTORS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SHARE_ACTORS_HOME", str(tmp_path))
 
 
 def refused(**settings: Any) -> ConfigError:
+    """The error, in one line, that these settings raise."""
     with pytest.raises(ConfigError) as caught:
         Config(**settings)
     assert "\n" not in str(caught.value)
@@ -61,21 +62,21 @@ def refused(**settings: Any) -> ConfigError:
         {"hosting": {"min_actors": 3, "max_actors": 2, "tokn": SECRET}},
     ],
 )
-def test_no_error_tells_a_secret(settings: dict[str, Any]) -> None:
+def test_no_error_contains_a_secret(settings: dict[str, Any]) -> None:
     error = refused(**settings)
 
     assert SECRET not in f"{error} {error.value!r} {error.details}"
     assert error.field
 
 
-def test_a_secret_of_a_wrong_type_is_none_the_less_a_secret() -> None:
+def test_a_secret_of_the_wrong_type_is_masked_too() -> None:
     error = refused(log={"password": 7_654_321})
 
     assert (error.field, error.value) == ("log.password", MASK)
     assert "7654321" not in str(error)
 
 
-def test_a_configuration_can_be_printed() -> None:
+def test_a_printed_configuration_shows_no_secret() -> None:
     backend = {"driver": "dummy", "options": {"api_token": SECRET, "directory": "/srv"}}
     config = Config(log={"password": SECRET, "cipher_key": KEY}, backends={"b": backend})
 
@@ -86,14 +87,16 @@ def test_a_configuration_can_be_printed() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "passwrd", "pasword", "PGPASS", "pwd", "secrt", "api_token", "tokn", "kye",
-     "cypher_key", "cihper", "credentials.user", "backends.b.options.secret"],
-)  # fmt: skip
-def test_a_name_that_resembles_a_secrets_is_taken_for_one(name: str) -> None:
+    [
+        *("password", "passwrd", "pasword", "PGPASS", "pwd", "secrt", "api_token", "tokn", "kye"),
+        *("cypher_key", "cihper", "credentials.user", "backends.b.options.secret"),
+    ],
+)
+def test_a_key_that_resembles_that_of_a_secret_is_treated_as_secret(name: str) -> None:
     assert looks_secret(name)
 
 
-def test_of_the_keys_that_there_are_three_are_secret() -> None:
+def test_exactly_three_configuration_keys_are_secret() -> None:
     secret = [key for key in keys_of(Config) if looks_secret(key)]
 
     assert secret == ["log.password", "log.cipher_key", "secrets_key"]
@@ -102,12 +105,12 @@ def test_of_the_keys_that_there_are_three_are_secret() -> None:
 
 
 @pytest.mark.parametrize("minutes", [9, 61, 0, -10])
-def test_servers_that_would_go_too_soon_or_too_late_are_refused(minutes: int) -> None:
+def test_a_value_of_unused_minutes_out_of_range_is_refused(minutes: int) -> None:
     with pytest.raises(ConfigError, match=r"servers\.unused_minutes"):
         Config(servers={"unused_minutes": minutes})
 
 
-def test_what_is_masked_shows_whether_it_is_set() -> None:
+def test_a_masked_value_shows_whether_it_is_set() -> None:
     assert masked("log.password", SecretStr("x")) == MASK
     assert masked("log.password", SecretStr("")) == ""
     assert masked("log.cipher_key", None) is None
@@ -116,32 +119,44 @@ def test_what_is_masked_shows_whether_it_is_set() -> None:
 
 # -- errors --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        ({"hosting": {"min_actors": 0}},
-         "configuration key hosting.min_actors: Input should be greater than or equal to 1: 0"),
-        ({"hosting": {"min_actrs": 0}},
-         "configuration key hosting.min_actrs: there is no such key; did you mean hosting.min_actors?"),
-        ({"pool": {"min_actors": 2}},
-         "configuration key pool: there is no such key; since 0.2 it is called hosting"),
-        ({"backends": {"b": {"drivr": "local"}}},
-         "configuration key backends.b.drivr: there is no such key; did you mean backends.b.driver?"),
-        ({"backends": {"b": {}}}, "configuration key backends.b.driver: is required"),
-        ({"naemspace": "x"},
-         "configuration key naemspace: there is no such key; did you mean namespace?"),
-        ({"default_backend": "x"}, "backend 'x' is not configured; there are: local"),
-        ({"log": {"cipher_key": "AAAA"}},
-         f"configuration key log.cipher_key: is not 16, 24 or 32 bytes in base64: '{MASK}'"),
+        (
+            {"hosting": {"min_actors": 0}},
+            "hosting.min_actors: Input should be greater than or equal to 1: 0",
+        ),
+        (
+            {"hosting": {"min_actrs": 0}},
+            "hosting.min_actrs: unknown key; did you mean hosting.min_actors?",
+        ),
+        ({"pool": {"min_actors": 2}}, "pool: unknown key; since 0.2 it is called hosting"),
+        (
+            {"backends": {"b": {"drivr": "local"}}},
+            "backends.b.drivr: unknown key; did you mean backends.b.driver?",
+        ),
+        ({"backends": {"b": {}}}, "backends.b.driver: is required"),
+        ({"naemspace": "x"}, "naemspace: unknown key; did you mean namespace?"),
+        (
+            {"log": {"cipher_key": "AAAA"}},
+            f"log.cipher_key: is not 16, 24 or 32 bytes in base64: '{MASK}'",
+        ),
     ],
-)  # fmt: skip
-def test_a_bad_keyword_is_one_line_that_names_key_and_value(
-    settings: dict[str, Any], said: str
+)
+def test_an_invalid_value_is_reported_in_one_line_with_its_key(
+    settings: dict[str, Any], message: str
 ) -> None:
-    assert str(refused(**settings)) == said
+    assert str(refused(**settings)) == f"configuration key {message}"
+
+
+def test_a_default_backend_that_is_not_configured_is_refused() -> None:
+    error = refused(default_backend="x")
+
+    assert str(error) == "backend 'x' is not configured; there are: local"
+    assert (error.field, error.value) == ("default_backend", "x")
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not base64!", "é", KEY[:-1]])
-def test_a_cipher_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
+def test_an_invalid_cipher_key_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ConfigError, match="is not 16, 24 or 32 bytes in base64") as caught:
         LogSettings(cipher_key=key)
 
@@ -149,7 +164,7 @@ def test_a_cipher_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
     assert key == "" or key not in str(caught.value)
 
 
-def test_a_number_of_thousands_of_digits_is_no_crash(tmp_path: Path) -> None:
+def test_a_number_of_thousands_of_digits_does_not_crash(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(f"namespace = {'9' * 5000}\n")
 
     assert refused(hosting={"min_actors": 10**5000}).value == "(a very large int)"
@@ -165,14 +180,16 @@ def test_a_number_of_thousands_of_digits_is_no_crash(tmp_path: Path) -> None:
         (BackendSettings, "backends.NAME.speed"),
     ],
 )
-def test_a_section_by_itself_refuses_as_the_whole_does(section: type, field: str) -> None:
+def test_a_section_on_its_own_refuses_an_unknown_key(section: type, field: str) -> None:
     with pytest.raises(ConfigError) as caught:
         section(speed=9)
 
     assert caught.value.field == field
 
 
-def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unpickling_a_configuration_does_not_validate_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     config = Config(
         log={"password": SECRET, "cipher_key": KEY}, hosting=HostingSettings(min_actors=1)
     )
@@ -185,7 +202,7 @@ def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPat
 
 # -- variables -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
         ("SHARE_ACTORS_NAMESPAC", "SHARE_ACTORS_NAMESPACE"),
         ("SHARE_ACTORS_HOSTIN__MIN_ACTORS", "SHARE_ACTORS_HOSTING__MIN_ACTORS"),
@@ -195,33 +212,33 @@ def test_a_pickled_configuration_is_taken_as_it_is(monkeypatch: pytest.MonkeyPat
         ("SHARE_ACTORS_CONFG", "SHARE_ACTORS_CONFIG"),
     ],
 )
-def test_a_misspelt_variable_is_refused_with_the_nearest(
-    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+def test_a_misspelt_variable_is_refused_with_the_closest_name(
+    name: str, suggestion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, SECRET)
 
     error = refused()
 
-    assert f"{name} sets nothing" in str(error)
-    assert str(error).endswith(f"did you mean {meant}?")
+    assert f"{name}: unknown setting" in str(error)
+    assert str(error).endswith(f"did you mean {suggestion}?")
     assert error.field == name
     assert SECRET not in f"{error}{error.value}"
 
 
-def test_variables_of_the_command_line_and_of_the_shell_are_left_alone(
+def test_variables_of_the_command_line_and_of_the_shell_are_not_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("_SHARE_ACTORS_COMPLETE", "complete_bash")
-    for name in OF_THE_COMMAND_LINE:
+    for name in COMMAND_LINE_VARIABLES:
         monkeypatch.setenv(f"SHARE_ACTORS_{name}", "1")
 
     options = {parameter.name.upper() for parameter in global_options(root=True)}
 
     assert build({}) == Config()
-    assert options == {*OF_THE_COMMAND_LINE, "NAMESPACE"}
+    assert options == {*COMMAND_LINE_VARIABLES, "NAMESPACE"}
 
 
-def test_a_variable_of_the_renamed_section_is_answered_with_its_new_name(
+def test_a_variable_of_a_renamed_section_is_refused_with_its_new_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SHARE_ACTORS_POOL__MIN_ACTORS", "2")
@@ -231,7 +248,7 @@ def test_a_variable_of_the_renamed_section_is_answered_with_its_new_name(
 
 
 @pytest.mark.parametrize("name", ["SHARE_ACTORS_LOG", "SHARE_ACTORS_BACKENDS__B__OPTIONS"])
-def test_a_table_that_is_not_json_is_named_and_not_shown(
+def test_a_variable_of_a_table_that_is_not_json_is_named_and_not_shown(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, '{"password": "' + SECRET)

@@ -1,37 +1,39 @@
-"""The configuration: what can be set, and the checks of it."""
+"""The configuration and its validation."""
 
 from __future__ import annotations
 
-from share_actors.config.settings import (
-    OF_THE_COMMAND_LINE,
-    PREFIX,
+from share_actors.config.sections import (
     BackendSettings,
-    Config,
     HostingSettings,
     LogSettings,
     SchedulerSettings,
     Section,
     ServerSettings,
+    keys_of,
+)
+from share_actors.config.settings import (
+    COMMAND_LINE_VARIABLES,
+    PREFIX,
+    Config,
     build,
     default_home,
-    keys_of,
+    known_variables,
     load,
-    variables,
 )
 
 __all__ = [
     "BackendSettings",
+    "COMMAND_LINE_VARIABLES",
     "Config",
-    "LogSettings",
-    "OF_THE_COMMAND_LINE",
-    "PREFIX",
     "HostingSettings",
+    "LogSettings",
+    "PREFIX",
     "SchedulerSettings",
     "Section",
     "ServerSettings",
     "build",
     "default_home",
     "keys_of",
+    "known_variables",
     "load",
-    "variables",
 ]

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, as a `ConfigError` of one line that names the key; no secrets."""
+"""Errors of the configuration: a `ConfigError` in one line that names the key and shows no secret."""
 
 from __future__ import annotations
 
@@ -13,82 +13,86 @@ from pydantic_settings import SettingsError
 from share_actors.errors import ConfigError
 from share_actors.redaction import masked
 
-LONGEST = 120
-RENAMED = {"pool": "hosting"}
-"""Sections by the names that earlier versions had."""
+MAX_SHOWN = 120
+"""Characters of a value that an error shows."""
+RENAMED_SECTIONS = {"pool": "hosting"}
+"""New names of sections, by their names in earlier versions."""
 
 
-def refusal(error: ValidationError, at: Iterable[str], known: Iterable[str]) -> ConfigError:
-    """The first thing wrong beneath the key *at*; *known* are the keys that there are."""
-    found = error.errors(include_url=False)
-    first = min(found, key=lambda one: one["type"] != "extra_forbidden")  # explains what is missing
-    key = ".".join([*at, *map(str, first["loc"])])
-    where = f"configuration key {key or '(top level)'}"
-    if first["type"] == "missing":
-        return ConfigError(f"{where}: is required", field=key)
-    if first["type"] == "extra_forbidden":  # what stands there may be a secret, whatever the key
-        return ConfigError(f"{where}: there is no such key{_meant(key, known)}", field=key)
-    value = _told(masked(key, first.get("input")))
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return ConfigError(f"{where}: {said}: {_shown(value)}", field=key, value=value)
+# -- keys ----------------------------------------------------------------------------------------
+def config_error(
+    error: ValidationError, prefix: Iterable[str], valid_keys: Iterable[str]
+) -> ConfigError:
+    """The first problem below the key *prefix*; a misspelt key gets the closest of *valid_keys*."""
+    problems = error.errors(include_url=False)
+    # an unknown key first: it may explain what is missing
+    problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
+    key = ".".join([*prefix, *map(str, problem["loc"])])
+    subject = f"configuration key {key or '(top level)'}"
+    if problem["type"] == "missing":
+        return ConfigError(f"{subject}: is required", field=key)
+    if problem["type"] == "extra_forbidden":  # its value may be a secret, whatever the key
+        return ConfigError(f"{subject}: unknown key{_key_hint(key, valid_keys)}", field=key)
+    value = _printable(masked(key, problem.get("input")))
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return ConfigError(f"{subject}: {message}: {_shortened(value)}", field=key, value=value)
 
 
-def not_json(error: SettingsError, prefix: str) -> ConfigError:
-    """A variable that stands for a whole table, and is none. Its value may hold secrets."""
-    found = re.search(r'field "(\w+)"', str(error))
-    name = prefix + (found.group(1).upper() if found else "...")
+def _key_hint(key: str, valid_keys: Iterable[str]) -> str:
+    """`; did you mean ...?` with the closest key in the same section, or else of all keys."""
+    first, dot, rest = key.partition(".")
+    if first in RENAMED_SECTIONS:
+        return f"; since 0.2 it is called {RENAMED_SECTIONS[first]}{dot}{rest}"
+    section, dot, name = key.rpartition(".")
+    parent = re.sub(r"^(backends)\.[^.]+$", r"\1.NAME", section)
+    siblings = {k.rpartition(".")[2] for k in valid_keys if k.rpartition(".")[0] == parent}
+    sibling = closest(name, siblings)
+    suggestion = section + dot + sibling if sibling else closest(key, valid_keys)
+    return f"; did you mean {suggestion}?" if suggestion else ""
+
+
+# -- variables -----------------------------------------------------------------------------------
+def invalid_json_error(error: SettingsError, prefix: str) -> ConfigError:
+    """The error for a variable of a whole table that is not JSON; its value may contain secrets."""
+    match = re.search(r'field "(\w+)"', str(error))
+    name = prefix + (match.group(1).upper() if match else "...")
     return ConfigError(
-        f"variable {name}, or one that begins so: a table is given as JSON, and this is not",
-        field=name,
+        f"variable {name}, or one with that prefix: the value of a table must be JSON", field=name
     )
 
 
-def check_variables(names: Iterable[str], prefix: str, known: Iterable[str]) -> None:
-    """Raise `ConfigError` for the first of *names* that has the prefix and would be ignored.
+def check_variables(names: Iterable[str], prefix: str, valid_names: Iterable[str]) -> None:
+    """Raise `ConfigError` for the first of *names* that has *prefix* and would be ignored.
 
-    Of *known*, those that end with two underscores begin the names of a whole section's variables.
+    A valid name that ends with two underscores is the prefix of all variables of a section.
     """
-    known = {name.removeprefix(prefix) for name in known}
-    sections = tuple(name for name in known if name.endswith("__"))
+    valid_names = {name.removeprefix(prefix) for name in valid_names}
+    sections = tuple(name for name in valid_names if name.endswith("__"))
     for name in sorted(names):
         rest = name.upper().removeprefix(prefix)
-        if rest == name.upper() or rest in known or rest.startswith(sections):
+        if rest == name.upper() or rest in valid_names or rest.startswith(sections):
             continue
-        raise ConfigError(
-            f"variable {name} sets nothing: there is no such setting{_variable_meant(rest, prefix, known)}",
-            field=name,
-        )
+        hint = _variable_hint(rest, prefix, valid_names)
+        raise ConfigError(f"variable {name}: unknown setting{hint}", field=name)
 
 
-def _variable_meant(name: str, prefix: str, known: Iterable[str]) -> str:
+def _variable_hint(name: str, prefix: str, valid_names: Iterable[str]) -> str:
     section, underscores, rest = name.partition("__")
-    renamed = RENAMED.get(section.lower())
+    renamed = RENAMED_SECTIONS.get(section.lower())
     if renamed is not None:
         return f"; since 0.2 it is called {prefix}{renamed.upper()}{underscores}{rest}"
-    like = nearest(name, (word for word in known if not word.endswith("__")))
-    return f"; did you mean {prefix}{like}?" if like else ""
+    suggestion = closest(name, (valid for valid in valid_names if not valid.endswith("__")))
+    return f"; did you mean {prefix}{suggestion}?" if suggestion else ""
 
 
-def _meant(key: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?`, with what is most like *key* in its own section, or else anywhere."""
-    first, dot, rest = key.partition(".")
-    if first in RENAMED:
-        return f"; since 0.2 it is called {RENAMED[first]}{dot}{rest}"
-    section, dot, word = key.rpartition(".")
-    parent = re.sub(r"^(backends)\.[^.]+$", r"\1.NAME", section)
-    beside = {k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent}
-    like = nearest(word, beside)
-    like = section + dot + like if like else nearest(key, known)
-    return f"; did you mean {like}?" if like else ""
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that is most similar to *word*; empty if none is similar."""
+    return next(iter(get_close_matches(word, sorted(candidates), n=1)), "")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """What of *known* is most like *word*; nothing if none is."""
-    return next(iter(get_close_matches(word, sorted(known), n=1)), "")
-
-
-def _told(value: Any) -> Any:
-    """*value*, unless Python cannot write it down: an integer of thousands of digits."""
+# -- values --------------------------------------------------------------------------------------
+def _printable(value: Any) -> Any:
+    """*value*, or a description of an integer with more digits than Python prints."""
     try:
         repr(value)
     except ValueError:
@@ -96,6 +100,6 @@ def _told(value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}... ({len(shown)} characters)"
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)} characters)"

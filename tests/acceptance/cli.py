@@ -1,4 +1,4 @@
-"""The real command line in processes of its own, and a home for it that is cleared up by process id."""
+"""The real command line in its own processes, with a home whose processes are killed by their ids."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from share_actors.actors.runtime import system_state
 from share_actors.cli import ray_process
 
 COMMAND = [sys.executable, "-m", "share_actors.cli"]
-HEEDING_SIGINT = """
+PROGRAM_WITH_SIGINT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from share_actors.cli import main
 main()
 """
-PATIENCE_S = 120.0
+MAX_WAIT_S = 120.0
 
 
-class Ended(NamedTuple):
-    """What came of a command."""
+class Result(NamedTuple):
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -40,45 +40,58 @@ class Ended(NamedTuple):
 
     @property
     def error(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.document["error"]
-        return found
+        """The error in the JSON document."""
+        error: dict[str, Any] = self.document["error"]
+        return error
 
 
 class CommandLine:
-    """`share-actors` for one home."""
+    """`share-actors` with its own home."""
 
     def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
-        self.environment = {**kept, "SHARE_ACTORS_HOME": str(home), **(environment or {})}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SHARE_ACTORS_", "RAY_"))
+        }
+        self.environment = {**inherited, "SHARE_ACTORS_HOME": str(home), **(environment or {})}
 
-    def __call__(self, *args: str) -> Ended:
+    def __call__(self, *args: str) -> Result:
+        """Run a command to its end."""
         ended = subprocess.run(
-            [*COMMAND, *args], env=self.environment, capture_output=True, text=True,
-            timeout=PATIENCE_S, check=False,
-        )  # fmt: skip
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+            [*COMMAND, *args],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=MAX_WAIT_S,
+            check=False,
+        )
+        return Result(ended.returncode, ended.stdout, ended.stderr)
 
     def json(self, *args: str) -> Any:
-        """The document that a command answers with, which must succeed."""
-        ended = self("--json", *args)
-        assert ended.code == 0, ended
-        return ended.document
+        """The JSON document of a command that must succeed."""
+        result = self("--json", *args)
+        assert result.code == 0, result
+        return result.document
 
     def start(self, *args: str) -> subprocess.Popen[str]:
-        """A command that goes on in the background, and heeds SIGINT as it would on a terminal."""
+        """Start a command that handles SIGINT as on a terminal."""
         return subprocess.Popen(
-            [sys.executable, "-c", HEEDING_SIGINT, *args], env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-c", PROGRAM_WITH_SIGINT, *args],
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def kill_everything(self) -> None:
-        """`kill -9` on every process of the home's system, by the ids that it recorded."""
+        """`kill -9` every process of the home's system, by the ids that it recorded."""
         state = system_state.read(self.home)
         if state is None or state.pid is None:
             return
         for process in ray_process.session_processes(state.pid, state.created):
-            with suppress(psutil.NoSuchProcess):  # it went with the one before
+            with suppress(psutil.NoSuchProcess):  # a child may end together with its parent
                 process.kill()
 
     def clear_up(self) -> None:

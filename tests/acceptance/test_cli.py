@@ -34,7 +34,7 @@ options = {{ fail = {{ create_share = "no space left" }} }}
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """A command line whose system is up."""
+    """A command line with a running system."""
     with tempfile.TemporaryDirectory(prefix="sa") as top:
         config = Path(top) / "site.toml"
         config.write_text(CONFIG.format(root=top))
@@ -48,46 +48,45 @@ def cli() -> Iterator[CommandLine]:
             line.clear_up()
 
 
-def test_a_share_from_its_creation_to_its_deletion(cli: CommandLine) -> None:
-    made = cli.json("share", "create", "--size", "1", "--name", "life", "--metadata", "team=web")
-    grown = cli.json("share", "extend", "life", "--size", "3")
-    gone = cli.json("share", "delete", "life")
-    told = cli.json("share", "history", "life")["events"]
+def test_a_share_is_created_extended_and_deleted_and_its_history_is_kept(cli: CommandLine) -> None:
+    created = cli.json("share", "create", "--size", "1", "--name", "life", "--metadata", "team=web")
+    extended = cli.json("share", "extend", "life", "--size", "3")
+    deleted = cli.json("share", "delete", "life")
+    events = cli.json("share", "history", "life")["events"]
 
-    assert (made["status"], made["metadata"], made["receipt"]["status"]) == (
-        "available", {"team": "web"}, "done",
-    )  # fmt: skip
-    assert (grown["size"], gone["status"]) == (3, "deleted")
-    assert told[0]["topic"] == "share.creation_requested"
-    assert told[-1]["sentence"] == "the backend deleted it"
-    assert told[0]["envelope"]["command_id"] == made["receipt"]["command_id"]
+    assert (created["status"], created["metadata"]) == ("available", {"team": "web"})
+    assert created["receipt"]["status"] == "done"
+    assert (extended["size"], deleted["status"]) == (3, "deleted")
+    assert events[0]["topic"] == "share.creation_requested"
+    assert events[-1]["sentence"] == "the backend deleted it"
+    assert events[0]["envelope"]["command_id"] == created["receipt"]["command_id"]
 
 
-def test_access_and_snapshots(cli: CommandLine) -> None:
+def test_a_share_has_access_rules_and_snapshots(cli: CommandLine) -> None:
     share = cli.json("share", "create", "--size", "1", "--name", "used")
     rule = cli.json("access", "allow", "used", "--to", str(os.getuid()), "--level", "ro")
     denied = cli.json("access", "deny", "used", rule["id"])
-    taken = cli.json("snapshot", "create", "used", "--name", "now")
-    copy = cli.json("share", "create", "--size", "1", "--from-snapshot", taken["id"])
-    listed = cli.json("snapshot", "list", "--share", "used")
+    snapshot = cli.json("snapshot", "create", "used", "--name", "now")
+    copy = cli.json("share", "create", "--size", "1", "--from-snapshot", snapshot["id"])
+    snapshots = cli.json("snapshot", "list", "--share", "used")["snapshots"]
 
     assert (rule["state"], rule["access_level"]) == ("active", "ro")
     assert denied["share_id"] == share["id"]
-    assert copy["snapshot_id"] == taken["id"]
-    assert [s["name"] for s in listed["snapshots"]] == ["now"]
+    assert copy["snapshot_id"] == snapshot["id"]
+    assert [s["name"] for s in snapshots] == ["now"]
 
 
-def test_a_size_that_makes_no_sense_is_named_and_nothing_is_recorded(cli: CommandLine) -> None:
+def test_an_invalid_size_is_refused_and_nothing_is_recorded(cli: CommandLine) -> None:
     for size in ("1.5", "-1", "abc"):
-        ended = cli("--json", "share", "create", "--size", size, "--name", "senseless")
+        result = cli("--json", "share", "create", "--size", size, "--name", "invalid")
 
-        assert (ended.code, ended.error["code"]) == (3, "invalid_request")
-        assert ended.error["field"] == "size"
-    assert cli.json("share", "list", "--name", "senseless")["shares"] == []
+        assert (result.code, result.error["code"]) == (3, "invalid_request")
+        assert result.error["field"] == "size"
+    assert cli.json("share", "list", "--name", "invalid")["shares"] == []
 
 
-def test_what_is_not_there_and_what_the_backend_cannot_do(cli: CommandLine) -> None:
-    missing = cli("share", "show", "nothing-of-the-kind")
+def test_a_missing_share_and_a_failing_backend_have_their_own_exit_codes(cli: CommandLine) -> None:
+    missing = cli("share", "show", "no-such-share")
     failed = cli("--json", "share", "create", "--size", "1", "--backend", "broken")
 
     assert (missing.code, missing.out) == (5, "")
@@ -97,26 +96,25 @@ def test_what_is_not_there_and_what_the_backend_cannot_do(cli: CommandLine) -> N
     assert "no space left" in failed.error["message"]
 
 
-def test_who_stops_waiting_loses_nothing(cli: CommandLine) -> None:
-    late = cli(
-        "--json", "share", "create", "--size", "1", "--backend", "slow", "--timeout", "0.5",
-    )  # fmt: skip
-    waiting = cli.start("share", "create", "--size", "1", "--backend", "slow", "--id", "stopped")
+def test_a_request_continues_after_a_timeout_and_after_ctrl_c(cli: CommandLine) -> None:
+    create = ("share", "create", "--size", "1", "--backend", "slow")
+    timed_out = cli("--json", *create, "--timeout", "0.5")
+    waiting = cli.start(*create, "--id", "stopped")
     while not cli.json("share", "list", "--backend", "slow", "--limit", "9")["shares"][1:]:
         assert waiting.poll() is None
     waiting.send_signal(signal.SIGINT)
-    _, said = waiting.communicate(timeout=60)
+    _, message = waiting.communicate(timeout=60)
 
-    assert (late.code, late.error["code"]) == (9, "timeout")
+    assert (timed_out.code, timed_out.error["code"]) == (9, "timeout")
     assert waiting.returncode == 130
     assert (
         "The request is recorded and still in progress; see `share-actors share show stopped`"
-        in said
+        in message
     )
     assert cli.json("share", "show", "stopped")["status"] in ("creating", "available")
 
 
-def test_status_tells_what_runs_and_up_twice_changes_nothing(cli: CommandLine) -> None:
+def test_status_shows_the_running_system_and_a_second_up_changes_nothing(cli: CommandLine) -> None:
     status = cli.json("status")
     again = cli.json("up")
     other = cli("--json", "--namespace", "other", "up")
@@ -130,15 +128,15 @@ def test_status_tells_what_runs_and_up_twice_changes_nothing(cli: CommandLine) -
 
 
 def test_kill_9_of_everything_loses_nothing(cli: CommandLine) -> None:
-    made = cli.json("share", "create", "--size", "2", "--name", "survivor")
+    created = cli.json("share", "create", "--size", "2", "--name", "survivor")
     cli.kill_everything()
-    down = cli("--json", "share", "list")
-    up = cli.json("up")
-    found = cli.json("share", "show", "survivor")
+    without_system = cli("--json", "share", "list")
+    restarted = cli.json("up")
+    share = cli.json("share", "show", "survivor")
 
-    assert (down.code, down.error["code"]) == (11, "unavailable")
-    assert up["already"] is False
-    assert found == {key: value for key, value in made.items() if key != "receipt"}
+    assert (without_system.code, without_system.error["code"]) == (11, "unavailable")
+    assert restarted["already"] is False
+    assert share == {key: value for key, value in created.items() if key != "receipt"}
 
 
 def test_the_catalog_is_rebuilt_from_the_log(cli: CommandLine) -> None:
@@ -148,28 +146,40 @@ def test_the_catalog_is_rebuilt_from_the_log(cli: CommandLine) -> None:
     assert cli.json("share", "list", "--all") == before
 
 
-def test_why_a_share_is_as_it_is_and_what_came_of_a_request(cli: CommandLine) -> None:
-    ended = cli("--json", "share", "create", "--size", "1", "--name", "why", "--backend", "broken")
-    told = cli.json("share", "explain", "why")
-    people = cli("share", "explain", "why").out
-    (asked,) = [e for e in cli.json("share", "history", "why")["events"] if e["version"] == 1]
-    receipt = cli.json("receipt", asked["envelope"]["command_id"])
+def test_explain_and_receipt_show_the_reason_of_a_failure(cli: CommandLine) -> None:
+    created = cli(
+        "--json", "share", "create", "--size", "1", "--name", "why", "--backend", "broken"
+    )
+    explanation = cli.json("share", "explain", "why")
+    text = cli("share", "explain", "why").out
+    (request,) = [e for e in cli.json("share", "history", "why")["events"] if e["version"] == 1]
+    receipt = cli.json("receipt", request["envelope"]["command_id"])
+    (failure,) = explanation["failed"]
 
-    assert ended.code == 8
-    assert (told["status"], told["owed"]) == ("error", [])
-    assert [failed["what"] for failed in told["failed"]] == ["create it"]
-    assert told["attempts"][-1]["result"] == "failed"
-    assert any("retry" in line for line in told["advice"])
-    assert told["failed"][0]["reason"] in people
-    assert receipt["status"] == "failed"
-    assert receipt["reason"] == told["failed"][0]["reason"]
+    assert created.code == 8
+    assert (explanation["status"], explanation["owed"]) == ("error", [])
+    assert failure["what"] == "create it"
+    assert explanation["attempts"][-1]["result"] == "failed"
+    assert any("retry" in line for line in explanation["advice"])
+    assert failure["reason"] in text
+    assert (receipt["status"], receipt["reason"]) == ("failed", failure["reason"])
     assert cli("--json", "receipt", "none").code == 5
 
 
-def test_a_request_in_progress_tells_of_its_attempt(cli: CommandLine) -> None:
-    made = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
-    receipt = cli.json("receipt", made["receipt"]["command_id"])
-    cli.json("share", "delete", made["id"])
+def test_without_a_wait_the_message_says_that_the_request_is_in_progress(cli: CommandLine) -> None:
+    result = cli(
+        "share", "create", "--size", "1", "--backend", "slow", "--no-wait", "--id", "later"
+    )
 
-    assert (receipt["status"], receipt["share_id"]) == ("accepted", made["id"])
+    assert result.code == 0
+    assert result.err == "Share later requested; still in progress.\n"
+    cli.json("share", "delete", "later")
+
+
+def test_the_receipt_of_a_request_in_progress_shows_its_attempt(cli: CommandLine) -> None:
+    share = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
+    receipt = cli.json("receipt", share["receipt"]["command_id"])
+    cli.json("share", "delete", share["id"])
+
+    assert (receipt["status"], receipt["share_id"]) == ("accepted", share["id"])
     assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")

@@ -23,7 +23,7 @@ driver = "local-servers"
 driver_handles_share_servers = true
 options = {{ root = "{root}/tenants" }}
 """
-MORE = """
+BACKEND_MORE = """
 [backends.more]
 driver = "dummy"
 options = { capacity_gib = 5 }
@@ -32,7 +32,7 @@ options = { capacity_gib = 5 }
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    """A command line whose system is up."""
+    """A command line with a running system."""
     with tempfile.TemporaryDirectory(prefix="sa") as top:
         config = Path(top) / "site.toml"
         config.write_text(CONFIG.format(root=top))
@@ -49,17 +49,17 @@ def top(cli: CommandLine) -> Path:
     return cli.home.parent
 
 
-def test_a_network_its_server_and_their_end(cli: CommandLine) -> None:
-    made = cli.json(
+def test_a_network_and_its_server_are_created_used_and_deleted(cli: CommandLine) -> None:
+    network = cli.json(
         "network", "create", "--cidr", "10.0.0.0/28", "--gateway", "10.0.0.1", "--name", "blue"
     )
     share = cli.json("share", "create", "--size", "1", "--name", "tenant", "--network", "blue")
     [server] = cli.json("server", "list", "--network", "blue")["servers"]
-    shown = cli.json("network", "show", "blue")
+    network_with_share = cli.json("network", "show", "blue")
 
     assert server["network_allocations"] == ["10.0.0.2"]
     assert share["share_server_id"] == server["id"]
-    assert shown["shares"] == {share["id"]: server["id"]}
+    assert network_with_share["shares"] == {share["id"]: server["id"]}
     assert Path(share["export_locations"][0]["path"]).is_dir()
 
     in_use = cli("--json", "server", "delete", server["id"])
@@ -67,9 +67,9 @@ def test_a_network_its_server_and_their_end(cli: CommandLine) -> None:
     cli.json("share", "delete", "tenant")
     assert cli.json("server", "delete", server["id"])["status"] == "deleted"
     assert cli.json("server", "delete-free") == {"servers": []}
-    told = cli.json("server", "history", server["id"])["events"]
-    assert told[0]["topic"] == "server.requested"
-    assert cli.json("network", "delete", "blue") == {"id": made["id"], "status": "deleted"}
+    events = cli.json("server", "history", server["id"])["events"]
+    assert events[0]["topic"] == "server.requested"
+    assert cli.json("network", "delete", "blue") == {"id": network["id"], "status": "deleted"}
     assert cli.json("network", "list", "--name", "blue")["networks"] == []
 
 
@@ -80,38 +80,40 @@ def test_a_password_is_read_from_a_file_and_never_shown(cli: CommandLine) -> Non
     added = cli(
         "network", "add-service", "secured", "--type", "ldap", "--password-file", str(secret)
     )
-    shown = cli("network", "show", "secured"), cli("--json", "network", "show", "secured")
+    text = cli("network", "show", "secured")
+    document = cli("--json", "network", "show", "secured")
     history = cli("--json", "network", "history", "secured")
 
     assert added.code == 0, added
-    for ended in (*shown, history):
-        assert "in-plain-sight" not in ended.out
-        assert "sealed:" not in ended.out
-    [service] = shown[1].document["security_services"]
+    for result in (text, document, history):
+        assert "in-plain-sight" not in result.out
+        assert "sealed:" not in result.out
+    [service] = document.document["security_services"]
     assert service["password"] == "********"
     removed = cli.json("network", "remove-service", "secured", service["id"])
     assert removed["status"] == "removed"
 
 
-def test_what_makes_no_sense_is_told_by_its_field(cli: CommandLine) -> None:
+def test_invalid_input_is_refused_with_its_field(cli: CommandLine) -> None:
     for args, field in (
         (("network", "create", "--cidr", "10.0.0.1/28"), "cidr"),
         (("network", "create", "--cidr", "10.0.0.0/28", "--type", "vlan"), "segmentation_id"),
         (("type", "create", "gold"), "extra_specs"),
         (("type", "create", "gold", "--spec", "iops"), "spec"),
+        (("share", "manage", "--option", "iops"), "option"),
     ):
-        ended = cli("--json", *args)
-        assert (ended.code, ended.error["field"]) == (3, field), ended
+        result = cli("--json", *args)
+        assert (result.code, result.error["field"]) == (3, field), result
     missing = cli("--json", "server", "show", "nobody")
     assert (missing.code, missing.error["code"]) == (5, "not_found")
 
 
-def test_a_type_decides_and_no_valid_host_says_why(cli: CommandLine) -> None:
+def test_a_share_type_selects_the_backend_and_no_valid_host_shows_the_reason(
+    cli: CommandLine,
+) -> None:
     specs = (
-        "--spec",
-        "driver_handles_share_servers=False",
-        "--spec",
-        "thin_provisioning=<is> True",
+        *("--spec", "driver_handles_share_servers=False"),
+        *("--spec", "thin_provisioning=<is> True"),
     )
     cli.json("type", "create", "thin", *specs)
     share = cli.json("share", "create", "--size", "1", "--name", "typed", "--type", "thin")
@@ -130,7 +132,7 @@ def test_a_type_decides_and_no_valid_host_says_why(cli: CommandLine) -> None:
     assert cli.json("type", "delete", "thin")["status"] == "deleted"
 
 
-def test_a_directory_is_managed_and_let_go(cli: CommandLine) -> None:
+def test_a_directory_is_managed_and_unmanaged(cli: CommandLine) -> None:
     old = top(cli) / "shares" / "old"
     old.mkdir()
     (old / "letter").write_text("hello")
@@ -138,11 +140,11 @@ def test_a_directory_is_managed_and_let_go(cli: CommandLine) -> None:
 
     preview = cli.json("share", "manage", *option, "--dry-run")
     assert (preview["path"], preview["size"], old.is_dir()) == (str(old), 1, True)
-    made = cli.json("share", "manage", *option, "--name", "managed")
-    assert (made["status"], made["host"]) == ("available", "local#local")
-    gone = cli.json("share", "unmanage", "managed")
-    assert gone["status"] == "unmanaged"
-    assert (Path(made["export_locations"][0]["path"]) / "letter").read_text() == "hello"
+    managed = cli.json("share", "manage", *option, "--name", "managed")
+    assert (managed["status"], managed["host"]) == ("available", "local#local")
+    unmanaged = cli.json("share", "unmanage", "managed")
+    assert unmanaged["status"] == "unmanaged"
+    assert (Path(managed["export_locations"][0]["path"]) / "letter").read_text() == "hello"
 
     again = cli("--json", "share", "manage", *option)
     assert again.code == 8
@@ -151,41 +153,39 @@ def test_a_directory_is_managed_and_let_go(cli: CommandLine) -> None:
     assert cli.json("share", "unmanage", failed["id"])["status"] == "unmanaged"
 
 
-def test_snapshots_are_managed_and_let_go(cli: CommandLine) -> None:
+def test_snapshots_are_managed_and_unmanaged(cli: CommandLine) -> None:
     (top(cli) / "shares" / "monday").mkdir()
     cli.json("share", "create", "--size", "1", "--name", "snapped", "--backend", "local")
-    taken = cli.json("snapshot", "manage", "snapped", "--location", "monday", "--name", "monday")
-    gone = cli.json("snapshot", "unmanage", taken["id"])
+    managed = cli.json("snapshot", "manage", "snapped", "--location", "monday", "--name", "monday")
+    unmanaged = cli.json("snapshot", "unmanage", managed["id"])
 
-    assert (taken["status"], gone["status"]) == ("available", "unmanaged")
+    assert (managed["status"], unmanaged["status"]) == ("available", "unmanaged")
 
 
 def test_backends_are_listed_watched_and_reloaded(cli: CommandLine) -> None:
-    listed = cli.json("backend", "list")["backends"]
-    assert {name: told["status"] for name, told in listed.items()} == {
-        "local": "up",
-        "tenants": "up",
-    }
+    backends = cli.json("backend", "list")["backends"]
+    statuses = {name: backend["status"] for name, backend in backends.items()}
+    assert statuses == {"local": "up", "tenants": "up"}
     assert set(cli.json("backend", "stats")) == {"local", "tenants"}
     assert set(cli.json("backend", "publish", "local")) == {"local"}
     assert cli.json("backend", "history", "local")["events"][0]["topic"] == "backend.up"
 
     watching = cli.start("--json", "backend", "stats", "--watch")
     assert watching.stdout is not None
-    told = {json.loads(watching.stdout.readline())["backend"] for _ in range(2)}
+    reported = {json.loads(watching.stdout.readline())["backend"] for _ in range(2)}
     watching.terminate()
     watching.communicate(timeout=60)
-    assert told == {"local", "tenants"}
+    assert reported == {"local", "tenants"}
 
     config = top(cli) / "site.toml"
-    config.write_text(config.read_text() + MORE)
+    config.write_text(config.read_text() + BACKEND_MORE)
     assert cli.json("backend", "reload") == {"added": ["more"], "changed": [], "removed": []}
     share = cli.json("share", "create", "--size", "5", "--backend", "more")
     assert share["host"] == "more#more"
     assert cli("backend", "reload").out == "No backend changed.\n"
 
 
-def test_people_get_tables(cli: CommandLine) -> None:
+def test_without_json_commands_print_tables(cli: CommandLine) -> None:
     assert "BACKEND" in cli("backend", "stats").out
     assert "local, up" in cli("status").out
     assert "tenants" in cli("backend", "list").out

@@ -1,4 +1,4 @@
-"""The demo: what a newcomer sees first must work, and leave nothing behind."""
+"""The demo, the first thing that a new user tries: it works and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from tests.acceptance.cli import CommandLine
 
 
 @pytest.mark.timeout(180)
-def test_the_demo_tells_its_story_and_clears_up_after_itself() -> None:
+def test_the_demo_passes_its_checks_and_leaves_nothing_behind() -> None:
     with tempfile.TemporaryDirectory(prefix="sa") as top:
-        Path(top).chmod(0o711)  # users who may use a share pass through here
-        ended = CommandLine(Path(top) / "untouched", {"TMPDIR": top})("demo", "--json")
-        left = list(Path(top).iterdir())
+        Path(top).chmod(0o711)  # users with access to a share must be able to pass
+        result = CommandLine(Path(top) / "untouched", {"TMPDIR": top})("demo", "--json")
+        remaining = list(Path(top).iterdir())
 
-    assert ended.code == 0, ended
-    told = ended.document
-    assert told["ok"] is True
-    assert [step["step"] for step in told["steps"]] == list(range(1, 14))
-    assert any("its state was rebuilt from the log" in fact for fact in told["steps"][7]["facts"])
-    assert any("its address is free again" in fact for fact in told["steps"][9]["facts"])
-    assert any("its files are as they were" in fact for fact in told["steps"][10]["facts"])
-    assert [fact.split()[0] for fact in told["steps"][11]["facts"]] == ["local", "tenants"]
-    assert left == []
+    assert result.code == 0, result
+    document = result.document
+    facts = [step["facts"] for step in document["steps"]]
+    assert document["ok"] is True
+    assert [step["step"] for step in document["steps"]] == list(range(1, 14))
+    assert any("its state was replayed from the log" in fact for fact in facts[7])
+    assert any("the address is free again" in fact for fact in facts[9])
+    assert any("its files are unchanged" in fact for fact in facts[10])
+    assert [fact.split()[0] for fact in facts[11]] == ["local", "tenants"]
+    assert remaining == []
 
 
 @pytest.mark.timeout(120)
-def test_the_demo_clears_up_when_it_is_stopped_in_the_middle() -> None:
+def test_the_demo_leaves_nothing_behind_after_ctrl_c() -> None:
     with tempfile.TemporaryDirectory(prefix="sa") as top:
         demo = CommandLine(Path(top) / "untouched", {"TMPDIR": top}).start("demo")
         assert demo.stdout is not None
-        while "Two shares" not in demo.stdout.readline():
+        while "Create two shares" not in demo.stdout.readline():
             assert demo.poll() is None
         demo.send_signal(signal.SIGINT)
-        _, said = demo.communicate(timeout=60)
-        left = list(Path(top).iterdir())
+        _, message = demo.communicate(timeout=60)
+        remaining = list(Path(top).iterdir())
 
-    assert (demo.returncode, left) == (130, [])
-    assert "cleared up after itself" in said
+    assert (demo.returncode, remaining) == (130, [])
+    assert "The demo has removed everything that it started." in message

@@ -65,23 +65,6 @@ _SHOWN_DEFAULTS = {
     "backends": "one backend `local`, in the directory `shares` of the home",
 }
 _NOTES = {
-    "home": "The system's directory, with its log, its catalog and its state. `XDG_STATE_HOME` moves it.",
-    "log.kind": "`sqlite`: one node, a file. `postgresql`: any number of nodes.",
-    "log.lock_timeout_s": "How long to wait for another writer of the log before an error.",
-    "log.port": "PostgreSQL: its port.",
-    "log.database": "PostgreSQL: the database, which must exist.",
-    "log.user": "PostgreSQL: the role.",
-    "log.password": "PostgreSQL: its password. Never shown.",
-    "log.schema_name": "PostgreSQL: the schema, created if it is missing; each system needs its own.",
-    "hosting.min_actors": "Number of share actors that are started with the system.",
-    "hosting.max_actors": "Maximum number of share actors; more are started in the background.",
-    "hosting.entities_per_actor": "Maximum number of active entities in one share actor; idle ones leave.",
-    "hosting.idle_timeout_s": "A share without requests for so long is passivated.",
-    "backends": "The backends, by name.",
-    "backends.NAME.driver": "`local`, `dummy`, or the name of an installed driver.",
-    "backends.NAME.options": "The driver's own options.",
-    "backends.NAME.max_attempts": "Maximum number of attempts at one piece of work before it is in error.",
-    "backends.NAME.max_backoff_s": "The longest pause between two attempts.",
     "options.reserved_percentage": "Percentage of the capacity that is left free.",
     "options.max_over_subscription_ratio": "Shares may be provisioned up to this multiple of the capacity.",
     "options.capacity_gib": "The capacity that the statistics report.",
@@ -112,7 +95,7 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
     for name, field in model.model_fields.items():
         inner = field.annotation
         if get_origin(inner) is dict and get_args(inner)[1] is config.BackendSettings:
-            yield prefix + name, field, _NOTES[prefix + name]
+            yield prefix + name, field, said[name]
             yield from keys(config.BackendSettings, f"{name}.NAME.")
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from keys(inner, f"{name}.")

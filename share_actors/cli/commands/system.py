@@ -104,9 +104,9 @@ def _ensure_system(session: Session, state: SystemState) -> tuple[ShareSystem, b
 
         if not lifecycle.is_initialized():
             raise
-    with session.output.spinner("starting the manager, the catalog and the share hosts"):
+    with session.output.spinner("starting the manager, the catalog and the share actors"):
         lifecycle.start_system(session.config)
-    session.output.print_message("The manager, the catalog and the share hosts are running.")
+    session.output.print_message("The manager, the catalog and the share actors are running.")
     return session.connect(state), False
 
 

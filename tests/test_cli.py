@@ -335,8 +335,8 @@ def test_the_recorded_system_can_be_read_until_it_is_forgotten(tmp_path: Path) -
     assert system_state.read(tmp_path) is None
     system_state.write(tmp_path, state)
     assert system_state.read(tmp_path) == state
-    system_state.forget(tmp_path)
-    system_state.forget(tmp_path)
+    system_state.delete(tmp_path)
+    system_state.delete(tmp_path)
     assert system_state.read(tmp_path) is None
 
 
@@ -362,10 +362,10 @@ def test_the_address_auto_leads_to_the_system_in_the_users_home(home: Path) -> N
     )
     system_state.write(home, state)
 
-    assert system_state.reach("auto") == ("127.0.0.1:7", state.environment)
-    assert system_state.reach("10.0.0.1:6379") == ("10.0.0.1:6379", {})
+    assert system_state.resolve_address("auto") == ("127.0.0.1:7", state.environment)
+    assert system_state.resolve_address("10.0.0.1:6379") == ("10.0.0.1:6379", {})
     system_state.write(home, state.replace(created=1.0))
-    assert system_state.reach("auto") == ("auto", {})
+    assert system_state.resolve_address("auto") == ("auto", {})
 
 
 def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed under a key of the system's own, the same way each time."""
+"""Sealing secrets at rest under the system's key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError
 
 
-def test_what_is_sealed_is_opened_again_and_sealed_once(tmp_path: Path) -> None:
+def test_sealing_is_deterministic_and_idempotent_and_opens_to_the_secret(tmp_path: Path) -> None:
     sealer = Sealer.of(Config(home=tmp_path))
     sealed = sealer.seal("grüße")
 
@@ -22,18 +22,18 @@ def test_what_is_sealed_is_opened_again_and_sealed_once(tmp_path: Path) -> None:
     assert (sealer.open(sealed), sealer.open("plain")) == ("grüße", "plain")
 
 
-def test_the_key_is_for_this_user_only_and_made_once(tmp_path: Path) -> None:
+def test_the_key_file_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     Sealer.of(Config(home=tmp_path))
-    kept = tmp_path / "secrets.key"
-    before = kept.read_bytes()
+    key_file = tmp_path / "secrets.key"
+    before = key_file.read_bytes()
     Sealer.of(Config(home=tmp_path))
 
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert (len(before), kept.read_bytes()) == (64, before)
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert (len(before), key_file.read_bytes()) == (64, before)
     assert [f.name for f in tmp_path.iterdir()] == ["secrets.key"]
 
 
-def test_a_key_may_be_configured_and_another_one_opens_nothing(tmp_path: Path) -> None:
+def test_a_secret_sealed_under_a_configured_key_does_not_open_under_another(tmp_path: Path) -> None:
     key = urlsafe_b64encode(new_key()).decode()
     sealed = Sealer.of(Config(home=tmp_path, secrets_key=key)).seal("s3cret")
 
@@ -43,19 +43,19 @@ def test_a_key_may_be_configured_and_another_one_opens_nothing(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("key", ["short", "!!!", urlsafe_b64encode(b"x" * 32).decode()])
-def test_what_is_no_key_is_refused(key: str) -> None:
+def test_a_malformed_configured_key_is_refused(key: str) -> None:
     with pytest.raises(ConfigError, match=r"secrets_key.*not 64 bytes in base64"):
         Config(secrets_key=key)
 
 
-def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_key_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secrets.key").write_text("nonsense")
 
-    with pytest.raises(ConfigError, match="is no key of 64 bytes"):
+    with pytest.raises(ConfigError, match="is not a key of 64 bytes"):
         Sealer.of(Config(home=tmp_path))
 
 
-def test_of_details_only_what_is_called_secret_is_sealed(tmp_path: Path) -> None:
+def test_only_details_with_secret_names_are_sealed(tmp_path: Path) -> None:
     sealer = Sealer.of(Config(home=tmp_path))
     details = {"root": "/srv", "admin_password": "s3cret", "server_id": "v1"}
     sealed = sealer.seal_details(details)

@@ -1,4 +1,4 @@
-"""CatalogActor: keeps the catalog up with the log, and answers what is asked of either.
+"""CatalogActor: updates the catalog from the log, and answers queries about both.
 
 A plain class; `actors/runtime` makes it a Ray actor. It reads the log and never writes to it.
 """
@@ -24,27 +24,27 @@ from share_actors.events.log import Log, OpenLog, open_configured
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
-FOLLOW_AT_ONCE = 2000
-QUESTIONS = frozenset(
+FOLLOW_BATCH_SIZE = 2000
+QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
     "rule_share snapshot_share command_shares provisioned entities entity".split()
 )
 
 
 class CatalogActor:
-    """Queries see everything that was recorded before they were asked (read-your-writes)."""
+    """Runs queries, each of which sees everything that was recorded before it (read-your-writes)."""
 
     def __init__(self, config: Config, nodes: int = 1, open_log: OpenLog = open_configured) -> None:
         self._config, self._nodes, self._open_log = config, nodes, open_log
-        self._alone = ThreadPoolExecutor(1, "catalog")
+        self._writer = ThreadPoolExecutor(1, "catalog")
         self._readers = ThreadPoolExecutor(4, "history")
         self._stopping = False
         self._follower: asyncio.Task[None] | None = None
-        self._rebuilt: tuple[int, int] | None = None
+        self._rebuild_progress: tuple[int, int] | None = None
 
     @cached_property
     def _log(self) -> Log:
-        """Opened with its first use: one that cannot be opened now, perhaps can the next time."""
+        """Opened at its first use; if that fails, the next use tries again."""
         return self._open_log(self._config, self._nodes)
 
     @cached_property
@@ -52,7 +52,7 @@ class CatalogActor:
         return Catalog.open(self._log, self._config.log, self._config.catalog_file)
 
     async def follow(self) -> None:
-        """Keep up with the log in the background from now on; raises `LogError` if there is none."""
+        """Follow the log in the background from now on; raises `LogError` if it can't be opened."""
         await self._run(lambda: self._catalog)
         if self._follower is None:
             self._follower = asyncio.create_task(self._follow())
@@ -60,50 +60,53 @@ class CatalogActor:
     async def _follow(self) -> None:
         while True:
             try:
-                await self._run(lambda: self._catalog.catch_up(FOLLOW_AT_ONCE))
+                await self._run(lambda: self._catalog.catch_up(FOLLOW_BATCH_SIZE))
             except ShareActorsError as error:
-                logger.warning("the catalog can't follow the log: %s", error)
+                logger.warning("the catalog cannot follow the log: %s", error)
             except Exception:
-                logger.exception("the catalog failed to follow the log; it tries again")
+                logger.exception("the catalog failed to follow the log; it will retry")
             await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def _run(self, job: Callable[[], T]) -> T:
-        """The result of *job*, which runs in a thread after all that came before it.
+        """The result of *job*, which runs in the writer thread after earlier jobs.
 
-        It goes on if the caller is cancelled: databases must not be closed under it.
+        It continues if the caller is cancelled: a database must not be closed while it is in use.
         """
         if self._stopping:
-            raise Unavailable("the system is going down")
-        return await asyncio.get_running_loop().run_in_executor(self._alone, job)
+            raise Unavailable("the system is stopping")
+        return await asyncio.get_running_loop().run_in_executor(self._writer, job)
 
-    async def ask(self, what: str, /, **question: Any) -> Any:
-        """The answer of the catalog's method *what*, after it caught up with the log."""
-        if what not in QUESTIONS:
-            raise InvalidRequest(f"no question {what!r}", field="what", value=what)
-        _check(what, question)
-        return await self._run(lambda: self._answer(what, question))
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's method *query*, called after it has caught up with the log.
 
-    def _answer(self, what: str, question: dict[str, Any]) -> Any:
+        Raises `InvalidRequest` if *query* or a parameter is unknown.
+        """
+        if query not in QUERIES:
+            raise InvalidRequest(f"{query!r} is not a query", field="query", value=query)
+        _check(query, parameters)
+        return await self._run(lambda: self._query(query, parameters))
+
+    def _query(self, query: str, parameters: dict[str, Any]) -> Any:
         self._catalog.catch_up()
-        return getattr(self._catalog, what)(**question)
+        return getattr(self._catalog, query)(**parameters)
 
     async def history(self, share_id: str) -> list[Recorded]:
-        """All that ever happened to a share, or to what else has that address, from the log itself.
+        """All events of a share, or of the entity at that address, read from the log.
 
-        Raises `NotFound`, or `LogTooNew`.
+        Raises `NotFound` or `LogTooNew`.
         """
         log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._readers, log.read, stream_of(share_id))
-        if not found:
+        events = await loop.run_in_executor(self._readers, log.read, stream_of(share_id))
+        if not events:
             kind = kind_of(share_id).replace("_", " ")
             raise NotFound(
                 f"there is no {kind} {id_of(share_id)}", field="id", value=id_of(share_id)
             )
-        return found
+        return events
 
     async def status(self) -> dict[str, Any]:
-        """Counts, how far the catalog is behind the log, and the parked streams."""
+        """Counts, how many events the catalog lags behind the log, and the parked streams."""
         return await self._run(self._status)
 
     def _status(self) -> dict[str, Any]:
@@ -114,26 +117,26 @@ class CatalogActor:
             "events": self._log.head(),
             "behind": behind,
             "shares": self._catalog.count_shares(),
-            "parked": [p.model_dump() for p in self._catalog.parked()],
+            "parked": [parked.model_dump() for parked in self._catalog.parked()],
         }
 
     async def rebuild(self) -> int:
-        """Drop the catalog and replay the log into it; how many events that took."""
-        return await self._run(lambda: self._catalog.rebuild(self._progress))
+        """Drop the catalog and replay the log into it; returns the number of events."""
+        return await self._run(lambda: self._catalog.rebuild(self._note_progress))
 
-    def _progress(self, done: int, total: int) -> None:
-        self._rebuilt = done, total
+    def _note_progress(self, done: int, total: int) -> None:
+        self._rebuild_progress = done, total
 
     async def progress(self) -> tuple[int, int] | None:
         """(events replayed, events in all) of the last or running rebuild."""
-        return self._rebuilt
+        return self._rebuild_progress
 
     async def unpark(self, stream: str) -> bool:
-        """Try a parked stream again, as after an upgrade; whether it is well now."""
+        """Retry a parked stream, for example after an upgrade; returns whether it is projected again."""
         return bool(await self._run(lambda: self._catalog.unpark(stream)))
 
     async def stop(self) -> None:
-        """Stop following, let what runs come to its end, and close catalog and log."""
+        """Stop following, wait for running queries, and close catalog and log."""
         self._stopping = True
         if self._follower is not None:
             self._follower.cancel()
@@ -141,18 +144,18 @@ class CatalogActor:
 
     def _close(self) -> None:
         self._readers.shutdown()
-        self._alone.shutdown()
+        self._writer.shutdown()
         for opened in ("_catalog", "_log"):
             if opened in self.__dict__:
                 getattr(self, opened).close()
 
 
-def _check(what: str, question: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequest` unless *question* has only what the catalog's method *what* takes."""
-    known = list(signature(getattr(Catalog, what)).parameters)[1:]
-    for field, value in question.items():
-        if field not in known:
-            said = f"{field}: {what} are not asked for by it, but by: {', '.join(known)}"
-            raise InvalidRequest(said, field=field, value=value)
+def _check(query: str, parameters: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` unless *parameters* are those of the catalog's method *query*."""
+    allowed = list(signature(getattr(Catalog, query)).parameters)[1:]
+    for field, value in parameters.items():
+        if field not in allowed:
+            message = f"{field}: not a filter of {query}, which has: {', '.join(allowed)}"
+            raise InvalidRequest(message, field=field, value=value)
         if field != "limit" and not isinstance(value, str | None):
-            raise InvalidRequest(f"{field}: {value!r} is no text", field=field, value=value)
+            raise InvalidRequest(f"{field}: {value!r} is not a string", field=field, value=value)

@@ -87,7 +87,7 @@ class Host(Protocol):
 class CatalogPort(Protocol):
     """The catalog's actor; raises `Unavailable` while it can't be reached."""
 
-    async def ask(self, what: str, /, **question: Any) -> Any: ...
+    async def ask(self, query: str, /, **parameters: Any) -> Any: ...
 
 
 class Stats(Protocol):
@@ -128,5 +128,5 @@ class Cluster(Protocol):
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""
 
-    async def keep(self, config: Config) -> None:
-        """From now on, what is started or restarted gets this configuration."""
+    async def save_config(self, config: Config) -> None:
+        """Save the configuration for actors that are started or restarted from now on."""

@@ -63,7 +63,7 @@ def start_ray(home: Path, namespace: str) -> SystemState:
         state = state.replace(address=_wait_for_address(head, directory, log))
     except BaseException:
         stop_ray(state)
-        system_state.forget(home)
+        system_state.delete(home)
         raise
     system_state.write(home, state)
     return state

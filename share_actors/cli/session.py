@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.system_state import SystemState, check_answers
+from share_actors.actors.runtime.system_state import SystemState, check_reachable
 from share_actors.cli.output import Output
 from share_actors.errors import ShareActorsError, Unavailable
 
@@ -114,7 +114,7 @@ class Session:
         """Set the variables that Ray needs; raises `Unavailable` if nothing listens at the address."""
         os.environ.update(state.environment)
         assert state.address is not None
-        check_answers(state.address)
+        check_reachable(state.address)
 
     def disconnect(self) -> None:
         """Close the connection, if there is one; Ray's own clean-up at exit takes 0.5 s longer."""

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask
 from share_actors.actors.runtime import lifecycle
-from share_actors.actors.runtime.calls import call, patiently
+from share_actors.actors.runtime.calls import call, call_with_retries
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.audit.explanation import progress
 from share_actors.client.keywords import DEFAULT_TIMEOUT_S
@@ -158,7 +158,7 @@ class Requests:
     async def call_manager(self, method: str, *args: object) -> Any:
         """The result of an idempotent call, which is repeated while the manager is being restarted."""
         remote_method = getattr(self.manager, method)
-        return await patiently(lambda: remote_method.remote(*args))
+        return await call_with_retries(lambda: remote_method.remote(*args))
 
     async def call_manager_once(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of a call; raises `Unavailable` while the manager is being restarted."""

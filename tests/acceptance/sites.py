@@ -71,7 +71,7 @@ class Site:
 
     def actors(self) -> list[str]:
         """The names of the Ray actors of this system."""
-        return sorted(actor["name"] for actor in names.listed(self.config.namespace))
+        return sorted(names.actor_names(self.config.namespace))
 
     # -- processes ---------------------------------------------------------------------------------
     def share_actor_pids(self) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import CommandMessage, ask
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
@@ -23,6 +24,9 @@ from share_actors.testing.in_process.manager import InProcessManager
 from share_actors.values import RequestContext, Share
 
 WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
+
+FAST = ManagerTimings(silence_check_s=0.1, ensure_check_s=0.1)
+STATS_RETRY_S = 0.1
 
 
 def config(home: Path, *, hosting: dict[str, Any] | None = None, **options: Any) -> Config:
@@ -58,8 +62,10 @@ def in_memory(config: Config, nodes: int = 1) -> Log:
 class DummyCluster(InProcessCluster):
     """A cluster whose backend `dummy` tests look at."""
 
-    def __init__(self, config: Config, open_log: OpenLog = in_memory) -> None:
-        super().__init__(config, open_log)
+    def __init__(
+        self, config: Config, open_log: OpenLog = in_memory, timings: ManagerTimings = FAST
+    ) -> None:
+        super().__init__(config, open_log, timings=timings, stats_retry_s=STATS_RETRY_S)
         self.backend = DummyBackend(config.home / "dummy")
 
     async def status(self, share_id: str) -> str:
@@ -80,10 +86,10 @@ class DummyCluster(InProcessCluster):
 
 @asynccontextmanager
 async def managed(
-    config: Config, open_log: OpenLog = in_memory
+    config: Config, open_log: OpenLog = in_memory, timings: ManagerTimings = FAST
 ) -> AsyncIterator[tuple[InProcessManager, DummyCluster]]:
     """A manager and its cluster; all of it is stopped at the end."""
-    cluster = DummyCluster(config, open_log)
+    cluster = DummyCluster(config, open_log, timings)
     manager = cluster.start_manager().manager
     try:
         yield manager, cluster

@@ -61,7 +61,7 @@ def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
         assert (await system.ask("s1", manage())).status == "done"
 
         assert len(system.plain.calls("manage_existing")) == 1
-        await system.manager._scheduler.look()
+        await system.manager._scheduler.refresh_reservations()
         assert system.manager._scheduler.reservations.provisioned("plain#plain") == 5
         with pytest.raises(Refused, match="exists already and is available"):
             await system.ask("s1", manage(name="another"))
@@ -87,7 +87,7 @@ def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
 def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> None:
     async def story(system: InProcessSystem) -> None:
         await system.ask("s1", manage())
-        await system.manager._scheduler.look()
+        await system.manager._scheduler.refresh_reservations()
         assert system.manager._scheduler.reservations.provisioned("plain") == 0
 
         assert (await system.ask("s1", UnmanageShare())).status == "done"

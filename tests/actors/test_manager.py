@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.actors.hosting import recovery, supervisor
+from share_actors.actors.hosting import supervisor
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
@@ -333,13 +334,14 @@ def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: 
     within(30, scenario())
 
 
-def test_an_activation_that_ended_by_a_bug_is_followed_by_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recovery, "WAKE_AGAIN_S", 0.2)
+def test_an_activation_that_ended_by_a_bug_is_followed_by_another(tmp_path: Path) -> None:
+    settings = config(tmp_path, hosting=ONE, delay_s=0.3)
 
     async def scenario() -> None:
-        async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
+        async with managed(settings, timings=ManagerTimings(recovery_retry_s=0.2)) as (
+            manager,
+            cluster,
+        ):
             await manager.submit([create("a", wait=False)])
 
             cluster.host_of("a").inner._entities["a"]._fail(RuntimeError("a bug"))
@@ -420,6 +422,6 @@ def test_a_manager_that_stops_takes_nothing_new(tmp_path: Path) -> None:
             (answer,) = await outcomes(manager, [create("b")])
 
             assert answer.error is not None
-            assert "going down" in unpack_error(answer.error).message
+            assert "the system is stopping" in unpack_error(answer.error).message
 
     within(20, scenario())

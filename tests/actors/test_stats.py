@@ -26,7 +26,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
         async def scenario() -> None:
             made = config or settings(tmp_path, **options)
             async with around(made) as system, asyncio.timeout(60):
-                await system.manager._backend_reports.heard(made.backends, 10.0)
+                await system.manager._backend_reports.wait_for_backends(made.backends, 10.0)
                 await story(system)
 
         asyncio.run(scenario())
@@ -158,9 +158,9 @@ def test_a_stats_actor_that_tells_nothing_for_long_makes_its_backend_down(
 ) -> None:
     async def story(system: InProcessSystem) -> None:
         await system.cluster.stats_actors["plain"].inner.stop()
-        assert (await recorded(system, "down")).reason == "it tells nothing"
+        assert (await recorded(system, "down")).reason == "no reports"
         told = (await system.manager.status())["backends"]["plain"]
-        assert (told["status"], "told nothing for" in told["reason"]) == ("down", True)
+        assert (told["status"], "no report for" in told["reason"]) == ("down", True)
 
     plain = settings(tmp_path)
     often = plain.scheduler.model_copy(update={"stats_period_s": 0.1})
@@ -242,7 +242,7 @@ def test_backends_come_change_and_go_while_the_others_run_on(play: Any) -> None:
         told = await system.manager.reload(now)
 
         assert told == {"added": ["extra"], "changed": ["plain"], "removed": ["served"]}
-        await system.manager._backend_reports.heard(["extra"], 10.0)
+        await system.manager._backend_reports.wait_for_backends(["extra"], 10.0)
         assert set(await system.manager.capabilities()) == {"plain", "extra"}
         assert (await system.create(host="extra", size=3)).host == "extra#extra"
         assert (await system.share(share.id)).status == "available"

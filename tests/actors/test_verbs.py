@@ -59,7 +59,7 @@ class Cluster:
     async def stats(self, backend: str, config: Config) -> Any:
         raise NotImplementedError
 
-    async def keep(self, config: Config) -> None:
+    async def save_config(self, config: Config) -> None:
         raise NotImplementedError
 
 

@@ -11,7 +11,7 @@ from share_actors.actors.ports import CatalogPort, HostLost
 from share_actors.errors import ShareActorsError
 
 logger = logging.getLogger(__name__)
-WAKE_AGAIN_S = 15.0
+RETRY_S = 15.0
 """How often all that owes work is woken, for what no sign of trouble told of."""
 
 
@@ -22,10 +22,16 @@ class Recovery:
     """
 
     def __init__(
-        self, supervisor: Supervisor, routes: Router, catalog: CatalogPort, at_once: int
+        self,
+        supervisor: Supervisor,
+        routes: Router,
+        catalog: CatalogPort,
+        at_once: int,
+        *,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._supervisor, self._router, self._catalog = supervisor, routes, catalog
-        self._at_once = at_once
+        self._at_once, self._retry_s = at_once, retry_s
         self.broken: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -39,7 +45,7 @@ class Recovery:
                 logger.exception("recovery failed; it tries again")
                 well = False
             if well:
-                everyone = await self._supervisor.no_loss_within(WAKE_AGAIN_S)
+                everyone = await self._supervisor.no_loss_within(self._retry_s)
             else:
                 await asyncio.sleep(1.0)
 

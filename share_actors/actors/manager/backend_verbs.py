@@ -1,4 +1,4 @@
-"""The manager's verbs about backends: what they tell, setting them up, and going on with other settings."""
+"""The manager's verbs about backends: their reports, setting them up, and reloading the configuration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from share_actors.errors import ShareActorsError
 from share_actors.values import BackendReport
 
 logger = logging.getLogger(__name__)
+STATS_RETRY_S = 1.0
+"""How soon a stats actor that did not start is started again."""
 
 
 class BackendVerbs:
-    """`init_host` and `publish_service_capabilities`, and what goes with them."""
+    """`init_host` and `publish_service_capabilities`, capabilities and `reload`."""
 
     _config: Config
     _cluster: Cluster
@@ -37,59 +39,62 @@ class BackendVerbs:
         """Return once commands can be routed."""
         raise NotImplementedError
 
-    async def _begin_stats(self, backend: str) -> None:
-        """Have the backend's stats actor tell; tried until it does."""
+    async def _start_stats(self, backend: str) -> None:
+        """Start the backend's stats actor and its periodic reports; retried until it succeeds."""
         while backend in self._config.backends and not self._supervisor.stopping:
             try:
                 stats = self._stats[backend] = await self._cluster.stats(backend, self._config)
                 await stats.follow()
-                if (last := await stats.latest()) is not None:
-                    await self.publish(last)
+                if (report := await stats.latest()) is not None:
+                    await self.publish(report)
             except ShareActorsError as error:
-                logger.warning("the stats actor of backend %s does not start: %s", backend, error)
-                await asyncio.sleep(1.0)
+                logger.warning("the stats actor of backend %s did not start: %s", backend, error)
+                await asyncio.sleep(STATS_RETRY_S)
             else:
                 return
 
-    def _how_is(self, name: str) -> dict[str, Any]:
+    def _backend_status(self, name: str) -> dict[str, Any]:
+        """One backend's part of `status`."""
         settings = self._config.backends[name]
-        last = self._backend_reports.last(name)
-        if last is None:
+        report = self._backend_reports.latest(name)
+        if report is None:
             return {"driver": settings.driver, "status": "starting", "reason": None, "at": None}
-        why = last.reason or self._backend_reports.silent(name, settings)
-        status = "up" if why is None else "down"
+        reason = self._backend_reports.failure_reason(name, settings)
         return {
-            "driver": settings.driver, "status": status, "reason": why, "at": last.at.isoformat(),
-            "wrong": last.wrong,
-        }  # fmt: skip
+            "driver": settings.driver,
+            "status": "up" if reason is None else "down",
+            "reason": reason,
+            "at": report.at.isoformat(),
+            "wrong": report.wrong,
+        }
 
     async def publish(self, published: BackendReport) -> None:
-        """A stats actor tells of its backend."""
+        """Receive a report from a backend's stats actor."""
         if published.backend in self._config.backends:
             self._backend_reports.publish(published)
-            self._scheduler.measured(published.backend)
+            self._scheduler.note_measured(published.backend)
 
     async def capabilities(self) -> dict[str, BackendReport]:
-        """The last publication of each backend; soon after the start, the first of each is waited for."""
+        """The latest report of each backend; soon after the start, waits for the first of each."""
         await self.ready()
-        await self._scheduler.heard(self._config.backends)
+        await self._scheduler.wait_for_backends(self._config.backends)
         return self._backend_reports.all()
 
     async def watch(self, after: int, timeout_s: float) -> StatsUpdate:
-        """What was published after number *after* (0: all), once something was, or *timeout_s* are over."""
+        """The reports published after number *after* (0: all); waits at most *timeout_s* for one."""
         await self.ready()
-        return await self._backend_reports.news(after, timeout_s)
+        return await self._backend_reports.wait_for_update(after, timeout_s)
 
     async def publish_service_capabilities(
         self, context: Any = None, backend: str | None = None
     ) -> dict[str, BackendReport]:
-        """Have every backend, or this one, asked now; what each told, or why it told nothing."""
+        """Read the statistics of every backend, or of *backend*, now; returns their reports by name."""
         await self.ready()
         names = [self._config.backend_name(backend)] if backend else list(self._config.backends)
-        told = await asyncio.gather(*(self._told(name) for name in names))
-        return dict(zip(names, told, strict=True))
+        reports = await asyncio.gather(*(self._publish_now(name) for name in names))
+        return dict(zip(names, reports, strict=True))
 
-    async def _told(self, backend: str) -> BackendReport:
+    async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)
         return await stats.publish_now()
 
@@ -99,31 +104,36 @@ class BackendVerbs:
         return self._stats[backend]
 
     async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
-        """Set every backend up, or this one, and publish what each tells (it happens at start by itself)."""
+        """Set up every backend, or *backend*, and return their reports; runs automatically at start."""
         return await self.publish_service_capabilities(None, backend)
 
+    # -- the configuration -----------------------------------------------------------------------
     async def reload(self, config: Config) -> dict[str, list[str]]:
-        """Go on with other backends and other settings of them; what did not change is left alone.
+        """Continue with other backends and other settings of them; unchanged backends keep running.
 
-        Returns the names of backends that were `added`, `changed` and `removed`. Raises `ConfigError` if
-        anything else differs, which takes a restart; nothing is changed then.
+        Returns the names of backends that were `added`, `changed` and `removed`. Raises `ConfigError`, and
+        changes nothing, if anything else differs that only a restart can change.
         """
         await self.ready()
-        told = reload.difference(self._config, config)
-        config = reload.with_its_key(self._config, config)
-        await self._cluster.keep(config)
+        difference = reload.difference(self._config, config)
+        config = reload.with_current_key(self._config, config)
+        await self._cluster.save_config(config)
+        await self._apply(config)
+        for name in difference["removed"]:
+            self._backend_reports.forget(name)
+            if (stats := self._stats.pop(name, None)) is not None:
+                await stats.end()
+        for name in difference["changed"]:
+            await (await self._stats_of(name)).reconfigure(config)
+        for name in difference["added"]:
+            self._supervisor.spawn(self._start_stats(name))
+        return difference
+
+    async def _apply(self, config: Config) -> None:
+        """Make *config* the configuration of the manager and of every host."""
         self._config = self._periodic_tasks.config = config
         self._scheduler.reconfigure(config)
         self._router.reconfigure(config)
         for host in list(self._supervisor.hosts.values()):
-            with suppress(HostLost):  # restarted, it begins with what is kept
+            with suppress(HostLost):  # when restarted, it loads the saved configuration
                 await host.reconfigure(config)
-        for name in told["removed"]:
-            self._backend_reports.forget(name)
-            if (stats := self._stats.pop(name, None)) is not None:
-                await stats.end()
-        for name in told["changed"]:
-            await (await self._stats_of(name)).reconfigure(config)
-        for name in told["added"]:
-            self._supervisor.spawn(self._begin_stats(name))
-        return told

@@ -102,7 +102,7 @@ class ManageVerbs(Verbs):
 
     async def delete_free_share_servers(self, ctxt: Context = None) -> list[str]:
         """Have servers deleted that nobody has used for long (it happens by itself); their ids."""
-        return await self._periodic_tasks.delete_free()
+        return await self._periodic_tasks.delete_free_servers()
 
 
 def _id(share_server: Any) -> str:

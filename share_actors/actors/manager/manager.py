@@ -1,7 +1,7 @@
-"""ManagerActor: routes commands to the one living activation of each share. It owns no truth.
+"""ManagerActor: routes each command to the only activation of its share. It holds no authoritative state.
 
-A kill loses nothing: what it knew of homes is asked of the hosts again, and what is owed is in the log.
-A plain class; `actors/runtime` makes it a Ray actor, named, detached and restarted for ever.
+If it is killed, nothing is lost: its successor asks the hosts which shares they host, and pending work is in
+the log. A plain class; `actors/runtime` makes it a named, detached Ray actor that Ray always restarts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
 from share_actors.actors.ports import Cluster, Stats
@@ -32,35 +33,43 @@ from share_actors.config import Config
 from share_actors.errors import Busy, NotFound, ShareActorsError, Unavailable
 
 logger = logging.getLogger(__name__)
-QUIET_S = 5.0
-"""How long what an earlier manager sent on may take to be recorded."""
+CATALOG_RETRY_S = 0.2
+STOP_TIMEOUT_S = 10.0
+"""How long `stop` waits for replies to commands in progress."""
 
 
 class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
-    def __init__(self, config: Config, cluster: Cluster) -> None:
+    def __init__(
+        self, config: Config, cluster: Cluster, timings: ManagerTimings | None = None
+    ) -> None:
         self._config, self._cluster = config, cluster
+        self._timings = timings = timings or ManagerTimings()
         self._backend_reports = BackendReports(config.scheduler)
         self._scheduler = Scheduler(config, cluster.catalog, self._backend_reports)
         self._middleware = Middleware(self._scheduler, lambda: Sealer.of(self._config))
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(
-            config, cluster.catalog, self._entity_client, self._backend_reports
+            config, cluster.catalog, self._entity_client, self._backend_reports, timings
         )
         self._stats: dict[str, Stats] = {}
-        self._counted: asyncio.Task[None] | None = None
+        self._reservations_loaded: asyncio.Task[None] | None = None
         self._supervisor = Supervisor(cluster, config.hosting)
         self._router = Router(self._supervisor, cluster.catalog, config)
         self._recovery = Recovery(
-            self._supervisor, self._router, cluster.catalog, config.hosting.recovery_at_once
+            self._supervisor,
+            self._router,
+            cluster.catalog,
+            config.hosting.recovery_at_once,
+            retry_s=timings.recovery_retry_s,
         )
         self._waiting = 0
         self._started_at = time.time()
         self._ready: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
-        """Return once commands can be routed; the first call starts it all."""
+        """Return once commands can be routed; the first call starts the system."""
         if self._ready is None or (self._ready.done() and self._ready.exception()):
             self._ready = asyncio.create_task(self._start())
         await asyncio.shield(self._ready)
@@ -70,86 +79,85 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         self._supervisor.spawn(self._recovery.run())
         self._supervisor.spawn(self._periodic_tasks.run())
         for backend in self._config.backends:
-            self._supervisor.spawn(self._begin_stats(backend))
-        self._counted = self._supervisor.spawn(self._count())
+            self._supervisor.spawn(self._start_stats(backend))
+        self._reservations_loaded = self._supervisor.spawn(self._load_reservations())
 
-    async def _count(self) -> None:
-        """What a manager before this one decided is recorded first; then the ledger is looked up."""
-        drain = [host.drain() for host in self._supervisor.hosts.values()]
+    async def _load_reservations(self) -> None:
+        """Read the provisioned capacity, after the hosts recorded what an earlier manager sent them."""
+        drains = [host.drain() for host in self._supervisor.hosts.values()]
         with suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_S):
-                await asyncio.gather(*drain, return_exceptions=True)
-        await self._scheduler.look()
+            async with asyncio.timeout(self._timings.drain_timeout_s):
+                await asyncio.gather(*drains, return_exceptions=True)
+        await self._scheduler.refresh_reservations()
 
     # -- commands --------------------------------------------------------------------------------
     async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
-        """Route each command to its share; answers in order. See `ShareHost.submit`."""
+        """Route each command to its share; replies in order. See `ShareHost.submit`."""
         await self.ready()
-        room = (
-            0 if self._supervisor.stopping else max(0, self._config.hosting.backlog - self._waiting)
-        )
-        over = [refusal(asked, self._too_busy()) for asked in asks[room:]]
-        taken = asks[:room]
-        self._waiting += len(taken)
+        backlog = 0 if self._supervisor.stopping else self._config.hosting.backlog
+        room = max(0, backlog - self._waiting)
+        accepted, rejected = asks[:room], asks[room:]
+        rejections = [refusal(message, self._overload_error()) for message in rejected]
+        self._waiting += len(accepted)
         try:
-            return [*await self._answers(taken), *over]
+            return [*await self._replies(accepted), *rejections]
         finally:
-            self._waiting -= len(taken)
+            self._waiting -= len(accepted)
 
-    async def _answers(self, taken: list[CommandMessage]) -> list[CommandReply]:
-        prepared = await self._prepared(taken)
-        asks = [asked for asked in prepared if isinstance(asked, CommandMessage)]
-        answers = await self._router.answers(asks)
-        self._middleware.answered(asks, answers)
-        if len(asks) == len(prepared):
-            return answers
-        came = iter(answers)
-        return [next(came) if isinstance(item, CommandMessage) else item for item in prepared]
+    async def _replies(self, accepted: list[CommandMessage]) -> list[CommandReply]:
+        prepared = await self._prepare(accepted)
+        messages = [item for item in prepared if isinstance(item, CommandMessage)]
+        replies = await self._router.answers(messages)
+        self._middleware.answered(messages, replies)
+        if len(messages) == len(prepared):
+            return replies
+        remaining = iter(replies)
+        return [next(remaining) if isinstance(item, CommandMessage) else item for item in prepared]
 
-    async def _prepared(self, taken: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
-        if any(asked.topic == "share.create" for asked in taken):
-            await self._ledger_ready()
-        return await self._middleware.prepared(taken)
+    async def _prepare(self, messages: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
+        if any(message.topic == "share.create" for message in messages):
+            await self._wait_for_reservations()
+        return await self._middleware.prepared(messages)
 
-    async def _ledger_ready(self) -> None:
-        """The ledger was looked up once; while the catalog can't be reached, that is tried again."""
-        while self._counted is not None:
+    async def _wait_for_reservations(self) -> None:
+        """Return once the reservations were read; while the catalog can't be reached, that is retried."""
+        while self._reservations_loaded is not None:
             try:
-                await asyncio.shield(self._counted)
+                await asyncio.shield(self._reservations_loaded)
             except ShareActorsError:
-                self._counted = self._supervisor.spawn(self._count())
-                await asyncio.sleep(0.2)
+                self._reservations_loaded = self._supervisor.spawn(self._load_reservations())
+                await asyncio.sleep(CATALOG_RETRY_S)
             else:
-                self._counted = None
+                self._reservations_loaded = None
 
-    def _too_busy(self) -> ShareActorsError:
+    def _overload_error(self) -> ShareActorsError:
         if self._supervisor.stopping:
-            return Unavailable("the system is going down; nothing was recorded")
-        return Busy(f"{self._waiting} commands wait already", retry_after=0.2)
+            return Unavailable("the system is stopping; nothing was recorded")
+        return Busy(f"{self._waiting} commands are waiting already", retry_after=0.2)
 
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
-        """Outcomes of those of *pairs* (share id, command id) that ended; see `ShareHost.wait`."""
+        """The outcomes of those of *pairs* (share id, command id) that have ended; see `ShareHost.wait`."""
         await self.ready()
         return await self._router.outcomes(list(pairs), timeout_s)
 
     # -- questions -------------------------------------------------------------------------------
     async def view(self, share_id: str) -> Any:
-        """The share (or what has that address) as its own actor knows it; raises `NotFound`."""
+        """The current share, or the entity at that address, read from its activation; raises `NotFound`."""
         await self.ready()
         try:
             return (await self._router.asked(share_id, lambda host: host.view(share_id)))[1]
         except NotFound:
-            self._supervisor.directory.forget([share_id])  # what is not there takes up no room
+            self._supervisor.directory.forget([share_id])  # it has no events, so it needs no home
             raise
 
     async def where(self, share_id: str) -> dict[str, Any]:
-        """The name and OS process of the Ray actor that *share_id* lives in, waking it if need be."""
+        """Name, process id and number of entities of the Ray actor that hosts *share_id*, once active."""
         await self.view(share_id)
         name, report = await self._router.asked(share_id, lambda host: host.report())
         return {"actor": name, "pid": report.pid, "shares": report.entities}
 
     async def status(self) -> dict[str, Any]:
-        """How the system is doing, for `share-actors status`; the catalog's part comes from the catalog."""
+        """The state of the system for `share-actors status`, without the catalog's part."""
         await self.ready()
         return {
             "pid": os.getpid(),
@@ -157,18 +165,18 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             "waiting": self._waiting,
             "actors": self._supervisor.status(),
             "broken": self._recovery.broken,
-            "backends": {n: self._how_is(n) for n in self._config.backends},
+            "backends": {name: self._backend_status(name) for name in self._config.backends},
             "log": self._config.log.kind,
         }
 
     async def config(self) -> Config:
-        """The configuration in force, but for the key of secrets."""
+        """The current configuration without the key of secrets."""
         return self._config.model_copy(update={"secrets_key": None})
 
     async def stop(self) -> None:
-        """Answer what is in flight, take nothing new, and let every host leave its log in order."""
+        """Reject new commands, reply to those in progress, and stop every host."""
         self._supervisor.stopping = True
-        until = time.monotonic() + 10.0
+        until = time.monotonic() + STOP_TIMEOUT_S
         while self._waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)
         await self._supervisor.stop()

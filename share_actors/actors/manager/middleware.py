@@ -51,7 +51,7 @@ class Middleware:
                 if certain:
                     self._scheduler.reservations.cancel(asked.share_id)
                 else:  # in the log, or perhaps: the next look into the catalog tells
-                    self._scheduler.reservations.recorded(asked.share_id)
+                    self._scheduler.reservations.mark_recorded(asked.share_id)
 
     async def _prepared(self, asked: CommandMessage) -> CommandMessage | CommandReply:
         if asked.topic not in TOPICS:

@@ -1,17 +1,18 @@
-"""What the manager sees to by itself: silent backends, unused share servers, exports that are out of date."""
+"""The manager's periodic tasks: silent backends, unused share servers, exports that are out of date."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from share_actors.actors.effects.server_attachment import SERVER
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import CatalogPort
-from share_actors.actors.scheduling.pool_stats import BackendReports, silence
+from share_actors.actors.scheduling.pool_stats import BackendReports, silent_report
 from share_actors.config import Config
 from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsError
 from share_actors.events.backend import ConfirmShares, ReportSilence
@@ -20,15 +21,14 @@ from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import BackendState, RequestContext, Share, ShareServer, utc_now
 
 logger = logging.getLogger(__name__)
-WHO = RequestContext(user_id="share-actors", project_id="")
-PAGE = 500
-AT_ONCE = 20
-ENSURE_CHECK_S = 2.0
-SILENCE_CHECK_S = 1.0
+SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
+PAGE_SIZE = 500
+MAX_CONCURRENT = 20
+"""How many shares of a backend are ensured at a time."""
 
 
 class PeriodicTasks:
-    """Loops of the manager; each survives whatever one round of it meets."""
+    """Loops of the manager; an error in one round is logged, and the loop continues."""
 
     def __init__(
         self,
@@ -36,122 +36,134 @@ class PeriodicTasks:
         catalog: CatalogPort,
         entity_client: EntityClient,
         backend_reports: BackendReports,
+        timings: ManagerTimings,
     ) -> None:
         self.config = config
-        self._catalog, self._entity_client, self._backend_reports = (
-            catalog,
-            entity_client,
-            backend_reports,
-        )
+        self._catalog, self._entity_client = catalog, entity_client
+        self._backend_reports, self._timings = backend_reports, timings
 
     async def run(self) -> None:
-        """All of it, for as long as the manager lives."""
+        """Run all loops until cancelled."""
+        timings = self._timings
         await asyncio.gather(
-            self._every(lambda: SILENCE_CHECK_S, self._note_silence, "noting silent backends"),
-            self._every(
-                lambda: self.config.servers.check_every_s, self.delete_free, "share servers"
+            self._repeat(
+                lambda: timings.silence_check_s, self._report_silence, "reporting silent backends"
             ),
-            self._every(lambda: ENSURE_CHECK_S, self._ensure_all, "ensuring shares"),
+            self._repeat(
+                lambda: self.config.servers.check_every_s,
+                self.delete_free_servers,
+                "deleting unused share servers",
+            ),
+            self._repeat(lambda: timings.ensure_check_s, self._ensure_shares, "ensuring shares"),
         )
 
-    async def _every(
-        self, pause_s: Callable[[], float], job: Callable[[], Awaitable[Any]], what: str
+    async def _repeat(
+        self, pause_s: Callable[[], float], task: Callable[[], Awaitable[Any]], description: str
     ) -> None:
         while True:
             await asyncio.sleep(pause_s())
             try:
-                await job()
+                await task()
             except ShareActorsError as error:
-                logger.warning("%s: %s", what, error)
-            except Exception:  # whatever it is, the next round comes
-                logger.exception("%s failed; it is tried again", what)
+                logger.warning("%s: %s", description, error)
+            except Exception:  # any bug: continue with the next round
+                logger.exception("%s failed; it will be retried", description)
 
     # -- backends --------------------------------------------------------------------------------
-    async def _note_silence(self) -> None:
-        """A stats actor that tells nothing is not there, or hangs: the log shall tell that."""
+    async def _report_silence(self) -> None:
+        """Record a backend as down whose stats actor hangs or is missing: there are no new reports of it."""
         for name, settings in self.config.backends.items():
-            why = self._backend_reports.silent(name, settings)
-            last = self._backend_reports.last(name)
-            if why is not None and last is not None and last.reason is None:
-                self._backend_reports.publish(silence(name, why, last))
-                await self._entity_client.tell(
-                    f"backend:{name}", ReportSilence(backend=name, reason="it tells nothing"), WHO
-                )
+            reason = self._backend_reports.silence_reason(name, settings)
+            latest = self._backend_reports.latest(name)
+            if reason is not None and latest is not None and latest.reason is None:
+                self._backend_reports.publish(silent_report(name, reason, latest))
+                command = ReportSilence(backend=name, reason="no reports")
+                await self._entity_client.tell(f"backend:{name}", command, SYSTEM_CONTEXT)
 
     # -- share servers ---------------------------------------------------------------------------
-    async def delete_free(self) -> list[str]:
-        """Have servers deleted that nobody has used for long; their ids.
+    async def delete_free_servers(self) -> list[str]:
+        """Request deletion of servers unused for longer than configured; returns their ids.
 
-        The server itself decides: one to which a share came meanwhile stays.
+        The server decides: one that received a share in the meantime stays.
         """
         if not self.config.servers.delete_free:
             return []
         before = utc_now() - timedelta(minutes=self.config.servers.unused_minutes)
-        going = []
-        for server in await self._all("share_server", "active"):
-            await self._empty_of_strays(server)
-            if server.unused_since is not None and server.unused_since <= before:
-                asked = DeleteServer(why="unused", unused_since=before)
-                try:
-                    await self._entity_client.tell(f"{SERVER}{server.id}", asked, WHO)
-                except (Refused, NotFound):
-                    continue
-                going.append(server.id)
-        return going
+        requested = []
+        for server in await self._entities("share_server", "active"):
+            await self._detach_deleted_shares(server)
+            if await self._delete_if_unused(server, before):
+                requested.append(server.id)
+        return requested
 
-    async def _empty_of_strays(self, server: ShareServer) -> None:
-        """A share that is gone, and whose request to be here came late, keeps no server."""
+    async def _delete_if_unused(self, server: ShareServer, before: datetime) -> bool:
+        if server.unused_since is None or server.unused_since > before:
+            return False
+        command = DeleteServer(why="unused", unused_since=before)
+        try:
+            await self._entity_client.tell(f"{SERVER}{server.id}", command, SYSTEM_CONTEXT)
+        except (Refused, NotFound):
+            return False
+        return True
+
+    async def _detach_deleted_shares(self, server: ShareServer) -> None:
+        """Detach deleted shares, whose request to attach arrived late; they must not keep a server."""
         for share_id in server.shares:
-            known: Share | None = await self._catalog.ask("share", share_id=share_id)
-            if known is not None and known.status == "deleted":
-                gone = DetachShare(share_id=share_id)
-                await self._entity_client.tell(f"{SERVER}{server.id}", gone, WHO)
+            share: Share | None = await self._catalog.ask("share", share_id=share_id)
+            if share is not None and share.status == "deleted":
+                command = DetachShare(share_id=share_id)
+                await self._entity_client.tell(f"{SERVER}{server.id}", command, SYSTEM_CONTEXT)
 
     # -- exports ---------------------------------------------------------------------------------
-    async def _ensure_all(self) -> None:
-        """Shares of backends whose info changed, in the background, until all were asked."""
-        for backend in await self._all("backend", "up"):
-            state: BackendState = backend
-            if state.info is not None and state.ensured is None:
-                await self._confirm(state, 0)  # nothing was exported under another one
-            elif state.info != state.ensured and state.id in self.config.backends:
-                await self._confirm(state, await self._ensure(state))
+    async def _ensure_shares(self) -> None:
+        """Ensure the available shares of each backend whose info changed, and record that it is done."""
+        backend: BackendState
+        for backend in await self._entities("backend", "up"):
+            if backend.info is not None and backend.ensured is None:
+                await self._confirm(backend, 0)  # nothing was exported with another info
+            elif backend.info != backend.ensured and backend.id in self.config.backends:
+                await self._confirm(backend, await self._ensure_backend(backend))
 
-    async def _ensure(self, backend: BackendState) -> int:
+    async def _ensure_backend(self, backend: BackendState) -> int:
+        """Ensure all available shares of *backend*; returns how many succeeded."""
         assert backend.info is not None
-        marker, count, room = None, 0, asyncio.Semaphore(AT_ONCE)
-        while True:
-            page = await self._catalog.ask(
-                "shares", backend=backend.id, status="available", limit=PAGE, marker=marker
-            )
-            asked = [self._ensure_one(share.id, backend.info, room) for share in page.items]
-            count += sum(await asyncio.gather(*asked))
-            marker = page.next_marker
-            if marker is None:
-                return count
+        limit = asyncio.Semaphore(MAX_CONCURRENT)
+        count = 0
+        async for shares in self._pages("shares", backend=backend.id, status="available"):
+            results = [self._ensure_share(share.id, backend.info, limit) for share in shares]
+            count += sum(await asyncio.gather(*results))
+        return count
 
-    async def _ensure_one(self, share_id: str, info: str, room: asyncio.Semaphore) -> bool:
-        async with room:
+    async def _ensure_share(self, share_id: str, info: str, limit: asyncio.Semaphore) -> bool:
+        async with limit:
             try:
-                await self._entity_client.ask(Share, share_id, EnsureShare(info=info), WHO)
-            except (OperationFailed, Refused, NotFound) as error:  # its own events tell
+                await self._entity_client.ask(
+                    Share, share_id, EnsureShare(info=info), SYSTEM_CONTEXT
+                )
+            except (OperationFailed, Refused, NotFound) as error:  # the share records its failure
                 logger.warning("share %s: %s", share_id, error)
                 return False
             return True
 
     async def _confirm(self, backend: BackendState, shares: int) -> None:
         assert backend.info is not None
-        done = ConfirmShares(info=backend.info, shares=shares)
-        await self._entity_client.tell(f"backend:{backend.id}", done, WHO)
+        command = ConfirmShares(info=backend.info, shares=shares)
+        await self._entity_client.tell(f"backend:{backend.id}", command, SYSTEM_CONTEXT)
 
-    async def _all(self, kind: str, status: str) -> list[Any]:
-        found: list[Any] = []
-        marker = None
+    # -- the catalog -----------------------------------------------------------------------------
+    async def _entities(self, kind: str, status: str) -> list[Any]:
+        """All entities of *kind* in *status*."""
+        entities: list[Any] = []
+        async for page in self._pages("entities", kind=kind, status=status):
+            entities += page
+        return entities
+
+    async def _pages(self, query: str, **filters: str) -> AsyncIterator[list[Any]]:
+        """The items of each page of a catalog query."""
+        marker: str | None = None
         while True:
-            page = await self._catalog.ask(
-                "entities", kind=kind, status=status, limit=PAGE, marker=marker
-            )
-            found += page.items
+            page = await self._catalog.ask(query, **filters, limit=PAGE_SIZE, marker=marker)
+            yield list(page.items)
             marker = page.next_marker
             if marker is None:
-                return found
+                return

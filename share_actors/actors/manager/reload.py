@@ -1,4 +1,4 @@
-"""What may change in the configuration of a system that runs."""
+"""Which parts of the configuration may change while the system runs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from share_actors.errors import ConfigError
 CHANGEABLE = ("backends", "default_backend", "scheduler", "servers")
 
 
-def with_its_key(before: Config, after: Config) -> Config:
-    """A system keeps the key that it was started with, if nobody names one."""
-    key = after.secrets_key or before.secrets_key
-    return after.model_copy(update={"secrets_key": key})
+def with_current_key(current: Config, new: Config) -> Config:
+    """*new* with the key of secrets of *current*, unless *new* has one."""
+    key = new.secrets_key or current.secrets_key
+    return new.model_copy(update={"secrets_key": key})
 
 
-def difference(before: Config, after: Config) -> dict[str, list[str]]:
-    """Which backends are `added`, `changed` and `removed`; raises `ConfigError` for what takes a restart."""
-    after = with_its_key(before, after)
-    for key in type(before).model_fields:
-        if key not in CHANGEABLE and getattr(before, key) != getattr(after, key):
+def difference(current: Config, new: Config) -> dict[str, list[str]]:
+    """The names of backends that are `added`, `changed` and `removed` by *new*.
+
+    Raises `ConfigError` if anything else differs that only a restart can change.
+    """
+    new = with_current_key(current, new)
+    for key in type(current).model_fields:
+        if key not in CHANGEABLE and getattr(current, key) != getattr(new, key):
             raise ConfigError(
-                f"{key}: cannot change while the system runs; `down`, then `up`; nothing was changed",
+                f"{key}: cannot change while the system runs; nothing was changed:"
+                " run `down`, then `up`",
                 field=key,
             )
-    old, new = before.backends, after.backends
+    before, after = current.backends, new.backends
     return {
-        "added": [name for name in new if name not in old],
-        "changed": [name for name in new if name in old and new[name] != old[name]],
-        "removed": [name for name in old if name not in new],
+        "added": [name for name in after if name not in before],
+        "changed": [name for name in after if name in before and after[name] != before[name]],
+        "removed": [name for name in before if name not in after],
     }

@@ -1,4 +1,4 @@
-"""The ports that the manager and the stats actors use, on Ray actor handles."""
+"""The ports of `actors/ports.py`, implemented on Ray actor handles."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ray.exceptions import RayError, RayTaskError
 
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import HostLost, HostReport
-from share_actors.actors.runtime.calls import PATIENCE_S, call, ours, patiently
-from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, named
+from share_actors.actors.runtime.calls import MAX_WAIT_S, call, call_with_retries, from_ray
+from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.values import BackendReport, Share
@@ -65,33 +65,33 @@ class RayHost:
         try:
             return await pending
         except RayTaskError as error:
-            raise ours(error) from None
+            raise from_ray(error) from None
         except RayError as error:
             raise HostLost(self._name, str(error)) from error
 
 
 class RayManager:
-    """The manager, as other actors of the system reach it: found again by name when it was restarted."""
+    """The manager for the other actors of the system; looked up by name again when a call fails."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._handle: Handle | None = None
 
-    def found(self) -> RayManager:
-        """Itself, once there is a manager; raises `Unavailable`."""
+    def connected(self) -> RayManager:
+        """Look the manager up if necessary, and return self; raises `Unavailable` if there is none."""
         if self._handle is None:
-            self._handle = named(MANAGER, self._namespace)
+            self._handle = find_actor(MANAGER, self._namespace)
         return self
 
     async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
-        answers: list[CommandReply] = await self._call("submit", asks)
-        return answers
+        replies: list[CommandReply] = await self._call("submit", asks)
+        return replies
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
     ) -> list[CommandReply]:
-        answers: list[CommandReply] = await self._call("wait", pairs, timeout_s)
-        return answers
+        replies: list[CommandReply] = await self._call("wait", pairs, timeout_s)
+        return replies
 
     async def view(self, address: str, /) -> Any:
         return await self._call("view", address)
@@ -117,16 +117,18 @@ class RayStats:
         return int(await call(self._handle.follow.remote()))
 
     async def latest(self) -> BackendReport | None:
-        published: BackendReport | None = await call(self._handle.latest.remote())
-        return published
+        report: BackendReport | None = await call(self._handle.latest.remote())
+        return report
 
     async def publish_now(self) -> BackendReport:
-        published: BackendReport = await call(self._handle.publish_now.remote())
-        return published
+        report: BackendReport = await call(self._handle.publish_now.remote())
+        return report
 
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
-        told: dict[str, Any] = await call(self._handle.preview.remote(share, dict(driver_options)))
-        return told
+        properties: dict[str, Any] = await call(
+            self._handle.preview.remote(share, dict(driver_options))
+        )
+        return properties
 
     async def reconfigure(self, config: Config, /) -> None:
         await call(self._handle.reconfigure.remote(config))
@@ -138,19 +140,19 @@ class RayStats:
 
 
 class RayCatalog:
-    """A `CatalogPort` that is a Ray actor, found again by name when it was restarted."""
+    """A `CatalogPort` that is a Ray actor, looked up by name at the first call."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._handle: Handle | None = None
 
-    async def ask(self, what: str, /, **question: Any) -> Any:
-        return await self.call("ask", what, **question)
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        return await self.call("ask", query, **parameters)
 
-    async def call(self, method: str, *args: Any, **more: Any) -> Any:
-        """Any method of `CatalogActor`; they only read, so that a call may be made again."""
+    async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call any method of `CatalogActor`; they may be repeated, so a restarting actor is called again."""
         if self._handle is None:
-            self._handle = named(CATALOG, self._namespace)
-        asked = getattr(self._handle, method)
-        limit_s = None if method == "rebuild" else PATIENCE_S
-        return await patiently(lambda: asked.remote(*args, **more), limit_s)
+            self._handle = find_actor(CATALOG, self._namespace)
+        remote_method = getattr(self._handle, method)
+        limit_s = None if method == "rebuild" else MAX_WAIT_S
+        return await call_with_retries(lambda: remote_method.remote(*args, **kwargs), limit_s)

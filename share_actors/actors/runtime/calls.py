@@ -1,56 +1,56 @@
-"""Calls to our Ray actors: Ray's errors become ours, and an actor that is restarted is asked again."""
+"""Calls to the system's Ray actors: Ray's errors become ours, and a restarting actor is called again."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
 from share_actors.errors import Busy, ShareActorsError, Unavailable
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
-"""How long a call waits for an actor that is being restarted, or does not answer."""
+MAX_WAIT_S = 60.0
+"""How long a call waits for an actor that is being restarted or does not reply."""
+RETRY_S = 0.2
 
 
-def unwrapped(call: Any) -> Any:
-    """The call's result, or the error of ours that travelled inside one of Ray's."""
+def call_sync(call: Callable[[], T]) -> T:
+    """The result of *call*, which blocks; Ray's errors become ours as in `from_ray`."""
     try:
         return call()
-    except RayTaskError as error:
-        raise ours(error) from None
-    except RayActorError as error:
-        raise ours(error) from None
+    except (RayTaskError, RayActorError) as error:
+        raise from_ray(error) from None
 
 
-def ours(error: RayError) -> Exception:
+def from_ray(error: RayError) -> Exception:
+    """The `ShareActorsError` that Ray wrapped in *error*, or one that describes *error*."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, ShareActorsError):
         return cause
-    if isinstance(error, ShareActorsError):
+    if isinstance(error, ShareActorsError):  # Ray derives its class from ours and its own
         kind = next(
-            k
-            for k in type(error).__mro__
-            if issubclass(k, ShareActorsError) and not issubclass(k, RayError)
+            base
+            for base in type(error).__mro__
+            if issubclass(base, ShareActorsError) and not issubclass(base, RayError)
         )
         return kind(error.message, field=error.field, value=error.value, **error.details)
     if cause is not None:
         return ShareActorsError(f"internal error: {cause!r}; Ray's logs hold its traceback")
-    return Unavailable(f"the system's actor failed: {type(error).__name__}")
+    return Unavailable(f"an actor of the system failed: {type(error).__name__}")
 
 
 async def call(pending: Awaitable[T]) -> T:
-    """Await a call to one of our actors; raises our errors, and `Unavailable` if the actor is gone.
+    """Await a call to one of the system's actors; raises our errors, and `Unavailable` if it is gone.
 
-    Its detail `passing` tells that the actor is being restarted, so that it is worth asking again.
+    The error has the detail `passing` if the actor is being restarted, so that the call may be repeated.
     """
     try:
         return await pending
     except RayTaskError as error:
-        raise ours(error) from None
+        raise from_ray(error) from None
     except ActorDiedError:
         raise Unavailable("the system was stopped: start it with `share-actors up`") from None
     except RayError as error:
@@ -59,22 +59,24 @@ async def call(pending: Awaitable[T]) -> T:
         ) from error
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], limit_s: float | None = PATIENCE_S) -> T:
-    """The result of a `call`, made again and again while the actor is busy or being restarted.
+async def call_with_retries(
+    make_call: Callable[[], Awaitable[T]], limit_s: float | None = MAX_WAIT_S
+) -> T:
+    """The result of a `call`, repeated while the actor is busy or being restarted.
 
-    An actor that says nothing for *limit_s* is `Unavailable`.
+    Raises `Unavailable` if the actor does not reply within *limit_s*.
     """
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + MAX_WAIT_S
     while True:
         try:
             async with asyncio.timeout(limit_s):
-                return await call(ask())
+                return await call(make_call())
         except TimeoutError:
-            raise Unavailable(f"an actor has not answered for {limit_s:g} s") from None
+            raise Unavailable(f"an actor has not replied for {limit_s:g} s") from None
         except Unavailable as error:
             if not error.details.get("passing") or time.monotonic() > until:
                 raise
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(RETRY_S)
         except Busy as error:
             if time.monotonic() > until:
                 raise

@@ -1,4 +1,4 @@
-"""The Ray cluster as the manager and clients see it: our classes as its actors, found by their names."""
+"""The Ray cluster as the manager and clients use it: our classes as named Ray actors."""
 
 from __future__ import annotations
 
@@ -9,69 +9,71 @@ import ray
 
 from share_actors.actors.ports import AT, CatalogPort, Host, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
-from share_actors.actors.runtime.kept_config import keep, kept
-from share_actors.actors.runtime.names import HOST, STATS, Handle, listed
+from share_actors.actors.runtime.kept_config import save_config, saved_config
+from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
 from share_actors.actors.runtime.ray_actors import ShareHostRayActor, StatsRayActor
 from share_actors.config import Config
 
-_FOREVER = {"lifetime": "detached", "max_restarts": -1, "max_task_retries": 0, "num_cpus": 0}
+_ACTOR_OPTIONS = {
+    "lifetime": "detached",
+    "max_restarts": -1,
+    "max_task_retries": 0,
+    "num_cpus": 0,
+    "get_if_exists": True,
+    "max_concurrency": 10_000,
+}
 
 
-# -- the configuration in force ------------------------------------------------------------------
+def start_actor(
+    kind: type[Any], name: str, namespace: str, *args: Any, node: str | None = None
+) -> Handle:
+    """The actor called *name*, of class *kind*, started with *args* unless it runs.
 
-
-# -- by name ------------------------------------------------------------------------------------
-def actor(kind: type[Any], name: str, config: Config, *args: Any, **more: Any) -> Handle:
-    options = {
-        **_FOREVER,
-        "name": name,
-        "namespace": config.namespace,
-        "get_if_exists": True,
-        **more,
-    }
-    return ray.remote(kind).options(**options, max_concurrency=10_000).remote(*args)
-
-
-# -- ports ---------------------------------------------------------------------------------------
-
-
-def _on(node: str | None) -> dict[str, Any]:
-    """Options of an actor that has to run on a node with this Ray resource."""
-    return {} if node is None else {"resources": {node: 0.001}}
+    With *node*, it runs on a node that has this Ray resource.
+    """
+    resources = {} if node is None else {"resources": {node: 0.001}}
+    options = {**_ACTOR_OPTIONS, "name": name, "namespace": namespace, **resources}
+    return ray.remote(kind).options(**options).remote(*args)
 
 
 class RayCluster:
-    """The Ray cluster that the manager runs on."""
+    """A `Cluster`: the Ray cluster that the manager runs on."""
 
     def __init__(self, config: Config) -> None:
-        self._config, self._started = config, 0
+        self._config, self._last_host = config, 0
         self._catalog: RayCatalog | None = None
 
     @property
     def catalog(self) -> CatalogPort:
+        """The catalog's actor."""
         if self._catalog is None:
             self._catalog = RayCatalog(self._config.namespace)
         return self._catalog
 
     async def hosts(self) -> Sequence[tuple[str, Host]]:
-        names = sorted(str(actor["name"]) for actor in listed(self._config.namespace))
-        mine = [name for name in names if name.startswith(HOST)]
-        self._started = max((int(name.rpartition("-")[2]) for name in mine), default=0)
-        return [(name, RayHost(name, ray.get_actor(name, self._config.namespace))) for name in mine]
+        """The names and handles of the share hosts that run."""
+        namespace = self._config.namespace
+        names = sorted(name for name in actor_names(namespace) if name.startswith(HOST))
+        self._last_host = max((int(name.rpartition("-")[2]) for name in names), default=0)
+        return [(name, RayHost(name, ray.get_actor(name, namespace))) for name in names]
 
     async def start_host(self, node: str | None = None) -> tuple[str, Host]:
-        self._started += 1
-        where = HOST if node is None else f"{HOST}{AT}{node}"
-        name, config = f"{where}-{self._started}", kept(self._config)
-        more = _on(node)
-        host = RayHost(name, actor(ShareHostRayActor, name, self._config, config, **more))
+        """Start a share host, on a node with the Ray resource *node*; returns when it can be called."""
+        self._last_host += 1
+        prefix = HOST if node is None else f"{HOST}{AT}{node}"
+        name, config = f"{prefix}-{self._last_host}", saved_config(self._config)
+        handle = start_actor(ShareHostRayActor, name, config.namespace, config, node=node)
+        host = RayHost(name, handle)
         await host.report()
         return name, host
 
     async def stats(self, backend: str, config: Config) -> Stats:
-        more = _on(config.backends[backend].node)
-        name = f"{STATS}{backend}"
-        return RayStats(actor(StatsRayActor, name, config, backend, config, **more))
+        """The stats actor of *backend*, started unless it runs."""
+        node, name = config.backends[backend].node, f"{STATS}{backend}"
+        return RayStats(
+            start_actor(StatsRayActor, name, config.namespace, backend, config, node=node)
+        )
 
-    async def keep(self, config: Config) -> None:
-        keep(config)
+    async def save_config(self, config: Config) -> None:
+        """Save *config* for actors that are started or restarted from now on."""
+        save_config(config)

@@ -1,4 +1,4 @@
-"""The configuration in force, kept in the Ray cluster for actors that Ray restarts."""
+"""The current configuration, saved in the Ray cluster for actors that Ray starts or restarts."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _in
 from share_actors.config import Config
 
 
-def keep(config: Config) -> None:
-    """Have actors that Ray restarts begin with *config*, and not with the one of their first start."""
-    _internal_kv_put(_kept_under(config), pickle.dumps(config), overwrite=True)
+def save_config(config: Config) -> None:
+    """Save *config*, so that actors that Ray restarts use it and not the one they were first started with."""
+    _internal_kv_put(_key(config.namespace), pickle.dumps(config), overwrite=True)
 
 
-def kept(config: Config) -> Config:
-    """The configuration that was kept last, or else *config*."""
-    found = _internal_kv_get(_kept_under(config))
-    if not found:
-        return config
-    newest: Config = pickle.loads(found)  # which only our own actors wrote
-    return newest
+def saved_config(default: Config) -> Config:
+    """The configuration that was saved last for the namespace of *default*; *default* if there is none."""
+    pickled = _internal_kv_get(_key(default.namespace))
+    if not pickled:
+        return default
+    config: Config = pickle.loads(pickled)  # only our own actors write it
+    return config
 
 
-def forget_kept(namespace: str) -> None:
-    """A system that is started anew begins with the configuration it is started with."""
-    _internal_kv_del(f"share-actors/{namespace}/config")
+def delete_saved_config(namespace: str) -> None:
+    """Delete the saved configuration: a newly started system uses the one that it is started with."""
+    _internal_kv_del(_key(namespace))
 
 
-def _kept_under(config: Config) -> str:
-    return f"share-actors/{config.namespace}/config"
+def _key(namespace: str) -> str:
+    return f"share-actors/{namespace}/config"

@@ -1,4 +1,4 @@
-"""A Ray cluster begun, joined and left; a system started on it, found and stopped."""
+"""Joining and leaving a Ray cluster; starting, finding and stopping a system on it."""
 
 from __future__ import annotations
 
@@ -14,37 +14,47 @@ from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
 from ray.exceptions import RayError
 
 from share_actors.actors.runtime.adapters import RayCatalog
-from share_actors.actors.runtime.calls import unwrapped
-from share_actors.actors.runtime.cluster import RayCluster, actor
-from share_actors.actors.runtime.kept_config import forget_kept
-from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, listed, named, nodes
+from share_actors.actors.runtime.calls import call_sync
+from share_actors.actors.runtime.cluster import RayCluster, start_actor
+from share_actors.actors.runtime.kept_config import delete_saved_config
+from share_actors.actors.runtime.names import (
+    CATALOG,
+    MANAGER,
+    Handle,
+    actor_names,
+    find_actor,
+    node_count,
+)
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
-from share_actors.actors.runtime.system_state import LOOPBACK, check_answers, reach
-from share_actors.actors.sealing import kept_key
+from share_actors.actors.runtime.system_state import LOOPBACK, check_reachable, resolve_address
+from share_actors.actors.sealing import home_key
 from share_actors.config import Config
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Unavailable
 
+logger = logging.getLogger(__name__)
+MANAGER_STOP_TIMEOUT_S = 60.0
+CATALOG_STOP_TIMEOUT_S = 30.0
+
 
 def init(address: str | None, **options: Any) -> None:
-    """Join the Ray cluster at *address*; None starts one in this process's care. Quietly.
+    """Join the Ray cluster at *address*; None starts one that ends with this process.
 
-    `auto` is the system that `share-actors up` left running, or else what Ray takes it for.
+    `auto` is the system that `share-actors up` started, or else the cluster that Ray finds. Ray's logging is
+    off. Raises `Unavailable`.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    defaults = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if address is None:
-        quiet["include_dashboard"] = False
-        mode = os.environ.get(
-            "RAY_AUTH_MODE", "token"
-        )  # Ray's own choice, which it warns of if not told
-        _environment({**LOOPBACK, "RAY_AUTH_MODE": mode})
+        defaults["include_dashboard"] = False
+        mode = os.environ.get("RAY_AUTH_MODE", "token")  # Ray's default; it warns if it is unset
+        _set_environment({**LOOPBACK, "RAY_AUTH_MODE": mode})
     else:
-        address, needed = reach(address)
-        check_answers(address)
-        _environment(needed)
+        address, environment = resolve_address(address)
+        check_reachable(address)
+        _set_environment(environment)
     try:
-        ray.init(address, **{**quiet, **options})
+        ray.init(address, **{**defaults, **options})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"no Ray cluster at {address!r}: {error}{_hint(address)}",
@@ -57,106 +67,107 @@ def _hint(address: str | None) -> str:
     if address in (None, "auto", "local"):
         return ""
     return (
-        "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, or SHARE_ACTORS_HOME"
+        "; if it requires a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, or SHARE_ACTORS_HOME"
         " to the home of the system that `share-actors up` started there"
     )
 
 
-def _environment(needed: Mapping[str, str]) -> None:
-    """Have Ray take note of variables: it read its environment when it was imported."""
-    os.environ.update(needed)
-    if LOOPBACK.items() <= needed.items():
+def _set_environment(variables: Mapping[str, str]) -> None:
+    """Set *variables* and have Ray read them: it read the environment when it was imported."""
+    os.environ.update(variables)
+    if LOOPBACK.items() <= variables.items():
         ray_constants.ENABLE_RAY_CLUSTER = False
-    if needed:
+    if variables:
         RayConfig.initialize("")
 
 
 def is_initialized() -> bool:
+    """Whether this process has joined a Ray cluster."""
     return bool(ray.is_initialized())
 
 
 def shutdown() -> None:
-    """Leave the cluster; one that `init` started ends."""
+    """Leave the cluster; a cluster that `init` started ends."""
     ray.shutdown()
 
 
-def check_log_fits(config: Config, alive: int) -> None:
-    """SQLite is a file of one node: raise `ConfigError` on a cluster of several."""
-    if config.log.kind == "sqlite" and alive > 1:
+def check_log_fits(config: Config, nodes: int) -> None:
+    """Raise `ConfigError` if the log is an SQLite file and the cluster has more than one node."""
+    if config.log.kind == "sqlite" and nodes > 1:
         raise ConfigError(
-            f"log.kind 'sqlite' works on one node only, and this cluster has {alive}: set log.kind to"
+            f"log.kind 'sqlite' works on one node only, and this cluster has {nodes}: set log.kind to"
             " 'postgresql'",
-            field="log.kind", value="sqlite",
-        )  # fmt: skip
+            field="log.kind",
+            value="sqlite",
+        )
 
 
 def check_drivers(config: Config) -> None:
-    """Raise `ConfigError`, naming the key, unless every backend has a driver and options that fit."""
+    """Raise `ConfigError`, naming the key, unless every backend's driver exists and accepts its options."""
     for name, backend in config.backends.items():
-        make_driver(
-            name, backend.driver, backend.options,
-            handles_servers=backend.driver_handles_share_servers,
-        )  # fmt: skip
+        mode = backend.driver_handles_share_servers
+        make_driver(name, backend.driver, backend.options, handles_servers=mode)
 
 
 def with_key(config: Config) -> Config:
-    """With the key that secrets are sealed with: processes on other nodes have not this one's home."""
+    """*config* with the key that secrets are sealed with: other nodes do not have this process's home."""
     if config.secrets_key is not None:
         return config
-    return config.model_copy(update={"secrets_key": SecretStr(kept_key(config))})
+    return config.model_copy(update={"secrets_key": SecretStr(home_key(config))})
 
 
 # -- the actors ----------------------------------------------------------------------------------
 def start_system(config: Config) -> Handle:
     """The manager of the system in `config.namespace`, started with its catalog unless it runs.
 
-    If it cannot be started, no actor is left.
+    Raises `ConfigError` or `LogError`; if the system cannot be started, none of its actors remain.
     """
-    alive, runs = nodes(), bool(listed(config.namespace))
-    check_log_fits(config, alive)
+    running = bool(actor_names(config.namespace))
+    check_log_fits(config, node_count())
     check_drivers(config)
     config = with_key(config)
-    if not runs:
-        forget_kept(config.namespace)
+    if not running:
+        delete_saved_config(config.namespace)
     try:
-        return _started(config)
+        return _start_actors(config)
     except BaseException:
-        if not runs:
-            _end_actors(config.namespace)
+        if not running:
+            _kill_actors(config.namespace)
         raise
 
 
-def _started(config: Config) -> Handle:
-    catalog = actor(CatalogRayActor, CATALOG, config, config)
-    unwrapped(lambda: ray.get(catalog.follow.remote()))
-    manager = actor(ManagerRayActor, MANAGER, config, config, RayCluster(config))
-    unwrapped(lambda: ray.get(manager.ready.remote()))
+def _start_actors(config: Config) -> Handle:
+    catalog = start_actor(CatalogRayActor, CATALOG, config.namespace, config)
+    call_sync(lambda: ray.get(catalog.follow.remote()))
+    manager = start_actor(ManagerRayActor, MANAGER, config.namespace, config, RayCluster(config))
+    call_sync(lambda: ray.get(manager.ready.remote()))
     return manager
 
 
 def find_manager(namespace: str) -> Handle:
     """The manager of a running system; raises `Unavailable`."""
-    return named(MANAGER, namespace)
+    return find_actor(MANAGER, namespace)
 
 
 def find_catalog(namespace: str) -> RayCatalog:
+    """The catalog of a system; it is looked up at the first call."""
     return RayCatalog(namespace)
 
 
 def stop_system(manager: Handle, namespace: str) -> None:
-    """Let all that runs come to its end, then end the actors; the log has everything."""
+    """Wait for commands in progress, then end all actors of the system."""
     try:
-        ray.get(manager.stop.remote(), timeout=60)
-        ray.get(named(CATALOG, namespace).stop.remote(), timeout=30)
+        ray.get(manager.stop.remote(), timeout=MANAGER_STOP_TIMEOUT_S)
+        catalog = find_actor(CATALOG, namespace)
+        ray.get(catalog.stop.remote(), timeout=CATALOG_STOP_TIMEOUT_S)
     except (RayError, Unavailable):
-        logging.getLogger(__name__).warning("not all actors ended in order; the log has everything")
-    _end_actors(namespace)
+        logger.warning("not all actors stopped in order; pending work continues at the next start")
+    _kill_actors(namespace)
 
 
-def _end_actors(namespace: str) -> None:
-    """The manager first, which would start others."""
-    names = [str(actor["name"]) for actor in listed(namespace)]
-    for name in sorted(names, key=lambda n: n != MANAGER):
+def _kill_actors(namespace: str) -> None:
+    """Kill the manager first: it would start other actors."""
+    for name in sorted(actor_names(namespace), key=lambda name: name != MANAGER):
         try:
             ray.kill(ray.get_actor(name, namespace), no_restart=True)
         except ValueError:

@@ -1,4 +1,4 @@
-"""The names of the system's Ray actors, and finding them by name."""
+"""The names of the system's Ray actors, and finding actors by name."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ import ray
 from share_actors.errors import Unavailable
 
 Handle = Any
-"""A Ray actor handle; Ray's own type knows no methods."""
+"""A Ray actor handle; Ray's own type declares no methods."""
 
 
 MANAGER, CATALOG, HOST, STATS = "manager", "catalog", "share-actor", "stats-"
 
 
-def nodes() -> int:
+def node_count() -> int:
     """How many nodes of the cluster are alive."""
-    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return len([node for node in known if node["Alive"]])
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return len([node for node in nodes if node["Alive"]])
 
 
-def named(name: str, namespace: str) -> Handle:
+def find_actor(name: str, namespace: str) -> Handle:
+    """The handle of a running actor; raises `Unavailable` if no system runs in *namespace*."""
     try:
         return ray.get_actor(name, namespace)
     except ValueError:
         raise Unavailable(
             f"no system runs in namespace {namespace!r} of this cluster: start one with"
             " `share-actors up`",
-            field="namespace", value=namespace,
-        ) from None  # fmt: skip
+            field="namespace",
+            value=namespace,
+        ) from None
 
 
-def listed(namespace: str) -> list[dict[str, str]]:
-    every: list[dict[str, str]] = ray.util.list_named_actors(all_namespaces=True)
-    return [actor for actor in every if actor["namespace"] == namespace]
+def actor_names(namespace: str) -> list[str]:
+    """The names of all actors of *namespace*."""
+    actors: list[dict[str, str]] = ray.util.list_named_actors(all_namespaces=True)
+    return [actor["name"] for actor in actors if actor["namespace"] == namespace]

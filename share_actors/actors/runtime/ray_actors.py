@@ -1,4 +1,4 @@
-"""The classes that run as Ray actors: each sets up its process, then starts by itself."""
+"""The classes that run as Ray actors. Each sets up its process and starts without being called."""
 
 from __future__ import annotations
 
@@ -18,55 +18,62 @@ from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import Cluster
 from share_actors.actors.runtime.adapters import RayManager
-from share_actors.actors.runtime.kept_config import kept
-from share_actors.actors.runtime.names import nodes
+from share_actors.actors.runtime.calls import RETRY_S
+from share_actors.actors.runtime.kept_config import saved_config
+from share_actors.actors.runtime.names import node_count
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.values import BackendReport
 
 
 class ShareHostRayActor(ShareHost):
-    """A host in a process of its own, which is set up for many small objects and few threads."""
+    """A share host whose process is tuned for many small objects and few threads."""
 
     def __init__(self, config: Config) -> None:
-        gc.set_threshold(100_000, 50, 100)  # entities stay: looking at all of them often is no use
-        sys.setswitchinterval(0.003)  # so long the log's writer may wait for the loop; less: churn
-        config = kept(config)
-        super().__init__(config, nodes(), EntityClient(RayManager(config.namespace).found))
+        gc.set_threshold(100_000, 50, 100)  # entities are long-lived: collect rarely
+        # the longest wait of the log's writer thread for the event loop; shorter only adds switches
+        sys.setswitchinterval(0.003)
+        config = saved_config(config)
+        entity_client = EntityClient(RayManager(config.namespace).connected)
+        super().__init__(config, node_count(), entity_client)
         gc.freeze()
 
 
 class CatalogRayActor(CatalogActor):
-    """The catalog in a process of its own, which gives way to those that serve commands."""
+    """The catalog in a process with lower priority than those that serve commands."""
 
     def __init__(self, config: Config) -> None:
         os.nice(5)
-        super().__init__(config, nodes())
-        _see_to("follow")
+        super().__init__(config, node_count())
+        _start_with("follow")
 
 
 class ManagerRayActor(ManagerActor):
-    """The manager in a process of its own, which sees to what is owed before anybody asks."""
+    """The manager, which starts recovery as soon as its process runs."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
-        super().__init__(kept(config), cluster)
-        _see_to("ready")
+        super().__init__(saved_config(config), cluster)
+        _start_with("ready")
 
 
 class StatsRayActor(StatsActor):
-    """A stats actor in a process of its own, which tells though nobody asks."""
+    """A stats actor, which starts its periodic reports as soon as its process runs."""
 
     def __init__(self, backend: str, config: Config) -> None:
         os.nice(5)
         manager = RayManager(config.namespace)
         super().__init__(
-            backend, kept(config), manager.found, EntityClient(manager.found), PoolMetrics(backend)
+            backend,
+            saved_config(config),
+            manager.connected,
+            EntityClient(manager.connected),
+            PoolMetrics(backend),
         )
-        _see_to("follow")
+        _start_with("follow")
 
 
 class PoolMetrics:
-    """What a backend tells, as metrics that Ray exports."""
+    """Metrics of one backend, which Ray exports: the capacities of its pools, and whether it is up."""
 
     def __init__(self, backend: str) -> None:
         tags = ("backend", "pool")
@@ -76,31 +83,32 @@ class PoolMetrics:
             for name in ("total_capacity_gib", "free_capacity_gib", "allocated_capacity_gib")
         }
         self._up = Gauge(
-            "share_actors_backend_up", "1 if the backend answers.", tag_keys=("backend",)
+            "share_actors_backend_up", "1 if the backend is up.", tag_keys=("backend",)
         )
 
-    def __call__(self, published: BackendReport) -> None:
-        up = published.reason is None and published.capabilities is not None
+    def __call__(self, report: BackendReport) -> None:
+        """Set the metrics to what *report* says."""
+        up = report.reason is None and report.capabilities is not None
         self._up.set(float(up), {"backend": self._backend})
-        for pool in published.capabilities.pools if published.capabilities is not None else ():
+        for pool in report.capabilities.pools if report.capabilities is not None else ():
             for name, gauge in self._gauges.items():
                 gauge.set(getattr(pool, name), {"backend": self._backend, "pool": pool.name})
 
 
-def _see_to(method: str) -> None:
-    """Have this process's actor begin by itself: when Ray restarts it, perhaps nobody asks for long.
+def _start_with(method: str) -> None:
+    """Call *method* of this process's actor in the background: no client may call for long after a restart.
 
-    An actor's calls to itself are refused until Ray knows that it is back.
+    Ray rejects an actor's calls to itself until it has registered the restarted actor, so they are repeated.
     """
-    asked = getattr(ray.get_runtime_context().current_actor, method)
+    remote_method = getattr(ray.get_runtime_context().current_actor, method)
 
-    def until_done() -> None:
+    def call_until_done() -> None:
         while True:
             try:
-                ray.get(asked.remote())
+                ray.get(remote_method.remote())
             except RayError:
-                time.sleep(0.2)
+                time.sleep(RETRY_S)
             else:
                 return
 
-    threading.Thread(target=until_done, name=method, daemon=True).start()
+    threading.Thread(target=call_until_done, name=method, daemon=True).start()

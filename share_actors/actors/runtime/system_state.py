@@ -1,4 +1,4 @@
-"""`system.json` in a system's home: which system `up` left running, and how later commands reach it."""
+"""`system.json` in the home: the system that `up` started, and how later commands connect to it."""
 
 from __future__ import annotations
 
@@ -13,47 +13,49 @@ from share_actors.config import default_home
 from share_actors.errors import ConfigError, Unavailable
 from share_actors.values import Frozen
 
-PROBE_S = 5.0
-GONE_OR_WRONG = (
-    "Is the address right? If that cluster is gone, `share-actors down` forgets it and `share-actors up`"
-    " starts one."
+CONNECT_TIMEOUT_S = 5.0
+NEXT_STEP = (
+    "Check the address. If that cluster is gone, run `share-actors down` to forget it and `share-actors up`"
+    " to start one."
 )
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Ray's way to say that a cluster stays on one machine; it then listens on 127.0.0.1 alone."""
+"""Makes Ray a cluster of one machine, which listens on 127.0.0.1 only."""
 
 
 class SystemState(Frozen):
-    """A system that runs. `pid` is the head of a Ray of our own; None on somebody else's cluster."""
+    """A running system.
+
+    *address* is None while Ray is starting. *pid* is the head process of a Ray that `up` started, and None on
+    another cluster; *created*, its creation time, distinguishes it from a later process with the same id.
+    *directory* holds Ray's files while it runs, and is removed afterwards. *token* is the file with the
+    secret that Ray requires of every client.
+    """
 
     namespace: str
     address: str | None = None
-    """None while Ray is still starting."""
     pid: int | None = None
     created: float = 0.0
-    """When that process was created: tells it from a later one with the same id."""
     directory: str | None = None
-    """What Ray keeps while it runs; removed when it ends."""
     token: str | None = None
-    """The file with the secret that Ray asks of everybody who connects."""
 
     @property
     def alive(self) -> bool:
-        """Whether the head is there still; somebody else's cluster is taken to be."""
+        """Whether the head process is running; assumed of a cluster that `up` did not start."""
         return self.pid is None or same_process(self.pid, self.created)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process must have in its environment before it imports Ray, to connect."""
+        """The environment variables that a process needs before it imports Ray, to connect."""
         return ray_environment(self.token) if self.token else {}
 
 
 def ray_environment(token: str) -> dict[str, str]:
-    """Ray on loopback sockets only, where only those who can read the file *token* may connect."""
+    """Variables for Ray on loopback sockets, where only users who can read the file *token* may connect."""
     return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token}
 
 
 def same_process(pid: int, created: float) -> bool:
-    """Whether the process that had this id at its creation lives."""
+    """Whether the process with this id that was created at *created* is running."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -64,11 +66,12 @@ def same_process(pid: int, created: float) -> bool:
 
 
 def path(home: Path) -> Path:
+    """The path of `system.json` in *home*."""
     return home / "system.json"
 
 
 def read(home: Path) -> SystemState | None:
-    """The system that was started last and not stopped; None if there is none."""
+    """The system that was started last and not stopped; None if there is none. Raises `ConfigError`."""
     try:
         return SystemState.model_validate_json(path(home).read_bytes())
     except FileNotFoundError:
@@ -76,46 +79,50 @@ def read(home: Path) -> SystemState | None:
     except (OSError, ValidationError) as error:
         raise ConfigError(
             f"{path(home)} can't be read: {error}; remove it if no system runs",
-            field="home", value=str(home),
-        ) from None  # fmt: skip
+            field="home",
+            value=str(home),
+        ) from None
 
 
 def write(home: Path, state: SystemState) -> None:
-    """All or nothing: a reader never sees half of it."""
-    new = path(home).with_suffix(f".{os.getpid()}")
-    new.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    new.replace(path(home))
+    """Write `system.json` atomically."""
+    temporary = path(home).with_suffix(f".{os.getpid()}")
+    temporary.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path(home))
 
 
-def reach(address: str) -> tuple[str, dict[str, str]]:
-    """Where *address* leads, and what the environment must hold to get there.
+def resolve_address(address: str) -> tuple[str, dict[str, str]]:
+    """The Ray address that *address* stands for, and the environment variables needed to connect there.
 
-    `auto` is the system that `up` left in this user's home, if one runs.
+    `auto` is the system that `up` started in this user's home, if it is running.
     """
-    left = read(default_home())
-    ours = None if left is None or not left.alive else left.address
-    needed: dict[str, str] = {}
-    if left is not None and ours is not None and address in ("auto", ours):
-        address, needed = ours, left.environment
-    local = address.rpartition(":")[0] in ("127.0.0.1", "localhost")
-    return address, {
-        **LOOPBACK,
-        **needed,
-    } if local else needed  # else Ray looks for the outer address
+    system = read(default_home())
+    running_at = system.address if system is not None and system.alive else None
+    environment: dict[str, str] = {}
+    if system is not None and running_at is not None and address in ("auto", running_at):
+        address, environment = running_at, system.environment
+    host = address.rpartition(":")[0]
+    if host in ("127.0.0.1", "localhost"):  # without this, Ray connects to the external address
+        environment = {**LOOPBACK, **environment}
+    return address, environment
 
 
-def check_answers(address: str) -> None:
-    """Raise `Unavailable` if nothing is at this host and port: Ray takes minutes to say so."""
+def check_reachable(address: str) -> None:
+    """Raise `Unavailable` if nothing listens at this host and port: Ray takes minutes to report it."""
     host, _, port = address.rpartition(":")
     if "://" in address or not port.isdecimal():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PROBE_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError):
         raise Unavailable(
-            f"nothing answers at {address}", field="address", value=address, next_step=GONE_OR_WRONG
+            f"nothing is listening at {address}",
+            field="address",
+            value=address,
+            next_step=NEXT_STEP,
         ) from None
 
 
-def forget(home: Path) -> None:
+def delete(home: Path) -> None:
+    """Delete `system.json`, if it exists."""
     path(home).unlink(missing_ok=True)

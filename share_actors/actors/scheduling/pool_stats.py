@@ -1,4 +1,4 @@
-"""What backends last told of themselves, and who waits to hear of it. In memory: it is told anew."""
+"""The latest report of each backend, and waiting for new ones. In memory only: backends report again."""
 
 from __future__ import annotations
 
@@ -11,94 +11,110 @@ from share_actors.config import BackendSettings, SchedulerSettings
 from share_actors.scheduling.filters import PoolState
 from share_actors.values import BackendReport, utc_now
 
-PERIODS = 3
-"""A backend that told nothing for so many periods has fallen silent."""
+MAX_MISSED_PERIODS = 3
+"""A backend without a report for this many periods is silent."""
 
 
 class StatsUpdate(NamedTuple):
-    """What was published, and the number to ask for what follows."""
+    """Published reports, and the number after which to ask for later ones."""
 
     number: int
     items: tuple[BackendReport, ...]
 
 
+class _Entry(NamedTuple):
+    """A report, its number, and the monotonic time in seconds when it was published."""
+
+    number: int
+    published_at: float
+    report: BackendReport
+
+
 class BackendReports:
-    """The last publication of each backend."""
+    """The latest report of each backend; `number` is that of the last one published."""
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
-        self._last: dict[str, tuple[int, float, BackendReport]] = {}
+        self._entries: dict[str, _Entry] = {}
         self.number = 0
-        """Of the last publication."""
-        self._came = asyncio.Event()
+        self._published = asyncio.Event()
 
-    def publish(self, published: BackendReport) -> None:
-        """Keep it, and wake who waits."""
+    def publish(self, report: BackendReport) -> None:
+        """Store *report* as its backend's latest, and wake the waiters."""
         self.number += 1
-        self._last[published.backend] = (self.number, time.monotonic(), published)
-        self._came.set()
-        self._came = asyncio.Event()
+        self._entries[report.backend] = _Entry(self.number, time.monotonic(), report)
+        self._published.set()
+        self._published = asyncio.Event()
 
     def forget(self, backend: str) -> None:
-        self._last.pop(backend, None)
+        """Remove the report of *backend*, which is not configured any more."""
+        self._entries.pop(backend, None)
 
-    def last(self, backend: str) -> BackendReport | None:
-        found = self._last.get(backend)
-        return None if found is None else found[2]
+    def latest(self, backend: str) -> BackendReport | None:
+        """The latest report of *backend*; None before the first."""
+        entry = self._entries.get(backend)
+        return None if entry is None else entry.report
 
     def protocols(self, backend: str) -> tuple[str, ...]:
-        """What clients may speak with its shares."""
-        last = self.last(backend)
-        return (
-            () if last is None or last.capabilities is None else last.capabilities.storage_protocols
-        )
+        """The storage protocols that *backend* supports, as far as it reported."""
+        report = self.latest(backend)
+        if report is None or report.capabilities is None:
+            return ()
+        return report.capabilities.storage_protocols
 
     def all(self) -> dict[str, BackendReport]:
-        """The last of each, by backend."""
-        return {name: published for name, (_, _, published) in sorted(self._last.items())}
+        """The latest report of each backend, by name."""
+        return {name: entry.report for name, entry in sorted(self._entries.items())}
 
-    async def news(self, after: int, timeout_s: float) -> StatsUpdate:
-        """What was published after number *after*; waits for something, but not longer than *timeout_s*."""
+    async def wait_for_update(self, after: int, timeout_s: float) -> StatsUpdate:
+        """The reports published after number *after*; waits at most *timeout_s* for the first of them."""
         if self.number <= after:
-            waiting = asyncio.ensure_future(self._came.wait())
+            waiting = asyncio.ensure_future(self._published.wait())
             await asyncio.wait({waiting}, timeout=timeout_s)
             waiting.cancel()
-        items = sorted(item for item in self._last.values() if item[0] > after)
-        return StatsUpdate(self.number, tuple(published for _, _, published in items))
+        entries = sorted(entry for entry in self._entries.values() if entry.number > after)
+        return StatsUpdate(self.number, tuple(entry.report for entry in entries))
 
-    async def heard(self, backends: Iterable[str], timeout_s: float) -> None:
-        """Return once each of *backends* has told something, or after *timeout_s*."""
+    async def wait_for_backends(self, backends: Iterable[str], timeout_s: float) -> None:
+        """Return once each of *backends* has reported, or after *timeout_s*."""
         until = time.monotonic() + timeout_s
-        missing = set(backends) - self._last.keys()
-        while missing and (left := until - time.monotonic()) > 0:
-            await self.news(self.number, left)
-            missing -= self._last.keys()
+        missing = set(backends) - self._entries.keys()
+        while missing and (remaining_s := until - time.monotonic()) > 0:
+            await self.wait_for_update(self.number, remaining_s)
+            missing -= self._entries.keys()
 
-    def silent(self, backend: str, settings: BackendSettings) -> str | None:
-        """Why *backend* counts as silent: its last word is too old."""
-        found = self._last.get(backend)
-        if found is None:
+    def silence_reason(self, backend: str, settings: BackendSettings) -> str | None:
+        """Why *backend* is silent: its latest report is too old. None if it is not, or before the first."""
+        entry = self._entries.get(backend)
+        if entry is None:
             return None
-        patience = PERIODS * self._settings.stats_period_s + settings.stats_timeout_s
-        quiet = time.monotonic() - found[1]
-        return f"it has told nothing for {quiet:.0f} s" if quiet > patience else None
+        limit_s = MAX_MISSED_PERIODS * self._settings.stats_period_s + settings.stats_timeout_s
+        age_s = time.monotonic() - entry.published_at
+        return f"no report for {age_s:.0f} s" if age_s > limit_s else None
 
-    def hosts(self, backends: Mapping[str, BackendSettings]) -> list[PoolState]:
-        """The state of every pool; the caller fills in `provisioned` and `unmeasured`."""
-        hosts: list[PoolState] = []
+    def failure_reason(self, backend: str, settings: BackendSettings) -> str | None:
+        """Why *backend* is down: its latest report failed or is too old. None if up, or before the first."""
+        report = self.latest(backend)
+        if report is not None and report.reason:
+            return report.reason
+        return self.silence_reason(backend, settings)
+
+    def pool_states(self, backends: Mapping[str, BackendSettings]) -> list[PoolState]:
+        """The pools of *backends*; the caller fills in `provisioned` and `unmeasured`."""
+        pools: list[PoolState] = []
         for name, settings in backends.items():
-            found = self.last(name)
-            if found is None or found.capabilities is None:
+            report = self.latest(name)
+            if report is None or report.capabilities is None:
                 continue
-            down = found.reason or self.silent(name, settings)
-            hosts += (
-                PoolState(backend=name, capabilities=found.capabilities, pool=pool, down=down)
-                for pool in found.capabilities.pools
+            down = self.failure_reason(name, settings)
+            pools += (
+                PoolState(backend=name, capabilities=report.capabilities, pool=pool, down=down)
+                for pool in report.capabilities.pools
             )
-        return hosts
+        return pools
 
 
-def silence(backend: str, reason: str, before: BackendReport | None) -> BackendReport:
-    """That *backend* told nothing; what it told *before* is kept, to know its pools by."""
-    said = None if before is None else before.capabilities
-    return BackendReport(backend=backend, at=utc_now(), capabilities=said, reason=reason)
+def silent_report(backend: str, reason: str, previous: BackendReport | None) -> BackendReport:
+    """A report that *backend* is down; keeps the capabilities of *previous*, so that its pools stay known."""
+    capabilities = None if previous is None else previous.capabilities
+    return BackendReport(backend=backend, at=utc_now(), capabilities=capabilities, reason=reason)

@@ -1,60 +1,67 @@
-"""The ledger: how much of each pool is promised. Decisions count at once, the catalog tells the rest."""
+"""Reserved capacity of each pool: the catalog's sums, and the decisions made since they were read."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from share_actors.actors.ports import CatalogPort
 
 
-class Reservations:
-    """GiB by host (`backend#pool`): what the catalog told, and what was decided since.
+class _Reservation(NamedTuple):
+    """The pool that a share was placed on, and its size in GiB."""
 
-    A decision counts from the moment it is made. Once its share is recorded the catalog knows of it, and
-    the next look there takes its place.
+    host: str
+    size: int
+
+
+class Reservations:
+    """Provisioned GiB by host (`backend#pool`): from the catalog, and from decisions made since.
+
+    A decision counts from the moment it is made. Once its share is recorded, the catalog counts it, and the
+    next `refresh` drops the reservation.
     """
 
     def __init__(self, catalog: CatalogPort) -> None:
         self._catalog = catalog
-        self._told: dict[str, float] = {}
-        self._decided: dict[str, tuple[str, int]] = {}
+        self._catalog_gib: dict[str, float] = {}
+        self._reservations: dict[str, _Reservation] = {}
         self._recorded: set[str] = set()
-        self._sums: Counter[str] = Counter()
+        self._reserved_gib: Counter[str] = Counter()
 
     def provisioned(self, host: str) -> float:
-        """GiB of all shares that are on *host*, or will be."""
-        return self._told.get(host, 0.0) + self._sums[host]
+        """GiB of all shares that are on *host* or reserved there."""
+        return self._catalog_gib.get(host, 0.0) + self._reserved_gib[host]
 
-    def decided(self, share_id: str) -> str | None:
-        """Where *share_id* was decided to go, if that is not in the catalog yet."""
-        found = self._decided.get(share_id)
-        return None if found is None else found[0]
+    def host_of(self, share_id: str) -> str | None:
+        """The host reserved for *share_id*; None without a reservation."""
+        reservation = self._reservations.get(share_id)
+        return None if reservation is None else reservation.host
 
     def reserve(self, share_id: str, host: str, size: int) -> None:
-        """*share_id* goes to *host*."""
+        """Reserve *size* GiB on *host* for *share_id*, instead of an earlier reservation for it."""
         self._drop(share_id)
-        self._decided[share_id] = (host, size)
-        self._sums[host] += size
+        self._reservations[share_id] = _Reservation(host, size)
+        self._reserved_gib[host] += size
 
-    def recorded(self, share_id: str) -> None:
-        """The decision is in the log, or was there before."""
-        if share_id in self._decided:
+    def mark_recorded(self, share_id: str) -> None:
+        """Note that the share is in the log, so that the next `refresh` drops its reservation."""
+        if share_id in self._reservations:
             self._recorded.add(share_id)
 
     def cancel(self, share_id: str) -> None:
-        """Nothing came of the decision."""
+        """Free the reserved capacity: the share was not created."""
         self._drop(share_id)
 
-    async def look(self) -> None:
-        """Take what the catalog tells, which knows of all that was recorded before it is asked."""
-        known = set(self._recorded)
-        told = await self._catalog.ask("provisioned")
-        self._told = dict(told)
-        for share_id in known:
+    async def refresh(self) -> None:
+        """Read the catalog's sums, which include every share recorded before the call."""
+        recorded = set(self._recorded)
+        self._catalog_gib = dict(await self._catalog.ask("provisioned"))
+        for share_id in recorded:
             self._drop(share_id)
 
     def _drop(self, share_id: str) -> None:
-        host, size = self._decided.pop(share_id, ("", 0))
-        if host:
-            self._sums[host] -= size
+        reservation = self._reservations.pop(share_id, None)
+        if reservation is not None:
+            self._reserved_gib[reservation.host] -= reservation.size
         self._recorded.discard(share_id)

@@ -51,29 +51,31 @@ class Scheduler:
         """Go on with other backends."""
         self.config, self._kept_for = config, (-1, 0)
 
-    def measured(self, backend: str) -> None:
+    def note_measured(self, backend: str) -> None:
         """The backend has just told its free capacity: what is decided from now on is not in it."""
-        if self._looked == float("-inf"):  # what is promised is not known yet: see `look`
+        if self._looked == float(
+            "-inf"
+        ):  # what is promised is not known yet: see `refresh_reservations`
             return
-        for host in self.backend_reports.hosts(self.config.backends):
+        for host in self.backend_reports.pool_states(self.config.backends):
             if host.backend == backend:
                 self._measured[host.name] = self.reservations.provisioned(host.name)
 
-    async def look(self) -> None:
+    async def refresh_reservations(self) -> None:
         """Have the ledger agree with the catalog."""
         async with self._looking:
-            await self.reservations.look()
+            await self.reservations.refresh()
             first, self._looked = self._looked == float("-inf"), time.monotonic()
             for backend in self.config.backends if first else ():
-                self.measured(backend)
+                self.note_measured(backend)
 
-    async def heard(self, backends: Iterable[str]) -> bool:
+    async def wait_for_backends(self, backends: Iterable[str]) -> bool:
         """Return once each of *backends* has told something; False if the time for that is over.
 
         That time is counted from the start: `first_stats_s`.
         """
         left = self._first_stats_by - time.monotonic()
-        await self.backend_reports.heard(backends, left)
+        await self.backend_reports.wait_for_backends(backends, left)
         return left > 0
 
     # -- one creation ----------------------------------------------------------------------------
@@ -81,19 +83,19 @@ class Scheduler:
         """*command* with its host; raises `NoValidHost`, `NotFound` (a share type) or `ConfigError`."""
         if repeated and (known := await self._known(command)) is not None:
             return known
-        if (before := self.reservations.decided(command.share_id)) is not None:
+        if (before := self.reservations.host_of(command.share_id)) is not None:
             return _at(command, before, _again(before))
         return await self._decided(command, await self._request(command))
 
     async def _decided(self, command: CreateShare, wanted: RequestSpec) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
         chosen, placement = self._place(wanted)
-        if chosen is None and await self.heard(self._backends(command.host)):
+        if chosen is None and await self.wait_for_backends(self._backends(command.host)):
             chosen, placement = self._place(wanted)
         if chosen is None and (known := await self._known(command)) is not None:
             return known
         if chosen is None and time.monotonic() - self._looked > LOOK_AGAIN_S:
-            await self.look()
+            await self.refresh_reservations()
             chosen, placement = self._place(wanted)
         if chosen is None:
             raise self._refusal(command, placement)
@@ -113,7 +115,7 @@ class Scheduler:
         now = (self.backend_reports.number, int(time.monotonic() / VERDICTS_KEPT_S))
         if now != self._kept_for:
             self._kept_for, self._kept = now, {}
-            self._pools = self.backend_reports.hosts(self.config.backends)
+            self._pools = self.backend_reports.pool_states(self.config.backends)
         key = _kind(wanted)
         fixed = self._kept.get(key)
         if fixed is None:
@@ -149,10 +151,12 @@ class Scheduler:
         )
 
     def _not_ready(self, backend: str) -> str | None:
-        last = self.backend_reports.last(backend)
+        last = self.backend_reports.latest(backend)
         if last is None:
             return "it has not told of itself yet"
-        why = last.reason or self.backend_reports.silent(backend, self.config.backends[backend])
+        why = last.reason or self.backend_reports.silence_reason(
+            backend, self.config.backends[backend]
+        )
         return why or (None if last.capabilities and last.capabilities.pools else "it has no pool")
 
     def _with_the_unheard(self, placement: Placement) -> Placement:

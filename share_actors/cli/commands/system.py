@@ -70,7 +70,7 @@ def _ensure_cluster(session: Session) -> SystemState:
             f"Process {recorded.pid} of the previous system has died; cleaning up."
         )
         ray_process.stop_ray(recorded)
-        system_state.forget(config.home)
+        system_state.delete(config.home)
     if address:
         return SystemState(address=address, namespace=config.namespace)
     with session.output.spinner("starting Ray"):
@@ -153,7 +153,7 @@ def down(session: Session) -> None:
             return
         was_running = _stop_system(session, state) if state.alive and state.address else False
         killed = ray_process.stop_ray(state)
-        system_state.forget(session.home)
+        system_state.delete(session.home)
         message = "The system is down; its log is kept." if was_running else "It was already down."
         if killed:
             message += f" Killed {count(killed, 'process')} that did not end in time."

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.ports import AT, Host, Stats
+from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog, open_configured
@@ -22,8 +24,16 @@ START_S = 0.01
 class InProcessCluster:
     """Where the hosts of one system run. Every actor is real; only Ray and its processes are replaced."""
 
-    def __init__(self, config: Config, open_log: OpenLog = open_configured) -> None:
+    def __init__(
+        self,
+        config: Config,
+        open_log: OpenLog = open_configured,
+        *,
+        timings: ManagerTimings | None = None,
+        stats_retry_s: float = STATS_RETRY_S,
+    ) -> None:
         self.config, self._open_log = config, open_log
+        self._timings, self._stats_retry_s = timings, stats_retry_s
         self.running: dict[str, InProcessHost] = {}
         """All hosts that were started, by name, the lost ones too."""
         self.stats_actors: dict[str, InProcessStats] = {}
@@ -33,7 +43,7 @@ class InProcessCluster:
     # -- the manager -----------------------------------------------------------------------------
     def start_manager(self) -> ManagerProcess:
         """Start a manager, in place of the one before."""
-        manager = InProcessManager(self.config, self)
+        manager = InProcessManager(self.config, self, self._timings)
         self._manager = ManagerProcess(manager, InProcess(self._open_log))
         return self._manager
 
@@ -66,11 +76,13 @@ class InProcessCluster:
         """The stats actor of *backend*, started unless it runs."""
         running = self.stats_actors.get(backend)
         if running is None or running.process.is_lost:
-            running = InProcessStats(backend, config, self._open_log, self.find_manager)
+            running = InProcessStats(
+                backend, config, self._open_log, self.find_manager, self._stats_retry_s
+            )
             self.stats_actors[backend] = running
         return running
 
-    async def keep(self, config: Config) -> None:
+    async def save_config(self, config: Config) -> None:
         """Start or restart hosts with this configuration from now on."""
         self.config = config
 
@@ -87,8 +99,8 @@ class InProcessCluster:
         """End everything: hosts that can be reached stop in order."""
         if self._manager is not None:
             self._manager.kill()
-        for stats in self.stats_actors.values():
-            await stats.end()
+        for stats_actor in self.stats_actors.values():
+            await stats_actor.end()
         for host in self.running.values():
             await host.close()
         await self._catalog.close()

@@ -23,9 +23,9 @@ class InProcessCatalog:
         self.process = InProcess(open_log)
         self.inner = CatalogActor(config, open_log=self.process.open_log)
 
-    async def ask(self, what: str, /, **question: Any) -> Any:
-        """The result of the catalog's query *what*; raises `InvalidRequest` for an unknown one."""
-        return await self.call("ask", what, **question)
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's *query*; raises `InvalidRequest` for an unknown one."""
+        return await self.call("ask", query, **parameters)
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Any method of `CatalogActor`; raises `Unavailable` when it cannot be reached."""
@@ -48,11 +48,13 @@ class InProcessStats:
         config: Config,
         open_log: OpenLog,
         find_manager: Callable[[], ManagerProcess],
+        retry_s: float,
     ) -> None:
         self._backend = backend
         self.process = InProcess(open_log)
         port = ManagerPort(find_manager, self.process)
-        self.inner = StatsActor(backend, config, port.found, EntityClient(port.found))
+        client = EntityClient(port.found)
+        self.inner = StatsActor(backend, config, port.found, client, retry_s=retry_s)
 
     async def follow(self) -> int:
         """Report every period from now on."""

@@ -1,0 +1,20 @@
+"""How long the manager waits, and how often it does its background work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ManagerTimings:
+    """All in seconds. Tests use shorter ones.
+
+    *silence_check_s* and *ensure_check_s* are the periods of two of the `PeriodicTasks`. *drain_timeout_s*
+    is how long commands that an earlier manager sent may take to be recorded. *recovery_retry_s* is the
+    period in which `Recovery` activates all shares with pending work.
+    """
+
+    silence_check_s: float = 1.0
+    ensure_check_s: float = 2.0
+    drain_timeout_s: float = 5.0
+    recovery_retry_s: float = 15.0

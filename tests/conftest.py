@@ -1,4 +1,4 @@
-"""What every test can use; only tests that ask for `cluster` may start Ray, and it starts once."""
+"""Fixtures for every test. Only tests that use `cluster` may start Ray, which starts once a session."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+pytest.register_assert_rewrite("share_actors.testing")  # before any test module imports it
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, T]], T]
@@ -23,7 +25,7 @@ def short_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """The one Ray cluster of the whole run."""
+    """The one Ray cluster of the session."""
     from share_actors.actors.runtime import lifecycle
 
     lifecycle.init(None, num_cpus=2)
@@ -33,7 +35,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_other_ray(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain classes are tested plainly: a cluster belongs to tests that ask for it."""
+    """Fail a test that starts Ray without the `cluster` fixture."""
     if "cluster" in request.fixturenames:
         return
     import ray
@@ -45,5 +47,5 @@ def _no_other_ray(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 def within(seconds: float, job: Coroutine[Any, Any, T]) -> T:
-    """Run *job* on a loop of its own; a hang is a failure."""
+    """Run *job* on an event loop of its own; raises `TimeoutError` after *seconds*."""
     return asyncio.run(asyncio.wait_for(job, seconds))

@@ -12,8 +12,6 @@ from share_actors.drivers.filesystem.acl import ACCESS, encode, from_mode
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import RequestContext, Share
 
-pytest.register_assert_rewrite("share_actors.testing")
-
 CONTEXT = RequestContext()
 SHARE = Share(id="s1", size=1)
 

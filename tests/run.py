@@ -1,0 +1,219 @@
+"""The whole test suite in several pytest processes at once: `python -m tests.run [PYTEST OPTIONS]`.
+
+Most tests wait for processes to start and to end, so a few lanes side by side need about half of the
+time. Each lane has at most one Ray cluster. A line is printed for each test file that has finished;
+the last line is the sum of all lanes. Exit status 1 if a test failed or a lane broke off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[1]
+ACCEPTANCE = "tests/acceptance"
+MAX_CONCURRENT = 4
+"""Lanes at a time: two cores are busy, and no test waits so long for a core that it times out."""
+SILENCE_S = 30.0
+STOP_TIMEOUT_S = 60.0
+
+_FILES: Mapping[str, tuple[str, ...]] = {
+    "soak": ("tests/faults/test_soak.py", "tests/faults/test_kill_table.py"),
+    "pages": ("README.md", "docs"),
+    "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
+    "commands": (
+        f"{ACCEPTANCE}/test_cli.py",
+        f"{ACCEPTANCE}/test_cli_surroundings.py",
+        f"{ACCEPTANCE}/test_nodes.py",
+        f"{ACCEPTANCE}/test_demo.py",
+    ),
+}
+
+
+def lanes() -> dict[str, list[str]]:
+    """The arguments of each lane, in the order in which lanes start; every test is in exactly one."""
+    named = [file for files in _FILES.values() for file in files]
+    soak, pages, kills, commands = ([*files] for files in _FILES.values())
+    return {
+        "soak": soak,  # first: it takes two minutes, however many cores there are
+        "pages": pages,
+        "kills": kills,
+        "units": ["tests", *_ignored([*named, ACCEPTANCE])],
+        "commands": commands,
+        "systems": [ACCEPTANCE, *_ignored(named)],
+    }
+
+
+def _ignored(files: list[str]) -> list[str]:
+    return [f"--ignore={file}" for file in files if file.startswith("tests/")]
+
+
+class Lane:
+    """One pytest process and its reports."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+        self.name, self.log = name, log
+        self.file, self.file_began = "", time.monotonic()
+        reader, writer = os.pipe()
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "tests.progress"]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*command, f"--progress-fd={writer}", *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[writer],
+                start_new_session=True,  # an interrupt reaches it from here, once
+            )
+        os.close(writer)
+        self._reports = os.fdopen(reader, encoding="utf-8")
+
+    def read(self, queue: SimpleQueue[tuple[Lane, dict[str, Any]]]) -> None:
+        """Put every report into *queue*, then `{"exit": status}`; for a thread."""
+        with self._reports:
+            for line in self._reports:
+                queue.put((self, json.loads(line)))
+        queue.put((self, {"exit": self._process.wait()}))
+
+    def stop(self) -> None:
+        """Interrupt the tests, which clean up, and kill them if they take too long."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+class Run:
+    """All lanes, their counts, and what is printed of them."""
+
+    def __init__(self, options: list[str], logs: Path, output: IO[str]) -> None:
+        self._options, self._logs, self._output = options, logs, output
+        self._waiting = list(lanes().items())
+        self._running: list[Lane] = []
+        self._queue: SimpleQueue[tuple[Lane, dict[str, Any]]] = SimpleQueue()
+        self._began = time.monotonic()
+        self.outcomes: Counter[str] = Counter()
+        self.files: dict[str, Counter[str]] = {}
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.broken: list[str] = []
+
+    def run(self) -> int:
+        """Run every lane; the exit status."""
+        try:
+            self._start()
+            while self._running:
+                self._next()
+        finally:
+            for lane in self._running:
+                lane.stop()
+        self._summary()
+        return 1 if self.broken or self.outcomes["failed"] else 0
+
+    def _start(self) -> None:
+        while self._waiting and len(self._running) < MAX_CONCURRENT:
+            name, arguments = self._waiting.pop(0)
+            lane = Lane(name, [*arguments, *self._options], self._logs / f"{name}.log")
+            self._running.append(lane)
+            Thread(target=lane.read, args=(self._queue,), daemon=True).start()
+
+    def _next(self) -> None:
+        try:
+            lane, report = self._queue.get(timeout=SILENCE_S)
+        except Empty:
+            self._print("running: " + ", ".join(lane.file or lane.name for lane in self._running))
+            return
+        if "exit" in report:
+            self._ended(lane, report["exit"])
+        elif "started" in report:
+            self._entered(lane, report["started"].partition("::")[0])
+        else:
+            self._count(report)
+
+    def _count(self, report: Mapping[str, Any]) -> None:
+        file = report["test"].partition("::")[0]
+        self.seconds[file] += report["seconds"]
+        if report["phase"] == "call" or report["outcome"] != "passed":
+            self.outcomes[report["outcome"]] += 1
+            self.files.setdefault(file, Counter())[report["outcome"]] += 1
+        if report["outcome"] == "failed":
+            self._print(f"FAILED {report['test']} ({report['phase']})")
+
+    def _entered(self, lane: Lane, file: str) -> None:
+        """The first test of *file* begins: the file before it has finished."""
+        if file != lane.file:
+            self._finished(lane)
+            lane.file, lane.file_began = file, time.monotonic()
+
+    def _finished(self, lane: Lane) -> None:
+        if lane.file:
+            took = time.monotonic() - lane.file_began
+            counts = self.files.get(lane.file, Counter())
+            self._print(f"{lane.name:<8} {lane.file}: {in_words(counts)} in {took:.0f} s")
+
+    def _ended(self, lane: Lane, status: int) -> None:
+        self._finished(lane)
+        self._running.remove(lane)
+        if status not in (0, 5):  # 5: the options left no test of this lane
+            self.broken.append(lane.name)
+            print(lane.log.read_text(encoding="utf-8", errors="replace"), file=self._output)
+            self._print(f"{lane.name}: pytest ended with {status}")
+        self._start()
+
+    def _print(self, text: str) -> None:
+        print(f"{time.monotonic() - self._began:>5.0f} s  {text}", file=self._output, flush=True)
+
+    def _summary(self) -> None:
+        print("\nSeconds in tests by folder:", file=self._output)
+        for folder, seconds in by_folder(self.seconds):
+            print(f"{seconds:>7.0f}  {folder}", file=self._output)
+        took = time.monotonic() - self._began
+        lost = f", lanes that failed: {', '.join(self.broken)}" if self.broken else ""
+        total = f"{in_words(self.outcomes)} in {took:.1f} s{lost}"
+        print(f"\n{total}", file=self._output, flush=True)
+
+
+def in_words(outcomes: Mapping[str, int]) -> str:
+    """Such as `12 passed, 0 failed, 1 skipped`."""
+    return ", ".join(f"{outcomes.get(kind, 0)} {kind}" for kind in ("passed", "failed", "skipped"))
+
+
+def by_folder(seconds: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Seconds by folder, the most first; `tests/faults` by file, for these differ."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    for file, spent in seconds.items():
+        folder = str(Path(file).parent)
+        sums[file if folder in (".", "tests/faults") else folder] += spent
+    yield from sorted(sums.items(), key=lambda pair: -pair[1])
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the suite with pytest's own options, such as `-k name`; the exit status."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    with tempfile.TemporaryDirectory(prefix="sa-tests-") as logs:
+        try:
+            return Run(sys.argv[1:], Path(logs), sys.stdout).run()
+        except KeyboardInterrupt:
+            print("interrupted; the tests that ran were stopped and cleaned up", file=sys.stderr)
+            return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

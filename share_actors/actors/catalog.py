@@ -157,5 +157,5 @@ def _check(query: str, parameters: Mapping[str, Any]) -> None:
         if field not in allowed:
             message = f"{field}: not a filter of {query}, which has: {', '.join(allowed)}"
             raise InvalidRequest(message, field=field, value=value)
-        if field != "limit" and not isinstance(value, str | None):
+        if field not in ("limit", "without") and not isinstance(value, str | None):
             raise InvalidRequest(f"{field}: {value!r} is not a string", field=field, value=value)

@@ -153,6 +153,17 @@ class CatalogQuestions(Fixtures):
         assert catalog.owing(limit=2) == ["a", "b"]
         assert catalog.owing(limit=2, marker="b") == ["c", "e"]
 
+    def test_provisioned_sizes_leave_out_the_shares_that_are_named(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1")
+        logged.available_share("s2")
+
+        [(host, size)] = catalog.provisioned(without=["s1"]).items()
+
+        assert catalog.provisioned() == {host: 2 * size}
+        assert catalog.provisioned(without=["s1", "s2"]) == {}
+
     def test_a_share_in_error_owes_nothing(self, logged: LoggedShares, catalog: Catalog) -> None:
         logged.append("s1", requested(), began("create"))
         assert catalog.owing() == ["s1"]

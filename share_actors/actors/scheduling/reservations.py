@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from share_actors.actors.ports import CatalogPort
 
+MAX_PENDING = 10_000
+"""Decisions without a reply that one query can leave out; databases limit its parameters."""
+
 
 class _Reservation(NamedTuple):
     """The pool that a share was placed on, and its size in GiB."""
@@ -54,9 +57,14 @@ class Reservations:
         self._drop(share_id)
 
     async def refresh(self) -> None:
-        """Read the catalog's sums, which include every share recorded before the call."""
+        """Read the catalog's sums, which include every share recorded before the call.
+
+        A share that is recorded while its reply is on the way counts as a decision, and only as one.
+        """
         recorded = set(self._recorded)
-        self._catalog_gib = dict(await self._catalog.ask("provisioned"))
+        pending = [share_id for share_id in self._reservations if share_id not in recorded]
+        sums = await self._catalog.ask("provisioned", without=pending[:MAX_PENDING])
+        self._catalog_gib = dict(sums)
         for share_id in recorded:
             self._drop(share_id)
 

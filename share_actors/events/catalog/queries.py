@@ -6,6 +6,7 @@ shown, while the others go on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -96,11 +97,11 @@ class Catalog(Projection):
         found = self._store.rows(sql.Query(sql.OWING, values))
         return [row["id"] for row in found]
 
-    def provisioned(self) -> dict[str, float]:
-        """GiB of all shares that there are, by host (`backend#pool`)."""
+    def provisioned(self, *, without: Sequence[str] = ()) -> dict[str, float]:
+        """GiB of all existing shares, except those with the ids *without*, by host (`backend#pool`)."""
         self.catch_up()
-        found = self._store.rows(sql.Query(sql.PROVISIONED, []))
-        return {row["host"]: float(row["gib"]) for row in found}
+        rows = self._store.rows(sql.provisioned(without))
+        return {row["host"]: float(row["gib"]) for row in rows}
 
     # -- networks, servers, types, backends ------------------------------------------------------------
     def entities(

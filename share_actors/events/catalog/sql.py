@@ -101,7 +101,7 @@ STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN
 ENTITY_STATES = STATES.replace("catalog_shares", "catalog_entities")
 PROVISIONED = (
     "SELECT host, SUM(size) AS gib FROM {s}catalog_shares"
-    " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error') GROUP BY host"
+    " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error'){and} GROUP BY host"
 )
 COMMAND = "SELECT share_id FROM {s}catalog_commands WHERE command_id = ? ORDER BY share_id LIMIT ?"
 PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
@@ -163,6 +163,12 @@ def states(ids: Sequence[str]) -> Query:
 def entity_states(ids: Sequence[str]) -> Query:
     """The states of entities other than shares, by their addresses."""
     return Query(ENTITY_STATES.replace("{marks}", _marks(len(ids))), list(ids))
+
+
+def provisioned(without: Sequence[str]) -> Query:
+    """The sizes of all shares but those *without*, by host."""
+    excluded = f" AND id NOT IN ({_marks(len(without))})" if without else ""
+    return Query(PROVISIONED.replace("{and}", excluded), list(without))
 
 
 def find(table: Table, item_id: str) -> Query:

@@ -61,7 +61,7 @@ def test_a_creation_recorded_before_its_reply_counts_once() -> None:
         await reservations.refresh()
         assert reservations.provisioned("plain#plain") == 10
 
-        reservations.recorded("a")
+        reservations.mark_recorded("a")
         await reservations.refresh()
         assert reservations.provisioned("plain#plain") == 10
 

@@ -184,6 +184,6 @@ def test_a_server_that_lets_nobody_in_is_named_and_nothing_is_started(
 
     assert str(next(iter(wrong.values()))) in str(caught.value)
     assert str(caught.value.field).startswith("log.")
-    assert "then ask again" in str(caught.value)
+    assert "then repeat the request" in str(caught.value)
     assert "sesame" not in repr(caught.value)
     assert site.actors() == []

@@ -132,5 +132,5 @@ def test_a_user_who_may_not_make_a_postgresql_log_is_told(postgres_settings: Log
         connection.execute("CREATE ROLE reader LOGIN")
     log = postgres_settings.model_copy(update={"user": "reader"})
 
-    with pytest.raises(LogError, match=r"log\.user reader may not make one"):
+    with pytest.raises(LogError, match=r"log\.user reader may not create one"):
         check(configured(Path("not-used"), log=log))

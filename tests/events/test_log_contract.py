@@ -237,7 +237,7 @@ class LogContract:
         append(open_log(cipher_key=secret(KEY)), "a", 0, "x")
 
         for key in (secret(OTHER_KEY), None):
-            with pytest.raises(LogError, match=r"log\.cipher_key is not the one") as caught:
+            with pytest.raises(LogError, match=r"log\.cipher_key is not the key") as caught:
                 open_log(cipher_key=key)
             assert OTHER_KEY not in str(caught.value)
 

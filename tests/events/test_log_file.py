@@ -106,7 +106,7 @@ def test_a_file_that_is_no_whole_log_is_refused(
     make(log_path)
     before = log_path.read_bytes(), log_path.stat().st_mtime_ns
 
-    with pytest.raises(LogError, match=rf"log\.path {log_path}: {what}.*; (name|restore) ") as e:
+    with pytest.raises(LogError, match=rf"log\.path {log_path}: {what}.*; (choose|restore) ") as e:
         Log.open(SETTINGS, log_path)
 
     assert e.value.value == str(log_path)
@@ -115,14 +115,16 @@ def test_a_file_that_is_no_whole_log_is_refused(
 
 
 def test_a_missing_log_is_not_made_when_there_must_be_one(log_path: Path) -> None:
-    with pytest.raises(LogError, match="there is no such file"):
+    with pytest.raises(LogError, match="the file does not exist"):
         Log.open(SETTINGS, log_path, create=False)
 
     assert not log_path.exists()
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LogError, match=rf"log\.path {tmp_path}: is a directory; name a file in it"):
+    with pytest.raises(
+        LogError, match=rf"log\.path {tmp_path}: is a directory; choose a file in it"
+    ):
         Log.open(SETTINGS, tmp_path)
 
 
@@ -147,7 +149,10 @@ def test_a_log_that_may_not_be_touched_is_refused(there: bool, tmp_path: Path) -
         path.chmod(0o400)
     path.parent.chmod(0o500)
 
-    with unprivileged(), pytest.raises(LogError, match="Permission denied; see that this user may"):
+    with (
+        unprivileged(),
+        pytest.raises(LogError, match="Permission denied; check that this user may"),
+    ):
         Log.open(SETTINGS, path)
 
 

@@ -103,7 +103,7 @@ def test_a_storage_error_fails_its_batch_and_no_other(
     again = at_once(*making(log, "abc"))
 
     assert {type(r) for r in failed} == {LogError}
-    assert "disk I/O error: see that" in str(failed[0])
+    assert "disk I/O error: check that" in str(failed[0])
     assert str(failed[0]).endswith("; nothing was recorded")
     assert {type(r) for r in again} == {tuple}
 
@@ -194,7 +194,7 @@ def test_a_closed_log_takes_no_more(open_sqlite: OpenLog) -> None:
 def test_a_loop_that_died_while_it_waited_stops_nobody(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     loop = asyncio.new_event_loop()
-    loop.call_soon(lambda: (log._committer.submit("a", 0, []), loop.stop()))
+    loop.call_soon(lambda: (log._group_commit.submit("a", 0, []), loop.stop()))
     loop.run_forever()
     loop.close()
 

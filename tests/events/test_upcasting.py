@@ -61,7 +61,9 @@ def test_a_newer_version_is_refused() -> None:
 
 def test_a_missing_step_is_named() -> None:
     with pytest.raises(LogError, match=r"no upcaster for share\.moved from schema version 2"):
-        upcast("share.moved", {"target": "h"}, version=1, known=3, table=dict([*STEPS.items()][:1]))
+        upcast(
+            "share.moved", {"target": "h"}, version=1, current=3, table=dict([*STEPS.items()][:1])
+        )
 
 
 @pytest.mark.parametrize("schema", [0, -1, "1", 1.5, None, True])

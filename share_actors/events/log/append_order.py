@@ -1,4 +1,4 @@
-"""What waits to be recorded, and which of it still follows on what its stream holds."""
+"""Appends that wait to be recorded, and the check that each continues its stream."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 
-_REMEMBERED = 50_000
-"""Streams whose last version is kept, so that most appends need no look at the log before."""
+_MAX_HEADS = 50_000
+"""How many streams' last versions stay in memory, so that most appends need no read before the write."""
 
 
 class Conflict(Exception):
@@ -18,9 +18,9 @@ class Conflict(Exception):
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Rows for one stream, to be recorded after version `expected`, all or none.
+    """Rows to append to one stream after version `expected`, all or none.
 
-    `informed` is the number of the last batch whose outcome the sender could know of.
+    `informed` is the number of the last batch whose outcome was delivered before the sender submitted.
     """
 
     stream: str
@@ -32,14 +32,15 @@ class Append:
 
     @property
     def last(self) -> int:
+        """The version of the stream after this append."""
         return self.expected + len(self.rows)
 
 
 class AppendOrder:
-    """Refuses what the table's key alone would let in.
+    """Rejects appends that the unique key of the table would accept.
 
-    That is an append beyond the end of its stream, and one that was sent on the assumption that an
-    earlier one would succeed, when that one did not.
+    These are an append that would leave a gap in its stream, and one that was submitted before its sender
+    knew that the preceding append had failed.
     """
 
     def __init__(self, recorder: AggregateRecorder) -> None:
@@ -49,33 +50,33 @@ class AppendOrder:
         self._batch = 0
 
     def next_batch(self, informed: int) -> int:
-        """Begin a batch, whose senders all know what came of batch *informed*; returns its number."""
+        """Start a batch and return its number; all its senders know the outcomes up to batch *informed*."""
         self._batch += 1
         self._failed = {s: f for s, f in self._failed.items() if f[0] > informed}
         return self._batch
 
     def admit(self, appends: Iterable[Append]) -> list[Append]:
-        """Those of *appends* that may be recorded; the others get their `Conflict`."""
-        fit: list[Append] = []
+        """Return the *appends* that may be recorded; set a `Conflict` as the outcome of the others."""
+        admitted: list[Append] = []
         ahead: dict[str, int] = {}
         for append in appends:
             reason = self._objection(append, ahead.get(append.stream))
             if reason is None:
-                fit.append(append)
+                admitted.append(append)
                 ahead[append.stream] = append.last
             else:
                 self.failed(append, Conflict(f"{append.stream}: {reason}"))
-        return fit
+        return admitted
 
     def _objection(self, append: Append, ahead: int | None) -> str | None:
         batch, version = self._failed.get(append.stream, (0, 0))
         if append.informed < batch and append.expected > version:
-            return f"an append after version {version}, which this one follows, was not recorded"
+            return f"the preceding append, after version {version}, failed"
         if append.expected in (0, ahead) or append.expected == self._heads.get(append.stream):
             return None
         head = self._read_head(append.stream)
         if append.expected > max(head, ahead or 0):
-            return f"has {head} events, which cannot be followed by number {append.expected + 1}"
+            return f"has {head} events, so its next version is not {append.expected + 1}"
         return None
 
     def _read_head(self, stream: str) -> int:
@@ -83,15 +84,15 @@ class AppendOrder:
         return newest[0].originator_version if newest else 0
 
     def recorded(self, append: Append, positions: Sequence[int]) -> None:
-        """*append* is durable."""
+        """Set the outcome of *append*, which is durable."""
         append.outcome = positions
         self._heads.pop(append.stream, None)
         self._heads[append.stream] = append.last
-        if len(self._heads) > _REMEMBERED:
+        if len(self._heads) > _MAX_HEADS:
             del self._heads[next(iter(self._heads))]
 
     def failed(self, append: Append, error: Exception) -> None:
-        """*append* was not recorded; nor may be what its sender sent to follow it."""
+        """Set the error of *append*; later appends that depend on it fail too."""
         append.outcome = error
         batch, version = self._failed.get(append.stream, (0, append.expected))
         version = min(version, append.expected) if batch == self._batch else append.expected

@@ -1,4 +1,4 @@
-"""Events to the bytes that the log stores, and back: compact JSON, then compressed, then encrypted."""
+"""Conversion of events to stored bytes and back: compact JSON, compressed, then encrypted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ZLIB = ZlibCompressor()
 
 
 class _Record(TypedDict, Generic[E]):
-    """The stored JSON, whole: validating it in one go is what makes replay fast."""
+    """The whole stored JSON; validating it in one step makes replay fast."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
@@ -39,7 +39,7 @@ def _reader(kind: type[Event]) -> TypeAdapter[_Record[Any]]:
 
 
 class Codec:
-    """What is written under *events* can be read for ever; names that are not there are refused."""
+    """Encodes and decodes the events whose topics are in *events*; other topics are refused."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class Codec:
     def encode(
         self, stream: str, version: int, event_id: str, envelope: Envelope, event: Event
     ) -> StoredEvent:
-        """The row that the log stores for *event*; raises `LogError` if it cannot be written down."""
+        """Return the row that the log stores for *event*; raises `LogError` if it has no JSON form."""
         try:
             text = (
                 f'{{"event_id":"{event_id}","schema_version":{event.schema_version},'
-                f'"envelope":{self._written(envelope)},"event":{event.model_dump_json()}}}'
+                f'"envelope":{self._envelope_json(envelope)},"event":{event.model_dump_json()}}}'
             )
             return StoredEvent(stream, version, topic_of(type(event)), self.seal(text.encode()))
         except (PydanticSerializationError, KeyError, UnicodeEncodeError) as error:
@@ -70,30 +70,30 @@ class Codec:
                 f" {error}; nothing was recorded"
             ) from None
 
-    def _written(self, envelope: Envelope) -> str:
-        """The envelope's JSON; the events of one command share the envelope, so one is remembered."""
+    def _envelope_json(self, envelope: Envelope) -> str:
+        """Return the envelope's JSON; the last is cached, as events of a command share it."""
         last = self._last
         if last is None or last[0] is not envelope:
             self._last = last = (envelope, envelope.model_dump_json())
         return last[1]
 
     def seal(self, plain: bytes) -> bytes:
-        """*plain* as it is stored."""
+        """Compress and encrypt *plain*, as configured."""
         if self._compressor is not None:
             plain = self._compressor.compress(plain)
         return plain if self._cipher is None else self._cipher.encrypt(plain)
 
     # -- reading -----------------------------------------------------------------------------------
     def unseal(self, stored: bytes) -> bytes:
-        """What was sealed, if it began with a brace; raises an exception of any kind if this is not it.
+        """Decrypt and decompress *stored*, whose plain text starts with a brace; raises any exception if not.
 
-        Compressed or not shows, so that `log.compress` may change at any time.
+        The first byte shows whether it is compressed, so `log.compress` may change at any time.
         """
         plain = stored if self._cipher is None else self._cipher.decrypt(stored)
         return plain if plain[:1] == b"{" else _ZLIB.decompress(plain)
 
     def fits(self, stored: bytes) -> bool:
-        """Whether *stored* was sealed under this key; a brace alone may be chance."""
+        """Return whether *stored* was encrypted with this key: its plain text is JSON."""
         try:
             from_json(self.unseal(stored))
         except Exception:
@@ -101,38 +101,38 @@ class Codec:
         return True
 
     def decode(self, stored: StoredEvent) -> Recorded:
-        """The event in a row of the log; raises `LogTooNew` or `LogError`, naming the row."""
+        """Return the event of a row of the log; raises `LogTooNew` or `LogError` that name the row."""
         stream, version = str(stored.originator_id), stored.originator_version
         return self.decode_row(stream, version, stored.topic, stored.state)
 
     def decode_row(
         self, stream: str, version: int, topic: str, state: bytes, position: int = 0
     ) -> Recorded:
-        """As `decode`, of the row's columns; *position* is passed on."""
+        """Return the event of a row, given by its columns; see `decode`."""
         try:
             plain = self.unseal(state)
         except Exception as error:
             raise LogError(
-                f"stream {stream} version {version}: {topic} cannot be deciphered: {error};"
-                " is log.cipher_key the one it was written with?"
+                f"stream {stream} version {version}: {topic} cannot be decrypted: {error};"
+                " check that log.cipher_key is the key that it was written with"
             ) from None
         try:
             record = self._validated(topic, plain)
-        except Exception as error:  # also from an upcaster that was given what is damaged
-            _refuse(stream, version, topic, error, plain)
+        except Exception as error:  # also from an upcaster that got damaged fields
+            _raise_unreadable(stream, version, topic, error, plain)
         return Recorded(
             stream, version, record["event_id"], record["envelope"], record["event"], position
         )
 
     def _validated(self, topic: str, plain: bytes) -> _Record[Any]:
-        """The record, read at once when it is of the current schema version: nearly always."""
+        """Return the validated record; nearly always it has the current schema version."""
         kind = self._events.get(topic)
         if kind is None:
-            raise LogTooNew(f"no event of this name ({topic!r}) is known")
+            raise LogTooNew(f"unknown event topic {topic!r}")
         try:
             record = _reader(kind).validate_json(plain)
         except ValidationError:
-            if _schema(plain) in (None, kind.schema_version):
+            if _schema_version(plain) in (None, kind.schema_version):
                 raise
         else:
             if record["schema_version"] == kind.schema_version:
@@ -140,45 +140,45 @@ class Codec:
         return self._upcast(kind, topic, plain)
 
     def _upcast(self, kind: type[Event], topic: str, plain: bytes) -> _Record[Any]:
-        fields, known = from_json(plain), kind.schema_version
+        fields, current = from_json(plain), kind.schema_version
         version = fields["schema_version"]
         fields["event"] = upcast(
-            topic, fields["event"], version=version, known=known, table=self._upcasters
+            topic, fields["event"], version=version, current=current, table=self._upcasters
         )
         return _reader(kind).validate_json(to_json(fields))
 
 
-def _schema(plain: bytes) -> int | None:
-    """The schema version that a record says it has; None if it says none."""
+def _schema_version(plain: bytes) -> int | None:
+    """Return the schema version of a record; None if it has none."""
     try:
-        found = from_json(plain)
+        record = from_json(plain)
     except ValueError:
         return None
-    version = found.get("schema_version") if isinstance(found, dict) else None
+    version = record.get("schema_version") if isinstance(record, dict) else None
     return version if type(version) is int else None
 
 
-def _refuse(
+def _raise_unreadable(
     stream: str, version: int, topic: str, error: Exception, plain: bytes = b""
 ) -> NoReturn:
-    """Say which event cannot be read, and what to do about it."""
-    schema = _schema(plain) or "unknown"
+    """Raise `LogTooNew` or `LogError` for an event that cannot be read."""
+    schema = _schema_version(plain) or "unknown"
     where = f"stream {stream} version {version}: {topic}, schema version {schema}"
-    if isinstance(error, LogTooNew) or _holds_unknown_field(error):
+    if isinstance(error, LogTooNew) or _has_unknown_field(error):
         raise LogTooNew(
-            f"{where}: {_short(error)}; a newer version wrote it: upgrade share_actors"
+            f"{where}: {_first_problem(error)}; a newer version wrote it: upgrade share_actors"
         ) from None
-    raise LogError(f"{where}: cannot be read: {_short(error)}") from None
+    raise LogError(f"{where}: cannot be read: {_first_problem(error)}") from None
 
 
-def _holds_unknown_field(error: Exception) -> bool:
+def _has_unknown_field(error: Exception) -> bool:
     return isinstance(error, ValidationError) and any(
-        found["type"] == "extra_forbidden" for found in error.errors(include_url=False)
+        detail["type"] == "extra_forbidden" for detail in error.errors(include_url=False)
     )
 
 
-def _short(error: Exception) -> str:
-    """The first thing that is wrong, on one line."""
+def _first_problem(error: Exception) -> str:
+    """Return the first problem, on one line."""
     if not isinstance(error, ValidationError):
         return str(error) or type(error).__name__
     first = error.errors(include_url=False, include_input=False)[0]

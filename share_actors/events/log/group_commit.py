@@ -1,4 +1,4 @@
-"""Group commit: the appends of many entities, gathered while the last commit ran, in one transaction."""
+"""Group commit: one transaction writes all appends that were submitted during the previous commit."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from eventsourcing.persistence import (
 from share_actors.errors import LogError
 from share_actors.events.log.append_order import Append, AppendOrder, Conflict
 
-_PAGE = 1_000
+_PAGE_SIZE = 1_000
 
 
 class GroupCommit:
-    """One thread that writes, for any number of event loops that wait.
+    """One writer thread for the appends of any number of event loops.
 
-    `explain` says in words an operator can act on what a storage error means.
+    `explain` turns a storage error into a message for the operator.
     """
 
     def __init__(self, recorder: ApplicationRecorder, explain: Callable[[Exception], str]) -> None:
         self._recorder, self._explain = recorder, explain
         self._order = AppendOrder(recorder)
-        self._seen = recorder.max_notification_id() or 0
+        self._last_position = recorder.max_notification_id() or 0
         self._lock, self._closed = Lock(), False
         self._gathered: list[Append] = []
         self._gathering: asyncio.AbstractEventLoop | None = None
@@ -45,7 +45,7 @@ class GroupCommit:
     def submit(
         self, stream: str, expected: int, rows: Sequence[StoredEvent]
     ) -> asyncio.Future[Sequence[int]]:
-        """Queue *rows*; the future gives their positions, or raises `Conflict` or `LogError`."""
+        """Queue *rows*; the future returns their positions, or raises `Conflict` or `LogError`."""
         loop = asyncio.get_running_loop()
         append = Append(stream, expected, rows, loop.create_future(), self._delivered)
         with self._lock:
@@ -54,7 +54,7 @@ class GroupCommit:
             first = not self._gathered or self._gathering is not loop
             self._gathered.append(append)
             self._gathering = loop
-        if first:  # what else this turn of the loop appends goes along, and wakes the writer once
+        if first:  # all appends of this turn of the loop form one batch and wake the writer once
             loop.call_soon(self._hand_over)
         return append.future
 
@@ -68,14 +68,14 @@ class GroupCommit:
         self._delivered = max(self._delivered, batch)
         for append in appends:
             if append.future.done():
-                continue  # its caller was cancelled; what is recorded stays
+                continue  # its caller was cancelled; the events stay recorded
             if isinstance(append.outcome, Exception):
                 append.future.set_exception(append.outcome)
             else:
                 append.future.set_result(append.outcome or ())
 
     def close(self) -> None:
-        """Write what was submitted, then stop."""
+        """Write all submitted appends, then stop."""
         with self._lock:
             self._closed = True
         self._hand_over()
@@ -84,15 +84,15 @@ class GroupCommit:
 
     # -- on the writer's thread --------------------------------------------------------------------
     def _run(self) -> None:
-        more = True
-        while more:
+        is_open = True
+        while is_open:
             batch: list[Append] = []
-            more = self._take(batch)
+            is_open = self._take(batch)
             if batch:
                 self._write(batch)
 
     def _take(self, batch: list[Append]) -> bool:
-        """Wait for appends and put all that wait into *batch*; False when there will be no more."""
+        """Wait for appends and move all of them to *batch*; return False once the queue is closed."""
         taken = self._queue.get()
         while taken is not None:
             batch += taken
@@ -106,99 +106,102 @@ class GroupCommit:
         number = self._order.next_batch(batch[0].informed)
         try:
             self._commit(batch)
-        except Exception as error:  # whatever this is, the thread and those who wait must go on
-            self._in_doubt([append for append in batch if append.outcome is None], error)
+        except Exception as error:  # the thread must survive, and the callers must get an error
+            self._fail_in_doubt([append for append in batch if append.outcome is None], error)
         by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
         for append in batch:
             by_loop.setdefault(append.future.get_loop(), []).append(append)
         for loop, appends in by_loop.items():
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: no caller is waiting
                 loop.call_soon_threadsafe(self._settle, appends, number)
 
-    def _commit(self, batch: Sequence[Append], *, again: bool = False) -> None:
-        """Record *batch* in one transaction; halve it on conflict until the guilty stands alone."""
-        fit = self._order.admit(batch)
-        if not fit:
+    def _commit(self, batch: Sequence[Append], *, repeated: bool = False) -> None:
+        """Write *batch* in one transaction; on conflict halve it until the conflicting append is alone."""
+        admitted = self._order.admit(batch)
+        if not admitted:
             return
         try:
-            ids = self._recorder.insert_events([row for append in fit for row in append.rows])
+            ids = self._recorder.insert_events([row for append in admitted for row in append.rows])
         except (IntegrityError, DataError) as error:
-            if len(fit) == 1:
-                self._conflict(fit[0], error)
+            if len(admitted) == 1:
+                self._resolve_conflict(admitted[0], error)
                 return
-            self._commit(fit[: len(fit) // 2])
-            self._commit(fit[len(fit) // 2 :])
+            self._commit(admitted[: len(admitted) // 2])
+            self._commit(admitted[len(admitted) // 2 :])
         except Exception as error:
-            self._broken(fit, error, last=again or not _cut_off(error))
+            final = repeated or not _is_connection_lost(error)
+            self._resolve_failure(admitted, error, final=final)
         else:
-            self._recorded(fit, ids or ())
+            self._record(admitted, ids or ())
 
-    def _recorded(self, appends: Sequence[Append], ids: Sequence[int]) -> None:
+    def _record(self, appends: Sequence[Append], ids: Sequence[int]) -> None:
         start = 0
         for append in appends:
             end = start + len(append.rows)
             self._order.recorded(append, ids[start:end])
             start = end
-        self._seen = max((self._seen, *ids))
+        self._last_position = max((self._last_position, *ids))
 
     # -- when a commit fails -----------------------------------------------------------------------
-    def _conflict(self, append: Append, error: Exception) -> None:
-        """A commit whose answer was lost and that was made again finds its own rows: a success."""
+    def _resolve_conflict(self, append: Append, error: Exception) -> None:
+        """Fail *append*, unless its rows are already there from a commit whose reply was lost."""
         if isinstance(error, DataError):
-            self._refuse([append], error)
-        elif self._landed(append):
-            self._recorded([append], self._positions([append]))
+            self._fail([append], error)
+        elif self._is_recorded(append):
+            self._record([append], self._positions([append]))
         else:
-            reason = f"{append.stream}: version {append.expected + 1} was written by another"
+            reason = (
+                f"{append.stream}: version {append.expected + 1} was written by another activation"
+            )
             self._order.failed(append, Conflict(reason))
 
-    def _broken(self, appends: Sequence[Append], error: Exception, *, last: bool) -> None:
-        """The storage failed. One transaction: if one is there, all are; only then is it a success.
+    def _resolve_failure(self, appends: Sequence[Append], error: Exception, *, final: bool) -> None:
+        """Handle a storage error: a success if the transaction was committed nevertheless.
 
-        Else it is made once more unless this was the *last*: should the first have landed after all by
-        then, the second meets its own rows.
+        Otherwise the commit is repeated, unless this attempt is *final*. If the first commit takes effect
+        by then, the second one conflicts with its own rows, which is a success too.
         """
         try:
-            landed = self._landed(appends[0])
+            recorded = self._is_recorded(appends[0])
         except Exception as unreadable:
-            self._in_doubt(appends, unreadable)
+            self._fail_in_doubt(appends, unreadable)
             return
-        if landed:
-            self._recorded(appends, self._positions(appends))
-        elif last:
-            self._refuse(appends, error)
+        if recorded:
+            self._record(appends, self._positions(appends))
+        elif final:
+            self._fail(appends, error)
         else:
-            self._commit(appends, again=True)
+            self._commit(appends, repeated=True)
 
-    def _refuse(self, appends: Sequence[Append], error: Exception) -> None:
+    def _fail(self, appends: Sequence[Append], error: Exception) -> None:
         for append in appends:
             self._order.failed(append, LogError(f"{self._explain(error)}; nothing was recorded"))
 
-    def _in_doubt(self, appends: Sequence[Append], error: Exception) -> None:
+    def _fail_in_doubt(self, appends: Sequence[Append], error: Exception) -> None:
         reason = (
-            f"{self._explain(error)}; whether the events were recorded cannot be told now:"
-            " ask again with the same command id"
+            f"{self._explain(error)}; it is unknown whether the events were recorded:"
+            " repeat the request with the same command id"
         )
         for append in appends:
             self._order.failed(append, LogError(reason))
 
-    def _landed(self, append: Append) -> bool:
-        """Whether the stream holds these very rows (each has its event's id in it)."""
-        found = self._recorder.select_events(append.stream, gt=append.expected, lte=append.last)
-        return list(found) == list(append.rows)
+    def _is_recorded(self, append: Append) -> bool:
+        """Return whether the stream has exactly these rows (each contains its event's id)."""
+        stored = self._recorder.select_events(append.stream, gt=append.expected, lte=append.last)
+        return list(stored) == list(append.rows)
 
     def _positions(self, appends: Sequence[Append]) -> list[int]:
-        """Where the rows of *appends* are; they came after what this writer last recorded."""
+        """Return the positions of the rows of *appends*, which follow this writer's last recorded row."""
         keys = [(row.originator_id, row.originator_version) for a in appends for row in a.rows]
-        found: dict[tuple[object, int], int] = {}
-        start, wanted = self._seen, set(keys)
-        while wanted - found.keys():
-            page = self._recorder.select_notifications(start, _PAGE, inclusive_of_start=False)
-            found |= {(n.originator_id, n.originator_version): n.id for n in page}
+        positions: dict[tuple[object, int], int] = {}
+        start, missing = self._last_position, set(keys)
+        while missing - positions.keys():
+            page = self._recorder.select_notifications(start, _PAGE_SIZE, inclusive_of_start=False)
+            positions |= {(n.originator_id, n.originator_version): n.id for n in page}
             start = page[-1].id
-        return [found[key] for key in keys]
+        return [positions[key] for key in keys]
 
 
-def _cut_off(error: Exception) -> bool:
-    """Whether the connection to the server was lost: the next one is made anew, and may be well."""
+def _is_connection_lost(error: Exception) -> bool:
+    """Return whether the connection to the server was lost, so that a new one may succeed."""
     return isinstance(error, InterfaceError | OperationalError) and "connection" in str(error)

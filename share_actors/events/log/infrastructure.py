@@ -1,4 +1,4 @@
-"""The library's infrastructure for a log, built from our settings and from nothing else."""
+"""The `eventsourcing` infrastructure of a log, configured by our settings alone."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ Factory = InfrastructureFactory[Any]
 
 
 class LogStore(NamedTuple):
-    """Where events are kept, and how to speak of its errors."""
+    """The storage of a log: its factory of recorders, and the messages for its errors."""
 
     factory: Factory
     explain: Callable[[Exception], str]
 
 
 def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
-    """The file at *path*, checked; made if there is none and *create*."""
+    """Open and check the file at *path*; create it if it is missing and *create* is true."""
     check_packages(settings)
-    sqlite_file.prepare(path, lambda new: fill(_sqlite(settings, new, create=True)), create=create)
+    sqlite_file.prepare(
+        path, lambda new: create_tables(_sqlite(settings, new, create=True)), create=create
+    )
     return LogStore(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
 
 
@@ -46,27 +48,27 @@ def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:
 
 
 def _explain(path: Path, error: Exception) -> str:
-    said = str(error)
-    if "full" in said:
-        advice = f"free space on the file system of {path.parent}, then ask again"
-    elif "locked" in said:
-        advice = "another process writes for longer than log.lock_timeout_s; ask again"
+    message = str(error)
+    if "full" in message:
+        advice = f"free space on the file system of {path.parent}, then repeat the request"
+    elif "locked" in message:
+        advice = "another process writes for longer than log.lock_timeout_s; repeat the request"
     else:
-        advice = "see that the file is there, whole, readable and writable"
-    return f"log.path {path}: {said}: {advice}"
+        advice = "check that the file exists and is complete, readable and writable"
+    return f"log.path {path}: {message}: {advice}"
 
 
 # -- for both kinds of log -----------------------------------------------------------------------
 def construct(
     module: str, settings: LogSettings, environment: dict[str, str], *, create: bool
 ) -> Factory:
-    """A factory of the library's *module*. It sees this environment only, not the process's own."""
+    """Build a factory of the library's *module* from *environment* alone, not the process's environment."""
     common = common_environment(module, settings, create=create)
     return InfrastructureFactory.construct({**common, **environment})
 
 
 def common_environment(module: str, settings: LogSettings, *, create: bool) -> dict[str, str]:
-    """The library's settings that do not depend on the kind of store."""
+    """Return the library's settings that every kind of store has."""
     common = {
         "PERSISTENCE_MODULE": module,
         "ORIGINATOR_ID_TYPE": "text",
@@ -80,8 +82,8 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
     return common
 
 
-def fill(factory: Factory) -> None:
-    """Make the tables; *factory* is closed after."""
+def create_tables(factory: Factory) -> None:
+    """Create the tables, and close *factory*."""
     try:
         factory.application_recorder()
         factory.aggregate_recorder("snapshots")
@@ -90,7 +92,7 @@ def fill(factory: Factory) -> None:
 
 
 def check_packages(settings: LogSettings) -> None:
-    """Raise `ConfigError` if *settings* need a package that is not there."""
+    """Raise `ConfigError` if *settings* need a package that is not installed."""
     if settings.kind == "postgresql":
         for module in ("psycopg", "psycopg_pool"):
             _require(module, "postgresql", "log.kind is postgresql")
@@ -98,11 +100,11 @@ def check_packages(settings: LogSettings) -> None:
         _require("cryptography", "encryption", "log.cipher_key is set")
 
 
-def _require(module: str, extra: str, because: str) -> None:
+def _require(module: str, extra: str, reason: str) -> None:
     try:
         import_module(module)
     except ImportError:
         raise ConfigError(
-            f"{because}, and the package {module} is missing: pip install share-actors[{extra}]",
-            field=because.partition(" ")[0],
+            f"{reason}, and the package {module} is missing: pip install share-actors[{extra}]",
+            field=reason.partition(" ")[0],
         ) from None

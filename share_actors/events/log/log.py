@@ -1,4 +1,4 @@
-"""The event log: append, read, follow. This module and its siblings alone know `eventsourcing`."""
+"""The event log: append events to streams, read a stream, and read all events in order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GroupCommitFactory = Callable[[ApplicationRecorder, Callable[[Exception], str]],
 
 
 class Notification(NamedTuple):
-    """A row of the log as it is stored; `Log.decode` reads it."""
+    """A row of the log, still encoded; `Log.decode` decodes it."""
 
     position: int
     stream: str
@@ -37,53 +37,51 @@ class Notification(NamedTuple):
 
 
 class Log:
-    """Streams of events, and the order of all of them together.
+    """Streams of events, and the total order of all events.
 
-    `append` belongs to an event loop and is durable when it returns; the rest may be called from any
-    thread. Close the log to write what is under way and to free its threads and connections.
+    `append` runs on an event loop, and its events are durable when it returns; all other methods may be
+    called from any thread. `close` writes the submitted events and frees threads and connections.
     """
 
-    def __init__(self, backend: LogStore, group_commit: GroupCommitFactory = GroupCommit) -> None:
-        self._backend = backend
+    def __init__(self, store: LogStore, group_commit: GroupCommitFactory = GroupCommit) -> None:
+        self._store = store
         self._writer, self._count = uuid4().hex[:16], count(1)
-        factory = backend.factory
+        factory = store.factory
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor())
         self._check_key()
-        self._committer = group_commit(self._recorder, backend.explain)
+        self._group_commit = group_commit(self._recorder, store.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
 
     @classmethod
     def open(cls, settings: LogSettings, path: Path, *, nodes: int = 1, create: bool = True) -> Log:
-        """The log that *settings* name; *path* is the file of kind `sqlite`.
+        """Open the log of *settings*; *path* is the file of kind `sqlite`, *nodes* the size of the cluster.
 
-        Raises `ConfigError` for settings that cannot work, and `LogError` when the log cannot be
-        opened, or when there is none and not *create*; what is there is then as it was.
+        Raises `ConfigError` for settings that cannot work, and `LogError` if the log cannot be opened, or
+        is missing and *create* is false. An existing file or schema is then unchanged.
         """
         if settings.kind == "sqlite" and nodes > 1:
-            raise ConfigError(
-                f"log.kind sqlite serves one node, and there are {nodes}: use postgresql",
-                field="log.kind", value="sqlite",
-            )  # fmt: skip
-        backend = _backend(settings, path, create=create)
+            message = f"log.kind sqlite serves one node, and there are {nodes}: use postgresql"
+            raise ConfigError(message, field="log.kind", value="sqlite")
+        store = _open_store(settings, path, create=create)
         try:
-            return cls(backend)
+            return cls(store)
         except ShareActorsError:
-            backend.factory.close()
+            store.factory.close()
             raise
         except Exception as error:
-            backend.factory.close()
-            raise LogError(backend.explain(error)) from error
+            store.factory.close()
+            raise LogError(store.explain(error)) from error
 
     def _check_key(self) -> None:
-        """Refuse to write under one key beside what was written under another, or under none.
+        """Raise `LogError` if the log was written with another key, or with none.
 
-        One event that cannot be read is not the key's fault; the first and the last both are.
+        A single unreadable event may be damaged; if the first and the last are unreadable, the key is wrong.
         """
         sample = [*self.notifications(0, 1), *self.notifications(max(self.head() - 1, 0), 1)]
         if sample and not any(self._codec.fits(row.state) for row in sample):
             raise LogError(
-                "the log's events cannot be deciphered: log.cipher_key is not the one that they"
+                "the log's events cannot be decrypted: log.cipher_key is not the key that they"
                 " were written with; correct it and start again",
                 field="log.cipher_key",
             )
@@ -91,25 +89,25 @@ class Log:
     async def append(
         self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
     ) -> tuple[Recorded, ...]:
-        """Record *entries* after *expected_version* of *stream*: all or none, durable on return.
+        """Append *entries* to *stream* after *expected_version*: all or none, durable on return.
 
-        Raises `Conflict` when the stream is not at that version, `LogError` when it cannot be
-        written. A caller that is cancelled does not take its events back.
+        Raises `Conflict` if the stream is not at that version, and `LogError` if the log cannot be
+        written. Events are also recorded if the caller is cancelled meanwhile.
         """
         if not entries:
             return ()
         recorded, positions = self.submit(stream, expected_version, entries)
         return tuple(
-            replace(one, position=position)
-            for one, position in zip(recorded, await positions, strict=True)
+            replace(item, position=position)
+            for item, position in zip(recorded, await positions, strict=True)
         )
 
     def submit(
         self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
     ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
-        """`append` without waiting: what will be recorded, and the future of its positions.
+        """Start to append: return the events to be recorded, and the future of their positions.
 
-        Nothing is durable before the future is done; it raises as `append` does.
+        Nothing is durable before the future is done; it raises what `append` raises.
         """
         recorded = tuple(
             Recorded(stream, number, f"{self._writer}-{next(self._count):x}", envelope, event)
@@ -118,16 +116,16 @@ class Log:
         stored = [
             self._codec.encode(stream, r.version, r.event_id, r.envelope, r.event) for r in recorded
         ]
-        return recorded, self._committer.submit(stream, expected_version, stored)
+        return recorded, self._group_commit.submit(stream, expected_version, stored)
 
     def read(self, stream: str, after: int = 0, upto: int | None = None) -> list[Recorded]:
-        """The events of *stream* with versions beyond *after* and up to *upto*."""
-        rows = self._ask(lambda: self._recorder.select_events(stream, gt=after, lte=upto))
+        """Return the events of *stream* with versions greater than *after*, up to and including *upto*."""
+        rows = self._query(lambda: self._recorder.select_events(stream, gt=after, lte=upto))
         return [self._codec.decode(row) for row in rows]
 
     def notifications(self, after: int, limit: int) -> Sequence[Notification]:
-        """At most *limit* rows after position *after*, in the order in which they were recorded."""
-        rows = self._ask(
+        """Return at most *limit* rows after position *after*, in the order in which they were recorded."""
+        rows = self._query(
             lambda: self._recorder.select_notifications(after, limit, inclusive_of_start=False)
         )
         return [
@@ -136,54 +134,54 @@ class Log:
         ]
 
     def decode(self, raw: Notification) -> Recorded:
-        """The event in *raw*; raises `LogTooNew` or `LogError`, which name it."""
+        """Return the event of *raw*; raises `LogTooNew` or `LogError` with its stream and version."""
         position, stream, version, topic, state = raw
         return self._codec.decode_row(stream, version, topic, state, position)
 
     def head(self) -> int:
-        """The position of the last event; 0 when there is none."""
-        return self._ask(self._recorder.max_notification_id) or 0
+        """Return the position of the last event; 0 if the log is empty."""
+        return self._query(self._recorder.max_notification_id) or 0
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def _query(self, query: Callable[[], T]) -> T:
         try:
-            return question()
+            return query()
         except Exception as error:
-            raise LogError(self._backend.explain(error)) from error
+            raise LogError(self._store.explain(error)) from error
 
     @property
     def snapshot_failures(self) -> int:
-        """State snapshots that could not be written since the log was opened."""
+        """The number of state snapshots that could not be written since the log was opened."""
         return self._snapshots.failures
 
     def save_snapshot(self, stream: str, version: int, kind: str, state: bytes) -> None:
-        """Keep *state* in the background; never waits, never raises: a snapshot is a cache."""
+        """Save *state* in the background; neither waits nor raises, since a snapshot is only a cache."""
         self._snapshots.save(stream, version, kind, state)
 
     def load_snapshot(self, stream: str) -> tuple[int, str, bytes] | None:
-        """Version, kind and state of the newest snapshot; None when there is none to be had."""
+        """Return version, kind and state of the newest snapshot; None if there is no readable one."""
         return self._snapshots.load(stream)
 
     def stop_writing(self) -> None:
-        """Record what was handed in; from then on every append raises `LogError`, and reads go on."""
-        self._committer.close()
+        """Write the submitted events; afterwards appends raise `LogError`, and reads still work."""
+        self._group_commit.close()
 
     def close(self) -> None:
-        """Write what was handed in, and let go of everything; closing again does nothing."""
+        """Write the submitted events, and free threads and connections; closing again does nothing."""
         self.stop_writing()
         self._snapshots.close()
-        self._backend.factory.close()
+        self._store.factory.close()
 
 
-def _backend(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
+def _open_store(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     if settings.kind == "sqlite":
         return open_sqlite(settings, path, create=create)
     return open_postgres(settings, create=create)
 
 
 OpenLog = Callable[[Config, int], Log]
-"""Opens the log of a configuration, on a cluster of so many nodes; raises what `Log.open` raises."""
+"""Opens the log of a configuration on a cluster of so many nodes; raises what `Log.open` raises."""
 
 
 def open_configured(config: Config, nodes: int = 1) -> Log:
-    """The log that *config* names; see `Log.open`."""
+    """Open the log of *config*; see `Log.open`."""
     return Log.open(config.log, config.log_path, nodes=nodes)

@@ -27,19 +27,19 @@ T = TypeVar("T")
 
 
 class LogMemory:
-    """What a database file is to other logs: everything that is recorded, for any number of `Log` objects."""
+    """The storage of in-memory logs: all recorded rows, shared by any number of `Log` objects."""
 
     def __init__(self) -> None:
         self.events = POPOApplicationRecorder()
         self.snapshots = POPOApplicationRecorder()
 
     def open(self, settings: LogSettings) -> LogStore:
-        """A store that one `Log` reads and writes, and closes, without closing it for others."""
+        """Return a store for one `Log`; closing it leaves the rows to the others."""
         return LogStore(_MemoryFactory(self, settings), lambda error: f"log in memory: {error}")
 
 
 class _MemoryFactory(POPOFactory):
-    """Gives recorders of one `LogMemory` until it is closed."""
+    """Creates recorders of one `LogMemory` until it is closed."""
 
     def __init__(self, memory: LogMemory, settings: LogSettings) -> None:
         environment = common_environment("eventsourcing.popo", settings, create=True)
@@ -59,7 +59,7 @@ class _MemoryFactory(POPOFactory):
 
 
 class _OpenRecorder(ApplicationRecorder):
-    """A shared recorder as one open log sees it: closed with that log, rows in the order of versions."""
+    """A shared recorder for one open log: closed with that log, and sorted by version."""
 
     def __init__(self, shared: POPOApplicationRecorder, closed: Event) -> None:
         self._shared, self._closed = shared, closed

@@ -1,4 +1,4 @@
-"""A log in PostgreSQL, for any number of nodes; psycopg is imported only when this is asked for."""
+"""A log in PostgreSQL, for any number of nodes; psycopg, an optional package, is imported on use."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from share_actors.events.log.infrastructure import (
     LogStore,
     check_packages,
     construct,
-    fill,
+    create_tables,
 )
 
 if TYPE_CHECKING:
     import psycopg
 
 _SETUP_LOCK = 0x53484C47
-"""Two processes that open a new log at once make its tables one after the other."""
-_CONNECT_S = 3
-_TRY_S = 0.3
+"""The advisory lock under which processes create the tables one after the other."""
+_CONNECT_TIMEOUT_S = 3
+_POOL_TIMEOUT_S = 0.3
 """How long each of a recorder's ten tries waits for a connection."""
-_MAY_MAKE = """
+_MAY_CREATE = """
     SELECT coalesce(
         has_schema_privilege(to_regnamespace(%s)::oid, 'CREATE'),
         has_database_privilege(current_database(), 'CREATE')
     )
 """
-"""In the schema if it is there, or else in the database."""
+"""The privilege in the schema if it exists, or else in the database."""
 _DURABLE = "-c synchronous_commit=on"
 
 
 def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
-    """The log in the schema that *settings* name; its tables are made if missing and *create*."""
+    """Open the log in the schema of *settings*; create missing tables if *create* is true."""
     check_packages(settings)
     with _connected(settings) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
         if not _exists(connection, settings):
-            _make(connection, settings, create=create)
+            _create(connection, settings, create=create)
         factory = _postgres(settings, create=False)
     return LogStore(factory, lambda error: _explain(settings, error))
 
@@ -58,7 +58,7 @@ def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
             dbname=settings.database,
             user=settings.user,
             password=settings.password.get_secret_value(),
-            connect_timeout=_CONNECT_S,
+            connect_timeout=_CONNECT_TIMEOUT_S,
             autocommit=True,
         ) as connection:
             yield connection
@@ -67,40 +67,42 @@ def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
 
 
 def _exists(connection: psycopg.Connection, settings: LogSettings) -> bool:
-    """The table of snapshots is the last to be made."""
+    """Return whether the log exists; the table of snapshots is created last."""
     table = f"{settings.schema_name}.stored_snapshots"
-    found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
-    return found is not None and found[0] is not None
+    row = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
+    return row is not None and row[0] is not None
 
 
 def is_still_to_be_created(settings: LogSettings) -> bool:
-    """Whether there is no log yet; raises `LogError` if there is none and the user may not make one."""
+    """Return whether there is no log yet; raises `LogError` if the user may not create one."""
     with _connected(settings) as connection:
         if _exists(connection, settings):
             return False
-        found = connection.execute(_MAY_MAKE, (settings.schema_name,)).fetchone()
-    if found is None or not found[0]:
+        row = connection.execute(_MAY_CREATE, (settings.schema_name,)).fetchone()
+    if row is None or not row[0]:
         raise LogError(
-            f"{_where(settings)}: schema {settings.schema_name} holds no log, and log.user"
-            f" {settings.user} may not make one: grant CREATE, or correct log.schema_name",
-            field="log.schema_name", value=settings.schema_name,
-        )  # fmt: skip
+            f"{_where(settings)}: schema {settings.schema_name} has no log, and log.user"
+            f" {settings.user} may not create one: grant CREATE, or correct log.schema_name",
+            field="log.schema_name",
+            value=settings.schema_name,
+        )
     return True
 
 
-def _make(connection: psycopg.Connection, settings: LogSettings, *, create: bool) -> None:
+def _create(connection: psycopg.Connection, settings: LogSettings, *, create: bool) -> None:
     from psycopg.sql import SQL, Identifier  # noqa: PLC0415 - an optional package
 
     name = settings.schema_name
     if not create:
         raise LogError(
-            f"{_where(settings)}: schema {name} holds no log; start the system once, or correct"
+            f"{_where(settings)}: schema {name} has no log; start the system once, or correct"
             " log.database and log.schema_name",
-            field="log.database", value=settings.database,
-        )  # fmt: skip
+            field="log.database",
+            value=settings.database,
+        )
     if name != "public":
         connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
-    fill(_postgres(settings, create=True))
+    create_tables(_postgres(settings, create=True))
 
 
 def _postgres(settings: LogSettings, *, create: bool) -> Factory:
@@ -113,18 +115,18 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         "POSTGRES_SCHEMA": settings.schema_name,
         "POSTGRES_POOL_SIZE": "2",
         "POSTGRES_MAX_OVERFLOW": "8",
-        # The recorder tries ten times: all of its tries together take what the settings say.
+        # The recorder tries ten times; all tries together take log.lock_timeout_s.
         "POSTGRES_LOCK_TIMEOUT": str(max(1, settings.lock_timeout_s // 10)),
-        "POSTGRES_CONNECT_TIMEOUT": str(_CONNECT_S),
-        # Its stored functions insert without the table's lock, and tailing readers lose events.
+        "POSTGRES_CONNECT_TIMEOUT": str(_CONNECT_TIMEOUT_S),
+        # Its stored functions insert without the table lock, so tailing readers would miss events.
         "POSTGRES_ENABLE_DB_FUNCTIONS": "no",
     }
     factory = construct("eventsourcing.postgres", settings, environment, create=create)
     pool = factory.datastore.pool  # type: ignore[attr-defined]
-    pool.kwargs.update(options=_DURABLE, connect_timeout=_CONNECT_S)
-    pool.reconnect_timeout = 1.0 * _CONNECT_S  # the next who asks tries anew, without back-off
-    pool.open(wait=True, timeout=2.0 * _CONNECT_S)
-    pool.timeout = _TRY_S
+    pool.kwargs.update(options=_DURABLE, connect_timeout=_CONNECT_TIMEOUT_S)
+    pool.reconnect_timeout = 1.0 * _CONNECT_TIMEOUT_S  # the next caller connects without back-off
+    pool.open(wait=True, timeout=2.0 * _CONNECT_TIMEOUT_S)
+    pool.timeout = _POOL_TIMEOUT_S
     return factory
 
 
@@ -133,9 +135,9 @@ def _where(settings: LogSettings) -> str:
 
 
 def _explain(settings: LogSettings, error: Exception) -> str:
-    said = str(error).strip().partition("\n")[0] or type(error).__name__
-    if "disk" in said or "No space" in said:
-        advice = "free space on the database's disk, then ask again"
+    message = str(error).strip().partition("\n")[0] or type(error).__name__
+    if "disk" in message or "No space" in message:
+        advice = "free space on the database's disk, then repeat the request"
     else:
-        advice = "see that the server runs and lets this user in, then ask again"
-    return f"{_where(settings)}: {said}: {advice}"
+        advice = "check that the server runs and accepts this user, then repeat the request"
+    return f"{_where(settings)}: {message}: {advice}"

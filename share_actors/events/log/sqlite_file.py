@@ -1,4 +1,4 @@
-"""The SQLite log's file: made whole or not at all, and looked at before it is opened."""
+"""The file of an SQLite log: created atomically, and checked before it is opened."""
 
 from __future__ import annotations
 
@@ -15,40 +15,44 @@ from eventsourcing.persistence import PersistenceError
 from share_actors.errors import LogError
 
 APPLICATION_ID = 0x53484C47
-"""Tells our file from another program's SQLite file: "SHLG"."""
+"""Distinguishes our file from other programs' SQLite files: "SHLG"."""
 MAGIC = b"SQLite format 3\x00"
 
 
 def uri(path: Path) -> str:
-    """How SQLite opens *path* without ever creating it."""
+    """Return the URI by which SQLite opens *path* without creating it."""
     return f"file:{quote(str(path.absolute()))}?mode=rw"
 
 
-def refusal(path: Path, what: str, advice: str) -> LogError:
-    """The error for a file that is no log, or not one that can be used."""
-    return LogError(f"log.path {path}: {what}; {advice}", field="log.path", value=str(path))
+def file_error(path: Path, problem: str, advice: str) -> LogError:
+    """Build the error for a file that is not a usable log."""
+    return LogError(f"log.path {path}: {problem}; {advice}", field="log.path", value=str(path))
 
 
 def prepare(path: Path, fill: Callable[[Path], None], *, create: bool) -> None:
-    """See that *path* is a log; if there is none, make one with the tables that *fill* puts in.
+    """Check that *path* is a log; if it is missing and *create* is true, create one with *fill*.
 
-    Raises `LogError`, and leaves untouched what is there.
+    Raises `LogError` and leaves an existing file unchanged.
     """
     try:
         if not path.exists():
             if not create:
-                raise refusal(path, "there is no such file", "start the system once, or correct it")
+                raise file_error(
+                    path, "the file does not exist", "start the system once, or correct the path"
+                )
             _create(path, fill)
         _check(path)
     except OSError as error:
-        advice = "see that this user may read and write it"
-        raise refusal(path, error.strerror or str(error), advice) from None
+        advice = "check that this user may read and write it"
+        raise file_error(path, error.strerror or str(error), advice) from None
     except (PersistenceError, sqlite3.Error) as error:
-        raise refusal(path, f"cannot be made: {error}", "see that its disk has room") from None
+        raise file_error(
+            path, f"cannot be created: {error}", "check that its disk has room"
+        ) from None
 
 
 def _create(path: Path, fill: Callable[[Path], None]) -> None:
-    """Whoever links a finished file first has made the log; the others use that one."""
+    """Create the file elsewhere and link it to *path*; the first of several processes succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
         new = Path(scratch) / "new.db"
@@ -77,28 +81,30 @@ def _sync(path: Path) -> None:
 
 def _check(path: Path) -> None:
     if path.is_dir():
-        raise refusal(path, "is a directory", "name a file in it")
-    advice = "restore the log from its backup, or name another file"
-    with path.open("r+b") as file:  # for writing too, to see that this is permitted
+        raise file_error(path, "is a directory", "choose a file in it")
+    advice = "restore the log from its backup, or choose another file"
+    with path.open("r+b") as file:  # also for writing, to check the permission
         header = file.read(100)
     if not header:
-        raise refusal(path, "is empty, but a log never is: it was truncated", advice)
+        raise file_error(path, "is empty, so it was truncated", advice)
     if header[:16] != MAGIC[: len(header)]:
-        raise refusal(path, "is not a database", "name the log's own file, or a new one")
+        raise file_error(path, "is not a database", "choose the log's own file, or a new one")
     if len(header) < 100 or (_is_short(path, header) and _is_short(path, header)):
-        raise refusal(path, "is truncated: it is shorter than its header says", advice)
-    found = int.from_bytes(header[68:72], "big")
-    if found != APPLICATION_ID:
-        raise refusal(
+        raise file_error(path, "is truncated: shorter than the size in its header", advice)
+    application_id = int.from_bytes(header[68:72], "big")
+    if application_id != APPLICATION_ID:
+        raise file_error(
             path,
-            f"is the database of another application (id {found:#x})",
-            "name the log's own file, or a new one",
+            f"is the database of another application (id {application_id:#x})",
+            "choose the log's own file, or a new one",
         )
 
 
 def _is_short(path: Path, header: bytes) -> bool:
-    """Whether pages are missing that are not in a write-ahead log either; asked twice, for a log
-    that is being moved into the file at this moment."""
+    """Return whether pages are missing that are not in the write-ahead log either.
+
+    Called twice, since a checkpoint may be moving the write-ahead log into the file at the same time.
+    """
     page_size = int.from_bytes(header[16:18], "big")
     page_size = 65536 if page_size == 1 else page_size
     expected = page_size * int.from_bytes(header[28:32], "big")

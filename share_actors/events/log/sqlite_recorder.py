@@ -1,4 +1,4 @@
-"""The library's SQLite recorder, made durable (FULL sync, immediate writers) and quick (rows in bulk)."""
+"""The library's SQLite recorder, made durable (synchronous=FULL) and fast (many rows a statement)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from eventsourcing.sqlite import (
 
 _CACHE_KIB = 16 * 1024
 _CHECKPOINT_PAGES = 8192
-"""32 MiB: the pages of the streams' index are written over and over, and each checkpoint syncs the file."""
-_SIZES = (4, 16, 64, 256)
-"""Rows a statement: few different texts, so that all of them stay in the connection's cache."""
+"""32 MiB. The index pages of the streams are rewritten often, and each checkpoint syncs the file."""
+_BATCH_SIZES = (4, 16, 64, 256)
+"""Rows a statement; few sizes, so that all statements stay in the connection's cache."""
 
 
 class ChunkedRecorder(SQLiteApplicationRecorder):
-    """Inserts many rows with one statement, and has no transaction around it where one is enough.
+    """Inserts many rows with one statement, without an explicit transaction if one statement is enough.
 
-    `sqlite3` lets go of the interpreter's lock for every statement, and a busy event loop gives it
-    back a millisecond later: a statement a row makes a batch wait once a row.
+    `sqlite3` releases the interpreter lock for every statement, and a busy event loop holds it for about
+    a millisecond; with one statement a row, a batch would wait that long for every row.
     """
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        if len(stored_events) > _SIZES[-1]:
+        """Insert the rows in one transaction and return their ids."""
+        if len(stored_events) > _BATCH_SIZES[-1]:
             return super().insert_events(stored_events, **kwargs)
         with self.datastore.get_connection(commit=True) as connection:
             assert isinstance(connection, DurableConnection)
@@ -44,14 +45,14 @@ class ChunkedRecorder(SQLiteApplicationRecorder):
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **_: Any
     ) -> Sequence[int]:
-        for start in range(0, len(stored_events), _SIZES[-1]):
-            self._insert_rows(c, stored_events[start : start + _SIZES[-1]])
-        # Row ids of one transaction follow each other: nobody else writes, and nothing is deleted.
+        for start in range(0, len(stored_events), _BATCH_SIZES[-1]):
+            self._insert_rows(c, stored_events[start : start + _BATCH_SIZES[-1]])
+        # The row ids of a transaction are consecutive: writers are serialized, and no row is deleted.
         last = c.lastrowid if stored_events else 0
         return range(last - len(stored_events) + 1, last + 1)
 
     def _insert_rows(self, c: SQLiteCursor, rows: Sequence[StoredEvent]) -> None:
-        size = next(size for size in _SIZES if size >= len(rows))
+        size = next(size for size in _BATCH_SIZES if size >= len(rows))
         values = ",".join(["(?,?,?,?)"] * size)
         params: list[Any] = []
         for row in rows:
@@ -64,9 +65,9 @@ class ChunkedRecorder(SQLiteApplicationRecorder):
 
 
 class DurableTransaction(SQLiteTransaction):
-    """A writer takes the write lock at once, so that it waits for its turn instead of failing later.
+    """A transaction that takes the write lock at its start, so that it waits instead of failing later.
 
-    With *alone* there will be one statement, which is a transaction of its own and does just that.
+    *alone*: it has one statement, which is a transaction of its own, so none is begun.
     """
 
     def __init__(self, connection: SQLiteConnection, *, commit: bool, alone: bool = False) -> None:
@@ -92,11 +93,11 @@ class DurableTransaction(SQLiteTransaction):
         try:
             super().__exit__(exc_type, exc_val, exc_tb)
         except BaseException:
-            self._leave_clean()
+            self._roll_back()
             raise
 
-    def _leave_clean(self) -> None:
-        """A commit that failed leaves its transaction open: it must not reach the next user."""
+    def _roll_back(self) -> None:
+        """End the transaction of a failed commit, so that the next user of the connection does not get it."""
         try:
             self.connection.rollback()
         except sqlite3.Error:
@@ -104,26 +105,29 @@ class DurableTransaction(SQLiteTransaction):
 
 
 class DurableConnection(SQLiteConnection):
+    """A connection whose transactions are `DurableTransaction`s."""
+
     @contextmanager
     def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
+        """Open a transaction; commit it at the end if *commit* is true."""
         with DurableTransaction(self, commit=commit) as cursor, cursor:
             yield cursor
 
     @contextmanager
     def statement(self) -> Iterator[SQLiteCursor]:
-        """For one writing statement, which is durable when it returns."""
+        """Open a cursor for a single writing statement, which is durable when it returns."""
         with DurableTransaction(self, commit=True, alone=True) as cursor, cursor:
             yield cursor
 
 
 class DurablePool(SQLiteConnectionPool):
-    """Connections that have been seen to be in WAL mode with `synchronous=FULL`."""
+    """A pool of connections that are checked to use WAL mode and `synchronous=FULL`."""
 
     def _create_connection(self) -> SQLiteConnection:
         connection = sqlite3.connect(
             self.db_name,
             uri=True,
-            check_same_thread=False,  # the pool lends a connection to one thread at a time
+            check_same_thread=False,  # the pool gives a connection to one thread at a time
             isolation_level=None,
             timeout=self.lock_timeout or 0,
         )
@@ -146,4 +150,6 @@ def _make_durable(connection: sqlite3.Connection) -> None:
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
     if (mode, level) != ("wal", 2):
-        raise OperationalError(f"journal mode is {mode}, synchronous is {level}: not wal and FULL")
+        raise OperationalError(
+            f"journal mode is {mode} and synchronous is {level}, not wal and FULL"
+        )

@@ -1,6 +1,6 @@
-"""Old events read as new ones: one function for each step from a schema version to the next.
+"""Upcasters: functions that convert an event's fields from one schema version to the next.
 
-An event's file in `tests/golden/events` stays for ever, and so does its way through this table.
+The golden files in `tests/golden/events` are permanent, and so are the upcasters that they need.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from share_actors.errors import LogError, LogTooNew
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 Upcasters = Mapping[tuple[str, int], Upcaster]
 
+
+def _share_creation_requested_1(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "share_network_id": None, "placement": None}
+
+
 UPCASTERS: Upcasters = MappingProxyType(
-    {
-        ("share.creation_requested", 1): lambda old: {
-            **old, "share_network_id": None, "placement": None,
-        },
-    }
-)  # fmt: skip
-"""By topic and the schema version that is read: the event's fields as the next version has them."""
+    {("share.creation_requested", 1): _share_creation_requested_1}
+)
+"""By topic and schema version: the conversion to the next version."""
 
 
 def upcast(
-    topic: str, fields: dict[str, Any], *, version: int, known: int, table: Upcasters = UPCASTERS
+    topic: str, fields: dict[str, Any], *, version: int, current: int, table: Upcasters = UPCASTERS
 ) -> dict[str, Any]:
-    """*fields*, written under schema *version*, as schema *known* has them.
+    """Convert *fields* from schema *version* to the *current* one.
 
-    Raises `LogTooNew` when *version* is beyond *known*, and `LogError` when a step is missing.
+    Raises `LogTooNew` if *version* is newer than *current*, and `LogError` if an upcaster is missing.
     """
-    if version > known:
-        raise LogTooNew(f"schema version {version} is newer than {known}, the newest known here")
-    for step in range(version, known):
+    if version > current:
+        raise LogTooNew(f"schema version {version} is newer than the current version {current}")
+    for step in range(version, current):
         if (topic, step) not in table:
             raise LogError(f"there is no upcaster for {topic} from schema version {step}")
         fields = table[topic, step](fields)

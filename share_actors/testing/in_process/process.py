@@ -101,11 +101,11 @@ class InProcess:
 
 async def _result(job: asyncio.Future[T], end: asyncio.Future[None]) -> T:
     """The result of *job*; raises `ProcessLost` if *end* comes first, and leaves *job* running."""
+    job.add_done_callback(_retrieve)  # the caller may be cancelled
     waiting: set[asyncio.Future[Any]] = {job, end}
     if not end.done():
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     if end.done():
-        job.add_done_callback(_retrieve)
         raise ProcessLost
     return job.result()
 

@@ -1,4 +1,4 @@
-"""README and docs are tests, too: what they show is run (`tests/docs/trial.py`)."""
+"""Makes the README and every page of the docs a test, which `tests/docs/docs_runner.py` runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.docs_runner import DocsPage, reader_of_running_system
 from tests.docs.pages import pages
-from tests.docs.trial import Page, reader_of_running_system
 
 __all__ = ["pytest_collect_file", "reader_of_running_system"]
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Page | None:
-    """One item a page."""
-    return Page.from_parent(parent, path=file_path) if file_path in pages() else None
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DocsPage | None:
+    """One test per page."""
+    return DocsPage.from_parent(parent, path=file_path) if file_path in pages() else None

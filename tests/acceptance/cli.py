@@ -15,8 +15,11 @@ import psutil
 
 from share_actors.actors.runtime import system_state
 from share_actors.cli import ray_process
+from tests.acceptance import cli_server
 
 COMMAND = [sys.executable, "-m", "share_actors.cli"]
+LIFECYCLE = {"up", "down", "demo"}
+"""Commands that start or end processes: these run in an interpreter of their own, as for a user."""
 PROGRAM_WITH_SIGINT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -59,8 +62,9 @@ class CommandLine:
 
     def __call__(self, *args: str) -> Result:
         """Run a command to its end."""
+        program = COMMAND if LIFECYCLE & {*args} else [cli_server.program()]
         ended = subprocess.run(
-            [*COMMAND, *args],
+            [*program, *args],
             env=self.environment,
             capture_output=True,
             text=True,

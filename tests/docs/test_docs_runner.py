@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.docs_runner import Reader, pattern
 from tests.docs.pages import ROOT, blocks
-from tests.docs.trial import Reader, pattern
 
 
 def page(directory: Path, text: str) -> Path:
@@ -25,7 +25,7 @@ def try_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def follow(directory: Path, text: str) -> None:
-    Reader(directory).follow(page(directory, text))
+    Reader(directory, entry_point=True).follow(page(directory, text))
 
 
 def test_output_that_is_as_shown_is_well(try_page: Path) -> None:

@@ -1,6 +1,6 @@
-"""Trying a page as its reader would: its files written, its commands run, its Python run, in order.
+"""Runs a page of the documentation as its reader would: writes its files, runs its commands and its Python.
 
-Nothing of it runs in this process, so that a page may start Ray, end it, and kill what it likes.
+Everything runs in other processes, so that a page may start Ray, end it, and kill processes of its system.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance import cli_server
 from tests.docs.pages import Block, Shown, blocks, commands, named
 
 READER = "alice"
 SHARED = "<!-- needs: a running system -->"
-"""Pages with this comment find a system that runs already; others start their own, if any."""
+"""Pages with this comment use a system that runs already; others start their own, if any."""
 SHOWN_HOME = "/home/alice"
-LONGEST_S = 120
+MAX_WAIT_S = 120
 _VARYING = (
     (r"\\\.\\\.\\\.", r".*"),
     (r"[0-9a-f]{8}(?:\\-[0-9a-f]{4}){3}\\-[0-9a-f]{12}", r"[0-9a-f-]{36}"),
@@ -30,23 +31,33 @@ _VARYING = (
     (r"127\\\.0\\\.0\\\.1:\d+", r"127\\.0\\.0\\.1:\\d+"),
     (r"(?:\\ |\\\n)+", r"\\s+"),
 )
-"""Of what a page shows: what may be anything, and ids, times, addresses and widths, which differ."""
+"""Parts of a page's output that differ from run to run: `...`, ids, times, addresses and widths."""
 
 
 class Reader:
-    """Somebody with a new home directory, who types what pages show."""
+    """A user with a new home directory who runs what pages show.
 
-    def __init__(self, home: Path) -> None:
+    With *entry_point* the commands of a page are the installed `share-actors`; else a program that does
+    the same in a process which has imported it already (`cli_server`).
+    """
+
+    def __init__(self, home: Path, *, entry_point: bool = False) -> None:
         self.home = home
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
-        path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
+        path = [str(Path(sys.executable).parent), clean.get("PATH", "")]
+        if not entry_point:
+            path.insert(0, str(Path(cli_server.program()).parent))
         self._environment = {
-            **kept, "HOME": str(home), "XDG_STATE_HOME": str(home / ".local" / "state"),
-            "LOGNAME": READER, "PATH": path, "PYTHONPATH": str(home),
-        }  # fmt: skip
+            **clean,
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / ".local" / "state"),
+            "LOGNAME": READER,
+            "PATH": os.pathsep.join(path),
+            "PYTHONPATH": str(home),
+        }
 
     def follow(self, page: Path) -> None:
-        """Do all that *page* shows; AssertionError names the line where it is not as it says."""
+        """Run all that *page* shows; AssertionError names the line whose result differs from the page."""
         script: list[Block] = []
         for block in blocks(page):
             if block.language == "python" and block.file is None:
@@ -58,16 +69,22 @@ class Reader:
         self._run_script(page, script)
 
     def leave(self) -> None:
-        """End the system that the page started, if it did not end it itself."""
+        """End the system that the page started, unless the page ended it."""
         if (self.home / ".local/state/share-actors/system.json").exists():
             self.run("share-actors down")
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """What became of *command*, in a shell."""
+        """Run *command* in a shell; stderr is in its output."""
         return subprocess.run(
-            ["bash", "-c", command], cwd=self.home, env=self._environment, text=True, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONGEST_S,
-        )  # fmt: skip
+            ["bash", "-c", command],
+            cwd=self.home,
+            env=self._environment,
+            text=True,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=MAX_WAIT_S,
+        )
 
     # -- inside ----------------------------------------------------------------------------------
     def _do(self, page: Path, block: Block) -> None:
@@ -88,7 +105,7 @@ class Reader:
         assert re.search(expected, ran.stdout, re.DOTALL), f"{where}: printed:\n{ran.stdout}"
 
     def _run_script(self, page: Path, script: list[Block]) -> None:
-        """Run blocks as one program, whose lines have the numbers that they have in *page*."""
+        """Run blocks as one program whose line numbers are those of *page*."""
         if not script:
             return
         lines: list[str] = []
@@ -109,19 +126,21 @@ def pattern(shown: str, home: Path) -> str:
 
 
 def install(project: Path) -> None:
-    """What `pip install -e .` would do for entry points, without fetching anything."""
-    told = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    installed = project / f"{told['name'].replace('-', '_')}-{told['version']}.dist-info"
+    """Register the entry points of *project* as `pip install -e .` does, without a download."""
+    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name, version = metadata["name"], metadata["version"]
+    installed = project / f"{name.replace('-', '_')}-{version}.dist-info"
     installed.mkdir()
-    (installed / "METADATA").write_text(f"Name: {told['name']}\nVersion: {told['version']}\n")
+    (installed / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
     groups = [
         "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in points.items())])
-        for group, points in told["entry-points"].items()
+        for group, points in metadata["entry-points"].items()
     ]
     (installed / "entry_points.txt").write_text("\n".join(groups) + "\n")
 
 
-def keeps_acls(directory: Path) -> bool:
+def supports_acls(directory: Path) -> bool:
+    """Whether the filesystem of *directory* has POSIX ACLs."""
     try:
         os.getxattr(directory, "system.posix_acl_access")
     except OSError as error:
@@ -141,28 +160,30 @@ def reader_of_running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def follow(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The test of one page."""
-    if not keeps_acls(tmp_path):
-        pytest.skip("the temporary directory's filesystem keeps no POSIX ACLs")
+    """The test of one page; the README is run with the installed command."""
+    if not supports_acls(tmp_path):
+        pytest.skip("the filesystem of the temporary directory has no POSIX ACLs")
     if SHARED in page.read_text(encoding="utf-8"):
         shared: Reader = request.getfixturevalue("reader_of_running_system")
         shared.follow(page)
         return
-    reader = Reader(tmp_path)
+    reader = Reader(tmp_path, entry_point=page.name == "README.md")
     try:
         reader.follow(page)
     finally:
         reader.leave()
 
 
-class Page(pytest.File):
-    """A page of the documentation: one test, that all it shows is so."""
+class DocsPage(pytest.File):
+    """A page of the documentation: one test, which runs everything that it shows."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        def what_it_shows_is_so(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        """The test, if the page has Python or commands."""
+
+        def examples_run_as_shown(request: pytest.FixtureRequest, tmp_path: Path) -> None:
             follow(self.path, request, tmp_path)
 
         if any(block.language in ("python", "console") for block in blocks(self.path)):
             yield pytest.Function.from_parent(
-                self, name="what_it_shows_is_so", callobj=what_it_shows_is_so
+                self, name="examples_run_as_shown", callobj=examples_run_as_shown
             )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from share_actors.client.share_handle import ShareHandle
-from share_actors.client.sync import connect, start
 from share_actors.client.sync_system import ShareSystem
+
+if TYPE_CHECKING:
+    from share_actors.client.sync import connect as connect
+    from share_actors.client.sync import start as start
 
 __all__ = [
     "ShareHandle",
@@ -12,3 +18,10 @@ __all__ = [
     "connect",
     "start",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `connect` and `start` on first use: they need Ray, and the handles do not."""
+    if name not in ("connect", "start"):
+        raise AttributeError(f"module 'share_actors.client' has no attribute {name!r}")
+    return getattr(import_module("share_actors.client.sync"), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from share_actors.actors.runtime import lifecycle
-from share_actors.actors.runtime.calls import call
+from share_actors.actors.runtime.connection import RayConnection
 from share_actors.client.share import AsyncShare
 from share_actors.client.system import AsyncShareSystem
 from share_actors.config import Config
@@ -20,9 +20,8 @@ async def connect(
     """Connect to the system that runs on the Ray cluster at *address*; raises `Unavailable`."""
     if not lifecycle.is_initialized():
         lifecycle.init(address)  # in this thread: Ray sets signal handlers
-    manager = lifecycle.find_manager(namespace)
-    config = await call(manager.config.remote())
-    return AsyncShareSystem(manager, config, context)
+    connection = RayConnection(lifecycle.find_manager(namespace), namespace)
+    return AsyncShareSystem(connection, await connection.call_manager("config"), context)
 
 
 async def start(
@@ -55,4 +54,5 @@ async def start_on_ray(
         if owns_ray:
             lifecycle.shutdown()
         raise
-    return AsyncShareSystem(manager, config, context, owns=True, owns_ray=owns_ray)
+    connection = RayConnection(manager, config.namespace, owns_ray=owns_ray)
+    return AsyncShareSystem(connection, config, context, owns=True)

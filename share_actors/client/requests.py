@@ -10,10 +10,9 @@ from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask
-from share_actors.actors.runtime import lifecycle
-from share_actors.actors.runtime.calls import call, call_with_retries
-from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
+from share_actors.client.connection import Connection
 from share_actors.client.keywords import DEFAULT_TIMEOUT_S
 from share_actors.client.receipt import Receipt, receipt_of
 from share_actors.errors import Ambiguous, Busy, NotFound, ShareActorsError, TimedOut, Unavailable
@@ -39,9 +38,9 @@ class SentCommand(NamedTuple):
 class Requests:
     """Requests to the system on behalf of one user; concurrent ones are sent in batches."""
 
-    def __init__(self, manager: ManagerHandle, namespace: str, context: RequestContext) -> None:
-        self.catalog = lifecycle.find_catalog(namespace)
-        self.manager = manager
+    def __init__(self, connection: Connection, context: RequestContext) -> None:
+        self.catalog = connection.catalog
+        self._connection = connection
         self.context = context
         self._context_json = context.model_dump_json().encode()
         self._lanes: dict[bool, Coalescer[CommandMessage, CommandReply]] = {
@@ -157,12 +156,11 @@ class Requests:
     # -- calls -----------------------------------------------------------------------------------
     async def call_manager(self, method: str, *args: object) -> Any:
         """The result of an idempotent call, which is repeated while the manager is being restarted."""
-        remote_method = getattr(self.manager, method)
-        return await call_with_retries(lambda: remote_method.remote(*args))
+        return await with_retries(lambda: self._connection.call_manager(method, *args))
 
     async def call_manager_once(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of a call; raises `Unavailable` while the manager is being restarted."""
-        return await call(getattr(self.manager, method).remote(*args, **kwargs))
+        return await self._connection.call_manager(method, *args, **kwargs)
 
     async def view(self, share_id: str) -> Share:
         """A share's present state, from its entity; raises `NotFound`."""

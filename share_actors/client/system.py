@@ -10,8 +10,8 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from share_actors.actors.manager.request_spec import managed_fields, share_fields, source_snapshot
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.client.connection import Connection
 from share_actors.client.entities import (
     AsyncBackendCollection,
     AsyncShareNetworkCollection,
@@ -59,19 +59,16 @@ class AsyncShareSystem:
 
     def __init__(
         self,
-        manager: ManagerHandle,
+        connection: Connection,
         config: Config,
         context: RequestContext | None,
         *,
         owns: bool = False,
-        owns_ray: bool = False,
     ) -> None:
-        self.manager = manager
-        """The Ray actor handle of the manager; its verbs work from any Ray program."""
         self.config = config
         self.context = context or default_context()
-        self._owns, self._owns_ray = owns, owns_ray
-        self._requests = Requests(manager, config.namespace, self.context)
+        self._connection, self._owns = connection, owns
+        self._requests = Requests(connection, self.context)
         self.networks = AsyncShareNetworkCollection(self._requests)
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
@@ -83,18 +80,20 @@ class AsyncShareSystem:
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
+    @property
+    def manager(self) -> ManagerHandle:
+        """The Ray actor handle of the manager; its verbs work from any Ray program."""
+        return self._connection.manager
+
     async def close(self) -> None:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started."""
         if self._owns:
             self._owns = False
-            await asyncio.to_thread(lifecycle.stop_system, self.manager, self.config.namespace)
-        if self._owns_ray:
-            self._owns_ray = False
-            lifecycle.shutdown()
+            await self._connection.stop_system()
 
     def as_user(self, context: RequestContext) -> AsyncShareSystem:
         """The same system, on behalf of another user."""
-        return AsyncShareSystem(self.manager, self.config, context)
+        return AsyncShareSystem(self._connection, self.config, context)
 
     # -- shares ----------------------------------------------------------------------------------
     async def create_share(

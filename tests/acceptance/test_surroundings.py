@@ -219,7 +219,7 @@ def test_the_asynchronous_client_has_the_same(site: Site) -> None:
         from share_actors.client import aio
 
         context = RequestContext(user_id="bob")
-        system = aio.AsyncShareSystem(site.system.manager, site.config, context)
+        system = await aio.connect(namespace=site.config.namespace, context=context)
         network = await system.networks.create(cidr="10.4.0.0/29", name="aio")
         await system.networks.delete("aio")
         told = await system.capabilities()

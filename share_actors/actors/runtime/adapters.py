@@ -10,8 +10,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
+from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.ports import HostLost, HostReport
-from share_actors.actors.runtime.calls import MAX_WAIT_S, call, call_with_retries, from_ray
+from share_actors.actors.runtime.calls import call, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
 from share_actors.errors import Unavailable

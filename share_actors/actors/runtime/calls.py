@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
-from share_actors.errors import Busy, ShareActorsError, Unavailable
+from share_actors.actors.messaging.retries import MAX_WAIT_S, with_retries
+from share_actors.errors import ShareActorsError, Unavailable
 
 T = TypeVar("T")
-MAX_WAIT_S = 60.0
-"""How long a call waits for an actor that is being restarted or does not reply."""
-RETRY_S = 0.2
 
 
 def call_sync(call: Callable[[], T]) -> T:
@@ -66,18 +62,4 @@ async def call_with_retries(
 
     Raises `Unavailable` if the actor does not reply within *limit_s*.
     """
-    until = time.monotonic() + MAX_WAIT_S
-    while True:
-        try:
-            async with asyncio.timeout(limit_s):
-                return await call(make_call())
-        except TimeoutError:
-            raise Unavailable(f"an actor has not replied for {limit_s:g} s") from None
-        except Unavailable as error:
-            if not error.details.get("passing") or time.monotonic() > until:
-                raise
-            await asyncio.sleep(RETRY_S)
-        except Busy as error:
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(error.retry_after)
+    return await with_retries(lambda: call(make_call()), limit_s)

@@ -13,7 +13,6 @@ from ray._private import ray_constants
 from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
 from ray.exceptions import RayError
 
-from share_actors.actors.runtime.adapters import RayCatalog
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.kept_config import delete_saved_config
@@ -147,11 +146,6 @@ def _start_actors(config: Config) -> Handle:
 def find_manager(namespace: str) -> Handle:
     """The manager of a running system; raises `Unavailable`."""
     return find_actor(MANAGER, namespace)
-
-
-def find_catalog(namespace: str) -> RayCatalog:
-    """The catalog of a system; it is looked up at the first call."""
-    return RayCatalog(namespace)
 
 
 def stop_system(manager: Handle, namespace: str) -> None:

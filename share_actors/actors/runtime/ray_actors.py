@@ -16,9 +16,9 @@ from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.retries import RETRY_S
 from share_actors.actors.ports import Cluster
 from share_actors.actors.runtime.adapters import RayManager
-from share_actors.actors.runtime.calls import RETRY_S
 from share_actors.actors.runtime.kept_config import saved_config
 from share_actors.actors.runtime.names import node_count
 from share_actors.actors.stats import StatsActor

@@ -1,0 +1,37 @@
+"""Repeated calls to an actor that is busy or being restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from share_actors.errors import Busy, Unavailable
+
+T = TypeVar("T")
+MAX_WAIT_S = 60.0
+"""How long a call waits for an actor that is being restarted or does not reply."""
+RETRY_S = 0.2
+
+
+async def with_retries(call: Callable[[], Awaitable[T]], limit_s: float | None = MAX_WAIT_S) -> T:
+    """The result of *call*, repeated while it raises `Busy`, or `Unavailable` with the detail `passing`.
+
+    Raises `Unavailable` if a call does not return within *limit_s*.
+    """
+    until = time.monotonic() + MAX_WAIT_S
+    while True:
+        try:
+            async with asyncio.timeout(limit_s):
+                return await call()
+        except TimeoutError:
+            raise Unavailable(f"an actor has not replied for {limit_s:g} s") from None
+        except Unavailable as error:
+            if not error.details.get("passing") or time.monotonic() > until:
+                raise
+            await asyncio.sleep(RETRY_S)
+        except Busy as error:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(error.retry_after)

@@ -1,0 +1,30 @@
+"""A client's connection to a system on Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from share_actors.actors.runtime import lifecycle
+from share_actors.actors.runtime.adapters import RayCatalog
+from share_actors.actors.runtime.calls import call
+from share_actors.actors.runtime.manager_handle import ManagerHandle
+
+
+class RayConnection:
+    """The manager and the catalog of the system in *namespace*, on this process's Ray cluster."""
+
+    def __init__(self, manager: ManagerHandle, namespace: str, *, owns_ray: bool = False) -> None:
+        self.manager = manager
+        self.catalog = RayCatalog(namespace)
+        self._namespace, self._owns_ray = namespace, owns_ray
+
+    async def call_manager(self, method: str, *args: object, **kwargs: object) -> Any:
+        """The result of one call of the manager; raises `Unavailable` while it is being restarted."""
+        return await call(getattr(self.manager, method).remote(*args, **kwargs))
+
+    async def stop_system(self) -> None:
+        """Stop the system, and shut down the Ray cluster if this process owns it."""
+        await asyncio.to_thread(lifecycle.stop_system, self.manager, self._namespace)
+        if self._owns_ray:
+            lifecycle.shutdown()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.sites import Site
+from tests.acceptance.systems import Site
 from tests.events.conftest import postgres_server
 
 __all__ = ["NewSite", "new_site", "new_sites", "postgres_server"]

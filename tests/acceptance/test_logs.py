@@ -15,7 +15,7 @@ import pytest
 from share_actors.client import ShareHandle
 from share_actors.errors import LogError, LogTooNew
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually
+from tests.acceptance.systems import Site, eventually
 from tests.events.full_disk import fill
 
 Damage = Callable[[Path], None]

@@ -14,7 +14,7 @@ import ray
 
 from tests.acceptance import plain_ray
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import PATIENCE_S, Site
+from tests.acceptance.systems import PATIENCE_S, Site
 
 Step = tuple[str, list[Any], dict[str, Any]]
 _numbers = count(1)

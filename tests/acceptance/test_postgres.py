@@ -17,7 +17,7 @@ from share_actors.client import ShareHandle, ShareSystem
 from share_actors.config import LogSettings
 from share_actors.errors import LogError, Unavailable
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, kill, made
+from tests.acceptance.systems import Site, eventually, kill, made
 from tests.events import postgres
 
 _schemas = count(1)

@@ -17,7 +17,7 @@ from share_actors.errors import Busy, InvalidRequest
 from share_actors.events.share.access import AllowAccess
 from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, made
+from tests.acceptance.systems import Site, eventually, made
 
 NOBODY = RequestContext().model_dump_json().encode()
 MAILBOX, BACKLOG, IN_MEMORY = 4, 30, 10

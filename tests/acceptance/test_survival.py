@@ -17,7 +17,7 @@ from share_actors.client import ShareHandle
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import TimedOut
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, kill, made
+from tests.acceptance.systems import Site, eventually, kill, made
 
 IN_FLIGHT = 50
 _names = count(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,8 +148,9 @@ def _step_of_deletion(state: ShareState) -> ShareCommand:
 
 
 # -- trying it -----------------------------------------------------------------------------------
+@cache
 def explore() -> frozenset[Edge]:
-    """All transitions there are."""
+    """All transitions that are possible."""
     seen, waiting, edges = {_place(share.initial)}, [share.initial], set[Edge]()
     while waiting:
         state = waiting.pop()

@@ -32,7 +32,7 @@ from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
-from tests.faults.clockwork import Deadlock, Died, SimulatedLoop
+from tests.faults.virtual_clock import Deadlock, Died, SimulatedLoop
 
 Fault = Literal["", "transient", "transient after", "bug", "refused", "failed", "hangs"]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import replay
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
-from tests.acceptance.sites import Site, of_shares, opened
+from tests.acceptance.systems import Site, of_shares, opened
 from tests.faults.soaking import PATIENCE_S, Client, Killer, Request
 
 CLIENTS = 16

@@ -23,7 +23,7 @@ from share_actors.errors import (
     TimedOut,
     Unavailable,
 )
-from tests.acceptance.sites import Site, kill
+from tests.acceptance.systems import Site, kill
 
 AGAIN = (Busy, LogError, TimedOut, Unavailable)
 PATIENCE_S = 120.0

@@ -91,7 +91,7 @@ def test_a_damaged_catalog_is_named_and_made_anew_once_it_is_deleted(new_site: N
     site.stop()
     text(site.config.catalog_file)
 
-    with pytest.raises(LogError, match="delete it, and it is made anew") as caught:
+    with pytest.raises(LogError, match="delete it: the catalog is rebuilt") as caught:
         _ = site.system
     assert str(site.config.catalog_file) in str(caught.value)
     assert site.actors() == []

@@ -281,9 +281,9 @@ class CatalogQuestions(Fixtures):
         assert ids((*snapshots, *catalog.snapshots(marker=more).items)) == ["a", "b"]
 
     def test_wrong_filters_of_rules_and_snapshots_are_named(self, catalog: Catalog) -> None:
-        with pytest.raises(InvalidRequest, match="state: 'fine' is none of queued"):
+        with pytest.raises(InvalidRequest, match="state: 'fine' is not one of queued"):
             catalog.rules(state="fine")
-        with pytest.raises(InvalidRequest, match="status: 'fine' is none of creating"):
+        with pytest.raises(InvalidRequest, match="status: 'fine' is not one of creating"):
             catalog.snapshots(status="fine")
 
 

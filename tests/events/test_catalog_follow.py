@@ -49,8 +49,8 @@ class CatalogFollowing(Fixtures):
     def test_batches_and_forgotten_states_do_not_show(
         self, logged: LoggedShares, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(projection, "BATCH", 3)
-        monkeypatch.setattr(projection, "STATES_KEPT", 2)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 3)
+        monkeypatch.setattr(projection, "MAX_STATES", 2)
         for i in range(5):
             logged.available_share(f"s{i}", allowed("a"), snapped(f"n{i}"), second=i)
         for i in range(5):
@@ -90,7 +90,7 @@ class CatalogFollowing(Fixtures):
             raise KeyboardInterrupt
 
         logged.available_share("s1")
-        monkeypatch.setattr(projection, "BATCH", 1)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 1)
         with pytest.raises(KeyboardInterrupt):
             catalog.rebuild(cut)
 
@@ -188,7 +188,7 @@ class CatalogFollowing(Fixtures):
     def test_two_that_follow_at_once_tell_the_same(
         self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(projection, "BATCH", 7)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 7)
         for i in range(40):
             logged.available_share(f"s{i:02}", allowed(), snapped(f"n{i}"), second=i)
 

@@ -30,7 +30,7 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
         shell.check(given)
 
 
-def test_commands_and_options_that_do_not_exist_are_found() -> None:
+def test_commands_and_options_that_do_not_exist_are_reported() -> None:
     for line in ("share-actors share destroy", "x=$(share-actors share create --sizes 1); date"):
         [given] = shell.calls(line)
 

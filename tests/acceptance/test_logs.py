@@ -100,7 +100,9 @@ def test_a_damaged_catalog_is_named_and_rebuilt_after_its_deletion(new_site: New
     assert list(site.settled()) == [share.id]
 
 
-def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(new_site: NewSite, kept: Path) -> None:
+def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(
+    new_site: NewSite, kept: Path
+) -> None:
     site = new_site(log={"cipher_key": "MDEyMzQ1Njc4OWFiY2RlZg=="})
     shutil.copy(kept, site.config.log_path)
 

@@ -57,7 +57,9 @@ def test_nothing_of_the_log_or_the_catalog_is_in_a_file(system: ShareSystem, sit
     assert list(site.home.rglob("*.db*")) == []
 
 
-def test_a_share_from_its_creation_to_its_deletion_on_postgresql(system: ShareSystem, site: Site, settings: LogSettings) -> None:
+def test_a_share_from_its_creation_to_its_deletion_on_postgresql(
+    system: ShareSystem, site: Site, settings: LogSettings
+) -> None:
     share = system.create_share(size=1, name=uuid4().hex)
     rule = share.allow_access("bob", type="user")
     share.create_snapshot("now")

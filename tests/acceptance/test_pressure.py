@@ -22,9 +22,13 @@ from tests.acceptance.systems import Site, eventually, made
 NOBODY = RequestContext().model_dump_json().encode()
 MAILBOX, BACKLOG, IN_MEMORY = 4, 30, 10
 POOL = {
-    "min_actors": 1, "max_actors": 3, "mailbox": MAILBOX, "backlog": BACKLOG,
-    "entities_per_actor": IN_MEMORY, "idle_timeout_s": 1.0,
-}  # fmt: skip
+    "min_actors": 1,
+    "max_actors": 3,
+    "mailbox": MAILBOX,
+    "backlog": BACKLOG,
+    "entities_per_actor": IN_MEMORY,
+    "idle_timeout_s": 1.0,
+}
 FOR_EVER = 3600.0
 
 
@@ -110,9 +114,7 @@ def test_commands_that_got_busy_are_sent_again_until_each_is_done_once(
     assert len(site.backend.rules(share.id)) == len(clients)
 
 
-def test_the_client_retries_while_the_system_is_busy(
-    site: Site, system: ShareSystem
-) -> None:
+def test_the_client_retries_while_the_system_is_busy(site: Site, system: ShareSystem) -> None:
     name, n = uuid4().hex, BACKLOG * 10
 
     shares = [made(share) for share in system.create_shares([{"size": 1, "name": name}] * n)]
@@ -169,7 +171,9 @@ def test_idle_shares_leave_memory_and_reply_to_the_next_command(
     assert [share.extend(2).size for share in shares] == [2] * len(shares)
 
 
-def test_the_number_of_share_actors_grows_to_its_maximum_and_no_further(system: ShareSystem) -> None:
+def test_the_number_of_share_actors_grows_to_its_maximum_and_no_further(
+    system: ShareSystem,
+) -> None:
     def actors() -> int:
         system.create_shares([{"size": 1}] * 6)
         return len(system.status()["manager"]["actors"])
@@ -231,7 +235,9 @@ def test_hung_driver_calls_delay_no_other_backend(new_site: NewSite, tmp_path: P
     assert {made(share).refresh().status for share in waiting} == {"creating"}
 
 
-def test_transient_driver_errors_are_retried_until_they_pass(site: Site, system: ShareSystem) -> None:
+def test_transient_driver_errors_are_retried_until_they_pass(
+    site: Site, system: ShareSystem
+) -> None:
     share = system.create_share(size=1, backend="shaky")
 
     share.extend(2)

@@ -81,10 +81,14 @@ def kill_share_actors_and_manager(site: Site) -> None:
 kills = pytest.mark.parametrize(
     "kill_some",
     [
-        kill_one_share_actor, kill_share_actors, kill_manager, kill_catalog,
-        kill_share_actors_and_manager, kill_everything,
+        kill_one_share_actor,
+        kill_share_actors,
+        kill_manager,
+        kill_catalog,
+        kill_share_actors_and_manager,
+        kill_everything,
     ],
-)  # fmt: skip
+)
 
 
 def begin(site: Site, n: int = IN_FLIGHT) -> tuple[str, list[ShareHandle]]:

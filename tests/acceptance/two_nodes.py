@@ -22,9 +22,12 @@ def cluster() -> Iterator[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}  # others' token, say
     keeper = subprocess.Popen(
         [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         env={**kept, **LOOPBACK},
-    )  # fmt: skip
+    )
     children: list[psutil.Process] = []
     with keeper:
         assert keeper.stdout is not None

@@ -169,9 +169,13 @@ def _place(state: ShareState) -> str:
     rules = {i: r.replace(reason=None) for i, r in state.rules.rules.items()}
     held = {i: s.replace(reason=None, size=0) for i, s in state.snapshots.held.items()}
     place = state.replace(
-        share=plain, attempt=None, cascade=False, resize_to=0, rules=state.rules.replace(rules=rules),
+        share=plain,
+        attempt=None,
+        cascade=False,
+        resize_to=0,
+        rules=state.rules.replace(rules=rules),
         snapshots=state.snapshots.replace(held=held),
-    )  # fmt: skip
+    )
     return f"{effect} {place.model_dump_json()}"
 
 

@@ -52,9 +52,11 @@ def check_drivers(loaded: config.Config, block: Block) -> None:
     for name, backend in loaded.backends.items():
         if backend.driver in known_drivers():
             make_driver(
-            name, backend.driver, backend.options,
-            handles_servers=backend.driver_handles_share_servers,
-        )  # fmt: skip
+                name,
+                backend.driver,
+                backend.options,
+                handles_servers=backend.driver_handles_share_servers,
+            )
         else:
             assert block.file == "site.toml", f"line {block.line}: driver {backend.driver!r}"
 

@@ -84,8 +84,13 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
 
     told = {name for name, _ in methods(theirs)}
     assert {name for name, _ in methods(ours)} - {"manager", "config", "context"} <= told | {
-        "id", "receipt", "networks", "servers", "types", "backends",
-    }  # fmt: skip
+        "id",
+        "receipt",
+        "networks",
+        "servers",
+        "types",
+        "backends",
+    }
     assert all(f"#### {name}\n" in page for name in told)
 
 

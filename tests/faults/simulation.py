@@ -169,9 +169,14 @@ class Process:
         self._count += 1
         name = f"life{len(self._world.died_at)}-{self._count}"
         return Entity(
-            "s", share, self._world.log, self._world.work, name, snapshot_every=0,
+            "s",
+            share,
+            self._world.log,
+            self._world.work,
+            name,
+            snapshot_every=0,
             clock=self._world.clock,
-        )  # fmt: skip
+        )
 
     async def run(self) -> None:
         for g, group in enumerate(self._world.case.groups):

@@ -60,14 +60,16 @@ def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]
     reckoning = Reckoning(site, requests, [name for c in clients for name in c.names])
     told = Counter(request.told or "no answer" for request in requests)
     return {
-        "commands": len(requests), **{f"told {what}": n for what, n in sorted(told.items())},
+        "commands": len(requests),
+        **{f"told {what}": n for what, n in sorted(told.items())},
         "by kind": dict(Counter(r.kind for r in requests)),
         "asked again by clients": sum(r.retries for r in requests),
         "attempts after the first": reckoning.repeated,
-        "kills": dict(killer.kills), "seconds until all rested": round(seconds, 1),
+        "kills": dict(killer.kills),
+        "seconds until all rested": round(seconds, 1),
         **{name: len(getattr(reckoning, name)) for name in ZEROS},
         "wrong": {name: found[:5] for name in ZEROS if (found := getattr(reckoning, name))},
-    }  # fmt: skip
+    }
 
 
 def _until_all_rests(site: Site) -> float:

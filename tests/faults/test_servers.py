@@ -28,7 +28,9 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("seed", range(len(FAULTS) * 2))
-def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(tmp_path: Path, seed: int) -> None:
+def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
+    tmp_path: Path, seed: int
+) -> None:
     faults = {"delay_s": 0.005, **FAULTS[seed % len(FAULTS)]}
 
     async def scenario() -> None:

@@ -62,9 +62,11 @@ def test_acknowledged_commands_are_done_without_another_call_of_the_client(scena
 
 # -- histories by chance -------------------------------------------------------------------------
 groups = st.lists(
-    st.lists(st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3),
+    st.lists(
+        st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3
+    ),
     max_size=5,
-)  # fmt: skip
+)
 histories = st.builds(
     lambda asked, **others: Case(((create(5),), *(tuple(group) for group in asked)), **others),
     asked=groups,
@@ -115,7 +117,9 @@ def test_the_oracle_detects_stuck_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Verdict(run(Case(SCENARIOS["create"]))).stuck
 
 
-def test_the_oracle_detects_an_acknowledgement_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_detects_an_acknowledgement_before_the_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     append = stream.EntityStream.append
 
     def hasty(self: Any, entries: Sequence[Any]) -> Any:
@@ -165,7 +169,9 @@ def _seeds(case: Case) -> list[Case]:
     return [Case(case.groups, faults=case.faults, seed=seed) for seed in range(20)]
 
 
-def test_an_effect_of_a_driver_without_probe_is_called_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_effect_of_a_driver_without_probe_is_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls: list[str] = []
     made: Callable[..., Any] = SteppingDriver.create_share
 

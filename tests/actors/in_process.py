@@ -25,7 +25,7 @@ from share_actors.values import RequestContext, Share
 
 WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
 
-FAST = ManagerTimings(silence_check_s=0.1, ensure_check_s=0.1)
+FAST = ManagerTimings(silence_check_s=0.1, ensure_check_s=0.1, reservations_max_age_s=0.0)
 STATS_RETRY_S = 0.1
 
 

@@ -47,7 +47,12 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         self._config, self._cluster = config, cluster
         self._timings = timings = timings or ManagerTimings()
         self._backend_reports = BackendReports(config.scheduler)
-        self._scheduler = Scheduler(config, cluster.catalog, self._backend_reports)
+        self._scheduler = Scheduler(
+            config,
+            cluster.catalog,
+            self._backend_reports,
+            reservations_max_age_s=timings.reservations_max_age_s,
+        )
         self._middleware = Middleware(self._scheduler, lambda: Sealer.of(self._config))
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(

@@ -38,11 +38,17 @@ class Scheduler:
     """Chooses pools for new shares, from the `BackendReports` and the `Reservations`."""
 
     def __init__(
-        self, config: Config, catalog: CatalogPort, backend_reports: BackendReports
+        self,
+        config: Config,
+        catalog: CatalogPort,
+        backend_reports: BackendReports,
+        *,
+        reservations_max_age_s: float = RESERVATIONS_MAX_AGE_S,
     ) -> None:
         self.config = config
         self.backend_reports = backend_reports
         self.reservations = Reservations(catalog)
+        self._reservations_max_age_s = reservations_max_age_s
         self._catalog = catalog
         self._provisioned_at_report: dict[str, float] = {}
         self._refreshed_at: float | None = None
@@ -109,7 +115,9 @@ class Scheduler:
 
     def _reservations_stale(self) -> bool:
         refreshed_at = self._refreshed_at
-        return refreshed_at is None or time.monotonic() - refreshed_at > RESERVATIONS_MAX_AGE_S
+        if refreshed_at is None:
+            return True
+        return time.monotonic() - refreshed_at > self._reservations_max_age_s
 
     def _choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler

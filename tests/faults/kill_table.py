@@ -24,7 +24,7 @@ import psutil
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
-from tests.acceptance.systems import Site, made
+from tests.acceptance.systems import Site, eventually, made
 from tests.faults.soak import replayed_streams
 
 IN_FLIGHT = 100
@@ -88,6 +88,7 @@ def measured(home: Path, verb: str, delay_s: float, how: str) -> Row:
 
 def _prepared(site: Site, verb: str) -> list[str]:
     """Create shares, with a rule if *verb* is deny, and stop the system; their ids."""
+    eventually(lambda: {b.status for b in site.system.backends.list().items} == {"up"})
     shares = [made(s) for s in site.system.create_shares([{"size": 1}] * IN_FLIGHT)]
     if verb == "deny":
         for each in shares:

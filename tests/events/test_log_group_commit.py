@@ -1,4 +1,4 @@
-"""Group commit: many appends in few transactions, and errors that affect only their own appends."""
+"""Many appends, few commits; and nobody suffers for what goes wrong with another's."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def test_appends_of_one_turn_of_the_loop_share_a_transaction(
     assert transactions == [500]
 
 
-def test_a_single_append_does_not_wait_for_others(
-    transactions: list[int], open_sqlite: OpenLog
-) -> None:
+def test_one_append_alone_waits_for_no_other(transactions: list[int], open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     append(log, "a", 0, "x")
@@ -86,7 +84,7 @@ def test_a_conflict_is_found_in_few_transactions(
     assert len(transactions) < 20
 
 
-def test_an_append_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
+def test_what_comes_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     results = at_once(*making(log, "ab"), *making(log, "bc"))
@@ -95,7 +93,7 @@ def test_an_append_before_a_conflict_in_its_stream_is_recorded(open_sqlite: Open
     assert [len(log.read(s)) for s in "abc"] == [1, 1, 1]
 
 
-def test_a_storage_error_fails_its_own_batch_only(
+def test_a_storage_error_fails_its_batch_and_no_other(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -110,7 +108,7 @@ def test_a_storage_error_fails_its_own_batch_only(
     assert {type(r) for r in again} == {tuple}
 
 
-def test_a_commit_with_a_lost_connection_is_repeated_once(
+def test_a_commit_whose_connection_was_cut_is_made_once_more(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -123,7 +121,7 @@ def test_a_commit_with_a_lost_connection_is_repeated_once(
     assert [r.version for r in log.read("a")] == [1]
 
 
-def test_the_writer_thread_survives_an_unexpected_error(
+def test_the_writer_outlives_an_error_that_nobody_thought_of(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -135,7 +133,7 @@ def test_the_writer_thread_survives_an_unexpected_error(
     assert append(log, "a", 0, "x")[0].version == 1
 
 
-def test_an_append_submitted_after_a_failed_one_is_not_recorded(
+def test_what_was_sent_after_an_append_that_failed_is_not_recorded(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -153,7 +151,7 @@ def test_an_append_submitted_after_a_failed_one_is_not_recorded(
     assert append(log, "a", 1, "y")[0].version == 2
 
 
-def test_the_events_of_a_cancelled_caller_are_recorded(open_sqlite: OpenLog) -> None:
+def test_a_caller_that_is_cancelled_does_not_take_its_events_back(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     async def cancelled() -> None:
@@ -169,7 +167,7 @@ def test_the_events_of_a_cancelled_caller_are_recorded(open_sqlite: OpenLog) -> 
     assert ids(log.read("a")) == ["x"]
 
 
-def test_closing_a_log_writes_the_submitted_appends(open_sqlite: OpenLog) -> None:
+def test_closing_writes_what_was_appended_before(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     async def append_and_close() -> list[object]:
@@ -182,7 +180,7 @@ def test_closing_a_log_writes_the_submitted_appends(open_sqlite: OpenLog) -> Non
     assert open_sqlite().head() == 9
 
 
-def test_a_closed_log_accepts_no_appends(open_sqlite: OpenLog) -> None:
+def test_a_closed_log_takes_no_more(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     log.close()
     log.close()
@@ -193,7 +191,7 @@ def test_a_closed_log_accepts_no_appends(open_sqlite: OpenLog) -> None:
         log.read("a")
 
 
-def test_a_closed_event_loop_does_not_stop_other_appends(open_sqlite: OpenLog) -> None:
+def test_a_loop_that_died_while_it_waited_stops_nobody(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     loop = asyncio.new_event_loop()
     loop.call_soon(lambda: (log._group_commit.submit("a", 0, []), loop.stop()))
@@ -220,9 +218,7 @@ log.close()
 """
 
 
-def test_no_event_is_lost_when_several_processes_write_to_one_log(
-    open_sqlite: OpenLog, log_path: Path
-) -> None:
+def test_processes_write_to_one_log_and_none_is_lost(open_sqlite: OpenLog, log_path: Path) -> None:
     program = [sys.executable, "-c", WRITER, str(log_path)]
     writers = [subprocess.Popen([*program, name]) for name in "abc"]
     log, at = open_sqlite(), 0

@@ -1,13 +1,10 @@
-"""The manager's scheduler: chooses the pool of each new share and reserves its capacity at once.
-
-Only one process decides, so that two shares are never given the same capacity.
-"""
+"""The scheduler in the manager: where each new share goes, decided by one process, counted at once."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from share_actors.actors.ports import CatalogPort
@@ -26,68 +23,60 @@ from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refus
 from share_actors.scheduling.weighing import choose, no_valid_host
 from share_actors.values import Placement, Share, ShareType
 
-RESERVATIONS_MAX_AGE_S = 0.5
-"""Before a share is refused, reservations older than this are refreshed: shares may have been deleted."""
-TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
-"""How long share types and filter verdicts are cached."""
-NEVER = (-1, 0)
-NO_POOLS = "it reports no pools"
+LOOK_AGAIN_S = 0.5
+"""Before a share is refused for lack of room, the catalog is asked whether room was made."""
+TYPES_KEPT_S = VERDICTS_KEPT_S = 1.0
 
 
 class Scheduler:
-    """Chooses pools for new shares, from the `BackendReports` and the `Reservations`."""
+    """Chooses pools for new shares; `Reservations` and `BackendReports` are what it knows."""
 
     def __init__(
-        self,
-        config: Config,
-        catalog: CatalogPort,
-        backend_reports: BackendReports,
-        *,
-        reservations_max_age_s: float = RESERVATIONS_MAX_AGE_S,
+        self, config: Config, catalog: CatalogPort, backend_reports: BackendReports
     ) -> None:
         self.config = config
         self.backend_reports = backend_reports
         self.reservations = Reservations(catalog)
-        self._reservations_max_age_s = reservations_max_age_s
         self._catalog = catalog
-        self._provisioned_at_report: dict[str, float] = {}
-        self._refreshed_at: float | None = None
+        self._measured: dict[str, float] = {}
+        self._looked = float("-inf")
         self._first_stats_by = time.monotonic() + config.scheduler.first_stats_s
-        self._refreshing = asyncio.Lock()
+        self._looking = asyncio.Lock()
         self._types: dict[str, tuple[float, ShareType]] = {}
-        self._verdicts_valid_for = NEVER
-        self._verdicts: dict[Any, dict[str, dict[str, str]]] = {}
+        self._kept_for = (-1, 0)
+        self._kept: dict[Any, dict[str, dict[str, str]]] = {}
         self._pools: list[PoolState] = []
 
     def reconfigure(self, config: Config) -> None:
-        """Continue with *config*, which may have other backends."""
-        self.config, self._verdicts_valid_for = config, NEVER
+        """Go on with other backends."""
+        self.config, self._kept_for = config, (-1, 0)
 
     def note_measured(self, backend: str) -> None:
-        """Note that *backend* has just measured its free capacity, which excludes later decisions."""
-        if self._refreshed_at is None:  # `refresh_reservations` does it then
+        """The backend has just told its free capacity: what is decided from now on is not in it."""
+        if self._looked == float(
+            "-inf"
+        ):  # what is promised is not known yet: see `refresh_reservations`
             return
-        for pool in self.backend_reports.pool_states(self.config.backends):
-            if pool.backend == backend:
-                provisioned = self.reservations.provisioned(pool.name)
-                self._provisioned_at_report[pool.name] = provisioned
+        for host in self.backend_reports.pool_states(self.config.backends):
+            if host.backend == backend:
+                self._measured[host.name] = self.reservations.provisioned(host.name)
 
     async def refresh_reservations(self) -> None:
-        """Read the provisioned capacity from the catalog."""
-        async with self._refreshing:
+        """Have the ledger agree with the catalog."""
+        async with self._looking:
             await self.reservations.refresh()
-            first, self._refreshed_at = self._refreshed_at is None, time.monotonic()
+            first, self._looked = self._looked == float("-inf"), time.monotonic()
             for backend in self.config.backends if first else ():
                 self.note_measured(backend)
 
     async def wait_for_backends(self, backends: Iterable[str]) -> bool:
-        """Return once each of *backends* has reported, or `first_stats_s` after the start.
+        """Return once each of *backends* has told something; False if the time for that is over.
 
-        False if that time had passed before the call, so that there was nothing to wait for.
+        That time is counted from the start: `first_stats_s`.
         """
-        remaining_s = self._first_stats_by - time.monotonic()
-        await self.backend_reports.wait_for_backends(backends, remaining_s)
-        return remaining_s > 0
+        left = self._first_stats_by - time.monotonic()
+        await self.backend_reports.wait_for_backends(backends, left)
+        return left > 0
 
     # -- one creation ----------------------------------------------------------------------------
     async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:
@@ -100,62 +89,48 @@ class Scheduler:
 
     async def _decided(self, command: CreateShare, wanted: RequestSpec) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
-        chosen, placement = self._choose_pool(wanted)
-        if chosen is None and await self.wait_for_backends(self._candidates(command.host)):
-            chosen, placement = self._choose_pool(wanted)
+        chosen, placement = self._place(wanted)
+        if chosen is None and await self.wait_for_backends(self._backends(command.host)):
+            chosen, placement = self._place(wanted)
         if chosen is None and (known := await self._known(command)) is not None:
             return known
-        if chosen is None and self._reservations_stale():
+        if chosen is None and time.monotonic() - self._looked > LOOK_AGAIN_S:
             await self.refresh_reservations()
-            chosen, placement = self._choose_pool(wanted)
+            chosen, placement = self._place(wanted)
         if chosen is None:
             raise self._refusal(command, placement)
         self.reservations.reserve(command.share_id, chosen.name, command.size)
         return _at(command, chosen.name, placement, wanted.share_type)
 
-    def _reservations_stale(self) -> bool:
-        refreshed_at = self._refreshed_at
-        if refreshed_at is None:
-            return True
-        return time.monotonic() - refreshed_at > self._reservations_max_age_s
-
-    def _choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
+    def _place(self, wanted: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler
-        pools, verdicts = self._fixed_verdicts(spec)
+        hosts, fixed = self._verdicts(wanted)
         return choose(
-            spec,
-            [self._with_reservations(pool) for pool in pools],
-            verdicts,
-            capacity=settings.capacity_weight,
-            goodness=settings.goodness_weight,
-        )
+            wanted, [self._now(host) for host in hosts], fixed,
+            capacity=settings.capacity_weight, goodness=settings.goodness_weight,
+        )  # fmt: skip
 
-    def _fixed_verdicts(
-        self, spec: RequestSpec
-    ) -> tuple[list[PoolState], dict[str, dict[str, str]]]:
-        """The pools, and the verdicts on them that do not depend on their room.
-
-        They are cached until the next report, but not longer than `VERDICTS_MAX_AGE_S`.
-        """
-        valid_for = (self.backend_reports.number, int(time.monotonic() / VERDICTS_MAX_AGE_S))
-        if valid_for != self._verdicts_valid_for:
-            self._verdicts_valid_for, self._verdicts = valid_for, {}
+    def _verdicts(self, wanted: RequestSpec) -> tuple[list[PoolState], dict[str, dict[str, str]]]:
+        """The pools, and what does not depend on their room: looked at anew with each publication."""
+        now = (self.backend_reports.number, int(time.monotonic() / VERDICTS_KEPT_S))
+        if now != self._kept_for:
+            self._kept_for, self._kept = now, {}
             self._pools = self.backend_reports.pool_states(self.config.backends)
-        key = _cache_key(spec)
-        verdicts = self._verdicts.get(key)
-        if verdicts is None:
-            verdicts = {pool.name: refusals(spec, pool) for pool in self._pools}
+        key = _kind(wanted)
+        fixed = self._kept.get(key)
+        if fixed is None:
+            fixed = {host.name: refusals(wanted, host) for host in self._pools}
             if key is not None:
-                self._verdicts[key] = verdicts
-        return self._pools, verdicts
+                self._kept[key] = fixed
+        return self._pools, fixed
 
-    def _with_reservations(self, pool: PoolState) -> PoolState:
-        """*pool* with its present `provisioned` and `unmeasured` capacity."""
-        on_pool = self.reservations.provisioned(pool.name)
-        provisioned = on_pool + self.reservations.provisioned(pool.backend)
-        at_report = self._provisioned_at_report.get(pool.name, provisioned)
-        unmeasured = max(0.0, provisioned - at_report)
-        return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
+    def _now(self, host: PoolState) -> PoolState:
+        """With what is promised by now."""
+        promised = self.reservations.provisioned(host.name) + self.reservations.provisioned(
+            host.backend
+        )
+        unmeasured = max(0.0, promised - self._measured.get(host.name, promised))
+        return host.replace(provisioned=promised, unmeasured=unmeasured)
 
     def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
         """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
@@ -170,30 +145,31 @@ class Scheduler:
             said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
             return InvalidRequest(said, field="protocol", value=command.share_proto)
         left = placement.replace(refused=mine)
-        told = left if name else self._with_missing_backends(left)
+        told = left if name else self._with_the_unheard(left)
         return NoValidHost(
             no_valid_host(told), field="size", value=command.size, pools=told.refused
         )
 
     def _not_ready(self, backend: str) -> str | None:
-        report = self.backend_reports.latest(backend)
-        if report is None:
-            return "no report yet"
-        reason = self.backend_reports.failure_reason(backend, self.config.backends[backend])
-        has_pools = report.capabilities is not None and report.capabilities.pools
-        return reason or (None if has_pools else NO_POOLS)
+        last = self.backend_reports.latest(backend)
+        if last is None:
+            return "it has not told of itself yet"
+        why = last.reason or self.backend_reports.silence_reason(
+            backend, self.config.backends[backend]
+        )
+        return why or (None if last.capabilities and last.capabilities.pools else "it has no pool")
 
-    def _with_missing_backends(self, placement: Placement) -> Placement:
-        """*placement* with the backends that reported no pools, each with the reason."""
-        reported = {pool.partition("#")[0] for pool in placement.refused}
-        missing = {
-            name: {"backend": self._not_ready(name) or NO_POOLS}
+    def _with_the_unheard(self, placement: Placement) -> Placement:
+        """Backends that told of no pool, so that their silence is told with the others' reasons."""
+        known = {pool.partition("#")[0] for pool in placement.refused}
+        unheard = {
+            name: {"backend": self._not_ready(name) or "it has no pool"}
             for name in self.config.backends
-            if name not in reported
+            if name not in known
         }
-        return placement.replace(refused={**placement.refused, **missing})
+        return placement.replace(refused={**placement.refused, **unheard})
 
-    # -- look-ups --------------------------------------------------------------------------------
+    # -- what is looked up -----------------------------------------------------------------------
     async def _known(self, command: CreateShare) -> CreateShare | None:
         """The same creation, asked again: its share is there, and so is its place."""
         known: Share | None = await self._catalog.ask("share", share_id=command.share_id)
@@ -206,11 +182,9 @@ class Scheduler:
             requested_host=command.host or None, share_type=await self._type(command),
             needs_share_server=command.share_network_id is not None,
             availability_zone=command.availability_zone,
-            snapshot_host=None
-            if source is None
-            else (await self._hosts_of([source.share_id]))[source.share_id],
-            same_host=await self._hosts_of(command.same_host),
-            different_host=await self._hosts_of(command.different_host),
+            snapshot_host=None if source is None else (await self._where([source.share_id]))[source.share_id],
+            same_host=await self._where(command.same_host),
+            different_host=await self._where(command.different_host),
         )  # fmt: skip
 
     async def _type(self, command: CreateShare) -> ShareType | None:
@@ -218,49 +192,45 @@ class Scheduler:
         return None if name is None else await self.share_type(name, command.project_id)
 
     async def share_type(self, name: str, project_id: str) -> ShareType:
-        """The share type *name*; raises `NotFound` unless *project_id* may use it."""
-        read_at, share_type = self._types.get(name, (float("-inf"), ShareType()))
-        if time.monotonic() - read_at > TYPES_MAX_AGE_S:
-            entity = await self._catalog.ask("entity", address=f"share_type:{name}")
-            share_type = entity or ShareType()
-            self._types[name] = (time.monotonic(), share_type)
-        hidden = not share_type.is_public and project_id not in share_type.projects
-        if share_type.status != "active" or hidden:
+        """The type *name*, if that project may use it; raises `NotFound`."""
+        at, found = self._types.get(name, (float("-inf"), ShareType()))
+        if time.monotonic() - at > TYPES_KEPT_S:
+            found = await self._catalog.ask("entity", address=f"share_type:{name}") or ShareType()
+            self._types[name] = (time.monotonic(), found)
+        hidden = not found.is_public and project_id not in found.projects
+        if found.status != "active" or hidden:
             raise NotFound(f"there is no share type {name}", field="share_type", value=name)
-        return share_type
+        return found
 
     def forget_type(self, name: str) -> None:
-        """Drop *name* from the cache of share types: it is being changed."""
+        """It is being changed."""
         self._types.pop(name, None)
 
-    async def _hosts_of(self, share_ids: Iterable[str]) -> dict[str, str]:
-        """The host of each share by id; '' for a share that is on no backend."""
+    async def _where(
+        self, share_ids: Mapping[str, str] | tuple[str, ...] | list[str]
+    ) -> dict[str, str]:
         hosts: dict[str, str] = {}
         for share_id in share_ids:
-            share: Share | None = await self._catalog.ask("share", share_id=share_id)
-            gone = share is None or share.status in ("deleted", "unmanaged")
-            hosts[share_id] = "" if share is None or gone else share.host
+            known: Share | None = await self._catalog.ask("share", share_id=share_id)
+            gone = known is None or known.status in ("deleted", "unmanaged")
+            hosts[share_id] = "" if known is None or gone else known.host
         return hosts
 
-    def _candidates(self, host: str) -> list[str]:
-        """The backends that a share may go to: that of *host*, or all if it is empty."""
+    def _backends(self, host: str) -> list[str]:
         name = host.partition("#")[0]
         return [self.config.backend_name(name)] if name else list(self.config.backends)
 
 
-def _cache_key(spec: RequestSpec) -> Any:
-    """The part of *spec* that the verdicts depend on; None if they are not worth caching."""
-    if spec.same_host or spec.different_host:
+def _kind(wanted: RequestSpec) -> Any:
+    """What the verdicts depend on; None if on too much to keep them."""
+    if wanted.same_host or wanted.different_host:
         return None
-    share_type = spec.share_type
+    kind = wanted.share_type
+    specs = None if kind is None else tuple(kind.extra_specs.items())
     return (
-        spec.share_proto,
-        spec.requested_host,
-        None if share_type is None else tuple(share_type.extra_specs.items()),
-        spec.needs_share_server,
-        spec.availability_zone,
-        spec.snapshot_host,
-    )
+        wanted.share_proto, wanted.requested_host, specs, wanted.needs_share_server, wanted.availability_zone,
+        wanted.snapshot_host,
+    )  # fmt: skip
 
 
 def _at(

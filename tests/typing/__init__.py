@@ -1,1 +1,0 @@
-"""Types of the public client, and the installed package."""

@@ -117,7 +117,7 @@ class ShareServerCollection(EntityCollection[ShareServer]):
         """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
         return run(self._servers.retry(server, **options))
 
-    def delete_free(self) -> Sequence[str]:
+    def delete_free(self) -> list[str]:
         """Delete the share servers that have been unused for longer than configured; their ids."""
         return run(self._servers.delete_free())
 

@@ -8,8 +8,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, Literal, Self, Unpack, overload
 
-from share_actors.actors.manager.request_spec import managed_fields, share_fields, source_snapshot
-from share_actors.actors.messaging.messages import build
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
@@ -22,6 +20,7 @@ from share_actors.client.keywords import (
     DEFAULT_TIMEOUT_S,
     ManagedShareProperties,
     PreviewProperties,
+    RequestOptions,
     RuleFilters,
     ShareCountFilters,
     ShareFilters,
@@ -29,15 +28,13 @@ from share_actors.client.keywords import (
     SnapshotFilters,
 )
 from share_actors.client.receipt import Receipt, raise_for_status
-from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand, new_id
+from share_actors.client.requests import Requests
 from share_actors.client.results import ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import AsyncShare
+from share_actors.client.share_creator import ShareCreator
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound, ShareActorsError
-from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
-from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.messages import CreateShare
 from share_actors.values import BackendReport, Page, RequestContext, ShareRule, Snapshot
 
 
@@ -65,10 +62,10 @@ class AsyncShareSystem:
         *,
         owns: bool = False,
     ) -> None:
-        self.config = config
         self.context = context or default_context()
         self._connection, self._owns = connection, owns
         self._requests = Requests(connection, self.context)
+        self._creator = ShareCreator(self._requests, config)
         self.networks = AsyncShareNetworkCollection(self._requests)
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
@@ -84,6 +81,11 @@ class AsyncShareSystem:
     def manager(self) -> ManagerHandle:
         """The Ray actor handle of the manager; its verbs work from any Ray program."""
         return self._connection.manager
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force; one that a reload changed is read again when it is needed."""
+        return self._creator.config
 
     async def close(self) -> None:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started."""
@@ -119,9 +121,8 @@ class AsyncShareSystem:
         requested: dict[str, Any] = {"size": size, "name": name, **properties}
         if "share_proto" not in properties:
             requested["protocol"] = protocol
-        share_id, command = await self._creation(requested, command_id)
-        receipt = await self._requests.ask(share_id, command, wait, timeout, command_id)
-        return AsyncShare(self._requests, receipt.share_id, raise_for_status(receipt))
+        options: RequestOptions = {"wait": wait, "timeout": timeout, "command_id": command_id}
+        return await self._creator.create(requested, options)
 
     async def create_shares(
         self,
@@ -135,51 +136,7 @@ class AsyncShareSystem:
         Returns one result per item, in order: the share, or the error of this item. An error does not
         affect the other items.
         """
-        until = time.monotonic() + timeout
-        sent: list[SentCommand | ShareActorsError] = []
-        for share in shares:
-            sent.append(await self._send_creation(dict(share), wait))
-            if len(sent) % BATCH_SIZE == 0:
-                await asyncio.sleep(0)  # send these while the next are prepared
-        return list(await asyncio.gather(*(self._created(item, until) for item in sent)))
-
-    async def _send_creation(
-        self, requested: dict[str, Any], wait: bool
-    ) -> SentCommand | ShareActorsError:
-        try:
-            command_id = requested.pop("command_id", None)
-            share_id, command = await self._creation(requested, command_id)
-        except ShareActorsError as error:
-            return error
-        return self._requests.send(share_id, command, wait, command_id)
-
-    async def _created(
-        self, sent: SentCommand | ShareActorsError, until: float
-    ) -> AsyncShare | ShareActorsError:
-        if isinstance(sent, ShareActorsError):
-            return sent
-        try:
-            receipt = raise_for_status(await self._requests.reply_to(sent, until))
-        except ShareActorsError as error:
-            return error
-        return AsyncShare(self._requests, receipt.share_id, receipt)
-
-    async def _creation(
-        self, requested: dict[str, Any], command_id: str | None
-    ) -> tuple[str, Command]:
-        share_id = requested.pop("share_id", None) or new_id(command_id)
-        snapshot_id = requested.pop("snapshot_id", None)
-        await self._reload_config_for(requested.get("backend"))
-        fields = share_fields(requested, self.config, self.context)
-        if snapshot_id is not None:
-            fields["source"] = await source_snapshot(self._requests.catalog, snapshot_id)
-        fields = {**fields, "share_id": share_id}
-        return share_id, build(CreateShare, fields)
-
-    async def _reload_config_for(self, backend: object) -> None:
-        """Get the configuration again if it has no such backend: a reload may have added it."""
-        if isinstance(backend, str) and backend not in self.config.backends:
-            self.config = await self._requests.call_manager("config")
+        return await self._creator.create_many(shares, wait, timeout)
 
     async def manage_share(
         self,
@@ -197,15 +154,9 @@ class AsyncShareSystem:
         *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`.
         Raises `OperationFailed` with the driver's reason.
         """
-        share_id = properties.get("share_id") or new_id(command_id)
-        await self._reload_config_for(properties.get("backend"))
         requested = {"name": name, "protocol": protocol, **properties}
-        requested.pop("share_id", None)
-        fields = managed_fields(requested, self.config, self.context)
-        options = {"share_id": share_id, "driver_options": dict(driver_options)}
-        command = build(ManageShare, {**fields, **options})
-        receipt = await self._requests.ask(share_id, command, wait, timeout, command_id)
-        return AsyncShare(self._requests, receipt.share_id, raise_for_status(receipt))
+        options: RequestOptions = {"wait": wait, "timeout": timeout, "command_id": command_id}
+        return await self._creator.manage(requested, driver_options, options)
 
     async def preview_manage(
         self, driver_options: Mapping[str, object], **properties: Unpack[PreviewProperties]

@@ -1,4 +1,4 @@
-"""One table of stable short names for events and client commands; the log holds these, never import paths."""
+"""The topics of events and commands: stable short names, stored in the log instead of import paths."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ EVENTS: Mapping[str, type[Event]] = MappingProxyType(
         "backend.shares_ensured": backend.BackendSharesEnsured,
     }
 )
-"""Every kind of event that a log may hold. A name, once released, is for ever."""
+"""Every event type that a log can have, by topic. A released topic is permanent."""
 
 COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
     {
@@ -117,9 +117,9 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
         "backend.confirm_shares": backend.ConfirmShares,
     }
 )
-"""What travels: what a client can ask for, and entities ask of each other.
+"""The commands that are sent to entities, by clients or other entities, by topic.
 
-What an entity's own attempts come to (`BeginAttempt`, `ConfirmCreated`...) does not.
+Commands that an entity gives itself (`BeginAttempt`, `ConfirmCreated`, ...) have no topic.
 """
 
 _TOPICS: Mapping[type[Event] | type[Command], str] = MappingProxyType(
@@ -128,5 +128,5 @@ _TOPICS: Mapping[type[Event] | type[Command], str] = MappingProxyType(
 
 
 def topic_of(cls: type[Event] | type[Command]) -> str:
-    """The name under which *cls* is stored and sent; raises `KeyError` for what never is."""
+    """Return the topic of *cls*; raises `KeyError` if it is neither stored nor sent."""
     return _TOPICS[cls]

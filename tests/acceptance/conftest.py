@@ -1,4 +1,4 @@
-"""Systems to test with; each is cleared up, whatever became of it."""
+"""Systems to test with; each is stopped after its tests, also when they fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.sites import Site
+from tests.acceptance.systems import Site
 from tests.events.conftest import postgres_server
 
 __all__ = ["NewSite", "new_site", "new_sites", "postgres_server"]
@@ -26,7 +26,7 @@ def _factory(tmp: Callable[[], Path], made: list[Site]) -> NewSite:
 
 @pytest.fixture
 def new_site(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
-    """Makes sites for one test."""
+    """A function that creates sites for one test."""
     made: list[Site] = []
     yield _factory(lambda: tmp_path_factory.mktemp("site"), made)
     for site in made:
@@ -35,7 +35,7 @@ def new_site(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def new_sites(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
-    """Makes sites for all the tests of one module."""
+    """A function that creates sites for the tests of one module."""
     made: list[Site] = []
     yield _factory(lambda: tmp_path_factory.mktemp("site"), made)
     for site in made:

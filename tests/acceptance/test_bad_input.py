@@ -20,7 +20,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site
+from tests.acceptance.systems import Site
 
 
 @pytest.fixture(scope="module")

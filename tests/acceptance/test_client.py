@@ -22,7 +22,7 @@ from share_actors.errors import (
 )
 from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, made
+from tests.acceptance.systems import Site, eventually, made
 from tests.conftest import within
 
 _numbers = count(1)

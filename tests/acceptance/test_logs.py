@@ -15,7 +15,7 @@ import pytest
 from share_actors.client import ShareHandle
 from share_actors.errors import LogError, LogTooNew
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually
+from tests.acceptance.systems import Site, eventually
 from tests.events.full_disk import fill
 
 Damage = Callable[[Path], None]
@@ -56,7 +56,7 @@ def kept(new_sites: NewSite) -> Path:
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied, text, directory, another_program_s])
-def test_a_damaged_log_is_named_and_nothing_is_started(
+def test_a_damaged_log_is_named_and_no_actor_is_started(
     new_site: NewSite, kept: Path, damage: Damage
 ) -> None:
     site = new_site()
@@ -73,7 +73,7 @@ def test_a_damaged_log_is_named_and_nothing_is_started(
     assert site.actors() == []
 
 
-def test_a_log_that_was_put_right_again_starts(new_site: NewSite, kept: Path) -> None:
+def test_a_system_starts_on_a_repaired_log(new_site: NewSite, kept: Path) -> None:
     site = new_site()
     shutil.copy(kept, site.config.log_path)
     truncated(site.config.log_path)
@@ -85,13 +85,13 @@ def test_a_log_that_was_put_right_again_starts(new_site: NewSite, kept: Path) ->
     assert len(site.settled()) == 20
 
 
-def test_a_damaged_catalog_is_named_and_made_anew_once_it_is_deleted(new_site: NewSite) -> None:
+def test_a_damaged_catalog_is_named_and_rebuilt_after_its_deletion(new_site: NewSite) -> None:
     site = new_site()
     share = site.system.create_share(size=1)
     site.stop()
     text(site.config.catalog_file)
 
-    with pytest.raises(LogError, match="delete it, and it is made anew") as caught:
+    with pytest.raises(LogError, match="delete it: the catalog is rebuilt") as caught:
         _ = site.system
     assert str(site.config.catalog_file) in str(caught.value)
     assert site.actors() == []
@@ -100,7 +100,9 @@ def test_a_damaged_catalog_is_named_and_made_anew_once_it_is_deleted(new_site: N
     assert list(site.settled()) == [share.id]
 
 
-def test_a_wrong_key_is_told_as_such(new_site: NewSite, kept: Path) -> None:
+def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(
+    new_site: NewSite, kept: Path
+) -> None:
     site = new_site(log={"cipher_key": "MDEyMzQ1Njc4OWFiY2RlZg=="})
     shutil.copy(kept, site.config.log_path)
 
@@ -136,7 +138,7 @@ def last_event(site: Site, share: ShareHandle) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("topic", "schema_version"), [("share.created", 99), ("share.teleported", 1)]
 )
-def test_a_share_of_a_newer_version_says_so_and_the_others_work(
+def test_a_share_with_events_of_a_newer_version_raises_and_other_shares_work(
     new_site: NewSite, topic: str, schema_version: int
 ) -> None:
     site = new_site()
@@ -155,7 +157,7 @@ def test_a_share_of_a_newer_version_says_so_and_the_others_work(
     assert [s.status for s in site.system.shares(name="newer").items] == ["available"]
 
 
-def test_a_share_of_a_newer_version_does_so_after_a_start_too_and_can_be_unparked(
+def test_a_share_with_events_of_a_newer_version_raises_after_a_restart_and_can_be_unparked(
     new_site: NewSite,
 ) -> None:
     site = new_site()

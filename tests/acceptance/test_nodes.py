@@ -49,7 +49,9 @@ def cli(short_path: Path) -> Iterator[CommandLine]:
     line("down")
 
 
-def test_sqlite_is_refused_and_nothing_is_left(address: str, cli: CommandLine) -> None:
+def test_sqlite_on_two_nodes_is_refused_and_nothing_is_left_behind(
+    address: str, cli: CommandLine
+) -> None:
     ended = cli("--json", "--address", address, "up")
 
     assert (ended.code, ended.error["code"]) == (4, "config")

@@ -14,7 +14,7 @@ import ray
 
 from tests.acceptance import plain_ray
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import PATIENCE_S, Site
+from tests.acceptance.systems import MAX_WAIT_S, Site
 
 Step = tuple[str, list[Any], dict[str, Any]]
 _numbers = count(1)
@@ -39,7 +39,7 @@ def run(site: Site, *steps: Step) -> list[dict[str, Any]]:
     program = [sys.executable, str(Path(plain_ray.__file__))]
     ended = subprocess.run(
         [*program, address, site.config.namespace, json.dumps(steps)],
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        capture_output=True, text=True, timeout=MAX_WAIT_S, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     told: list[dict[str, Any]] = json.loads(ended.stdout)

@@ -17,7 +17,7 @@ from share_actors.client import ShareHandle, ShareSystem
 from share_actors.config import LogSettings
 from share_actors.errors import LogError, Unavailable
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, kill, made
+from tests.acceptance.systems import Site, eventually, kill, made
 from tests.events import postgres
 
 _schemas = count(1)
@@ -57,7 +57,9 @@ def test_nothing_of_the_log_or_the_catalog_is_in_a_file(system: ShareSystem, sit
     assert list(site.home.rglob("*.db*")) == []
 
 
-def test_a_share_lives_and_dies(system: ShareSystem, site: Site, settings: LogSettings) -> None:
+def test_a_share_from_its_creation_to_its_deletion_on_postgresql(
+    system: ShareSystem, site: Site, settings: LogSettings
+) -> None:
     share = system.create_share(size=1, name=uuid4().hex)
     rule = share.allow_access("bob", type="user")
     share.create_snapshot("now")
@@ -75,14 +77,14 @@ def test_a_share_lives_and_dies(system: ShareSystem, site: Site, settings: LogSe
     assert rows(settings) == site.events()
 
 
-def test_a_list_asked_for_next_holds_what_was_just_made(system: ShareSystem) -> None:
+def test_a_list_contains_the_shares_that_were_just_created(system: ShareSystem) -> None:
     name = uuid4().hex
     for n in range(1, 6):
         system.create_shares([{"size": 1, "name": name}] * 10)
         assert system.count_shares(name=name) == {"available": 10 * n}
 
 
-def test_a_kill_of_everything_loses_nothing(system: ShareSystem, site: Site) -> None:
+def test_a_kill_of_all_processes_loses_no_share(system: ShareSystem, site: Site) -> None:
     name = uuid4().hex
     asked = [{"size": 1, "name": name, "command_id": f"{name}-{i}"} for i in range(20)]
     shares = [made(share) for share in system.create_shares(asked, wait=False)]
@@ -106,7 +108,7 @@ def test_all_is_there_after_a_stop_and_a_start(system: ShareSystem, site: Site) 
     assert {i: s for i, s in site.replayed().items() if s.status != "deleted"} == before
 
 
-def test_connections_that_the_server_cuts_are_made_anew(
+def test_connections_that_the_server_closes_are_opened_again(
     system: ShareSystem, settings: LogSettings
 ) -> None:
     share = system.create_share(size=1)
@@ -121,7 +123,7 @@ def test_connections_that_the_server_cuts_are_made_anew(
     assert system.shares(limit=1).items
 
 
-def test_a_server_that_crashes_under_load_loses_nothing_and_doubles_nothing(
+def test_a_crash_of_the_database_server_under_load_loses_and_duplicates_no_share(
     system: ShareSystem, site: Site, settings: LogSettings
 ) -> None:
     name = uuid4().hex
@@ -159,7 +161,7 @@ def answered(system: ShareSystem, asked: list[dict[str, Any]]) -> list[object] |
     return None if away else list(results)
 
 
-def test_two_systems_on_one_server_know_nothing_of_each_other(
+def test_two_systems_on_one_database_server_share_no_data(
     new_site: NewSite, system: ShareSystem, settings: LogSettings
 ) -> None:
     other = new_site(log=settings.model_copy(update={"schema_name": f"site_{next(_schemas)}"}))
@@ -174,7 +176,7 @@ def test_two_systems_on_one_server_know_nothing_of_each_other(
     [{"host": "/nowhere"}, {"database": "no_such_database"}, {"user": "no_such_user"}],
     ids=["host", "database", "user"],
 )
-def test_a_server_that_lets_nobody_in_is_named_and_nothing_is_started(
+def test_a_database_server_that_refuses_connections_is_named_and_no_actor_is_started(
     new_site: NewSite, settings: LogSettings, wrong: dict[str, Any]
 ) -> None:
     site = new_site(log=settings.model_copy(update={**wrong, "password": SecretStr("sesame")}))

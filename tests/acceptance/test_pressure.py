@@ -17,14 +17,18 @@ from share_actors.errors import Busy, InvalidRequest
 from share_actors.events.share.access import AllowAccess
 from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, made
+from tests.acceptance.systems import Site, eventually, made
 
 NOBODY = RequestContext().model_dump_json().encode()
 MAILBOX, BACKLOG, IN_MEMORY = 4, 30, 10
 POOL = {
-    "min_actors": 1, "max_actors": 3, "mailbox": MAILBOX, "backlog": BACKLOG,
-    "entities_per_actor": IN_MEMORY, "idle_timeout_s": 1.0,
-}  # fmt: skip
+    "min_actors": 1,
+    "max_actors": 3,
+    "mailbox": MAILBOX,
+    "backlog": BACKLOG,
+    "entities_per_actor": IN_MEMORY,
+    "idle_timeout_s": 1.0,
+}
 FOR_EVER = 3600.0
 
 
@@ -81,7 +85,7 @@ def busy(answer: CommandReply) -> bool:
 
 
 @pytest.mark.parametrize(("n", "taken"), [(20, MAILBOX), (BACKLOG + 20, MAILBOX)])
-def test_beyond_the_bounds_the_answer_is_busy_and_only_what_was_taken_is_recorded(
+def test_commands_beyond_the_mailbox_get_busy_and_only_accepted_ones_are_recorded(
     site: Site, system: ShareSystem, n: int, taken: int
 ) -> None:
     share, clients = system.create_share(size=1), [uuid4().hex for _ in range(n)]
@@ -95,7 +99,7 @@ def test_beyond_the_bounds_the_answer_is_busy_and_only_what_was_taken_is_recorde
     assert {command for command in asked if command} <= {share.receipt.command_id, *accepted}  # type: ignore[union-attr]
 
 
-def test_who_was_told_busy_asks_again_until_all_is_done_once(
+def test_commands_that_got_busy_are_sent_again_until_each_is_done_once(
     site: Site, system: ShareSystem
 ) -> None:
     share, clients = system.create_share(size=1), [uuid4().hex for _ in range(60)]
@@ -110,9 +114,7 @@ def test_who_was_told_busy_asks_again_until_all_is_done_once(
     assert len(site.backend.rules(share.id)) == len(clients)
 
 
-def test_the_client_itself_asks_again_while_the_system_is_busy(
-    site: Site, system: ShareSystem
-) -> None:
+def test_the_client_retries_while_the_system_is_busy(site: Site, system: ShareSystem) -> None:
     name, n = uuid4().hex, BACKLOG * 10
 
     shares = [made(share) for share in system.create_shares([{"size": 1, "name": name}] * n)]
@@ -121,7 +123,7 @@ def test_the_client_itself_asks_again_while_the_system_is_busy(
     assert all(site.backend.calls("create_share", s.id)[1:] == [] for s in shares[:: n // 10])
 
 
-def test_ten_thousand_commands_at_once_are_all_answered_and_memory_stays_bounded(
+def test_ten_thousand_commands_at_once_all_get_a_reply_and_memory_stays_bounded(
     new_site: NewSite,
 ) -> None:
     site = new_site(hosting={"min_actors": 2, "max_actors": 2, "mailbox": 50, "backlog": 500})
@@ -159,7 +161,7 @@ def residents(system: ShareSystem) -> int:
     return sum(actor["shares"] for actor in system.status()["manager"]["actors"])
 
 
-def test_shares_that_nobody_asks_for_leave_memory_and_answer_when_asked(
+def test_idle_shares_leave_memory_and_reply_to_the_next_command(
     system: ShareSystem,
 ) -> None:
     shares = [made(share) for share in system.create_shares([{"size": 1}] * (2 * IN_MEMORY))]
@@ -169,7 +171,9 @@ def test_shares_that_nobody_asks_for_leave_memory_and_answer_when_asked(
     assert [share.extend(2).size for share in shares] == [2] * len(shares)
 
 
-def test_the_pool_grows_to_its_largest_and_no_further(system: ShareSystem) -> None:
+def test_the_number_of_share_actors_grows_to_its_maximum_and_no_further(
+    system: ShareSystem,
+) -> None:
     def actors() -> int:
         system.create_shares([{"size": 1}] * 6)
         return len(system.status()["manager"]["actors"])
@@ -178,7 +182,7 @@ def test_the_pool_grows_to_its_largest_and_no_further(system: ShareSystem) -> No
     assert actors() == POOL["max_actors"]
 
 
-def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(new_site: NewSite) -> None:
+def test_a_share_of_a_dedicated_backend_has_an_actor_of_its_own(new_site: NewSite) -> None:
     backends = {"dummy": {"driver": "dummy"}, "alone": {"driver": "dummy", "dedicated": True}}
     system = new_site(backends=backends, hosting={"min_actors": 2, "max_actors": 3}).system
     alone = system.create_share(size=1, backend="alone")
@@ -191,7 +195,7 @@ def test_a_share_of_a_dedicated_backend_has_an_actor_to_itself(new_site: NewSite
 
 
 # -- backends that misbehave -----------------------------------------------------------------------
-def test_a_call_that_hangs_is_made_again_after_its_deadline(
+def test_a_driver_call_that_hangs_is_repeated_after_its_deadline(
     site: Site, system: ShareSystem
 ) -> None:
     share = system.create_share(size=1, backend="hangs")
@@ -200,7 +204,7 @@ def test_a_call_that_hangs_is_made_again_after_its_deadline(
     assert attempts(site, share) == [1, 2]
 
 
-def test_an_actor_with_too_many_calls_that_hang_is_restarted_and_nothing_is_lost(
+def test_an_actor_with_too_many_hung_calls_is_restarted_and_no_share_is_lost(
     new_site: NewSite, tmp_path: Path
 ) -> None:
     options = {"directory": str(tmp_path), "hang": {"create_share": 1}, "hang_s": FOR_EVER}
@@ -217,7 +221,7 @@ def test_an_actor_with_too_many_calls_that_hang_is_restarted_and_nothing_is_lost
     assert len(DummyBackend(tmp_path).shares()) == 6
 
 
-def test_calls_that_hang_hold_up_no_other_backend(new_site: NewSite, tmp_path: Path) -> None:
+def test_hung_driver_calls_delay_no_other_backend(new_site: NewSite, tmp_path: Path) -> None:
     hangs = {"directory": str(tmp_path), "delay_s": FOR_EVER}
     stuck = {"driver": "dummy", "threads": 2, "timeout_s": FOR_EVER, "options": hangs}
     system = new_site(backends={"stuck": stuck, "well": {"driver": "dummy"}}).system
@@ -231,7 +235,9 @@ def test_calls_that_hang_hold_up_no_other_backend(new_site: NewSite, tmp_path: P
     assert {made(share).refresh().status for share in waiting} == {"creating"}
 
 
-def test_passing_errors_are_tried_again_until_they_pass(site: Site, system: ShareSystem) -> None:
+def test_transient_driver_errors_are_retried_until_they_pass(
+    site: Site, system: ShareSystem
+) -> None:
     share = system.create_share(size=1, backend="shaky")
 
     share.extend(2)
@@ -240,7 +246,7 @@ def test_passing_errors_are_tried_again_until_they_pass(site: Site, system: Shar
     assert attempts(site, share, "extend_share") == [1, 2, 3]
 
 
-def test_a_driver_that_kills_its_process_harms_no_other_share(
+def test_a_driver_that_ends_its_process_harms_no_other_share(
     site: Site, system: ShareSystem
 ) -> None:
     asked: list[dict[str, Any]] = [{"size": 1, "backend": b} for b in ("deadly", "dummy") * 4]
@@ -251,7 +257,7 @@ def test_a_driver_that_kills_its_process_harms_no_other_share(
     assert len(backend(site, "deadly").shares()) == 4
 
 
-def test_a_refusal_in_the_midst_of_many_is_that_one_s_alone(system: ShareSystem) -> None:
+def test_an_invalid_request_among_many_is_the_only_one_refused(system: ShareSystem) -> None:
     asked = [{"size": 0 if i == 7 else 1} for i in range(BACKLOG)]
 
     answers = system.create_shares(asked)

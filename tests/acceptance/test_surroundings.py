@@ -14,7 +14,7 @@ from share_actors.client import ShareSystem
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import Share
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, kill
+from tests.acceptance.systems import Site, eventually, kill
 
 CONTEXT = {"user_id": "alice", "project_id": "demo"}
 

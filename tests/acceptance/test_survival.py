@@ -17,7 +17,7 @@ from share_actors.client import ShareHandle
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import TimedOut
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.sites import Site, eventually, kill, made
+from tests.acceptance.systems import Site, eventually, kill, made
 
 IN_FLIGHT = 50
 _names = count(1)
@@ -81,10 +81,14 @@ def kill_share_actors_and_manager(site: Site) -> None:
 kills = pytest.mark.parametrize(
     "kill_some",
     [
-        kill_one_share_actor, kill_share_actors, kill_manager, kill_catalog,
-        kill_share_actors_and_manager, kill_everything,
+        kill_one_share_actor,
+        kill_share_actors,
+        kill_manager,
+        kill_catalog,
+        kill_share_actors_and_manager,
+        kill_everything,
     ],
-)  # fmt: skip
+)
 
 
 def begin(site: Site, n: int = IN_FLIGHT) -> tuple[str, list[ShareHandle]]:
@@ -101,7 +105,7 @@ def created_once(backend: DummyBackend, share: ShareHandle) -> bool:
 
 
 # -- idle ------------------------------------------------------------------------------------------
-def test_a_manager_that_hangs_holds_nobody_longer_than_the_timeout(site: Site) -> None:
+def test_a_suspended_manager_delays_no_call_beyond_its_timeout(site: Site) -> None:
     manager, command_id = site.manager_pid(), uuid4().hex
     os.kill(manager, signal.SIGSTOP)
     try:
@@ -117,7 +121,7 @@ def test_a_manager_that_hangs_holds_nobody_longer_than_the_timeout(site: Site) -
     )
 
 
-def test_a_share_actor_that_was_suspended_is_replaced_and_writes_nothing_when_it_wakes(
+def test_a_suspended_share_actor_is_replaced_and_writes_nothing_when_it_resumes(
     new_site: NewSite,
 ) -> None:
     site = new_site(hosting={"min_actors": 2, "max_actors": 2, "unresponsive_s": 2.0})
@@ -161,7 +165,7 @@ def test_a_command_is_remembered_through_a_kill(site: Site, kill_some: Kill) -> 
     assert len(site.backend.calls("create_share", made(first).id)) == 1
 
 
-def test_lists_work_at_once_after_the_catalog_was_killed(site: Site) -> None:
+def test_lists_work_immediately_after_a_kill_of_the_catalog(site: Site) -> None:
     share = site.system.create_share(size=1, name=uuid4().hex)
 
     kill_catalog(site)
@@ -172,7 +176,7 @@ def test_lists_work_at_once_after_the_catalog_was_killed(site: Site) -> None:
 
 # -- in flight -------------------------------------------------------------------------------------
 @kills
-def test_what_was_acknowledged_before_a_kill_is_done_after_it(site: Site, kill_some: Kill) -> None:
+def test_requests_acknowledged_before_a_kill_are_done_after_it(site: Site, kill_some: Kill) -> None:
     name, shares = begin(site)
 
     kill_some(site)
@@ -185,7 +189,7 @@ def test_what_was_acknowledged_before_a_kill_is_done_after_it(site: Site, kill_s
 
 
 @kills
-def test_nobody_has_to_ask_for_what_was_acknowledged_to_be_done(
+def test_acknowledged_requests_are_done_after_a_kill_without_another_call(
     site: Site, kill_some: Kill
 ) -> None:
     _, shares = begin(site)
@@ -196,7 +200,7 @@ def test_nobody_has_to_ask_for_what_was_acknowledged_to_be_done(
 
 
 @kills
-def test_who_waits_through_a_kill_gets_the_outcome(site: Site, kill_some: Kill) -> None:
+def test_a_client_that_waits_through_a_kill_gets_the_outcome(site: Site, kill_some: Kill) -> None:
     pids = site.share_actor_pids()
     name = uuid4().hex
     with ThreadPoolExecutor(1) as thread:
@@ -212,7 +216,7 @@ def test_who_waits_through_a_kill_gets_the_outcome(site: Site, kill_some: Kill) 
     assert site.system.count_shares(name=name) == {"available": IN_FLIGHT}
 
 
-def test_deletions_under_way_are_done_after_a_kill(site: Site) -> None:
+def test_deletions_in_progress_are_done_after_a_kill(site: Site) -> None:
     _, shares = begin(site, 20)
     deletions = []
     for share in shares:
@@ -228,7 +232,7 @@ def test_deletions_under_way_are_done_after_a_kill(site: Site) -> None:
     assert not {share.id for share in shares} & site.backend.shares().keys()
 
 
-def test_rules_snapshots_and_sizes_under_way_are_done_after_a_kill(site: Site) -> None:
+def test_rules_snapshots_and_sizes_in_progress_are_done_after_a_kill(site: Site) -> None:
     share, other, third = (site.system.create_share(size=1) for _ in range(3))
     share.allow_access("bob", wait=False)
     other.create_snapshot("now", wait=False)
@@ -258,7 +262,7 @@ def test_all_is_there_after_a_stop_and_a_start(site: Site) -> None:
     assert site.system.share(shares[0].id).history()[0].envelope.command_id == f"{name}-0"
 
 
-def test_work_under_way_goes_on_after_a_stop_and_a_start(site: Site) -> None:
+def test_work_in_progress_continues_after_a_stop_and_a_start(site: Site) -> None:
     name, shares = begin(site)
 
     site.stop()

@@ -1,6 +1,6 @@
-"""A Ray cluster of two nodes on this machine, in a process of its own, for as long as its input is open.
+"""A Ray cluster of two nodes on this machine, in a process of its own that runs until its input is closed.
 
-It says where its head listens; its nodes are its children, and end with it.
+The process prints the address of the head; the nodes are its children and end with it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from share_actors.actors.runtime.system_state import LOOPBACK
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """The address of a fresh cluster, all of which is gone afterwards."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}  # others' token, say
+    """The address of a new cluster, which ends afterwards."""
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith("RAY_")
+    }  # such as the token of another cluster
     keeper = subprocess.Popen(
         [sys.executable, "-m", __name__],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-        env={**kept, **LOOPBACK},
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**clean, **LOOPBACK},
+    )
     children: list[psutil.Process] = []
     with keeper:
         assert keeper.stdout is not None
@@ -43,6 +48,7 @@ def cluster() -> Iterator[str]:
 
 
 def main() -> None:
+    """Run the cluster until standard input ends."""
     from ray.cluster_utils import Cluster
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})

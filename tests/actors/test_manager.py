@@ -1,34 +1,40 @@
-"""The manager routes, places, supervises and recovers; here over real hosts in this process."""
+"""The manager: routing, hosting, supervision and recovery, over real hosts in this process."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from share_actors.actors.hosting import supervisor
+from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.aggregates import calls_drivers
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.messages import DeleteShare, ExtendShare
-from tests.actors.in_process import FAST, DummyCluster, config, create, managed, tell
+from tests.actors.in_process import DummyCluster, config, create, managed, tell
 from tests.actors.outcomes import outcome, outcomes
 from tests.conftest import within
 
 ONE = {"min_actors": 1, "max_actors": 1}
 TWO = {"min_actors": 2, "max_actors": 2}
-SHORT_WAIT = replace(FAST, supervisor=replace(FAST.supervisor, max_wait_s=0.3))
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    while not holds():
+@pytest.fixture(autouse=True)
+def _frequent_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check hosts often, so that tests are short."""
+    monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
         await asyncio.sleep(0.01)
 
 
 async def available(cluster: DummyCluster, *share_ids: str) -> None:
-    """Return once the log says so."""
+    """Return once these shares are recorded as available."""
     for share_id in share_ids:
         while await cluster.status(share_id) != "available":
             await asyncio.sleep(0.02)
@@ -40,7 +46,7 @@ def attempts(cluster: DummyCluster, share_id: str) -> list[int]:
 
 
 # -- hosting ---------------------------------------------------------------------------------------
-def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: Path) -> None:
+def test_a_new_share_goes_to_an_empty_actor_and_stays_there(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await outcomes(manager, [create("a"), create("b")])
@@ -55,7 +61,7 @@ def test_an_empty_actor_is_taken_first_and_a_share_stays_where_it_is(tmp_path: P
     within(10, scenario())
 
 
-def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path: Path) -> None:
+def test_actors_are_started_in_the_background_up_to_the_maximum(tmp_path: Path) -> None:
     async def scenario() -> None:
         hosting = {"min_actors": 1, "max_actors": 3}
         async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
@@ -72,7 +78,7 @@ def test_the_pool_grows_in_the_background_to_its_largest_and_no_further(tmp_path
     within(20, scenario())
 
 
-def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
+def test_no_actor_is_started_without_need(tmp_path: Path) -> None:
     async def scenario() -> None:
         hosting = {"min_actors": 2, "max_actors": 4}
         async with managed(config(tmp_path, hosting=hosting)) as (manager, cluster):
@@ -85,13 +91,13 @@ def test_without_need_the_pool_does_not_grow(tmp_path: Path) -> None:
 
 
 def dedicated(home: Path, smallest: int, largest: int) -> Config:
-    """A backend `dummy`, and one more whose shares want an actor to themselves."""
+    """A backend `dummy`, and a backend `alone` with dedicated hosting."""
     plain = config(home, hosting={"min_actors": smallest, "max_actors": largest})
     alone = BackendSettings(driver="dummy", dedicated=True)
     return plain.model_copy(update={"backends": {**plain.backends, "alone": alone}})
 
 
-def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
+def test_a_dedicated_share_gets_an_actor_of_its_own_which_is_started_for_it(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -107,7 +113,7 @@ def test_a_dedicated_share_has_an_actor_to_itself_though_it_was_started_for_it(
     within(10, scenario())
 
 
-def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> None:
+def test_a_dedicated_share_joins_other_shares_when_no_actor_can_be_started(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, cluster):
             answers = await outcomes(manager, [create("a"), create("d", host="alone")])
@@ -118,23 +124,26 @@ def test_a_dedicated_share_without_room_moves_in_with_others(tmp_path: Path) -> 
     within(10, scenario())
 
 
-def test_a_share_that_waits_for_a_home_does_not_delay_others(tmp_path: Path) -> None:
+def test_a_share_that_no_actor_can_host_does_not_delay_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
+
     async def scenario() -> None:
-        async with managed(dedicated(tmp_path, 1, 1), timings=SHORT_WAIT) as (manager, _):
+        async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
             await outcomes(manager, [create("d", host="alone")])
-            messages = [create("a"), tell("d", ExtendShare(size=2))]
 
-            refused, extended = await outcomes(manager, messages)
+            nowhere, there = await outcomes(manager, [create("a"), tell("d", ExtendShare(size=2))])
 
-            assert extended.status == "done"
-            assert refused.error is not None
-            assert isinstance(unpack_error(refused.error), Unavailable)
+            assert there.status == "done"
+            assert nowhere.error is not None
+            assert isinstance(unpack_error(nowhere.error), Unavailable)
 
     within(10, scenario())
 
 
 # -- deaths ----------------------------------------------------------------------------------------
-def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: Path) -> None:
+def test_commands_in_flight_when_an_actor_dies_go_to_the_new_home(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             sent = asyncio.create_task(outcomes(manager, [create(f"s{n}") for n in range(10)]))
@@ -148,7 +157,7 @@ def test_commands_in_flight_go_to_where_the_share_lives_after_a_death(tmp_path: 
     within(30, scenario())
 
 
-def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path: Path) -> None:
+def test_pending_work_of_a_dead_actor_is_done_by_another_without_a_request(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(10)])
@@ -160,7 +169,7 @@ def test_what_a_dead_actor_owed_is_done_by_another_without_being_asked(tmp_path:
     within(30, scenario())
 
 
-def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_path: Path) -> None:
+def test_the_receipt_of_a_joined_request_outlives_the_actor_that_gave_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             asks = [create("a", wait=False), tell("a", DeleteShare()), tell("a", DeleteShare())]
@@ -174,7 +183,7 @@ def test_the_receipt_of_who_joined_another_outlives_the_actor_that_gave_it(tmp_p
     within(30, scenario())
 
 
-def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Path) -> None:
+def test_an_actor_that_restarted_between_two_health_checks_counts_as_lost(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE, delay_s=0.3)) as (manager, cluster):
             await manager.submit([create(f"s{n}", wait=False) for n in range(5)])
@@ -187,7 +196,7 @@ def test_an_actor_that_died_and_is_back_between_two_looks_was_dead(tmp_path: Pat
     within(30, scenario())
 
 
-def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Path) -> None:
+def test_a_single_actor_hosts_its_shares_again_after_a_restart(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             await outcomes(manager, [create("a")])
@@ -204,7 +213,7 @@ def test_a_single_actor_takes_its_shares_back_when_it_is_restarted(tmp_path: Pat
     within(30, scenario())
 
 
-def test_an_actor_that_was_only_cut_off_writes_nothing_more_about_what_moved(
+def test_an_unreachable_actor_records_nothing_for_shares_that_moved(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -225,7 +234,7 @@ def test_an_actor_that_was_only_cut_off_writes_nothing_more_about_what_moved(
     within(30, scenario())
 
 
-def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
+def test_all_shares_of_a_dead_actor_move_and_it_takes_new_ones_when_restarted(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -246,11 +255,13 @@ def test_the_shares_of_a_dead_actor_all_move_and_it_takes_new_ones_when_back(
     within(30, scenario())
 
 
-def test_without_any_living_actor_a_command_is_unavailable_in_the_end(tmp_path: Path) -> None:
+def test_a_command_is_unavailable_when_no_actor_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
-        one = config(tmp_path, hosting=ONE)
-        async with managed(one, timings=SHORT_WAIT) as (manager, cluster):
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             await manager.ready()
+            monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
 
             (answer,) = await outcomes(manager, [create("a")])
@@ -265,7 +276,7 @@ def test_without_any_living_actor_a_command_is_unavailable_in_the_end(tmp_path: 
 
 
 # -- a new manager ---------------------------------------------------------------------------------
-def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
+def test_a_new_manager_finds_every_share_in_its_home(tmp_path: Path) -> None:
     async def scenario() -> None:
         settings = config(tmp_path, hosting=TWO)
         async with managed(settings) as (manager, cluster):
@@ -285,7 +296,7 @@ def test_a_new_manager_finds_every_share_where_it_lives(tmp_path: Path) -> None:
     within(20, scenario())
 
 
-def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> None:
+def test_a_new_manager_activates_only_shares_with_pending_work(tmp_path: Path) -> None:
     async def scenario() -> None:
         settings = config(tmp_path, hosting=ONE)
         async with managed(settings) as (manager, _):
@@ -306,7 +317,9 @@ def test_a_new_manager_wakes_what_owes_work_and_nothing_else(tmp_path: Path) -> 
     within(20, scenario())
 
 
-def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: Path) -> None:
+def test_all_shares_with_pending_work_are_activated_although_few_fit_in_memory(
+    tmp_path: Path,
+) -> None:
     async def scenario() -> None:
         shares = [f"s{n}" for n in range(6)]
         slow = config(tmp_path, hosting=ONE, delay_s=0.3)
@@ -323,11 +336,11 @@ def test_all_that_owes_work_is_woken_though_few_fit_in_memory_at_once(tmp_path: 
     within(30, scenario())
 
 
-def test_an_activation_that_ended_by_a_bug_is_followed_by_another(tmp_path: Path) -> None:
+def test_an_activation_that_a_bug_ended_is_followed_by_another(tmp_path: Path) -> None:
     settings = config(tmp_path, hosting=ONE, delay_s=0.3)
 
     async def scenario() -> None:
-        async with managed(settings, timings=replace(FAST, recovery_retry_s=0.2)) as (
+        async with managed(settings, timings=ManagerTimings(recovery_retry_s=0.2)) as (
             manager,
             cluster,
         ):
@@ -342,7 +355,7 @@ def test_an_activation_that_ended_by_a_bug_is_followed_by_another(tmp_path: Path
 
 
 # -- answers ---------------------------------------------------------------------------------------
-def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path: Path) -> None:
+def test_commands_beyond_the_backlog_are_refused_as_busy(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting={**ONE, "backlog": 3})) as (manager, cluster):
             answers = await outcomes(manager, [create(f"s{n}") for n in range(5)])
@@ -355,7 +368,7 @@ def test_beyond_the_backlog_some_are_answered_busy_and_the_others_taken(tmp_path
     within(10, scenario())
 
 
-def test_receipts_do_not_wait_for_the_outcomes_of_others(tmp_path: Path) -> None:
+def test_a_receipt_does_not_wait_for_the_outcomes_of_other_commands(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE, delay_s=0.5)) as (manager, _):
             slow = asyncio.create_task(manager.submit([create("a")]))
@@ -368,7 +381,7 @@ def test_receipts_do_not_wait_for_the_outcomes_of_others(tmp_path: Path) -> None
     within(10, scenario())
 
 
-def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
+def test_a_share_that_was_never_requested_is_not_found(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE)) as (manager, _):
             with pytest.raises(NotFound):
@@ -384,7 +397,7 @@ def test_what_nobody_asked_for_is_not_found(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
+def test_where_and_status_report_homes_actors_and_counts(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
             await outcomes(manager, [create("a"), create("b")])
@@ -402,7 +415,7 @@ def test_where_a_share_lives_and_how_the_system_is(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_a_manager_that_stops_takes_nothing_new(tmp_path: Path) -> None:
+def test_a_stopping_manager_refuses_commands(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=ONE)) as (manager, _):
             await outcomes(manager, [create("a")])

@@ -1,4 +1,4 @@
-"""Scheduling in the manager: decided once, counted at once, explained for ever."""
+"""Placement of shares: pools are chosen once, capacity is reserved at once, verdicts are recorded."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
 
-DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    """Run a story in a system; options are those of the backend without servers."""
+def run_scenario(tmp_path: Path) -> Callable[..., None]:
+    """Run a scenario in a system; options are those of the backend without share servers."""
 
-    def run(story: DemoScript, config: Config | None = None, **options: Any) -> None:
-        async def scenario() -> None:
-            made = config or settings(tmp_path, **options)
-            async with around(made) as system, asyncio.timeout(60):
-                await story(system)
+    def run(scenario: Scenario, config: Config | None = None, **options: Any) -> None:
+        async def main() -> None:
+            system_config = config or settings(tmp_path, **options)
+            async with around(system_config) as system, asyncio.timeout(60):
+                await scenario(system)
 
-        asyncio.run(scenario())
+        asyncio.run(main())
 
     return run
 
 
-def typed(**specs: str) -> CreateShareType:
+def gold_type(**specs: str) -> CreateShareType:
     return CreateShareType(
         name="gold", extra_specs={"driver_handles_share_servers": "False", **specs}
     )
@@ -68,103 +68,103 @@ def test_a_creation_recorded_before_its_reply_counts_once() -> None:
     asyncio.run(scenario())
 
 
-def test_two_hundred_creations_at_once_never_overshoot_a_pool_of_one_hundred(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
-        asks = [_create(f"s{n}") for n in range(200)]
-        answers = await asyncio.gather(*(system.manager.submit([asked]) for asked in asks))
-        told = Counter(answer.status == "error" for [answer] in answers)
+def test_200_concurrent_creations_fill_a_pool_of_100_gib_and_no_more(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        messages = [_create(f"s{n}") for n in range(200)]
+        replies = await asyncio.gather(*(system.manager.submit([m]) for m in messages))
+        refused = Counter(reply.status == "error" for [reply] in replies)
 
-        assert told == {False: 100, True: 100}
+        assert refused == {False: 100, True: 100}
         await until(lambda: len(system.plain.shares()) == 100)
-        refusals = [unpack_error(a.error) for [a] in answers if a.error is not None]
-        assert {type(error) for error in refusals} == {NoValidHost}
-        assert "100 of 100 GiB are provisioned" in refusals[0].message
+        errors = [unpack_error(reply.error) for [reply] in replies if reply.error is not None]
+        assert {type(error) for error in errors} == {NoValidHost}
+        assert "100 of 100 GiB are provisioned" in errors[0].message
 
-    play(story, capacity_gib=100)
+    run_scenario(scenario, capacity_gib=100)
 
 
 def _create(share_id: str, size: int = 1, **fields: Any) -> Any:
-    asked = {"size": size, "host": "", "project_id": "demo", "user_id": "alice", **fields}
-    return tell(share_id, CreateShare(share_id=share_id, **asked))
+    properties = {"size": size, "host": "", "project_id": "demo", "user_id": "alice", **fields}
+    return tell(share_id, CreateShare(share_id=share_id, **properties))
 
 
-def test_room_that_a_deletion_made_is_used_at_once(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_capacity_freed_by_a_deletion_is_available_to_the_next_creation(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("big", size=9)
         with pytest.raises(NoValidHost):
             await system.create("other", size=2)
-        await asyncio.sleep(0.6)
         await system.ask("big", DeleteShare())
 
         assert (await system.create("other", size=2)).host == "plain#plain"
 
-    play(story, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_a_manager_that_is_replaced_forgets_no_decision(tmp_path: Path) -> None:
-    settled = one_backend(tmp_path, capacity_gib=10)
+def test_a_new_manager_counts_the_shares_that_its_predecessor_placed(tmp_path: Path) -> None:
+    settings_10_gib = one_backend(tmp_path, capacity_gib=10)
 
     async def scenario() -> None:
-        async with managed(settled) as (manager, cluster):
+        async with managed(settings_10_gib) as (manager, cluster):
             await outcomes(manager, [_create(f"s{n}") for n in range(7)])
             manager.abandon()
-        async with managed(settled) as (manager, cluster):
-            answers = await outcomes(manager, [_create(f"t{n}") for n in range(7)])
-            assert Counter(a.status for a in answers) == {"done": 3, "error": 4}
+        async with managed(settings_10_gib) as (manager, cluster):
+            replies = await outcomes(manager, [_create(f"t{n}") for n in range(7)])
+            assert Counter(reply.status for reply in replies) == {"done": 3, "error": 4}
             assert len(cluster.backend.shares()) == 10
 
     asyncio.run(scenario())
 
 
-def test_a_creation_asked_again_keeps_its_place_in_a_pool_that_is_full(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_repeated_creation_keeps_its_place_in_a_full_pool(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         create = _create("s1", size=10)._replace(command_id="c1")
         first = await outcomes(system.manager, [create])
-        again = await outcomes(system.manager, [create._replace(repeated=True)])
-        anew = await outcomes(system.manager, [_create("s1", size=10)])
+        repeated = await outcomes(system.manager, [create._replace(repeated=True)])
+        same_share = await outcomes(system.manager, [_create("s1", size=10)])
 
-        assert [a.status for a in (*first, *again, *anew)] == ["done"] * 3
+        statuses = [reply.status for reply in (*first, *repeated, *same_share)]
+        assert statuses == ["done"] * 3
         assert system.manager._scheduler.reservations.provisioned("plain#plain") == 10
 
-    play(story, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_what_is_refused_by_the_share_takes_no_room(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_creation_that_the_share_refuses_reserves_no_capacity(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("s1", size=4)
         with pytest.raises(Refused, match="exists already"):
             await system.create("s1", size=6)
 
         assert (await system.create("s2", size=6)).status == "available"
 
-    play(story, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_shares_are_spread_over_pools_by_their_room(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_shares_are_spread_over_pools_in_proportion_to_their_capacity(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         hosts = Counter([(await system.create(size=10)).host for _ in range(9)])
         assert hosts == {"plain#a": 3, "plain#b": 6}
 
-    play(story, pools={"a": 30, "b": 60})
+    run_scenario(scenario, pools={"a": 30, "b": 60})
 
 
-# -- what is asked for ---------------------------------------------------------------------------
-def test_a_share_type_is_met_or_nothing_is(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
-        await system.ask("share_type:gold", typed(flash="<is> True"))
+# -- requirements --------------------------------------------------------------------------------
+def test_a_share_is_placed_only_on_a_pool_that_satisfies_its_share_type(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        await system.ask("share_type:gold", gold_type(flash="<is> True"))
         share = await system.create(share_type="gold")
         assert (share.host, share.share_type) == ("plain#plain", "gold")
 
-        await system.ask("share_type:gold2", typed(flash="<is> False").replace(name="gold2"))
+        await system.ask("share_type:gold2", gold_type(flash="<is> False").replace(name="gold2"))
         with pytest.raises(NoValidHost, match="its flash is True, and must be <is> False"):
             await system.create(share_type="gold2")
 
-    play(story, capabilities={"flash": True})
+    run_scenario(scenario, capabilities={"flash": True})
 
 
-def test_a_private_type_is_there_for_its_projects_only(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
-        private = typed().replace(is_public=False, projects=("physics",))
+def test_a_private_share_type_can_be_used_by_its_projects_only(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        private = gold_type().replace(is_public=False, projects=("physics",))
         await system.ask("share_type:gold", private)
 
         assert (await system.create(share_type="gold", project_id="physics")).share_type == "gold"
@@ -173,21 +173,23 @@ def test_a_private_type_is_there_for_its_projects_only(play: Any) -> None:
         with pytest.raises(NotFound, match="there is no share type silver"):
             await system.create(share_type="silver")
 
-    play(story)
+    run_scenario(scenario)
 
 
-def test_the_default_type_is_that_of_shares_that_name_none(tmp_path: Path, play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
-        await system.ask("share_type:gold", typed())
+def test_a_share_without_a_type_gets_the_default_share_type(
+    tmp_path: Path, run_scenario: Any
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        await system.ask("share_type:gold", gold_type())
         assert (await system.create()).share_type == "gold"
 
     plain = settings(tmp_path)
     scheduler = plain.scheduler.model_copy(update={"default_share_type": "gold"})
-    play(story, plain.model_copy(update={"scheduler": scheduler}))
+    run_scenario(scenario, plain.model_copy(update={"scheduler": scheduler}))
 
 
-def test_a_copy_goes_where_its_snapshot_is(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_from_a_snapshot_is_placed_on_the_pool_of_the_snapshot(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("first", size=5, host="plain#a")
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
         source = await system.cluster.catalog.ask("snapshot", snapshot_id="snap")
@@ -196,11 +198,11 @@ def test_a_copy_goes_where_its_snapshot_is(play: Any) -> None:
         with pytest.raises(NoValidHost, match="the snapshot is on plain#a"):
             await system.create(size=50, source=source)
 
-    play(story, pools={"a": 30, "b": 60})
+    run_scenario(scenario, pools={"a": 30, "b": 60})
 
 
-def test_hints_keep_shares_together_or_apart(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_scheduler_hints_place_shares_together_or_apart(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("first", host="plain#a")
 
         assert (await system.create(same_host=("first",))).host == "plain#a"
@@ -208,23 +210,27 @@ def test_hints_keep_shares_together_or_apart(play: Any) -> None:
         with pytest.raises(NoValidHost, match="same_host: share nobody is on no backend"):
             await system.create(same_host=("nobody",))
 
-    play(story, pools={"a": 30, "b": 30})
+    run_scenario(scenario, pools={"a": 30, "b": 30})
 
 
-def test_a_share_on_a_network_goes_to_a_backend_with_servers(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_on_a_share_network_is_placed_on_a_backend_with_share_servers(
+    run_scenario: Any,
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         assert (await system.create(share_network_id=NET)).host == "served#served"
         assert (await system.create()).host == "plain#plain"
         with pytest.raises(NoValidHost, match="has no share servers"):
             await system.create(share_network_id=NET, host="plain")
 
-    play(story)
+    run_scenario(scenario)
 
 
-# -- why -----------------------------------------------------------------------------------------
-def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+# -- reasons -------------------------------------------------------------------------------------
+def test_the_creation_event_records_the_verdict_of_every_filter_on_every_pool(
+    run_scenario: Any,
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await until(lambda: _every_backend_reported(system))
         await system.create("s1", size=40)
         [first, *_] = await system.cluster.history("s1")
@@ -237,18 +243,18 @@ def test_the_event_keeps_the_verdict_of_every_filter_on_every_pool(play: Any) ->
         assert verdicts["plain#b"].refused == {}
         assert list(verdicts["served#served"].refused) == ["share_servers"]
 
-    play(story, pools={"a": 30, "b": 60})
+    run_scenario(scenario, pools={"a": 30, "b": 60})
 
 
 async def _every_backend_reported(system: InProcessSystem) -> bool:
     return (await system.manager.capabilities()).keys() == system.config.backends.keys()
 
 
-def test_a_backend_asked_for_by_name_that_is_down_is_unavailable_with_its_reason(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_requested_backend_that_is_down_is_unavailable_with_its_reason(run_scenario: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         with pytest.raises(Unavailable, match="backend 'plain' is not ready: no route to it"):
             await system.create(host="plain")
         with pytest.raises(NoValidHost, match="plain: no route to it"):
             await system.create()
 
-    play(story, fail={"get_share_stats": "no route to it"})
+    run_scenario(scenario, fail={"get_share_stats": "no route to it"})

@@ -110,7 +110,7 @@ def created(**changes: Any) -> CreateShare:
         {"share_properties": {"size": 2, "name": "data", "share_proto": "CIFS"}},
     ],
 )
-def test_a_request_spec_is_read_by_any_of_manila_s_names(
+def test_create_share_accepts_all_of_manilas_names_for_properties(
     manager: Manager, spec: Mapping[str, Any]
 ) -> None:
     run(manager.create_share(ALICE, "s1", request_spec=spec))
@@ -119,13 +119,13 @@ def test_a_request_spec_is_read_by_any_of_manila_s_names(
     assert manager.told == ("s1", created(size=2, name="data", share_proto="CIFS", host=host))
 
 
-def test_a_share_s_properties_may_come_as_keywords(manager: Manager) -> None:
+def test_create_share_accepts_properties_as_keywords(manager: Manager) -> None:
     run(manager.create_share(RequestContext(**ALICE), "s1", size=1, metadata={"a": "b"}))
 
     assert manager.told == ("s1", created(metadata={"a": "b"}))
 
 
-def test_a_share_from_a_snapshot_carries_what_is_known_of_it(manager: Manager) -> None:
+def test_a_creation_from_a_snapshot_contains_the_snapshot(manager: Manager) -> None:
     run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id="n1"))
 
     _, command = manager.told
@@ -155,7 +155,7 @@ def test_a_share_from_a_snapshot_carries_what_is_known_of_it(manager: Manager) -
         (lambda m: m.delete_snapshot(ALICE, "n1"), "s1", DeleteSnapshot(snapshot_id="n1")),
     ],
 )
-def test_a_verb_becomes_its_command(
+def test_each_verb_sends_its_command(
     manager: Manager, verb: Any, share_id: str, command: Command
 ) -> None:
     told = run(verb(manager))
@@ -166,13 +166,13 @@ def test_a_verb_becomes_its_command(
 
 
 @pytest.mark.parametrize("context", [ALICE, RequestContext(**ALICE)])
-def test_a_context_is_a_mapping_or_ours(manager: Manager, context: Any) -> None:
+def test_a_context_may_be_a_mapping_or_a_request_context(manager: Manager, context: Any) -> None:
     run(manager.delete_share(context, "s1"))
 
     assert context_in(manager.asked[-1].context) == RequestContext(**ALICE)
 
 
-def test_nobody_in_particular_may_ask(manager: Manager) -> None:
+def test_without_a_context_the_request_context_is_empty(manager: Manager) -> None:
     run(manager.delete_share(None, "s1"))
 
     assert context_in(manager.asked[-1].context) == RequestContext()
@@ -192,7 +192,7 @@ def test_nobody_in_particular_may_ask(manager: Manager) -> None:
         (lambda m: m.delete_snapshot(ALICE, "n9"), NotFound, "id"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_not_sent(
+def test_an_invalid_request_is_refused_and_no_command_is_sent(
     manager: Manager, verb: Any, kind: type[ShareActorsError], field: str
 ) -> None:
     with pytest.raises(kind) as caught:
@@ -202,14 +202,14 @@ def test_what_makes_no_sense_is_refused_and_not_sent(
     assert manager.asked == []
 
 
-def test_an_error_of_the_share_is_raised_as_its_own_kind(manager: Manager) -> None:
+def test_an_error_reply_is_raised_as_its_own_type(manager: Manager) -> None:
     manager.error = Refused("not now", field="id", value="s1")
 
     with pytest.raises(Refused, match="not now"):
         run(manager.extend_share(ALICE, "s1", 5))
 
 
-def test_waiting_goes_on_until_the_outcome(manager: Manager) -> None:
+def test_a_verb_with_wait_returns_the_outcome(manager: Manager) -> None:
     ended = CommandReply("s1", "c1", "failed", 4, "no space left")
     manager.outcomes = [[], [], [ended]]
 

@@ -110,9 +110,15 @@ def kind(field: FieldInfo) -> str:
     text = str(field.annotation)
     if "dict" in text or "tuple" in text:
         return "table" if "dict" in text else "list of text"
-    words = (("SecretStr", "text, secret"), ("Path", "path"), ("bool", "`true` or `false`"),
-             ("int", "whole number"), ("float", "number"), ("str", "text"),
-             ("Any", "anything"))  # fmt: skip
+    words = (
+        ("SecretStr", "text, secret"),
+        ("Path", "path"),
+        ("bool", "`true` or `false`"),
+        ("int", "whole number"),
+        ("float", "number"),
+        ("str", "text"),
+        ("Any", "anything"),
+    )
     plain = next(plain for name, plain in words if re.search(rf"\b{name}\b", text))
     return plain + _bounds(field)
 

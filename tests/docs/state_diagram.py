@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,8 +148,9 @@ def _step_of_deletion(state: ShareState) -> ShareCommand:
 
 
 # -- trying it -----------------------------------------------------------------------------------
+@cache
 def explore() -> frozenset[Edge]:
-    """All transitions there are."""
+    """All transitions that are possible."""
     seen, waiting, edges = {_place(share.initial)}, [share.initial], set[Edge]()
     while waiting:
         state = waiting.pop()
@@ -167,9 +169,13 @@ def _place(state: ShareState) -> str:
     rules = {i: r.replace(reason=None) for i, r in state.rules.rules.items()}
     held = {i: s.replace(reason=None, size=0) for i, s in state.snapshots.held.items()}
     place = state.replace(
-        share=plain, attempt=None, cascade=False, resize_to=0, rules=state.rules.replace(rules=rules),
+        share=plain,
+        attempt=None,
+        cascade=False,
+        resize_to=0,
+        rules=state.rules.replace(rules=rules),
         snapshots=state.snapshots.replace(held=held),
-    )  # fmt: skip
+    )
     return f"{effect} {place.model_dump_json()}"
 
 

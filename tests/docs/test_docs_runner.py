@@ -28,28 +28,28 @@ def follow(directory: Path, text: str) -> None:
     Reader(directory, entry_point=True).follow(page(directory, text))
 
 
-def test_output_that_is_as_shown_is_well(try_page: Path) -> None:
+def test_output_that_equals_the_page_passes(try_page: Path) -> None:
     follow(try_page, "```console\n$ echo one two\none two\n$ echo three\n```\n")
 
 
-def test_output_that_differs_is_told_with_its_line(try_page: Path) -> None:
+def test_output_that_differs_from_the_page_is_reported_with_its_line(try_page: Path) -> None:
     with pytest.raises(AssertionError, match=r"\.md:3: echo two: printed:\ntwo"):
         follow(try_page, "text\n```console\n$ echo two\nthree\n```\n")
 
 
-def test_a_command_that_fails_is_told_with_its_line(try_page: Path) -> None:
+def test_a_command_that_fails_is_reported_with_its_line(try_page: Path) -> None:
     with pytest.raises(AssertionError, match=r"\.md:2: false: ended with 1"):
         follow(try_page, "```console\n$ false\n```\n")
 
 
-def test_python_that_fails_is_told_with_the_line_of_the_page(try_page: Path) -> None:
+def test_python_that_fails_is_reported_with_the_line_of_the_page(try_page: Path) -> None:
     text = "one\n\n```python\nx = 1\n```\n\nthree\n\n```python\nassert x == 2\n```\n"
 
     with pytest.raises(AssertionError, match=r"line 10, in <module>\n.*assert x == 2"):
         follow(try_page, text)
 
 
-def test_files_that_a_page_shows_are_there_for_its_commands(try_page: Path) -> None:
+def test_files_that_a_page_shows_exist_for_its_commands(try_page: Path) -> None:
     follow(try_page, "```toml\n# a.toml\nx = 1\n```\n\n```console\n$ cat a.toml\n# a.toml\n```\n")
 
 
@@ -68,11 +68,11 @@ def test_sh_blocks_are_not_run(try_page: Path) -> None:
         ("/home/alice/log.db", "/elsewhere/log.db"),
     ],
 )
-def test_what_differs_each_time_may_differ(shown: str, printed: str) -> None:
+def test_ids_times_addresses_widths_and_ellipses_may_differ(shown: str, printed: str) -> None:
     assert re.search(pattern(shown, Path("/elsewhere")), printed, re.DOTALL)
 
 
-def test_what_is_shown_and_not_varying_must_be_there() -> None:
+def test_all_other_output_that_a_page_shows_must_be_printed() -> None:
     assert not re.search(pattern("status  available", Path("/")), "status  error")
 
 

@@ -30,7 +30,7 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
         shell.check(given)
 
 
-def test_commands_and_options_that_do_not_exist_are_found() -> None:
+def test_commands_and_options_that_do_not_exist_are_reported() -> None:
     for line in ("share-actors share destroy", "x=$(share-actors share create --sizes 1); date"):
         [given] = shell.calls(line)
 
@@ -52,9 +52,11 @@ def check_drivers(loaded: config.Config, block: Block) -> None:
     for name, backend in loaded.backends.items():
         if backend.driver in known_drivers():
             make_driver(
-            name, backend.driver, backend.options,
-            handles_servers=backend.driver_handles_share_servers,
-        )  # fmt: skip
+                name,
+                backend.driver,
+                backend.options,
+                handles_servers=backend.driver_handles_share_servers,
+            )
         else:
             assert block.file == "site.toml", f"line {block.line}: driver {backend.driver!r}"
 

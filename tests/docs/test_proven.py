@@ -28,16 +28,16 @@ ERRORS = (
 
 
 @pytest.mark.parametrize(("path", "test"), CLAIMS)
-def test_a_test_that_is_named_exists(path: str, test: str) -> None:
+def test_every_test_that_the_page_of_proofs_names_exists(path: str, test: str) -> None:
     assert re.search(rf"def {test}\(", (ROOT / path).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", [*VERBS.split(), *METHODS.split(), *ERRORS.split()])
-def test_nothing_of_the_contract_is_left_out(name: str) -> None:
+def test_every_name_of_the_contract_is_on_the_page_of_proofs(name: str) -> None:
     assert f"| `{name}` |" in PAGE
 
 
-def test_all_eight_failures_are_there() -> None:
+def test_the_page_of_proofs_lists_eight_failures_of_manila() -> None:
     failures = PAGE.partition("## Manila's failures")[2]
 
     assert len(re.findall(r"^\| [A-Z].* \| `", failures, flags=re.MULTILINE)) == 8

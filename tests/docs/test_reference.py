@@ -29,7 +29,7 @@ def said(page: str) -> str:
 
 
 @pytest.mark.parametrize("page", SECTIONS)
-def test_tables_are_as_the_code_has_it(page: str) -> None:
+def test_generated_tables_match_the_code(page: str) -> None:
     fresh = render(REFERENCE / page)
 
     assert said(page) == fresh, "run `python -m tests.docs.generate`"
@@ -51,14 +51,14 @@ def test_every_error_has_its_code_and_exit_code() -> None:
         assert f"| `{kind.__name__}` | `{code}` | {kind.exit_code} |" in page
 
 
-def test_every_topic_of_events_and_commands_is_told() -> None:
+def test_every_topic_of_events_and_commands_is_documented() -> None:
     page = said("events.md")
 
     for topic in (*EVENTS, *COMMANDS):
         assert f"### {topic}\n" in page
 
 
-def test_every_public_name_is_told() -> None:
+def test_every_public_name_is_documented() -> None:
     page = said("client.md")
 
     for name in share_actors.__all__:
@@ -77,19 +77,24 @@ def test_every_public_name_is_told() -> None:
         (sync_entities.BackendCollection, entities.AsyncBackendCollection),
     ],
 )
-def test_every_method_of_the_client_is_told_and_the_asynchronous_one_has_the_same(
+def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_has_the_same(
     ours: type, theirs: type
 ) -> None:
     page = said("client.md")
 
     told = {name for name, _ in methods(theirs)}
     assert {name for name, _ in methods(ours)} - {"manager", "config", "context"} <= told | {
-        "id", "receipt", "networks", "servers", "types", "backends",
-    }  # fmt: skip
+        "id",
+        "receipt",
+        "networks",
+        "servers",
+        "types",
+        "backends",
+    }
     assert all(f"#### {name}\n" in page for name in told)
 
 
-def test_every_command_and_exit_code_is_told() -> None:
+def test_every_command_and_exit_code_is_documented() -> None:
     page = said("cli.md")
 
     for path, _ in shell.leaves():
@@ -102,7 +107,7 @@ def test_exit_codes_of_errors_are_those_of_the_command_line() -> None:
     assert {kind.exit_code for kind in ERRORS.values()} <= EXIT_CODES.keys()
 
 
-def test_every_verb_of_manila_is_told_whether_it_is_there_or_not() -> None:
+def test_every_verb_of_manila_is_documented_as_present_or_absent() -> None:
     manila = (
         "allow_access create_share create_snapshot delete_free_share_servers delete_share"
         " delete_share_server delete_snapshot deny_access init_host manage_share"
@@ -116,7 +121,7 @@ def test_every_verb_of_manila_is_told_whether_it_is_there_or_not() -> None:
         assert verb == "RPC_API_VERSION" or f"#### {verb}\n" in page
 
 
-def test_every_figure_and_its_floor_are_told() -> None:
+def test_every_figure_of_the_benchmarks_and_its_floor_are_documented() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 
     for key, (_, floor) in FLOORS.items():
@@ -147,7 +152,7 @@ def test_constraints_pin_every_dependency_and_name_no_index() -> None:
         assert name == "share-actors" or name in names, name
 
 
-def test_the_changelog_tells_of_this_version() -> None:
+def test_the_changelog_has_an_entry_for_this_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert f"## [{project['version']}]" in Path(ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the catalog answers, the same from SQLite and from PostgreSQL."""
+"""Queries on the catalog, with the same results on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CatalogQuestions(Fixtures):
         assert catalog.count_shares() == {}
         assert (catalog.position(), catalog.lag(), catalog.parked()) == (0, 0, ())
 
-    def test_a_share_is_told_as_its_stream_tells_it(
+    def test_a_share_in_the_catalog_equals_its_replayed_stream(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", allowed(), snapped())
@@ -40,7 +40,7 @@ class CatalogQuestions(Fixtures):
         assert catalog.share("s1") == logged.replay("s1")
         assert catalog.shares().items == (logged.replay("s1"),)
 
-    def test_a_query_sees_what_was_recorded_before_it(
+    def test_a_query_sees_all_events_recorded_before_it(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.append("s1", requested())
@@ -51,7 +51,7 @@ class CatalogQuestions(Fixtures):
         assert first.status == "creating"
         assert catalog.shares(status="available").items == (logged.replay("s1"),)
 
-    def test_a_share_that_never_was_is_none(self, catalog: Catalog) -> None:
+    def test_an_unknown_share_is_none(self, catalog: Catalog) -> None:
         assert catalog.share("s1") is None
 
     @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ class CatalogQuestions(Fixtures):
             ({"name": "' OR 1=1 --"}, []),
         ],
     )
-    def test_shares_are_found_by_what_they_are(
+    def test_shares_are_filtered_by_name_status_project_and_backend(
         self, logged: LoggedShares, catalog: Catalog, filters: dict[str, Any], found: list[str]
     ) -> None:
         logged.available_share("s1", name="a")
@@ -76,7 +76,7 @@ class CatalogQuestions(Fixtures):
         assert ids(catalog.shares(**filters).items) == found
         assert sum(catalog.count_shares(**filters).values()) == len(found)
 
-    def test_deleted_shares_are_listed_only_when_asked_for(
+    def test_deleted_shares_are_listed_only_with_a_status_filter(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", deleting, began("delete"), ShareDeleted())
@@ -89,7 +89,7 @@ class CatalogQuestions(Fixtures):
         assert gone is not None
         assert gone.status == "deleted"
 
-    def test_pages_follow_each_other_from_the_oldest_share_on(
+    def test_pages_list_all_shares_from_the_oldest_on(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for i, second in enumerate([5, 3, 3, 9, 0]):
@@ -108,7 +108,7 @@ class CatalogQuestions(Fixtures):
 
         assert catalog.shares(limit=1).next_marker is None
 
-    def test_a_page_after_a_share_that_is_gone_goes_on_behind_it(
+    def test_a_page_after_the_marker_of_a_deleted_share_continues_behind_it(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for i in range(3):
@@ -118,7 +118,7 @@ class CatalogQuestions(Fixtures):
 
         assert ids(catalog.shares(marker=marker).items) == ["s1", "s2"]
 
-    def test_a_name_may_be_that_of_several_shares(
+    def test_several_shares_may_have_the_same_name(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", name="home")
@@ -134,7 +134,7 @@ class CatalogQuestions(Fixtures):
             *(("limit", True), ("limit", "5"), ("marker", "s1"), ("marker", "")),
         ],
     )
-    def test_a_filter_that_makes_no_sense_is_named(
+    def test_an_invalid_filter_of_shares_is_refused_with_its_name(
         self, catalog: Catalog, field: str, value: Any
     ) -> None:
         with pytest.raises(InvalidRequest, match=field) as refusal:
@@ -142,7 +142,7 @@ class CatalogQuestions(Fixtures):
 
         assert (refusal.value.field, refusal.value.value) == (field, value)
 
-    def test_shares_that_owe_work_are_told_by_their_ids(
+    def test_shares_with_pending_work_are_listed_by_id(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         for share_id in ("c", "a", "b"):
@@ -153,7 +153,7 @@ class CatalogQuestions(Fixtures):
         assert catalog.owing(limit=2) == ["a", "b"]
         assert catalog.owing(limit=2, marker="b") == ["c", "e"]
 
-    def test_provisioned_sizes_leave_out_the_shares_that_are_named(
+    def test_provisioned_sizes_exclude_the_given_shares(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1")
@@ -164,14 +164,16 @@ class CatalogQuestions(Fixtures):
         assert catalog.provisioned() == {host: 2 * size}
         assert catalog.provisioned(without=["s1", "s2"]) == {}
 
-    def test_a_share_in_error_owes_nothing(self, logged: LoggedShares, catalog: Catalog) -> None:
+    def test_a_share_in_error_has_no_pending_work(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
         logged.append("s1", requested(), began("create"))
         assert catalog.owing() == ["s1"]
 
         logged.append("s1", ShareErrored(doing="create", reason="no space"))
         assert catalog.owing() == []
 
-    def test_text_that_a_database_can_not_hold_stops_nothing(
+    def test_text_that_a_database_cannot_store_does_not_stop_the_catalog(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", project="a\0b")
@@ -193,7 +195,7 @@ class CatalogQuestions(Fixtures):
         assert ids(catalog.rules(share_id="s1").items) == ["a", "c"]
         assert catalog.count_rules() == {"active": 1, "error": 1, "queued": 1}
 
-    def test_a_rule_keeps_all_that_it_is(self, logged: LoggedShares, catalog: Catalog) -> None:
+    def test_a_listed_rule_has_all_its_fields(self, logged: LoggedShares, catalog: Catalog) -> None:
         logged.available_share(
             "s1", allowed(), began("access"), AccessRulesApplied(failed={"a": "no"})
         )
@@ -203,9 +205,7 @@ class CatalogQuestions(Fixtures):
         assert isinstance(rule, AccessRule)
         assert rule.model_dump(exclude={"share_id"}) == told.model_dump()
 
-    def test_a_rule_that_was_taken_off_is_listed_no_more(
-        self, logged: LoggedShares, catalog: Catalog
-    ) -> None:
+    def test_a_removed_rule_is_not_listed(self, logged: LoggedShares, catalog: Catalog) -> None:
         logged.available_share("s1", allowed(), began("access"), AccessRulesApplied(applied=("a",)))
         assert catalog.rule_share("a") == "s1"
 
@@ -228,7 +228,7 @@ class CatalogQuestions(Fixtures):
         assert ids(catalog.snapshots(share_id="s1").items) == ["n"]
         assert catalog.count_snapshots() == {"available": 1, "creating": 1}
 
-    def test_a_snapshot_is_found_with_all_that_it_is(
+    def test_a_snapshot_found_by_id_has_all_its_fields(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         taken = SnapshotCreated(snapshot_id="n", provider_location="/snap/n")
@@ -238,9 +238,7 @@ class CatalogQuestions(Fixtures):
         assert catalog.snapshot_share("n") == "s1"
         assert catalog.snapshot("m") is None
 
-    def test_a_deleted_snapshot_is_found_no_more(
-        self, logged: LoggedShares, catalog: Catalog
-    ) -> None:
+    def test_a_deleted_snapshot_is_not_found(self, logged: LoggedShares, catalog: Catalog) -> None:
         logged.available_share("s1", snapped())
         assert catalog.snapshot("n") is not None
 
@@ -248,7 +246,7 @@ class CatalogQuestions(Fixtures):
 
         assert catalog.snapshot("n") is None
 
-    def test_what_a_deleted_share_had_is_listed_no_more(
+    def test_rules_and_snapshots_of_a_deleted_share_are_not_listed(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", allowed(), snapped())
@@ -268,7 +266,7 @@ class CatalogQuestions(Fixtures):
             with pytest.raises(Ambiguous, match="s1, s2"):
                 question("x")
 
-    def test_pages_of_rules_and_snapshots_follow_each_other(
+    def test_pages_list_all_rules_and_snapshots(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share(
@@ -280,10 +278,12 @@ class CatalogQuestions(Fixtures):
         snapshots, more = catalog.snapshots(limit=1)
         assert ids((*snapshots, *catalog.snapshots(marker=more).items)) == ["a", "b"]
 
-    def test_wrong_filters_of_rules_and_snapshots_are_named(self, catalog: Catalog) -> None:
-        with pytest.raises(InvalidRequest, match="state: 'fine' is none of queued"):
+    def test_invalid_filters_of_rules_and_snapshots_are_refused_with_their_name(
+        self, catalog: Catalog
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="state: 'fine' is not one of queued"):
             catalog.rules(state="fine")
-        with pytest.raises(InvalidRequest, match="status: 'fine' is none of creating"):
+        with pytest.raises(InvalidRequest, match="status: 'fine' is not one of creating"):
             catalog.snapshots(status="fine")
 
 

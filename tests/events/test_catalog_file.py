@@ -1,4 +1,4 @@
-"""The catalog's SQLite file: derived from the log, and never taken for something else."""
+"""The SQLite file of a catalog: derived from the log, and checked before it is used."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ class TestCatalogFile(OnSQLite, Fixtures):
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "catalog.db"
 
-    def test_a_file_that_was_deleted_is_made_anew(self, logged: LoggedShares, path: Path) -> None:
+    def test_a_deleted_catalog_file_is_rebuilt(self, logged: LoggedShares, path: Path) -> None:
         logged.available_share("s1")
         logged.open_catalog().close()
         path.unlink()
 
         assert logged.open_catalog().share("s1") == logged.replay("s1")
 
-    def test_only_its_owner_reads_the_file(self, logged: LoggedShares, path: Path) -> None:
+    def test_the_catalog_file_is_readable_by_its_owner_only(
+        self, logged: LoggedShares, path: Path
+    ) -> None:
         logged.open_catalog()
 
         assert path.stat().st_mode & 0o077 == 0
@@ -77,7 +79,7 @@ class TestCatalogFile(OnSQLite, Fixtures):
         assert ids(restored.open_catalog().shares().items) == ["s3"]
         restored.close()
 
-    def test_a_damaged_row_is_said_to_need_a_rebuild(
+    def test_a_damaged_row_is_an_error_that_requires_a_rebuild(
         self, logged: LoggedShares, path: Path
     ) -> None:
         logged.available_share("s1")
@@ -98,7 +100,7 @@ class TestCatalogFile(OnSQLite, Fixtures):
             (lambda path: edit(path, "CREATE TABLE precious (x)"), "of another application"),
         ],
     )
-    def test_what_is_no_catalog_is_left_alone(
+    def test_a_file_that_is_not_a_catalog_is_refused_and_unchanged(
         self, logged: LoggedShares, path: Path, spoil: Callable[[Path], object], said: str
     ) -> None:
         spoil(path)
@@ -110,7 +112,7 @@ class TestCatalogFile(OnSQLite, Fixtures):
         assert str(path) in str(refusal.value)
         assert not path.is_file() or path.read_bytes() == before
 
-    def test_the_log_itself_is_not_taken_for_a_catalog(
+    def test_the_file_of_the_log_is_refused_as_a_catalog(
         self, logged: LoggedShares, settings: LogSettings, log_path: Path
     ) -> None:
         with pytest.raises(LogError, match="of another application"):

@@ -1,4 +1,4 @@
-"""How the catalog follows the log: restarts, poison, rebuilds, and several that follow at once."""
+"""How the catalog follows the log: restarts, failing events, rebuilds, and concurrent processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.events.share_events import began
 
 class CatalogFollowing(Fixtures):
     # -- following the log ---------------------------------------------------------------------------
-    def test_catching_up_applies_no_more_than_it_was_told_to(
+    def test_catching_up_applies_at_most_the_given_number_of_events(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1")
@@ -33,7 +33,7 @@ class CatalogFollowing(Fixtures):
         assert (catalog.lag(), catalog.catch_up(2), catalog.lag()) == (3, 2, 1)
         assert (catalog.catch_up(), catalog.catch_up(), catalog.lag()) == (1, 0, 0)
 
-    def test_a_catalog_that_is_opened_again_goes_on_where_it_was(
+    def test_a_reopened_catalog_continues_from_its_checkpoint(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1")
@@ -46,11 +46,11 @@ class CatalogFollowing(Fixtures):
         assert again.catch_up() == 1
         assert again.share("s1") == logged.replay("s1")
 
-    def test_batches_and_forgotten_states_do_not_show(
+    def test_the_catalog_is_independent_of_batch_size_and_cached_states(
         self, logged: LoggedShares, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(projection, "BATCH", 3)
-        monkeypatch.setattr(projection, "STATES_KEPT", 2)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 3)
+        monkeypatch.setattr(projection, "MAX_STATES", 2)
         for i in range(5):
             logged.available_share(f"s{i}", allowed("a"), snapped(f"n{i}"), second=i)
         for i in range(5):
@@ -62,7 +62,7 @@ class CatalogFollowing(Fixtures):
         assert catalog.count_rules() == {"active": 5}
         assert catalog.count_snapshots() == {"creating": 5}
 
-    def test_streams_of_other_kinds_are_passed_over(
+    def test_streams_of_unknown_kinds_are_skipped(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.append_to("weather-local", poison)
@@ -72,7 +72,9 @@ class CatalogFollowing(Fixtures):
         assert catalog.parked() == ()
 
     # -- rebuilding ----------------------------------------------------------------------------------
-    def test_a_rebuilt_catalog_is_as_it_was(self, logged: LoggedShares, catalog: Catalog) -> None:
+    def test_a_rebuilt_catalog_equals_the_original(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
         logged.available_share("s1", allowed(), snapped())
         logged.available_share("s2", poison)
         before = (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked())
@@ -83,14 +85,14 @@ class CatalogFollowing(Fixtures):
         assert told == [(9, 9)]
         assert (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked()) == before
 
-    def test_a_rebuild_that_was_cut_short_goes_on(
+    def test_an_interrupted_rebuild_continues(
         self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def cut(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
         logged.available_share("s1")
-        monkeypatch.setattr(projection, "BATCH", 1)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 1)
         with pytest.raises(KeyboardInterrupt):
             catalog.rebuild(cut)
 
@@ -100,7 +102,7 @@ class CatalogFollowing(Fixtures):
         assert again.share("s1") == logged.replay("s1")
 
     # -- poison --------------------------------------------------------------------------------------
-    def test_an_event_that_can_not_be_followed_parks_its_stream_and_no_other(
+    def test_an_event_that_cannot_be_applied_parks_its_stream_only(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", poison, allowed())
@@ -113,7 +115,7 @@ class CatalogFollowing(Fixtures):
         assert (parked.skipped, parked.error) == (3, "KeyError: 'nobody'")
         assert catalog.rules().items == ()
 
-    def test_a_parked_stream_stays_parked_when_the_catalog_is_opened_again(
+    def test_a_parked_stream_is_still_parked_in_a_reopened_catalog(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", poison)
@@ -141,7 +143,9 @@ class CatalogFollowing(Fixtures):
         assert ids(catalog.snapshots().items) == ["n"]
         assert catalog.parked() == older.parked() == ()
 
-    def test_after_it_was_unparked_a_stream_is_followed_by_all(self, logged: LoggedShares) -> None:
+    def test_an_unparked_stream_is_followed_by_every_open_catalog(
+        self, logged: LoggedShares
+    ) -> None:
         logged.available_share("s1", snapped())
         older = logged.open_catalog(logged.older_log("snapshot.requested"))
         older.catch_up()
@@ -152,7 +156,7 @@ class CatalogFollowing(Fixtures):
         assert older.share("s1") == logged.replay("s1")
         assert older.parked() == ()
 
-    def test_a_stream_that_is_poison_still_stays_parked(
+    def test_a_stream_that_still_fails_stays_parked(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1", poison, allowed())
@@ -162,7 +166,7 @@ class CatalogFollowing(Fixtures):
         assert not catalog.unpark("share-s1")
         assert catalog.parked() == before
 
-    def test_unparking_what_is_not_parked_changes_nothing(
+    def test_unparking_a_stream_that_is_not_parked_changes_nothing(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1")
@@ -171,7 +175,7 @@ class CatalogFollowing(Fixtures):
         assert catalog.share("s1") == logged.replay("s1")
 
     # -- more than one ---------------------------------------------------------------------------------
-    def test_two_that_follow_by_turns_tell_the_same(
+    def test_two_catalogs_that_catch_up_alternately_are_equal(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         other = logged.open_catalog()
@@ -185,10 +189,10 @@ class CatalogFollowing(Fixtures):
         assert other.shares().items == expected
         assert ids(other.snapshots(share_id="s0").items) == [f"n{i}" for i in range(6)]
 
-    def test_two_that_follow_at_once_tell_the_same(
+    def test_two_catalogs_that_catch_up_concurrently_are_equal(
         self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(projection, "BATCH", 7)
+        monkeypatch.setattr(projection, "BATCH_SIZE", 7)
         for i in range(40):
             logged.available_share(f"s{i:02}", allowed(), snapped(f"n{i}"), second=i)
 
@@ -205,7 +209,7 @@ class CatalogFollowing(Fixtures):
             {"creating": 40},
         )
 
-    def test_a_rebuild_by_another_is_not_spoilt(
+    def test_a_catalog_continues_correctly_during_a_rebuild_by_another(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
         logged.available_share("s1")
@@ -217,7 +221,7 @@ class CatalogFollowing(Fixtures):
 
         assert catalog.shares().items == (logged.replay("s1"), logged.replay("s2"))
 
-    def test_rows_and_place_change_together_or_not_at_all(
+    def test_rows_and_checkpoint_change_in_one_transaction(
         self, logged: LoggedShares, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         logged.available_share("s1", allowed())

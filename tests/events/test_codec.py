@@ -1,4 +1,4 @@
-"""Events to stored bytes and back; whatever cannot be read is refused by name."""
+"""Encoding and decoding of events; unreadable ones are errors that name them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def changed(event: Event = EXAMPLES[-1], topic: str | None = None, **state: Any)
 
 class TestGoldenFiles:
     @by_topic
-    def test_an_event_is_written_as_its_golden_file_says(self, event: Event) -> None:
+    def test_an_event_is_encoded_as_in_its_golden_file(self, event: Event) -> None:
         assert stored(event) == json.loads(golden_file(event).read_text(encoding="utf-8"))
 
-    def test_every_golden_file_there_ever_was_can_be_read(self) -> None:
+    def test_every_golden_file_is_readable(self) -> None:
         current = {golden_file(event).name: event for event in EXAMPLES}
         files = sorted(golden_file(EXAMPLES[0]).parent.iterdir())
 
@@ -63,7 +63,7 @@ class TestGoldenFiles:
     def test_every_topic_has_an_example(self) -> None:
         assert {topic_of(type(event)) for event in EXAMPLES} == set(EVENTS)
 
-    def test_events_and_commands_have_names_of_their_own(self) -> None:
+    def test_topics_of_events_and_commands_are_unique(self) -> None:
         assert not set(EVENTS) & set(COMMANDS)
         assert all(
             topic_of(cls) == topic for table in (EVENTS, COMMANDS) for topic, cls in table.items()
@@ -72,14 +72,14 @@ class TestGoldenFiles:
 
 class TestRoundTrip:
     @given(reason=st.text(st.characters(exclude_categories=["Cs"])))
-    def test_any_text_comes_back_as_it_was(self, reason: str) -> None:
+    def test_any_text_is_unchanged_by_encoding_and_decoding(self, reason: str) -> None:
         event = ShareErrored(doing="create", reason=reason)
 
         row = Codec().encode(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
 
         assert Codec().decode(row) == recorded(event)
 
-    def test_each_envelope_is_written_with_its_own_event(self) -> None:
+    def test_each_event_is_encoded_with_its_own_envelope(self) -> None:
         codec, other = Codec(), ENVELOPE.replace(user_id="bob")
         event = AccessDenied(access_id="r1")
 
@@ -87,7 +87,7 @@ class TestRoundTrip:
 
         assert [codec.decode(row).envelope.user_id for row in rows] == ["alice", "bob", "alice"]
 
-    def test_text_that_no_json_can_hold_is_refused(self) -> None:
+    def test_text_without_a_json_form_is_refused(self) -> None:
         event = AccessDenied.model_construct(access_id="\udcff")
 
         with pytest.raises(LogError, match="share-1 version 7: AccessDenied cannot be written"):
@@ -95,18 +95,18 @@ class TestRoundTrip:
 
 
 class TestRefusal:
-    def test_an_unknown_topic_is_too_new(self) -> None:
+    def test_an_unknown_topic_is_refused_as_too_new(self) -> None:
         with pytest.raises(
             LogTooNew, match=r"share-1 version 7: share\.moved, schema version 1: .*upgrade"
         ):
             Codec().decode(changed(topic="share.moved"))
 
-    def test_a_newer_schema_version_is_too_new(self) -> None:
+    def test_a_newer_schema_version_is_refused_as_too_new(self) -> None:
         with pytest.raises(LogTooNew, match=r"schema version 9: .* upgrade share_actors"):
             Codec().decode(changed(schema_version=9))
 
     @pytest.mark.parametrize("where", ["record", "event", "envelope"])
-    def test_a_field_that_is_not_known_is_too_new(self, where: str) -> None:
+    def test_an_unknown_field_is_refused_as_too_new(self, where: str) -> None:
         record = stored(AccessDenied(access_id="r1"))
         part = record["state"] if where == "record" else record["state"][where]
         part["colour"] = "blue"
@@ -114,25 +114,27 @@ class TestRefusal:
         with pytest.raises(LogTooNew, match=r"access\.denied, schema version 1: .*colour"):
             Codec().decode(row_of(record))
 
-    def test_a_value_that_is_wrong_is_named(self) -> None:
+    def test_an_invalid_value_is_refused_with_its_field(self) -> None:
         with pytest.raises(LogError, match=r"share-1 version 7.*event_id: ") as caught:
             Codec().decode(changed(event_id=5))
 
         assert not isinstance(caught.value, LogTooNew)
 
     @pytest.mark.parametrize("state", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"a":1}'])
-    def test_damaged_bytes_are_an_error_and_nothing_else(self, state: bytes) -> None:
+    def test_damaged_bytes_raise_a_log_error(self, state: bytes) -> None:
         row = StoredEvent(STREAM, VERSION, topic_of(AccessAllowed), state)
 
         with pytest.raises(LogError, match=r"share-1 version 7: access\.allowed"):
             Codec().decode(row)
 
     @given(state=st.binary(max_size=60))
-    def test_any_bytes_are_refused_politely(self, state: bytes) -> None:
+    def test_any_bytes_are_decoded_or_raise_a_log_error(self, state: bytes) -> None:
         with pytest.raises(LogError):
             Codec().decode(StoredEvent(STREAM, VERSION, topic_of(AccessAllowed), state))
 
     @pytest.mark.parametrize("state", [b"{\x93 sealed", b'{"a": \xff', b"x\x9c{", b""])
-    def test_a_brace_by_chance_is_no_sign_of_plain_text(self, state: bytes) -> None:
+    def test_a_brace_at_the_start_of_encrypted_bytes_is_not_taken_for_plain_text(
+        self, state: bytes
+    ) -> None:
         assert not Codec().fits(state)
         assert Codec().fits(row_of(stored(EXAMPLES[0])).state)

@@ -1,4 +1,4 @@
-"""The pictures in docs/states.md are what the code does."""
+"""The state diagrams in docs/states.md are generated from the code."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ from tests.docs.state_diagram import Edge, explore, main, mermaid, render
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_the_page_of_state_diagrams_is_up_to_date() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
     assert render(page) == page, "run: python -m tests.docs.state_diagram"
 
 
-def test_writing_the_page_draws_what_is_between_its_markers(tmp_path: Path) -> None:
+def test_writing_the_page_replaces_the_text_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "states.md"
     page.write_text("before\n<!-- rule: generated -->\nold\n<!-- rule: end -->\nafter\n")
 
@@ -25,14 +25,14 @@ def test_writing_the_page_draws_what_is_between_its_markers(tmp_path: Path) -> N
     assert "old" not in drawn
 
 
-def test_what_is_gone_is_all_that_has_no_way_out() -> None:
+def test_only_deleted_and_unmanaged_shares_have_no_further_transition() -> None:
     edges = [edge for edge in explore() if edge.of == "share"]
 
     ends = {edge.after for edge in edges} - {edge.before for edge in edges}
     assert ends == {"deleted", "unmanaged"}
 
 
-def test_events_that_lead_the_same_way_share_an_arrow() -> None:
+def test_events_with_the_same_transition_share_an_arrow() -> None:
     edges = frozenset({Edge("rule", "a", "b", "Two"), Edge("rule", "a", "b", "One")})
 
     assert "    a --> b: One, Two" in mermaid(edges, "rule").splitlines()

@@ -1,4 +1,4 @@
-"""What the library below the log is known to do wrong in some settings, and does not do to us."""
+"""Known hazards of the `eventsourcing` library, and how the log avoids each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def meddle(path: Path, statement: str, *parameters: object) -> None:
 
 
 # -- POSTGRES_ENABLE_DB_FUNCTIONS loses events for those who follow the log -----------------------
-def test_functions_of_the_database_are_never_enabled(
+def test_the_librarys_database_functions_are_never_enabled(
     monkeypatch: pytest.MonkeyPatch, open_postgres: OpenLog
 ) -> None:
     monkeypatch.setenv("POSTGRES_ENABLE_DB_FUNCTIONS", "y")
@@ -54,7 +54,7 @@ SLOW = """
 """
 
 
-def test_who_follows_the_log_does_not_overtake_a_commit_that_takes_long(
+def test_a_reader_that_follows_the_log_does_not_overtake_a_slow_commit(
     open_postgres: OpenLog, postgres_settings: LogSettings
 ) -> None:
     slow, quick, reader = open_postgres(), open_postgres(), open_postgres()
@@ -82,7 +82,7 @@ def follow(log: Log, while_alive: Sequence[Thread]) -> Iterator[str]:
             yield n.stream
 
 
-def test_no_setting_of_the_library_is_taken_from_the_environment(
+def test_the_librarys_environment_variables_have_no_effect(
     monkeypatch: pytest.MonkeyPatch, open_sqlite: OpenLog, log_path: Path
 ) -> None:
     monkeypatch.setenv("PERSISTENCE_MODULE", "eventsourcing.popo")
@@ -95,7 +95,7 @@ def test_no_setting_of_the_library_is_taken_from_the_environment(
 
 
 # -- a snapshot that fails after the commit makes the save fail -----------------------------------
-def test_a_snapshot_that_fails_fails_nothing_else(open_sqlite: OpenLog, log_path: Path) -> None:
+def test_a_failed_snapshot_does_not_fail_the_append(open_sqlite: OpenLog, log_path: Path) -> None:
     log = open_sqlite()
     meddle(log_path, "DROP TABLE stored_snapshots")
 
@@ -107,7 +107,7 @@ def test_a_snapshot_that_fails_fails_nothing_else(open_sqlite: OpenLog, log_path
     assert append(log, "a", 1, "y")[0].position == written[0].position + 1
 
 
-def test_a_damaged_snapshot_is_as_good_as_none(open_sqlite: OpenLog, log_path: Path) -> None:
+def test_a_damaged_snapshot_counts_as_missing(open_sqlite: OpenLog, log_path: Path) -> None:
     log = open_sqlite()
     log.save_snapshot("a", 1, "k", b"state")
     assert eventually(lambda: log.load_snapshot("a") is not None)
@@ -118,7 +118,7 @@ def test_a_damaged_snapshot_is_as_good_as_none(open_sqlite: OpenLog, log_path: P
 
 
 # -- one bad event stops a reader for good ----------------------------------------------------------
-def test_a_bad_event_does_not_hide_the_others(open_sqlite: OpenLog, log_path: Path) -> None:
+def test_an_unreadable_event_does_not_hide_the_others(open_sqlite: OpenLog, log_path: Path) -> None:
     log = open_sqlite()
     append(log, "a", 0, "x", "y", "z")
     meddle(log_path, "UPDATE stored_events SET state = x'00ff' WHERE originator_version = 2")
@@ -132,7 +132,7 @@ def test_a_bad_event_does_not_hide_the_others(open_sqlite: OpenLog, log_path: Pa
         log.read("a")
 
 
-def test_a_log_can_be_opened_though_its_last_event_is_bad(
+def test_a_log_with_an_unreadable_last_event_can_be_opened(
     open_sqlite: OpenLog, log_path: Path
 ) -> None:
     log = open_sqlite()
@@ -189,7 +189,7 @@ class MadeTwiceInPostgres(PostgresApplicationRecorder):
 
 
 @pytest.mark.parametrize("recorder", [AnswerLost, MadeTwice])
-def test_a_commit_that_landed_is_a_success_whatever_was_said(
+def test_a_commit_that_took_effect_is_a_success_whatever_error_was_raised(
     recorder: type[ChunkedRecorder], monkeypatch: pytest.MonkeyPatch, open_sqlite: OpenLog
 ) -> None:
     append(open_sqlite(), "before", 0, "x", "y")
@@ -198,7 +198,7 @@ def test_a_commit_that_landed_is_a_success_whatever_was_said(
     check_landed(open_sqlite())
 
 
-def test_a_commit_that_the_library_made_twice_is_a_success(
+def test_a_commit_that_the_library_repeated_is_a_success(
     monkeypatch: pytest.MonkeyPatch, open_postgres: OpenLog
 ) -> None:
     append(open_postgres(), "before", 0, "x", "y")
@@ -219,7 +219,7 @@ def check_landed(log: Log) -> None:
     assert all(positions[r.position] == (r.stream, r.version) for r in (*first, *second))
 
 
-def test_the_same_events_of_another_are_a_conflict(
+def test_equal_events_of_another_writer_are_a_conflict(
     monkeypatch: pytest.MonkeyPatch, open_sqlite: OpenLog
 ) -> None:
     append(open_sqlite(), "a", 0, "x")

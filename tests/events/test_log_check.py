@@ -1,4 +1,4 @@
-"""A configuration whose log could not be opened is found out, and nothing is made or changed by that."""
+"""Checks of a configuration's log and catalog, which create and change nothing."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def refused(config: Config, top: Path) -> ShareActorsError:
     return caught.value
 
 
-def test_a_log_that_is_still_to_be_made_is_not_made(tmp_path: Path) -> None:
+def test_checking_a_missing_log_does_not_create_it(tmp_path: Path) -> None:
     assert check(configured(tmp_path / "not" / "yet")) is None
     assert everything(tmp_path) == {}
 
 
-def test_a_log_that_is_there_is_opened_and_left_as_it_is(tmp_path: Path) -> None:
+def test_checking_an_existing_log_leaves_it_unchanged(tmp_path: Path) -> None:
     config = configured(tmp_path, log={"cipher_key": KEY})
     made(config)
     before = everything(tmp_path)
@@ -59,7 +59,9 @@ def test_a_log_that_is_there_is_opened_and_left_as_it_is(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("key", [OTHER, None])
-def test_a_wrong_key_is_told_and_not_shown(key: str | None, tmp_path: Path) -> None:
+def test_a_wrong_key_is_an_error_that_does_not_show_the_key(
+    key: str | None, tmp_path: Path
+) -> None:
     made(configured(tmp_path, log={"cipher_key": KEY}))
 
     error = refused(configured(tmp_path, log={"cipher_key": key}), tmp_path)
@@ -68,7 +70,7 @@ def test_a_wrong_key_is_told_and_not_shown(key: str | None, tmp_path: Path) -> N
     assert OTHER not in str(error)
 
 
-def test_a_damaged_log_is_told(tmp_path: Path) -> None:
+def test_a_damaged_log_is_an_error(tmp_path: Path) -> None:
     config = configured(tmp_path)
     made(config)
     os.truncate(config.log_path, 5000)
@@ -87,9 +89,7 @@ def test_a_damaged_log_is_told(tmp_path: Path) -> None:
         ({"catalog_path": "log.db"}, "catalog_path"),
     ],
 )
-def test_a_place_that_cannot_be_used_is_told(
-    settings: dict[str, str], field: str, tmp_path: Path
-) -> None:
+def test_an_unusable_path_is_an_error(settings: dict[str, str], field: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database")
     (tmp_path / "shares").mkdir()
     places = {key: tmp_path / value for key, value in settings.items()}
@@ -98,7 +98,7 @@ def test_a_place_that_cannot_be_used_is_told(
     assert refused(configured(tmp_path, log=log, **places), tmp_path).field == field
 
 
-def test_a_place_where_this_user_may_not_write_is_told(tmp_path: Path) -> None:
+def test_a_directory_without_write_permission_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
 
     with unprivileged(), pytest.raises(ConfigError, match="may not write") as caught:
@@ -107,14 +107,14 @@ def test_a_place_where_this_user_may_not_write_is_told(tmp_path: Path) -> None:
     assert caught.value.field == "catalog_path"
 
 
-def test_a_postgresql_that_cannot_be_reached_is_an_error() -> None:
+def test_an_unreachable_postgresql_server_is_an_error() -> None:
     log = {"kind": "postgresql", "host": "127.0.0.1", "port": 1}
 
     with pytest.raises(LogError, match=r"log\.port 1"):
         check(configured(Path("not-used"), log=log))
 
 
-def test_a_postgresql_log_is_found_or_can_be_made(postgres_settings: LogSettings) -> None:
+def test_a_postgresql_log_exists_or_can_be_created(postgres_settings: LogSettings) -> None:
     config = configured(Path("not-used"), log=postgres_settings)
 
     assert check(config) is None
@@ -127,7 +127,9 @@ def test_a_postgresql_log_is_found_or_can_be_made(postgres_settings: LogSettings
     assert check(config) == 1
 
 
-def test_a_user_who_may_not_make_a_postgresql_log_is_told(postgres_settings: LogSettings) -> None:
+def test_a_user_without_permission_to_create_a_postgresql_log_is_an_error(
+    postgres_settings: LogSettings,
+) -> None:
     with admin(postgres_settings) as connection:
         connection.execute("CREATE ROLE reader LOGIN")
     log = postgres_settings.model_copy(update={"user": "reader"})

@@ -1,4 +1,4 @@
-"""What every log does, whichever database it is kept in."""
+"""The contract of every log, whichever store it uses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LogContract:
 
         assert (log.head(), log.read("a"), list(log.notifications(0, 10))) == (0, [], [])
 
-    def test_what_is_appended_can_be_read(self, open_log: OpenLog) -> None:
+    def test_appended_events_can_be_read(self, open_log: OpenLog) -> None:
         log = open_log()
 
         written = append(log, "a", 0, "x", "y")
@@ -35,7 +35,7 @@ class LogContract:
             (r.version, r.event_id, r.envelope, r.event) for r in written
         ]
 
-    def test_every_kind_of_event_comes_back_as_it_was(self, open_log: OpenLog) -> None:
+    def test_every_event_type_is_read_as_it_was_appended(self, open_log: OpenLog) -> None:
         log = open_log()
 
         asyncio.run(log.append("a", 0, [(ENVELOPE, event) for event in EXAMPLES]))
@@ -48,13 +48,13 @@ class LogContract:
 
         assert ids(log.read("a", after=1, upto=3)) == ["w", "x"]
 
-    def test_to_append_nothing_is_nothing(self, open_log: OpenLog) -> None:
+    def test_appending_no_events_records_nothing(self, open_log: OpenLog) -> None:
         log = open_log()
 
         assert append(log, "a", 3) == ()
         assert log.head() == 0
 
-    def test_positions_tell_the_order_of_all_events(self, open_log: OpenLog) -> None:
+    def test_positions_are_the_order_of_all_events(self, open_log: OpenLog) -> None:
         log = open_log()
 
         first = append(log, "a", 0, "x")
@@ -65,7 +65,7 @@ class LogContract:
         assert [n.position for n in log.notifications(0, 10)] == positions
         assert log.head() == positions[-1]
 
-    def test_notifications_go_on_after_a_position(self, open_log: OpenLog) -> None:
+    def test_notifications_continue_after_a_position(self, open_log: OpenLog) -> None:
         log = open_log()
         append(log, "a", 0, *"vwxyz")
 
@@ -76,7 +76,7 @@ class LogContract:
         assert ids([log.decode(n) for n in rest]) == ["x", "y", "z"]
         assert [(n.stream, n.version) for n in first] == [("a", 1), ("a", 2)]
 
-    def test_a_reopened_log_holds_what_was_appended(self, open_log: OpenLog) -> None:
+    def test_a_reopened_log_has_the_appended_events(self, open_log: OpenLog) -> None:
         log = open_log()
         written = append(log, "a", 0, "x")
         log.close()
@@ -103,7 +103,7 @@ class LogContract:
         assert ids(log.read("a")) == ["x"]
 
     # -- conflict ----------------------------------------------------------------------------------
-    def test_an_append_to_a_version_that_is_taken_conflicts(self, open_log: OpenLog) -> None:
+    def test_an_append_after_an_outdated_version_conflicts(self, open_log: OpenLog) -> None:
         log = open_log()
         append(log, "a", 0, "x")
 
@@ -112,7 +112,7 @@ class LogContract:
 
         assert ids(log.read("a")) == ["x"]
 
-    def test_an_append_beyond_the_end_conflicts(self, open_log: OpenLog) -> None:
+    def test_an_append_that_would_leave_a_gap_conflicts(self, open_log: OpenLog) -> None:
         log = open_log()
         append(log, "a", 0, "x")
 
@@ -131,7 +131,7 @@ class LogContract:
 
         assert ids(one.read("a")) == ["x", "y"]
 
-    def test_only_the_guilty_of_a_batch_conflicts(self, open_log: OpenLog) -> None:
+    def test_a_conflict_in_a_batch_fails_only_its_own_append(self, open_log: OpenLog) -> None:
         log = open_log()
         append(log, "s3", 0, "old")
 
@@ -148,7 +148,9 @@ class LogContract:
         assert not [r for r in results if isinstance(r, Exception)]
         assert ids(log.read("a")) == ["0", "1", "2", "3", "4"]
 
-    def test_what_follows_a_conflict_in_one_batch_conflicts_too(self, open_log: OpenLog) -> None:
+    def test_an_append_after_a_conflict_in_the_same_batch_conflicts_too(
+        self, open_log: OpenLog
+    ) -> None:
         log = open_log()
         append(log, "a", 0, "theirs")
 
@@ -161,7 +163,7 @@ class LogContract:
         assert append(log, "a", 1, "after reading")[0].version == 2
 
     # -- several at once ---------------------------------------------------------------------------
-    def test_a_reader_that_follows_two_writers_misses_nothing(self, open_log: OpenLog) -> None:
+    def test_a_reader_that_follows_two_writers_misses_no_event(self, open_log: OpenLog) -> None:
         logs = [open_log(), open_log()]
         writers = [Thread(target=write_many, args=(log, f"w{i}")) for i, log in enumerate(logs)]
         seen: list[tuple[str, int]] = []
@@ -178,7 +180,7 @@ class LogContract:
         assert [v for s, v in seen if s == "w1-3"] == list(range(1, 21))
 
     # -- state snapshots ---------------------------------------------------------------------------
-    def test_the_newest_snapshot_is_kept(self, open_log: OpenLog) -> None:
+    def test_the_newest_snapshot_is_loaded(self, open_log: OpenLog) -> None:
         log = open_log()
 
         log.save_snapshot("a", 10, "share.v1", b"old")
@@ -187,7 +189,7 @@ class LogContract:
         assert eventually(lambda: log.load_snapshot("a") == (20, "share.v1", b"\x00new"))
         assert log.load_snapshot("b") is None
 
-    def test_the_snapshot_of_the_highest_version_counts_whichever_was_written_last(
+    def test_the_snapshot_of_the_highest_version_is_loaded_whichever_was_written_last(
         self, open_log: OpenLog
     ) -> None:
         newer, older = open_log(), open_log()
@@ -198,7 +200,7 @@ class LogContract:
 
         assert open_log().load_snapshot("a") == (20, "share.v1", b"newer")
 
-    def test_closing_writes_the_snapshots_that_wait(self, open_log: OpenLog) -> None:
+    def test_closing_a_log_writes_the_queued_snapshots(self, open_log: OpenLog) -> None:
         log = open_log()
         for i in range(50):
             log.save_snapshot(f"s{i}", 1, "k", b"state")
@@ -207,7 +209,9 @@ class LogContract:
         assert log.snapshot_failures == 0
         assert open_log().load_snapshot("s49") == (1, "k", b"state")
 
-    def test_the_same_snapshot_from_two_activations_is_no_failure(self, open_log: OpenLog) -> None:
+    def test_the_same_snapshot_from_two_activations_is_not_a_failure(
+        self, open_log: OpenLog
+    ) -> None:
         one, other = open_log(), open_log()
 
         for log in (one, other):
@@ -218,7 +222,7 @@ class LogContract:
         assert (one.snapshot_failures, other.snapshot_failures) == (0, 0)
 
     # -- compression and encryption ----------------------------------------------------------------
-    def test_compressed_and_encrypted_events_come_back(self, open_log: OpenLog) -> None:
+    def test_compressed_and_encrypted_events_can_be_read(self, open_log: OpenLog) -> None:
         log = open_log(compress=True, cipher_key=secret(KEY))
         append(log, "a", 0, "confidential")
         log.save_snapshot("a", 1, "k", b"state")

@@ -1,4 +1,4 @@
-"""The SQLite log's file: made whole, durable, and refused when it is not ours or not whole."""
+"""The file of an SQLite log: created atomically, durable, and refused if it is not a complete log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.events.conftest import OpenLog
 SETTINGS = LogSettings()
 
 
-def test_a_log_is_made_with_its_directory_for_its_user_only(tmp_path: Path) -> None:
+def test_a_log_and_its_directory_are_created_for_their_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "a b" / "50%#?.db"
 
     Log.open(SETTINGS, path).close()
@@ -44,7 +44,7 @@ def pragma(cursor: sqlite3.Cursor, name: str) -> object:
     return cursor.fetchone()[0]
 
 
-def test_many_may_make_the_same_log_at_once(log_path: Path) -> None:
+def test_several_processes_may_create_the_same_log_at_once(log_path: Path) -> None:
     def write(i: int) -> None:
         log = Log.open(SETTINGS, log_path)
         append(log, f"s{i}", 0, "x")
@@ -100,7 +100,7 @@ def cut_in_its_header(path: Path) -> None:
         (cut_in_its_header, "is truncated"),
     ],
 )
-def test_a_file_that_is_no_whole_log_is_refused(
+def test_a_file_that_is_not_a_complete_log_is_refused(
     make: Callable[[Path], None], what: str, log_path: Path
 ) -> None:
     make(log_path)
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_whole_log_is_refused(
     assert [file.name for file in log_path.parent.iterdir()] == ["log.db"]
 
 
-def test_a_missing_log_is_not_made_when_there_must_be_one(log_path: Path) -> None:
+def test_a_missing_log_is_an_error_if_it_must_exist(log_path: Path) -> None:
     with pytest.raises(LogError, match="the file does not exist"):
         Log.open(SETTINGS, log_path, create=False)
 
@@ -141,7 +141,7 @@ def unprivileged() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_log_that_may_not_be_touched_is_refused(there: bool, tmp_path: Path) -> None:
+def test_a_log_without_read_and_write_permission_is_refused(there: bool, tmp_path: Path) -> None:
     path = tmp_path / "closed" / "log.db"
     path.parent.mkdir()
     if there:
@@ -173,7 +173,7 @@ def test_a_log_whose_writer_was_killed_is_not_taken_for_truncated(
     survivor.close()
 
 
-def test_damage_inside_is_a_log_error_that_names_the_file(
+def test_a_damaged_page_is_a_log_error_that_names_the_file(
     open_sqlite: OpenLog, log_path: Path
 ) -> None:
     log = open_sqlite()
@@ -186,7 +186,7 @@ def test_damage_inside_is_a_log_error_that_names_the_file(
         open_sqlite().read("a")
 
 
-def test_a_lock_that_is_never_let_go_is_a_log_error_after_its_timeout(
+def test_a_lock_that_is_never_released_is_a_log_error_after_the_timeout(
     open_sqlite: OpenLog, log_path: Path
 ) -> None:
     log = open_sqlite(lock_timeout_s=1)
@@ -201,7 +201,7 @@ def test_a_lock_that_is_never_let_go_is_a_log_error_after_its_timeout(
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5, 255, 256, 257, 341, 700])
-def test_rows_of_one_transaction_have_the_positions_that_are_told(
+def test_the_rows_of_a_transaction_have_the_returned_positions(
     rows: int, open_sqlite: OpenLog, log_path: Path
 ) -> None:
     log = open_sqlite()

@@ -1,4 +1,4 @@
-"""A full disk costs the appends that meet it, and nothing else."""
+"""A full disk fails the appends made meanwhile, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.events.conftest import OpenLog
 MOUNTED = 'mount -t tmpfs -o size=2m tmpfs "$0" && exec "$1" -m tests.events.full_disk "$0"'
 
 
-def test_a_disk_that_is_full_and_free_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_no_event_is_lost_or_duplicated_on_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
     namespace = full_disk.private_mounts()
     if namespace is None:
         pytest.skip("no mount namespaces here; see the test below")
@@ -28,7 +28,7 @@ def test_a_disk_that_is_full_and_free_again_loses_and_doubles_nothing(tmp_path: 
     assert done.returncode == 0, done.stderr
 
 
-def test_a_database_that_may_not_grow_is_full_until_it_may(open_sqlite: OpenLog) -> None:
+def test_appends_fail_while_the_database_may_not_grow(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     append(log, "a", 0, "x")
     limit_pages(log._recorder, 12)

@@ -1,4 +1,4 @@
-"""Many appends, few commits; and nobody suffers for what goes wrong with another's."""
+"""Group commit: many appends in few transactions, and errors that affect only their own appends."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def test_appends_of_one_turn_of_the_loop_share_a_transaction(
     assert transactions == [500]
 
 
-def test_one_append_alone_waits_for_no_other(transactions: list[int], open_sqlite: OpenLog) -> None:
+def test_a_single_append_does_not_wait_for_others(
+    transactions: list[int], open_sqlite: OpenLog
+) -> None:
     log = open_sqlite()
 
     append(log, "a", 0, "x")
@@ -84,7 +86,7 @@ def test_a_conflict_is_found_in_few_transactions(
     assert len(transactions) < 20
 
 
-def test_what_comes_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
+def test_an_append_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     results = at_once(*making(log, "ab"), *making(log, "bc"))
@@ -93,7 +95,7 @@ def test_what_comes_before_a_conflict_in_its_stream_is_recorded(open_sqlite: Ope
     assert [len(log.read(s)) for s in "abc"] == [1, 1, 1]
 
 
-def test_a_storage_error_fails_its_batch_and_no_other(
+def test_a_storage_error_fails_its_own_batch_only(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -108,7 +110,7 @@ def test_a_storage_error_fails_its_batch_and_no_other(
     assert {type(r) for r in again} == {tuple}
 
 
-def test_a_commit_whose_connection_was_cut_is_made_once_more(
+def test_a_commit_with_a_lost_connection_is_repeated_once(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -121,7 +123,7 @@ def test_a_commit_whose_connection_was_cut_is_made_once_more(
     assert [r.version for r in log.read("a")] == [1]
 
 
-def test_the_writer_outlives_an_error_that_nobody_thought_of(
+def test_the_writer_thread_survives_an_unexpected_error(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -133,7 +135,7 @@ def test_the_writer_outlives_an_error_that_nobody_thought_of(
     assert append(log, "a", 0, "x")[0].version == 1
 
 
-def test_what_was_sent_after_an_append_that_failed_is_not_recorded(
+def test_an_append_submitted_after_a_failed_one_is_not_recorded(
     trouble: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
@@ -151,7 +153,7 @@ def test_what_was_sent_after_an_append_that_failed_is_not_recorded(
     assert append(log, "a", 1, "y")[0].version == 2
 
 
-def test_a_caller_that_is_cancelled_does_not_take_its_events_back(open_sqlite: OpenLog) -> None:
+def test_the_events_of_a_cancelled_caller_are_recorded(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     async def cancelled() -> None:
@@ -167,7 +169,7 @@ def test_a_caller_that_is_cancelled_does_not_take_its_events_back(open_sqlite: O
     assert ids(log.read("a")) == ["x"]
 
 
-def test_closing_writes_what_was_appended_before(open_sqlite: OpenLog) -> None:
+def test_closing_a_log_writes_the_submitted_appends(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
     async def append_and_close() -> list[object]:
@@ -180,7 +182,7 @@ def test_closing_writes_what_was_appended_before(open_sqlite: OpenLog) -> None:
     assert open_sqlite().head() == 9
 
 
-def test_a_closed_log_takes_no_more(open_sqlite: OpenLog) -> None:
+def test_a_closed_log_accepts_no_appends(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     log.close()
     log.close()
@@ -191,7 +193,7 @@ def test_a_closed_log_takes_no_more(open_sqlite: OpenLog) -> None:
         log.read("a")
 
 
-def test_a_loop_that_died_while_it_waited_stops_nobody(open_sqlite: OpenLog) -> None:
+def test_a_closed_event_loop_does_not_stop_other_appends(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     loop = asyncio.new_event_loop()
     loop.call_soon(lambda: (log._group_commit.submit("a", 0, []), loop.stop()))
@@ -218,7 +220,9 @@ log.close()
 """
 
 
-def test_processes_write_to_one_log_and_none_is_lost(open_sqlite: OpenLog, log_path: Path) -> None:
+def test_no_event_is_lost_when_several_processes_write_to_one_log(
+    open_sqlite: OpenLog, log_path: Path
+) -> None:
     program = [sys.executable, "-c", WRITER, str(log_path)]
     writers = [subprocess.Popen([*program, name]) for name in "abc"]
     log, at = open_sqlite(), 0

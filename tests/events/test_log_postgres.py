@@ -1,4 +1,4 @@
-"""What only a log in PostgreSQL does: find its server, or say in a few seconds that it cannot."""
+"""A log in PostgreSQL: connections, permissions, durability and outages of the server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CUT = """
 """
 
 
-def test_a_refused_connection_is_named_in_a_few_seconds() -> None:
+def test_a_refused_connection_is_an_error_within_a_few_seconds() -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         port = taken.getsockname()[1]
@@ -39,14 +39,16 @@ def test_a_refused_connection_is_named_in_a_few_seconds() -> None:
 
 
 @pytest.mark.parametrize("module", ["psycopg", "psycopg_pool"])
-def test_a_missing_package_is_named(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_postgresql_package_is_an_error(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(ConfigError, match=rf"{module} is.*pip install share-actors\[postgresql\]"):
         Log.open(LogSettings(kind="postgresql"), NOWHERE)
 
 
-def test_a_missing_package_for_encryption_is_named(
+def test_a_missing_encryption_package_is_an_error(
     monkeypatch: pytest.MonkeyPatch, log_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
@@ -56,24 +58,24 @@ def test_a_missing_package_for_encryption_is_named(
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", 'x"; DROP SCHEMA public; --'])
-def test_a_schema_name_that_cannot_be_is_refused(name: str) -> None:
+def test_an_invalid_schema_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"log\.schema_name"):
         LogSettings(kind="postgresql", schema_name=name)
 
 
-def test_a_database_that_is_not_there_is_named(postgres_settings: LogSettings) -> None:
+def test_a_missing_database_is_an_error_that_names_it(postgres_settings: LogSettings) -> None:
     settings = postgres_settings.model_copy(update={"database": "nowhere"})
 
     with pytest.raises(LogError, match=r"log\.database nowhere: .* does not exist"):
         Log.open(settings, NOWHERE)
 
 
-def test_a_missing_log_is_not_made_when_there_must_be_one(postgres_settings: LogSettings) -> None:
+def test_a_missing_log_is_an_error_if_it_must_exist(postgres_settings: LogSettings) -> None:
     with pytest.raises(LogError, match=rf"schema {postgres_settings.schema_name} has no log"):
         Log.open(postgres_settings, NOWHERE, create=False)
 
 
-def test_many_may_make_the_same_log_at_once(postgres_settings: LogSettings) -> None:
+def test_several_processes_may_create_the_same_log_at_once(postgres_settings: LogSettings) -> None:
     def write(i: int) -> None:
         log = Log.open(postgres_settings, NOWHERE)
         append(log, f"s{i}", 0, "x")
@@ -87,7 +89,7 @@ def test_many_may_make_the_same_log_at_once(postgres_settings: LogSettings) -> N
     log.close()
 
 
-def test_a_commit_is_durable_whatever_the_server_is_set_to(
+def test_a_commit_is_durable_whatever_the_servers_settings(
     open_postgres: OpenLog, postgres_settings: LogSettings
 ) -> None:
     with admin(postgres_settings) as connection:
@@ -101,7 +103,7 @@ def test_a_commit_is_durable_whatever_the_server_is_set_to(
     assert found == {"synchronous_commit": "on"}
 
 
-def test_a_log_goes_on_when_the_server_cut_its_connections(
+def test_a_log_continues_after_the_server_closed_its_connections(
     open_postgres: OpenLog, postgres_settings: LogSettings
 ) -> None:
     log = open_postgres()
@@ -133,7 +135,7 @@ def out_of_reach(settings: LogSettings) -> Iterator[None]:
 
 
 @pytest.mark.soak
-def test_a_server_that_goes_away_is_an_error_until_it_is_back(
+def test_appends_fail_while_the_server_is_down_and_succeed_afterwards(
     open_postgres: OpenLog, postgres_settings: LogSettings
 ) -> None:
     log = open_postgres()

@@ -1,4 +1,4 @@
-"""Every event as a sentence that an operator can read."""
+"""The sentence that describes each event."""
 
 from __future__ import annotations
 
@@ -138,11 +138,11 @@ TOLD: list[tuple[Event, str]] = [
 
 
 @pytest.mark.parametrize(("event", "told"), TOLD, ids=[type(event).__name__ for event, _ in TOLD])
-def test_an_event_is_told_in_one_plain_sentence(event: Event, told: str) -> None:
+def test_an_event_is_described_in_one_sentence(event: Event, told: str) -> None:
     assert sentence(Stream()(event, "c1")) == told
 
 
-def test_every_event_that_a_log_may_hold_is_told() -> None:
+def test_every_event_type_has_an_expected_sentence() -> None:
     assert {type(event) for event, _ in TOLD} == set(EVENTS.values())
 
 
@@ -150,7 +150,7 @@ def test_who_is_the_user_and_the_project() -> None:
     assert who(Stream()(requested(), "c1", user="bob", project="web")) == "bob (project web)"
 
 
-def test_a_sentence_names_who_asked() -> None:
+def test_the_sentence_of_a_request_names_its_user() -> None:
     recorded = Stream()(AccessDenied(access_id="a"), "c1", user="bob")
 
     assert sentence(recorded).startswith("bob (project demo) asked")

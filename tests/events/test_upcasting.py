@@ -1,4 +1,4 @@
-"""Old events read as new ones."""
+"""Upcasting: events of old schema versions are read as current ones."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ def written(schema: int, **fields: Any) -> StoredEvent:
     return StoredEvent("s", 4, "share.moved", json.dumps(state).encode())
 
 
-def test_the_first_version_takes_every_step() -> None:
+def test_the_first_schema_version_passes_through_every_upcaster() -> None:
     assert CODEC.decode(written(1, target="h")).event == Moved(host="h", pool="default")
 
 
-def test_a_later_version_takes_the_rest_of_the_steps() -> None:
+def test_a_later_schema_version_passes_through_the_remaining_upcasters() -> None:
     assert CODEC.decode(written(2, host="h")).event == Moved(host="h", pool="default")
 
 
-def test_the_current_version_takes_none() -> None:
+def test_the_current_schema_version_passes_through_no_upcaster() -> None:
     assert CODEC.decode(written(3, host="h", pool="p")).event == Moved(host="h", pool="p")
 
 
-def test_an_old_version_is_upcast_though_it_could_be_read_as_the_new_one() -> None:
+def test_an_old_schema_version_is_upcast_even_if_its_fields_fit_the_current_one() -> None:
     assert CODEC.decode(written(2, host="h", pool="p")).event == Moved(host="h", pool="default")
 
 
-def test_a_newer_version_is_refused() -> None:
+def test_a_newer_schema_version_is_refused() -> None:
     with pytest.raises(LogTooNew, match=r"s version 4: share\.moved, schema version 4: .*upgrade"):
         CODEC.decode(written(4, host="h", pool="p"))
 
 
-def test_a_missing_step_is_named() -> None:
+def test_a_missing_upcaster_is_an_error() -> None:
     with pytest.raises(LogError, match=r"no upcaster for share\.moved from schema version 2"):
         upcast(
             "share.moved", {"target": "h"}, version=1, current=3, table=dict([*STEPS.items()][:1])
@@ -67,12 +67,12 @@ def test_a_missing_step_is_named() -> None:
 
 
 @pytest.mark.parametrize("schema", [0, -1, "1", 1.5, None, True])
-def test_a_schema_version_that_is_none_is_refused(schema: Any) -> None:
+def test_an_invalid_schema_version_is_refused(schema: Any) -> None:
     with pytest.raises(LogError, match=r"s version 4: share\.moved"):
         CODEC.decode(written(schema, host="h"))
 
 
-def test_every_old_version_of_every_event_has_its_step() -> None:
+def test_every_old_schema_version_of_every_event_has_an_upcaster() -> None:
     needed = {(t, v) for t, cls in EVENTS.items() for v in range(1, cls.schema_version)}
 
     assert set(UPCASTERS) == needed

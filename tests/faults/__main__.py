@@ -93,10 +93,14 @@ def _count(seed: int, many: int) -> int:
             print(f"{found}\n  to see it again: {again}")
     seconds = time.monotonic() - began
     report = {
-        "cases": sum(counts.values()), **counts, "deaths": deaths,
-        "late calls refused by their token": overtaken, **wrong,
-        "seconds": round(seconds, 1), "cases_per_minute": round(60 * counts.total() / seconds),
-    }  # fmt: skip
+        "cases": sum(counts.values()),
+        **counts,
+        "deaths": deaths,
+        "late calls refused by their token": overtaken,
+        **wrong,
+        "seconds": round(seconds, 1),
+        "cases_per_minute": round(60 * counts.total() / seconds),
+    }
     print(json.dumps(report, indent=2))
     return 1 if wrong.total() else 0
 

@@ -156,7 +156,9 @@ class ProbingDriver(SteppingDriver):
         if held is None:
             return ProbeResult(state="absent", access=frozenset(), **told)
         return ProbeResult(
-            state="whole" if held["whole"] else "partial", size=held["size"],
+            state="whole" if held["whole"] else "partial",
+            size=held["size"],
             export_locations=(ExportLocation(path=f"sim:/{share.id}"),),
-            access=frozenset(("user", to, level) for to, level in held["rules"]), **told,
-        )  # fmt: skip
+            access=frozenset(("user", to, level) for to, level in held["rules"]),
+            **told,
+        )

@@ -1,6 +1,6 @@
 """`python -m tests.faults.kill_table`: a hundred requests of each kind in flight when everything is killed.
 
-Beside it what Manila 23's share manager left stuck in the same test, on the same kind of machine.
+The table compares the result with Manila 23's share manager in the same test on the same kind of machine.
 """
 
 from __future__ import annotations
@@ -24,21 +24,26 @@ import psutil
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
-from tests.acceptance.sites import Site, made
+from tests.acceptance.systems import Site, eventually, made
 from tests.faults.soak import replayed_streams
 
 IN_FLIGHT = 100
-PATIENCE_S = 120.0
+MAX_WAIT_S = 120.0
 MANILA = {
-    "create": "27-72", "delete": "67-82", "allow": "66", "deny": "56", "snapshot": "50",
+    "create": "27-72",
+    "delete": "67-82",
+    "allow": "66",
+    "deny": "56",
+    "snapshot": "50",
     "extend": "46",
-}  # fmt: skip
+}
+"""Requests of 100 that were stuck after `kill -9` in Manila 23, by verb."""
 MANILA_BY_SIGTERM = {"create": "75-84"}
 MANILA_WITHOUT_DELAY = ("create", "delete")
 """Kinds of requests that were also measured with a driver that does not wait."""
 NOT_MEASURED = "not measured"
-CommandMessage = Callable[[ShareHandle, str], Any]
-VERBS: dict[str, CommandMessage] = {
+Send = Callable[[ShareHandle, str], Any]
+VERBS: dict[str, Send] = {
     "delete": lambda s, i: s.delete(wait=False, command_id=i),
     "allow": lambda s, i: s.allow_access("carol", wait=False, command_id=i),
     "deny": lambda s, i: s.deny_access(s.access_rules[0], wait=False, command_id=i),
@@ -48,6 +53,8 @@ VERBS: dict[str, CommandMessage] = {
 
 
 class Row(NamedTuple):
+    """How many requests were acknowledged, came to an end, are stuck, or are not in the log."""
+
     verb: str
     delay_s: float
     how: str
@@ -59,7 +66,10 @@ class Row(NamedTuple):
 
 
 def measured(home: Path, verb: str, delay_s: float, how: str) -> Row:
-    """A hundred requests acknowledged, or nearly, when everything goes; what became of them."""
+    """Kill a system in *home* while a hundred requests are in flight; what became of them.
+
+    *how* is a key of `HOW`; *delay_s* is the time that each call of the driver takes.
+    """
     site = Site(home, hosting={"min_actors": 2, "max_actors": 2})
     try:
         shares = [] if verb == "create" else _prepared(site, verb)
@@ -69,15 +79,16 @@ def measured(home: Path, verb: str, delay_s: float, how: str) -> Row:
         ended = _ended(site, acknowledged)
     finally:
         site.clear()
-    recorded = {i for _, receipts in replayed_streams(site).values() for i in acknowledged
-                if receipts.get(i) is not None}  # fmt: skip
+    receipts = [receipts for _, receipts in replayed_streams(site).values()]
+    recorded = {i for i in acknowledged if any(r.get(i) is not None for r in receipts)}
     lost = len(acknowledged) - len(recorded)
     stuck = len(recorded) - ended
     return Row(verb, delay_s, how, len(acknowledged), ended, stuck, lost, time.monotonic() - began)
 
 
 def _prepared(site: Site, verb: str) -> list[str]:
-    """Shares, with a rule if one is to be denied; the system is stopped again."""
+    """Create shares, with a rule if *verb* is deny, and stop the system; their ids."""
+    eventually(lambda: {b.status for b in site.system.backends.list().items} == {"up"})
     shares = [made(s) for s in site.system.create_shares([{"size": 1}] * IN_FLIGHT)]
     if verb == "deny":
         for each in shares:
@@ -94,22 +105,57 @@ def _with_delay(site: Site, delay_s: float) -> Any:
 
 
 def _killed_in_flight(site: Site, verb: str, shares: list[str], how: str) -> list[str]:
-    """The command ids that were acknowledged before or while everything went."""
-    acknowledged: list[str] = []
-    system = site.system
-    handles = [system.share(i) for i in shares]
-    asking = [
-        threading.Thread(target=_ask, args=(system, verb, some, acknowledged), daemon=True)
-        for some in _parts(handles, 10)
+    """Kill the system once 80 of 100 requests are acknowledged; the ids of all that were."""
+    load = Load(site.system, verb)
+    handles = [load.system.share(i) for i in shares]
+    clients = [
+        threading.Thread(target=load.send, args=(part,), daemon=True)
+        for part in _parts(handles, 10)
     ]
-    for thread in asking:
+    for thread in clients:
         thread.start()
-    while len(acknowledged) < IN_FLIGHT * 0.8 and any(t.is_alive() for t in asking):
-        time.sleep(0.001)
+    load.wait_for(IN_FLIGHT * 8 // 10)
+    load.killed.set()
     HOW[how](site)
-    for thread in asking:
-        thread.join(PATIENCE_S)
-    return acknowledged
+    for thread in clients:
+        thread.join(MAX_WAIT_S)
+    return load.acknowledged
+
+
+class Load:
+    """Requests of one kind from several threads."""
+
+    def __init__(self, system: ShareSystem, verb: str) -> None:
+        self.system, self._verb = system, verb
+        self.acknowledged: list[str] = []
+        self.killed = threading.Event()
+
+    def send(self, handles: list[ShareHandle | None]) -> None:
+        """Send one request for each of *handles*; for a thread."""
+        for handle in handles:
+            command_id = uuid4().hex
+            while not self._acknowledge(handle, command_id) and not self.killed.is_set():
+                time.sleep(0.1)  # the system just started and no backend has reported, say
+
+    def wait_for(self, count: int) -> None:
+        """Wait until *count* requests are acknowledged; raises `AssertionError` after MAX_WAIT_S."""
+        deadline = time.monotonic() + MAX_WAIT_S
+        while len(self.acknowledged) < count:
+            acknowledged = len(self.acknowledged)
+            assert time.monotonic() < deadline, f"{acknowledged} of {count} were acknowledged"
+            time.sleep(0.001)
+
+    def _acknowledge(self, handle: ShareHandle | None, command_id: str) -> bool:
+        """Send one request; whether it was acknowledged."""
+        try:
+            if handle is None:
+                self.system.create_share(size=1, wait=False, command_id=command_id, timeout=30.0)
+            else:
+                VERBS[self._verb](handle, command_id)
+        except ShareActorsError:
+            return False
+        self.acknowledged.append(command_id)
+        return True
 
 
 def _parts(handles: list[ShareHandle], n: int) -> list[list[ShareHandle | None]]:
@@ -117,24 +163,11 @@ def _parts(handles: list[ShareHandle], n: int) -> list[list[ShareHandle | None]]
     return [everyone[k::n] for k in range(n)]
 
 
-def _ask(
-    system: ShareSystem, verb: str, handles: list[ShareHandle | None], acknowledged: list[str]
-) -> None:
-    for handle in handles:
-        command_id = uuid4().hex
-        with suppress(ShareActorsError):
-            if handle is None:
-                system.create_share(size=1, wait=False, command_id=command_id, timeout=30.0)
-            else:
-                VERBS[verb](handle, command_id)
-            acknowledged.append(command_id)
-
-
 def _ended(site: Site, acknowledged: list[str]) -> int:
-    """How many of them came to an end, once all did or patience did."""
+    """How many requests came to an end, waiting at most MAX_WAIT_S for all of them."""
     _ = site.system  # started again, if it was stopped
-    until, ended = time.monotonic() + PATIENCE_S, 0
-    while time.monotonic() < until and ended < len(acknowledged):
+    deadline, ended = time.monotonic() + MAX_WAIT_S, 0
+    while time.monotonic() < deadline and ended < len(acknowledged):
         time.sleep(0.2)
         ended = _settled(site, acknowledged)
     return ended
@@ -142,11 +175,12 @@ def _ended(site: Site, acknowledged: list[str]) -> int:
 
 def _settled(site: Site, acknowledged: list[str]) -> int:
     streams = replayed_streams(site).values()
-    known = [r.get(i) for state, r in streams if share.pending(state) is None for i in acknowledged]
-    return sum(receipt is not None and receipt.status != "accepted" for receipt in known)
+    settled = [receipts for state, receipts in streams if share.pending(state) is None]
+    receipts = [receipts.get(i) for receipts in settled for i in acknowledged]
+    return sum(receipt is not None and receipt.status != "accepted" for receipt in receipts)
 
 
-# -- how it goes ---------------------------------------------------------------------------------
+# -- ways to end the system ---------------------------------------------------------------------------------
 def _kill_9(site: Site) -> None:
     _signal_all(site, signal.SIGKILL)
 
@@ -172,7 +206,7 @@ def _signal_all(site: Site, number: int) -> None:
 
 # -- the table -----------------------------------------------------------------------------------
 def table(rows: list[Row]) -> str:
-    """In Markdown."""
+    """The rows as a table in Markdown."""
     lines = [
         "| 100 in flight | driver delay | ended by | acknowledged | ended | stuck | lost | Manila: stuck |",
         "|---|---|---|---|---|---|---|---|",
@@ -194,13 +228,13 @@ def manila_stuck(row: Row) -> str:
 
 
 def main() -> int:
-    """Exit status 1 if anything is stuck or lost."""
+    """Print the table; exit status 1 if a request is stuck or lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--verbs", nargs="*", choices=MANILA, default=list(MANILA))
     parser.add_argument("--how", nargs="*", choices=HOW, default=list(HOW))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    out, sys.stdout = sys.stdout, sys.stderr  # Ray tells on stdout of every process that died
+    out, sys.stdout = sys.stdout, sys.stderr  # Ray prints every process that died to stdout
     rows = []
     for how in options.how:
         for verb in options.verbs:
@@ -208,8 +242,8 @@ def main() -> int:
                 with tempfile.TemporaryDirectory() as home:
                     rows.append(measured(Path(home), verb, delay_s, how))
                 print(rows[-1], file=sys.stderr)
-    told = json.dumps([row._asdict() for row in rows], indent=2) if options.json else table(rows)
-    print(told, file=out, flush=True)
+    report = json.dumps([row._asdict() for row in rows], indent=2) if options.json else table(rows)
+    print(report, file=out, flush=True)
     return 1 if any(row.stuck or row.lost for row in rows) else 0
 
 

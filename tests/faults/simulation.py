@@ -32,7 +32,7 @@ from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
-from tests.faults.clockwork import Deadlock, Died, SimulatedLoop
+from tests.faults.virtual_clock import Deadlock, Died, SimulatedLoop
 
 Fault = Literal["", "transient", "transient after", "bug", "refused", "failed", "hangs"]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -169,9 +169,14 @@ class Process:
         self._count += 1
         name = f"life{len(self._world.died_at)}-{self._count}"
         return Entity(
-            "s", share, self._world.log, self._world.work, name, snapshot_every=0,
+            "s",
+            share,
+            self._world.log,
+            self._world.work,
+            name,
+            snapshot_every=0,
             clock=self._world.clock,
-        )  # fmt: skip
+        )
 
     async def run(self) -> None:
         for g, group in enumerate(self._world.case.groups):

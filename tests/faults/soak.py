@@ -1,6 +1,6 @@
-"""`python -m tests.faults.soak --minutes 10`: a real system under load and `kill -9`, and then the reckoning.
+"""`python -m tests.faults.soak --minutes 10`: a system under load and `kill -9`, then a check of its data.
 
-What the backend holds, what clients were told, and what the log says must agree: six counts are zero.
+The backend, the replies to clients and the log must agree: six counts are zero.
 """
 
 from __future__ import annotations
@@ -24,65 +24,76 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import replay
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
-from tests.acceptance.sites import Site, of_shares, opened
-from tests.faults.soaking import PATIENCE_S, Client, Killer, Request
+from tests.acceptance.systems import Site, of_shares, opened
+from tests.faults.soak_clients import MAX_WAIT_S, Client, Killer, Request
 
 CLIENTS = 16
 NETWORKS = 3
+KILLS_PER_MINUTE = 5
+MIN_COMMANDS = 100
 ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned", "leaked")
 
 
-def soak(site: Site, minutes: float, seed: int, tell: Any = None) -> dict[str, Any]:
-    """The report: what was asked, what was killed, and the six counts that must be zero."""
-    stop, chance = threading.Event(), random.Random(seed)
+def soak(site: Site, minutes: float, seed: int, report_progress: Any = None) -> dict[str, Any]:
+    """The report: requests, kills, and the six counts that must be zero."""
+    stop, rng = threading.Event(), random.Random(seed)
     networks = [
         site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
         for n in range(NETWORKS)
     ]
     clients = [Client(f"client{n}", site.system, seed + n, stop, networks) for n in range(CLIENTS)]
-    killer, until = Killer(site, seed), time.monotonic() + 60 * minutes
+    killer, deadline = Killer(site, seed), time.monotonic() + 60 * minutes
+    latest = deadline + MAX_WAIT_S
     for client in clients:
         client.start()
-    while time.monotonic() < until:
-        time.sleep(chance.uniform(0.3, 4.0))
+    while time.monotonic() < (deadline if _enough(clients, killer, minutes) else latest):
+        time.sleep(rng.uniform(0.3, 4.0))
         killer.strike()
-        if tell is not None:
-            tell(sum(len(c.requests) for c in clients), killer.kills["processes"])
+        if report_progress is not None:
+            report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
     stop.set()
     for client in clients:
-        client.join(2 * PATIENCE_S)
+        client.join(2 * MAX_WAIT_S)
     return _report(site, clients, killer)
+
+
+def _enough(clients: list[Client], killer: Killer, minutes: float) -> bool:
+    """Whether a run of *minutes* had the load that it is for, which a busy machine delays."""
+    commands = sum(len(client.requests) for client in clients)
+    return killer.kills["processes"] >= KILLS_PER_MINUTE * minutes and commands > MIN_COMMANDS
 
 
 def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]:
     requests = [request for client in clients for request in client.requests]
-    seconds = _until_all_rests(site)
-    reckoning = Reckoning(site, requests, [name for c in clients for name in c.names])
-    told = Counter(request.told or "no answer" for request in requests)
+    seconds = _wait_until_settled(site)
+    check = Reconciliation(site, requests, [name for c in clients for name in c.names])
+    replies = Counter(request.reply or "no answer" for request in requests)
     return {
-        "commands": len(requests), **{f"told {what}": n for what, n in sorted(told.items())},
+        "commands": len(requests),
+        **{f"told {reply}": n for reply, n in sorted(replies.items())},
         "by kind": dict(Counter(r.kind for r in requests)),
         "asked again by clients": sum(r.retries for r in requests),
-        "attempts after the first": reckoning.repeated,
-        "kills": dict(killer.kills), "seconds until all rested": round(seconds, 1),
-        **{name: len(getattr(reckoning, name)) for name in ZEROS},
-        "wrong": {name: found[:5] for name in ZEROS if (found := getattr(reckoning, name))},
-    }  # fmt: skip
+        "attempts after the first": check.repeated,
+        "kills": dict(killer.kills),
+        "seconds until all rested": round(seconds, 1),
+        **{name: len(getattr(check, name)) for name in ZEROS},
+        "wrong": {name: found[:5] for name in ZEROS if (found := getattr(check, name))},
+    }
 
 
-def _until_all_rests(site: Site) -> float:
-    """Seconds until the log owes nothing; at most PATIENCE_S."""
+def _wait_until_settled(site: Site) -> float:
+    """Wait until no share or share server has pending work, at most MAX_WAIT_S; the seconds that took."""
     began = time.monotonic()
-    while time.monotonic() - began < PATIENCE_S:
-        owing = any(share.pending(state) for state, _ in replayed_streams(site).values())
-        if not owing and not any(share_server.pending(s) for s in replayed("share_server", site)):
+    while time.monotonic() - began < MAX_WAIT_S:
+        pending = any(share.pending(state) for state, _ in replayed_streams(site).values())
+        if not pending and not any(share_server.pending(s) for s in replayed("share_server", site)):
             break
         time.sleep(0.5)
     return time.monotonic() - began
 
 
 def replayed_streams(site: Site) -> dict[str, tuple[Any, Receipts]]:
-    """Every share's state and receipts, by replay of the log alone."""
+    """Every share's state and receipts by id, by replay of the log alone."""
     with opened(site.config.log, site.config.log_path) as log:
         recorded: dict[str, list[Any]] = {}
         for raw in of_shares(log):
@@ -98,7 +109,7 @@ def _receipts(recorded: Iterable[Any]) -> Receipts:
 
 
 def replayed(kind: str, site: Site) -> list[Any]:
-    """Every share server, or share network, by replay of the log alone."""
+    """Every aggregate of *kind* (`share_server`, `share_network`), by replay of the log alone."""
     module: Any = AGGREGATES[kind]
     with opened(site.config.log, site.config.log_path) as log:
         recorded: dict[str, list[Any]] = {}
@@ -108,37 +119,37 @@ def replayed(kind: str, site: Site) -> list[Any]:
     return [replay(module, events) for events in recorded.values()]
 
 
-class Reckoning:
-    """The six lists that must be empty."""
+class Reconciliation:
+    """Compares backends, replies and log after a run: the six lists that must be empty."""
 
     def __init__(self, site: Site, requests: list[Request], names: list[str]) -> None:
         streams = replayed_streams(site)
         self._shares: dict[str, Share] = {i: share.view(s) for i, (s, _) in streams.items()}
         receipts = {i: r for i, (_, r) in streams.items()}
         self.stuck = [i for i, (s, r) in streams.items() if share.pending(s) or r.open_works()]
-        self.stuck += [r.command_id for r in requests if r.told is None]
+        self.stuck += [r.command_id for r in requests if r.reply is None]
         self.lost, self.lied = list[str](), list[str]()
         for request in requests:
             self._check(request, receipts)
-        borne = Counter(s.name for s in self._shares.values())
-        self.duplicated = [name for name in names if borne[name] > 1]
+        counts = Counter(s.name for s in self._shares.values())
+        self.duplicated = [name for name in names if counts[name] > 1]
         self.orphaned = self._differs(site.backend, served(site))
         self.leaked = self._leaked(site)
         self.repeated = sum(call.attempt > 1 for call in site.backend.calls())
 
     def _check(self, request: Request, receipts: dict[str, Receipts]) -> None:
-        """What a client was told is what the log says."""
+        """Compare the reply to *request* with its receipt in the log."""
         if request.share_id is None:
             return  # a creation that was refused, or not answered
-        known = receipts.get(request.share_id)
-        receipt = known.get(request.command_id) if known is not None else None
-        if receipt is None and request.told in ("done", "failed", "accepted"):
+        recorded = receipts.get(request.share_id)
+        receipt = recorded.get(request.command_id) if recorded is not None else None
+        if receipt is None and request.reply in ("done", "failed", "accepted"):
             self.lost.append(f"{request.kind} {request.command_id}")
-        elif receipt is not None and request.told in ({"done", "failed"} - {receipt.status}):
-            self.lied.append(f"{request.kind}: told {request.told}, is {receipt.status}")
+        elif receipt is not None and request.reply in ({"done", "failed"} - {receipt.status}):
+            self.lied.append(f"{request.kind}: told {request.reply}, is {receipt.status}")
 
     def _leaked(self, site: Site) -> list[str]:
-        """Servers and addresses that somebody has and nobody should, or the other way round."""
+        """Servers and addresses in which shares, servers, networks and the backend differ."""
         backend, networks = served(site), [s.network for s in replayed("share_network", site)]
         servers = [s.server for s in replayed("share_server", site)]
         active = {s.id: s.network_allocations for s in servers if s.status == "active"}
@@ -162,7 +173,7 @@ class Reckoning:
         return [f"{what} {i} {said.get(i, '')}" for what, wrong in told.items() for i in wrong]
 
     def _differs(self, *backends: DummyBackend) -> list[str]:
-        """What is on the backends and not in the log, or the other way round."""
+        """Ids of shares and snapshots that are only on a backend, only in the log, or differ."""
         alive = {i: s for i, s in self._shares.items() if s.status == "available"}
         wanted = {i: (s.size, {r.access_to for r in s.access_rules}) for i, s in alive.items()}
         held = {
@@ -177,18 +188,18 @@ class Reckoning:
 
 
 def main() -> int:
-    """Exit status 1 if anything is wrong."""
+    """Run the soak and print its report; exit status 1 if a count is not zero."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
-    out, sys.stdout = sys.stdout, sys.stderr  # Ray tells on stdout of every process that died
+    out, sys.stdout = sys.stdout, sys.stderr  # Ray prints every process that died to stdout
     with tempfile.TemporaryDirectory() as home:
         site = Site(Path(home), **SETTINGS)
         site.config = slow(site)
         try:
             report = {"seed": options.seed, "minutes": options.minutes}
-            report |= soak(site, options.minutes, options.seed, _tell)
+            report |= soak(site, options.minutes, options.seed, _print_progress)
         finally:
             site.stop()
     print(json.dumps(report, indent=2), file=out, flush=True)
@@ -199,7 +210,7 @@ SETTINGS: dict[str, Any] = {"hosting": {"min_actors": 2, "max_actors": 2}}
 
 
 def slow(site: Site) -> Any:
-    """A backend whose calls take long enough to be killed in the middle."""
+    """The configuration of *site* with backends whose calls take long enough to be killed in the middle."""
     options = {"directory": str(site.backend.directory), "delay_s": 0.05}
     changed = {"options": options, "backoff_s": 0.1, "max_backoff_s": 1.0}
     dummy = site.config.backends["dummy"].model_copy(update=changed)
@@ -211,11 +222,11 @@ def slow(site: Site) -> Any:
 
 
 def served(site: Site) -> DummyBackend:
-    """What the backend with share servers holds."""
+    """The data of the backend with share servers."""
     return DummyBackend(site.home / "served")
 
 
-def _tell(commands: int, kills: int) -> None:
+def _print_progress(commands: int, kills: int) -> None:
     if sys.stderr.isatty() or os.environ.get("SOAK_PROGRESS"):
         print(f"\r{commands} commands, {kills} processes killed", end="", file=sys.stderr)
 

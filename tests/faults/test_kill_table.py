@@ -13,10 +13,14 @@ from tests.faults.kill_table import IN_FLIGHT, measured
 @pytest.mark.parametrize(
     ("verb", "delay_s", "how"),
     [
-        ("create", 2.0, "kill -9"), ("delete", 0.0, "kill -9"), ("allow", 2.0, "SIGTERM"),
-        ("create", 0.0, "SIGTERM"), ("extend", 2.0, "down"), ("deny", 0.0, "down"),
+        ("create", 2.0, "kill -9"),
+        ("delete", 0.0, "kill -9"),
+        ("allow", 2.0, "SIGTERM"),
+        ("create", 0.0, "SIGTERM"),
+        ("extend", 2.0, "down"),
+        ("deny", 0.0, "down"),
     ],
-)  # fmt: skip
+)
 def test_of_a_hundred_requests_in_flight_none_is_stuck_or_lost(
     tmp_path: Path, verb: str, delay_s: float, how: str
 ) -> None:

@@ -28,7 +28,9 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("seed", range(len(FAULTS) * 2))
-def test_nothing_leaks_whoever_dies_and_whatever_fails(tmp_path: Path, seed: int) -> None:
+def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
+    tmp_path: Path, seed: int
+) -> None:
     faults = {"delay_s": 0.005, **FAULTS[seed % len(FAULTS)]}
 
     async def scenario() -> None:
@@ -42,7 +44,7 @@ def test_nothing_leaks_whoever_dies_and_whatever_fails(tmp_path: Path, seed: int
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_hosts_that_were_given_up_and_still_talk_leave_no_share_on_two_servers(
+def test_hosts_declared_dead_that_still_write_leave_no_share_on_two_servers(
     tmp_path: Path, seed: int
 ) -> None:
     async def scenario() -> None:

@@ -30,7 +30,7 @@ by_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
 # -- every death ---------------------------------------------------------------------------------
 @by_scenario
 @pytest.mark.parametrize("probes", [True, False])
-def test_a_death_at_any_point_changes_nothing_in_the_end(scenario: str, probes: bool) -> None:
+def test_a_death_at_any_point_leads_to_the_same_final_state(scenario: str, probes: bool) -> None:
     undisturbed = run(Case(SCENARIOS[scenario], probes=probes))
     expected = Verdict(undisturbed).state.share.status
 
@@ -43,28 +43,30 @@ def test_a_death_at_any_point_changes_nothing_in_the_end(scenario: str, probes: 
 
 
 @by_scenario
-def test_a_second_death_at_any_point_changes_nothing_either(scenario: str) -> None:
+def test_two_deaths_at_any_points_leave_nothing_wrong(scenario: str) -> None:
     for case in pairs(scenario):
         assert len(judged(case, replay_command(scenario, case)).died_at) == 2
 
 
 @by_scenario
-def test_of_two_living_activations_neither_undoes_what_the_other_did(scenario: str) -> None:
+def test_two_rival_activations_do_not_undo_each_others_work(scenario: str) -> None:
     for case in singles(scenario, rivals=True):
         judged(case, replay_command(scenario, case))
 
 
 @by_scenario
-def test_what_was_acknowledged_is_done_though_nobody_asks_again(scenario: str) -> None:
+def test_acknowledged_commands_are_done_without_another_call_of_the_client(scenario: str) -> None:
     for case in singles(scenario, forgetful=True):
         judged(case, replay_command(scenario, case))
 
 
 # -- histories by chance -------------------------------------------------------------------------
 groups = st.lists(
-    st.lists(st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3),
+    st.lists(
+        st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3
+    ),
     max_size=5,
-)  # fmt: skip
+)
 histories = st.builds(
     lambda asked, **others: Case(((create(5),), *(tuple(group) for group in asked)), **others),
     asked=groups,
@@ -80,17 +82,17 @@ histories = st.builds(
 
 @settings(max_examples=500, deadline=None)
 @given(histories)
-def test_no_history_leaves_anything_wrong(case: Case) -> None:
+def test_no_generated_history_leaves_anything_wrong(case: Case) -> None:
     judged(case, f"it is {case!r}")
 
 
 @pytest.mark.parametrize("seed", range(0, 1000, 100))
-def test_histories_by_chance_leave_nothing_wrong(seed: int) -> None:
+def test_random_histories_leave_nothing_wrong(seed: int) -> None:
     for each in range(seed, seed + 100):
         judged(random_case(each), f"python -m tests.faults --random {each}")
 
 
-def test_the_same_case_is_the_same_run_to_the_last_event() -> None:
+def test_the_same_case_runs_the_same_to_the_last_event() -> None:
     one, other = run(random_case(11)), run(random_case(11))
 
     assert [r.event for r in one.log.read("share-s")] == [
@@ -109,13 +111,15 @@ def found(scenario: str, **options: Any) -> set[str]:
     return wrong
 
 
-def test_the_oracle_sees_what_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_detects_stuck_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(share, "pending", lambda state: None)
 
     assert Verdict(run(Case(SCENARIOS["create"]))).stuck
 
 
-def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_detects_an_acknowledgement_before_the_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     append = stream.EntityStream.append
 
     def hasty(self: Any, entries: Sequence[Any]) -> Any:
@@ -130,26 +134,26 @@ def test_the_oracle_sees_what_was_acknowledged_too_early(monkeypatch: pytest.Mon
     assert "lost" in found("create", forgetful=True)
 
 
-def test_the_oracle_sees_what_was_made_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_detects_duplicates_on_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Storage, "of", lambda self, kind, tag: None)
 
     assert "duplicated" in found("create", probes=False)
 
 
-def test_the_oracle_sees_what_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oracle_detects_orphans_on_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SteppingDriver, "delete_share", lambda *_: None)
 
     assert "orphaned" in found("delete")
 
 
-def test_the_oracle_sees_what_clients_were_told_wrongly() -> None:
+def test_the_oracle_detects_wrong_replies_to_clients() -> None:
     world = run(Case(SCENARIOS["delete"]))
     world.told["c1.0"].status = "failed"
 
     assert Verdict(world).lied
 
 
-def test_a_backend_that_lets_overtaken_calls_in_ends_up_wrong(
+def test_a_backend_that_accepts_overtaken_calls_ends_up_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Which is why the token reaches the driver."""
@@ -165,7 +169,9 @@ def _seeds(case: Case) -> list[Case]:
     return [Case(case.groups, faults=case.faults, seed=seed) for seed in range(20)]
 
 
-def test_what_is_not_probed_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_effect_of_a_driver_without_probe_is_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls: list[str] = []
     made: Callable[..., Any] = SteppingDriver.create_share
 

@@ -1,4 +1,4 @@
-"""The manager's verbs about what exists already, and about share servers, by the seed's names."""
+"""The manager's verbs that adopt existing shares and snapshots, and those about share servers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from share_actors.values import Share
 
 
 class ManageVerbs(Verbs):
-    """`manage_share`, `unmanage_share`, `delete_share_server`, `delete_free_share_servers`."""
+    """Managing and unmanaging of shares and snapshots; deleting share servers."""
 
     _config: Config
     _periodic_tasks: PeriodicTasks
@@ -31,22 +31,28 @@ class ManageVerbs(Verbs):
 
     # -- shares ----------------------------------------------------------------------------------
     async def manage_share(
-        self, context: Context, share_id: str, driver_options: Mapping[str, Any] | None = None, *,
-        wait: bool = False, command_id: str | None = None, **properties: Any,
-    ) -> Told:  # fmt: skip
-        """Adopt what *driver_options* say is on a backend; *properties* as of `create_share`."""
-        who = context_of(context)
-        fields = managed_fields(properties, self._config, who)
+        self,
+        context: Context,
+        share_id: str,
+        driver_options: Mapping[str, Any] | None = None,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+        **properties: Any,
+    ) -> Told:
+        """Adopt the share on a backend that *driver_options* identify; *properties* as of `create_share`."""
+        request = context_of(context)
+        fields = managed_fields(properties, self._config, request)
         options = {"share_id": share_id, "driver_options": dict(driver_options or {})}
         command = build(ManageShare, {**fields, **options})
-        return await self._ask(who, share_id, command, wait, command_id)
+        return await self._ask(request, share_id, command, wait, command_id)
 
     async def preview_manage(
         self, context: Context, driver_options: Mapping[str, Any] | None = None, **properties: Any
     ) -> dict[str, Any]:
-        """What `manage_share` would adopt, changing nothing: at least its `size`."""
-        who, share_id = context_of(context), str(uuid4())
-        fields = managed_fields(properties, self._config, who)
+        """Return the properties (at least `size`) of the share that `manage_share` would adopt."""
+        share_id = str(uuid4())
+        fields = managed_fields(properties, self._config, context_of(context))
         command = build(ManageShare, {**fields, "share_id": share_id})
         assert isinstance(command, ManageShare)
         share = Share(id=share_id, host=command.host, share_proto=command.share_proto)
@@ -54,59 +60,87 @@ class ManageVerbs(Verbs):
         return await stats.preview(share, dict(driver_options or {}))
 
     async def unmanage_share(
-        self, context: Context, share_id: str, *, wait: bool = False, command_id: str | None = None
+        self,
+        context: Context,
+        share_id: str,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
     ) -> Told:
-        """Forget a share, and leave what is on its backend as it is."""
+        """Stop managing a share; it stays on its backend unchanged."""
         return await self._ask(context_of(context), share_id, UnmanageShare(), wait, command_id)
 
     # -- snapshots -------------------------------------------------------------------------------
     async def manage_snapshot(
-        self, context: Context, snapshot_id: str, driver_options: Mapping[str, Any] | None = None, *,
-        share_id: str, provider_location: str, name: str | None = None, wait: bool = False,
+        self,
+        context: Context,
+        snapshot_id: str,
+        driver_options: Mapping[str, Any] | None = None,
+        *,
+        share_id: str,
+        provider_location: str,
+        name: str | None = None,
+        wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:  # fmt: skip
+    ) -> Told:
         """Adopt a snapshot that exists on the backend."""
         fields = {
-            "snapshot_id": snapshot_id, "name": name, "provider_location": provider_location,
+            "snapshot_id": snapshot_id,
+            "name": name,
+            "provider_location": provider_location,
             "driver_options": dict(driver_options or {}),
-        }  # fmt: skip
+        }
         command = build(ManageSnapshot, fields)
         return await self._ask(context_of(context), share_id, command, wait, command_id)
 
     async def unmanage_snapshot(
-        self, context: Context, snapshot_id: str, *, share_id: str | None = None,
-        wait: bool = False, command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Forget a snapshot, and leave it on the backend."""
-        of = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
+        self,
+        context: Context,
+        snapshot_id: str,
+        *,
+        share_id: str | None = None,
+        wait: bool = False,
+        command_id: str | None = None,
+    ) -> Told:
+        """Stop managing a snapshot; it stays on its backend unchanged."""
+        address = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
-        return await self._ask(context_of(context), of, command, wait, command_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     # -- share servers ---------------------------------------------------------------------------
     async def delete_share_server(
-        self, context: Context, share_server: Any, *, wait: bool = False,
+        self,
+        context: Context,
+        share_server: Any,
+        *,
+        wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Tear a server down (its id, or a mapping with it); `ShareServerInUse` while it has shares."""
-        server_id = _id(share_server)
-        address, command = f"{SERVER}{server_id}", DeleteServer()
-        return await self._ask(context_of(context), address, command, wait, command_id)
+    ) -> Told:
+        """Tear down a share server (id, or mapping with `id`); raises `ShareServerInUse` if it has shares."""
+        address = f"{SERVER}{_server_id(share_server)}"
+        return await self._ask(context_of(context), address, DeleteServer(), wait, command_id)
 
     async def retry_share_server(
-        self, context: Context, share_server: Any, *, wait: bool = False,
+        self,
+        context: Context,
+        share_server: Any,
+        *,
+        wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:  # fmt: skip
-        """Try again to tear down a server that is in error."""
-        address = f"{SERVER}{_id(share_server)}"
+    ) -> Told:
+        """Retry the tear-down of a share server that is in error."""
+        address = f"{SERVER}{_server_id(share_server)}"
         return await self._ask(context_of(context), address, RetryServer(), wait, command_id)
 
     async def delete_free_share_servers(self, ctxt: Context = None) -> list[str]:
-        """Have servers deleted that nobody has used for long (it happens by itself); their ids."""
+        """Delete the share servers that have been unused for long, as happens periodically; their ids."""
         return await self._periodic_tasks.delete_free_servers()
 
 
-def _id(share_server: Any) -> str:
-    found = share_server if isinstance(share_server, str) else share_server["id"]
-    if not isinstance(found, str) or not found:
-        raise InvalidRequest(f"share_server: {found!r} is no id", field="share_server", value=found)
-    return found
+def _server_id(share_server: Any) -> str:
+    """The id of *share_server*, which is an id or a mapping with `id`; raises `InvalidRequest`."""
+    server_id = share_server if isinstance(share_server, str) else share_server["id"]
+    if not isinstance(server_id, str) or not server_id:
+        message = f"share_server: {server_id!r} is not an id"
+        raise InvalidRequest(message, field="share_server", value=server_id)
+    return server_id

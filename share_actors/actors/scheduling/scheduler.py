@@ -1,10 +1,13 @@
-"""The scheduler in the manager: where each new share goes, decided by one process, counted at once."""
+"""The manager's scheduler: chooses the pool of each new share and reserves its capacity at once.
+
+Only one process decides, so that two shares are never given the same capacity.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from share_actors.actors.ports import CatalogPort
@@ -23,60 +26,68 @@ from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refus
 from share_actors.scheduling.weighing import choose, no_valid_host
 from share_actors.values import Placement, Share, ShareType
 
-LOOK_AGAIN_S = 0.5
-"""Before a share is refused for lack of room, the catalog is asked whether room was made."""
-TYPES_KEPT_S = VERDICTS_KEPT_S = 1.0
+RESERVATIONS_MAX_AGE_S = 0.5
+"""Before a share is refused, reservations older than this are refreshed: shares may have been deleted."""
+TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
+"""How long share types and filter verdicts are cached."""
+NEVER = (-1, 0)
+NO_POOLS = "it reports no pools"
 
 
 class Scheduler:
-    """Chooses pools for new shares; `Reservations` and `BackendReports` are what it knows."""
+    """Chooses pools for new shares, from the `BackendReports` and the `Reservations`."""
 
     def __init__(
-        self, config: Config, catalog: CatalogPort, backend_reports: BackendReports
+        self,
+        config: Config,
+        catalog: CatalogPort,
+        backend_reports: BackendReports,
+        *,
+        reservations_max_age_s: float = RESERVATIONS_MAX_AGE_S,
     ) -> None:
         self.config = config
         self.backend_reports = backend_reports
         self.reservations = Reservations(catalog)
+        self._reservations_max_age_s = reservations_max_age_s
         self._catalog = catalog
-        self._measured: dict[str, float] = {}
-        self._looked = float("-inf")
+        self._provisioned_at_report: dict[str, float] = {}
+        self._refreshed_at: float | None = None
         self._first_stats_by = time.monotonic() + config.scheduler.first_stats_s
-        self._looking = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._types: dict[str, tuple[float, ShareType]] = {}
-        self._kept_for = (-1, 0)
-        self._kept: dict[Any, dict[str, dict[str, str]]] = {}
+        self._verdicts_valid_for = NEVER
+        self._verdicts: dict[Any, dict[str, dict[str, str]]] = {}
         self._pools: list[PoolState] = []
 
     def reconfigure(self, config: Config) -> None:
-        """Go on with other backends."""
-        self.config, self._kept_for = config, (-1, 0)
+        """Continue with *config*, which may have other backends."""
+        self.config, self._verdicts_valid_for = config, NEVER
 
     def note_measured(self, backend: str) -> None:
-        """The backend has just told its free capacity: what is decided from now on is not in it."""
-        if self._looked == float(
-            "-inf"
-        ):  # what is promised is not known yet: see `refresh_reservations`
+        """Note that *backend* has just measured its free capacity, which excludes later decisions."""
+        if self._refreshed_at is None:  # `refresh_reservations` does it then
             return
-        for host in self.backend_reports.pool_states(self.config.backends):
-            if host.backend == backend:
-                self._measured[host.name] = self.reservations.provisioned(host.name)
+        for pool in self.backend_reports.pool_states(self.config.backends):
+            if pool.backend == backend:
+                provisioned = self.reservations.provisioned(pool.name)
+                self._provisioned_at_report[pool.name] = provisioned
 
     async def refresh_reservations(self) -> None:
-        """Have the ledger agree with the catalog."""
-        async with self._looking:
+        """Read the provisioned capacity from the catalog."""
+        async with self._refreshing:
             await self.reservations.refresh()
-            first, self._looked = self._looked == float("-inf"), time.monotonic()
+            first, self._refreshed_at = self._refreshed_at is None, time.monotonic()
             for backend in self.config.backends if first else ():
                 self.note_measured(backend)
 
     async def wait_for_backends(self, backends: Iterable[str]) -> bool:
-        """Return once each of *backends* has told something; False if the time for that is over.
+        """Return once each of *backends* has reported, or `first_stats_s` after the start.
 
-        That time is counted from the start: `first_stats_s`.
+        False if that time had passed before the call, so that there was nothing to wait for.
         """
-        left = self._first_stats_by - time.monotonic()
-        await self.backend_reports.wait_for_backends(backends, left)
-        return left > 0
+        remaining_s = self._first_stats_by - time.monotonic()
+        await self.backend_reports.wait_for_backends(backends, remaining_s)
+        return remaining_s > 0
 
     # -- one creation ----------------------------------------------------------------------------
     async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:
@@ -89,48 +100,62 @@ class Scheduler:
 
     async def _decided(self, command: CreateShare, wanted: RequestSpec) -> CreateShare:
         """No other decision is made between looking at the pools and reserving."""
-        chosen, placement = self._place(wanted)
-        if chosen is None and await self.wait_for_backends(self._backends(command.host)):
-            chosen, placement = self._place(wanted)
+        chosen, placement = self._choose_pool(wanted)
+        if chosen is None and await self.wait_for_backends(self._candidates(command.host)):
+            chosen, placement = self._choose_pool(wanted)
         if chosen is None and (known := await self._known(command)) is not None:
             return known
-        if chosen is None and time.monotonic() - self._looked > LOOK_AGAIN_S:
+        if chosen is None and self._reservations_stale():
             await self.refresh_reservations()
-            chosen, placement = self._place(wanted)
+            chosen, placement = self._choose_pool(wanted)
         if chosen is None:
             raise self._refusal(command, placement)
         self.reservations.reserve(command.share_id, chosen.name, command.size)
         return _at(command, chosen.name, placement, wanted.share_type)
 
-    def _place(self, wanted: RequestSpec) -> tuple[PoolState | None, Placement]:
+    def _reservations_stale(self) -> bool:
+        refreshed_at = self._refreshed_at
+        if refreshed_at is None:
+            return True
+        return time.monotonic() - refreshed_at > self._reservations_max_age_s
+
+    def _choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler
-        hosts, fixed = self._verdicts(wanted)
+        pools, verdicts = self._fixed_verdicts(spec)
         return choose(
-            wanted, [self._now(host) for host in hosts], fixed,
-            capacity=settings.capacity_weight, goodness=settings.goodness_weight,
-        )  # fmt: skip
-
-    def _verdicts(self, wanted: RequestSpec) -> tuple[list[PoolState], dict[str, dict[str, str]]]:
-        """The pools, and what does not depend on their room: looked at anew with each publication."""
-        now = (self.backend_reports.number, int(time.monotonic() / VERDICTS_KEPT_S))
-        if now != self._kept_for:
-            self._kept_for, self._kept = now, {}
-            self._pools = self.backend_reports.pool_states(self.config.backends)
-        key = _kind(wanted)
-        fixed = self._kept.get(key)
-        if fixed is None:
-            fixed = {host.name: refusals(wanted, host) for host in self._pools}
-            if key is not None:
-                self._kept[key] = fixed
-        return self._pools, fixed
-
-    def _now(self, host: PoolState) -> PoolState:
-        """With what is promised by now."""
-        promised = self.reservations.provisioned(host.name) + self.reservations.provisioned(
-            host.backend
+            spec,
+            [self._with_reservations(pool) for pool in pools],
+            verdicts,
+            capacity=settings.capacity_weight,
+            goodness=settings.goodness_weight,
         )
-        unmeasured = max(0.0, promised - self._measured.get(host.name, promised))
-        return host.replace(provisioned=promised, unmeasured=unmeasured)
+
+    def _fixed_verdicts(
+        self, spec: RequestSpec
+    ) -> tuple[list[PoolState], dict[str, dict[str, str]]]:
+        """The pools, and the verdicts on them that do not depend on their room.
+
+        They are cached until the next report, but not longer than `VERDICTS_MAX_AGE_S`.
+        """
+        valid_for = (self.backend_reports.number, int(time.monotonic() / VERDICTS_MAX_AGE_S))
+        if valid_for != self._verdicts_valid_for:
+            self._verdicts_valid_for, self._verdicts = valid_for, {}
+            self._pools = self.backend_reports.pool_states(self.config.backends)
+        key = _cache_key(spec)
+        verdicts = self._verdicts.get(key)
+        if verdicts is None:
+            verdicts = {pool.name: refusals(spec, pool) for pool in self._pools}
+            if key is not None:
+                self._verdicts[key] = verdicts
+        return self._pools, verdicts
+
+    def _with_reservations(self, pool: PoolState) -> PoolState:
+        """*pool* with its present `provisioned` and `unmeasured` capacity."""
+        on_pool = self.reservations.provisioned(pool.name)
+        provisioned = on_pool + self.reservations.provisioned(pool.backend)
+        at_report = self._provisioned_at_report.get(pool.name, provisioned)
+        unmeasured = max(0.0, provisioned - at_report)
+        return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
 
     def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
         """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
@@ -145,31 +170,30 @@ class Scheduler:
             said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
             return InvalidRequest(said, field="protocol", value=command.share_proto)
         left = placement.replace(refused=mine)
-        told = left if name else self._with_the_unheard(left)
+        told = left if name else self._with_missing_backends(left)
         return NoValidHost(
             no_valid_host(told), field="size", value=command.size, pools=told.refused
         )
 
     def _not_ready(self, backend: str) -> str | None:
-        last = self.backend_reports.latest(backend)
-        if last is None:
-            return "it has not told of itself yet"
-        why = last.reason or self.backend_reports.silence_reason(
-            backend, self.config.backends[backend]
-        )
-        return why or (None if last.capabilities and last.capabilities.pools else "it has no pool")
+        report = self.backend_reports.latest(backend)
+        if report is None:
+            return "no report yet"
+        reason = self.backend_reports.failure_reason(backend, self.config.backends[backend])
+        has_pools = report.capabilities is not None and report.capabilities.pools
+        return reason or (None if has_pools else NO_POOLS)
 
-    def _with_the_unheard(self, placement: Placement) -> Placement:
-        """Backends that told of no pool, so that their silence is told with the others' reasons."""
-        known = {pool.partition("#")[0] for pool in placement.refused}
-        unheard = {
-            name: {"backend": self._not_ready(name) or "it has no pool"}
+    def _with_missing_backends(self, placement: Placement) -> Placement:
+        """*placement* with the backends that reported no pools, each with the reason."""
+        reported = {pool.partition("#")[0] for pool in placement.refused}
+        missing = {
+            name: {"backend": self._not_ready(name) or NO_POOLS}
             for name in self.config.backends
-            if name not in known
+            if name not in reported
         }
-        return placement.replace(refused={**placement.refused, **unheard})
+        return placement.replace(refused={**placement.refused, **missing})
 
-    # -- what is looked up -----------------------------------------------------------------------
+    # -- look-ups --------------------------------------------------------------------------------
     async def _known(self, command: CreateShare) -> CreateShare | None:
         """The same creation, asked again: its share is there, and so is its place."""
         known: Share | None = await self._catalog.ask("share", share_id=command.share_id)
@@ -182,9 +206,11 @@ class Scheduler:
             requested_host=command.host or None, share_type=await self._type(command),
             needs_share_server=command.share_network_id is not None,
             availability_zone=command.availability_zone,
-            snapshot_host=None if source is None else (await self._where([source.share_id]))[source.share_id],
-            same_host=await self._where(command.same_host),
-            different_host=await self._where(command.different_host),
+            snapshot_host=None
+            if source is None
+            else (await self._hosts_of([source.share_id]))[source.share_id],
+            same_host=await self._hosts_of(command.same_host),
+            different_host=await self._hosts_of(command.different_host),
         )  # fmt: skip
 
     async def _type(self, command: CreateShare) -> ShareType | None:
@@ -192,45 +218,49 @@ class Scheduler:
         return None if name is None else await self.share_type(name, command.project_id)
 
     async def share_type(self, name: str, project_id: str) -> ShareType:
-        """The type *name*, if that project may use it; raises `NotFound`."""
-        at, found = self._types.get(name, (float("-inf"), ShareType()))
-        if time.monotonic() - at > TYPES_KEPT_S:
-            found = await self._catalog.ask("entity", address=f"share_type:{name}") or ShareType()
-            self._types[name] = (time.monotonic(), found)
-        hidden = not found.is_public and project_id not in found.projects
-        if found.status != "active" or hidden:
+        """The share type *name*; raises `NotFound` unless *project_id* may use it."""
+        read_at, share_type = self._types.get(name, (float("-inf"), ShareType()))
+        if time.monotonic() - read_at > TYPES_MAX_AGE_S:
+            entity = await self._catalog.ask("entity", address=f"share_type:{name}")
+            share_type = entity or ShareType()
+            self._types[name] = (time.monotonic(), share_type)
+        hidden = not share_type.is_public and project_id not in share_type.projects
+        if share_type.status != "active" or hidden:
             raise NotFound(f"there is no share type {name}", field="share_type", value=name)
-        return found
+        return share_type
 
     def forget_type(self, name: str) -> None:
-        """It is being changed."""
+        """Drop *name* from the cache of share types: it is being changed."""
         self._types.pop(name, None)
 
-    async def _where(
-        self, share_ids: Mapping[str, str] | tuple[str, ...] | list[str]
-    ) -> dict[str, str]:
+    async def _hosts_of(self, share_ids: Iterable[str]) -> dict[str, str]:
+        """The host of each share by id; '' for a share that is on no backend."""
         hosts: dict[str, str] = {}
         for share_id in share_ids:
-            known: Share | None = await self._catalog.ask("share", share_id=share_id)
-            gone = known is None or known.status in ("deleted", "unmanaged")
-            hosts[share_id] = "" if known is None or gone else known.host
+            share: Share | None = await self._catalog.ask("share", share_id=share_id)
+            gone = share is None or share.status in ("deleted", "unmanaged")
+            hosts[share_id] = "" if share is None or gone else share.host
         return hosts
 
-    def _backends(self, host: str) -> list[str]:
+    def _candidates(self, host: str) -> list[str]:
+        """The backends that a share may go to: that of *host*, or all if it is empty."""
         name = host.partition("#")[0]
         return [self.config.backend_name(name)] if name else list(self.config.backends)
 
 
-def _kind(wanted: RequestSpec) -> Any:
-    """What the verdicts depend on; None if on too much to keep them."""
-    if wanted.same_host or wanted.different_host:
+def _cache_key(spec: RequestSpec) -> Any:
+    """The part of *spec* that the verdicts depend on; None if they are not worth caching."""
+    if spec.same_host or spec.different_host:
         return None
-    kind = wanted.share_type
-    specs = None if kind is None else tuple(kind.extra_specs.items())
+    share_type = spec.share_type
     return (
-        wanted.share_proto, wanted.requested_host, specs, wanted.needs_share_server, wanted.availability_zone,
-        wanted.snapshot_host,
-    )  # fmt: skip
+        spec.share_proto,
+        spec.requested_host,
+        None if share_type is None else tuple(share_type.extra_specs.items()),
+        spec.needs_share_server,
+        spec.availability_zone,
+        spec.snapshot_host,
+    )
 
 
 def _at(

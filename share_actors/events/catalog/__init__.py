@@ -1,4 +1,4 @@
-"""The catalog: a projection of the log, for lists and look-ups."""
+"""The catalog: a projection of the log for lists and look-ups."""
 
 from __future__ import annotations
 

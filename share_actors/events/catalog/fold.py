@@ -1,4 +1,4 @@
-"""The catalog's fold: a batch of the log's rows to the rows of the catalog that they change."""
+"""The catalog's fold: computes from a batch of the log's rows the changed rows of the catalog."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from share_actors.events.decider import EPOCH
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, Notification
 from share_actors.events.share import ShareState
-from share_actors.values import Frozen
+from share_actors.values import Frozen, Snapshot
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
 
 class Parked(Frozen):
-    """A stream that could not be followed beyond *version*: the events since are *skipped*."""
+    """A stream that the catalog stopped following at *version*, since that event failed; see `skipped`."""
 
     stream: str
     version: int
@@ -31,56 +31,58 @@ class Parked(Frozen):
 
     @property
     def skipped(self) -> int:
+        """How many events the catalog does not show, from *version* on."""
         return self.last_version - self.version + 1
 
 
-class Held(NamedTuple):
-    """An entity's state after the event at *version*, which is at *position* in the log."""
+class EntityState(NamedTuple):
+    """The state of an entity after the event at *version*, which has *position* in the log."""
 
     state: Any
     version: int
     position: int
 
 
-NOTHING = {kind: Held(aggregate.initial, 0, 0) for kind, aggregate in AGGREGATES.items()}
-"""What is known of an entity before its first event, by its kind."""
+INITIAL = {kind: EntityState(aggregate.initial, 0, 0) for kind, aggregate in AGGREGATES.items()}
+"""The state of an entity before its first event, by kind."""
 
 
 @dataclass
 class Changes:
-    """What a batch changes: states before and after it by address, and streams that are parked or were."""
+    """The changes by a batch: states before and after it by address, and newly parked or unparked streams."""
 
-    before: dict[str, Held] = field(default_factory=dict)
-    after: dict[str, Held] = field(default_factory=dict)
+    before: dict[str, EntityState] = field(default_factory=dict)
+    after: dict[str, EntityState] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     unparked: tuple[str, ...] = ()
     commands: dict[tuple[str, str], None] = field(default_factory=dict)
-    """Which (command id, address) there were."""
+    """The pairs of command id and address in the batch, in order."""
 
-    def asked(self, address: str, recorded: Recorded) -> None:
-        """Note whose request *recorded* came of."""
+    def add_command(self, address: str, recorded: Recorded) -> None:
+        """Add the command of *recorded*, if a client sent it."""
         command_id = recorded.envelope.command_id
         if command_id is not None:
             self.commands[searchable(command_id), address] = None
 
     def rows(self) -> Rows:
+        """Return the changed rows."""
         rows = Rows(
             parked=[tuple(dict(p).values()) for p in self.parked.values()],
             unparked=[(stream,) for stream in self.unparked],
             commands=list(self.commands),
         )
-        for address, held in self.after.items():
+        for address, entity in self.after.items():
             if kind_of(address) == share.KIND:
-                rows.shares.append(_share_row(address, held))
-                _differences(rows, address, self.before[address].state, held.state)
+                rows.shares.append(_share_row(address, entity))
+                _add_parts(rows, address, self.before[address].state, entity.state)
             else:
-                rows.entities.append(_entity_row(address, held))
+                rows.entities.append(_entity_row(address, entity))
         return rows
 
 
 @dataclass
 class Rows:
-    """The same as rows to put and keys to drop."""
+    """The rows of the catalog to write, and the keys of those to delete."""
 
     shares: list[Row] = field(default_factory=list)
     entities: list[Row] = field(default_factory=list)
@@ -94,137 +96,167 @@ class Rows:
 
 
 class Fold:
-    """Folds batches; keeps the *keep* states it used last, so that few are read from the catalog again."""
+    """Folds batches; caches the last *max_states* states, so that few are read from the catalog again."""
 
     def __init__(
-        self, log: Log, load: Callable[[Sequence[str]], Iterable[tuple[str, Held]]], keep: int
+        self,
+        log: Log,
+        load: Callable[[Sequence[str]], Iterable[tuple[str, EntityState]]],
+        max_states: int,
     ) -> None:
-        self._log, self._load, self._keep = log, load, keep
-        self._kept: OrderedDict[str, Held] = OrderedDict()
+        self._log, self._load, self._max_states = log, load, max_states
+        self._cache: OrderedDict[str, EntityState] = OrderedDict()
 
     def forget(self) -> None:
-        """What is kept may not be what the catalog holds: read it from there."""
-        self._kept.clear()
+        """Clear the cache, since the catalog may have changed."""
+        self._cache.clear()
 
     def fold(self, batch: Sequence[Notification], parked: Mapping[str, Parked]) -> Changes:
-        """What *batch* changes; an event that can't be followed parks its stream, and the rest goes on."""
+        """Return the changes by *batch*; a failing event parks its stream."""
         changes = Changes(before=self._states(batch))
         for raw in batch:
             address = address_of(raw.stream)
             if address is None:
                 continue
-            known = changes.parked.get(raw.stream) or parked.get(raw.stream)
-            if known is None:
+            stopped = changes.parked.get(raw.stream) or parked.get(raw.stream)
+            if stopped is None:
                 self._follow(address, raw, changes)
             else:
-                changes.parked[raw.stream] = known.replace(last_version=raw.version)
+                changes.parked[raw.stream] = stopped.replace(last_version=raw.version)
         return changes
 
     def adopt(self, changes: Changes) -> None:
-        """The catalog holds *changes* now."""
-        for address, held in changes.after.items():
-            self._kept[address] = held
-            self._kept.move_to_end(address)
-        while len(self._kept) > self._keep:
-            self._kept.popitem(last=False)
+        """Cache the states of *changes*, which the catalog has stored."""
+        for address, entity in changes.after.items():
+            self._cache[address] = entity
+            self._cache.move_to_end(address)
+        while len(self._cache) > self._max_states:
+            self._cache.popitem(last=False)
 
-    def _states(self, batch: Sequence[Notification]) -> dict[str, Held]:
-        """The states before *batch* of the entities in it; the first event of one needs none."""
-        states: dict[str, Held] = {}
-        unknown = []
+    def _states(self, batch: Sequence[Notification]) -> dict[str, EntityState]:
+        """Return the states before *batch* of its entities; an entity's first event needs no stored state."""
+        states: dict[str, EntityState] = {}
+        missing = []
         for raw in batch:
             address = address_of(raw.stream)
             if address is None or address in states:
                 continue
-            states[address] = self._kept.get(address, NOTHING[kind_of(address)])
-            if raw.version > 1 and address not in self._kept:
-                unknown.append(address)
-        states.update(self._load(unknown))
+            states[address] = self._cache.get(address, INITIAL[kind_of(address)])
+            if raw.version > 1 and address not in self._cache:
+                missing.append(address)
+        states.update(self._load(missing))
         return states
 
     def _follow(self, address: str, raw: Notification, changes: Changes) -> None:
-        held = changes.after.get(address) or changes.before[address]
+        before = changes.after.get(address) or changes.before[address]
         try:
-            if raw.version != held.version + 1:
-                raise ValueError(f"version {raw.version} follows version {held.version}")
+            if raw.version != before.version + 1:
+                raise ValueError(f"version {raw.version} follows version {before.version}")
             recorded = self._log.decode(raw)
             event: Any = recorded.event
-            state = evolved(address, held.state, event)
-        except Exception as error:  # a poison event must not stop the shares around it
-            changes.parked[raw.stream] = park(raw.stream, raw.version, raw.position, error)
+            state = evolve_entity(address, before.state, event)
+        except Exception as error:  # a failing event must not stop the other streams
+            changes.parked[raw.stream] = park_stream(raw.stream, raw.version, raw.position, error)
         else:
-            changes.after[address] = Held(state, raw.version, raw.position)
-            changes.asked(address, recorded)
+            changes.after[address] = EntityState(state, raw.version, raw.position)
+            changes.add_command(address, recorded)
 
 
-def evolved(address: str, state: Any, event: Any) -> Any:
-    """The state after *event*, by the aggregate of the entity."""
+def evolve_entity(address: str, state: Any, event: Any) -> Any:
+    """Return the state after *event*, by the aggregate of the entity at *address*."""
     aggregate: Any = AGGREGATES[kind_of(address)]
     return aggregate.evolve(state, event)
 
 
-def park(stream: str, version: int, position: int, error: Exception) -> Parked:
-    """The stream as it is shown, with what is wrong with its event at *version*."""
-    said = searchable(f"{type(error).__name__}: {error}")
+def park_stream(stream: str, version: int, position: int, error: Exception) -> Parked:
+    """Park *stream* at *version*, whose event failed with *error*."""
+    message = searchable(f"{type(error).__name__}: {error}")
     return Parked(
-        stream=stream, version=version, position=position, error=said, last_version=version
+        stream=stream, version=version, position=position, error=message, last_version=version
     )
 
 
 # -- rows ----------------------------------------------------------------------------------------
-def _share_row(share_id: str, held: Held) -> Row:
-    state, told = held.state, held.state.share
+def _share_row(share_id: str, entity: EntityState) -> Row:
+    state, view = entity.state, entity.state.share
     return (
-        share_id, _name(told.name), told.status, searchable(told.project_id), searchable(told.user_id),
-        searchable(told.backend), searchable(told.host), told.share_proto, told.size,
-        time_key(told.created_at), held.version, held.position,
-        int(share.pending(state) is not None), state.model_dump_json(),
-    )  # fmt: skip
+        share_id,
+        _name(view.name),
+        view.status,
+        searchable(view.project_id),
+        searchable(view.user_id),
+        searchable(view.backend),
+        searchable(view.host),
+        view.share_proto,
+        view.size,
+        time_key(view.created_at),
+        entity.version,
+        entity.position,
+        int(share.pending(state) is not None),
+        state.model_dump_json(),
+    )
 
 
-def _entity_row(address: str, held: Held) -> Row:
+def _entity_row(address: str, entity: EntityState) -> Row:
     aggregate: Any = AGGREGATES[kind_of(address)]
-    told = aggregate.view(held.state)
-    parent = told.get("share_network_id")
+    view = aggregate.view(entity.state)
+    parent = view.get("share_network_id")
     return (
-        address, kind_of(address), _name(told.get("name")), told.status,
-        searchable(told.get("project_id") or ""), parent and searchable(parent),
-        time_key(told.get("created_at")), held.version, held.position,
-        int(aggregate.pending(held.state) is not None), held.state.model_dump_json(),
-    )  # fmt: skip
+        address,
+        kind_of(address),
+        _name(view.get("name")),
+        view.status,
+        searchable(view.get("project_id") or ""),
+        parent and searchable(parent),
+        time_key(view.get("created_at")),
+        entity.version,
+        entity.position,
+        int(aggregate.pending(entity.state) is not None),
+        entity.state.model_dump_json(),
+    )
 
 
-def _differences(rows: Rows, share_id: str, before: ShareState, after: ShareState) -> None:
-    """Only what changed; states are immutable, so what did not is the same object."""
+def _add_parts(rows: Rows, share_id: str, before: ShareState, after: ShareState) -> None:
+    """Add the changed rules and snapshots; states are immutable, so an unchanged part is the same object."""
     if after.rules.rules is not before.rules.rules:
-        put, dropped = _changed(before.rules.rules, after.rules.rules)
-        rows.rules += ((share_id, i, r.state, r.model_dump_json()) for i, r in put)
+        rules, dropped = _changed(before.rules.rules, after.rules.rules)
+        rows.rules += ((share_id, i, rule.state, rule.model_dump_json()) for i, rule in rules)
         rows.dropped_rules += ((share_id, i) for i in dropped)
     if after.snapshots.held is not before.snapshots.held:
         project = searchable(after.share.project_id)
-        put_snapshots, dropped = _changed(before.snapshots.held, after.snapshots.held)
-        rows.snapshots += (
-            (share_id, i, _name(s.name), s.status, project, time_key(s.created_at), s.model_dump_json())
-            for i, s in put_snapshots
-        )  # fmt: skip
+        snapshots, dropped = _changed(before.snapshots.held, after.snapshots.held)
+        rows.snapshots += (_snapshot_row(share_id, project, snapshot) for _, snapshot in snapshots)
         rows.dropped_snapshots += ((share_id, i) for i in dropped)
+
+
+def _snapshot_row(share_id: str, project: str, snapshot: Snapshot) -> Row:
+    return (
+        share_id,
+        snapshot.id,
+        _name(snapshot.name),
+        snapshot.status,
+        project,
+        time_key(snapshot.created_at),
+        snapshot.model_dump_json(),
+    )
 
 
 def _changed(
     before: Mapping[str, T], after: Mapping[str, T]
 ) -> tuple[Iterator[tuple[str, T]], set[str]]:
-    put = ((i, item) for i, item in after.items() if before.get(i) is not item)
-    return put, before.keys() - after.keys()
+    """Return the new and changed items, and the ids of the removed ones."""
+    changed = ((i, item) for i, item in after.items() if before.get(i) is not item)
+    return changed, before.keys() - after.keys()
 
 
 def time_key(at: datetime | None) -> str:
-    """A time as text that sorts as the time does."""
+    """Return a time as text that sorts like the time; the epoch for None."""
     return (at or EPOCH).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def searchable(text: str) -> str:
-    """*text* as every database can store it."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # which PostgreSQL does not store
+    """Return *text* without NUL characters, which PostgreSQL cannot store."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _name(name: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The catalog in the log's own PostgreSQL schema; imported only when that is asked for."""
+"""The catalog in the log's PostgreSQL schema."""
 
 from __future__ import annotations
 
@@ -18,52 +18,58 @@ from share_actors.events.log.postgres import open_postgres
 
 T = TypeVar("T")
 _SETUP_LOCK = 0x53484341
-_again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
-"""As the library's recorders do: a connection that the server cut is made anew."""
+_retry = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
+"""As in the library's recorders: a lost connection is opened again."""
 
 
 class PostgresStore(Store, PostgresTrackingRecorder):
-    """Tables named `catalog_...` beside the log's."""
+    """A catalog in tables named `catalog_...` beside those of the log."""
 
     tracking_table = "catalog_tracking"
 
-    def __init__(self, backend: LogStore) -> None:
-        datastore = backend.factory.datastore  # type: ignore[attr-defined]
+    def __init__(self, log_store: LogStore) -> None:
+        datastore = log_store.factory.datastore  # type: ignore[attr-defined]
         PostgresTrackingRecorder.__init__(self, datastore, tracking_table_name=self.tracking_table)
-        self.explain = backend.explain
-        self._backend, self._prefix = backend, f'"{datastore.schema}".'
+        self.explain = log_store.explain
+        self._log_store, self._prefix = log_store, f'"{datastore.schema}".'
 
     def dialect(self, text: str) -> str:
+        """Return the statement *text* for PostgreSQL."""
         text = text.replace("{s}", self._prefix).replace("{c}", ' COLLATE "C"').replace("{w}", "")
         return text.replace("{t}", self.tracking_table).replace("?", "%s")
 
     def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:
+        """Open a cursor in a transaction of its own."""
         return self.datastore.transaction(commit=commit)
 
     def track(self, c: Any, position: int) -> None:
+        """Store the position in the log."""
         self._insert_tracking(c, Tracking(NAME, position))
 
-    def patiently(self, job: Callable[[], T]) -> T:
-        done: T = _again(job)()
-        return done
+    def with_retries(self, job: Callable[[], T]) -> T:
+        """Run *job* again, up to ten times, if the connection is lost."""
+        result: T = _retry(job)()
+        return result
 
     def create_table(self) -> None:
+        """Create the recorder's table and the catalog's."""
         PostgresTrackingRecorder.create_table(self)
 
     def _create_table(self, curs: Any) -> None:
         curs.execute("SELECT pg_advisory_xact_lock(%s)", [_SETUP_LOCK])
         super()._create_table(curs)
-        self.lay_out(curs)
+        self.create_layout(curs)
 
     def close(self) -> None:
-        self._backend.factory.close()
+        """Close the connections."""
+        self._log_store.factory.close()
 
 
 def open_catalog(settings: LogSettings) -> Store:
-    """The catalog beside the log that *settings* name, made if there is none."""
+    """Open the catalog beside the log of *settings*, or create it."""
     store = PostgresStore(open_postgres(settings, create=True))
     try:
-        store.make()
+        store.create_tables()
     except LogError:
         store.close()
         raise

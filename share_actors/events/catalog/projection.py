@@ -1,4 +1,4 @@
-"""The catalog as a projection: it follows the log, batch by batch, from wherever the last one got to."""
+"""The projection that keeps the catalog up to date: it applies the log in batches from a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,132 +11,147 @@ from pydantic import ValidationError
 from share_actors.errors import LogError
 from share_actors.events.aggregates import AGGREGATES, address_of, kind_of
 from share_actors.events.catalog import sql
-from share_actors.events.catalog.fold import NOTHING, Changes, Fold, Held, Parked, evolved, park
-from share_actors.events.catalog.store import Place, Store
+from share_actors.events.catalog.fold import (
+    INITIAL,
+    Changes,
+    EntityState,
+    Fold,
+    Parked,
+    evolve_entity,
+    park_stream,
+)
+from share_actors.events.catalog.store import Checkpoint, Store
 from share_actors.events.log import Log
 
-BATCH = 2_000
+BATCH_SIZE = 2_000
 """Events a transaction."""
-STATES_KEPT = 5_000
+MAX_STATES = 5_000
 """States that stay in memory, so that a busy share is not read again for every batch."""
-_AT_ONCE = 500
+_PAGE_SIZE = 500
 
 
 class Projection:
-    """Any number of processes may follow into the same catalog: each batch is applied by one of them."""
+    """Applies the log to a catalog; of several processes on one catalog, one applies each batch."""
 
     def __init__(self, log: Log, store: Store) -> None:
         self._log, self._store, self._lock = log, store, RLock()
-        self._fold = Fold(log, self._states, STATES_KEPT)
-        self._place = Place(0, "")
+        self._fold = Fold(log, self._states, MAX_STATES)
+        self._checkpoint = Checkpoint(0, "")
         self._parked: dict[str, Parked] = {}
 
     def catch_up(self, limit: int | None = None) -> int:
-        """Apply what the log holds by now beyond our position, at most *limit* events; how many."""
+        """Apply the events after the checkpoint, at most *limit*; return how many were applied."""
         applied = 0
         with self._lock:
             head = self._log.head()
-            self._find_place(head)
-            while self._place.position < head and (limit is None or applied < limit):
-                applied += self._batch(BATCH if limit is None else min(BATCH, limit - applied))
+            self._read_checkpoint(head)
+            while self._checkpoint.position < head and (limit is None or applied < limit):
+                applied += self._apply_batch(
+                    BATCH_SIZE if limit is None else min(BATCH_SIZE, limit - applied)
+                )
         return applied
 
     def rebuild(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Drop all and replay the log; how many events that took. If it is cut short, `catch_up` goes on."""
+        """Clear the catalog and replay the log; return the number of events.
+
+        If it is interrupted, `catch_up` continues it.
+        """
         with self._lock:
             self._store.reset()
             head, done = self._log.head(), 0
-            self._find_place(head)
-            while self._place.position < head:
-                done += self._batch(BATCH)
+            self._read_checkpoint(head)
+            while self._checkpoint.position < head:
+                done += self._apply_batch(BATCH_SIZE)
                 if progress is not None:
-                    progress(self._place.position, head)
+                    progress(self._checkpoint.position, head)
         return done
 
     def position(self) -> int:
-        """The place in the log that the catalog is at."""
-        return self._store.place().position
+        """Return the position in the log up to which the catalog is complete."""
+        return self._store.checkpoint().position
 
     def lag(self) -> int:
-        """How far that is behind the log's end."""
+        """Return how many events the catalog is behind the log."""
         return max(0, self._log.head() - self.position())
 
-    # -- what could not be followed ----------------------------------------------------------------
+    # -- parked streams ----------------------------------------------------------------------------
     def parked(self) -> tuple[Parked, ...]:
-        """The streams that stand still, and why."""
+        """Return the streams that the catalog does not follow, with the errors."""
         return tuple(Parked(**dict(row)) for row in self._store.rows(sql.Query(sql.PARKED, [])))
 
     def unpark(self, stream: str) -> bool:
-        """Try a parked stream again from the log, as after an upgrade; whether it is well now."""
+        """Retry a parked stream from its start, as after an upgrade; return whether it succeeded."""
         with self._lock:
-            self._find_place(self._log.head())
+            self._read_checkpoint(self._log.head())
             while (parked := self._parked.get(stream)) is not None:
-                changes = self._again(parked)
-                if self._commit(changes, upto=self._place.position):
+                changes = self._replay(parked)
+                if self._commit(changes, upto=self._checkpoint.position):
                     return not changes.parked
         return True
 
-    def _again(self, parked: Parked) -> Changes:
+    def _replay(self, parked: Parked) -> Changes:
         address = address_of(parked.stream) or parked.stream
-        nothing, changes = NOTHING[kind_of(address)], Changes(unparked=(parked.stream,))
-        state, version = nothing.state, 0
+        initial, changes = INITIAL[kind_of(address)], Changes(unparked=(parked.stream,))
+        state, version = initial.state, 0
         try:
             for recorded in self._log.read(parked.stream, upto=parked.last_version):
                 event: Any = recorded.event
-                state, version = evolved(address, state, event), recorded.version
-                changes.asked(address, recorded)
-        except Exception as error:  # poison still, perhaps of another kind
-            still = park(parked.stream, parked.version, parked.position, error)
+                state, version = evolve_entity(address, state, event), recorded.version
+                changes.add_command(address, recorded)
+        except Exception as error:  # it still fails, perhaps with another error
+            still = park_stream(parked.stream, parked.version, parked.position, error)
             return Changes(parked={parked.stream: still.replace(last_version=parked.last_version)})
-        changes.before[address] = dict(self._states([address])).get(address, nothing)
-        changes.after[address] = Held(state, version, self._place.position)
+        changes.before[address] = dict(self._states([address])).get(address, initial)
+        changes.after[address] = EntityState(state, version, self._checkpoint.position)
         return changes
 
     # -- inside ------------------------------------------------------------------------------------
-    def _find_place(self, head: int) -> None:
-        """Where the catalog is may have changed: others follow, rebuild and unpark too."""
-        place = self._store.place()
-        if place.position > head and place.position > self._log.head():
-            self._store.reset()  # the log is another one than it was, as after a restore
-            place = self._store.place()
-        if place != self._place:
+    def _read_checkpoint(self, head: int) -> None:
+        """Read the checkpoint, which other processes move too."""
+        checkpoint = self._store.checkpoint()
+        if checkpoint.position > head and checkpoint.position > self._log.head():
+            self._store.reset()  # another log has replaced this one, such as a backup
+            checkpoint = self._store.checkpoint()
+        if checkpoint != self._checkpoint:
             self._fold.forget()
             self._parked = {p.stream: p for p in self.parked()}
-            self._place = place
+            self._checkpoint = checkpoint
 
-    def _batch(self, limit: int) -> int:
-        """Events applied: none if somebody else moved the catalog meanwhile."""
-        batch = self._log.notifications(self._place.position, limit)
+    def _apply_batch(self, limit: int) -> int:
+        """Apply a batch; return its size, or 0 if another process moved the checkpoint meanwhile."""
+        batch = self._log.notifications(self._checkpoint.position, limit)
         if not batch:
-            raise LogError(f"the log ends at {self._place.position}, before its own head")
+            raise LogError(
+                f"the log has no events after {self._checkpoint.position}, though its head is greater"
+            )
         changes = self._fold.fold(batch, self._parked)
         return len(batch) if self._commit(changes, upto=batch[-1].position) else 0
 
     def _commit(self, changes: Changes, upto: int) -> bool:
-        place = self._store.commit(changes.rows(), self._place, upto)
-        if place is None:
-            self._find_place(upto)
+        checkpoint = self._store.commit(changes.rows(), self._checkpoint, upto)
+        if checkpoint is None:
+            self._read_checkpoint(upto)
             return False
-        self._place = place
+        self._checkpoint = checkpoint
         self._fold.adopt(changes)
         self._parked |= changes.parked
         for stream in changes.unparked:
             del self._parked[stream]
         return True
 
-    def _states(self, ids: Sequence[str]) -> Iterator[tuple[str, Held]]:
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            for row in self._store.rows(sql.states(some)):
-                yield row["id"], Held(read_state(row), row["version"], row["position"])
-            if any(":" in address for address in some):
-                for row in self._store.rows(sql.entity_states(some)):
+    def _states(self, ids: Sequence[str]) -> Iterator[tuple[str, EntityState]]:
+        for start in range(0, len(ids), _PAGE_SIZE):
+            page = ids[start : start + _PAGE_SIZE]
+            for row in self._store.rows(sql.states(page)):
+                yield row["id"], EntityState(read_state(row), row["version"], row["position"])
+            if any(":" in address for address in page):
+                for row in self._store.rows(sql.entity_states(page)):
                     state = read_state(row, kind_of(row["id"]))
-                    yield row["id"], Held(state, row["version"], row["position"])
+                    yield row["id"], EntityState(state, row["version"], row["position"])
 
 
 def read_state(row: Any, kind: str = "share") -> Any:
-    """The state in a row of the catalog's shares, or of an entity of another *kind*."""
+    """Return the state in a row of the catalog, of an entity of this *kind*; raises `LogError` if damaged."""
     try:
         return type(AGGREGATES[kind].initial).model_validate_json(row["state"])
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""The catalog: the log told as tables of shares, snapshots and rules, for whoever lists and looks up.
+"""The catalog: tables of shares, snapshots, rules and other entities, for lists and look-ups.
 
-It holds nothing of its own; drop it, and it is replayed. A stream that can't be followed is parked, and
-shown, while the others go on.
+Everything in it comes from the log, so it can be deleted and is rebuilt. A stream with an event that cannot
+be applied is parked, and the other streams are followed.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ MAX_LIMIT = 1_000
 
 
 class Catalog(Projection):
-    """Queries catch up with the log first: they see all that was recorded before they were asked."""
+    """Queries on the catalog; each first applies all events that the log has, so it sees them."""
 
     @classmethod
     def open(cls, log: Log, settings: LogSettings, path: Path) -> Self:
-        """The catalog of *log*: in the file at *path*, or for PostgreSQL in the log's database."""
+        """Open the catalog of *log*: the file at *path*, or for PostgreSQL tables in the log's schema."""
         if settings.kind == "postgresql":
             from share_actors.events.catalog import postgres  # noqa: PLC0415 - an optional package
 
@@ -47,7 +47,7 @@ class Catalog(Projection):
         return cls(log, sqlite.open_catalog(settings, path))
 
     def close(self) -> None:
-        """Let go of the database; the log stays open."""
+        """Close the catalog's database; the log stays open."""
         self._store.close()
 
     # -- shares ----------------------------------------------------------------------------------------
@@ -61,8 +61,8 @@ class Catalog(Projection):
         limit: int = 100,
         marker: str | None = None,
     ) -> Page[Share]:
-        """Shares, the oldest first; deleted ones only when asked for by *status*."""
-        _known("status", status, ShareStatus)
+        """List shares, the oldest first; deleted and unmanaged ones only if *status* selects them."""
+        _check_value("status", status, ShareStatus)
         filters = {"name": name, "status": status, "project_id": project_id, "backend": backend}
         rows, next_marker = self._page(sql.SHARES, filters, limit, marker)
         return Page(tuple(aggregate.view(read_state(row)) for row in rows), next_marker)
@@ -75,27 +75,26 @@ class Catalog(Projection):
         project_id: str | None = None,
         backend: str | None = None,
     ) -> dict[str, int]:
-        """How many there are of each status."""
-        _known("status", status, ShareStatus)
+        """Count them by status."""
+        _check_value("status", status, ShareStatus)
         filters = {"name": name, "status": status, "project_id": project_id, "backend": backend}
         return self._count(sql.SHARES, filters)
 
     def share(self, share_id: str) -> Share | None:
-        """One share, also a deleted one."""
+        """Return one share, also a deleted one; None if there is none."""
         self.catch_up()
-        found = self._store.rows(sql.find(sql.SHARES, share_id))
-        return aggregate.view(read_state(found[0])) if found else None
+        rows = self._store.rows(sql.find(sql.SHARES, share_id))
+        return aggregate.view(read_state(rows[0])) if rows else None
 
     def named(self, name: str) -> tuple[Share, ...]:
-        """The shares that bear *name*: names need not be unique. At most 1,000."""
+        """Return the shares named *name*, which need not be unique; at most 1,000."""
         return self.shares(name=name, limit=MAX_LIMIT).items
 
     def owing(self, limit: int = 100, marker: str | None = None) -> list[str]:
-        """The addresses of entities that owe work, in their order, after *marker*."""
+        """Return the sorted addresses of entities with pending work, after *marker*."""
         self.catch_up()
-        values = [marker or "", marker or "", _limited(limit)]
-        found = self._store.rows(sql.Query(sql.OWING, values))
-        return [row["id"] for row in found]
+        values = [marker or "", marker or "", _check_limit(limit)]
+        return [row["id"] for row in self._store.rows(sql.Query(sql.OWING, values))]
 
     def provisioned(self, *, without: Sequence[str] = ()) -> dict[str, float]:
         """GiB of all existing shares, except those with the ids *without*, by host (`backend#pool`)."""
@@ -115,23 +114,23 @@ class Catalog(Projection):
         limit: int = 100,
         marker: str | None = None,
     ) -> Page[Any]:
-        """Entities of another *kind* than shares, the oldest first; *parent*: on that share network."""
+        """List entities of a *kind* other than share, the oldest first; *parent*: on that share network."""
         if kind not in AGGREGATES or kind == aggregate.KIND:
-            raise InvalidRequest(f"kind: {kind!r} is none that is listed", field="kind", value=kind)
+            raise InvalidRequest(f"kind: {kind!r} is not a listable kind", field="kind", value=kind)
         filters = {"kind": kind, "name": name, "status": status, "project_id": project_id}
         rows, next_marker = self._page(sql.ENTITIES, {**filters, "parent": parent}, limit, marker)
-        return Page(tuple(_seen(row, kind) for row in rows), next_marker)
+        return Page(tuple(_view(row, kind) for row in rows), next_marker)
 
     def entity(self, address: str) -> Any:
-        """One entity that is no share, also a deleted one; None if there is none."""
+        """Return one entity other than a share, also a deleted one; None if there is none."""
         self.catch_up()
-        found = self._store.rows(sql.find(sql.ENTITIES, address))
-        return _seen(found[0], kind_of(address)) if found else None
+        rows = self._store.rows(sql.find(sql.ENTITIES, address))
+        return _view(rows[0], kind_of(address)) if rows else None
 
     def command_shares(self, command_id: str, limit: int = 2) -> list[str]:
-        """The ids of the shares that a request of this command id was made of: one, unless ids clash."""
+        """Return the ids of the shares with a request of this command id: one, unless command ids clash."""
         self.catch_up()
-        values = [searchable(command_id), _limited(limit)]
+        values = [searchable(command_id), _check_limit(limit)]
         return [row["share_id"] for row in self._store.rows(sql.Query(sql.COMMAND, values))]
 
     # -- snapshots and rules ---------------------------------------------------------------------------
@@ -145,8 +144,8 @@ class Catalog(Projection):
         limit: int = 100,
         marker: str | None = None,
     ) -> Page[Snapshot]:
-        """Snapshots, the oldest first."""
-        _known("status", status, SnapshotStatus)
+        """List snapshots, the oldest first."""
+        _check_value("status", status, SnapshotStatus)
         filters = {"share_id": share_id, "name": name, "status": status, "project_id": project_id}
         rows, next_marker = self._page(sql.SNAPSHOTS, filters, limit, marker)
         return Page(tuple(Snapshot.model_validate_json(row["value"]) for row in rows), next_marker)
@@ -154,16 +153,16 @@ class Catalog(Projection):
     def count_snapshots(
         self, *, share_id: str | None = None, project_id: str | None = None
     ) -> dict[str, int]:
-        """How many there are of each status."""
+        """Count them by status."""
         return self._count(sql.SNAPSHOTS, {"share_id": share_id, "project_id": project_id})
 
     def snapshot(self, snapshot_id: str) -> Snapshot | None:
-        """One snapshot; raises `Ambiguous` when several shares have one of that id."""
+        """Return one snapshot, None if there is none; raises `Ambiguous` if several shares have this id."""
         row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot")
         return None if row is None else Snapshot.model_validate_json(row["value"])
 
     def snapshot_share(self, item_id: str) -> str | None:
-        """The id of the share that has this snapshot."""
+        """Return the id of the share of a snapshot; see `snapshot`."""
         row = self._one(sql.SNAPSHOTS, item_id, "snapshot")
         return None if row is None else str(row["share_id"])
 
@@ -175,18 +174,18 @@ class Catalog(Projection):
         limit: int = 100,
         marker: str | None = None,
     ) -> Page[ShareRule]:
-        """Access rules, share by share."""
-        _known("state", state, RuleState)
+        """List access rules, ordered by share."""
+        _check_value("state", state, RuleState)
         filters = {"share_id": share_id, "state": state}
         rows, next_marker = self._page(sql.RULES, filters, limit, marker)
         return Page(tuple(_rule(row) for row in rows), next_marker)
 
     def count_rules(self, *, share_id: str | None = None) -> dict[str, int]:
-        """How many there are of each state."""
+        """Count them by state."""
         return self._count(sql.RULES, {"share_id": share_id})
 
     def rule_share(self, item_id: str) -> str | None:
-        """The id of the share that has this access rule."""
+        """Return the id of the share of an access rule; raises `Ambiguous` if several shares have this id."""
         row = self._one(sql.RULES, item_id, "access rule")
         return None if row is None else str(row["share_id"])
 
@@ -195,7 +194,7 @@ class Catalog(Projection):
         self, table: sql.Table, filters: dict[str, str | None], limit: int, marker: str | None
     ) -> tuple[list[Any], str | None]:
         after = _after(marker, table)
-        query = sql.page(table, filters, after, _limited(limit))
+        query = sql.page(table, filters, after, _check_limit(limit))
         self.catch_up()
         rows = self._store.rows(query)
         if len(rows) <= limit:
@@ -208,17 +207,15 @@ class Catalog(Projection):
 
     def _one(self, table: sql.Table, item_id: str, kind: str) -> Any:
         self.catch_up()
-        found = self._store.rows(sql.find(table, item_id))
-        if len(found) > 1:
-            shares = ", ".join(row["share_id"] for row in found)
-            raise Ambiguous(
-                f"several shares have a {kind} {item_id}: {shares}; say which",
-                field="id", value=item_id,
-            )  # fmt: skip
-        return found[0] if found else None
+        rows = self._store.rows(sql.find(table, item_id))
+        if len(rows) > 1:
+            shares = ", ".join(row["share_id"] for row in rows)
+            message = f"several shares have a {kind} {item_id}: {shares}; give the share's id"
+            raise Ambiguous(message, field="id", value=item_id)
+        return rows[0] if rows else None
 
 
-def _seen(row: Any, kind: str) -> Any:
+def _view(row: Any, kind: str) -> Any:
     module: Any = AGGREGATES[kind]
     return module.view(read_state(row, kind))
 
@@ -228,14 +225,13 @@ def _rule(row: Any) -> ShareRule:
     return ShareRule(share_id=row["share_id"], **dict(rule))
 
 
-def _known(field: str, value: str | None, words: Any) -> None:
-    if value is not None and value not in get_args(words):
-        raise InvalidRequest(
-            f"{field}: {value!r} is none of {', '.join(get_args(words))}", field=field, value=value
-        )
+def _check_value(field: str, value: str | None, literal: Any) -> None:
+    if value is not None and value not in get_args(literal):
+        message = f"{field}: {value!r} is not one of {', '.join(get_args(literal))}"
+        raise InvalidRequest(message, field=field, value=value)
 
 
-def _limited(limit: int) -> int:
+def _check_limit(limit: int) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
         raise InvalidRequest(
             f"limit: {limit!r} is not 1 to {MAX_LIMIT}", field="limit", value=limit
@@ -244,7 +240,7 @@ def _limited(limit: int) -> int:
 
 
 def _after(marker: str | None, table: sql.Table) -> list[str]:
-    """The order of the last row of the page before."""
+    """Return the sort key of the last row of the previous page."""
     after = [] if marker is None else marker.split(",")
     if after and len(after) != len(table.order):
         raise InvalidRequest(

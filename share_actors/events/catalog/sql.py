@@ -1,7 +1,7 @@
-"""The catalog's tables and statements, in the SQL that SQLite and PostgreSQL share.
+"""The tables and statements of the catalog, in the SQL that SQLite and PostgreSQL share.
 
-`{s}` stands for the schema's prefix, `{c}` for the collation by bytes, `{w}` for rows that are kept in
-their index, where there is such a thing; `?` for a parameter.
+Placeholders: `{s}` the prefix of the schema, `{c}` the collation by bytes, `{w}` WITHOUT ROWID where
+available, `?` a parameter.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 LAYOUT = 3
-"""Grows with every change here: a catalog of another layout is dropped and replayed."""
+"""Grows with every change of the tables; a catalog with another layout is dropped and replayed."""
 
 TABLES = (
     "catalog_shares",
@@ -65,7 +65,7 @@ CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
 )
 
-# A share's name, project and place do not change: leaving them out spares their indexes.
+# A share's name and project do not change; leaving them out avoids updates of their indexes.
 PUT_SHARE = (
     "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, host = excluded.host, size = excluded.size,"
@@ -120,7 +120,7 @@ class Query(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What can be listed: its columns, the order of its pages, and what is left out unless asked for."""
+    """A table to list: its columns, the order of pages, and the statuses excluded unless requested."""
 
     name: str
     columns: str
@@ -138,7 +138,7 @@ RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
 def page(
     table: Table, filters: Mapping[str, str | None], after: Sequence[str], limit: int
 ) -> Query:
-    """The rows after the one whose order is *after*, and one more than *limit* to see if there are more."""
+    """Select the rows after *after*, and one more than *limit* to find out whether another page follows."""
     where, values = _where(table, filters)
     order = ", ".join(table.order)
     if after:
@@ -149,40 +149,40 @@ def page(
 
 
 def count(table: Table, filters: Mapping[str, str | None]) -> Query:
-    """How many rows there are of each status."""
+    """Count the rows of each status."""
     where, values = _where(table, filters)
     text = f"SELECT {table.kind} AS kind, COUNT(*) AS n FROM {{s}}{table.name}{_and(where)}"
     return Query(f"{text} GROUP BY {table.kind} ORDER BY {table.kind}", values)
 
 
 def states(ids: Sequence[str]) -> Query:
-    """The states of these shares."""
+    """Select the states of these shares."""
     return Query(STATES.replace("{marks}", _marks(len(ids))), list(ids))
 
 
 def entity_states(ids: Sequence[str]) -> Query:
-    """The states of entities other than shares, by their addresses."""
+    """Select the states of other entities, by address."""
     return Query(ENTITY_STATES.replace("{marks}", _marks(len(ids))), list(ids))
 
 
 def provisioned(without: Sequence[str]) -> Query:
-    """The sizes of all shares but those *without*, by host."""
+    """Sum the sizes of all shares except *without*, by host."""
     excluded = f" AND id NOT IN ({_marks(len(without))})" if without else ""
     return Query(PROVISIONED.replace("{and}", excluded), list(without))
 
 
 def find(table: Table, item_id: str) -> Query:
-    """The rows with this id: one, unless two shares use the same."""
+    """Select the rows with this id: one, unless several shares have an item of this id."""
     text = f"SELECT {', '.join(table.order)}, {table.columns} FROM {{s}}{table.name}"
     return Query(f"{text} WHERE id = ? ORDER BY {', '.join(table.order)}", [item_id])
 
 
 def _where(table: Table, filters: Mapping[str, str | None]) -> tuple[list[str], list[Any]]:
-    asked = {column: value for column, value in filters.items() if value is not None}
-    where = [f"{column} = ?" for column in asked]
-    if table.kind not in asked:
+    given = {column: value for column, value in filters.items() if value is not None}
+    where = [f"{column} = ?" for column in given]
+    if table.kind not in given:
         where += [f"{table.kind} <> '{hidden}'" for hidden in table.hidden]
-    return where, list(asked.values())
+    return where, list(given.values())
 
 
 def _and(where: Sequence[str]) -> str:

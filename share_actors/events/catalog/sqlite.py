@@ -22,10 +22,12 @@ from share_actors.events.catalog.store import NAME, Store
 from share_actors.events.log.sqlite_recorder import DurableConnection
 
 APPLICATION_ID = 0x53484341
-"""Tells our file from another program's SQLite file: "SHCA"."""
+"""Distinguishes our file from other programs' SQLite files: "SHCA"."""
 
 
 class SQLiteStore(Store, SQLiteTrackingRecorder):
+    """A catalog in an SQLite file."""
+
     tracking_table = "tracking"
 
     def __init__(self, datastore: SQLiteDatastore, path: Path) -> None:
@@ -33,37 +35,46 @@ class SQLiteStore(Store, SQLiteTrackingRecorder):
         self._path = path
 
     def explain(self, error: Exception) -> str:
-        return _explained(self._path, error)
+        """Return the message for a storage error."""
+        return _explain(self._path, error)
 
     def dialect(self, text: str) -> str:
+        """Return the statement *text* for SQLite."""
         text = text.replace("{s}", "").replace("{c}", "").replace("{w}", "WITHOUT ROWID")
         return text.replace("{t}", self.tracking_table)
 
     def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:
+        """Open a cursor in a transaction of its own."""
         return self.datastore.transaction(commit=commit)
 
     def track(self, c: Any, position: int) -> None:
+        """Store the position in the log."""
         self._insert_tracking(c, Tracking(NAME, position))
 
     def create_table(self) -> None:
+        """Create the recorder's table and the catalog's."""
         SQLiteTrackingRecorder.create_table(self)
 
     def _create_table(self, c: Any) -> None:
         super()._create_table(c)
-        self.lay_out(c)
+        self.create_layout(c)
 
     def close(self) -> None:
+        """Close the connections."""
         self.datastore.close()
 
 
 class _Pool(SQLiteConnectionPool):
-    """Synchronous NORMAL: a power cut may cost the last transactions, whole, and the log has them still."""
+    """Connections with synchronous=NORMAL: transactions lost in a power failure are replayed."""
 
     def _create_connection(self) -> SQLiteConnection:
         connection = sqlite3.connect(
-            self.db_name, uri=True, check_same_thread=False, isolation_level=None,
+            self.db_name,
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
             timeout=self.lock_timeout or 0,
-        )  # fmt: skip
+        )
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -77,13 +88,13 @@ class _Pool(SQLiteConnectionPool):
 
 
 def open_catalog(settings: LogSettings, path: Path) -> Store:
-    """The catalog in the file at *path*, made if there is none; raises `LogError` if it is another file."""
+    """Open the catalog at *path*, or create it; raises `LogError` if another kind of file is there."""
     _prepare(path)
     datastore = SQLiteDatastore(_uri(path), originator_id_type="text")
     datastore.pool = _Pool(db_name=_uri(path), lock_timeout=settings.lock_timeout_s)
     store = SQLiteStore(datastore, path)
     try:
-        store.make()
+        store.create_tables()
     except LogError:
         store.close()
         raise
@@ -101,25 +112,26 @@ def _prepare(path: Path) -> None:
         with closing(sqlite3.connect(_uri(path), uri=True)) as connection:
             _claim(path, connection)
     except (OSError, sqlite3.Error) as error:
-        raise LogError(_explained(path, error), field="catalog_path", value=str(path)) from None
+        raise LogError(_explain(path, error), field="catalog_path", value=str(path)) from None
 
 
 def _claim(path: Path, connection: sqlite3.Connection) -> None:
-    """See that the file is ours, or nobody's yet."""
-    (found,) = connection.execute("PRAGMA application_id").fetchone()
+    """Mark an empty file as a catalog; raise `LogError` if the file belongs to another application."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    if found == 0 and tables == 0:
+    if application_id == 0 and tables == 0:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    elif found != APPLICATION_ID:
+    elif application_id != APPLICATION_ID:
         raise LogError(
-            f"catalog_path {path}: is the database of another application; name a file of its own",
-            field="catalog_path", value=str(path),
-        )  # fmt: skip
+            f"catalog_path {path}: is the database of another application; choose another file",
+            field="catalog_path",
+            value=str(path),
+        )
 
 
-def _explained(path: Path, error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error)
+def _explain(path: Path, error: Exception) -> str:
+    message = getattr(error, "strerror", None) or str(error)
     return (
-        f"catalog_path {path}: {said}; a catalog holds nothing of its own: see that the file can be"
-        " written, and if it is damaged, delete it, and it is made anew"
+        f"catalog_path {path}: {message}; check that the file can be written; if it is damaged,"
+        " delete it: the catalog is rebuilt from the log"
     )

@@ -1,4 +1,4 @@
-"""Where the catalog is kept: its rows and its place in the log change in one transaction, or not at all."""
+"""The storage of a catalog: its rows and its checkpoint change in one transaction."""
 
 from __future__ import annotations
 
@@ -18,83 +18,84 @@ from share_actors.events.catalog.fold import Rows
 T = TypeVar("T")
 NAME = "catalog"
 _LAYOUT = ".".join(str(v) for v in (sql.LAYOUT, *(a.STATE_VERSION for a in AGGREGATES.values())))
-_PLACE = (
+_READ_CHECKPOINT = (
     "SELECT t.notification_id, l.epoch FROM {s}{t} t, {s}catalog_layout l"
     " WHERE t.application_name = ?"
 )
-_HOLD = "UPDATE {s}{t} SET notification_id = notification_id WHERE application_name = ?"
-_AT_START = (
+_LOCK = "UPDATE {s}{t} SET notification_id = notification_id WHERE application_name = ?"
+_TO_START = (
     "INSERT INTO {s}{t} VALUES (?, 0)"
     " ON CONFLICT (application_name) DO UPDATE SET notification_id = 0"
 )
 
 
-class Place(NamedTuple):
-    """How far the catalog tells the log; *epoch* changes when rows do without it going on."""
+class Checkpoint(NamedTuple):
+    """The position up to which the catalog is complete; *epoch* changes with rows at the same position."""
 
     position: int
     epoch: str
 
 
 class Store(ABC):
-    """What both recorders add to the library's tracking of a place in the log."""
+    """The catalog's part of a recorder; the library's tracking recorders store the position in the log."""
 
     tracking_table: str
     explain: Callable[[Exception], str]
 
     @abstractmethod
     def dialect(self, text: str) -> str:
-        """*text* as this database has it."""
+        """Return the statement *text* in the dialect of this database."""
 
     @abstractmethod
     def cursor(self, *, commit: bool) -> AbstractContextManager[Any]:
-        """A cursor in a transaction of its own."""
+        """Open a cursor in a transaction of its own."""
 
     @abstractmethod
     def track(self, c: Any, position: int) -> None:
-        """Move the place in the log."""
+        """Store the position in the log."""
 
     @abstractmethod
     def create_table(self) -> None:
-        """The recorder's own, which comes to `lay_out`."""
+        """Create the recorder's table; calls `create_layout`."""
 
-    def patiently(self, job: Callable[[], T]) -> T:
-        """Do *job*, each of which can be done again when it is not known whether it was done."""
+    def with_retries(self, job: Callable[[], T]) -> T:
+        """Run *job*, which is idempotent, again if the connection is lost; here without retries."""
         return job()
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connections to the database."""
 
     # -- reading -----------------------------------------------------------------------------------
     def rows(self, query: sql.Query) -> list[Any]:
-        """The rows that *query* finds, each read by the names of its columns."""
-        return self._explained(lambda: self._rows(query))
+        """Return the rows of *query*, whose values are read by column name."""
+        return self._guarded(lambda: self._rows(query))
 
     def _rows(self, query: sql.Query) -> list[Any]:
         with self.cursor(commit=False) as c:
             c.execute(self.dialect(query.text), query.values)
             return list(c.fetchall())
 
-    def place(self) -> Place:
-        """How far the rows tell the log."""
-        return _place(self.rows(sql.Query(_PLACE, [NAME]))[0])
+    def checkpoint(self) -> Checkpoint:
+        """Return the position up to which the rows are complete."""
+        return _checkpoint_in(self.rows(sql.Query(_READ_CHECKPOINT, [NAME]))[0])
 
     # -- writing -----------------------------------------------------------------------------------
-    def commit(self, rows: Rows, place: Place, upto: int) -> Place | None:
-        """Put *rows*, which tell the log from *place* to *upto*; None if the catalog is not at *place*."""
-        return self._explained(lambda: self._commit(rows, place, upto))
+    def commit(self, rows: Rows, since: Checkpoint, upto: int) -> Checkpoint | None:
+        """Write *rows*, the changes from *since* to *upto*; return None if the catalog is not at *since*."""
+        return self._guarded(lambda: self._commit(rows, since, upto))
 
-    def _commit(self, rows: Rows, place: Place, upto: int) -> Place | None:
+    def _commit(self, rows: Rows, since: Checkpoint, upto: int) -> Checkpoint | None:
         with self.cursor(commit=True) as c:
-            c.execute(self.dialect(_HOLD), [NAME])  # other projectors wait until this one is done
-            c.execute(self.dialect(_PLACE), [NAME])
-            if _place(c.fetchone()) != place:
+            c.execute(self.dialect(_LOCK), [NAME])  # other processes wait for this transaction
+            c.execute(self.dialect(_READ_CHECKPOINT), [NAME])
+            if _checkpoint_in(c.fetchone()) != since:
                 return None
             self._put(c, rows)
-            if upto > place.position:
+            if upto > since.position:
                 self.track(c, upto)
-                return Place(upto, place.epoch)
-            return Place(upto, self._new_epoch(c))
+                return Checkpoint(upto, since.epoch)
+            return Checkpoint(upto, self._new_epoch(c))
 
     def _new_epoch(self, c: Any) -> str:
         epoch = uuid4().hex
@@ -102,7 +103,7 @@ class Store(ABC):
         return epoch
 
     def _put(self, c: Any, rows: Rows) -> None:
-        for text, many in (
+        for text, values in (
             (sql.PUT_SHARE, rows.shares),
             (sql.PUT_ENTITY, rows.entities),
             (sql.DROP_SNAPSHOT, rows.dropped_snapshots),
@@ -113,52 +114,52 @@ class Store(ABC):
             (sql.PUT_PARKED, rows.parked),
             (sql.DROP_PARKED, rows.unparked),
         ):
-            if many:
-                c.executemany(self.dialect(text), many)
+            if values:
+                c.executemany(self.dialect(text), values)
 
     # -- tables ------------------------------------------------------------------------------------
-    def make(self) -> None:
-        """Make the tables unless they are there; two processes may do so at once."""
-        self._explained(self._make)
+    def create_tables(self) -> None:
+        """Create missing tables; several processes may do so at the same time."""
+        self._guarded(self._create_tables)
 
-    def _make(self) -> None:
+    def _create_tables(self) -> None:
         try:
             self.create_table()
         except IntegrityError:
-            self.create_table()  # the other one was quicker
+            self.create_table()  # another process was faster
 
-    def lay_out(self, c: Any) -> None:
-        """Make our tables, unless they are there in the layout of this version."""
+    def create_layout(self, c: Any) -> None:
+        """Create the catalog's tables unless they exist in the current layout."""
         c.execute(self.dialect(sql.CREATE_LAYOUT))
         c.execute(self.dialect("SELECT layout FROM {s}catalog_layout"))
-        if [found["layout"] for found in c.fetchall()] != [_LAYOUT]:
-            self._start_anew(c)
+        if [row["layout"] for row in c.fetchall()] != [_LAYOUT]:
+            self._recreate_tables(c)
 
     def reset(self) -> None:
-        """Back to the beginning of the log, with no rows."""
-        self._explained(self._reset)
+        """Delete all rows and return to the start of the log."""
+        self._guarded(self._reset)
 
     def _reset(self) -> None:
         with self.cursor(commit=True) as c:
-            c.execute(self.dialect(_HOLD), [NAME])
-            self._start_anew(c)
+            c.execute(self.dialect(_LOCK), [NAME])
+            self._recreate_tables(c)
 
-    def _start_anew(self, c: Any) -> None:
+    def _recreate_tables(self, c: Any) -> None:
         for table in sql.TABLES:
             c.execute(self.dialect(f"DROP TABLE IF EXISTS {{s}}{table}"))
         for text in sql.CREATE:
             c.execute(self.dialect(text))
         c.execute(self.dialect("DELETE FROM {s}catalog_layout"))
         c.execute(self.dialect("INSERT INTO {s}catalog_layout VALUES (?, '')"), [_LAYOUT])
-        c.execute(self.dialect(_AT_START), [NAME])
+        c.execute(self.dialect(_TO_START), [NAME])
         self._new_epoch(c)
 
-    def _explained(self, job: Callable[[], T]) -> T:
+    def _guarded(self, job: Callable[[], T]) -> T:
         try:
-            return self.patiently(job)
+            return self.with_retries(job)
         except PersistenceError as error:
             raise LogError(self.explain(error)) from error
 
 
-def _place(row: Any) -> Place:
-    return Place(row["notification_id"], row["epoch"])
+def _checkpoint_in(row: Any) -> Checkpoint:
+    return Checkpoint(row["notification_id"], row["epoch"])

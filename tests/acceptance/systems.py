@@ -1,4 +1,4 @@
-"""A real system on the run's Ray cluster, in a namespace and a home of its own, and what its log says."""
+"""A real system on the session's Ray cluster, in a namespace and a home of its own, and reads of its log."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from share_actors.events.decider import replay
 from share_actors.events.log import Log, Notification
 from share_actors.values import Share
 
-PATIENCE_S = 90.0
-"""How long anything may take on a busy machine before it counts as never."""
+MAX_WAIT_S = 90.0
+"""How long `eventually` waits: enough for a busy machine."""
 ONE_ACTOR = {"min_actors": 1, "max_actors": 1}
 TRANSITIONAL = {"creating", "extending", "shrinking", "deleting"}
 _numbers = count(1)
@@ -38,31 +38,31 @@ class Site:
     def __init__(self, home: Path, **settings: Any) -> None:
         self.home = home
         self.backend = DummyBackend(home / "dummy")
-        """What the backend `dummy` holds."""
+        """The shares and calls of the backend `dummy`."""
         dummy = {"driver": "dummy", "options": {"directory": str(home / "dummy")}}
         settings = {"hosting": ONE_ACTOR, "backends": {"dummy": dummy}, **settings}
         settings.setdefault("default_backend", next(iter(settings["backends"])))
         name = f"test-{os.getpid()}-{next(_numbers)}"
         self.config = Config(namespace=name, home=home, **settings)
         self.backends = home
-        """Where backends keep what they have, if that is not in the home."""
+        """The directory of the backends' data."""
         self._system: ShareSystem | None = None
 
     @property
     def system(self) -> ShareSystem:
-        """The system, started unless it runs."""
+        """The running system, started on first use and after `stop`."""
         if self._system is None:
             self._system = client.start(self.config)
         return self._system
 
     def stop(self) -> None:
-        """In order, as a user does."""
+        """Stop the system, if it runs, as a user does."""
         system, self._system = self._system, None
         if system is not None:
             system.close()
 
     def clear(self) -> None:
-        """Leave no actor, whatever happened."""
+        """Stop the system and kill every actor that is left."""
         try:
             self.stop()
         finally:
@@ -75,40 +75,44 @@ class Site:
 
     # -- processes ---------------------------------------------------------------------------------
     def share_actor_pids(self) -> list[int]:
-        """Of all share actors, each of which must be alive."""
+        """The process ids of all share actors, once each of them is alive."""
 
         def reported() -> list[int] | None:
             actors = self.system.status()["manager"].get("actors", [])
             pids = [actor["pid"] for actor in actors if actor["alive"] and "pid" in actor]
-            there = all(map(psutil.pid_exists, pids))  # a death may not be known to the manager yet
-            return pids if there and len(pids) == len(actors) > 0 else None
+            alive = all(
+                map(psutil.pid_exists, pids)
+            )  # the manager may not have noticed a death yet
+            return pids if alive and len(pids) == len(actors) > 0 else None
 
         return eventually(reported)
 
     def manager_pid(self) -> int:
+        """The process id of the manager, once it runs."""
         return int(eventually(lambda: self.system.status()["manager"].get("pid")))
 
     def catalog_pid(self) -> int:
+        """The process id of the catalog, once it runs."""
         return int(eventually(lambda: self.system.status()["catalog"].get("pid")))
 
-    # -- what is recorded --------------------------------------------------------------------------
+    # -- the log -----------------------------------------------------------------------------------
     def events(self) -> int:
-        """How many events of shares the log holds, as a reader of all of it finds."""
+        """The number of events of shares in the log."""
         with opened(self.config.log, self.config.log_path) as log:
             return len(list(of_shares(log)))
 
     def head(self) -> int:
-        """The position of the last event of a share: backends may tell of themselves at any time."""
+        """The position of the last event of a share; backends record events at any time."""
         with opened(self.config.log, self.config.log_path) as log:
             return max((raw.position for raw in of_shares(log)), default=0)
 
     def replayed(self, log_path: Path | None = None) -> dict[str, Share]:
-        """Every share as the log alone tells it."""
+        """Every share by id, by replay of the log alone."""
         with opened(self.config.log, log_path or self.config.log_path) as log:
             return replayed(log)
 
     def settled(self) -> dict[str, Share]:
-        """Every share that is not deleted, once none is between two states."""
+        """Every share that is not deleted, by id, once no status is transitional."""
 
         def at_rest() -> dict[str, Share] | None:
             shares = {s.id: s for s in self._listed()}
@@ -128,17 +132,18 @@ class Site:
 
 @contextmanager
 def opened(settings: LogSettings, path: Path) -> Iterator[Log]:
+    """The existing log at *path*, closed afterwards."""
     with closing(Log.open(settings, path, create=False)) as log:
         yield log
 
 
 def of_shares(log: Log) -> Iterator[Notification]:
-    """All that happened to shares."""
+    """The events of shares, in order."""
     return (raw for raw in log.notifications(0, 10_000_000) if raw.stream.startswith("share-"))
 
 
 def replayed(log: Log) -> dict[str, Share]:
-    """Every share of *log*, by replay."""
+    """Every share of *log* by id, by replay."""
     streams: dict[str, list[Any]] = {}
     for raw in of_shares(log):
         streams.setdefault(raw.stream, []).append(log.decode(raw).event)
@@ -146,23 +151,23 @@ def replayed(log: Log) -> dict[str, Share]:
     return {made.id: made for made in shares}
 
 
-def eventually(ask: Callable[[], T | None]) -> T:
-    """The first answer of *ask* that is not None or False."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        answer = ask()
-        if answer is not None and answer is not False:
-            return answer
+def eventually(poll: Callable[[], T | None]) -> T:
+    """The first result of *poll* that is neither None nor False; fails after MAX_WAIT_S."""
+    deadline = time.monotonic() + MAX_WAIT_S
+    while time.monotonic() < deadline:
+        result = poll()
+        if result is not None and result is not False:
+            return result
         time.sleep(0.05)
-    raise AssertionError(f"not within {PATIENCE_S:g} s")
+    raise AssertionError(f"not within {MAX_WAIT_S:g} s")
 
 
 def kill(pid: int) -> None:
-    """`kill -9`; *pid* is one that a system of the test itself named."""
+    """`kill -9`; *pid* comes from the status of the test's own system."""
     os.kill(pid, signal.SIGKILL)
 
 
 def made(result: object) -> ShareHandle:
-    """An item of a bulk call, which must be a share."""
+    """Return *result*, an item of a bulk call, which must be a share."""
     assert isinstance(result, ShareHandle), result
     return result

@@ -1,0 +1,1 @@
+"""Types of the public client, and the installed package."""

@@ -1,0 +1,338 @@
+"""A program that uses every method of the client; it is not run.
+
+`test_installed_package.py` checks it with mypy. Each function uses all public members of the class of its
+parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from typing import assert_type
+
+import ray
+
+import share_actors
+from share_actors import (
+    AccessRule,
+    BackendReport,
+    Config,
+    Explanation,
+    Page,
+    Receipt,
+    RequestContext,
+    SecurityService,
+    Share,
+    ShareActorsError,
+    ShareHandle,
+    ShareNetwork,
+    ShareRule,
+    ShareServer,
+    ShareSystem,
+    ShareType,
+    Snapshot,
+    sentence,
+)
+from share_actors.client import aio
+from share_actors.client.aio import AsyncShare, AsyncShareSystem
+from share_actors.client.entities import (
+    AsyncBackendCollection,
+    AsyncShareNetworkCollection,
+    AsyncShareServerCollection,
+    AsyncShareTypeCollection,
+)
+from share_actors.client.results import (
+    BackendChanges,
+    ManagePreview,
+    ShareLocation,
+    SystemStatus,
+)
+from share_actors.client.sync_entities import (
+    BackendCollection,
+    ShareNetworkCollection,
+    ShareServerCollection,
+    ShareTypeCollection,
+)
+from share_actors.events.envelope import Recorded
+from share_actors.values import BackendState
+
+
+# -- functions -----------------------------------------------------------------------------------
+def use_functions() -> None:
+    bob = RequestContext(user_id="bob", project_id="web")
+    config = share_actors.load("site.toml")
+    assert_type(config, Config)
+    with share_actors.start(config, context=bob) as system:
+        assert_type(system, ShareSystem)
+    assert_type(share_actors.connect("auto", namespace="share-actors", context=bob), ShareSystem)
+
+
+async def use_asynchronous_functions() -> None:
+    async with await aio.start(Config()) as system:
+        assert_type(system, AsyncShareSystem)
+    assert_type(await aio.connect(namespace="share-actors"), AsyncShareSystem)
+
+
+# -- the synchronous client ----------------------------------------------------------------------
+def use_system(system: ShareSystem) -> None:
+    assert_type(system.config, Config)
+    assert_type(system.context, RequestContext)
+    assert_type(system.as_user(RequestContext(user_id="eve")), ShareSystem)
+    assert_type(ray.get(system.manager.where.remote("share-1")), object)
+    assert_type(system.networks, ShareNetworkCollection)
+    assert_type(system.servers, ShareServerCollection)
+    assert_type(system.types, ShareTypeCollection)
+    assert_type(system.backends, BackendCollection)
+    assert_type(system.capabilities(), dict[str, BackendReport])
+    assert_type(system.capabilities(watch=True), Iterator[BackendReport])
+    assert_type(system.init_host("fast"), dict[str, BackendReport])
+
+    share = system.create_share(
+        size=1,
+        name="projects",
+        protocol="NFS",
+        description="for everybody",
+        backend="fast",
+        metadata={"owner": "web"},
+        is_public=True,
+        availability_zone="nova",
+        share_type="gold",
+        share_network_id="network-1",
+        snapshot_id="snapshot-1",
+        same_host=["share-1"],
+        different_host="share-2,share-3",
+        share_id="share-4",
+        wait=False,
+        timeout=10.0,
+        command_id="create-share-4",
+    )
+    assert_type(share, ShareHandle)
+    created = system.create_shares([{"size": 1}, {"size": 2, "name": "b"}], wait=True, timeout=9)
+    assert_type(created, list[ShareHandle | ShareActorsError])
+    preview = system.preview_manage({"path": "old"}, backend="fast", protocol="NFS")
+    assert_type(preview, ManagePreview)
+    assert_type(preview["size"], int)
+    managed = system.manage_share({"path": "old"}, backend="fast", name="old", wait=False)
+    assert_type(managed, ShareHandle)
+
+    assert_type(system.share("projects"), ShareHandle)
+    page = system.shares(name="a", status="available", project_id="p", backend="fast", limit=9)
+    assert_type(page, Page[ShareHandle])
+    assert_type(page.items, tuple[ShareHandle, ...])
+    assert_type(system.shares(marker=page.next_marker).next_marker, str | None)
+    assert_type(system.count_shares(status="error"), dict[str, int])
+    assert_type(system.snapshots(share_id="share-1", limit=1), Page[Snapshot])
+    assert_type(system.snapshot("snapshot-1"), Snapshot)
+    rules = system.rules(share_id="share-1", state="active")
+    assert_type(rules, Page[ShareRule])
+    assert_type(rules.items[0].share_id, str)
+
+    receipt = system.receipt("create-share-4", "share-4")
+    assert_type(receipt, Receipt)
+    assert_type(system.wait(receipt, timeout=1.0).share, Share | None)
+    status = system.status()
+    assert_type(status, SystemStatus)
+    assert_type(status["manager"]["backends"]["fast"]["reason"], str | None)
+    assert_type(status["catalog"]["shares"], dict[str, int])
+    assert_type(system.where("share-1"), ShareLocation)
+    assert_type([sentence(recorded) for recorded in system.history("share-1")], list[str])
+    assert_type(system.rebuild_catalog(), int)
+    assert_type(system.rebuild_progress(), tuple[int, int] | None)
+    assert_type(system.unpark("share-1"), bool)
+    system.close()
+
+
+def use_share(share: ShareHandle) -> None:
+    assert_type(share.id, str)
+    assert_type(share.seen, Share)
+    assert_type(share.receipt, Receipt | None)
+    assert_type(share.name, str | None)
+    assert_type(share.status, str)
+    assert_type(share.status_reason, str | None)
+    assert_type(share.size, int)
+    assert_type(share.export_locations, tuple[str, ...])
+    assert_type(share.access_rules, tuple[AccessRule, ...])
+    assert_type(share.snapshots, tuple[Snapshot, ...])
+    assert_type(share.refresh(), ShareHandle)
+
+    rule = share.allow_access("10.0.0.0/24", type="ip", level="ro", wait=False, timeout=1.0)
+    assert_type(rule, AccessRule)
+    share.deny_access(rule, command_id="deny-1")
+    snapshot = share.create_snapshot("monday", wait=True)
+    assert_type(snapshot, Snapshot)
+    share.delete_snapshot(snapshot.id)
+    options: dict[str, object] = {"force": True}
+    assert_type(share.manage_snapshot("old", "monday", driver_options=options), Snapshot)
+    share.unmanage_snapshot(snapshot)
+    assert_type(share.extend(2), ShareHandle)
+    assert_type(share.shrink(1), ShareHandle)
+    assert_type(share.retry(wait=False), ShareHandle)
+    assert_type(share.unmanage(), ShareHandle)
+    assert_type(share.delete(cascade=True), ShareHandle)
+    assert_type(share.history(), list[Recorded])
+    assert_type(share.explain(), Explanation)
+
+
+def use_networks(networks: ShareNetworkCollection) -> None:
+    network = networks.create(
+        cidr="10.0.0.0/24", name="blue", gateway="10.0.0.1", network_type="vlan", segmentation_id=7
+    )
+    assert_type(network, ShareNetwork)
+    service = networks.add_security_service("blue", type="ldap", server="s", password="secret")
+    assert_type(service, SecurityService)
+    networks.remove_security_service("blue", service.id)
+    assert_type(networks.list(name="blue", limit=10), Page[ShareNetwork])
+    assert_type(networks.get("blue"), ShareNetwork)
+    assert_type(networks.history("blue"), Sequence[Recorded])
+    networks.delete("blue")
+
+
+def use_servers(servers: ShareServerCollection) -> None:
+    assert_type(servers.list(parent="network-1"), Page[ShareServer])
+    assert_type(servers.get("server-1"), ShareServer)
+    assert_type(servers.history("server-1"), Sequence[Recorded])
+    assert_type(servers.delete("server-1", wait=False), ShareServer)
+    assert_type(servers.retry("server-1", timeout=1.0), ShareServer)
+    assert_type(servers.delete_free(), list[str])
+
+
+def use_types(types: ShareTypeCollection) -> None:
+    specs = {"driver_handles_share_servers": "False"}
+    assert_type(types.create("gold", specs, is_public=False, projects=["web"]), ShareType)
+    assert_type(types.change("gold", extra_specs={"thin_provisioning": None}), ShareType)
+    assert_type(types.list(), Page[ShareType])
+    assert_type(types.get("gold"), ShareType)
+    assert_type(types.history("gold"), Sequence[Recorded])
+    types.delete("gold")
+
+
+def use_backends(backends: BackendCollection) -> None:
+    assert_type(backends.stats(), dict[str, BackendReport])
+    assert_type(backends.publish("fast"), dict[str, BackendReport])
+    assert_type(backends.watch(), Iterator[BackendReport])
+    changes = backends.reload(Config())
+    assert_type(changes, BackendChanges)
+    assert_type(changes["added"], list[str])
+    assert_type(backends.list(status="down"), Page[BackendState])
+    assert_type(backends.get("fast"), BackendState)
+    assert_type(backends.history("fast"), Sequence[Recorded])
+
+
+def misuse(system: ShareSystem, share: ShareHandle) -> None:
+    """Errors that mypy must find: an unused `type: ignore` is an error, too."""
+    system.create_share(size=1, colour="red")  # type: ignore[call-arg]
+    system.create_share(size="1")  # type: ignore[arg-type]
+    system.shares(colour="red")  # type: ignore[call-arg]
+    system.shares(limit="9")  # type: ignore[arg-type]
+    share.extend(2, patience=1.0)  # type: ignore[call-arg]
+    share.allow_access("bob", wait="no")  # type: ignore[arg-type]
+    system.networks.create(cidr="10.0.0.0/24", network_type="token-ring")  # type: ignore[arg-type]
+    print(system.shares().items[0].colour)  # type: ignore[attr-defined]
+    print(system.status()["colour"])  # type: ignore[typeddict-item]
+
+
+# -- the asynchronous client ---------------------------------------------------------------------
+async def use_asynchronous_system(system: AsyncShareSystem) -> None:
+    assert_type(system.config, Config)
+    assert_type(system.context, RequestContext)
+    assert_type(system.as_user(RequestContext(user_id="eve")), AsyncShareSystem)
+    assert_type(await system.manager.where.remote("share-1"), object)
+    assert_type(system.networks, AsyncShareNetworkCollection)
+    assert_type(system.servers, AsyncShareServerCollection)
+    assert_type(system.types, AsyncShareTypeCollection)
+    assert_type(system.backends, AsyncBackendCollection)
+    assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])
+    async for report in system.capabilities(watch=True):
+        assert_type(report, BackendReport)
+    assert_type(await system.init_host(), dict[str, BackendReport])
+
+    share = await system.create_share(size=1, share_type="gold", wait=False)
+    assert_type(share, AsyncShare)
+    created = await system.create_shares([{"size": 1}])
+    assert_type(created, list[AsyncShare | ShareActorsError])
+    assert_type(await system.preview_manage({"path": "old"}), ManagePreview)
+    assert_type(await system.manage_share({"path": "old"}, share_id="share-5"), AsyncShare)
+
+    assert_type(await system.share("projects"), AsyncShare)
+    assert_type(await system.shares(backend="fast"), Page[AsyncShare])
+    assert_type(await system.count_shares(), dict[str, int])
+    assert_type(await system.snapshots(), Page[Snapshot])
+    assert_type(await system.snapshot("snapshot-1"), Snapshot)
+    assert_type(await system.rules(), Page[ShareRule])
+
+    receipt = await system.receipt("create-share-4")
+    assert_type(await system.wait(receipt), Receipt)
+    assert_type(await system.status(), SystemStatus)
+    assert_type(await system.where("share-1"), ShareLocation)
+    assert_type(await system.history("share-1"), list[Recorded])
+    assert_type(await system.rebuild_catalog(), int)
+    assert_type(await system.rebuild_progress(), tuple[int, int] | None)
+    assert_type(await system.unpark("share-1"), bool)
+    await system.close()
+
+
+async def use_asynchronous_share(share: AsyncShare) -> None:
+    assert_type(share.id, str)
+    assert_type(share.seen, Share)
+    assert_type(share.receipt, Receipt | None)
+    assert_type(share.name, str | None)
+    assert_type(share.status, str)
+    assert_type(share.status_reason, str | None)
+    assert_type(share.size, int)
+    assert_type(share.export_locations, tuple[str, ...])
+    assert_type(share.access_rules, tuple[AccessRule, ...])
+    assert_type(share.snapshots, tuple[Snapshot, ...])
+    assert_type(await share.refresh(), AsyncShare)
+
+    assert_type(await share.allow_access("bob", level="ro", wait=False), AccessRule)
+    await share.deny_access("rule-1")
+    assert_type(await share.create_snapshot(), Snapshot)
+    await share.delete_snapshot("snapshot-1")
+    assert_type(await share.manage_snapshot("old", driver_options={}), Snapshot)
+    await share.unmanage_snapshot("snapshot-1", timeout=1.0)
+    assert_type(await share.extend(2), AsyncShare)
+    assert_type(await share.shrink(1), AsyncShare)
+    assert_type(await share.retry(), AsyncShare)
+    assert_type(await share.unmanage(), AsyncShare)
+    assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
+    assert_type(await share.history(), list[Recorded])
+    assert_type(await share.explain(), Explanation)
+
+
+async def use_asynchronous_networks(networks: AsyncShareNetworkCollection) -> None:
+    assert_type(await networks.create(cidr="10.0.0.0/24"), ShareNetwork)
+    service = await networks.add_security_service("blue", type="kerberos", domain="example")
+    assert_type(service, SecurityService)
+    await networks.remove_security_service("blue", service.id)
+    assert_type(await networks.list(project_id="web"), Page[ShareNetwork])
+    assert_type(await networks.get("blue"), ShareNetwork)
+    assert_type(await networks.history("blue"), Sequence[Recorded])
+    await networks.delete("blue")
+
+
+async def use_asynchronous_servers(servers: AsyncShareServerCollection) -> None:
+    assert_type(await servers.list(), Page[ShareServer])
+    assert_type(await servers.get("server-1"), ShareServer)
+    assert_type(await servers.history("server-1"), Sequence[Recorded])
+    assert_type(await servers.delete("server-1"), ShareServer)
+    assert_type(await servers.retry("server-1"), ShareServer)
+    assert_type(await servers.delete_free(), list[str])
+
+
+async def use_asynchronous_types(types: AsyncShareTypeCollection) -> None:
+    specs = {"driver_handles_share_servers": "True"}
+    assert_type(await types.create("gold", specs, description="fast"), ShareType)
+    assert_type(await types.change("gold", is_public=True, projects=()), ShareType)
+    assert_type(await types.list(), Page[ShareType])
+    assert_type(await types.get("gold"), ShareType)
+    assert_type(await types.history("gold"), Sequence[Recorded])
+    await types.delete("gold")
+
+
+async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
+    assert_type(await backends.stats(), dict[str, BackendReport])
+    assert_type(await backends.publish(), dict[str, BackendReport])
+    assert_type(backends.watch(), AsyncIterator[BackendReport])
+    assert_type(await backends.reload(Config()), BackendChanges)
+    assert_type(await backends.list(), Page[BackendState])
+    assert_type(await backends.get("fast"), BackendState)
+    assert_type(await backends.history("fast"), Sequence[Recorded])

@@ -1,1 +1,1 @@
-"""Benchmarks: figures to read as ratios and orders, never as tests."""
+"""Benchmarks: figures to compare as ratios and orders of magnitude; not tests."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick]`: the figures of the design, printed and written as JSON."""
+"""`python -m benchmarks [--quick]`: measures the figures of the design, prints them and writes JSON."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ FLOORS: dict[str, tuple[str, float]] = {
 
 
 def main() -> None:
-    """Measure, print a table to stderr, and the JSON to stdout and to the results."""
+    """Measure, print a table to stderr, and JSON to stdout and to the results file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the work, noisier figures")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the JSON goes")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     logging.disable(logging.WARNING)
-    figures = measured(asked.quick)
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    told = json.dumps(figures, indent=2)
-    asked.output.write_text(told + "\n", encoding="utf-8")
-    print(told)
+    figures = measure(options.quick)
+    text = json.dumps(figures, indent=2)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(text + "\n", encoding="utf-8")
+    print(text)
 
 
-def measured(quick: bool) -> dict[str, Any]:
-    """All figures, by name."""
+def measure(quick: bool) -> dict[str, Any]:
+    """All figures by name, with the machine and the time."""
     scale = 0.2 if quick else 1.0
     figures: dict[str, Any] = {}
     jobs: list[Callable[[Path, float], dict[str, float]]] = [
@@ -65,7 +65,7 @@ def measured(quick: bool) -> dict[str, Any]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Each figure beside its floor, for people."""
+    """Print each figure with its floor to stderr."""
     for name, (relation, floor) in FLOORS.items():
         value = figures[name]
         met = value >= floor if relation == ">=" else value <= floor

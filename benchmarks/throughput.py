@@ -1,4 +1,4 @@
-"""Commands through the whole system: client, manager, share actors, log, driver without delay."""
+"""Commands through the whole system: client, manager, hosts, log, and a driver without delay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from share_actors.errors import ShareActorsError
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:
-    """Figures per second and in ms; the log is a SQLite file with synchronous=FULL in *directory*."""
+    """Figures per second and in ms; the log is an SQLite file with synchronous=FULL in *directory*."""
     settings = config.build(
         {
             "home": directory / "home",
@@ -29,15 +29,15 @@ def run(directory: Path, scale: float) -> dict[str, float]:
 async def _measure(settings: config.Config, scale: float) -> dict[str, float]:
     system = await aio.start(settings)
     try:
-        await _bulk(system, 500)  # warm: processes started, code compiled, files made
+        await _bulk(system, 500)  # warm-up: processes started, files created
         bulk, single = int(10_000 * scale), int(5_000 * scale)
         create = _create(system)
         figures = {
             "creates_bulk_per_s": await _best(system, lambda: _bulk(system, bulk)),
             "creates_64_per_s": await _best(system, lambda: _in_flight(create, single, 64)),
         }
-        await _settled(system)
-        serial = sorted([await _timed(create) for _ in range(int(500 * scale))])
+        await _catch_up(system)
+        serial = sorted([await _seconds(create) for _ in range(int(500 * scale))])
         figures["create_serial_ms_p50"] = 1000 * median(serial)
         figures["create_serial_ms_p99"] = 1000 * serial[int(len(serial) * 0.99)]
         figures["allow_64_per_s"] = await _best(system, lambda: _allow(system, int(6400 * scale)))
@@ -49,60 +49,60 @@ async def _measure(settings: config.Config, scale: float) -> dict[str, float]:
 async def _best(
     system: aio.AsyncShareSystem, job: Callable[[], Awaitable[float]], times: int = 3
 ) -> float:
-    """The machine is shared with others: what it can do is the best of some runs."""
+    """The best of some runs, because other programs share the machine."""
     rates = []
     for _ in range(times):
-        await _settled(system)
+        await _catch_up(system)
         rates.append(await job())
     return max(rates)
 
 
-async def _settled(system: aio.AsyncShareSystem) -> None:
-    """The catalog is up with the log: a figure shall not pay for what was measured before it."""
+async def _catch_up(system: aio.AsyncShareSystem) -> None:
+    """Let the catalog catch up with the log, so that no figure includes earlier work."""
     await system.shares(limit=1)
 
 
 async def _bulk(system: aio.AsyncShareSystem, count: int) -> float:
     """Creates per second of one `create_shares`, request and outcome recorded."""
-    began = time.perf_counter()
-    made = await system.create_shares([{"size": 1}] * count)
-    took = time.perf_counter() - began
-    for share in made:
+    start = time.perf_counter()
+    shares = await system.create_shares([{"size": 1}] * count)
+    seconds = time.perf_counter() - start
+    for share in shares:
         if isinstance(share, ShareActorsError) or share.status != "available":
             raise SystemExit(f"a create failed: {share}")
-    return count / took
+    return count / seconds
 
 
 def _create(system: aio.AsyncShareSystem) -> Callable[[], Awaitable[object]]:
     return lambda: system.create_share(size=1)
 
 
-async def _timed(job: Callable[[], Awaitable[object]]) -> float:
-    began = time.perf_counter()
+async def _seconds(job: Callable[[], Awaitable[object]]) -> float:
+    start = time.perf_counter()
     await job()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 async def _in_flight(job: Callable[[], Awaitable[object]], count: int, lanes: int) -> float:
     """Calls per second of *count* single calls, *lanes* of them in flight from one client."""
-    left = iter(range(count))
+    calls = iter(range(count))
 
     async def lane() -> None:
-        for _ in left:
+        for _ in calls:
             await job()
 
-    took = await _timed(lambda: asyncio.gather(*(lane() for _ in range(lanes))))
-    return count / took
+    seconds = await _seconds(lambda: asyncio.gather(*(lane() for _ in range(lanes))))
+    return count / seconds
 
 
 async def _allow(system: aio.AsyncShareSystem, count: int) -> float:
-    """Rules per second, recorded and applied, 64 in flight over 64 shares."""
-    made = await system.create_shares([{"size": 1}] * 64)
-    shares = [share for share in made if isinstance(share, AsyncShare)]
-    turn = iter(range(count))
+    """Access rules per second, recorded and applied; 64 in flight over 64 shares."""
+    results = await system.create_shares([{"size": 1}] * 64)
+    shares = [share for share in results if isinstance(share, AsyncShare)]
+    numbers = iter(range(count))
 
     async def allow() -> None:
-        n = next(turn)
+        n = next(numbers)
         client = f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
         await shares[n % 64].allow_access(client, type="ip")
 

@@ -407,8 +407,9 @@ def test_where_and_status_report_homes_actors_and_counts(tmp_path: Path) -> None
 
             assert (where["actor"], where["pid"]) == (cluster.host_of("a").name, 1)
             assert [(a["actor"], a["alive"], a["shares"]) for a in status["actors"]] == [
-                ("share-actor-1", True, 1), ("share-actor-2", True, 1),
-            ]  # fmt: skip
+                ("share-actor-1", True, 1),
+                ("share-actor-2", True, 1),
+            ]
             dummy = status["backends"]["dummy"]
             assert (dummy["driver"], dummy["status"], dummy["wrong"]) == ("dummy", "up", {})
 

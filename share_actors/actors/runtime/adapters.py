@@ -27,39 +27,50 @@ class RayHost:
     def __init__(self, name: str, handle: Handle) -> None:
         self._name, self._handle = name, handle
 
-    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
-        return await self._call(self._handle.submit.remote(asks))
+    async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
+        """Have each command decided and recorded; replies in order."""
+        return await self._call(self._handle.submit.remote(messages))
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
     ) -> list[CommandReply]:
+        """Outcomes of those of *pairs* (entity id, command id) that have ended."""
         return await self._call(self._handle.wait.remote(pairs, timeout_s))
 
-    async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:
-        return await self._call(self._handle.wake.remote(share_ids))
+    async def wake(self, entity_ids: Sequence[str], /) -> dict[str, str]:
+        """Activate these entities; the reasons of those that cannot be, by id."""
+        return await self._call(self._handle.wake.remote(entity_ids))
 
-    async def view(self, share_id: str, /) -> Any:
-        return await self._call(self._handle.view.remote(share_id))
+    async def view(self, entity_id: str, /) -> Any:
+        """The entity as clients see it; raises `NotFound`."""
+        return await self._call(self._handle.view.remote(entity_id))
 
     async def report(self) -> HostReport:
+        """The state of the host."""
         return await self._call(self._handle.report.remote())
 
-    async def passivated(self, others: Sequence[str], /) -> Sequence[str]:
-        return await self._call(self._handle.passivated.remote(others))
+    async def passivated(self, leaving: Sequence[str], /) -> Sequence[str]:
+        """Entities passivated since the last call, and those of *leaving* that are not active."""
+        return await self._call(self._handle.passivated.remote(leaving))
 
     async def resident(self) -> Sequence[str]:
+        """The ids of all active entities."""
         return await self._call(self._handle.resident.remote())
 
     async def stop(self) -> None:
+        """Accept no more commands, and close the log."""
         await self._call(self._handle.stop.remote())
 
     async def reconfigure(self, config: Config, /) -> None:
+        """Use *config* from now on."""
         await self._call(self._handle.reconfigure.remote(config))
 
     async def drain(self) -> None:
+        """Return once every command submitted so far has its reply."""
         await self._call(self._handle.drain.remote())
 
     async def restart(self) -> None:
+        """Kill its process; Ray starts it again, without entities."""
         ray.kill(self._handle, no_restart=False)
 
     async def _call(self, pending: Awaitable[T]) -> T:
@@ -84,21 +95,25 @@ class RayManager:
             self._handle = find_actor(MANAGER, self._namespace)
         return self
 
-    async def submit(self, asks: list[CommandMessage], /) -> list[CommandReply]:
-        replies: list[CommandReply] = await self._call("submit", asks)
+    async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
+        """Route each command to its entity; replies in order."""
+        replies: list[CommandReply] = await self._call("submit", messages)
         return replies
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
     ) -> list[CommandReply]:
+        """Outcomes of those of *pairs* (entity id, command id) that have ended."""
         replies: list[CommandReply] = await self._call("wait", pairs, timeout_s)
         return replies
 
     async def view(self, address: str, /) -> Any:
+        """The entity at *address*; raises `NotFound`."""
         return await self._call("view", address)
 
-    async def publish(self, published: BackendReport, /) -> None:
-        await self._call("publish", published)
+    async def publish(self, report: BackendReport, /) -> None:
+        """Send a backend's report to the manager."""
+        await self._call("publish", report)
 
     async def _call(self, method: str, *args: Any) -> Any:
         try:
@@ -115,26 +130,32 @@ class RayStats:
         self._handle = handle
 
     async def follow(self) -> int:
+        """Start the periodic reports; returns the process id."""
         return int(await call(self._handle.follow.remote()))
 
     async def latest(self) -> BackendReport | None:
+        """The latest report; None before the first."""
         report: BackendReport | None = await call(self._handle.latest.remote())
         return report
 
     async def publish_now(self) -> BackendReport:
+        """Read the backend's statistics now, and publish the report."""
         report: BackendReport = await call(self._handle.publish_now.remote())
         return report
 
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
+        """What managing *share* with these options would adopt; raises `Refused`."""
         properties: dict[str, Any] = await call(
             self._handle.preview.remote(share, dict(driver_options))
         )
         return properties
 
     async def reconfigure(self, config: Config, /) -> None:
+        """Use *config* from now on."""
         await call(self._handle.reconfigure.remote(config))
 
     async def end(self) -> None:
+        """Stop the actor, and kill its process."""
         with suppress(Unavailable):
             await call(self._handle.stop.remote())
         ray.kill(self._handle, no_restart=True)
@@ -148,6 +169,7 @@ class RayCatalog:
         self._handle: Handle | None = None
 
     async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's *query*; raises `InvalidRequest` if it is unknown."""
         return await self.call("ask", query, **parameters)
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Short ways to append to a log in tests, and to wait for what happens in the background."""
+"""Helpers to append to a log in tests, and to wait for background work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Entries = Sequence[tuple[Envelope, AccessDenied]]
 
 
 def entries(*ids: str) -> Entries:
-    """One event for each id, under one envelope."""
+    """Return one event for each id, with one envelope."""
     return [(ENVELOPE, AccessDenied(access_id=i)) for i in ids]
 
 
@@ -25,12 +25,12 @@ def append(log: Log, stream: str, after: int, *ids: str) -> tuple[Recorded, ...]
 
 
 def ids(recorded: Sequence[Recorded]) -> list[str]:
-    """The ids that `entries` was given."""
+    """Return the ids that were given to `entries`."""
     return [getattr(item.event, "access_id", "?") for item in recorded]
 
 
 def at_once(*appends: Callable[[], object]) -> list[object]:
-    """Await what each of *appends* makes, all in one turn of the loop; exceptions are results."""
+    """Call all *appends* in one turn of the loop and await their results; exceptions are results."""
 
     async def gather() -> list[object]:
         return await asyncio.gather(*(make() for make in appends), return_exceptions=True)  # type: ignore[call-overload,no-any-return]
@@ -39,7 +39,7 @@ def at_once(*appends: Callable[[], object]) -> list[object]:
 
 
 def eventually(holds: Callable[[], bool], timeout_s: float = 5.0) -> bool:
-    """Whether *holds* comes true in time."""
+    """Return whether *holds* returns True before the timeout."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         if time.monotonic() > deadline:

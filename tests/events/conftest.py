@@ -1,4 +1,4 @@
-"""Logs to test with: SQLite files, and one real PostgreSQL server for the whole session."""
+"""Logs for tests: SQLite files, memory, and one PostgreSQL server for the whole session."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sqlite_settings() -> LogSettings:
 
 @pytest.fixture
 def postgres_settings(postgres_server: LogSettings) -> LogSettings:
-    """A schema of its own for each test."""
+    """Settings with a new schema for each test."""
     return postgres_server.model_copy(update={"schema_name": f"test_{next(_schemas)}"})
 
 
@@ -47,7 +47,7 @@ def log_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opener(log_path: Path) -> Iterator[Callable[[LogSettings], OpenLog]]:
-    """Makes functions that open the same log again and again; all of them are closed after the test."""
+    """Make functions that open the same log, as often as required; all logs are closed after the test."""
     opened: list[Log] = []
 
     def opener(settings: LogSettings) -> OpenLog:

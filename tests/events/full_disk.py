@@ -1,6 +1,6 @@
 """Fill the disk below a log and free it again. Run by a test in a mount namespace of its own.
 
-The file system is gone with the last process in the namespace, however that one ended.
+The file system disappears with the last process in the namespace, however it ends.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from share_actors.events.log import Log
 from tests.events.appending import append, ids
 
 NAMESPACES = (["unshare", "-m"], ["unshare", "-Urm"])
-"""As root, and as a user who may become root in a namespace."""
+"""The commands for root, and for a user who may become root in a namespace."""
 
 
 def private_mounts() -> list[str] | None:
-    """The command that gives a process mounts of its own; None when that is not allowed here."""
+    """Return the command that gives a process its own mounts; None if that is not permitted here."""
     if shutil.which("unshare") is None:
         return None
     trial = "mount -t tmpfs tmpfs /mnt"
@@ -32,7 +32,7 @@ def private_mounts() -> list[str] | None:
 
 
 def fill(directory: Path) -> Path:
-    """Leave no byte in the file system of *directory*; returns the file to remove."""
+    """Fill the file system of *directory* completely; returns the file to remove."""
     filler = directory / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (65536, 1):
@@ -45,15 +45,15 @@ def fill(directory: Path) -> Path:
 
 
 def fail_to_append(log: Log, stream: str, after: int) -> int:
-    """Append until the disk is full; returns the version that could not be appended."""
+    """Append until the disk is full; returns the version that was not appended."""
     for version in range(after, after + 10_000):
         try:
             append(log, stream, version, "x" * 3000)
         except LogError as error:
-            said = str(error)
-            assert "full" in said, said
-            assert "free space on the file system of" in said, said
-            assert "nothing was recorded" in said, said
+            message = str(error)
+            assert "full" in message, message
+            assert "free space on the file system of" in message, message
+            assert "nothing was recorded" in message, message
             return version
     raise AssertionError("the disk was never full")
 

@@ -1,7 +1,7 @@
-"""A PostgreSQL server for the tests, in a process of its own that ends it when the tests end or die.
+"""A PostgreSQL server for the tests, in a process that stops it when the tests end or die.
 
-Run as a program it starts the server in the directory named, says where it listens, and stops it when
-its standard input comes to an end: that happens however the process that holds the other end died.
+Run as a program, it starts the server in the given directory, prints its address, and stops it when
+standard input is closed, which happens however the test process ends.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class NotAvailable(Exception):
-    """There is no server to be had here; the message says why."""
+    """No PostgreSQL server is available; the message has the reason."""
 
 
 @contextmanager
 def server() -> Iterator[LogSettings]:
-    """The settings of a log on a fresh server, which is gone afterwards."""
+    """Start a new server; yields the settings of a log on it, and stops it afterwards."""
     home = mkdtemp(prefix="share-actors-pg-")
     keeper = subprocess.Popen(
         [sys.executable, __file__, home],
@@ -48,7 +48,7 @@ def server() -> Iterator[LogSettings]:
 
 
 def admin(settings: LogSettings) -> psycopg.Connection:
-    """A connection beside the log's own, each of whose statements is committed at once."""
+    """Open a connection in autocommit mode, separate from the log's."""
     import psycopg
 
     return psycopg.connect(host=settings.host, dbname="postgres", user="postgres", autocommit=True)

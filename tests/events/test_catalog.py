@@ -55,7 +55,7 @@ class CatalogQuestions(Fixtures):
         assert catalog.share("s1") is None
 
     @pytest.mark.parametrize(
-        ("filters", "found"),
+        ("filters", "expected"),
         [
             ({"name": "b"}, ["s2", "s3"]),
             ({"status": "creating"}, ["s3"]),
@@ -67,14 +67,14 @@ class CatalogQuestions(Fixtures):
         ],
     )
     def test_shares_are_filtered_by_name_status_project_and_backend(
-        self, logged: LoggedShares, catalog: Catalog, filters: dict[str, Any], found: list[str]
+        self, logged: LoggedShares, catalog: Catalog, filters: dict[str, Any], expected: list[str]
     ) -> None:
         logged.available_share("s1", name="a")
         logged.available_share("s2", name="b", host="nas#fast")
         logged.append("s3", requested("s3", name="b", project="p2"))
 
-        assert ids(catalog.shares(**filters).items) == found
-        assert sum(catalog.count_shares(**filters).values()) == len(found)
+        assert ids(catalog.shares(**filters).items) == expected
+        assert sum(catalog.count_shares(**filters).values()) == len(expected)
 
     def test_deleted_shares_are_listed_only_with_a_status_filter(
         self, logged: LoggedShares, catalog: Catalog
@@ -200,10 +200,10 @@ class CatalogQuestions(Fixtures):
             "s1", allowed(), began("access"), AccessRulesApplied(failed={"a": "no"})
         )
 
-        rule, told = catalog.rules().items[0], logged.replay("s1").access_rules[0]
+        listed, replayed = catalog.rules().items[0], logged.replay("s1").access_rules[0]
 
-        assert isinstance(rule, AccessRule)
-        assert rule.model_dump(exclude={"share_id"}) == told.model_dump()
+        assert isinstance(listed, AccessRule)
+        assert listed.model_dump(exclude={"share_id"}) == replayed.model_dump()
 
     def test_a_removed_rule_is_not_listed(self, logged: LoggedShares, catalog: Catalog) -> None:
         logged.available_share("s1", allowed(), began("access"), AccessRulesApplied(applied=("a",)))

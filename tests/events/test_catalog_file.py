@@ -71,7 +71,7 @@ class TestCatalogFile(OnSQLite, Fixtures):
         catalog.catch_up()
         catalog.close()
         logged.log.close()
-        log_path.unlink()  # and another one is restored in its place
+        log_path.unlink()  # and restore another one in its place
 
         restored = LoggedShares(open_log, settings, path)
         restored.available_share("s3")
@@ -93,7 +93,7 @@ class TestCatalogFile(OnSQLite, Fixtures):
         assert catalog.share("s1") == logged.replay("s1")
 
     @pytest.mark.parametrize(
-        ("spoil", "said"),
+        ("spoil", "message"),
         [
             (lambda path: path.write_bytes(b"no database " * 400), "file is not a database"),
             (lambda path: path.mkdir(), "unable to open|directory"),
@@ -101,12 +101,12 @@ class TestCatalogFile(OnSQLite, Fixtures):
         ],
     )
     def test_a_file_that_is_not_a_catalog_is_refused_and_unchanged(
-        self, logged: LoggedShares, path: Path, spoil: Callable[[Path], object], said: str
+        self, logged: LoggedShares, path: Path, spoil: Callable[[Path], object], message: str
     ) -> None:
         spoil(path)
         before = path.read_bytes() if path.is_file() else b""
 
-        with pytest.raises(LogError, match=said) as refusal:
+        with pytest.raises(LogError, match=message) as refusal:
             logged.open_catalog()
 
         assert str(path) in str(refusal.value)

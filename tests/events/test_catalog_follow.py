@@ -78,11 +78,11 @@ class CatalogFollowing(Fixtures):
         logged.available_share("s1", allowed(), snapped())
         logged.available_share("s2", poison)
         before = (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked())
-        told: list[tuple[int, int]] = []
+        progress: list[tuple[int, int]] = []
 
-        assert catalog.rebuild(lambda done, total: told.append((done, total))) == 9
+        assert catalog.rebuild(lambda done, total: progress.append((done, total))) == 9
 
-        assert told == [(9, 9)]
+        assert progress == [(9, 9)]
         assert (catalog.shares(), catalog.rules(), catalog.snapshots(), catalog.parked()) == before
 
     def test_an_interrupted_rebuild_continues(
@@ -101,7 +101,7 @@ class CatalogFollowing(Fixtures):
         assert again.position() == 1
         assert again.share("s1") == logged.replay("s1")
 
-    # -- poison --------------------------------------------------------------------------------------
+    # -- parked streams ------------------------------------------------------------------------------
     def test_an_event_that_cannot_be_applied_parks_its_stream_only(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
@@ -174,7 +174,7 @@ class CatalogFollowing(Fixtures):
         assert catalog.unpark("share-s1")
         assert catalog.share("s1") == logged.replay("s1")
 
-    # -- more than one ---------------------------------------------------------------------------------
+    # -- several processes -----------------------------------------------------------------------------
     def test_two_catalogs_that_catch_up_alternately_are_equal(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
@@ -215,7 +215,7 @@ class CatalogFollowing(Fixtures):
         logged.available_share("s1")
         logged.available_share("s2", second=1)
         catalog.catch_up()
-        logged.open_catalog()._store.reset()  # a rebuild that has just begun
+        logged.open_catalog()._store.reset()  # a rebuild that has just started
 
         logged.append("s2", allowed())
 

@@ -30,19 +30,19 @@ from tests.golden.examples import (
 EARLIER: dict[str, Event] = {
     "share.creation_requested.v1.json": EXAMPLES[0].replace(share_network_id=None, placement=None),
 }
-"""What the golden files of schema versions before the current one are read as, by file name."""
+"""The current events that the golden files of older schema versions are read as, by file name."""
 
 by_topic = pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: topic_of(type(e)))
 
 
 def row_of(record: dict[str, Any]) -> StoredEvent:
-    """The stored row that a golden file tells of."""
+    """Return the stored row of a golden file."""
     state = json.dumps(record["state"]).encode()
     return StoredEvent(record["stream"], record["version"], record["topic"], state)
 
 
 def changed(event: Event = EXAMPLES[-1], topic: str | None = None, **state: Any) -> StoredEvent:
-    """The row of *event*, with parts of its state replaced."""
+    """Return the row of *event* with parts of its state replaced."""
     record = stored(event)
     return row_of({**record, "topic": topic or record["topic"], "state": record["state"] | state})
 

@@ -28,7 +28,7 @@ Rows = Sequence[StoredEvent]
 
 
 def meddle(path: Path, statement: str, *parameters: object) -> None:
-    """Change the log's tables behind its back."""
+    """Change the log's tables directly."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(statement, parameters)
         connection.commit()
@@ -73,7 +73,7 @@ def test_a_reader_that_follows_the_log_does_not_overtake_a_slow_commit(
 
 
 def follow(log: Log, while_alive: Sequence[Thread]) -> Iterator[str]:
-    """The streams of the events as they come, until nobody writes any more."""
+    """Follow the log until all writers have ended; returns the streams of the events in order."""
     at, alive = 0, True
     while alive:
         alive = any(thread.is_alive() for thread in while_alive)
@@ -159,7 +159,7 @@ def test_a_topic_from_the_database_is_never_imported(
 
 # -- a commit whose answer was lost is made again, and conflicts with itself ------------------------
 class AnswerLost(ChunkedRecorder):
-    """Inserts, and then says that it could not."""
+    """A recorder that inserts, then raises an error."""
 
     def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
         super().insert_events(stored_events, **kwargs)
@@ -167,7 +167,7 @@ class AnswerLost(ChunkedRecorder):
 
 
 class MadeTwice(ChunkedRecorder):
-    """Inserts, and then inserts the same again."""
+    """A recorder that inserts, then inserts the same rows again."""
 
     def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
         super().insert_events(stored_events, **kwargs)
@@ -175,7 +175,7 @@ class MadeTwice(ChunkedRecorder):
 
 
 class MadeTwiceInPostgres(PostgresApplicationRecorder):
-    """Inserts; the answer is lost on the way; the library's own retry inserts again."""
+    """A recorder whose first reply is lost, so that the library's retry inserts again."""
 
     lost = False
 

@@ -24,45 +24,45 @@ def configured(home: Path, **settings: Any) -> Config:
     return Config(home=home, backends={"b": {"driver": "dummy"}}, **settings)
 
 
-def made(config: Config) -> None:
-    """A log of one event."""
+def create_log(config: Config) -> None:
+    """Create a log with one event."""
     log = Log.open(config.log, config.log_path)
     append(log, "a", 0, "x")
     log.close()
 
 
-def everything(top: Path) -> dict[str, bytes | None]:
-    """All files and directories beneath *top*, and what they hold."""
+def contents(top: Path) -> dict[str, bytes | None]:
+    """Return all files below *top* with their contents, and the directories."""
     return {str(p): p.read_bytes() if p.is_file() else None for p in top.rglob("*")}
 
 
 def refused(config: Config, top: Path) -> ShareActorsError:
-    before = everything(top)
+    before = contents(top)
     with pytest.raises(ShareActorsError) as caught:
         check(config)
-    assert everything(top) == before
+    assert contents(top) == before
     return caught.value
 
 
 def test_checking_a_missing_log_does_not_create_it(tmp_path: Path) -> None:
     assert check(configured(tmp_path / "not" / "yet")) is None
-    assert everything(tmp_path) == {}
+    assert contents(tmp_path) == {}
 
 
 def test_checking_an_existing_log_leaves_it_unchanged(tmp_path: Path) -> None:
     config = configured(tmp_path, log={"cipher_key": KEY})
-    made(config)
-    before = everything(tmp_path)
+    create_log(config)
+    before = contents(tmp_path)
 
     assert check(config) == 1
-    assert everything(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("key", [OTHER, None])
 def test_a_wrong_key_is_an_error_that_does_not_show_the_key(
     key: str | None, tmp_path: Path
 ) -> None:
-    made(configured(tmp_path, log={"cipher_key": KEY}))
+    create_log(configured(tmp_path, log={"cipher_key": KEY}))
 
     error = refused(configured(tmp_path, log={"cipher_key": key}), tmp_path)
 
@@ -72,7 +72,7 @@ def test_a_wrong_key_is_an_error_that_does_not_show_the_key(
 
 def test_a_damaged_log_is_an_error(tmp_path: Path) -> None:
     config = configured(tmp_path)
-    made(config)
+    create_log(config)
     os.truncate(config.log_path, 5000)
 
     assert "is truncated" in str(refused(config, tmp_path))
@@ -119,11 +119,11 @@ def test_a_postgresql_log_exists_or_can_be_created(postgres_settings: LogSetting
 
     assert check(config) is None
     with admin(postgres_settings) as connection:
-        found = connection.execute(
+        row = connection.execute(
             "SELECT to_regnamespace(%s)", (postgres_settings.schema_name,)
         ).fetchone()
-    assert found == (None,)
-    made(config)
+    assert row == (None,)
+    create_log(config)
     assert check(config) == 1
 
 

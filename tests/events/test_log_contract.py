@@ -162,7 +162,7 @@ class LogContract:
         assert [type(r) for r in results] == [Conflict, Conflict]
         assert append(log, "a", 1, "after reading")[0].version == 2
 
-    # -- several at once ---------------------------------------------------------------------------
+    # -- concurrency ---------------------------------------------------------------------------
     def test_a_reader_that_follows_two_writers_misses_no_event(self, open_log: OpenLog) -> None:
         logs = [open_log(), open_log()]
         writers = [Thread(target=write_many, args=(log, f"w{i}")) for i, log in enumerate(logs)]
@@ -275,12 +275,12 @@ def secret(key: str) -> SecretStr:
 
 
 def log_contents(log: Log) -> list[tuple[str, int, str]]:
-    found = [log.decode(n) for n in log.notifications(0, 1000)]
-    return [(r.stream, r.version, r.event_id) for r in found]
+    events = [log.decode(n) for n in log.notifications(0, 1000)]
+    return [(r.stream, r.version, r.event_id) for r in events]
 
 
 def write_many(log: Log, name: str) -> None:
-    """Twenty events for each of ten streams, ten appends at a time."""
+    """Append twenty events to each of ten streams, ten appends at a time."""
 
     async def run() -> None:
         for version in range(20):

@@ -34,8 +34,8 @@ def test_every_connection_is_in_wal_mode_and_syncs_fully(open_sqlite: OpenLog) -
 
     for commit in (True, False):
         with datastore.transaction(commit=commit) as cursor:
-            found = [pragma(cursor, name) for name in ("synchronous", "journal_mode")]
-            assert found == [2, "wal"]
+            values = [pragma(cursor, name) for name in ("synchronous", "journal_mode")]
+            assert values == [2, "wal"]
             assert pragma(cursor, "busy_timeout") == 10_000
 
 
@@ -130,7 +130,7 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 
 @contextmanager
 def unprivileged() -> Iterator[None]:
-    """As a user who may do nothing here; root may do everything."""
+    """Run as an unprivileged user, since root has all permissions."""
     if getuid() == 0:
         seteuid(65534)
     try:
@@ -211,6 +211,6 @@ def test_the_rows_of_a_transaction_have_the_returned_positions(
 
     with closing(sqlite3.connect(log_path)) as connection:
         statement = "SELECT rowid FROM stored_events WHERE originator_id='a' ORDER BY rowid"
-        found = [row[0] for row in connection.execute(statement)]
-    assert [r.position for r in written] == found == list(range(2, rows + 2))
+        positions = [row[0] for row in connection.execute(statement)]
+    assert [r.position for r in written] == positions == list(range(2, rows + 2))
     assert ids(written) == [str(i) for i in range(rows)]

@@ -41,10 +41,10 @@ def test_appends_fail_while_the_database_may_not_grow(open_sqlite: OpenLog) -> N
 
 
 def limit_pages(recorder: Any, pages: int) -> None:
-    """Every connection of the log may make its file no longer than *pages*."""
+    """Limit the file to *pages* in every connection of the log."""
     pool = recorder.datastore.pool
     taken = [pool.get_connection() for _ in range(pool.pool_size)]
     for connection in taken:
-        found: sqlite3.Connection = connection._sqlite_conn
-        found.execute(f"PRAGMA max_page_count={pages}")
+        raw: sqlite3.Connection = connection._sqlite_conn
+        raw.execute(f"PRAGMA max_page_count={pages}")
         pool.put_connection(connection)

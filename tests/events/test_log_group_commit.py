@@ -23,42 +23,42 @@ Rows = Sequence[StoredEvent]
 
 @pytest.fixture
 def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each transaction of the logs that are opened from now on inserts."""
-    counted: list[int] = []
+    """The number of rows of each transaction, for logs opened from now on."""
+    sizes: list[int] = []
 
-    class Counting(ChunkedRecorder):
+    class CountingRecorder(ChunkedRecorder):
         def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
-            counted.append(len(stored_events))
+            sizes.append(len(stored_events))
             return super().insert_events(stored_events, **kwargs)
 
-    monkeypatch.setattr(infrastructure, "ChunkedRecorder", Counting)
-    return counted
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", CountingRecorder)
+    return sizes
 
 
 @pytest.fixture
-def trouble(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
-    """Put an exception here and the next transaction raises it."""
-    coming: list[Exception] = []
+def pending_errors(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """A list of exceptions; each transaction raises and removes one."""
+    errors: list[Exception] = []
 
-    class Troubled(ChunkedRecorder):
+    class FailingRecorder(ChunkedRecorder):
         def insert_events(self, stored_events: Rows, **kwargs: Any) -> Sequence[int] | None:
-            if coming:
-                raise coming.pop()
+            if errors:
+                raise errors.pop()
             return super().insert_events(stored_events, **kwargs)
 
-    monkeypatch.setattr(infrastructure, "ChunkedRecorder", Troubled)
-    return coming
+    monkeypatch.setattr(infrastructure, "ChunkedRecorder", FailingRecorder)
+    return errors
 
 
-def making(log: Log, streams: Sequence[str], after: int = 0) -> list[Callable[[], object]]:
-    """One append to each of *streams*, for `at_once`."""
+def appends(log: Log, streams: Sequence[str], after: int = 0) -> list[Callable[[], object]]:
+    """Return an append to each of *streams*, for `at_once`."""
     return [lambda s=s: log.append(s, after, entries("x")) for s in streams]  # type: ignore[misc]
 
 
 def test_appends_of_one_turn_of_the_loop_share_a_transaction(
     transactions: list[int], open_sqlite: OpenLog
 ) -> None:
-    at_once(*making(open_sqlite(), [f"s{i}" for i in range(500)]))
+    at_once(*appends(open_sqlite(), [f"s{i}" for i in range(500)]))
 
     assert transactions == [500]
 
@@ -80,7 +80,7 @@ def test_a_conflict_is_found_in_few_transactions(
     log = open_sqlite()
     append(log, "s77", 0, "old")
 
-    results = at_once(*making(log, [f"s{i}" for i in range(256)]))
+    results = at_once(*appends(log, [f"s{i}" for i in range(256)]))
 
     assert [i for i, r in enumerate(results) if isinstance(r, Exception)] == [77]
     assert len(transactions) < 20
@@ -89,20 +89,20 @@ def test_a_conflict_is_found_in_few_transactions(
 def test_an_append_before_a_conflict_in_its_stream_is_recorded(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
 
-    results = at_once(*making(log, "ab"), *making(log, "bc"))
+    results = at_once(*appends(log, "ab"), *appends(log, "bc"))
 
     assert [type(r) for r in results] == [tuple, tuple, Conflict, tuple]
     assert [len(log.read(s)) for s in "abc"] == [1, 1, 1]
 
 
 def test_a_storage_error_fails_its_own_batch_only(
-    trouble: list[Exception], open_sqlite: OpenLog
+    pending_errors: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
-    trouble.append(OperationalError("disk I/O error"))
+    pending_errors.append(OperationalError("disk I/O error"))
 
-    failed = at_once(*making(log, "abc"))
-    again = at_once(*making(log, "abc"))
+    failed = at_once(*appends(log, "abc"))
+    again = at_once(*appends(log, "abc"))
 
     assert {type(r) for r in failed} == {LogError}
     assert "disk I/O error: check that" in str(failed[0])
@@ -111,23 +111,23 @@ def test_a_storage_error_fails_its_own_batch_only(
 
 
 def test_a_commit_with_a_lost_connection_is_repeated_once(
-    trouble: list[Exception], open_sqlite: OpenLog
+    pending_errors: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
-    trouble.append(OperationalError("server closed the connection unexpectedly"))
+    pending_errors.append(OperationalError("server closed the connection unexpectedly"))
     asyncio.run(log.append("a", 0, entries("x")))
 
-    trouble += [OperationalError("the connection is lost")] * 2
+    pending_errors += [OperationalError("the connection is lost")] * 2
     with pytest.raises(LogError, match="lost"):
         asyncio.run(log.append("a", 1, entries("y")))
     assert [r.version for r in log.read("a")] == [1]
 
 
 def test_the_writer_thread_survives_an_unexpected_error(
-    trouble: list[Exception], open_sqlite: OpenLog
+    pending_errors: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
-    trouble.append(ZeroDivisionError("!"))
+    pending_errors.append(ZeroDivisionError("!"))
 
     with pytest.raises(LogError, match="!"):
         append(log, "a", 0, "x")
@@ -136,15 +136,15 @@ def test_the_writer_thread_survives_an_unexpected_error(
 
 
 def test_an_append_submitted_after_a_failed_one_is_not_recorded(
-    trouble: list[Exception], open_sqlite: OpenLog
+    pending_errors: list[Exception], open_sqlite: OpenLog
 ) -> None:
     log = open_sqlite()
     append(log, "a", 0, "x")
-    trouble.append(OperationalError("disk I/O error"))
+    pending_errors.append(OperationalError("disk I/O error"))
 
     async def pipeline() -> list[object]:
         first = asyncio.ensure_future(log.append("a", 1, entries("y")))
-        assert await asyncio.to_thread(eventually, lambda: not trouble)
+        assert await asyncio.to_thread(eventually, lambda: not pending_errors)
         second = asyncio.ensure_future(log.append("a", 2, entries("z")))
         return [*await asyncio.gather(first, second, return_exceptions=True)]
 

@@ -20,7 +20,7 @@ from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
 
 NOWHERE = Path("not-used")
-CUT = """
+CLOSE_CONNECTIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
@@ -28,7 +28,7 @@ CUT = """
 
 def test_a_refused_connection_is_an_error_within_a_few_seconds() -> None:
     with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
         port = taken.getsockname()[1]
         started = time.monotonic()
 
@@ -97,10 +97,10 @@ def test_a_commit_is_durable_whatever_the_servers_settings(
         datastore = open_postgres()._recorder.datastore  # type: ignore[attr-defined]
 
         with datastore.transaction() as cursor:
-            found = cursor.execute("SHOW synchronous_commit").fetchone()
+            row = cursor.execute("SHOW synchronous_commit").fetchone()
 
         connection.execute("ALTER ROLE postgres RESET synchronous_commit")
-    assert found == {"synchronous_commit": "on"}
+    assert row == {"synchronous_commit": "on"}
 
 
 def test_a_log_continues_after_the_server_closed_its_connections(
@@ -117,21 +117,21 @@ def test_a_log_continues_after_the_server_closed_its_connections(
 
 def cut_connections(settings: LogSettings) -> None:
     with admin(settings) as connection:
-        connection.execute(CUT)
+        connection.execute(CLOSE_CONNECTIONS)
 
 
 @contextmanager
-def out_of_reach(settings: LogSettings) -> Iterator[None]:
-    """The server runs, but its socket is gone."""
-    found, hidden = Path(settings.host) / ".s.PGSQL.5432", Path(settings.host) / "hidden"
+def unreachable(settings: LogSettings) -> Iterator[None]:
+    """Make the server unreachable by hiding its socket."""
+    socket, hidden = Path(settings.host) / ".s.PGSQL.5432", Path(settings.host) / "hidden"
     connection = admin(settings)
-    found.rename(hidden)
+    socket.rename(hidden)
     try:
         with connection:
-            connection.execute(CUT)
+            connection.execute(CLOSE_CONNECTIONS)
         yield
     finally:
-        hidden.rename(found)
+        hidden.rename(socket)
 
 
 @pytest.mark.soak
@@ -141,7 +141,7 @@ def test_appends_fail_while_the_server_is_down_and_succeed_afterwards(
     log = open_postgres()
     append(log, "a", 0, "x")
 
-    with out_of_reach(postgres_settings):
+    with unreachable(postgres_settings):
         with pytest.raises(
             LogError, match=r"log\.host .* it is unknown whether the events were recorded: repeat"
         ):

@@ -17,7 +17,7 @@ from tests.golden.examples import ENVELOPE
 
 
 class Moved(Event):
-    """The third schema of an event: first it had a `target`, then a `host`, now a `pool` as well."""
+    """Schema version 3: version 1 had a `target`, version 2 a `host`, and this one has a `pool` too."""
 
     schema_version: ClassVar[int] = 3
 

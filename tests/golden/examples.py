@@ -1,6 +1,6 @@
-"""One example of every event, as its golden file holds it.
+"""One example of every event, as in its golden file.
 
-`python -m tests.golden.examples` writes the files that are missing, and never touches one that is there.
+`python -m tests.golden.examples` writes missing golden files and leaves existing ones unchanged.
 """
 
 from __future__ import annotations
@@ -222,18 +222,18 @@ EXAMPLES: tuple[Event, ...] = (
 
 
 def golden_file(event: Event) -> Path:
-    """Where the record of an event of this kind and schema version is kept, for ever."""
+    """Return the path of the permanent record of this event type and schema version."""
     name = f"{topic_of(type(event))}.v{event.schema_version}.json"
     return Path(__file__).parent / "events" / name
 
 
 def recorded(event: Event) -> Recorded:
-    """*event* as the golden files have it."""
+    """Return the record of *event* with the envelope of the golden files."""
     return Recorded(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
 
 
 def stored(event: Event) -> dict[str, Any]:
-    """The whole record of *event*, as the log stores it, with its state as JSON."""
+    """Return the stored row of *event*, with its state as JSON."""
     row = Codec().encode(STREAM, VERSION, EVENT_ID, ENVELOPE, event)
     return {
         "stream": row.originator_id,
@@ -244,6 +244,7 @@ def stored(event: Event) -> dict[str, Any]:
 
 
 def write_missing() -> None:
+    """Write the golden files that are missing."""
     for event in EXAMPLES:
         file = golden_file(event)
         if not file.exists():

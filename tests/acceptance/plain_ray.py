@@ -1,7 +1,7 @@
-"""A Ray program that knows nothing of this package: it calls the manager's verbs with plain values.
+"""A Ray program that does not import this package: it calls the manager's verbs with plain values.
 
 Its arguments: the cluster's address, the system's namespace, and JSON: a list of [verb, args, keywords].
-It writes a JSON list of what each came to: {"told": ...} or {"error": its type, "field", "value", "text"}.
+It writes a JSON list of results: {"result": ...} or {"error": its type, "field", "value", "text"}.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ray.exceptions import RayTaskError
 def main(address: str, namespace: str, steps: str) -> None:
     ray.init(address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR)
     manager = ray.get_actor("manager")
-    json.dump([came_of(manager, *step) for step in json.loads(steps)], sys.stdout)
+    json.dump([result_of(manager, *step) for step in json.loads(steps)], sys.stdout)
 
 
-def came_of(manager: Any, verb: str, args: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+def result_of(manager: Any, verb: str, args: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"told": ray.get(getattr(manager, verb).remote(*args, **keywords))}
+        return {"result": ray.get(getattr(manager, verb).remote(*args, **keywords))}
     except RayTaskError as error:
         cause: Any = error.cause
         kind = type(cause).__name__

@@ -1,4 +1,4 @@
-"""What makes no sense is refused with its field and value named, and nothing is recorded."""
+"""Invalid input is refused with its field and value, and nothing is recorded."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def share(system: ShareSystem) -> ShareHandle:
 
 
 def refused(
-    site: Site, ask: Callable[[], Any], kind: type[ShareActorsError], field: str, value: object
+    site: Site, call: Callable[[], Any], kind: type[ShareActorsError], field: str, value: object
 ) -> str:
-    """Assert that *ask* raises *kind* naming *field* and *value*, and records nothing; what it says."""
+    """Assert that *call* raises *kind* with *field* and *value*, and records nothing; the message."""
     before = site.head()
     with pytest.raises(ShareActorsError) as caught:
-        ask()
+        call()
     assert type(caught.value) is kind
     assert (caught.value.field, caught.value.value) == (field, value)
     assert "Traceback" not in str(caught.value)
@@ -58,15 +58,20 @@ def refused(
     return str(caught.value)
 
 
+def pairs(values: dict[str, list[Any]]) -> list[tuple[str, Any]]:
+    """Each key with each of its values."""
+    return [(key, value) for key, some in values.items() for value in some]
+
+
 # -- shares ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("size", [0, -1, 1.5, 1.0, True, "1", None, 2**31, float("inf"), [1]])
-def test_a_size_that_is_none(site: Site, system: ShareSystem, size: Any) -> None:
-    said = refused(site, partial(system.create_share, size=size), InvalidRequest, "size", size)
+def test_an_invalid_size_is_refused(site: Site, system: ShareSystem, size: Any) -> None:
+    message = refused(site, partial(system.create_share, size=size), InvalidRequest, "size", size)
 
-    assert repr(size) in said
+    assert repr(size) in message
 
 
-def test_a_size_of_thousands_of_digits(site: Site, system: ShareSystem) -> None:
+def test_a_size_of_thousands_of_digits_is_refused(site: Site, system: ShareSystem) -> None:
     value = "(a very large int)"
     refused(site, partial(system.create_share, size=10**5000), InvalidRequest, "size", value)
 
@@ -74,16 +79,27 @@ def test_a_size_of_thousands_of_digits(site: Site, system: ShareSystem) -> None:
 @pytest.mark.parametrize(
     "name", ["x" * 256, "a\nb", "a\x00b", "a\x7fb", "\u202eabc", "a\udcffb", 7]
 )
-def test_a_name_that_is_none(site: Site, system: ShareSystem, name: Any) -> None:
+def test_an_invalid_name_is_refused(site: Site, system: ShareSystem, name: Any) -> None:
     refused(site, partial(system.create_share, size=1, name=name), InvalidRequest, "name", name)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["x" * 255, "Grüße 🐘", "it's \"quoted\"", "../../etc/passwd", "' OR 1=1; --", " ", "%s{0}",
-     "8b4f2a0e-6b0c-4a57-9b0a-2f4a1a1f5d11", "-rf", "数据", "None"],
-)  # fmt: skip
-def test_an_odd_name_is_a_name_nonetheless(system: ShareSystem, name: str) -> None:
+    [
+        "x" * 255,
+        "Grüße 🐘",
+        'it\'s "quoted"',
+        "../../etc/passwd",
+        "' OR 1=1; --",
+        " ",
+        "%s{0}",
+        "8b4f2a0e-6b0c-4a57-9b0a-2f4a1a1f5d11",
+        "-rf",
+        "数据",
+        "None",
+    ],
+)
+def test_an_unusual_name_is_accepted_and_found(system: ShareSystem, name: str) -> None:
     share = system.create_share(size=1, name=name, backend="local")
 
     assert system.share(name).id == share.id
@@ -91,83 +107,97 @@ def test_an_odd_name_is_a_name_nonetheless(system: ShareSystem, name: str) -> No
     share.delete()
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("description", "a\nb"), ("description", "x" * 256), ("share_id", "a/b"), ("share_id", ".."),
-        ("share_id", "x" * 65), ("share_id", "a\n"), ("metadata", ["a"]), ("is_public", "perhaps"),
-        ("colour", "red"), ("share_type", 7), ("availability_zone", {}),
-    ],
-)  # fmt: skip
-def test_a_property_that_is_none(site: Site, system: ShareSystem, field: str, value: Any) -> None:
+PROPERTIES: dict[str, list[Any]] = {
+    "description": ["a\nb", "x" * 256],
+    "share_id": ["a/b", "..", "x" * 65, "a\n"],
+    "metadata": [["a"]],
+    "is_public": ["perhaps"],
+    "colour": ["red"],
+    "share_type": [7],
+    "availability_zone": [{}],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), pairs(PROPERTIES))
+def test_an_unknown_property_or_invalid_value_is_refused(
+    site: Site, system: ShareSystem, field: str, value: Any
+) -> None:
     refused(
         site, partial(system.create_share, size=1, **{field: value}), InvalidRequest, field, value
     )
 
 
-def test_a_property_given_by_two_of_its_names(site: Site, system: ShareSystem) -> None:
-    asked = {"size": 1, "protocol": "NFS", "share_proto": "CIFS"}
+def test_a_property_given_by_two_of_its_names_is_refused(site: Site, system: ShareSystem) -> None:
+    requested = {"size": 1, "protocol": "NFS", "share_proto": "CIFS"}
     head = site.head()
 
-    (told,) = system.create_shares([asked])
+    (error,) = system.create_shares([requested])
 
-    assert isinstance(told, InvalidRequest)
-    assert (told.field, told.value) == ("share_proto", "CIFS")
-    assert "share_proto is 'NFS'" in str(told)
+    assert isinstance(error, InvalidRequest)
+    assert (error.field, error.value) == ("share_proto", "CIFS")
+    assert "share_proto is 'NFS'" in str(error)
     assert site.head() == head
     assert system.create_share(size=1, share_proto="CIFS").seen.share_proto == "CIFS"
 
 
-def test_metadata_that_is_no_text_is_named_by_its_key(site: Site, system: ShareSystem) -> None:
+def test_metadata_that_is_not_text_is_refused_with_its_key(site: Site, system: ShareSystem) -> None:
     metadata: Any = {"a": 7}
-    ask = partial(system.create_share, size=1, metadata=metadata)
-    refused(site, ask, InvalidRequest, "metadata.a", 7)
+    call = partial(system.create_share, size=1, metadata=metadata)
+    refused(site, call, InvalidRequest, "metadata.a", 7)
 
 
 @pytest.mark.parametrize("protocol", ["FTP", "nfs", "", None, 7])
-def test_a_protocol_that_is_none(site: Site, system: ShareSystem, protocol: Any) -> None:
-    ask = partial(system.create_share, size=1, protocol=protocol)
-    said = refused(site, ask, InvalidRequest, "share_proto", protocol)
-    assert "NFS" in said
+def test_an_unknown_protocol_is_refused(site: Site, system: ShareSystem, protocol: Any) -> None:
+    call = partial(system.create_share, size=1, protocol=protocol)
+    message = refused(site, call, InvalidRequest, "share_proto", protocol)
+    assert "NFS" in message
 
 
-def test_a_protocol_that_the_backend_does_not_speak(site: Site, system: ShareSystem) -> None:
-    ask = partial(system.create_share, size=1, protocol="CEPHFS", backend="local")
-    said = refused(site, ask, InvalidRequest, "protocol", "CEPHFS")
-    assert "backend local knows NFS, CIFS" in said
+def test_a_protocol_that_the_backend_does_not_support_is_refused(
+    site: Site, system: ShareSystem
+) -> None:
+    call = partial(system.create_share, size=1, protocol="CEPHFS", backend="local")
+    message = refused(site, call, InvalidRequest, "protocol", "CEPHFS")
+    assert "backend local knows NFS, CIFS" in message
 
 
 @pytest.mark.parametrize("backend", ["nowhere", "dummy2", "DUMMY", 7, ["dummy"], ""])
-def test_a_backend_that_is_none(site: Site, system: ShareSystem, backend: Any) -> None:
-    ask = partial(system.create_share, size=1, backend=backend)
-    said = refused(site, ask, ConfigError, "backend", backend)
-    assert "there are: dummy, local, missing" in said
+def test_an_unknown_backend_is_refused_with_the_list_of_backends(
+    site: Site, system: ShareSystem, backend: Any
+) -> None:
+    call = partial(system.create_share, size=1, backend=backend)
+    message = refused(site, call, ConfigError, "backend", backend)
+    assert "there are: dummy, local, missing" in message
 
 
-def test_a_host_whose_backend_is_none(site: Site, system: ShareSystem) -> None:
-    ask = partial(system.create_share, size=1, host="nowhere#pool")
-    refused(site, ask, ConfigError, "backend", "nowhere")
+def test_a_host_with_an_unknown_backend_is_refused(site: Site, system: ShareSystem) -> None:
+    call = partial(system.create_share, size=1, host="nowhere#pool")
+    refused(site, call, ConfigError, "backend", "nowhere")
 
 
-def test_a_backend_that_is_not_ready_is_told_at_once(site: Site, system: ShareSystem) -> None:
-    ask = partial(system.create_share, size=1, backend="missing")
-    said = refused(site, ask, Unavailable, "backend", "missing")
-    assert "nothing is mounted" in said
+def test_a_creation_on_a_backend_that_is_not_ready_is_refused_with_the_reason(
+    site: Site, system: ShareSystem
+) -> None:
+    call = partial(system.create_share, size=1, backend="missing")
+    message = refused(site, call, Unavailable, "backend", "missing")
+    assert "nothing is mounted" in message
 
 
-def test_a_share_of_no_size_at_all(site: Site, system: ShareSystem) -> None:
+def test_a_share_without_a_size_is_refused(site: Site, system: ShareSystem) -> None:
     before = site.head()
     (error,) = system.create_shares([{"name": "x"}])
     assert isinstance(error, InvalidRequest)
     assert (error.field, site.head()) == ("size", before)
 
 
-def test_an_id_that_is_taken(site: Site, system: ShareSystem, share: ShareHandle) -> None:
-    ask = partial(system.create_share, size=3, share_id=share.id)
-    assert "exists already" in refused(site, ask, Refused, "id", share.id)
+def test_a_share_with_the_id_of_another_share_is_refused(
+    site: Site, system: ShareSystem, share: ShareHandle
+) -> None:
+    call = partial(system.create_share, size=3, share_id=share.id)
+    assert "exists already" in refused(site, call, Refused, "id", share.id)
 
 
-def test_the_same_name_twice_is_two_shares(system: ShareSystem) -> None:
+def test_two_shares_can_have_the_same_name(system: ShareSystem) -> None:
     ids = {system.create_share(size=1, name="twins").id for _ in range(2)}
 
     assert {share.id for share in system.shares(name="twins").items} == ids
@@ -175,109 +205,128 @@ def test_the_same_name_twice_is_two_shares(system: ShareSystem) -> None:
 
 @pytest.mark.parametrize("size", [0, 1.5, True, "3", 2**31])
 @pytest.mark.parametrize("method", ["extend", "shrink"])
-def test_a_new_size_that_is_none(site: Site, share: ShareHandle, method: str, size: Any) -> None:
+def test_extend_and_shrink_refuse_an_invalid_size(
+    site: Site, share: ShareHandle, method: str, size: Any
+) -> None:
     refused(site, partial(getattr(share, method), size), InvalidRequest, "size", size)
 
 
 @pytest.mark.parametrize(("method", "size"), [("extend", 2), ("extend", 1), ("shrink", 2)])
-def test_a_new_size_that_is_not_another(
+def test_extend_refuses_a_size_that_is_not_larger_and_shrink_one_that_is_not_smaller(
     site: Site, share: ShareHandle, method: str, size: int
 ) -> None:
-    said = refused(site, partial(getattr(share, method), size), Refused, "id", share.id)
-    assert "the present 2 GiB" in said
+    message = refused(site, partial(getattr(share, method), size), Refused, "id", share.id)
+    assert "the present 2 GiB" in message
 
 
 # -- access ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("type", "to"),
-    [
-        ("ip", "10.0.0.0/33"), ("ip", "10.0.0.1/24"), ("ip", "300.0.0.1"), ("ip", "host.example"),
-        ("ip", ""), ("ip", "::1/129"), ("user", "a b"), ("user", "a:b"), ("user", "a/b"),
-        ("user", ""), ("user", "x" * 256), ("user", "a\nb"), ("cert", "x" * 65), ("cephx", "a.b"),
-    ],
-)  # fmt: skip
-def test_a_client_that_is_none(site: Site, share: ShareHandle, type: str, to: str) -> None:  # noqa: A002
-    refused(site, partial(share.allow_access, to, type=type), InvalidRequest, "access_to", to)
+CLIENTS: dict[str, list[Any]] = {
+    "ip": ["10.0.0.0/33", "10.0.0.1/24", "300.0.0.1", "host.example", "", "::1/129"],
+    "user": ["a b", "a:b", "a/b", "", "x" * 256, "a\nb"],
+    "cert": ["x" * 65],
+    "cephx": ["a.b"],
+}
 
 
-def test_a_type_or_level_of_access_that_is_none(site: Site, share: ShareHandle) -> None:
-    ask = partial(share.allow_access, "bob", type="telepathy")
-    refused(site, ask, InvalidRequest, "access_type", "telepathy")
-    ask = partial(share.allow_access, "bob", level="rwx")
-    refused(site, ask, InvalidRequest, "access_level", "rwx")
+@pytest.mark.parametrize(("kind", "to"), pairs(CLIENTS))
+def test_an_invalid_client_of_an_access_rule_is_refused(
+    site: Site, share: ShareHandle, kind: str, to: str
+) -> None:
+    refused(site, partial(share.allow_access, to, type=kind), InvalidRequest, "access_to", to)
 
 
-def test_a_type_of_access_that_the_backend_does_not_know(site: Site, system: ShareSystem) -> None:
+def test_an_unknown_access_type_or_level_is_refused(site: Site, share: ShareHandle) -> None:
+    call = partial(share.allow_access, "bob", type="telepathy")
+    refused(site, call, InvalidRequest, "access_type", "telepathy")
+    call = partial(share.allow_access, "bob", level="rwx")
+    refused(site, call, InvalidRequest, "access_level", "rwx")
+
+
+def test_an_access_type_that_the_backend_does_not_support_is_refused(
+    site: Site, system: ShareSystem
+) -> None:
     share = system.create_share(size=1, backend="local")
-    ask = partial(share.allow_access, "10.0.0.1", type="ip")
-    said = refused(site, ask, InvalidRequest, "access_type", "ip")
-    assert "backend local knows user, not 'ip'" in said
+    call = partial(share.allow_access, "10.0.0.1", type="ip")
+    message = refused(site, call, InvalidRequest, "access_type", "ip")
+    assert "backend local knows user, not 'ip'" in message
 
 
-def test_another_level_for_the_same_client(site: Site, share: ShareHandle) -> None:
+def test_a_second_rule_of_another_level_for_the_same_client_is_refused(
+    site: Site, share: ShareHandle
+) -> None:
     rule = share.allow_access("10.0.0.1", type="ip")
-    ask = partial(share.allow_access, "10.0.0.1/32", type="ip", level="ro")
-    assert rule.id in refused(site, ask, Refused, "id", share.id)
+    call = partial(share.allow_access, "10.0.0.1/32", type="ip", level="ro")
+    assert rule.id in refused(site, call, Refused, "id", share.id)
 
 
-# -- what is not there -----------------------------------------------------------------------------
+# -- what does not exist ---------------------------------------------------------------------------
 ODD_IDS = ["none", "../..", "", "x" * 10_000, "a\x00b", "'; --", "Grüße"]
 
 
-@pytest.mark.parametrize("asked", ODD_IDS, ids=range(len(ODD_IDS)))
-def test_a_share_that_is_not_there(site: Site, system: ShareSystem, asked: str) -> None:
-    refused(site, partial(system.share, asked), NotFound, "share", asked)
-    refused(site, partial(system.where, asked), NotFound, "id", asked)
-    refused(site, partial(system.history, asked), NotFound, "id", asked)
-    refused(site, partial(system.snapshot, asked), NotFound, "id", asked)
+@pytest.mark.parametrize("share_id", ODD_IDS, ids=range(len(ODD_IDS)))
+def test_a_share_or_snapshot_that_does_not_exist_is_not_found(
+    site: Site, system: ShareSystem, share_id: str
+) -> None:
+    refused(site, partial(system.share, share_id), NotFound, "share", share_id)
+    refused(site, partial(system.where, share_id), NotFound, "id", share_id)
+    refused(site, partial(system.history, share_id), NotFound, "id", share_id)
+    refused(site, partial(system.snapshot, share_id), NotFound, "id", share_id)
 
 
-def test_a_snapshot_to_create_from_that_is_not_there(site: Site, system: ShareSystem) -> None:
-    ask = partial(system.create_share, size=1, snapshot_id="none")
-    refused(site, ask, NotFound, "snapshot_id", "none")
+def test_a_creation_from_a_snapshot_that_does_not_exist_is_not_found(
+    site: Site, system: ShareSystem
+) -> None:
+    call = partial(system.create_share, size=1, snapshot_id="none")
+    refused(site, call, NotFound, "snapshot_id", "none")
 
 
-def test_a_share_smaller_than_the_snapshot_it_is_made_from(
+def test_a_share_smaller_than_its_source_snapshot_is_refused(
     site: Site, system: ShareSystem, share: ShareHandle
 ) -> None:
     snapshot = share.create_snapshot()
-    ask = partial(system.create_share, size=1, snapshot_id=snapshot.id)
-    assert snapshot.id in refused(site, ask, InvalidRequest, "size", 1)
+    call = partial(system.create_share, size=1, snapshot_id=snapshot.id)
+    assert snapshot.id in refused(site, call, InvalidRequest, "size", 1)
 
 
-def test_rules_and_snapshots_that_are_not_there(site: Site, share: ShareHandle) -> None:
+def test_rules_and_snapshots_of_a_share_that_do_not_exist_are_not_found(
+    site: Site, share: ShareHandle
+) -> None:
     refused(site, partial(share.deny_access, "none"), NotFound, "access_id", "none")
     refused(site, partial(share.delete_snapshot, "none"), NotFound, "snapshot_id", "none")
     refused(site, partial(share.deny_access, "a/b"), InvalidRequest, "access_id", "a/b")
     refused(site, partial(share.create_snapshot, "a\nb"), InvalidRequest, "name", "a\nb")
 
 
-def test_a_deleted_share_takes_no_requests(site: Site, share: ShareHandle) -> None:
+def test_a_deleted_share_refuses_every_request(site: Site, share: ShareHandle) -> None:
     share.delete()
-    for ask in (partial(share.extend, 5), partial(share.allow_access, "bob"), share.retry,
-                share.create_snapshot):  # fmt: skip
-        assert "deleted" in refused(site, ask, Refused, "id", share.id)
+    extend, allow = partial(share.extend, 5), partial(share.allow_access, "bob")
+
+    for call in (extend, allow, share.retry, share.create_snapshot):
+        assert "deleted" in refused(site, call, Refused, "id", share.id)
 
 
 # -- lists -----------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("limit", 0), ("limit", 1001), ("limit", True), ("limit", "5"), ("limit", None),
-        ("marker", "nonsense"), ("marker", 5), ("status", "asleep"), ("status", 5),
-        ("name", 5), ("name", ["a"]), ("project_id", {}), ("backend", 1.5),
-    ],
-)  # fmt: skip
-def test_a_question_that_makes_no_sense(
+FILTERS: dict[str, list[Any]] = {
+    "limit": [0, 1001, True, "5", None],
+    "marker": ["nonsense", 5],
+    "status": ["asleep", 5],
+    "name": [5, ["a"]],
+    "project_id": [{}],
+    "backend": [1.5],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), pairs(FILTERS))
+def test_a_list_with_an_invalid_filter_value_is_refused(
     site: Site, system: ShareSystem, field: str, value: Any
 ) -> None:
     refused(site, partial(system.shares, **{field: value}), InvalidRequest, field, value)
 
 
-def test_a_filter_that_is_none(site: Site, system: ShareSystem) -> None:
+def test_a_list_with_an_unknown_filter_is_refused(site: Site, system: ShareSystem) -> None:
     filters: dict[str, Any] = {"colour": "red"}
-    for ask in (system.shares, system.snapshots, system.rules, system.count_shares):
-        refused(site, partial(ask, **filters), InvalidRequest, "colour", "red")
+    for query in (system.shares, system.snapshots, system.rules, system.count_shares):
+        refused(site, partial(query, **filters), InvalidRequest, "colour", "red")
     refused(site, partial(system.rules, state="asleep"), InvalidRequest, "state", "asleep")
 
 
@@ -297,7 +346,7 @@ def start_with(site: Site, **backend: Any) -> ShareSystem:
         ({"driver": "local", "options": {"root": "a/b"}}, "backends.b.options.root", "a/b"),
     ],
 )
-def test_a_driver_or_option_that_is_none_starts_nothing(
+def test_an_unknown_driver_or_invalid_option_starts_nothing(
     site: Site, system: ShareSystem, backend: dict[str, Any], field: str, value: object
 ) -> None:
     refused(site, partial(start_with, site, **backend), ConfigError, field, value)
@@ -320,14 +369,16 @@ def test_a_driver_or_option_that_is_none_starts_nothing(
         ({"speed": 1}, "speed"),
     ],
 )
-def test_a_configuration_that_makes_no_sense(settings: dict[str, Any], field: str) -> None:
+def test_an_invalid_configuration_is_refused_with_its_field(
+    settings: dict[str, Any], field: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         build(settings)
 
     assert caught.value.field == field
 
 
-def test_a_configuration_file_that_is_none(tmp_path: Any) -> None:
+def test_an_invalid_or_missing_configuration_file_is_refused(tmp_path: Any) -> None:
     (tmp_path / "bad.toml").write_text("namespace = [")
 
     for name in ("bad.toml", "missing.toml", "."):

@@ -1,4 +1,4 @@
-"""What a user does with the client, on a real system: every call, and what it answers."""
+"""The client on a real system: its calls and their results."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def faulty(home: str, **options: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     top = tmp_path_factory.mktemp("backends")
-    held = {name: str(top / name) for name in ("dummy", "slow", "broken", "shaky")}
+    homes = {name: str(top / name) for name in ("dummy", "slow", "broken", "shaky")}
     backends = {
-        "dummy": faulty(held["dummy"]),
+        "dummy": faulty(homes["dummy"]),
         "local": {"driver": "local", "options": {"root": str(top / "local")}},
-        "slow": faulty(held["slow"], delay_s=2.0),
-        "broken": faulty(held["broken"], fail={"create_share": "no space left"}),
-        "shaky": faulty(held["shaky"], bug={"create_share": 5}),
+        "slow": faulty(homes["slow"], delay_s=2.0),
+        "broken": faulty(homes["broken"], fail={"create_share": "no space left"}),
+        "shaky": faulty(homes["shaky"], bug={"create_share": 5}),
     }
     return new_sites(backends=backends)
 
@@ -63,12 +63,12 @@ def test_a_share_is_available_when_its_creation_returns(system: ShareSystem, nam
 
     assert (share.status, share.size, share.name) == ("available", 2, name)
     assert share.export_locations == (f"dummy:/{share.id}",)
-    found = system.share(share.id).seen
-    assert (found.metadata, found.description) == ({"a": "b"}, "for tests")
-    assert found == share.seen == system.share(name).seen
+    seen = system.share(share.id).seen
+    assert (seen.metadata, seen.description) == ({"a": "b"}, "for tests")
+    assert seen == share.seen == system.share(name).seen
 
 
-def test_a_share_that_was_created_is_in_every_list_asked_for_next(
+def test_a_created_share_is_in_every_list_requested_afterwards(
     system: ShareSystem, name: str
 ) -> None:
     for n in range(1, 41):
@@ -80,13 +80,13 @@ def test_a_share_that_was_created_is_in_every_list_asked_for_next(
         assert page.items[-1].seen == share.seen
 
 
-def test_shares_are_listed_by_what_they_are_like(system: ShareSystem, name: str) -> None:
-    here = system.create_share(size=1, name=name)
-    there = system.create_share(size=1, name=name, backend="local")
+def test_shares_are_listed_and_counted_by_filters(system: ShareSystem, name: str) -> None:
+    dummy = system.create_share(size=1, name=name)
+    local = system.create_share(size=1, name=name, backend="local")
     system.create_share(size=1, name=name).delete()
 
-    assert [s.id for s in system.shares(name=name).items] == [here.id, there.id]
-    assert [s.id for s in system.shares(name=name, backend="local").items] == [there.id]
+    assert [s.id for s in system.shares(name=name).items] == [dummy.id, local.id]
+    assert [s.id for s in system.shares(name=name, backend="local").items] == [local.id]
     assert len(system.shares(name=name, status="deleted").items) == 1
     assert system.count_shares(name=name) == {"available": 2}
 
@@ -105,7 +105,7 @@ def test_pages_hold_every_share_once(system: ShareSystem, name: str) -> None:
     assert sorted(chain.from_iterable(pages)) == sorted(created)
 
 
-def test_a_name_that_two_shares_bear_is_ambiguous_and_the_error_names_both(
+def test_a_name_of_two_shares_is_ambiguous_and_the_error_has_both_ids(
     system: ShareSystem, name: str
 ) -> None:
     ids = [system.create_share(size=1, name=name).id for _ in range(2)]
@@ -118,7 +118,7 @@ def test_a_name_that_two_shares_bear_is_ambiguous_and_the_error_names_both(
     assert caught.value.value == name
 
 
-def test_a_share_grows_and_shrinks(system: ShareSystem, name: str) -> None:
+def test_a_share_is_extended_and_shrunk(system: ShareSystem, name: str) -> None:
     share = system.create_share(size=2, name=name)
 
     assert share.extend(5).size == 5
@@ -128,7 +128,7 @@ def test_a_share_grows_and_shrinks(system: ShareSystem, name: str) -> None:
         share.extend(3)
 
 
-def test_a_share_that_uses_more_is_not_shrunk_and_stays_available_with_the_reason(
+def test_shrinking_below_the_used_space_fails_and_the_share_stays_available_with_the_reason(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=2, name=name, backend="local")
@@ -143,7 +143,7 @@ def test_a_share_that_uses_more_is_not_shrunk_and_stays_available_with_the_reaso
     assert share.delete().status == "deleted"
 
 
-def test_a_deleted_share_is_gone_from_the_backend_and_stays_in_the_log(
+def test_a_deleted_share_is_removed_from_the_backend_and_kept_in_the_log(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=1, name=name, backend="local")
@@ -173,7 +173,7 @@ def test_access_is_allowed_and_denied(system: ShareSystem, name: str) -> None:
     assert system.rules(share_id=share.id).items == ()
 
 
-def test_a_handle_knows_every_rule_and_snapshot_after_each_of_its_requests(
+def test_a_handle_has_every_rule_and_snapshot_after_each_of_its_requests(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=1, name=name)
@@ -191,33 +191,33 @@ def test_a_handle_knows_every_rule_and_snapshot_after_each_of_its_requests(
     assert share.refresh().seen == seen
 
 
-def test_a_handle_that_has_not_seen_the_share_yet_learns_all_of_it(
+def test_a_handle_of_a_share_in_creation_has_all_its_fields_after_a_later_request(
     system: ShareSystem, name: str
 ) -> None:
-    made = system.create_share(size=1, name=name, wait=False)
-    made.allow_access("alice")
+    share = system.create_share(size=1, name=name, wait=False)
+    share.allow_access("alice")
 
-    made.allow_access("bob")
+    share.allow_access("bob")
 
-    assert (made.name, made.status) == (name, "available")
-    assert [rule.access_to for rule in made.access_rules] == ["alice", "bob"]
+    assert (share.name, share.status) == (name, "available")
+    assert [rule.access_to for rule in share.access_rules] == ["alice", "bob"]
 
 
-def test_a_share_is_made_from_a_snapshot(system: ShareSystem, name: str) -> None:
+def test_a_share_is_created_from_a_snapshot(system: ShareSystem, name: str) -> None:
     share = system.create_share(size=1, name=name, backend="local")
-    (Path(share.export_locations[0]) / "file").write_text("of old")
+    (Path(share.export_locations[0]) / "file").write_text("old")
     snapshot = share.create_snapshot("before")
     (Path(share.export_locations[0]) / "file").write_text("new")
 
     copy = system.create_share(size=1, snapshot_id=snapshot.id, backend="local")
 
-    assert (Path(copy.export_locations[0]) / "file").read_text() == "of old"
+    assert (Path(copy.export_locations[0]) / "file").read_text() == "old"
     assert copy.seen.snapshot_id == snapshot.id
     assert system.snapshot(snapshot.id) == snapshot
     assert system.snapshots(share_id=share.id).items == (snapshot,)
 
 
-def test_a_share_with_snapshots_goes_with_them_or_not_at_all(
+def test_a_share_with_snapshots_is_deleted_only_with_cascade(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=1, name=name)
@@ -235,7 +235,7 @@ def test_a_share_with_snapshots_goes_with_them_or_not_at_all(
 
 
 # -- failures --------------------------------------------------------------------------------------
-def test_what_the_backend_refuses_to_do_is_told_with_its_reason(
+def test_a_failure_of_the_backend_is_raised_and_shown_with_its_reason(
     system: ShareSystem, name: str
 ) -> None:
     with pytest.raises(OperationFailed, match="no space left") as caught:
@@ -247,7 +247,7 @@ def test_what_the_backend_refuses_to_do_is_told_with_its_reason(
     assert share.delete().status == "deleted"
 
 
-def test_retry_leads_out_of_error(system: ShareSystem, name: str) -> None:
+def test_retry_ends_the_error_status(system: ShareSystem, name: str) -> None:
     with pytest.raises(OperationFailed, match="gave up after 5 attempts"):
         system.create_share(size=1, name=name, backend="shaky")
     share = system.share(name)
@@ -259,52 +259,60 @@ def test_retry_leads_out_of_error(system: ShareSystem, name: str) -> None:
         share.retry()
 
 
-def test_history_tells_all_that_happened_and_who_asked(system: ShareSystem, name: str) -> None:
+def test_history_has_every_event_and_who_requested_it(system: ShareSystem, name: str) -> None:
     bob = RequestContext(user_id="bob", project_id="web", request_id="req-7")
 
     share = system.as_user(bob).create_share(size=1, name=name)
     share.delete()
 
-    told = share.history()
-    assert sentence(told[0]).startswith("bob")
-    assert [type(r.event).__name__ for r in told] == [
-        "ShareCreationRequested", "AttemptStarted", "ShareCreated",
-        "ShareDeletionRequested", "AttemptStarted", "ShareDeleted",
-    ]  # fmt: skip
-    assert {r.envelope.project_id for r in told} == {"web"}
-    assert told[0].envelope.request_id == "req-7"
+    history = share.history()
+    assert sentence(history[0]).startswith("bob")
+    assert [type(r.event).__name__ for r in history] == [
+        "ShareCreationRequested",
+        "AttemptStarted",
+        "ShareCreated",
+        "ShareDeletionRequested",
+        "AttemptStarted",
+        "ShareDeleted",
+    ]
+    assert {r.envelope.project_id for r in history} == {"web"}
+    assert history[0].envelope.request_id == "req-7"
 
 
-def test_a_share_explains_why_it_is_as_it_is(system: ShareSystem, name: str) -> None:
+def test_explain_shows_pending_work_attempts_failures_and_advice(
+    system: ShareSystem, name: str
+) -> None:
     slow = system.create_share(size=1, name=name, backend="slow", wait=False)
-    made = slow.explain()
+    pending = slow.explain()
     broken = system.create_share(size=1, name=name, backend="broken", wait=False)
     eventually(lambda: broken.refresh().status == "error")
     failed = broken.explain()
 
     assert slow.receipt is not None
-    assert [(owed.what, owed.command_id) for owed in made.owed] == [
+    assert [(owed.what, owed.command_id) for owed in pending.owed] == [
         ("create it", slow.receipt.command_id)
     ]
-    assert (made.attempts[-1].n, made.attempts[-1].result) == (1, "under way")
+    assert (pending.attempts[-1].n, pending.attempts[-1].result) == (1, "under way")
     assert (failed.status, failed.owed) == ("error", ())
     assert "no space left" in failed.failed[0].reason
     assert any("retry" in line for line in failed.advice)
 
 
-def test_a_receipt_in_progress_tells_of_the_attempt(system: ShareSystem, name: str) -> None:
+def test_a_receipt_of_work_in_progress_has_the_attempt(system: ShareSystem, name: str) -> None:
     share = system.create_share(size=1, name=name, backend="slow", wait=False)
     assert share.receipt is not None
 
-    told = system.receipt(share.receipt.command_id)
+    receipt = system.receipt(share.receipt.command_id)
 
-    assert (told.share_id, told.status) == (share.id, "accepted")
-    assert told.attempt is not None
-    assert (told.attempt.n, told.attempt.effect) == (1, "create")
-    assert told.attempt.deadline > told.attempt.began
+    assert (receipt.share_id, receipt.status) == (share.id, "accepted")
+    assert receipt.attempt is not None
+    assert (receipt.attempt.n, receipt.attempt.effect) == (1, "create")
+    assert receipt.attempt.deadline > receipt.attempt.began
 
 
-def test_a_user_s_shares_are_in_the_user_s_project(system: ShareSystem, name: str) -> None:
+def test_shares_belong_to_the_user_and_project_of_the_request(
+    system: ShareSystem, name: str
+) -> None:
     context = RequestContext(user_id="eve", project_id=name)
     share = system.as_user(context).create_share(size=1)
     system.create_share(size=1)
@@ -314,7 +322,7 @@ def test_a_user_s_shares_are_in_the_user_s_project(system: ShareSystem, name: st
 
 
 # -- receipts, command ids, timeouts ---------------------------------------------------------------
-def test_without_waiting_a_receipt_tells_later_what_came_of_it(
+def test_without_waiting_the_receipt_gives_the_outcome_later(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=1, name=name, backend="slow", wait=False)
@@ -342,7 +350,7 @@ def test_waiting_for_a_failed_request_raises_its_reason(system: ShareSystem, nam
         system.receipt("no-such-command")
 
 
-def test_the_same_command_id_twice_is_the_same_share_once(system: ShareSystem, name: str) -> None:
+def test_two_creations_with_one_command_id_create_one_share(system: ShareSystem, name: str) -> None:
     first = system.create_share(size=1, name=name, command_id=f"id-{name}")
     second = system.create_share(size=1, name=name, command_id=f"id-{name}")
 
@@ -364,7 +372,7 @@ def test_a_command_id_with_other_content_is_refused_and_changes_nothing(
     assert site.head() == before
 
 
-def test_a_rule_and_a_snapshot_with_the_same_command_id_are_made_once(
+def test_repeated_requests_with_one_command_id_create_one_rule_and_one_snapshot(
     system: ShareSystem, name: str
 ) -> None:
     share = system.create_share(size=1, name=name)
@@ -377,17 +385,19 @@ def test_a_rule_and_a_snapshot_with_the_same_command_id_are_made_once(
     assert len(share.refresh().snapshots) == len(share.access_rules) == 1
 
 
-def test_who_stops_waiting_is_told_that_the_request_goes_on(system: ShareSystem, name: str) -> None:
+def test_a_timeout_says_that_the_request_is_recorded_and_continues(
+    system: ShareSystem, name: str
+) -> None:
     with pytest.raises(TimedOut, match="recorded and goes on") as caught:
         system.create_share(size=1, name=name, backend="slow", timeout=0.8)
 
-    told = caught.value.details
-    assert system.receipt(told["command_id"]).status == "accepted"
-    eventually(lambda: system.share(told["share_id"]).status == "available")
+    details = caught.value.details
+    assert system.receipt(details["command_id"]).status == "accepted"
+    eventually(lambda: system.share(details["share_id"]).status == "available")
 
 
 # -- many at once ----------------------------------------------------------------------------------
-def test_a_bulk_call_answers_item_by_item_and_bad_items_touch_no_others(
+def test_create_shares_returns_a_result_per_item_and_an_error_does_not_affect_other_items(
     system: ShareSystem, name: str
 ) -> None:
     results = system.create_shares(
@@ -403,14 +413,19 @@ def test_a_bulk_call_answers_item_by_item_and_bad_items_touch_no_others(
     )
 
     assert [type(result).__name__ for result in results] == [
-        "ShareHandle", "InvalidRequest", "InvalidRequest", "OperationFailed",
-        "InvalidRequest", "NotFound", "ShareHandle",
-    ]  # fmt: skip
+        "ShareHandle",
+        "InvalidRequest",
+        "InvalidRequest",
+        "OperationFailed",
+        "InvalidRequest",
+        "NotFound",
+        "ShareHandle",
+    ]
     assert [made(results[i]).size for i in (0, 6)] == [1, 2]
     assert system.count_shares(name=name) == {"available": 2, "error": 1}
 
 
-def test_threads_share_one_handle(system: ShareSystem, name: str) -> None:
+def test_threads_can_share_one_system_handle(system: ShareSystem, name: str) -> None:
     with ThreadPoolExecutor(16) as threads:
         shares = list(
             threads.map(lambda n: system.create_share(size=n % 3 + 1, name=name), range(100))
@@ -421,7 +436,9 @@ def test_threads_share_one_handle(system: ShareSystem, name: str) -> None:
     assert system.count_shares(name=name) == {"available": 100}
 
 
-def test_the_asynchronous_client_does_the_same(site: Site, system: ShareSystem, name: str) -> None:
+def test_the_asynchronous_client_has_the_same_methods(
+    site: Site, system: ShareSystem, name: str
+) -> None:
     async def scenario() -> None:
         async with await aio.connect(namespace=site.config.namespace) as other:
             share = await other.create_share(size=1, name=name)
@@ -441,9 +458,7 @@ def test_the_asynchronous_client_does_the_same(site: Site, system: ShareSystem, 
     assert system.share(system.shares(name=name, status="deleted").items[0].id).name == name
 
 
-def test_leaving_a_system_that_somebody_else_started_leaves_it_running(
-    site: Site, system: ShareSystem
-) -> None:
+def test_closing_a_connection_leaves_the_system_running(site: Site, system: ShareSystem) -> None:
     with client.connect(namespace=site.config.namespace) as other:
         assert other.config == system.config
 

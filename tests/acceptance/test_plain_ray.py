@@ -34,24 +34,29 @@ def share_id(site: Site) -> str:
 
 
 def run(site: Site, *steps: Step) -> list[dict[str, Any]]:
-    """What each of *steps* came to in one program of its own."""
+    """The result of each of *steps*, which run in one separate program."""
     address = ray.get_runtime_context().gcs_address
     program = [sys.executable, str(Path(plain_ray.__file__))]
+<<<<<<< HEAD
     ended = subprocess.run(
         [*program, address, site.config.namespace, json.dumps(steps)],
         capture_output=True, text=True, timeout=MAX_WAIT_S, check=False,
     )  # fmt: skip
+=======
+    command = [*program, address, site.config.namespace, json.dumps(steps)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+>>>>>>> bd7cf3e (Client acceptance tests: names that stand alone, tables of invalid input)
     assert ended.returncode == 0, ended.stderr
-    told: list[dict[str, Any]] = json.loads(ended.stdout)
-    return told
+    results: list[dict[str, Any]] = json.loads(ended.stdout)
+    return results
 
 
-def test_a_share_lives_and_dies_by_manila_s_verbs(site: Site, share_id: str) -> None:
+def test_a_share_is_created_changed_and_deleted_by_manilas_verbs(site: Site, share_id: str) -> None:
     spec = {"share_properties": {"size": 1, "display_name": "plain", "share_proto": "NFS"}}
     wait = {"wait": True}
     rule = {"share_id": share_id, "access_type": "user", "access_to": "bob", "wait": True}
 
-    told = run(
+    results = run(
         site,
         ("create_share", [ANN, share_id, spec], wait),
         ("extend_share", [ANN, share_id, 3], wait),
@@ -64,11 +69,11 @@ def test_a_share_lives_and_dies_by_manila_s_verbs(site: Site, share_id: str) -> 
         ("delete_share", [ANN, share_id], wait),
     )
 
-    assert [item["told"]["status"] for item in told] == ["done"] * len(told)
+    assert [item["result"]["status"] for item in results] == ["done"] * len(results)
     assert site.replayed()[share_id].status == "deleted"
     assert site.system.share(f"{share_id}-twin").status == "available"
-    asked = [r.envelope for r in site.system.share(share_id).history() if r.envelope.command_id]
-    assert {(e.user_id, e.project_id) for e in asked} == {("ann", "physics")}
+    requests = [r.envelope for r in site.system.share(share_id).history() if r.envelope.command_id]
+    assert {(e.user_id, e.project_id) for e in requests} == {("ann", "physics")}
 
 
 def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
@@ -77,7 +82,7 @@ def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
     site.system.create_share(size=1, share_id=share_id)
     head = site.head()
 
-    told = run(
+    results = run(
         site,
         ("create_share", [ANN, f"{share_id}-b", {"size": 0}], {}),
         ("create_share", [ANN, f"{share_id}-b", {"size": 1, "backend": "none"}], {}),
@@ -86,9 +91,9 @@ def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
         ("extend_share", [ANN, share_id, "2"], {}),
         ("deny_access", [ANN, "no-such-rule"], {}),
         ("delete_share", [ANN, "no-such-share"], {}),
-    )  # fmt: skip
+    )
 
-    assert [(item["error"], item["field"], item["value"]) for item in told] == [
+    assert [(item["error"], item["field"], item["value"]) for item in results] == [
         ("InvalidRequest", "size", 0),
         ("ConfigError", "backend", "none"),
         ("Refused", "id", share_id),
@@ -100,7 +105,7 @@ def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
     assert site.head() == head
 
 
-def test_a_command_that_is_sent_again_is_done_once(site: Site, share_id: str) -> None:
+def test_a_command_that_is_sent_again_is_executed_once(site: Site, share_id: str) -> None:
     step = ("create_share", [ANN, share_id, {"size": 1}], {"command_id": share_id, "wait": True})
 
     first, second = run(site, step, step)
@@ -110,10 +115,10 @@ def test_a_command_that_is_sent_again_is_done_once(site: Site, share_id: str) ->
     assert len(site.backend.calls("create_share", share_id)) == 1
 
 
-def test_without_waiting_the_promise_is_kept_after_the_program_has_gone(
+def test_a_request_without_waiting_is_executed_after_its_program_has_ended(
     site: Site, share_id: str
 ) -> None:
-    [told] = run(site, ("create_share", [ANN, share_id, {"size": 1}], {"command_id": share_id}))
+    [result] = run(site, ("create_share", [ANN, share_id, {"size": 1}], {"command_id": share_id}))
 
-    assert told["told"]["status"] in ("accepted", "done")
+    assert result["result"]["status"] in ("accepted", "done")
     assert site.settled()[share_id].status == "available"

@@ -1,4 +1,4 @@
-"""Networks, servers, types, backends and managing, on a real system: by the client and the verbs."""
+"""Networks, servers, types, backends, and manage, on a real system: by the client and by Manila's verbs."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     backends = {
         "plain": {**common, "options": {"directory": str(home / "plain"), "capacity_gib": 1000}},
         "served": {
-            **common, "driver_handles_share_servers": True,
+            **common,
+            "driver_handles_share_servers": True,
             "options": {"directory": str(home / "served"), "delay_s": 0.02},
         },
-    }  # fmt: skip
-    made = new_sites(backends=backends, hosting={"min_actors": 2, "max_actors": 2})
-    made.config = made.config.model_copy(update={"default_backend": None})
-    made.backends = home
-    return made
+    }
+    site = new_sites(backends=backends, hosting={"min_actors": 2, "max_actors": 2})
+    site.config = site.config.model_copy(update={"default_backend": None})
+    site.backends = home
+    return site
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ def plain(site: Site) -> DummyBackend:
 
 def on_servers(site: Site, name: str, cidr: str, count: int) -> list[ShareHandle]:
     network = site.system.networks.create(cidr=cidr, name=name)
-    asked = [{"size": 1, "share_network_id": network.id} for _ in range(count)]
-    made = site.system.create_shares(asked)
-    assert all(isinstance(share, ShareHandle) for share in made), made
-    return [share for share in made if isinstance(share, ShareHandle)]
+    requests = [{"size": 1, "share_network_id": network.id} for _ in range(count)]
+    results = site.system.create_shares(requests)
+    assert all(isinstance(result, ShareHandle) for result in results), results
+    return [result for result in results if isinstance(result, ShareHandle)]
 
 
 def settled(share: ShareHandle) -> Share:
@@ -65,7 +66,7 @@ def settled(share: ShareHandle) -> Share:
 
 
 # -- share servers -------------------------------------------------------------------------------
-def test_shares_on_a_network_share_a_server_and_leave_nothing(
+def test_shares_on_a_network_share_a_server_and_deleting_all_leaves_nothing(
     site: Site, system: ShareSystem
 ) -> None:
     shares = on_servers(site, "blue", "10.0.0.0/28", 4)
@@ -80,34 +81,36 @@ def test_shares_on_a_network_share_a_server_and_leave_nothing(
 
     assert system.networks.get("blue").allocations == {}
     assert server_id not in {**served(site).servers(), **served(site).networks()}
-    told = [sentence(recorded) for recorded in system.servers.history(server_id)]
-    assert told[-1] == "its addresses went back; it is gone"
+    sentences = [sentence(recorded) for recorded in system.servers.history(server_id)]
+    assert sentences[-1] == "its addresses went back; it is gone"
     system.networks.delete("blue")
 
 
-def test_a_kill_of_everything_in_the_middle_leaks_no_server_and_no_address(
+def test_killing_all_actors_during_creations_leaks_no_server_and_no_address(
     site: Site, system: ShareSystem
 ) -> None:
     network = system.networks.create(cidr="10.2.0.0/28", name="killed")
-    asked = [{"size": 1, "share_network_id": network.id} for _ in range(6)]
-    made = system.create_shares(asked, wait=False)
+    requests = [{"size": 1, "share_network_id": network.id} for _ in range(6)]
+    created = system.create_shares(requests, wait=False)
     for pid in (*site.share_actor_pids(), site.manager_pid()):
         kill(pid)
 
-    shares = [settled(system.share(m.id)) for m in made if isinstance(m, ShareHandle)]
+    shares = [settled(system.share(m.id)) for m in created if isinstance(m, ShareHandle)]
     assert len(shares) == 6
     [server_id] = {share.share_server_id for share in shares}
     assert system.servers.get(str(server_id)).shares != ()
     for share in shares:
         system.share(share.id).delete()
     system.servers.delete(str(server_id))
-    known = system.networks.get("killed")
-    assert (known.allocations, known.servers, known.shares) == ({}, {}, {})
+    network = system.networks.get("killed")
+    assert (network.allocations, network.servers, network.shares) == ({}, {}, {})
     assert not {str(server_id)} & {**served(site).servers(), **served(site).networks()}.keys()
 
 
 # -- types, placing, statistics ------------------------------------------------------------------
-def test_a_type_and_its_backend_are_told_and_kept_in_the_event(system: ShareSystem) -> None:
+def test_the_verdict_on_each_pool_for_a_share_type_is_kept_in_the_event(
+    system: ShareSystem,
+) -> None:
     system.types.create("plain-only", {"driver_handles_share_servers": "False"})
     share = system.create_share(size=1, share_type="plain-only")
 
@@ -120,7 +123,7 @@ def test_a_type_and_its_backend_are_told_and_kept_in_the_event(system: ShareSyst
         system.create_share(size=1, share_type="plain-only")
 
 
-def test_no_valid_host_tells_each_pools_reason(system: ShareSystem) -> None:
+def test_no_valid_host_has_the_reason_of_each_pool(system: ShareSystem) -> None:
     with pytest.raises(NoValidHost) as nowhere:
         system.create_share(size=5000)
 
@@ -129,16 +132,16 @@ def test_no_valid_host_tells_each_pools_reason(system: ShareSystem) -> None:
     assert nowhere.value.exit_code == 7
 
 
-def test_capabilities_are_told_and_watched(system: ShareSystem) -> None:
-    told = system.capabilities()
+def test_capabilities_are_returned_and_watched(system: ShareSystem) -> None:
+    reports = system.capabilities()
     watching = system.capabilities(watch=True)
 
-    assert {next(watching).backend, next(watching).backend} == {"plain", "served"} == set(told)
+    assert {next(watching).backend, next(watching).backend} == {"plain", "served"} == set(reports)
     published = system.backends.publish("plain")["plain"]
     assert next(watching) == published
 
 
-def test_two_hundred_creations_at_once_fill_a_pool_of_one_hundred_exactly(
+def test_two_hundred_concurrent_creations_fill_a_pool_of_one_hundred_exactly(
     new_site: NewSite,
 ) -> None:
     site = new_site()
@@ -146,17 +149,17 @@ def test_two_hundred_creations_at_once_fill_a_pool_of_one_hundred_exactly(
     dummy = site.config.backends["dummy"].model_copy(update={"options": options})
     site.config = site.config.model_copy(update={"backends": {"dummy": dummy}})
 
-    made = site.system.create_shares([{"size": 1}] * 200)
+    results = site.system.create_shares([{"size": 1}] * 200)
 
-    assert sum(isinstance(share, ShareHandle) for share in made) == 100
-    assert sum(isinstance(share, NoValidHost) for share in made) == 100
+    assert sum(isinstance(result, ShareHandle) for result in results) == 100
+    assert sum(isinstance(result, NoValidHost) for result in results) == 100
     assert len(site.backend.shares()) == 100
 
 
 # -- managing ------------------------------------------------------------------------------------
-def test_a_share_is_managed_and_let_go_by_the_client(site: Site, system: ShareSystem) -> None:
+def test_a_share_and_a_snapshot_are_managed_and_unmanaged(site: Site, system: ShareSystem) -> None:
     assert system.preview_manage({"size": 3}, backend="plain") == {"size": 3}
-    share = system.manage_share({"size": 3}, backend="plain", name="found")
+    share = system.manage_share({"size": 3}, backend="plain", name="managed")
     taken = share.manage_snapshot("/old/monday", "monday")
     assert (share.status, share.size, taken.status) == ("available", 3, "available")
 
@@ -165,19 +168,21 @@ def test_a_share_is_managed_and_let_go_by_the_client(site: Site, system: ShareSy
 
     assert share.status == "unmanaged"
     assert share.id in plain(site).shares()
-    assert not system.shares(name="found").items
+    assert not system.shares(name="managed").items
 
 
 # -- by Manila's verbs, from any Ray program -----------------------------------------------------
-def test_the_verbs_of_the_manager_do_the_same(site: Site, system: ShareSystem) -> None:
+def test_the_verbs_of_the_manager_manage_shares_and_delete_servers(
+    site: Site, system: ShareSystem
+) -> None:
     def ask(verb: str, *args: Any, **more: Any) -> Any:
         return ray.get(getattr(system.manager, verb).remote(CONTEXT, *args, **more))
 
     managed = ask("manage_share", "by-verb", {"size": 2}, backend="plain", wait=True)
     assert managed["status"] == "done"
     assert ask("unmanage_share", "by-verb", wait=True)["status"] == "done"
-    told = ask("publish_service_capabilities")
-    assert {name: published.reason for name, published in told.items()} == {
+    reports = ask("publish_service_capabilities")
+    assert {name: report.reason for name, report in reports.items()} == {
         "plain": None,
         "served": None,
     }
@@ -191,7 +196,7 @@ def test_the_verbs_of_the_manager_do_the_same(site: Site, system: ShareSystem) -
     assert ask("delete_share_server", {"id": server_id}, wait=True)["status"] == "done"
 
 
-def test_hints_come_as_manila_sends_them(system: ShareSystem) -> None:
+def test_scheduler_hints_are_accepted_in_manilas_form(system: ShareSystem) -> None:
     hints = {"scheduler_hints": {"different_host": ["plain-share"]}}
     ask = system.manager.create_share.remote
     ray.get(ask(CONTEXT, "plain-share", {"size": 1}, wait=True))
@@ -200,7 +205,7 @@ def test_hints_come_as_manila_sends_them(system: ShareSystem) -> None:
 
 
 # -- going on with other settings ----------------------------------------------------------------
-def test_a_reload_outlives_the_actors_that_it_reached(new_site: NewSite) -> None:
+def test_reloaded_settings_are_kept_when_all_actors_are_restarted(new_site: NewSite) -> None:
     site = new_site()
     before = site.config.backends["dummy"]
     extra = before.model_copy(update={"options": {"capacity_gib": 5}})
@@ -214,21 +219,21 @@ def test_a_reload_outlives_the_actors_that_it_reached(new_site: NewSite) -> None
     assert share.seen.host == "extra#extra"
 
 
-def test_the_asynchronous_client_has_the_same(site: Site) -> None:
-    async def story() -> tuple[str, list[str]]:
+def test_the_asynchronous_client_has_the_same_collections(site: Site) -> None:
+    async def scenario() -> tuple[str, list[str]]:
         from share_actors.client import aio
 
         context = RequestContext(user_id="bob")
         system = await aio.connect(namespace=site.config.namespace, context=context)
         network = await system.networks.create(cidr="10.4.0.0/29", name="aio")
         await system.networks.delete("aio")
-        told = await system.capabilities()
-        return (await system.networks.get(network.id)).status, sorted(told)
+        reports = await system.capabilities()
+        return (await system.networks.get(network.id)).status, sorted(reports)
 
-    assert asyncio.run(story()) == ("deleted", ["plain", "served"])
+    assert asyncio.run(scenario()) == ("deleted", ["plain", "served"])
 
 
-def test_nothing_secret_is_in_the_files_of_the_system(site: Site, system: ShareSystem) -> None:
+def test_no_file_of_the_system_has_a_password_in_plain(site: Site, system: ShareSystem) -> None:
     network = system.networks.create(cidr="10.5.0.0/29", name="secret")
     system.networks.add_security_service("secret", type="ldap", password="in-plain-sight")
     share = system.create_share(size=1, share_network_id=network.id)

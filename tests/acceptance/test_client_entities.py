@@ -82,7 +82,7 @@ def test_shares_on_a_network_share_a_server_and_deleting_all_leaves_nothing(
     assert system.networks.get("blue").allocations == {}
     assert server_id not in {**served(site).servers(), **served(site).networks()}
     sentences = [sentence(recorded) for recorded in system.servers.history(server_id)]
-    assert sentences[-1] == "its addresses went back; it is gone"
+    assert sentences[-1] == "its addresses were released; it is deleted"
     system.networks.delete("blue")
 
 

@@ -37,15 +37,8 @@ def run(site: Site, *steps: Step) -> list[dict[str, Any]]:
     """The result of each of *steps*, which run in one separate program."""
     address = ray.get_runtime_context().gcs_address
     program = [sys.executable, str(Path(plain_ray.__file__))]
-<<<<<<< HEAD
-    ended = subprocess.run(
-        [*program, address, site.config.namespace, json.dumps(steps)],
-        capture_output=True, text=True, timeout=MAX_WAIT_S, check=False,
-    )  # fmt: skip
-=======
     command = [*program, address, site.config.namespace, json.dumps(steps)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
->>>>>>> bd7cf3e (Client acceptance tests: names that stand alone, tables of invalid input)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=MAX_WAIT_S, check=False)
     assert ended.returncode == 0, ended.stderr
     results: list[dict[str, Any]] = json.loads(ended.stdout)
     return results

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import CommandMessage, ask
 from share_actors.config import Config
@@ -25,7 +26,12 @@ from share_actors.values import RequestContext, Share
 
 WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
 
-FAST = ManagerTimings(silence_check_s=0.1, ensure_check_s=0.1, reservations_max_age_s=0.0)
+FAST = ManagerTimings(
+    silence_check_s=0.1,
+    ensure_check_s=0.1,
+    reservations_max_age_s=0.0,
+    supervisor=SupervisorTimings(report_every_s=0.05),
+)
 STATS_RETRY_S = 0.1
 
 

@@ -2,30 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from share_actors.actors.hosting import supervisor
-from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Busy, NotFound, Unavailable
 from share_actors.events.aggregates import calls_drivers
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.messages import DeleteShare, ExtendShare
-from tests.actors.in_process import DummyCluster, config, create, managed, tell
+from tests.actors.in_process import FAST, DummyCluster, config, create, managed, tell
 from tests.actors.outcomes import outcome, outcomes
 from tests.conftest import within
 
 ONE = {"min_actors": 1, "max_actors": 1}
 TWO = {"min_actors": 2, "max_actors": 2}
-
-
-@pytest.fixture(autouse=True)
-def _frequent_reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check hosts often, so that tests are short."""
-    monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
+SHORT_WAIT = replace(FAST, supervisor=replace(FAST.supervisor, max_wait_s=0.3))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -124,20 +118,17 @@ def test_a_dedicated_share_joins_other_shares_when_no_actor_can_be_started(tmp_p
     within(10, scenario())
 
 
-def test_a_share_that_no_actor_can_host_does_not_delay_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
-
+def test_a_share_that_no_actor_can_host_does_not_delay_others(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(dedicated(tmp_path, 1, 1)) as (manager, _):
+        async with managed(dedicated(tmp_path, 1, 1), timings=SHORT_WAIT) as (manager, _):
             await outcomes(manager, [create("d", host="alone")])
+            messages = [create("a"), tell("d", ExtendShare(size=2))]
 
-            nowhere, there = await outcomes(manager, [create("a"), tell("d", ExtendShare(size=2))])
+            refused, extended = await outcomes(manager, messages)
 
-            assert there.status == "done"
-            assert nowhere.error is not None
-            assert isinstance(unpack_error(nowhere.error), Unavailable)
+            assert extended.status == "done"
+            assert refused.error is not None
+            assert isinstance(unpack_error(refused.error), Unavailable)
 
     within(10, scenario())
 
@@ -255,13 +246,11 @@ def test_all_shares_of_a_dead_actor_move_and_it_takes_new_ones_when_restarted(
     within(30, scenario())
 
 
-def test_a_command_is_unavailable_when_no_actor_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_is_unavailable_when_no_actor_is_left(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
+        one = config(tmp_path, hosting=ONE)
+        async with managed(one, timings=SHORT_WAIT) as (manager, cluster):
             await manager.ready()
-            monkeypatch.setattr(supervisor, "PATIENCE_S", 0.3)
             cluster.running["share-actor-1"].kill()
 
             (answer,) = await outcomes(manager, [create("a")])
@@ -340,7 +329,7 @@ def test_an_activation_that_a_bug_ended_is_followed_by_another(tmp_path: Path) -
     settings = config(tmp_path, hosting=ONE, delay_s=0.3)
 
     async def scenario() -> None:
-        async with managed(settings, timings=ManagerTimings(recovery_retry_s=0.2)) as (
+        async with managed(settings, timings=replace(FAST, recovery_retry_s=0.2)) as (
             manager,
             cluster,
         ):

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.hosting import supervisor
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import ExtendShare
@@ -17,11 +16,6 @@ from tests.actors.in_process import config, create, in_memory, managed, tell
 from tests.actors.outcomes import outcomes
 from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "REPORT_EVERY_S", 0.05)
 
 
 async def left_owing(home: Path, shares: list[str], open_log: OpenLog = in_memory) -> None:

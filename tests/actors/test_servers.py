@@ -388,7 +388,7 @@ def test_a_server_that_is_none_is_not_found(play: Any) -> None:
     async def story(system: InProcessSystem) -> None:
         with pytest.raises(NotFound, match="there is no share server nobody"):
             await system.ask(f"{SERVER}nobody", DeleteServer())
-        with pytest.raises(ShareActorsError, match="is of no kind known"):
+        with pytest.raises(ShareActorsError, match="is not of a known kind"):
             await system.ask("what:ever", DeleteServer())
 
     play(story)

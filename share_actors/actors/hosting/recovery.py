@@ -1,4 +1,4 @@
-"""Recovery: shares that owe work are awake, whoever died. What is owed is in the log, so nothing is lost."""
+"""Recovery: entities with pending work are active, whatever died. What is pending is in the log."""
 
 from __future__ import annotations
 
@@ -12,81 +12,88 @@ from share_actors.errors import ShareActorsError
 
 logger = logging.getLogger(__name__)
 RETRY_S = 15.0
-"""How often all that owes work is woken, for what no sign of trouble told of."""
+"""How often all entities with pending work are activated, for losses that nothing reported."""
+FAILURE_PAUSE_S = 1.0
+"""How soon recovery is repeated when it did not reach every entity with pending work."""
 
 
 class Recovery:
-    """Asks the catalog which shares owe work and wakes those that live nowhere, so many *at_once*.
+    """Activates entities with pending work, as the catalog lists them, in batches of *batch_size*.
 
-    `broken` holds the shares that owe work and can't be woken, with the reason: nobody waits for them.
+    `broken` holds the entities with pending work that can't be activated, with the reasons.
     """
 
     def __init__(
         self,
         supervisor: Supervisor,
-        routes: Router,
+        router: Router,
         catalog: CatalogPort,
-        at_once: int,
+        batch_size: int,
         *,
         retry_s: float = RETRY_S,
     ) -> None:
-        self._supervisor, self._router, self._catalog = supervisor, routes, catalog
-        self._at_once, self._retry_s = at_once, retry_s
+        self._supervisor, self._router, self._catalog = supervisor, router, catalog
+        self._batch_size, self._retry_s = batch_size, retry_s
         self.broken: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Wake what owes work: what lives nowhere when a host died, and all of it now and then."""
-        everyone = False
+        """Activate what has pending work: without a home after a loss, and all of it now and then."""
+        include_homed = False
         while not self._supervisor.stopping:
             self._supervisor.host_lost.clear()
             try:
-                well = await self._wake_owing(everyone=everyone)
-            except Exception:  # whatever it is, what is owed must be woken
+                complete = await self._wake_pending(include_homed=include_homed)
+            except Exception:  # whatever it is, recovery must go on
                 logger.exception("recovery failed; it tries again")
-                well = False
-            if well:
-                everyone = await self._supervisor.no_loss_within(self._retry_s)
+                complete = False
+            if complete:
+                include_homed = await self._supervisor.no_loss_within(self._retry_s)
             else:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(FAILURE_PAUSE_S)
 
-    async def _wake_owing(self, *, everyone: bool) -> bool:
-        """Wake every share that owes work, or only those that live nowhere; whether all could be asked."""
-        marker, well, broken = "", True, dict[str, str]()
+    async def _wake_pending(self, *, include_homed: bool) -> bool:
+        """Activate entities with pending work, all of them or those without a home.
+
+        Returns False if some could not be reached and must be tried again soon.
+        """
+        marker, complete, broken = "", True, dict[str, str]()
+        directory = self._supervisor.directory
         while not self._supervisor.stopping:
             try:
-                owing = await self._catalog.ask("owing", limit=self._at_once, marker=marker)
+                page = await self._catalog.ask("owing", limit=self._batch_size, marker=marker)
             except ShareActorsError as error:
                 logger.warning("recovery waits for the catalog: %s", error)
                 return False
-            some = [i for i in owing if everyone or self._supervisor.directory.home(i) is None]
-            well = await self._wake(some, broken) and well
-            if len(owing) < self._at_once:
+            batch = [id_ for id_ in page if include_homed or directory.home(id_) is None]
+            complete = await self._wake(batch, broken) and complete
+            if len(page) < self._batch_size:
                 break
-            marker = owing[-1]
+            marker = page[-1]
         self.broken = broken
-        return well
+        return complete
 
-    async def _wake(self, share_ids: list[str], broken: dict[str, str]) -> bool:
-        """Wake these together, and note those that are *broken*; False if any is to be asked again soon."""
-        at_home: dict[str, list[str]] = {}
-        for share_id in share_ids:
+    async def _wake(self, entity_ids: list[str], broken: dict[str, str]) -> bool:
+        """Activate a batch, adding to *broken*; False if some must be tried again soon."""
+        ids_by_host: dict[str, list[str]] = {}
+        for entity_id in entity_ids:
             try:
-                at_home.setdefault(await self._router.home(share_id), []).append(share_id)
+                host = await self._router.home(entity_id)
+                ids_by_host.setdefault(host, []).append(entity_id)
             except ShareActorsError as error:
-                broken[share_id] = error.message
-        asked = [self._wake_there(host, ids, broken) for host, ids in at_home.items()]
-        return all(await asyncio.gather(*asked))
+                broken[entity_id] = error.message
+        calls = [self._wake_in(host, ids, broken) for host, ids in ids_by_host.items()]
+        return all(await asyncio.gather(*calls))
 
-    async def _wake_there(self, host: str, share_ids: list[str], broken: dict[str, str]) -> bool:
+    async def _wake_in(self, host: str, entity_ids: list[str], broken: dict[str, str]) -> bool:
         try:
-            said = await self._supervisor.hosts[host].wake(share_ids)
+            reasons = await self._supervisor.hosts[host].wake(entity_ids)
         except HostLost as lost:
-            for share_id in share_ids:
-                self._supervisor.forget_home(share_id, lost)
+            for entity_id in entity_ids:
+                self._supervisor.forget_home(entity_id, lost)
             return False
-        self._supervisor.directory.forget(said)
-        for share_id, why in said.items():
-            if why and share_id not in self.broken:
-                logger.warning("share %s could not be woken: %s", share_id, why)
-        broken.update({share_id: why for share_id, why in said.items() if why})
-        return all(said.values())  # the others only wait for room
+        self._supervisor.directory.forget(reasons)
+        for entity_id, reason in reasons.items():
+            if reason and entity_id not in self.broken:
+                logger.warning("share %s could not be woken: %s", entity_id, reason)
+        broken.update({entity_id: reason for entity_id, reason in reasons.items() if reason})
+        return all(reasons.values())  # the others only wait for room

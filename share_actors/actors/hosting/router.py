@@ -1,4 +1,4 @@
-"""Routes: each command to the one living activation of its share, again when that died or moved."""
+"""The router: sends each command to the only activation of its entity, and again if that died or moved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from share_actors.actors.hosting import supervisor as supervisors
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.messaging.messages import (
     CommandMessage,
@@ -22,67 +21,70 @@ from share_actors.errors import Moved, ShareActorsError, Unavailable
 from share_actors.events.aggregates import calls_drivers, kind_of
 
 BEGINNINGS = ("share.create", "share.manage", "server.attach_share")
+FIRST_RETRY_S, MAX_RETRY_S = 0.01, 1.0
+"""The pauses between two tries to send a command: doubled each time, up to the limit."""
+CALL_RETRY_S = 0.05
 T = TypeVar("T")
 
 
 class Router:
-    """Finds homes, sends commands there, and asks hosts about their shares."""
+    """Finds the homes of entities, and sends commands and calls there."""
 
     def __init__(self, supervisor: Supervisor, catalog: CatalogPort, config: Config) -> None:
         self._supervisor, self._catalog = supervisor, catalog
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Backends may ask for dedicated hosting, or for nodes, or not any more."""
+        """Use this configuration: backends may require dedicated hosting, or certain nodes."""
         self._config = config
         self._any_particular = any(b.dedicated or b.node for b in config.backends.values())
 
     # -- commands --------------------------------------------------------------------------------
-    async def answers(self, asks: list[CommandMessage]) -> list[CommandReply]:
-        """The answer to each command, in order."""
-        if not asks:
+    async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
+        """The reply to each command, in order."""
+        if not messages:
             return []
-        sent = [self._send(asked) for asked in asks]
+        sent = [self._send(message) for message in messages]
         await asyncio.wait(sent)
-        again = {
-            n: asyncio.create_task(self._again(asks[n], first))
+        retries = {
+            n: asyncio.create_task(self._retry(messages[n], first))
             for n, first in enumerate(sent)
-            if not _landed(first)
+            if not _arrived(first)
         }
-        return [await again[n] if n in again else f.result() for n, f in enumerate(sent)]
+        return [await retries[n] if n in retries else f.result() for n, f in enumerate(sent)]
 
-    def _send(self, asked: CommandMessage) -> asyncio.Future[CommandReply]:
-        """On its way at once if it is known where to; else it waits for a home, and holds up nobody."""
-        home = self._supervisor.directory.home(asked.share_id)
+    def _send(self, message: CommandMessage) -> asyncio.Future[CommandReply]:
+        """Send *message* at once if its home is known; else once there is one, without delaying others."""
+        home = self._supervisor.directory.home(message.share_id)
         if home is not None:
-            return self._supervisor.send(home, asked)
-        return _untold(asyncio.ensure_future(self._find_and_send(asked)))
+            return self._supervisor.send(home, message)
+        return _retrieved(asyncio.ensure_future(self._find_and_send(message)))
 
-    async def _find_and_send(self, asked: CommandMessage) -> CommandReply:
+    async def _find_and_send(self, message: CommandMessage) -> CommandReply:
         try:
-            host = await self._find(asked)
+            host = await self._find(message)
         except ShareActorsError as error:
-            return refusal(asked, error)
-        return await self._supervisor.send(host, asked)
+            return refusal(message, error)
+        return await self._supervisor.send(host, message)
 
-    async def _again(
-        self, asked: CommandMessage, sent: asyncio.Future[CommandReply]
+    async def _retry(
+        self, message: CommandMessage, sent: asyncio.Future[CommandReply]
     ) -> CommandReply:
-        """The host died or the share moved: the same command, by the same id, to where it lives now."""
-        until = time.monotonic() + supervisors.PATIENCE_S
-        pause = 0.01
-        while not _landed(sent) and time.monotonic() < until:
-            lost = sent.exception()
-            if lost is not None and not isinstance(lost, HostLost):
-                raise lost
-            self._supervisor.forget_home(asked.share_id, lost)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 1.0)
-            sent = self._send(asked._replace(repeated=True))
+        """Send a command whose host died or whose entity moved to its new home, with the same id."""
+        deadline = time.monotonic() + self._supervisor.timings.max_wait_s
+        pause_s = FIRST_RETRY_S
+        while not _arrived(sent) and time.monotonic() < deadline:
+            error = sent.exception()
+            if error is not None and not isinstance(error, HostLost):
+                raise error
+            self._supervisor.forget_home(message.share_id, error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, MAX_RETRY_S)
+            sent = self._send(message._replace(repeated=True))
             await asyncio.wait([sent])
-        if _landed(sent):
+        if _arrived(sent):
             return sent.result()
-        return refusal(asked, Unavailable(f"share {asked.share_id} can't be reached", field="id"))
+        return refusal(message, _unreachable(message.share_id))
 
     # -- homes -----------------------------------------------------------------------------------
     async def home(self, share_id: str) -> str:
@@ -112,51 +114,57 @@ class Router:
             host = getattr(await self._catalog.ask("entity", address=address), "host", "")
         return self._config.backends.get(host.partition("#")[0])
 
-    # -- questions -------------------------------------------------------------------------------
-    async def asked(self, share_id: str, ask: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:
-        """The host that a share lives in, and what it answers; asked again where the share lives then."""
-        until = time.monotonic() + supervisors.PATIENCE_S
+    # -- calls -----------------------------------------------------------------------------------
+    async def call(self, share_id: str, call: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:
+        """Make *call* to the host of an entity, again if that is lost; the host's name, and the result."""
+        deadline = time.monotonic() + self._supervisor.timings.max_wait_s
         while True:
             name = await self.home(share_id)
             try:
-                return name, await ask(self._supervisor.hosts[name])
+                return name, await call(self._supervisor.hosts[name])
             except HostLost as lost:
                 self._supervisor.forget_home(share_id, lost)
-                if time.monotonic() > until:
-                    raise Unavailable(f"share {share_id} can't be reached") from None
-                await asyncio.sleep(0.05)
+                if time.monotonic() > deadline:
+                    raise _unreachable(share_id) from None
+                await asyncio.sleep(CALL_RETRY_S)
 
-    async def outcomes(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
-        """Outcomes of those of *pairs* (share id, command id) that ended; see `ShareHost.wait`."""
-        by_host: dict[str, list[tuple[str, str]]] = {}
+    async def wait(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+        """Outcomes of those of *pairs* (entity id, command id) that have ended; see `ShareHost.wait`."""
+        pairs_by_host: dict[str, list[tuple[str, str]]] = {}
         for share_id, command_id in pairs:
-            by_host.setdefault(await self.home(share_id), []).append((share_id, command_id))
+            pairs_by_host.setdefault(await self.home(share_id), []).append((share_id, command_id))
         calls = [
-            _untold(asyncio.ensure_future(self._supervisor.hosts[host].wait(mine, timeout_s)))
-            for host, mine in by_host.items()
+            _retrieved(
+                asyncio.ensure_future(self._supervisor.hosts[host].wait(its_pairs, timeout_s))
+            )
+            for host, its_pairs in pairs_by_host.items()
         ]
         done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-        return [a for call in done for a in self._ended(call) if not _moved(a)]
+        return [reply for call in done for reply in self._replies(call) if not _has_moved(reply)]
 
-    def _ended(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
-        lost = call.exception()
-        if isinstance(lost, HostLost):
-            self._supervisor.lost(lost.host)
+    def _replies(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
+        error = call.exception()
+        if isinstance(error, HostLost):
+            self._supervisor.mark_lost(error.host)
             return []
         return call.result()
 
 
-def _untold(call: asyncio.Future[T]) -> asyncio.Future[T]:
-    """*call*, whose failure nobody need be told of when nobody waits for it any more."""
+def _unreachable(share_id: str) -> Unavailable:
+    return Unavailable(f"share {share_id} can't be reached", field="id")
+
+
+def _retrieved(call: asyncio.Future[T]) -> asyncio.Future[T]:
+    """*call*, whose exception counts as retrieved although nothing may wait for it any more."""
     call.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
     return call
 
 
-def _moved(answer: CommandReply) -> bool:
-    if answer.status != "error" or answer.error is None:
+def _has_moved(reply: CommandReply) -> bool:
+    if reply.status != "error" or reply.error is None:
         return False
-    return isinstance(unpack_error(answer.error), Moved)
+    return isinstance(unpack_error(reply.error), Moved)
 
 
-def _landed(sent: asyncio.Future[CommandReply]) -> bool:
-    return sent.exception() is None and not _moved(sent.result())
+def _arrived(sent: asyncio.Future[CommandReply]) -> bool:
+    return sent.exception() is None and not _has_moved(sent.result())

@@ -1,4 +1,4 @@
-"""The fleet: the hosts that are known, which of them live, what they report, and who lives where."""
+"""The supervisor of the hosts: starts and watches them, restarts those that hang, keeps their directory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.hosting.directory import HostDirectory
+from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import Cluster, Host, HostLost, HostReport, node_of
@@ -17,23 +18,22 @@ from share_actors.config import HostingSettings
 from share_actors.errors import ShareActorsError, Unavailable
 
 logger = logging.getLogger(__name__)
-PATIENCE_S = 60.0
-"""How long a command may look for a living host before it is answered `Unavailable`."""
-REPORT_EVERY_S = 1.0
-RECYCLE_WITHIN_S = 10.0
-"""How long what runs well in an actor that is to be restarted may take to end."""
+PLACE_RETRY_S = 0.05
 
 
 class Supervisor:
-    """Hosts join, grow in number, are watched and lost. Which share lives where is for speed only."""
+    """Hosts by name, the coalesced way to each, and the directory of entities, which is for speed only."""
 
-    def __init__(self, cluster: Cluster, settings: HostingSettings) -> None:
+    def __init__(
+        self, cluster: Cluster, settings: HostingSettings, timings: SupervisorTimings | None = None
+    ) -> None:
         self._cluster, self._settings = cluster, settings
+        self.timings = timings or SupervisorTimings()
         self.directory = HostDirectory(settings.max_actors)
         self.hosts: dict[str, Host] = {}
-        """All that were ever known, by name: one that died is restarted by Ray under its name."""
+        """All hosts, alive or not: Ray restarts one that died, under the same name."""
         self.host_lost = asyncio.Event()
-        """A host was lost since this was cleared."""
+        """Set when a host is lost; whoever waits for it clears it."""
         self.stopping = False
         self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
         self._reports: dict[str, HostReport] = {}
@@ -42,15 +42,15 @@ class Supervisor:
         self._background: set[asyncio.Task[None]] = set()
 
     def spawn(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run *job* beside everything else."""
+        """Run *job* in the background."""
         task = asyncio.create_task(job)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
 
-    # -- joining ---------------------------------------------------------------------------------
+    # -- starting --------------------------------------------------------------------------------
     async def gather(self) -> None:
-        """Know the hosts that there are, and start those that are missing."""
+        """Find the hosts that run already, and start those that are missing."""
         for name, host in await self._cluster.hosts():
             try:
                 self._join(name, host, await host.report(), await host.resident())
@@ -58,31 +58,31 @@ class Supervisor:
                 self._join(name, host, None, ())
         missing = self._settings.min_actors - len(self.directory)
         try:
-            await asyncio.gather(*(self._grow() for _ in range(missing)))
+            await asyncio.gather(*(self._start_host() for _ in range(missing)))
         except HostLost as lost:
             raise Unavailable(f"{lost}") from None
 
     def _join(
-        self, name: str, host: Host, report: HostReport | None, shares: Sequence[str]
+        self, name: str, host: Host, report: HostReport | None, entity_ids: Sequence[str]
     ) -> None:
-        """Know *host* from now on; without a *report* it is taken to be dead."""
+        """Supervise *host* from now on; without a *report* it counts as lost."""
         if name not in self.hosts:
             self.hosts[name] = host
-            for wait in (True, False):  # a receipt shall not wait for other commands' outcomes
+            for wait in (True, False):  # so that no receipt waits for the outcomes of others
                 self._lanes[name, wait] = Coalescer(host.submit, lanes=2)
             self.spawn(self._watch(name))
-        self.directory.add(name, shares, node_of(name))
+        self.directory.add(name, entity_ids, node_of(name))
         if report is None:
             self.directory.lost(name)
         else:
             self._reports[name] = report
 
-    async def _grow(self, node: str | None = None) -> None:
+    async def _start_host(self, node: str | None = None) -> None:
         name, host = await self._cluster.start_host(node)
         self._join(name, host, await host.report(), ())
 
     def _grow_if_wanted(self) -> None:
-        """One more host at a time, in the background."""
+        """Start further hosts in the background, one at a time."""
         if self._growing is None or self._growing.done():
             self._growing = self.spawn(self._grow_while_wanted())
 
@@ -90,56 +90,59 @@ class Supervisor:
         while self.directory.wants_more and self.directory.may_grow and not self.stopping:
             self.directory.wants_more = False
             try:
-                await self._grow()
+                await self._start_host()
             except (HostLost, ShareActorsError) as error:
                 logger.warning("no further share actor could be started: %s", error)
                 return
 
-    # -- homes -----------------------------------------------------------------------------------
-    def send(self, host: str, asked: CommandMessage) -> asyncio.Future[CommandReply]:
-        """*asked* on its way to *host*, with others."""
-        return self._lanes[host, asked.wait].put(asked)
-
-    async def place(
-        self, share_id: str, *, dedicated: bool = False, node: str | None = None
-    ) -> str:
-        """The home of a share, chosen if it has none; waits for a host to come up if there is none."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            host = self.directory.place(share_id, dedicated=dedicated, node=node)
-            if host is None and not self.directory.may_grow:  # no room: it moves in with others
-                host = self.directory.place(share_id, node=node)
-            if host is None and node is not None and not self.directory.reaches(node):
-                self._reach(node)
-            self._grow_if_wanted()
-            if host is not None:
-                return host
-            await asyncio.sleep(0.05)
-        raise Unavailable("no share actor is alive and free", field="id", value=share_id)
-
     def _reach(self, node: str) -> None:
-        """Start the one host on nodes of this kind, unless that is under way: beyond the pool's limit."""
+        """Start the one host on nodes with the resource *node*, which may exceed the limit of hosts."""
         if node not in self._reaching:
-            self._reaching[node] = self.spawn(self._begin_there(node))
+            self._reaching[node] = self.spawn(self._start_host_on(node))
 
-    async def _begin_there(self, node: str) -> None:
+    async def _start_host_on(self, node: str) -> None:
         try:
-            await self._grow(node)
+            await self._start_host(node)
         except (HostLost, ShareActorsError) as error:
             logger.warning("no share actor could be started on a node with %s: %s", node, error)
         finally:
             del self._reaching[node]
 
-    def forget_home(self, share_id: str, lost: BaseException | None) -> None:
-        """The share is not where it was thought to live, or (*lost*) that host died."""
-        if not isinstance(lost, HostLost):
-            self.directory.forget([share_id])
-        elif self.directory.home(share_id) == lost.host:  # else that is known, and it may be back
-            self.lost(lost.host)
+    # -- homes -----------------------------------------------------------------------------------
+    def send(self, host: str, message: CommandMessage) -> asyncio.Future[CommandReply]:
+        """Send *message* to *host*, coalesced with others; the future resolves to its reply."""
+        return self._lanes[host, message.wait].put(message)
 
-    # -- supervision -----------------------------------------------------------------------------
-    def lost(self, name: str) -> None:
-        """A host died. Ray restarts it; until then its shares live elsewhere."""
+    async def place(
+        self, entity_id: str, *, dedicated: bool = False, node: str | None = None
+    ) -> str:
+        """The host of an entity, chosen if it has none.
+
+        Waits for a host that can take it; raises `Unavailable` if none comes in `max_wait_s`.
+        """
+        deadline = time.monotonic() + self.timings.max_wait_s
+        while time.monotonic() < deadline:
+            host = self.directory.place(entity_id, dedicated=dedicated, node=node)
+            if host is None and not self.directory.may_grow:  # no room: it joins others
+                host = self.directory.place(entity_id, node=node)
+            if host is None and node is not None and not self.directory.reaches(node):
+                self._reach(node)
+            self._grow_if_wanted()
+            if host is not None:
+                return host
+            await asyncio.sleep(PLACE_RETRY_S)
+        raise Unavailable("no share actor is alive and free", field="id", value=entity_id)
+
+    def forget_home(self, entity_id: str, error: BaseException | None) -> None:
+        """Forget a home that proved wrong; if *error* is `HostLost`, its host is lost."""
+        if not isinstance(error, HostLost):
+            self.directory.forget([entity_id])
+        elif self.directory.home(entity_id) == error.host:  # else the loss was noticed already
+            self.mark_lost(error.host)
+
+    # -- watching --------------------------------------------------------------------------------
+    def mark_lost(self, name: str) -> None:
+        """Mark a host as lost: its entities move to others. Ray restarts the host."""
         if name in self.directory.hosts:
             logger.warning("share actor %s died; its shares move", name)
             self.directory.lost(name)
@@ -147,7 +150,7 @@ class Supervisor:
             self.host_lost.set()
 
     async def no_loss_within(self, seconds: float) -> bool:
-        """Whether no host was lost for so long."""
+        """Wait for the loss of a host; return True if there was none for so many seconds."""
         try:
             await asyncio.wait_for(self.host_lost.wait(), seconds)
         except TimeoutError:
@@ -156,60 +159,58 @@ class Supervisor:
 
     async def _watch(self, name: str) -> None:
         while not self.stopping:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(self.timings.report_every_s)
             try:
                 await self._check(name)
             except HostLost:
-                self.lost(name)
+                self.mark_lost(name)
             except TimeoutError:
-                await self._give_up(name)
+                await self._restart_unresponsive(name)
             except ShareActorsError as error:
                 logger.warning("share actor %s: %s", name, error)
-            except Exception:  # whatever it is, somebody has to go on watching
-                logger.exception("share actor %s could not be looked after", name)
+            except Exception:  # whatever it is, watching must go on
+                logger.exception("the health check of share actor %s failed", name)
 
     async def _check(self, name: str) -> None:
         host = self.hosts[name]
         report = await asyncio.wait_for(host.report(), self._settings.unresponsive_s)
-        before = self._reports.get(name)
-        if before is not None and before.pid != report.pid:  # it died and is back already
-            self.lost(name)
+        previous = self._reports.get(name)
+        if previous is not None and previous.pid != report.pid:  # it died, and is back already
+            self.mark_lost(name)
         self.directory.passivated(name, await host.passivated(self.directory.leaving(name)))
         if name not in self.directory.hosts:
-            shares = [s for s in await host.resident() if self.directory.home(s) is None]
-            self._join(name, host, report, shares)
+            resident = await host.resident()
+            homeless = [id_ for id_ in resident if self.directory.home(id_) is None]
+            self._join(name, host, report, homeless)
         self._reports[name] = report
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)
 
-    async def _give_up(self, name: str) -> None:
-        """It does not answer: suspended, or stuck. One that is being started is given its time."""
+    async def _restart_unresponsive(self, name: str) -> None:
+        """Restart a host that does not answer; one that is lost is being restarted already."""
         if name in self.directory.hosts:
             logger.warning("share actor %s does not answer: it is restarted", name)
-            self.lost(name)
+            self.mark_lost(name)
             await self.hosts[name].restart()
 
     async def _recycle(self, name: str, hung: int) -> None:
-        """Too many of its threads are stuck in drivers: its shares move, and it starts anew."""
+        """Restart a host in which too many threads are stuck in drivers; its entities move first."""
         logger.warning("share actor %s has %d driver calls that hang: it is restarted", name, hung)
-        self.lost(name)
+        self.mark_lost(name)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.hosts[name].stop(), RECYCLE_WITHIN_S)
+            await asyncio.wait_for(self.hosts[name].stop(), self.timings.recycle_timeout_s)
         await self.hosts[name].restart()
 
     def status(self) -> list[dict[str, Any]]:
-        """Every host, whether it lives, and what it last said of itself."""
+        """Each host: its name, whether it is alive, its number of shares, and its last report."""
+        alive = self.directory.hosts
         return [
-            {
-                "actor": name,
-                "alive": name in self.directory.hosts,
-                "shares": self.directory.hosts.get(name, 0),
-            }
-            | self._reported(name)
+            {"actor": name, "alive": name in alive, "shares": alive.get(name, 0)}
+            | self._last_report(name)
             for name in self.hosts
         ]
 
-    def _reported(self, name: str) -> dict[str, Any]:
+    def _last_report(self, name: str) -> dict[str, Any]:
         report = self._reports.get(name)
         return {} if report is None else report._asdict()
 
@@ -220,13 +221,13 @@ class Supervisor:
             task.cancel()
 
     async def stop(self) -> None:
-        """Every host leaves its log in order."""
+        """Stop every host, so that it leaves its log in order."""
         self.stopping = True
-        await asyncio.gather(*(_quietly(host) for host in self.hosts.values()))
+        await asyncio.gather(*(_stop(host) for host in self.hosts.values()))
 
 
-async def _quietly(host: Host) -> None:
+async def _stop(host: Host) -> None:
     try:
         await host.stop()
     except HostLost as lost:
-        logger.warning("%s was gone already", lost.host)
+        logger.warning("%s was lost before it was stopped", lost.host)

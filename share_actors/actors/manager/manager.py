@@ -60,7 +60,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         )
         self._stats: dict[str, Stats] = {}
         self._reservations_loaded: asyncio.Task[None] | None = None
-        self._supervisor = Supervisor(cluster, config.hosting)
+        self._supervisor = Supervisor(cluster, config.hosting, timings.supervisor)
         self._router = Router(self._supervisor, cluster.catalog, config)
         self._recovery = Recovery(
             self._supervisor,
@@ -112,7 +112,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     async def _replies(self, accepted: list[CommandMessage]) -> list[CommandReply]:
         prepared = await self._prepare(accepted)
         messages = [item for item in prepared if isinstance(item, CommandMessage)]
-        replies = await self._router.answers(messages)
+        replies = await self._router.submit(messages)
         self._middleware.answered(messages, replies)
         if len(messages) == len(prepared):
             return replies
@@ -143,14 +143,14 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         """The outcomes of those of *pairs* (share id, command id) that have ended; see `ShareHost.wait`."""
         await self.ready()
-        return await self._router.outcomes(list(pairs), timeout_s)
+        return await self._router.wait(list(pairs), timeout_s)
 
     # -- questions -------------------------------------------------------------------------------
     async def view(self, share_id: str) -> Any:
         """The current share, or the entity at that address, read from its activation; raises `NotFound`."""
         await self.ready()
         try:
-            return (await self._router.asked(share_id, lambda host: host.view(share_id)))[1]
+            return (await self._router.call(share_id, lambda host: host.view(share_id)))[1]
         except NotFound:
             self._supervisor.directory.forget([share_id])  # it has no events, so it needs no home
             raise
@@ -158,7 +158,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     async def where(self, share_id: str) -> dict[str, Any]:
         """Name, process id and number of entities of the Ray actor that hosts *share_id*, once active."""
         await self.view(share_id)
-        name, report = await self._router.asked(share_id, lambda host: host.report())
+        name, report = await self._router.call(share_id, lambda host: host.report())
         return {"actor": name, "pid": report.pid, "shares": report.entities}
 
     async def status(self) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""The active entities of one host: activated on demand, passivated when idle or to make room."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from share_actors.actors.entity.shell import Entity
+from share_actors.config import Config
+from share_actors.errors import Busy, InvalidRequest
+from share_actors.events.aggregates import AGGREGATES, calls_drivers, kind_of
+from share_actors.events.log import Log
+
+AnyEntity = Entity[Any, Any, Any]
+ROOM_SEARCH = 64
+"""How many entities are examined, the longest active first, to find an idle one that makes room."""
+
+
+class ResidentEntities:
+    """Entities by id. Their number is limited; an idle one is passivated for another, if need be."""
+
+    def __init__(
+        self, config: Config, works: Mapping[str, Any], open_log: Callable[[], Log]
+    ) -> None:
+        self.config = config
+        self._works, self._open_log = works, open_log
+        self._entities: dict[str, AnyEntity] = {}
+        self._without_drivers: set[str] = set()
+        """Those that call no drivers, such as networks: they are not counted in reports."""
+        self._departed: set[str] = set()
+        """Passivated, or refused, since `take_departed` was called."""
+        self._host_activation = uuid4().hex[:12]
+        self._activations = 0
+
+    def __contains__(self, entity_id: str) -> bool:
+        return entity_id in self._entities
+
+    def __getitem__(self, entity_id: str) -> AnyEntity:
+        return self._entities[entity_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entities)
+
+    @property
+    def load(self) -> int:
+        """The number of shares and share servers."""
+        return len(self._entities) - len(self._without_drivers)
+
+    @property
+    def all_idle(self) -> bool:
+        """Whether no entity has work in progress or pending."""
+        return all(entity.idle for entity in self._entities.values())
+
+    def get(self, entity_id: str, *, fresh: bool = False) -> AnyEntity:
+        """The entity, activated if need be; a *fresh* one is taken to have no stream yet.
+
+        Raises `Busy` if there is no room for it, and `InvalidRequest` if its kind is unknown.
+        """
+        entity = self._entities.get(entity_id)
+        if entity is None or entity.lost:
+            entity = self._activate(entity_id, fresh)
+        entity.last_used = time.monotonic()
+        return entity
+
+    def _activate(self, entity_id: str, fresh: bool) -> AnyEntity:
+        if len(self._entities) >= self.config.hosting.entities_per_actor:
+            self._make_room(entity_id)
+        kind = kind_of(entity_id)
+        if kind not in AGGREGATES:
+            text = f"id: {entity_id!r} is not of a known kind"
+            raise InvalidRequest(text, field="id", value=entity_id)
+        self._activations += 1
+        aggregate: Any = AGGREGATES[kind]
+        entity: AnyEntity = Entity(
+            entity_id,
+            aggregate,
+            self._open_log(),
+            self._works[kind],
+            f"{self._host_activation}-{self._activations}",
+            mailbox=self.config.hosting.mailbox,
+            snapshot_every=self.config.log.snapshot_every,
+            fresh=fresh,
+        )
+        self._entities[entity_id] = entity
+        if not calls_drivers(entity_id):
+            self._without_drivers.add(entity_id)
+        return entity
+
+    def _make_room(self, entity_id: str) -> None:
+        """Passivate an idle entity, so that *entity_id* can be activated; raises `Busy` if none is idle."""
+        for entity in list(self._entities.values())[:ROOM_SEARCH]:
+            if entity.idle:
+                entity.passivate()
+                self._remove(entity)
+                return
+        self._departed.add(entity_id)
+        limit = self.config.hosting.entities_per_actor
+        raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
+
+    def _remove(self, entity: AnyEntity) -> None:
+        if self._entities.get(entity.id) is entity:
+            del self._entities[entity.id]
+            self._without_drivers.discard(entity.id)
+            self._departed.add(entity.id)
+
+    def refuse(self, entity_id: str) -> None:
+        """Note that a command for *entity_id* was refused: unless it is active, it has no home here."""
+        if entity_id not in self._entities:
+            self._departed.add(entity_id)
+
+    def take_departed(self, leaving: Sequence[str]) -> list[str]:
+        """Entities that departed since the last call, and those of *leaving* that are not active."""
+        departed, self._departed = self._departed | set(leaving), set()
+        return [entity_id for entity_id in departed if entity_id not in self._entities]
+
+    def passivate_idle(self, idle_s: float) -> int:
+        """Passivate the entities that have been idle for *idle_s*; return their number."""
+        used_before = time.monotonic() - idle_s
+        idle = [e for e in self._entities.values() if e.idle and e.last_used <= used_before]
+        for entity in idle:
+            entity.passivate()
+            self._remove(entity)
+        return len(idle)
+
+    def remove_useless(self) -> None:
+        """Remove the entities that are lost, and those that are idle and do not exist in the log."""
+        for entity in list(self._entities.values()):
+            if entity.lost or (entity.idle and not entity.exists):
+                self._remove(entity)

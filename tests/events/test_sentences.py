@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from share_actors.audit import sentences
 from share_actors.audit.sentences import sentence, who
 from share_actors.events.attempts import AttemptFailed
 from share_actors.events.decider import Event, RequestJoined
@@ -137,9 +138,15 @@ TOLD: list[tuple[Event, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("event", "told"), TOLD, ids=[type(event).__name__ for event, _ in TOLD])
-def test_an_event_is_described_in_one_sentence(event: Event, told: str) -> None:
-    assert sentence(Stream()(event, "c1")) == told
+@pytest.mark.parametrize(
+    ("event", "expected"), TOLD, ids=[type(event).__name__ for event, _ in TOLD]
+)
+def test_an_event_is_described_in_one_sentence(event: Event, expected: str) -> None:
+    assert sentence(Stream()(event, "c1")) == expected
+
+
+def test_every_event_type_has_a_function_that_describes_it() -> None:
+    assert set(sentences._SENTENCES) == set(EVENTS.values())
 
 
 def test_every_event_type_has_an_expected_sentence() -> None:

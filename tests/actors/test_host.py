@@ -1,4 +1,4 @@
-"""Hosting: entities in one process wake, work, rest and leave; what cannot be is answered, not raised."""
+"""A host: entities are activated, work and are passivated; a command that fails gets a reply."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, unpack_error
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.log import OpenLog, open_configured
@@ -16,46 +17,56 @@ from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import WHO, config, create, in_memory, tell
 from tests.conftest import within
 
+PATIENT = HostTimings(grace_s=5.0, max_outcome_wait_s=5.0)
+"""Replies wait for outcomes, however long they take on a slow machine."""
+HASTY = HostTimings(grace_s=0.01, max_outcome_wait_s=0.01)
+"""Replies wait for no outcome that takes any time."""
+
 
 @asynccontextmanager
 async def hosting(
-    home: Path, open_log: OpenLog = in_memory, **settings: Any
+    home: Path,
+    open_log: OpenLog = in_memory,
+    timings: HostTimings = PATIENT,
+    **settings: Any,
 ) -> AsyncIterator[ShareHost]:
-    host = ShareHost(config(home, **settings), open_log=open_log)
+    host = ShareHost(config(home, **settings), open_log=open_log, timings=timings)
     try:
         yield host
     finally:
         await host.stop()
 
 
-def error_in(answer: CommandReply) -> ShareActorsError:
-    assert answer.error is not None
-    return unpack_error(answer.error)
+def error_in(reply: CommandReply) -> ShareActorsError:
+    assert reply.error is not None
+    return unpack_error(reply.error)
 
 
-def test_a_call_answers_each_command_in_order(tmp_path: Path) -> None:
+def test_the_replies_to_commands_are_in_their_order(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path) as host:
-            asks = [create("a"), create("b", wait=False), tell("none", DeleteShare()), create("c")]
+            replies = await host.submit(
+                [create("a"), create("b", wait=False), tell("none", DeleteShare()), create("c")]
+            )
 
-            answers = await host.submit(asks)
-
-            assert [a.share_id for a in answers] == ["a", "b", "none", "c"]
-            assert [a.status for a in answers] == ["done", "accepted", "error", "done"]
-            assert isinstance(error_in(answers[2]), NotFound)
+            assert [reply.share_id for reply in replies] == ["a", "b", "none", "c"]
+            assert [reply.status for reply in replies] == ["done", "accepted", "error", "done"]
+            assert isinstance(error_in(replies[2]), NotFound)
 
     within(10, scenario())
 
 
-def test_what_takes_long_is_accepted_and_its_outcome_waited_for(tmp_path: Path) -> None:
+def test_a_command_that_takes_long_is_accepted_and_its_outcome_comes_from_wait(
+    tmp_path: Path,
+) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, delay_s=0.3) as host:
-            asked = create("a")
-            (accepted,) = await host.submit([asked])
+        async with hosting(tmp_path, timings=HASTY, delay_s=0.3) as host:
+            message = create("a")
+            (accepted,) = await host.submit([message])
             assert accepted.status == "accepted"
-            assert await host.wait([("a", asked.command_id)], 0.0) == []
+            assert await host.wait([("a", message.command_id)], 0.0) == []
 
-            (done,) = await host.wait([("a", asked.command_id)], 10.0)
+            (done,) = await host.wait([("a", message.command_id)], 10.0)
 
             assert done.status == "done"
             assert b'"available"' in (done.view or b"")
@@ -63,9 +74,9 @@ def test_what_takes_long_is_accepted_and_its_outcome_waited_for(tmp_path: Path) 
     within(10, scenario())
 
 
-def test_outcomes_come_as_they_are_and_none_holds_up_the_others(tmp_path: Path) -> None:
+def test_wait_returns_as_soon_as_one_command_has_ended(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with hosting(tmp_path, delay_s=0.2) as host:
+        async with hosting(tmp_path, timings=HASTY, delay_s=0.2) as host:
             slow, unknown = create("a"), ("b", "no-such-command")
             await host.submit([slow])
 
@@ -78,7 +89,7 @@ def test_outcomes_come_as_they_are_and_none_holds_up_the_others(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("message", "field"),
     [
         (CommandMessage("a", "c", "share.rename", b"{}", WHO), "topic"),
         (CommandMessage("a", "c", "share.extend", b'{"size": 0}', WHO), "size"),
@@ -87,22 +98,22 @@ def test_outcomes_come_as_they_are_and_none_holds_up_the_others(tmp_path: Path) 
         (CommandMessage("a", "c", "share.extend", b'{"size": 2}', b'{"user": 1}'), "user"),
     ],
 )
-def test_a_command_that_makes_no_sense_is_answered_and_leaves_no_trace(
-    asked: CommandMessage, field: str, tmp_path: Path
+def test_an_invalid_command_gets_an_error_and_records_no_event(
+    message: CommandMessage, field: str, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path) as host:
-            (answer,) = await host.submit([asked])
+            (reply,) = await host.submit([message])
 
-            assert isinstance(error_in(answer), InvalidRequest)
-            assert error_in(answer).field == field
+            assert isinstance(error_in(reply), InvalidRequest)
+            assert error_in(reply).field == field
             assert host._log.head() == 0
             assert await host.resident() == []
 
     within(10, scenario())
 
 
-def test_an_idle_share_leaves_memory_and_wakes_with_its_next_call(tmp_path: Path) -> None:
+def test_an_idle_share_is_passivated_and_activated_by_its_next_command(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, hosting={"idle_timeout_s": 0.1}) as host:
             await host.submit([create("a")])
@@ -111,14 +122,14 @@ def test_an_idle_share_leaves_memory_and_wakes_with_its_next_call(tmp_path: Path
 
             assert await host.passivated([]) == ["a"]
             assert await host.passivated([]) == []
-            (answer,) = await host.submit([tell("a", ExtendShare(size=2))])
-            assert answer.status == "done"
+            (reply,) = await host.submit([tell("a", ExtendShare(size=2))])
+            assert reply.status == "done"
             assert await host.resident() == ["a"]
 
     within(10, scenario())
 
 
-def test_a_share_that_is_back_has_not_departed(tmp_path: Path) -> None:
+def test_a_share_that_is_active_again_does_not_count_as_passivated(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path) as host:
             await host.submit([create("a"), create("b")])
@@ -130,7 +141,7 @@ def test_a_share_that_is_back_has_not_departed(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_a_share_that_owes_work_stays(tmp_path: Path) -> None:
+def test_a_share_with_pending_work_is_not_passivated(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, delay_s=0.3) as host:
             await host.submit([create("a", wait=False)])
@@ -141,7 +152,7 @@ def test_a_share_that_owes_work_stays(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_no_more_shares_live_here_than_the_limit_and_the_longest_idle_goes_first(
+def test_beyond_the_limit_of_entities_the_longest_active_idle_one_is_passivated(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -156,27 +167,28 @@ def test_no_more_shares_live_here_than_the_limit_and_the_longest_idle_goes_first
     within(10, scenario())
 
 
-def test_when_all_shares_are_at_work_another_is_answered_busy(tmp_path: Path) -> None:
+def test_a_command_for_another_share_is_busy_while_all_shares_have_work(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, hosting={"entities_per_actor": 1}, delay_s=0.2) as host:
             await host.submit([create("a", wait=False)])
 
-            (answer,) = await host.submit([create("b", wait=False)])
+            (reply,) = await host.submit([create("b", wait=False)])
 
-            busy = error_in(answer)
+            busy = error_in(reply)
             assert isinstance(busy, Busy)
             assert busy.retry_after > 0
             assert [r.stream for r in host._log.read("share-b")] == []
-            assert await host.passivated([]) == ["b"]  # it takes up no room in the manager's books
+            assert await host.passivated([]) == ["b"]  # so that the manager forgets this home
 
     within(10, scenario())
 
 
-def test_beyond_its_backlog_a_host_answers_busy(tmp_path: Path) -> None:
+def test_a_command_beyond_the_backlog_is_busy(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, hosting={"backlog": 1}, delay_s=0.3) as host:
             first = asyncio.create_task(host.submit([create("a")]))
-            await asyncio.sleep(0.01)
+            while "a" not in await host.resident():
+                await asyncio.sleep(0)
 
             (refused,) = await host.submit([create("b")])
 
@@ -187,7 +199,7 @@ def test_beyond_its_backlog_a_host_answers_busy(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_waking_a_share_makes_it_see_to_what_it_owes(tmp_path: Path) -> None:
+def test_an_activated_share_continues_its_pending_work(tmp_path: Path) -> None:
     async def scenario() -> None:
         killed = ShareHost(config(tmp_path, delay_s=0.2), open_log=in_memory)
         await killed.submit([create("a", wait=False)])
@@ -200,46 +212,45 @@ def test_waking_a_share_makes_it_see_to_what_it_owes(tmp_path: Path) -> None:
     within(10, scenario())
 
 
-def test_a_log_that_cannot_be_opened_is_told_and_opened_once_it_can(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_opened_is_an_error_until_it_can(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, open_configured) as host:
             (tmp_path / "log.db").write_bytes(b"no log")
-            (answer,) = await host.submit([create("a")])
-            assert isinstance(error_in(answer), LogError)
+            (reply,) = await host.submit([create("a")])
+            assert isinstance(error_in(reply), LogError)
             with pytest.raises(LogError, match=r"log\.path"):
                 await host.report()
 
             (tmp_path / "log.db").unlink()
 
-            (answer,) = await host.submit([create("a")])
-            assert answer.status == "done"
+            (reply,) = await host.submit([create("a")])
+            assert reply.status == "done"
 
     within(10, scenario())
 
 
-def test_a_host_that_goes_down_sends_commands_elsewhere_and_finishes_what_runs(
+def test_a_host_that_stops_replies_moved_and_finishes_the_work_in_progress(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
         host = ShareHost(config(tmp_path, delay_s=0.2), open_log=in_memory)
-        asked = create("a")
-        await host.submit([asked])
+        await host.submit([create("a")])
 
         stopping = asyncio.create_task(host.stop())
-        await asyncio.sleep(0.01)
-        (answer,) = await host.submit([create("b")])
+        await asyncio.sleep(0)
+        (reply,) = await host.submit([create("b")])
         await stopping
 
-        assert isinstance(error_in(answer), Moved)
-        async with hosting(tmp_path) as other:
-            assert (await other.view("a")).status == "available"
+        assert isinstance(error_in(reply), Moved)
+        async with hosting(tmp_path) as successor:
+            assert (await successor.view("a")).status == "available"
             with pytest.raises(NotFound):
-                await other.view("b")
+                await successor.view("b")
 
     within(10, scenario())
 
 
-def test_a_share_that_never_was_does_not_stay_in_memory(tmp_path: Path) -> None:
+def test_a_share_that_does_not_exist_does_not_stay_in_memory(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, hosting={"idle_timeout_s": 0.1}) as host:
             await host.submit([create("a")])

@@ -1,4 +1,4 @@
-"""Recovery: what owes work is woken, so many at a time, and nothing that is broken holds it up."""
+"""Recovery: shares with pending work are activated in batches, whatever can't be activated."""
 
 import asyncio
 import sqlite3
@@ -18,8 +18,8 @@ from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
 
 
-async def left_owing(home: Path, shares: list[str], open_log: OpenLog = in_memory) -> None:
-    """These are being created when everything ends."""
+async def end_during_creation(home: Path, shares: list[str], open_log: OpenLog = in_memory) -> None:
+    """Leave these shares with pending work: everything ends while they are being created."""
     slow = config(home, hosting=ONE, delay_s=0.5)
     async with managed(slow, open_log) as (manager, cluster):
         await manager.submit([create(share_id, wait=False) for share_id in shares])
@@ -28,8 +28,8 @@ async def left_owing(home: Path, shares: list[str], open_log: OpenLog = in_memor
         manager.abandon()
 
 
-def spoil(home: Path, share_id: str) -> None:
-    """What the stream of a share says can't be read any more."""
+def corrupt_stream(home: Path, share_id: str) -> None:
+    """Overwrite the events of a share, so that they can't be read."""
     with closing(sqlite3.connect(home / "log.db")) as connection, connection:
         changed = connection.execute(
             "UPDATE stored_events SET state = 'no json' WHERE originator_id LIKE ?",
@@ -38,38 +38,38 @@ def spoil(home: Path, share_id: str) -> None:
         assert changed.rowcount > 0
 
 
-def test_a_stream_that_cannot_be_read_is_told_and_the_others_recover(tmp_path: Path) -> None:
+def test_a_stream_that_cannot_be_read_is_reported_and_the_others_recover(tmp_path: Path) -> None:
     async def scenario() -> None:
-        await left_owing(tmp_path, ["s0", "broken", "s1"], open_configured)
-        spoil(tmp_path, "broken")
+        await end_during_creation(tmp_path, ["s0", "broken", "s1"], open_configured)
+        corrupt_stream(tmp_path, "broken")
 
         async with managed(config(tmp_path, hosting=ONE), open_configured) as (manager, cluster):
             await manager.ready()
             await available(cluster, "s0", "s1")
             await until(lambda: bool(manager._recovery.broken))
 
-            told: dict[str, str] = (await manager.status())["broken"]
-            assert list(told) == ["broken"]
-            assert "share-broken" in told["broken"]
-            (answer,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
-            assert answer.status == "done"
+            broken: dict[str, str] = (await manager.status())["broken"]
+            assert list(broken) == ["broken"]
+            assert "share-broken" in broken["broken"]
+            (reply,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
+            assert reply.status == "done"
 
     within(20, scenario())
 
 
-def test_so_many_are_woken_at_a_time_and_no_more(
+def test_shares_are_activated_in_batches_of_the_configured_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most: list[int] = []
-    whole = ShareHost.wake
+    batches: list[int] = []
+    wake = ShareHost.wake
 
     async def counted(host: ShareHost, share_ids: Any) -> dict[str, str]:
-        most.append(len(share_ids))
-        return await whole(host, share_ids)
+        batches.append(len(share_ids))
+        return await wake(host, share_ids)
 
     async def scenario() -> None:
         shares = [f"s{n}" for n in range(10)]
-        await left_owing(tmp_path, shares)
+        await end_during_creation(tmp_path, shares)
         monkeypatch.setattr(ShareHost, "wake", counted)
 
         few = config(tmp_path, hosting={**ONE, "recovery_at_once": 3})
@@ -77,12 +77,12 @@ def test_so_many_are_woken_at_a_time_and_no_more(
             await manager.ready()
             await available(cluster, *shares)
 
-        assert most[:4] == [3, 3, 3, 1]
+        assert batches[:4] == [3, 3, 3, 1]
 
     within(20, scenario())
 
 
-def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on(
+def test_an_actor_with_too_many_hung_calls_is_restarted_and_its_shares_go_on(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -95,20 +95,20 @@ def test_an_actor_in_which_too_many_calls_hang_is_restarted_and_its_shares_go_on
 
             await available(cluster, "s0", "s1", "s2")
 
-            await until(_reborn(cluster.running["share-actor-1"]))
+            await until(_was_restarted(cluster.running["share-actor-1"]))
             await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             assert (await cluster.running["share-actor-1"].report()).hung == 0
-            (answer,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
-            assert answer.status == "done"
+            (reply,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
+            assert reply.status == "done"
 
     within(30, scenario())
 
 
-def _reborn(host: Any) -> Callable[[], bool]:
+def _was_restarted(host: Any) -> Callable[[], bool]:
     return lambda: host.pid > 1
 
 
-def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
+def test_an_actor_with_few_hung_calls_is_not_restarted(tmp_path: Path) -> None:
     async def scenario() -> None:
         hangs = {"hang": {"create_share": 1}, "hang_s": 1.0}
         settings = config(tmp_path, hosting={**ONE, "hung_calls": 3}, **hangs)
@@ -116,18 +116,18 @@ def test_actors_in_which_few_calls_hang_stay(tmp_path: Path) -> None:
         settings = settings.model_copy(update={"backends": {"dummy": patient}})
         async with managed(settings) as (manager, cluster):
             await outcomes(manager, [create("s0")])
-            await asyncio.sleep(0.3)  # several looks
+            await asyncio.sleep(0.3)  # several reports
 
             assert cluster.running["share-actor-1"].pid == 1
 
     within(20, scenario())
 
 
-def test_recovery_and_watching_go_on_after_a_bug(
+def test_recovery_and_supervision_go_on_after_a_bug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        await left_owing(tmp_path, ["s0"])
+        await end_during_creation(tmp_path, ["s0"])
         async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
             monkeypatch.setattr(manager._recovery, "_wake", _failing_once(manager._recovery._wake))
             monkeypatch.setattr(
@@ -143,12 +143,12 @@ def test_recovery_and_watching_go_on_after_a_bug(
     within(20, scenario())
 
 
-def _failing_once(whole: Callable[..., Any]) -> Callable[..., Any]:
+def _failing_once(method: Callable[..., Any]) -> Callable[..., Any]:
     failures = [RuntimeError("a bug")]
 
-    async def flawed(*args: Any) -> Any:
+    async def failing(*args: Any) -> Any:
         if failures:
             raise failures.pop()
-        return await whole(*args)
+        return await method(*args)
 
-    return flawed
+    return failing

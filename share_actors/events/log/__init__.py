@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from share_actors.events.log.append_order import Conflict
-from share_actors.events.log.log import Log, Notification, OpenLog, T, open_configured
+from share_actors.events.log.log import Log, Notification, OpenLog, open_configured
 
 __all__ = [
     "Conflict",
     "Log",
     "Notification",
     "OpenLog",
-    "T",
     "open_configured",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -25,10 +27,15 @@ def short_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """The one Ray cluster of the session."""
+    """The one Ray cluster of the session.
+
+    Concurrent sessions start theirs one after the other: Ray gives up a start that takes 30 s.
+    """
     from share_actors.actors.runtime import lifecycle
 
-    lifecycle.init(None, num_cpus=2)
+    with (Path(tempfile.gettempdir()) / f"share-actors-tests-{os.getuid()}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lifecycle.init(None, num_cpus=2)
     yield
     lifecycle.shutdown()
 

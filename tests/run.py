@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -101,7 +102,8 @@ class Run:
     """All lanes, their counts, and what is printed of them."""
 
     def __init__(self, options: list[str], logs: Path, output: IO[str]) -> None:
-        self._options, self._logs, self._output = options, logs, output
+        self._logs, self._output = logs, output
+        self._options = [f"--randomly-seed={random.randrange(10**6)}", *options]
         self._waiting = list(lanes().items())
         self._running: list[Lane] = []
         self._queue: SimpleQueue[tuple[Lane, dict[str, Any]]] = SimpleQueue()
@@ -114,6 +116,7 @@ class Run:
     def run(self) -> int:
         """Run every lane; the exit status."""
         try:
+            self._print("pytest " + " ".join(self._options))
             self._start()
             while self._running:
                 self._next()

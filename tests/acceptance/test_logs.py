@@ -1,4 +1,4 @@
-"""Logs that are damaged, full or of a newer version: what users see, and that all else goes on."""
+"""Logs that are damaged, full or of a newer version: the errors, and that everything else works."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def another_program_s(log: Path) -> None:
 # -- damaged ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def kept(new_sites: NewSite) -> Path:
-    """A log of one share, at rest."""
+    """The log of a stopped system with twenty shares."""
     site = new_sites()
     for _ in range(20):
         site.system.create_share(size=1)
@@ -115,7 +115,7 @@ def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(
 
 # -- newer -----------------------------------------------------------------------------------------
 def write(site: Site, share: ShareHandle, topic: str, schema_version: int) -> None:
-    """Add an event of the future to the stream of *share*."""
+    """Add an event of a newer version to the stream of *share*."""
     (last, state), stream = last_event(site, share), f"share-{share.id}"
     state = state.replace('"schema_version":1', f'"schema_version":{schema_version}')
     with closing(sqlite3.connect(site.config.log_path)) as connection, connection:
@@ -180,7 +180,7 @@ def test_a_share_with_events_of_a_newer_version_raises_after_a_restart_and_can_b
 # -- full ------------------------------------------------------------------------------------------
 @contextmanager
 def small_disk(at: Path) -> Iterator[Path]:
-    """A file system of a few MiB, which is gone afterwards."""
+    """A filesystem of 4 MiB, unmounted afterwards."""
     at.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(at)],
@@ -203,12 +203,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def on_small_disk(disk: Path, new_site: NewSite) -> Site:
-    """A site whose log is on the small disk; it is cleared up before that goes."""
+    """A site whose log is on the small disk; it is stopped before the disk is unmounted."""
     return new_site(log={"path": str(disk / "log.db")})
 
 
 def until_full(site: Site) -> list[str]:
-    """Create shares until that is refused; the ids of those that were created."""
+    """Create shares until one is refused; the ids of those that were created."""
     created: list[str] = []
 
     def create_many() -> None:

@@ -40,7 +40,7 @@ def system(site: Site) -> ShareSystem:
 
 
 def rows(settings: LogSettings) -> int:
-    """How many events of shares the server itself counts."""
+    """The number of events of shares, by a query on the server."""
     with postgres.admin(settings) as connection:
         asked = (
             f"SELECT count(*) FROM {settings.schema_name}.stored_events"
@@ -144,7 +144,7 @@ def test_a_crash_of_the_database_server_under_load_loses_and_duplicates_no_share
 
 
 def crash(settings: LogSettings) -> None:
-    """`kill -9` of a process of the server: it ends all its connections and recovers, as after a crash."""
+    """`kill -9` a process of the server, which closes all connections and recovers as after a crash."""
     with suppress(psycopg.Error), postgres.admin(settings) as connection:
         found = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
@@ -155,7 +155,7 @@ def crash(settings: LogSettings) -> None:
 
 
 def answered(system: ShareSystem, asked: list[dict[str, Any]]) -> list[object] | None:
-    """What came of *asked*, unless the server was not back for one of them."""
+    """The results of *asked*; None if the server was still recovering for one of them."""
     results = system.create_shares(asked)
     away = [r for r in results if isinstance(r, LogError | Unavailable)]
     return None if away else list(results)

@@ -1,4 +1,4 @@
-"""Too much at once, and backends that hang or die: some wait, none is lost, nothing is done twice."""
+"""Overload, and backends that hang or die: requests wait, none is lost, none is done twice."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def attempts(site: Site, share: ShareHandle, method: str = "create_share") -> li
 
 # -- too much at once ------------------------------------------------------------------------------
 def submitted(system: ShareSystem, share: ShareHandle, clients: list[str]) -> list[CommandReply]:
-    """Rules for *clients*, in one call that no client sends again."""
+    """Submit rules for *clients* in one call, without the client's retries; the replies."""
     asks = []
     for client in clients:
         fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}

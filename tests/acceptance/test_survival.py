@@ -1,4 +1,4 @@
-"""`kill -9` of whatever runs: all that was acknowledged reaches its outcome, once, and calls go on."""
+"""`kill -9` of any process: acknowledged requests reach their outcome once, and calls continue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Kill = Callable[[Site], None]
 
 @pytest.fixture(scope="module")
 def site(new_sites: NewSite) -> Site:
-    """Two share actors and a backend on which everything takes its time."""
+    """Two share actors and a backend whose calls take 0.3 s."""
     site = new_sites(hosting={"min_actors": 2, "max_actors": 2})
     options = {"directory": str(site.backend.directory), "delay_s": 0.3}
     site.config = site.config.model_copy(
@@ -42,7 +42,7 @@ def site(new_sites: NewSite) -> Site:
 
 @pytest.fixture(autouse=True)
 def whole(site: Site) -> Iterator[None]:
-    """After each test backend, catalog and log say the same, and nothing is between two states."""
+    """After each test, backend, catalog and log agree and no status is transitional."""
     yield
     listed = site.settled()
     alive = {s.id: s for s in site.replayed().values() if s.status != "deleted"}
@@ -92,14 +92,14 @@ kills = pytest.mark.parametrize(
 
 
 def begin(site: Site, n: int = IN_FLIGHT) -> tuple[str, list[ShareHandle]]:
-    """*n* shares under one name, whose creation is recorded and under way."""
+    """Request *n* shares under one name; their creation is recorded and in progress."""
     name = f"{uuid4().hex}"
     asked = [{"size": 1, "name": name, "command_id": f"{name}-{i}"} for i in range(n)]
     return name, [made(share) for share in site.system.create_shares(asked, wait=False)]
 
 
 def created_once(backend: DummyBackend, share: ShareHandle) -> bool:
-    """Whether no attempt at the share's creation was made twice."""
+    """Whether each attempt at the share's creation was made once."""
     attempts = [call.attempt for call in backend.calls("create_share", share.id)]
     return attempts == sorted(set(attempts))
 

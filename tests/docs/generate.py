@@ -1,4 +1,4 @@
-"""The tables of the reference pages, written from the code: `python -m tests.docs.generate`.
+"""Generates the tables of the reference pages from the code: `python -m tests.docs.generate`.
 
 A page says where, between `<!-- NAME: generated -->` and `<!-- NAME: end -->`.
 """
@@ -50,7 +50,7 @@ def _cell(text: str) -> str:
 
 
 def doc(thing: object) -> str:
-    """Its own docstring, with *names* in code type."""
+    """The docstring of *thing*, not inherited, with *names* in code type."""
     own = getattr(thing, "__doc__", None) or ""
     return re.sub(r"(?<!\*)\*(\w+)\*(?!\*)", r"`\1`", inspect.cleandoc(own))
 
@@ -76,7 +76,7 @@ _NOTES = {
 
 
 def notes(model: type[BaseModel]) -> dict[str, str]:
-    """What the string after a field says of it."""
+    """The docstrings of the fields of *model*, by field."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
     assert isinstance(body, ast.ClassDef)
     found: dict[str, str] = {}
@@ -87,7 +87,7 @@ def notes(model: type[BaseModel]) -> dict[str, str]:
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo, str]]:
-    """Every key beneath *model*, its field and what is said of it."""
+    """Every configuration key under *model*, with its field and its meaning."""
     said: dict[str, str] = {}
     for cls in reversed(model.__mro__):
         if issubclass(cls, BaseModel) and cls.__module__.startswith("share_actors"):
@@ -104,7 +104,7 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldI
 
 
 def kind(field: FieldInfo) -> str:
-    """What values *field* takes, in words."""
+    """The kind of values that *field* accepts, in words."""
     if get_origin(field.annotation) is Literal:
         return " or ".join(f"`{word}`" for word in get_args(field.annotation))
     text = str(field.annotation)
@@ -135,7 +135,7 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def default(key: str, field: FieldInfo) -> str:
-    """What it is when nobody says."""
+    """The default of *field*, as a cell of the table."""
     if key in _SHOWN_DEFAULTS:
         return _SHOWN_DEFAULTS[key]
     if field.is_required():
@@ -212,14 +212,14 @@ def client_commands() -> str:
 
 
 def record() -> str:
-    """A row of the log, as its golden file has it."""
+    """A row of the log, from its golden file."""
     text = json.dumps(stored(EXAMPLES[1]), indent=1, ensure_ascii=False)
     return f"```json\n{text}\n```"
 
 
 # -- Python --------------------------------------------------------------------------------------
 def methods(cls: type) -> Iterator[tuple[str, Any]]:
-    """What a user of *cls* calls and reads."""
+    """The public methods and properties of *cls*."""
     for name, thing in vars(cls).items():
         if name.startswith("_") or getattr(thing, "__isabstractmethod__", False):
             continue
@@ -228,7 +228,7 @@ def methods(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def signature(function: Callable[..., Any]) -> str:
-    """Its parameters and what it returns, in the words of the synchronous client."""
+    """The parameters and the result of *function*, with the class names of the synchronous client."""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(_own_signature(function)))
     for ours, theirs in (("AsyncShareSystem", "ShareSystem"), ("AsyncShare", "ShareHandle")):
         text = re.sub(rf"\b{ours}\b", theirs, text)
@@ -238,7 +238,7 @@ def signature(function: Callable[..., Any]) -> str:
 
 
 def _own_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Without what Ray adds to the methods of a class that was made an actor in this process."""
+    """The signature without the parameters that Ray adds to methods of actor classes."""
     full = inspect.signature(function)
     own = [p for p in full.parameters.values() if not p.name.startswith("_ray")]
     return full.replace(parameters=own)
@@ -321,7 +321,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
 
 
 def render(page: Path) -> str:
-    """*page* with what is between its markers written anew."""
+    """The text of *page* with the text between its markers generated again."""
     text = page.read_text(encoding="utf-8")
     for name, written in SECTIONS[page.name].items():
         start, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what is in them: code, commands, configuration, links."""
+"""The pages of the documentation and their contents: code, commands, configuration, links."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sybil.parsers.markdown import CodeBlockParser
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("python", "console", "sh", "toml")
-"""`console` blocks are run; `sh` blocks are for other machines, and their commands are only looked at."""
+"""`console` blocks are run; the commands of `sh` blocks, which are for other machines, are only parsed."""
 _SPAN = re.compile(r"`(share-actors [^`]+)`")
 _FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"# ([\w.-]+\.(?:py|toml))\n")
 
 
 class Block(NamedTuple):
-    """A fenced block and the line of its page that it begins on."""
+    """A fenced block and the number of its first line."""
 
     language: str
     text: str
@@ -28,13 +28,13 @@ class Block(NamedTuple):
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block shows, which it has in its first line."""
+        """The name of the file that the block shows, from a comment in its first line."""
         named = _FILE_NAME.match(self.text)
         return None if named is None else named[1]
 
 
 class Shown(NamedTuple):
-    """A command as a page shows it, with what it prints there."""
+    """A command of a page and the output that the page shows."""
 
     command: str
     output: str
@@ -51,12 +51,12 @@ def named(page: Path) -> str:
 
 
 def _keep(example: Example) -> None:
-    """Blocks are read, not evaluated by the parser."""
+    """Do nothing: blocks are only read."""
 
 
 @cache
 def blocks(page: Path) -> tuple[Block, ...]:
-    """The fenced blocks of *page* in the languages that are looked at, in order."""
+    """The fenced blocks of *page* in `LANGUAGES`, in order."""
     parsers = [CodeBlockParser(language, _keep) for language in LANGUAGES]
     document = Sybil(parsers).parse(page)
     return tuple(

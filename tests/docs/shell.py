@@ -1,4 +1,4 @@
-"""The command line as its program has it: what there is, and whether a line that a page shows could run."""
+"""The commands and options of the program, and a check of command lines against them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _PUNCTUATION = frozenset("();<>|&")
 
 
 def root() -> Any:
-    """The program's commands; Typer's own type of them is not public."""
+    """The root command of the program; its type is not public in Typer."""
     return typer.main.get_command(app)
 
 
 def leaves(command: Any = None, path: str = PROGRAM) -> Iterator[tuple[str, Any]]:
-    """Each command that does something, with all its words."""
+    """Each command without subcommands, by its full name."""
     command = command or root()
     for name, inner in getattr(command, "commands", {}).items():
         yield from leaves(inner, f"{path} {name}")
@@ -70,7 +70,7 @@ def exit_codes() -> str:
 
 # -- for lines that pages show -------------------------------------------------------------------
 def calls(line: str) -> Iterator[list[str]]:
-    """What stands behind the program's name wherever *line*, a line of shell, calls it."""
+    """The arguments of each call of the program in *line*, a line of shell."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)
@@ -81,9 +81,9 @@ def calls(line: str) -> Iterator[list[str]]:
 
 
 def check(given: list[str]) -> None:
-    """Parse *given* as the program would, and do nothing; raises what it would complain of.
+    """Parse *given* as the program does, without running it; raises the program's usage errors.
 
-    Just the words of a command are well, too: text speaks of commands like that.
+    The name of a command alone passes, too: text refers to commands by name.
     """
     command, path = root(), PROGRAM
     while hasattr(command, "commands") and given not in (["--help"], []):

@@ -1,4 +1,4 @@
-"""State diagrams drawn by running the share aggregate: `python -m tests.docs.state_diagram` writes them.
+"""State diagrams from runs of the share aggregate: `python -m tests.docs.state_diagram` writes them.
 
 Every command and every outcome is tried in every state that can be reached with one rule and one snapshot.
 """
@@ -90,7 +90,7 @@ ATTEMPTS: tuple[ShareCommand, ...] = (
 
 
 def success(state: ShareState) -> ShareCommand | None:
-    """The good outcome of the attempt under way."""
+    """The command that reports success of the attempt in progress."""
     match [] if state.attempt is None else state.attempt.effect.split("/"):
         case ["create"]:
             return ConfirmCreated(export_locations=())
@@ -126,7 +126,7 @@ _OTHERS: Mapping[str, ShareCommand] = {
 
 
 def _rules_applied(state: ShareState) -> ConfirmRules:
-    """As a backend answers that was asked when the attempt began: it has not heard of a denial since."""
+    """The outcome for the rules at the start of the attempt, without later denials."""
     held = state.rules
     removed = {i for i in held.attempted if held.rules[i].state == "denying"}
     applied = [
@@ -163,7 +163,7 @@ def explore() -> frozenset[Edge]:
 
 
 def _place(state: ShareState) -> str:
-    """Where a state is, without what only counts or explains."""
+    """A key of *state* that leaves out counters and explanations."""
     effect = state.attempt and state.attempt.effect
     plain = state.share.replace(status_reason=None, size=0)
     rules = {i: r.replace(reason=None) for i, r in state.rules.rules.items()}
@@ -228,7 +228,7 @@ def mermaid(edges: frozenset[Edge], of: str) -> str:
 
 
 def render(page: str) -> str:
-    """*page* with what is between its markers drawn anew."""
+    """The text of *page* with the diagrams between its markers drawn again."""
     edges = explore()
     for of in ("share", "rule", "snapshot"):
         start, end = f"<!-- {of}: generated -->", f"<!-- {of}: end -->"

@@ -1,4 +1,4 @@
-"""The trial of pages: it sees what is wrong, and says where."""
+"""The runner of pages reports every difference with its line."""
 
 from __future__ import annotations
 

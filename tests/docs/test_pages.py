@@ -1,4 +1,4 @@
-"""What pages show, as far as it can be told without running it: commands, configuration, links."""
+"""Checks of pages without running them: commands, configuration, links."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGES = pytest.mark.parametrize("page", pages(), ids=named)
 
 
 def calls(page: Path) -> list[list[str]]:
-    """The arguments of every call of the program that *page* shows or speaks of."""
+    """The arguments of every call of the program in blocks and text of *page*."""
     typed = [c.command for block in of(page, "console", "sh") for c in commands(block)]
     return [given for line in [*typed, *spans(page)] for given in shell.calls(line)]
 

@@ -1,4 +1,4 @@
-"""The page of proofs names tests that there are, and leaves out nothing of the seed's contract."""
+"""The page of proofs names existing tests and covers the seed's whole contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference pages are complete, and as the code has it."""
+"""The reference pages are complete and match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backend as the simulation sees it: objects made in steps, with a death possible between any two."""
+"""The backend of the simulation: each call works in steps, and the process may die between any two."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Step = Callable[[str], None]
 
 
 class Storage:
-    """What exists, by serial number: nothing keeps two objects from belonging to one share."""
+    """The objects on the backend by serial number; it allows two objects for one share."""
 
     def __init__(self) -> None:
         self.objects: dict[int, dict[str, Any]] = {}
         self.fences: dict[str, int] = {}
         self.overtaken = 0
-        """Calls that came after a later attempt, and were refused."""
+        """The number of calls refused because a later attempt had begun."""
         self._serial = 0
 
     def of(self, kind: str, tag: str) -> dict[str, Any] | None:
@@ -35,7 +35,7 @@ class Storage:
         del self.objects[held["serial"]]
 
     def enter(self, context: RequestContext, share_id: str) -> None:
-        """Refuse a call that a later attempt overtook."""
+        """Raise `DriverError` if a later attempt has begun."""
         if context.fence < self.fences.get(share_id, 0):
             self.overtaken += 1
             raise DriverError("overtaken by a later attempt")
@@ -43,7 +43,7 @@ class Storage:
 
 
 class SteppingDriver(ShareDriver):
-    """Every method in steps; asked again, each goes on from where the last one was left."""
+    """A driver whose methods work in steps; a repeated call continues where the last one stopped."""
 
     access_types = ("user",)
 
@@ -140,7 +140,7 @@ class SteppingDriver(ShareDriver):
 
 
 class ProbingDriver(SteppingDriver):
-    """One that can tell what exists."""
+    """A stepping driver that can probe."""
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None

@@ -1,4 +1,4 @@
-"""Cases in great number: every death of every scenario, singly and in pairs, and histories by chance."""
+"""Generated cases: every death of every scenario, singly and in pairs, and random histories."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.faults.simulation import EPOCH, Case, Fault, World, create
 
 
 def run(case: Case) -> World:
-    """The world that *case* leads to."""
+    """Run *case*; the world afterwards."""
     world = World(case)
     world.run()
     return world
 
 
 def judged(case: Case, how_to_replay: str) -> World:
-    """The same, and it is as it should be; else an AssertionError tells what is not, and how to see it."""
+    """Run *case*; raises AssertionError with what is wrong and how to run the case again."""
     world = run(case)
     wrong = Verdict(world).wrong()
-    assert not wrong, f"{wrong}\ndied at {world.died_at}\nto see it again: {how_to_replay}"
+    assert not wrong, f"{wrong}\ndied at {world.died_at}\nto run it again: {how_to_replay}"
     return world
 
 
@@ -45,47 +45,46 @@ def replay_command(scenario: str, case: Case) -> str:
 
 
 def singles(scenario: str, **options: Any) -> Iterator[Case]:
-    """A death at every point of *scenario*."""
+    """Cases with one death, at every point of *scenario*."""
     groups = SCENARIOS[scenario]
     for n in range(1, run(Case(groups, **options)).points + 1):
         yield Case(groups, deaths=frozenset({n}), **options)
 
 
 def pairs(scenario: str, **options: Any) -> Iterator[Case]:
-    """A second death at every point that follows the first."""
+    """Cases with two deaths, at every pair of points of *scenario*."""
     for single in singles(scenario, **options):
         (first,) = single.deaths
         for second in range(first + 1, run(single).points + 1):
             yield Case(single.groups, deaths=frozenset({first, second}), **options)
 
 
-# -- by chance -----------------------------------------------------------------------------------
+# -- random cases -----------------------------------------------------------------------------------
 def random_case(seed: int) -> Case:
-    """The history of *seed*: up to a dozen commands, three deaths and six faults."""
-    chance = random.Random(seed)
+    """The random history of *seed*: up to a dozen commands, three deaths and six faults."""
+    rng = random.Random(seed)
     groups = tuple(
-        tuple(_command(chance) for _ in range(chance.randint(1, 3)))
-        for _ in range(chance.randint(1, 4))
+        tuple(_command(rng) for _ in range(rng.randint(1, 3))) for _ in range(rng.randint(1, 4))
     )
     faults: list[Fault] = [*get_args(Fault), "", "", ""]
     return Case(
         groups=((create(3),), *groups),
-        deaths=frozenset(chance.randint(1, 60) for _ in range(chance.randint(0, 3))),
-        faults=tuple(chance.choice(faults) for _ in range(chance.randint(0, 6))),
-        probes=chance.random() < 0.5,
-        rivals=chance.random() < 0.3,
-        forgetful=chance.random() < 0.3,
-        back_s=chance.choice((0.0, 0.0, 3600.0)),
+        deaths=frozenset(rng.randint(1, 60) for _ in range(rng.randint(0, 3))),
+        faults=tuple(rng.choice(faults) for _ in range(rng.randint(0, 6))),
+        probes=rng.random() < 0.5,
+        rivals=rng.random() < 0.3,
+        forgetful=rng.random() < 0.3,
+        back_s=rng.choice((0.0, 0.0, 3600.0)),
         seed=seed,
     )
 
 
-def _command(chance: random.Random) -> Command:
-    name = chance.choice("ab")
+def _command(rng: random.Random) -> Command:
+    name = rng.choice("ab")
     choices: list[Command] = [
-        ExtendShare(size=chance.randint(1, 6)),
-        ShrinkShare(size=chance.randint(1, 6)),
-        AllowAccess(access_id=name, access_type="user", access_to=chance.choice(("x", "y"))),
+        ExtendShare(size=rng.randint(1, 6)),
+        ShrinkShare(size=rng.randint(1, 6)),
+        AllowAccess(access_id=name, access_type="user", access_to=rng.choice(("x", "y"))),
         AllowAccess(access_id=name, access_type="user", access_to="z", access_level="ro"),
         DenyAccess(access_id=name),
         CreateSnapshot(snapshot_id=name, at=EPOCH),
@@ -93,7 +92,7 @@ def _command(chance: random.Random) -> Command:
         RetryShare(),
         EnsureShare(info="i"),
         UnmanageSnapshot(snapshot_id=name),
-        *([UnmanageShare()] if chance.random() < 0.2 else []),
-        DeleteShare(cascade=chance.random() < 0.7),
+        *([UnmanageShare()] if rng.random() < 0.2 else []),
+        DeleteShare(cascade=rng.random() < 0.7),
     ]
-    return chance.choice(choices)
+    return rng.choice(choices)

@@ -1,4 +1,4 @@
-"""The oracle: what the backend holds, what clients were told, and the log must agree."""
+"""The oracle: the backend, the replies to clients and the log must agree."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.faults.simulation import World
 
 RESTING = ("absent", "available", "error", "deleted", "unmanaged", "unmanage_error")
 DOUBTFUL = ("error", "unmanage_error", "unmanaged")
-"""Of these the backend may hold what it likes: half of what failed, or all of what was let go."""
+"""Shares whose data on the backend is undefined: failed halfway or unmanaged."""
 
 
 class Verdict:
-    """What is wrong in *world*, by kind, after it came to rest; all of them empty is well."""
+    """What is wrong in *world* after it settled, as a list for each kind."""
 
     def __init__(self, world: World) -> None:
         recorded = world.log.read("share-s")
@@ -52,7 +52,7 @@ class Verdict:
         return {kind: found for kind in kinds if (found := getattr(self, kind))}
 
     def _stuck(self) -> list[str]:
-        """What is under way although nobody works at it."""
+        """Work that is pending although no process works on it."""
         view, owed = share.view(self.state), share.pending(self.state)
         found = [f"the share is {view.status}"] if view.status not in RESTING else []
         found += [f"owes {owed.key()}"] if owed is not None else []
@@ -60,22 +60,22 @@ class Verdict:
         return found
 
     def _waiting(self, world: World) -> list[str]:
-        """Clients who will never be answered."""
-        told = world.told.items()
+        """Clients that get no reply."""
+        told = world.replies.items()
         return [f"{i} waits" for i, t in told if t.status is None and not world.case.forgetful]
 
     def _lost(self, world: World) -> list[str]:
-        """What was acknowledged and is not in the log, not even as the same request of another."""
+        """Acknowledged requests that are not in the log, nor joined to the same request of another client."""
         asked = dict(world.commands())
         works = {w for i in asked if (known := self.receipts.get(i)) for w in known.works}
-        acknowledged = [i for i, told in world.told.items() if told.acknowledged]
+        acknowledged = [i for i, told in world.replies.items() if told.acknowledged]
         missing = [i for i in acknowledged if self.receipts.get(i) is None]
         return [i for i in missing if not any(fnmatch(w, same_work(asked[i])) for w in works)]
 
     def _lied(self, world: World) -> list[str]:
-        """What clients were told and the log tells otherwise."""
+        """Replies that differ from the receipts in the log."""
         found = []
-        for command_id, told in world.told.items():
+        for command_id, told in world.replies.items():
             receipt = self.receipts.get(command_id)
             recorded = None if receipt is None else receipt.status
             if told.status in ("done", "failed") and recorded not in (None, told.status):
@@ -94,7 +94,7 @@ class Verdict:
 
 
 def same_work(command: Command) -> str:
-    """The work that *command* asks for, as a pattern: what it may have joined."""
+    """The work that *command* requests, as a pattern of the work it may have joined."""
     match command:
         case CreateShare():
             return "create"
@@ -119,7 +119,7 @@ def same_work(command: Command) -> str:
 
 
 def let_go(events: list[Any]) -> set[str]:
-    """Snapshots that were let go, and have not been taken anew: they are on the backend still."""
+    """Unmanaged snapshots that were not created again: they are still on the backend."""
     left: set[str] = set()
     for event in events:
         if isinstance(event, SnapshotUnmanaged):
@@ -135,7 +135,7 @@ def duplicated(storage: Storage) -> list[str]:
 
 
 def on_backend(storage: Storage, view: Share, let_go: set[str]) -> dict[str, Any]:
-    """What exists, in words that `in_log` uses too; but for what is in error and may be half there."""
+    """The objects on the backend in the form of `in_log`, without those in error, which may be partial."""
     doubtful = let_go | {s.id for s in view.snapshots if s.status in DOUBTFUL}
     rules = {(r.access_to, r.access_level) for r in view.access_rules if r.state == "error"}
     objects = [o for o in storage.objects.values() if o["tag"] not in doubtful]
@@ -150,7 +150,7 @@ def on_backend(storage: Storage, view: Share, let_go: set[str]) -> dict[str, Any
 
 
 def in_log(view: Share) -> dict[str, Any]:
-    """What should exist."""
+    """The objects that should exist according to the log."""
     rules = sorted((r.access_to, r.access_level) for r in view.access_rules if r.state == "active")
     exists = view.status not in ("absent", "deleted")
     taken = sorted((s.id, True) for s in view.snapshots if s.status == "available")

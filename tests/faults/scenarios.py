@@ -1,4 +1,4 @@
-"""What clients ask of a share, in the scenarios that die at every point."""
+"""The commands of the scenarios in which a process dies at every point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real shell, log and aggregates of one share, in simulated processes that die where they are told to.
+"""The real entity shell, log and aggregate of one share, in simulated processes that die at given points.
 
 A `Case` says everything: what is asked, where processes die, what goes wrong at the backend, and the seed
 of all that is left to chance. The same case is the same run, to the last event.
@@ -44,7 +44,7 @@ A_DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Case:
-    """Groups of commands, each sent together once the group before was answered; what dies and fails.
+    """Groups of commands, each sent once the group before has its replies, and the deaths and faults.
 
     *deaths* count the points at which a process may die, over all its lives. *faults* are what the
     backend's calls meet, in order. With *rivals* two activations of the share live at once. A client
@@ -63,8 +63,8 @@ class Case:
 
 
 @dataclass
-class Told:
-    """What a client was told of one command."""
+class ClientReply:
+    """The replies to a client for one command."""
 
     acknowledged: bool = False
     status: str | None = None
@@ -73,7 +73,7 @@ class Told:
 
 @dataclass(eq=False)
 class Late:
-    """A driver's call beyond its deadline, and when it will come to life again."""
+    """A driver's call beyond its deadline, and the time at which it continues."""
 
     due: float
     call: Callable[[], Any]
@@ -81,12 +81,12 @@ class Late:
 
 @dataclass
 class World:
-    """All that outlives a process: the log, the backend, the clients, and the clock."""
+    """Everything that survives a process: the log, the backend, the clients and the clock."""
 
     case: Case
     points: int = 0
     died_at: list[str] = field(default_factory=list)
-    told: dict[str, Told] = field(default_factory=dict)
+    replies: dict[str, ClientReply] = field(default_factory=dict)
     now: float = 0.0
     calls: int = 0
     running: Any = None
@@ -103,14 +103,14 @@ class World:
         self.work = ShareWork(backends, self.clock)
 
     def point(self, name: str) -> None:
-        """A process may die here."""
+        """Let the process die here if the case says so."""
         self.points += 1
         if self.points in self.case.deaths and self.running is not None:
             self.died_at.append(f"{self.points}: {name}")
             raise Died(name)
 
     def clock(self) -> datetime:
-        """The calendar, which is set back with every death."""
+        """The date and time, set back by `Case.back_s` with every death."""
         now = self.running.time() if self.running is not None else self.now
         return EPOCH + timedelta(seconds=now - self.case.back_s * len(self.died_at))
 
@@ -126,14 +126,14 @@ class World:
 
     # -- lives -----------------------------------------------------------------------------------
     def run(self) -> None:
-        """Process after process, until one comes to rest; and then what comes too late for all of them."""
+        """Run processes until one settles, then the driver calls that outlived them all."""
         while not self._live():
             pass
         for late in sorted(self.overdue, key=lambda late: late.due):
-            self.running_late(late)
+            self.run_late(late)
 
-    def running_late(self, late: Late) -> None:
-        """A call that nobody waits for any more does what it can."""
+    def run_late(self, late: Late) -> None:
+        """Run a driver call whose process has given it up."""
         if late in self.overdue:
             self.overdue.remove(late)
             with suppress(DriverError):
@@ -142,12 +142,12 @@ class World:
     def _live(self) -> bool:
         loop = self.running = SimulatedLoop(self.now)
         for late in self.overdue:
-            loop.call_at(max(late.due, self.now), self.running_late, late)
+            loop.call_at(max(late.due, self.now), self.run_late, late)
         try:
             loop.run_until_complete(Process(self, loop).run())
         except Died:
             return False
-        except Deadlock:  # nobody will ever be answered: the oracle tells what that means
+        except Deadlock:  # some client gets no reply: the oracle reports it
             return True
         else:
             return True
@@ -158,7 +158,7 @@ class World:
 
 
 class Process:
-    """One life: one activation or two rivals, and the clients who ask for what they do not know yet."""
+    """One process: one activation or two rivals, and the clients that have no final reply yet."""
 
     def __init__(self, world: World, loop: SimulatedLoop) -> None:
         self._world, self._loop = world, loop
@@ -185,7 +185,7 @@ class Process:
         await self._rest()
 
     async def _rest(self) -> None:
-        """Until nothing is under way or owed, as far as anybody alive knows."""
+        """Wait until no living activation has work in progress or pending."""
         until = self._loop.time() + A_DAY
         while self._loop.time() < until:
             with suppress(ShareActorsError):
@@ -197,36 +197,36 @@ class Process:
                 return
 
     def _one(self) -> Entity[Any, Any, Any]:
-        """An activation that is not lost, chosen at random."""
+        """A random activation; a lost one is replaced first."""
         n = self._world.random.randrange(len(self._living))
         if self._living[n].lost:
             self._living[n] = self._activation()
         return self._living[n]
 
     async def _client(self, command_id: str, command: Command) -> None:
-        """Ask until there is an answer: by one id, whoever is alive."""
-        known = self._world.told.setdefault(command_id, Told())
-        if known.status is not None or (known.acknowledged and self._world.case.forgetful):
+        """Send *command* by one id until there is a final reply."""
+        reply = self._world.replies.setdefault(command_id, ClientReply())
+        if reply.status is not None or (reply.acknowledged and self._world.case.forgetful):
             return
-        answer = await self._answered(command_id, command, known)
-        while isinstance(answer, Moved):
+        result = await self._answered(command_id, command, reply)
+        while isinstance(result, Moved):
             await asyncio.sleep(0.01)
-            answer = await self._answered(command_id, command, known)
-        known.status = answer.code if isinstance(answer, ShareActorsError) else answer.status
+            result = await self._answered(command_id, command, reply)
+        reply.status = result.code if isinstance(result, ShareActorsError) else result.status
 
     async def _answered(
-        self, command_id: str, command: Command, known: Told
+        self, command_id: str, command: Command, reply: ClientReply
     ) -> CommandReply | ShareActorsError:
-        told = ask("s", command, PACKED, command_id, wait=True, repeated=True)
+        message = ask("s", command, PACKED, command_id, wait=True, repeated=True)
         item = QueuedCommand(
-            told, command, WHO, self._loop.create_future(), self._loop.create_future()
+            message, command, WHO, self._loop.create_future(), self._loop.create_future()
         )
         self._one().put(item)
         receipt = await item.receipt
         self._world.point("receipt")
         if receipt.error is not None:
             return unpack_error(receipt.error)
-        known.acknowledged = True
+        reply.acknowledged = True
         assert item.outcome is not None
         outcome = await item.outcome
         return outcome if outcome.error is None else unpack_error(outcome.error)
@@ -234,7 +234,7 @@ class Process:
 
 # -- what stands for threads ---------------------------------------------------------------------
 class SimulatedCommitter(GroupCommit):
-    """Commits on the loop, a moment later; a process may die just before and just after."""
+    """Commits on the event loop, a moment later; the process may die just before and just after."""
 
     def __init__(
         self, recorder: ApplicationRecorder, explain: Callable[[Exception], str], world: World
@@ -256,7 +256,7 @@ class SimulatedCommitter(GroupCommit):
         self.world.point("after a commit")
 
     def forget(self) -> None:
-        """What was handed in dies with its process."""
+        """Drop the writes of a process that died."""
         self._gathered = []
 
     def close(self) -> None:
@@ -274,7 +274,7 @@ def _log(world: World) -> Log:
 
 
 class SimulatedBackends:
-    """One backend, `sim`, whose threads are turns of the loop."""
+    """The one backend `sim`, whose threads are callbacks of the event loop."""
 
     def __init__(self, world: World) -> None:
         self.settings = {"sim": SETTINGS}
@@ -287,7 +287,7 @@ class SimulatedBackends:
 
 
 class SimulatedThreads:
-    """Calls of the driver, each with the fault that is its turn."""
+    """Runs calls of the driver, each with the next fault of the case."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -301,8 +301,8 @@ class SimulatedThreads:
         if fault == "hangs":  # given up at its deadline; it goes on some time, whoever lives then
             due = world.running.time() + timeout_s * world.random.choice((1.1, 2, 40))
             world.overdue.append(late := Late(due, call))
-            world.running.call_at(due, world.running_late, late)
-            world.running.call_later(timeout_s, done, TimeoutError("no answer in time"))
+            world.running.call_at(due, world.run_late, late)
+            world.running.call_later(timeout_s, done, TimeoutError("no result in time"))
         else:
             world.running.call_later(world.latency(), self._call, call, fault, done)
 
@@ -325,7 +325,7 @@ def _faulty(call: Callable[[], Any], fault: Fault) -> Any:
         raise DriverError("no")
     result = call()
     if fault == "transient after":
-        raise TransientError("the answer was lost")
+        raise TransientError("the result was lost")
     return result
 
 

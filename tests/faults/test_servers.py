@@ -1,4 +1,4 @@
-"""Shares on share servers while the actors they live in die: whatever happens, nothing leaks."""
+"""Shares on share servers while their hosts die: no server, address or share leaks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
             for name, cidr in NETWORKS.items():
                 await system.network(name, cidr)
             await Chaos(system, random.Random(seed)).play()
-            assert await until(lambda: leaked(system), 30) == ["nothing"]
+            assert await until(lambda: settled(system), 30) == ["nothing"]
 
     asyncio.run(asyncio.wait_for(scenario(), 90))
 
@@ -48,30 +48,30 @@ def test_hosts_declared_dead_that_still_write_leave_no_share_on_two_servers(
     tmp_path: Path, seed: int
 ) -> None:
     async def scenario() -> None:
-        async with around(crowded(tmp_path)) as system:
+        async with around(small_servers(tmp_path)) as system:
             for name, cidr in NETWORKS.items():
                 await system.network(name, cidr)
             await Overtaken(system, random.Random(seed)).play()
             with suppress(TimeoutError):
-                await until(lambda: agreed(system), 30)
-            assert await at_odds(system) == set()
+                await until(lambda: agree(system), 30)
+            assert await differences(system) == set()
 
     asyncio.run(asyncio.wait_for(scenario(), 90))
 
 
-def crowded(home: Path) -> Config:
-    """Few shares a server, which goes with its last one."""
-    known = settings(home, servers={"delay_s": 0.02, "transient": {"setup_server": 1}})
+def small_servers(home: Path) -> Config:
+    """Settings with four shares per server; a server is deleted with its last share."""
+    base = settings(home, servers={"delay_s": 0.02, "transient": {"setup_server": 1}})
     more = {"delete_server_with_last_share": True, "max_shares_per_server": 4}
-    served = known.backends["served"].model_copy(update=more)
-    return known.model_copy(update={"backends": {**known.backends, "served": served}})
+    served = base.backends["served"].model_copy(update=more)
+    return base.model_copy(update={"backends": {**base.backends, "served": served}})
 
 
 class Chaos:
-    """A dozen shares come and go on two networks, idle servers are deleted, and hosts die meanwhile."""
+    """Creates and deletes a dozen shares on two networks, deletes idle servers, and kills hosts meanwhile."""
 
-    def __init__(self, system: InProcessSystem, chance: random.Random) -> None:
-        self._system, self._chance = system, chance
+    def __init__(self, system: InProcessSystem, rng: random.Random) -> None:
+        self._system, self._rng = system, rng
 
     async def play(self) -> None:
         killing = asyncio.ensure_future(self._kill())
@@ -79,14 +79,14 @@ class Chaos:
         killing.cancel()
 
     async def _live(self, share_id: str) -> None:
-        await asyncio.sleep(self._chance.uniform(0, 0.5))
-        network = self._chance.choice(list(NETWORKS))
+        await asyncio.sleep(self._rng.uniform(0, 0.5))
+        network = self._rng.choice(list(NETWORKS))
         made = await self._system.try_create(share_id, share_network_id=network)
-        await asyncio.sleep(self._chance.uniform(0, 0.3))
-        if made.status == "failed" or self._chance.random() < 0.7:
+        await asyncio.sleep(self._rng.uniform(0, 0.3))
+        if made.status == "failed" or self._rng.random() < 0.7:
             await self._system.ask(share_id, DeleteShare())
         for server in await self._system.servers("active"):
-            if self._chance.random() < 0.3:
+            if self._rng.random() < 0.3:
                 await self._end(server.id)
 
     async def _end(self, server_id: str) -> None:
@@ -97,44 +97,44 @@ class Chaos:
 
     async def _kill(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.uniform(0.1, 0.4))
-            host = self._chance.choice(list(self._system.cluster.running.values()))
+            await asyncio.sleep(self._rng.uniform(0.1, 0.4))
+            host = self._rng.choice(list(self._system.cluster.running.values()))
             if not host.is_lost:
                 await host.restart()
 
 
 class Overtaken(Chaos):
-    """Shares are deleted while they come to be, and hosts go on after they were given up for dead."""
+    """Deletes shares while they are created; hosts that were declared dead continue to write."""
 
     async def _live(self, share_id: str) -> None:
         for n in range(3):
             making = asyncio.ensure_future(self._make(f"{share_id}-{n}"))
-            await asyncio.sleep(self._chance.uniform(0, 0.5))
-            if self._chance.random() < 0.7:
+            await asyncio.sleep(self._rng.uniform(0, 0.5))
+            if self._rng.random() < 0.7:
                 with suppress(NotFound):
                     await self._system.ask(f"{share_id}-{n}", DeleteShare())
             await making
 
     async def _make(self, share_id: str) -> None:
         with suppress(Refused):  # it is being deleted
-            network = self._chance.choice(list(NETWORKS))
+            network = self._rng.choice(list(NETWORKS))
             await self._system.try_create(share_id, share_network_id=network)
 
     async def _kill(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
-            host = self._chance.choice(list(self._system.cluster.running.values()))
+            await asyncio.sleep(self._rng.uniform(0.1, 0.5))
+            host = self._rng.choice(list(self._system.cluster.running.values()))
             if not host.is_lost:
                 host.cut_off()
                 asyncio.get_running_loop().call_later(0.2, host.start)
 
 
-async def agreed(system: InProcessSystem) -> bool:
-    return not await at_odds(system)
+async def agree(system: InProcessSystem) -> bool:
+    return not await differences(system)
 
 
-async def at_odds(system: InProcessSystem) -> set[str]:
-    """What shares, servers and networks say otherwise than each other."""
+async def differences(system: InProcessSystem) -> set[str]:
+    """The differences between shares, servers and networks."""
     servers = await system.servers()
     networks = [await system.seen_network(name) for name in NETWORKS]
     page = await system.cluster.catalog.ask("shares", limit=1000)
@@ -150,8 +150,8 @@ async def at_odds(system: InProcessSystem) -> set[str]:
     return told | others | failed
 
 
-async def leaked(system: InProcessSystem) -> list[str]:
-    """Where servers, addresses and shares are not as the log says; `nothing` when all are, at rest."""
+async def settled(system: InProcessSystem) -> list[str]:
+    """`["nothing"]` once all work has settled and servers, addresses and shares match the log."""
     servers = await system.servers() + await system.servers("error")
     if [s for s in servers if s.status in ("creating", "deleting")]:
         return []

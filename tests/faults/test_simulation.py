@@ -1,4 +1,4 @@
-"""No death, at whatever point, leaves anything stuck, lost, doubled or orphaned; and the oracle would see it.
+"""No death at any point leaves anything stuck, lost, duplicated or orphaned, and the oracle detects each.
 
 `python -m tests.faults` does more of the same, counts, and replays single cases.
 """
@@ -39,7 +39,7 @@ def test_a_death_at_any_point_leads_to_the_same_final_state(scenario: str, probe
 
         assert len(world.died_at) == 1
         assert Verdict(world).state.share.status == expected
-        assert world.told.keys() == undisturbed.told.keys()
+        assert world.replies.keys() == undisturbed.replies.keys()
 
 
 @by_scenario
@@ -60,7 +60,7 @@ def test_acknowledged_commands_are_done_without_another_call_of_the_client(scena
         judged(case, replay_command(scenario, case))
 
 
-# -- histories by chance -------------------------------------------------------------------------
+# -- random histories -------------------------------------------------------------------------
 groups = st.lists(
     st.lists(
         st.one_of(requests, st.builds(DeleteShare, cascade=st.booleans())), min_size=1, max_size=3
@@ -93,18 +93,18 @@ def test_random_histories_leave_nothing_wrong(seed: int) -> None:
 
 
 def test_the_same_case_runs_the_same_to_the_last_event() -> None:
-    one, other = run(random_case(11)), run(random_case(11))
+    first, second = run(random_case(11)), run(random_case(11))
 
-    assert [r.event for r in one.log.read("share-s")] == [
-        r.event for r in other.log.read("share-s")
+    assert [r.event for r in first.log.read("share-s")] == [
+        r.event for r in second.log.read("share-s")
     ]
-    assert one.died_at == other.died_at
-    assert one.points == other.points
+    assert first.died_at == second.died_at
+    assert first.points == second.points
 
 
-# -- the oracle sees ------------------------------------------------------------------------------
-def found(scenario: str, **options: Any) -> set[str]:
-    """All kinds of wrong in the deaths of *scenario*."""
+# -- the oracle detects ------------------------------------------------------------------------------
+def detected(scenario: str, **options: Any) -> set[str]:
+    """The kinds of errors in all single deaths of *scenario*."""
     wrong: set[str] = set()
     for case in singles(scenario, **options):
         wrong |= Verdict(run(case)).wrong().keys()
@@ -131,24 +131,24 @@ def test_the_oracle_detects_an_acknowledgement_before_the_commit(
 
     monkeypatch.setattr(stream.EntityStream, "append", hasty)
 
-    assert "lost" in found("create", forgetful=True)
+    assert "lost" in detected("create", forgetful=True)
 
 
 def test_the_oracle_detects_duplicates_on_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Storage, "of", lambda self, kind, tag: None)
 
-    assert "duplicated" in found("create", probes=False)
+    assert "duplicated" in detected("create", probes=False)
 
 
 def test_the_oracle_detects_orphans_on_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SteppingDriver, "delete_share", lambda *_: None)
 
-    assert "orphaned" in found("delete")
+    assert "orphaned" in detected("delete")
 
 
 def test_the_oracle_detects_wrong_replies_to_clients() -> None:
     world = run(Case(SCENARIOS["delete"]))
-    world.told["c1.0"].status = "failed"
+    world.replies["c1.0"].status = "failed"
 
     assert Verdict(world).lied
 
@@ -156,7 +156,7 @@ def test_the_oracle_detects_wrong_replies_to_clients() -> None:
 def test_a_backend_that_accepts_overtaken_calls_ends_up_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Which is why the token reaches the driver."""
+    """The fencing token prevents this: the driver refuses overtaken calls."""
     late = Case(SCENARIOS["delete"], faults=("hangs", "", ""))
     assert not Verdict(run(late)).wrong()
 

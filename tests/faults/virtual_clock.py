@@ -1,4 +1,4 @@
-"""Time and threads of a simulated process: a loop whose clock jumps, and work that is done on the loop."""
+"""An event loop for simulated processes: its clock jumps, and threads are replaced by callbacks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 
 class Died(KeyboardInterrupt):
-    """The process ended here. Of its kind because a loop lets that, and nothing else, through."""
+    """The process died here. A KeyboardInterrupt, for asyncio lets no other exception out of callbacks."""
 
 
 class Deadlock(Exception):
-    """Everybody waits and nothing will ever happen."""
+    """All tasks wait and no event is due."""
 
 
 class _Jumping(selectors.SelectSelector):
-    """Waiting for a while takes no time: the clock goes on by as much."""
+    """A selector that returns at once and moves the clock forward by the timeout."""
 
     def __init__(self, now: float) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         return self.call_soon(callback, *args, context=context)
 
     def abandon(self) -> None:
-        """As a process ends: nothing that was to run does."""
+        """Close the loop without running anything more, as the end of a process does."""
         for task in asyncio.all_tasks(self):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             coroutine: Any = task.get_coro()

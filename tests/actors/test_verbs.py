@@ -1,4 +1,4 @@
-"""The manager's verbs: Manila's names and parameters become commands; what comes of them is told."""
+"""The manager's verbs: Manila's names and parameters become commands, replies become results."""
 
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -33,14 +33,14 @@ ALICE = {"user_id": "alice", "project_id": "web", "request_id": "req-1"}
 
 
 class Catalog:
-    """Knows one snapshot that can be used, one that cannot, and one rule."""
+    """A catalog with an available snapshot, one being created, and an access rule."""
 
-    async def ask(self, what: str, /, **question: Any) -> Any:
-        asked = next(iter(question.values()))
-        match what, asked:
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        item_id = next(iter(parameters.values()))
+        match query, item_id:
             case "snapshot", "n1" | "n2":
-                status: Any = "available" if asked == "n1" else "creating"
-                return Snapshot(id=asked, share_id="s1", size=3, status=status)
+                status: Any = "available" if item_id == "n1" else "creating"
+                return Snapshot(id=item_id, share_id="s1", size=3, status=status)
             case ("rule_share", "a1") | ("snapshot_share", "n1"):
                 return "s1"
             case _:
@@ -64,28 +64,28 @@ class Cluster:
 
 
 class Manager(ManagerVerbs):
-    """Remembers what was asked, and answers *accepted*, or with *error*; then with outcomes."""
+    """Stores the messages; replies with *accepted*, or with *error*, and then with *outcomes*."""
 
     def __init__(self, home: Path) -> None:
         self._config = Config(home=home, backends={"main": {"driver": "dummy"}})
         self._cluster = Cluster()
-        self.asked: list[CommandMessage] = []
+        self.messages: list[CommandMessage] = []
         self.error: ShareActorsError | None = None
         self.outcomes: list[list[CommandReply]] = []
 
-    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
-        self.asked += asks
+    async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
+        self.messages += messages
         if self.error is not None:
-            return [refusal(asked, self.error) for asked in asks]
-        return [CommandReply(a.share_id, a.command_id, "accepted", 1) for a in asks]
+            return [refusal(message, self.error) for message in messages]
+        return [CommandReply(m.share_id, m.command_id, "accepted", 1) for m in messages]
 
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         return self.outcomes.pop(0)
 
     @property
-    def told(self) -> tuple[str, Command]:
-        """The last command, and for which share."""
-        return self.asked[-1].share_id, command_in(self.asked[-1])
+    def last_command(self) -> tuple[str, Command]:
+        """The share id and the command of the last message."""
+        return self.messages[-1].share_id, command_in(self.messages[-1])
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def run(verb: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     return within(5, verb)
 
 
-def created(**changes: Any) -> CreateShare:
+def creation(**changes: Any) -> CreateShare:
     fields = {"share_id": "s1", "size": 1, "project_id": "web", "user_id": "alice"}
     return CreateShare(**{**fields, "host": "", **changes})
 
@@ -115,20 +115,23 @@ def test_create_share_accepts_all_of_manilas_names_for_properties(
 ) -> None:
     run(manager.create_share(ALICE, "s1", request_spec=spec))
 
-    host = "main" if "backend" in spec else ""  # else the scheduler chooses
-    assert manager.told == ("s1", created(size=2, name="data", share_proto="CIFS", host=host))
+    host = "main" if "backend" in spec else ""  # empty: the scheduler chooses
+    assert manager.last_command == (
+        "s1",
+        creation(size=2, name="data", share_proto="CIFS", host=host),
+    )
 
 
 def test_create_share_accepts_properties_as_keywords(manager: Manager) -> None:
     run(manager.create_share(RequestContext(**ALICE), "s1", size=1, metadata={"a": "b"}))
 
-    assert manager.told == ("s1", created(metadata={"a": "b"}))
+    assert manager.last_command == ("s1", creation(metadata={"a": "b"}))
 
 
 def test_a_creation_from_a_snapshot_contains_the_snapshot(manager: Manager) -> None:
     run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id="n1"))
 
-    _, command = manager.told
+    _, command = manager.last_command
     assert isinstance(command, CreateShare)
     assert command.source is not None
     assert (command.source.id, command.source.size) == ("n1", 3)
@@ -158,24 +161,24 @@ def test_a_creation_from_a_snapshot_contains_the_snapshot(manager: Manager) -> N
 def test_each_verb_sends_its_command(
     manager: Manager, verb: Any, share_id: str, command: Command
 ) -> None:
-    told = run(verb(manager))
+    result = run(verb(manager))
 
-    assert manager.told == (share_id, command)
-    assert told["share_id"] == share_id
-    assert told["status"] == "accepted"
+    assert manager.last_command == (share_id, command)
+    assert result["share_id"] == share_id
+    assert result["status"] == "accepted"
 
 
 @pytest.mark.parametrize("context", [ALICE, RequestContext(**ALICE)])
 def test_a_context_may_be_a_mapping_or_a_request_context(manager: Manager, context: Any) -> None:
     run(manager.delete_share(context, "s1"))
 
-    assert context_in(manager.asked[-1].context) == RequestContext(**ALICE)
+    assert context_in(manager.messages[-1].context) == RequestContext(**ALICE)
 
 
 def test_without_a_context_the_request_context_is_empty(manager: Manager) -> None:
     run(manager.delete_share(None, "s1"))
 
-    assert context_in(manager.asked[-1].context) == RequestContext()
+    assert context_in(manager.messages[-1].context) == RequestContext()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def test_an_invalid_request_is_refused_and_no_command_is_sent(
         run(verb(manager))
 
     assert caught.value.field == field
-    assert manager.asked == []
+    assert manager.messages == []
 
 
 def test_an_error_reply_is_raised_as_its_own_type(manager: Manager) -> None:
@@ -210,13 +213,16 @@ def test_an_error_reply_is_raised_as_its_own_type(manager: Manager) -> None:
 
 
 def test_a_verb_with_wait_returns_the_outcome(manager: Manager) -> None:
-    ended = CommandReply("s1", "c1", "failed", 4, "no space left")
-    manager.outcomes = [[], [], [ended]]
+    outcome = CommandReply("s1", "c1", "failed", 4, "no space left")
+    manager.outcomes = [[], [], [outcome]]
 
-    told = run(manager.extend_share(ALICE, "s1", 5, wait=True, command_id="c1"))
+    result = run(manager.extend_share(ALICE, "s1", 5, wait=True, command_id="c1"))
 
-    assert told == {
-        "share_id": "s1", "command_id": "c1", "status": "failed", "version": 4,
+    assert result == {
+        "share_id": "s1",
+        "command_id": "c1",
+        "status": "failed",
+        "version": 4,
         "reason": "no space left",
-    }  # fmt: skip
-    assert manager.asked[0].repeated
+    }
+    assert manager.messages[0].repeated

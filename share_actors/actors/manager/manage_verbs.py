@@ -9,7 +9,7 @@ from uuid import uuid4
 from share_actors.actors.effects.server_attachment import SERVER
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.request_spec import managed_fields
-from share_actors.actors.manager.share_verbs import Context, Told, Verbs, context_of
+from share_actors.actors.manager.share_verbs import Context, VerbResult, Verbs, context_of
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.ports import Stats
 from share_actors.config import Config
@@ -39,7 +39,7 @@ class ManageVerbs(Verbs):
         wait: bool = False,
         command_id: str | None = None,
         **properties: Any,
-    ) -> Told:
+    ) -> VerbResult:
         """Adopt the share on a backend that *driver_options* identify; *properties* as of `create_share`."""
         request = context_of(context)
         fields = managed_fields(properties, self._config, request)
@@ -66,7 +66,7 @@ class ManageVerbs(Verbs):
         *,
         wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:
+    ) -> VerbResult:
         """Stop managing a share; it stays on its backend unchanged."""
         return await self._ask(context_of(context), share_id, UnmanageShare(), wait, command_id)
 
@@ -82,7 +82,7 @@ class ManageVerbs(Verbs):
         name: str | None = None,
         wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:
+    ) -> VerbResult:
         """Adopt a snapshot that exists on the backend."""
         fields = {
             "snapshot_id": snapshot_id,
@@ -101,7 +101,7 @@ class ManageVerbs(Verbs):
         share_id: str | None = None,
         wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:
+    ) -> VerbResult:
         """Stop managing a snapshot; it stays on its backend unchanged."""
         address = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
@@ -115,7 +115,7 @@ class ManageVerbs(Verbs):
         *,
         wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:
+    ) -> VerbResult:
         """Tear down a share server (id, or mapping with `id`); raises `ShareServerInUse` if it has shares."""
         address = f"{SERVER}{_server_id(share_server)}"
         return await self._ask(context_of(context), address, DeleteServer(), wait, command_id)
@@ -127,7 +127,7 @@ class ManageVerbs(Verbs):
         *,
         wait: bool = False,
         command_id: str | None = None,
-    ) -> Told:
+    ) -> VerbResult:
         """Retry the tear-down of a share server that is in error."""
         address = f"{SERVER}{_server_id(share_server)}"
         return await self._ask(context_of(context), address, RetryServer(), wait, command_id)

@@ -96,12 +96,12 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         await self._scheduler.refresh_reservations()
 
     # -- commands --------------------------------------------------------------------------------
-    async def submit(self, asks: list[CommandMessage]) -> list[CommandReply]:
+    async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
         """Route each command to its share; replies in order. See `ShareHost.submit`."""
         await self.ready()
         backlog = 0 if self._supervisor.stopping else self._config.hosting.backlog
         room = max(0, backlog - self._waiting)
-        accepted, rejected = asks[:room], asks[room:]
+        accepted, rejected = messages[:room], messages[room:]
         rejections = [refusal(message, self._overload_error()) for message in rejected]
         self._waiting += len(accepted)
         try:
@@ -113,7 +113,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         prepared = await self._prepare(accepted)
         messages = [item for item in prepared if isinstance(item, CommandMessage)]
         replies = await self._router.submit(messages)
-        self._middleware.answered(messages, replies)
+        self._middleware.after_dispatch(messages, replies)
         if len(messages) == len(prepared):
             return replies
         remaining = iter(replies)
@@ -122,7 +122,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     async def _prepare(self, messages: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
         if any(message.topic == "share.create" for message in messages):
             await self._wait_for_reservations()
-        return await self._middleware.prepared(messages)
+        return await self._middleware.before_dispatch(messages)
 
     async def _wait_for_reservations(self) -> None:
         """Return once the reservations were read; while the catalog can't be reached, that is retried."""

@@ -1,4 +1,4 @@
-"""What the manager does to some commands before they go to their entity: place shares, seal secrets."""
+"""What the manager does to some commands before it routes them: place shares, seal secrets."""
 
 from __future__ import annotations
 
@@ -21,58 +21,61 @@ from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import AddSecurityService
 
-TOPICS = frozenset({"share.create", "share.manage", "network.add_security_service"})
+CHANGED_TOPICS = frozenset({"share.create", "share.manage", "network.add_security_service"})
+"""Topics of the commands that are checked or changed here."""
+SHARE_TYPE_TOPICS = frozenset({"type.create", "type.change", "type.delete"})
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
-TYPES = frozenset({"type.create", "type.change", "type.delete"})
+"""Errors after which certainly nothing was recorded."""
 
 
 class Middleware:
-    """Commands on their way through the manager, and what becomes of them as far as that matters here."""
+    """Handles commands before and after the manager routes them."""
 
     def __init__(self, scheduler: Scheduler, sealer: Callable[[], Sealer]) -> None:
         self._scheduler, self._sealer = scheduler, sealer
 
-    async def prepared(self, asks: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
-        """Each as it goes on, or the answer that it is refused with; in order."""
-        for asked in asks:
-            if asked.topic in TYPES:
-                self._scheduler.forget_type(id_of(asked.share_id))
-        if not any(asked.topic in TOPICS for asked in asks):
-            return [*asks]
-        return [await self._prepared(asked) for asked in asks]
+    async def before_dispatch(
+        self, messages: list[CommandMessage]
+    ) -> list[CommandMessage | CommandReply]:
+        """For each message, in order: the message to route, or the error reply if it is refused."""
+        for message in messages:
+            if message.topic in SHARE_TYPE_TOPICS:
+                self._scheduler.forget_type(id_of(message.share_id))
+        if not any(message.topic in CHANGED_TOPICS for message in messages):
+            return [*messages]
+        return [await self._prepare(message) for message in messages]
 
-    def answered(self, asks: list[CommandMessage], answers: list[CommandReply]) -> None:
-        """What came of them: places that nothing came of are free again."""
-        for asked, answer in zip(asks, answers, strict=True):
-            if asked.topic == "share.create":
-                certain = answer.error is not None and isinstance(
-                    unpack_error(answer.error), _NOT_RECORDED
-                )
-                if certain:
-                    self._scheduler.reservations.cancel(asked.share_id)
-                else:  # in the log, or perhaps: the next look into the catalog tells
-                    self._scheduler.reservations.mark_recorded(asked.share_id)
+    def after_dispatch(self, messages: list[CommandMessage], replies: list[CommandReply]) -> None:
+        """Cancel the reservations of shares that were certainly not recorded."""
+        for message, reply in zip(messages, replies, strict=True):
+            if message.topic != "share.create":
+                continue
+            error = None if reply.error is None else unpack_error(reply.error)
+            if isinstance(error, _NOT_RECORDED):
+                self._scheduler.reservations.cancel(message.share_id)
+            else:  # recorded, or perhaps recorded: the next refresh from the catalog decides
+                self._scheduler.reservations.mark_recorded(message.share_id)
 
-    async def _prepared(self, asked: CommandMessage) -> CommandMessage | CommandReply:
-        if asked.topic not in TOPICS:
-            return asked
+    async def _prepare(self, message: CommandMessage) -> CommandMessage | CommandReply:
+        if message.topic not in CHANGED_TOPICS:
+            return message
         try:
-            command = command_in(asked)
+            command = command_in(message)
         except InvalidRequest:
-            return asked  # whoever it is for says what is wrong with it
+            return message  # its host replies with the error
         try:
-            ready = await self._ready(command, repeated=asked.repeated)
+            changed = await self._change(command, repeated=message.repeated)
         except ShareActorsError as error:
-            return refusal(asked, error)
-        content = asked.content or fingerprint(asked.topic, asked.body)
-        return asked._replace(body=ready.model_dump_json().encode(), content=content)
+            return refusal(message, error)
+        content = message.content or fingerprint(message.topic, message.body)
+        return message._replace(body=changed.model_dump_json().encode(), content=content)
 
-    async def _ready(self, command: Command, *, repeated: bool) -> Command:
+    async def _change(self, command: Command, *, repeated: bool) -> Command:
         match command:
             case CreateShare(placement=None):
                 return await self._scheduler.placed(command, repeated=repeated)
             case ManageShare(share_type=str(name), host=host, project_id=project):
-                await self._same_mode(name, host, project)
+                await self._check_server_mode(name, host, project)
                 return command
             case AddSecurityService(service=service) if service.password is not None:
                 sealed = service.replace(password=self._sealer().seal(service.password))
@@ -80,13 +83,14 @@ class Middleware:
             case _:
                 return command
 
-    async def _same_mode(self, name: str, host: str, project: str) -> None:
-        """`ManageExistingShareTypeMismatch`: the type says what the backend is not."""
-        wanted = (await self._scheduler.share_type(name, project)).handles_servers
-        settings = self._scheduler.config.backends.get(host.partition("#")[0])
-        if settings is not None and wanted not in (None, settings.driver_handles_share_servers):
+    async def _check_server_mode(self, name: str, host: str, project: str) -> None:
+        """Raise `Refused` if the share type requires the mode of share servers that the backend lacks."""
+        required = (await self._scheduler.share_type(name, project)).handles_servers
+        backend = self._scheduler.config.backends.get(host.partition("#")[0])
+        if backend is not None and required not in (None, backend.driver_handles_share_servers):
             raise Refused(
-                f"share type {name} wants driver_handles_share_servers={wanted}, and backend {host} has"
-                " it otherwise (ManageExistingShareTypeMismatch)",
-                field="share_type", value=name,
-            )  # fmt: skip
+                f"share type {name} requires driver_handles_share_servers={required}, which backend"
+                f" {host} does not have (ManageExistingShareTypeMismatch)",
+                field="share_type",
+                value=name,
+            )

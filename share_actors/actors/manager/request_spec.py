@@ -1,8 +1,8 @@
-"""What is looked up and filled in before a command is sent: defaults, and other aggregates' data."""
+"""Command fields from a client's request: names, defaults, and data of other aggregates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from share_actors.actors.ports import CatalogPort
@@ -10,78 +10,93 @@ from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused
 from share_actors.values import RequestContext, Snapshot
 
-_RENAMED = {"protocol": "share_proto", "display_name": "name", "display_description": "description"}
-_KNOWN = frozenset(
-    "name description share_proto size host metadata is_public availability_zone share_type "  # noqa: SIM905
-    "share_network_id same_host different_host".split()
+_SYNONYMS = {
+    "protocol": "share_proto",
+    "display_name": "name",
+    "display_description": "description",
+}
+_MANAGED_PROPERTIES = frozenset(
+    ("name", "description", "share_proto", "host", "metadata", "is_public", "share_type")
 )
-_TOLD = sorted({*_KNOWN, *_RENAMED, "backend", "share_id", "snapshot_id"})
-_OF_MANAGED = frozenset("name description share_proto host metadata is_public share_type".split())  # noqa: SIM905
+_PROPERTIES = _MANAGED_PROPERTIES | {
+    "size",
+    "availability_zone",
+    "share_network_id",
+    "same_host",
+    "different_host",
+}
 
 
-def share_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
-    """The fields of `CreateShare` that *asked* (any of Manila's names for them) comes to.
+def share_fields(
+    requested: Mapping[str, Any], config: Config, context: RequestContext
+) -> dict[str, Any]:
+    """The fields of `CreateShare` for the *requested* properties, which may have any of Manila's names.
 
-    Raises `InvalidRequest` for a key that means nothing, and `ConfigError` for an unknown backend.
+    Raises `InvalidRequest` for an unknown property or without a size; `ConfigError` for an unknown backend.
     """
-    given = _by_our_names(asked)
-    backend = given.pop("backend", None)
+    properties = _canonical(requested)
+    backend = properties.pop("backend", None)
     backend = config.default_backend if backend is None else backend
-    given.pop("snapshot_id", None)
-    _all_known(given, _KNOWN, _TOLD)
-    if "size" not in given:
+    properties.pop("snapshot_id", None)
+    _check_names(properties, _PROPERTIES, ("backend", "share_id", "snapshot_id"))
+    if "size" not in properties:
         raise InvalidRequest("size: missing (in GiB)", field="size", value=None)
-    host = given.pop("host", None)
-    if host is None:  # without any, the scheduler chooses
+    host = properties.pop("host", None)
+    if host is None:  # empty: the scheduler chooses
         host = "" if backend is None else config.backend_name(backend)
     for hint in ("same_host", "different_host"):
-        if isinstance(given.get(hint), str):
-            given[hint] = tuple(given[hint].split(","))
-    return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+        if isinstance(properties.get(hint), str):
+            properties[hint] = tuple(properties[hint].split(","))
+    return {**properties, "host": host, **_owner(context)}
 
 
-def managed_fields(asked: Mapping[str, Any], config: Config, who: RequestContext) -> dict[str, Any]:
-    """The fields of `ManageShare` that *asked* comes to; raises as `share_fields` does."""
-    given = _by_our_names(asked)
-    backend = given.pop("backend", None)
-    _all_known(given, _OF_MANAGED, sorted({*_OF_MANAGED, *_RENAMED, "backend"}))
-    host = given.pop("host", None) or config.backend_name(backend)
+def managed_fields(
+    requested: Mapping[str, Any], config: Config, context: RequestContext
+) -> dict[str, Any]:
+    """The fields of `ManageShare` for the *requested* properties; raises as `share_fields` does."""
+    properties = _canonical(requested)
+    backend = properties.pop("backend", None)
+    _check_names(properties, _MANAGED_PROPERTIES, ("backend",))
+    host = properties.pop("host", None) or config.backend_name(backend)
     config.backend_name(host.partition("#")[0])
-    return {**given, "host": host, "project_id": who.project_id, "user_id": who.user_id}
+    return {**properties, "host": host, **_owner(context)}
 
 
-def _all_known(given: Mapping[str, Any], known: frozenset[str], told: list[str]) -> None:
-    for key, value in given.items():
-        if key not in known:
-            raise InvalidRequest(
-                f"{key}: not a property of a share; there are: {', '.join(told)}",
-                field=key, value=value,
-            )  # fmt: skip
+def _owner(context: RequestContext) -> dict[str, Any]:
+    return {"project_id": context.project_id, "user_id": context.user_id}
 
 
-def _by_our_names(asked: Mapping[str, Any]) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    for key, value in asked.items():
-        ours = _RENAMED.get(key, key)
-        if ours in given:
-            raise InvalidRequest(
-                f"{key}: {value!r}: given twice, by two names: {ours} is {given[ours]!r}",
-                field=key, value=value,
-            )  # fmt: skip
-        given[ours] = value
-    return given
+def _check_names(
+    properties: Mapping[str, Any], allowed: frozenset[str], others: Iterable[str]
+) -> None:
+    """Raise `InvalidRequest` for a property that is not *allowed*; the message also lists *others*."""
+    names = ", ".join(sorted({*allowed, *_SYNONYMS, *others}))
+    for key, value in properties.items():
+        if key not in allowed:
+            message = f"{key}: not a property of a share; there are: {names}"
+            raise InvalidRequest(message, field=key, value=value)
+
+
+def _canonical(requested: Mapping[str, Any]) -> dict[str, Any]:
+    """*requested* with synonyms replaced; raises `InvalidRequest` for a property that is given twice."""
+    properties: dict[str, Any] = {}
+    for key, value in requested.items():
+        name = _SYNONYMS.get(key, key)
+        if name in properties:
+            first = properties[name]
+            message = f"{key}: {value!r}: given twice, by two names: {name} is {first!r}"
+            raise InvalidRequest(message, field=key, value=value)
+        properties[name] = value
+    return properties
 
 
 async def source_snapshot(catalog: CatalogPort, snapshot_id: str) -> Snapshot:
-    """The snapshot to create a share from; raises `NotFound`, or `Refused` if it can't be used now."""
-    found: Snapshot | None = await catalog.ask("snapshot", snapshot_id=snapshot_id)
-    if found is None:
-        raise NotFound(
-            f"there is no snapshot {snapshot_id}", field="snapshot_id", value=snapshot_id
-        )
-    if found.status != "available":
-        raise Refused(
-            f"snapshot {snapshot_id} is {found.status}; it must be available",
-            field="snapshot_id", value=snapshot_id,
-        )  # fmt: skip
-    return found
+    """The snapshot to create a share from; raises `NotFound`, or `Refused` if it is not available."""
+    snapshot: Snapshot | None = await catalog.ask("snapshot", snapshot_id=snapshot_id)
+    if snapshot is None:
+        message = f"there is no snapshot {snapshot_id}"
+        raise NotFound(message, field="snapshot_id", value=snapshot_id)
+    if snapshot.status != "available":
+        message = f"snapshot {snapshot_id} is {snapshot.status}; it must be available"
+        raise Refused(message, field="snapshot_id", value=snapshot_id)
+    return snapshot

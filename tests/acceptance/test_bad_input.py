@@ -20,7 +20,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.systems import Site
+from tests.acceptance.systems import Site, eventually
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
         "local": {"driver": "local", "options": {"root": str(top / "local")}},
         "missing": {"driver": "local", "options": {"root": str(top), "require_mount": True}},
     }
-    return new_sites(backends=backends)
+    site = new_sites(backends=backends)
+    eventually(lambda: site.system.capabilities().keys() == backends.keys())
+    return site
 
 
 @pytest.fixture

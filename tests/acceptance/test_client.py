@@ -39,11 +39,13 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     backends = {
         "dummy": faulty(homes["dummy"]),
         "local": {"driver": "local", "options": {"root": str(top / "local")}},
-        "slow": faulty(homes["slow"], delay_s=2.0),
+        "slow": faulty(homes["slow"], delay_s=5.0),
         "broken": faulty(homes["broken"], fail={"create_share": "no space left"}),
         "shaky": faulty(homes["shaky"], bug={"create_share": 5}),
     }
-    return new_sites(backends=backends)
+    site = new_sites(backends=backends)
+    eventually(lambda: site.system.capabilities().keys() == backends.keys())
+    return site
 
 
 @pytest.fixture

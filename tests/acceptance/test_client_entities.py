@@ -35,6 +35,7 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     site = new_sites(backends=backends, hosting={"min_actors": 2, "max_actors": 2})
     site.config = site.config.model_copy(update={"default_backend": None})
     site.backends = home
+    eventually(lambda: site.system.capabilities().keys() == backends.keys())
     return site
 
 

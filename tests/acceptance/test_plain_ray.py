@@ -14,7 +14,7 @@ import ray
 
 from tests.acceptance import plain_ray
 from tests.acceptance.conftest import NewSite
-from tests.acceptance.systems import MAX_WAIT_S, Site
+from tests.acceptance.systems import MAX_WAIT_S, Site, eventually
 
 Step = tuple[str, list[Any], dict[str, Any]]
 _numbers = count(1)
@@ -24,7 +24,7 @@ ANN = {"user_id": "ann", "project_id": "physics"}
 @pytest.fixture(scope="module")
 def site(new_sites: NewSite) -> Site:
     site = new_sites()
-    _ = site.system
+    eventually(lambda: site.system.capabilities().keys() == {"dummy"})
     return site
 
 

@@ -1,4 +1,4 @@
-"""Shares on share servers: servers come with them, are shared, are torn down, and leak nothing."""
+"""Shares on share servers: servers are set up for them, shared, torn down, and leak nothing."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
 from tests.actors.around import NET, InProcessSystem, around, settings, until
 
-DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
-    """Run a story in a system; options are those of the backend that handles servers."""
+    """Run a scenario in a system; options are those of the backend that handles servers."""
 
-    def run(story: DemoScript, **options: Any) -> None:
-        async def scenario() -> None:
+    def run(scenario: Scenario, **options: Any) -> None:
+        async def main() -> None:
             async with around(settings(tmp_path, servers=options)) as system, asyncio.timeout(40):
-                await story(system)
+                await scenario(system)
 
-        asyncio.run(scenario())
+        asyncio.run(main())
 
     return run
 
 
-# -- coming --------------------------------------------------------------------------------------
-def test_a_share_on_a_network_gets_a_server_with_addresses_of_it(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+# -- creating ------------------------------------------------------------------------------------
+def test_a_share_on_a_network_gets_a_server_with_addresses_of_that_network(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
@@ -54,11 +54,11 @@ def test_a_share_on_a_network_gets_a_server_with_addresses_of_it(play: Any) -> N
         assert system.served.shares()[share.id]["server"] == server.id
         assert share.host == "served#served"
 
-    play(story, addresses=2)
+    play(scenario, addresses=2)
 
 
-def test_shares_that_come_together_share_one_server(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_shares_that_are_created_together_share_one_server(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         shares = await asyncio.gather(*(system.create(share_network_id=NET) for _ in range(6)))
 
@@ -66,24 +66,24 @@ def test_shares_that_come_together_share_one_server(play: Any) -> None:
         assert len(system.served.servers()) == 1
         assert len(system.served.calls("setup_server")) == 1
 
-    play(story, delay_s=0.05)
+    play(scenario, delay_s=0.05)
 
 
-def test_networks_have_servers_of_their_own(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_each_network_has_servers_of_its_own(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         await system.network("other", "10.1.0.0/28")
-        here, there = await asyncio.gather(
+        share, other = await asyncio.gather(
             system.create(share_network_id=NET), system.create(share_network_id="other")
         )
 
-        assert here.share_server_id != there.share_server_id
-        assert (await system.server(there.share_server_id)).network_allocations == ("10.1.0.1",)
+        assert share.share_server_id != other.share_server_id
+        assert (await system.server(other.share_server_id)).network_allocations == ("10.1.0.1",)
 
-    play(story)
+    play(scenario)
 
 
-def test_a_full_server_is_joined_by_another(tmp_path: Path) -> None:
+def test_shares_beyond_the_limit_of_a_server_get_another(tmp_path: Path) -> None:
     async def scenario() -> None:
         config = settings(tmp_path)
         served = config.backends["served"].model_copy(update={"max_shares_per_server": 2})
@@ -96,8 +96,8 @@ def test_a_full_server_is_joined_by_another(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_share_made_from_a_snapshot_is_on_the_server_that_has_it(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_from_a_snapshot_is_on_the_server_of_the_snapshot(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         first = await system.create("first", share_network_id=NET)
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
@@ -107,11 +107,11 @@ def test_a_share_made_from_a_snapshot_is_on_the_server_that_has_it(play: Any) ->
 
         assert copy.share_server_id == first.share_server_id
 
-    play(story)
+    play(scenario)
 
 
-def test_a_share_on_a_network_that_is_none_is_in_error_and_can_go(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_on_a_network_that_does_not_exist_is_in_error_and_can_be_deleted(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         answer = await system.try_create("s1", share_network_id="nowhere")
         assert answer.status == "failed"
         assert "there is no share network nowhere" in str(answer.reason)
@@ -119,12 +119,12 @@ def test_a_share_on_a_network_that_is_none_is_in_error_and_can_go(play: Any) -> 
         assert (await system.ask("s1", DeleteShare())).status == "done"
         assert (await system.share("s1")).status == "deleted"
 
-    play(story)
+    play(scenario)
 
 
 # -- secrets -------------------------------------------------------------------------------------
-def test_passwords_reach_the_driver_and_nothing_that_is_written(play: Any, tmp_path: Path) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_path: Path) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         service = SecurityService(id="c1", type="ldap", password="hunter2-in-plain")
         await system.ask(f"{NETWORK}{NET}", AddSecurityService(service=service))
@@ -132,21 +132,21 @@ def test_passwords_reach_the_driver_and_nothing_that_is_written(play: Any, tmp_p
 
         server = await system.server(share.share_server_id)
         assert server.backend_details["admin_password"].startswith("sealed:")
-        known = await system.seen_network()
-        assert str(known.security_services[0].password).startswith("sealed:")
+        network = await system.seen_network()
+        assert str(network.security_services[0].password).startswith("sealed:")
 
-    play(story)
+    play(scenario)
     written = b"".join(f.read_bytes() for f in tmp_path.glob("*.db*"))
     assert b"sealed:1:" in written
     assert b"hunter2-in-plain" not in written
     assert b"secret of" not in written
 
 
-# -- going ---------------------------------------------------------------------------------------
-def test_a_deleted_share_leaves_its_server_and_the_server_goes_with_its_addresses(
+# -- deleting ------------------------------------------------------------------------------------
+def test_a_server_whose_share_is_deleted_can_be_deleted_and_gives_its_addresses_back(
     play: Any,
 ) -> None:
-    async def story(system: InProcessSystem) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
@@ -159,18 +159,18 @@ def test_a_deleted_share_leaves_its_server_and_the_server_goes_with_its_addresse
         await system.ask(server, DeleteServer())
 
         assert nothing_left(system)
-        known = await system.seen_network()
-        assert (known.allocations, known.servers, known.shares) == ({}, {}, {})
+        network = await system.seen_network()
+        assert (network.allocations, network.servers, network.shares) == ({}, {}, {})
         await system.ask(f"{NETWORK}{NET}", DeleteShareNetwork())
 
-    play(story)
+    play(scenario)
 
 
 def nothing_left(system: InProcessSystem) -> bool:
     return not (system.served.shares() or system.served.servers() or system.served.networks())
 
 
-def test_a_server_may_go_with_its_last_share(tmp_path: Path) -> None:
+def test_a_server_is_deleted_with_its_last_share_if_so_configured(tmp_path: Path) -> None:
     async def scenario() -> None:
         config = settings(tmp_path)
         served = config.backends["served"].model_copy(
@@ -190,7 +190,7 @@ def test_a_server_may_go_with_its_last_share(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_path: Path) -> None:
+def test_servers_unused_for_long_are_deleted_and_others_stay(tmp_path: Path) -> None:
     async def scenario() -> None:
         config = settings(tmp_path)
         async with around(config) as system:
@@ -214,8 +214,8 @@ def test_servers_that_nobody_used_for_long_go_by_themselves_and_others_stay(tmp_
     asyncio.run(scenario())
 
 
-def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_created_while_its_server_is_deleted_gets_another(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         for _ in range(6):
             share = await system.create(share_network_id=NET)
@@ -229,63 +229,65 @@ def test_a_share_that_arrives_while_the_server_goes_gets_another(play: Any) -> N
 
             server = await system.server(arrived.share_server_id)
             assert server.status == "active"
-            won = arrived.share_server_id == share.share_server_id
-            assert isinstance(result, Refused) == won
+            kept = arrived.share_server_id == share.share_server_id
+            assert isinstance(result, Refused) == kept
             await system.ask(arrived.id, DeleteShare())
 
-    play(story)
+    play(scenario)
 
 
-def late(
+def stale_arguments(
     system: InProcessSystem, share_id: str
 ) -> tuple[EntityClient, ShareState, BackendSettings]:
-    """What a talk of that share would begin with, were it made by a process that does not know better."""
+    """The arguments of an `acquire` for that share by a process whose state is out of date."""
     share = Share(id=share_id, project_id="demo", host="served#served", share_network_id=NET)
     backend = system.config.backends["served"]
     return EntityClient(lambda: system.manager), initial.replace(share=share), backend
 
 
-def test_a_late_talk_of_a_share_that_left_takes_no_server_from_the_others(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_late_acquire_of_a_detached_share_does_not_close_the_server_to_others(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
         await system.ask(server, DetachShare(share_id="gone"))
 
         with pytest.raises(DriverError, match="share gone has left the share server"):
-            await server_attachment.acquire(*late(system, "gone"), RequestContext())
+            await server_attachment.acquire(*stale_arguments(system, "gone"), RequestContext())
 
         assert (await system.seen_network()).servers[str(share.share_server_id)].open
         assert (await system.create(share_network_id=NET)).share_server_id == share.share_server_id
 
-    play(story)
+    play(scenario)
 
 
-def test_a_share_that_leaves_as_its_server_is_set_up_takes_none_from_the_others(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_detached_during_the_set_up_does_not_close_the_server_to_others(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         first = asyncio.ensure_future(system.create(share_network_id=NET))
         [server] = await until(lambda: system.servers("creating"))
-        talk = asyncio.ensure_future(
-            server_attachment.acquire(*late(system, "gone"), RequestContext())
+        acquiring = asyncio.ensure_future(
+            server_attachment.acquire(*stale_arguments(system, "gone"), RequestContext())
         )
-        await until(lambda: joined(system, server.id, "gone"))
+        await until(lambda: is_attached(system, server.id, "gone"))
         await system.ask(f"{SERVER}{server.id}", DetachShare(share_id="gone"))
 
         with pytest.raises(DriverError, match="the share left the server"):
-            await talk
+            await acquiring
         assert (await system.seen_network()).servers[server.id].open
         assert (await first).share_server_id == server.id
 
-    play(story, delay_s=0.3)
+    play(scenario, delay_s=0.3)
 
 
-async def joined(system: InProcessSystem, server_id: str, share_id: str) -> bool:
+async def is_attached(system: InProcessSystem, server_id: str, share_id: str) -> bool:
     return share_id in (await system.server(server_id)).shares
 
 
-def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_deleted_share_is_detached_from_its_server_even_if_its_network_has_forgotten_it(
+    play: Any,
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(f"{NETWORK}{NET}", UnassignShare(share_id=share.id))
@@ -293,12 +295,14 @@ def test_a_share_leaves_the_server_that_it_knows_whatever_its_network_says(play:
 
         assert (await system.server(share.share_server_id)).shares == ()
 
-    play(story)
+    play(scenario)
 
 
-# -- failing -------------------------------------------------------------------------------------
-def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+# -- failures ------------------------------------------------------------------------------------
+def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_reason(
+    play: Any,
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         answer = await system.try_create("s1", share_network_id=NET)
 
@@ -309,20 +313,20 @@ def test_a_set_up_that_fails_is_torn_down_and_its_share_says_why(play: Any) -> N
         assert server.backend_details == {"half": server.id}
         assert server.status_reason == "no memory for it"
         assert [c.share_id for c in system.served.calls("teardown_server")] == [server.id]
-        known = await system.seen_network()
-        assert (known.allocations, known.servers) == ({}, {})
+        network = await system.seen_network()
+        assert (network.allocations, network.servers) == ({}, {})
 
         assert (await system.ask("s1", DeleteShare())).status == "done"
 
-    play(story, fail={"setup_server": "no memory for it"})
+    play(scenario, fail={"setup_server": "no memory for it"})
 
 
-def test_after_the_cause_is_mended_the_share_can_be_retried(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_once_the_cause_of_a_failure_is_fixed_the_share_can_be_retried(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         await system.try_create("s1", share_network_id=NET)
-        mended = settings(system.config.home)
-        assert (await system.manager.reload(mended))["changed"] == ["served"]
+        fixed = settings(system.config.home)
+        assert (await system.manager.reload(fixed))["changed"] == ["served"]
 
         assert (await system.ask("s1", RetryShare())).status == "done"
 
@@ -330,26 +334,26 @@ def test_after_the_cause_is_mended_the_share_can_be_retried(play: Any) -> None:
         assert share.status == "available"
         assert (await system.server(share.share_server_id)).status == "active"
 
-    play(story, fail={"setup_server": "no memory for it"})
+    play(scenario, fail={"setup_server": "no memory for it"})
 
 
 @pytest.mark.parametrize("method", ["allocate_network", "setup_server"])
 @pytest.mark.parametrize("kind", ["transient", "bug"])
-def test_what_fails_in_passing_is_done_again(play: Any, method: str, kind: str) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_call_that_fails_for_a_while_is_repeated(play: Any, method: str, kind: str) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
         assert (await system.server(share.share_server_id)).status == "active"
         assert len(system.served.calls(method)) == 3
 
-    play(story, **{kind: {method: 2}})
+    play(scenario, **{kind: {method: 2}})
 
 
-def test_a_teardown_that_fails_leaves_the_server_in_error_until_it_is_tried_again(
+def test_after_a_failed_teardown_the_server_is_in_error_until_its_deletion_is_repeated(
     play: Any,
 ) -> None:
-    async def story(system: InProcessSystem) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(share.id, DeleteShare())
@@ -364,38 +368,40 @@ def test_a_teardown_that_fails_leaves_the_server_in_error_until_it_is_tried_agai
         assert (await system.ask(address, DeleteServer())).status == "done"
         assert nothing_left(system)
 
-    play(story, fail={"teardown_server": "stuck"})
+    play(scenario, fail={"teardown_server": "stuck"})
 
 
-def test_a_network_without_addresses_left_fails_the_share_and_leaks_none(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_on_a_network_without_free_addresses_fails_and_leaks_none(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.network(cidr="10.0.0.0/30")
         answer = await system.try_create("s1", share_network_id=NET)
 
         assert "10.0.0.0/30 has 2 free addresses, and 3 are needed" in str(answer.reason)
         await until(lambda: _servers_gone(system))
-        known = await system.seen_network()
-        assert (known.allocations, known.servers, system.served.networks()) == ({}, {}, {})
+        network = await system.seen_network()
+        assert (network.allocations, network.servers, system.served.networks()) == ({}, {}, {})
 
-    play(story, addresses=3)
+    play(scenario, addresses=3)
 
 
 async def _servers_gone(system: InProcessSystem) -> bool:
     return [s.status for s in await system.servers("deleted")] == ["deleted"]
 
 
-def test_a_server_that_is_none_is_not_found(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_server_that_does_not_exist_is_not_found(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         with pytest.raises(NotFound, match="there is no share server nobody"):
             await system.ask(f"{SERVER}nobody", DeleteServer())
         with pytest.raises(ShareActorsError, match="is not of a known kind"):
             await system.ask("what:ever", DeleteServer())
 
-    play(story)
+    play(scenario)
 
 
-# -- dying ---------------------------------------------------------------------------------------
-def test_shares_on_servers_survive_the_death_of_every_host_at_every_step(tmp_path: Path) -> None:
+# -- lost hosts ----------------------------------------------------------------------------------
+def test_shares_on_servers_are_completed_although_hosts_are_restarted_at_every_step(
+    tmp_path: Path,
+) -> None:
     async def scenario() -> None:
         async with around(settings(tmp_path, servers={"delay_s": 0.03})) as system:
             await system.network()

@@ -1,4 +1,4 @@
-"""Managing what exists and letting it go: untouched, whatever drivers raise, and never twice."""
+"""Managing and unmanaging: data is left in place whatever drivers raise, and nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.events.share_type import CreateShareType
-from tests.actors.around import NET, InProcessSystem, around, settings
+from tests.actors.around import NET, InProcessSystem, around, settings, until
 
-DemoScript = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., None]:
-    """Run a story in a system; options are those of the backend without servers."""
+    """Run a scenario in a system; options are those of the backend without servers."""
 
-    def run(story: DemoScript, **options: Any) -> None:
-        async def scenario() -> None:
+    def run(scenario: Scenario, **options: Any) -> None:
+        async def main() -> None:
             async with around(settings(tmp_path, **options)) as system, asyncio.timeout(60):
-                await story(system)
+                await scenario(system)
 
-        asyncio.run(scenario())
+        asyncio.run(main())
 
     return run
 
@@ -44,19 +44,19 @@ def manage(share_id: str = "s1", *, host: str = "plain", size: int = 5, **more: 
 
 
 # -- shares --------------------------------------------------------------------------------------
-def test_a_managed_share_has_the_size_the_pool_and_the_exports_that_were_found(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_managed_share_has_the_size_pool_and_exports_that_the_driver_found(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         assert (await system.ask("s1", manage())).status == "done"
 
         share = await system.share("s1")
         assert (share.status, share.size, share.host) == ("available", 5, "plain#plain")
         assert share.export_locations[0].path == "dummy:/s1"
 
-    play(story)
+    play(scenario)
 
 
-def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_managed_twice_is_managed_and_counted_once(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await asyncio.gather(system.ask("s1", manage()), system.ask("s1", manage()))
         assert (await system.ask("s1", manage())).status == "done"
 
@@ -66,11 +66,11 @@ def test_managing_twice_is_managing_once_and_counts_once(play: Any) -> None:
         with pytest.raises(Refused, match="exists already and is available"):
             await system.ask("s1", manage(name="another"))
 
-    play(story)
+    play(scenario)
 
 
-def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_that_could_not_be_managed_has_the_reason_and_can_be_retried(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         assert (await system.ask("s1", manage())).reason == "it is not there"
         share = await system.share("s1")
         assert (share.status, share.status_reason) == ("manage_error", "it is not there")
@@ -81,11 +81,11 @@ def test_a_managing_that_fails_says_why_and_has_two_ways_out(play: Any) -> None:
         assert (await system.ask("s1", RetryShare())).status == "done"
         assert (await system.share("s1")).status == "available"
 
-    play(story, fail={"manage_existing": "it is not there"})
+    play(scenario, fail={"manage_existing": "it is not there"})
 
 
-def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_that_could_not_be_managed_is_not_counted_and_can_be_unmanaged(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.ask("s1", manage())
         await system.manager._scheduler.refresh_reservations()
         assert system.manager._scheduler.reservations.provisioned("plain") == 0
@@ -93,33 +93,35 @@ def test_what_could_not_be_managed_is_let_go_and_never_counted(play: Any) -> Non
         assert (await system.ask("s1", UnmanageShare())).status == "done"
         assert (await system.share("s1")).status == "unmanaged"
 
-    play(story, fail={"manage_existing": "it is not there"})
+    play(scenario, fail={"manage_existing": "it is not there"})
 
 
-def test_a_managing_cut_off_in_the_middle_is_done_again_and_counts_once(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
-        asked = asyncio.ensure_future(system.ask("s1", manage()))
-        await asyncio.sleep(0.15)
+def test_managing_that_was_cut_off_is_repeated_and_counted_once(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        managing = asyncio.ensure_future(system.ask("s1", manage()))
+        await until(lambda: system.plain.calls("manage_existing"))
         for host in system.cluster.running.values():
             await host.restart()
 
-        assert (await asked).status == "done"
+        assert (await managing).status == "done"
         assert system.plain.shares().keys() == {"s1"}
 
-    play(story, delay_s=0.3)
+    play(scenario, delay_s=0.3)
 
 
 @pytest.mark.parametrize("kind", ["fail", "refuse", "bug"])
-def test_a_letting_go_that_fails_leaves_all_as_it_is_with_ways_out(play: Any, kind: str) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_that_could_not_be_unmanaged_is_unchanged_and_can_be_retried(
+    play: Any, kind: str
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         share = await system.create("s1", size=3, host="plain")
         before = system.plain.shares()
         assert (await system.ask("s1", UnmanageShare())).status == "failed"
 
-        now = await system.share("s1")
-        assert now.status == "unmanage_error"
-        assert now.status_reason
-        assert now.export_locations == share.export_locations
+        failed = await system.share("s1")
+        assert failed.status == "unmanage_error"
+        assert failed.status_reason
+        assert failed.export_locations == share.export_locations
         assert system.plain.shares() == before
 
         await system.manager.reload(settings(system.config.home))
@@ -127,21 +129,21 @@ def test_a_letting_go_that_fails_leaves_all_as_it_is_with_ways_out(play: Any, ki
         assert (await system.share("s1")).status == "unmanaged"
         assert system.plain.shares() == before
 
-    play(story, **{kind: ["unmanage"] if kind == "bug" else {"unmanage": "no"}})
+    play(scenario, **{kind: ["unmanage"] if kind == "bug" else {"unmanage": "no"}})
 
 
-def test_a_share_that_could_not_be_let_go_can_still_be_deleted(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_that_could_not_be_unmanaged_can_be_deleted(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", UnmanageShare())
         assert (await system.ask("s1", DeleteShare())).status == "done"
         assert system.plain.shares() == {}
 
-    play(story, fail={"unmanage": "no"})
+    play(scenario, fail={"unmanage": "no"})
 
 
-def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_with_snapshots_or_on_a_server_cannot_be_unmanaged(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", CreateSnapshot(snapshot_id="n1"))
         with pytest.raises(Refused, match=r"has snapshots \(n1\): unmanage or delete them first"):
@@ -151,11 +153,11 @@ def test_a_share_with_snapshots_or_on_a_server_is_not_let_go(play: Any) -> None:
         with pytest.raises(Refused, match="is on a share server"):
             await system.ask(share.id, UnmanageShare())
 
-    play(story)
+    play(scenario)
 
 
-def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_share_on_share_servers_or_of_another_type_cannot_be_managed(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         with pytest.raises(Refused, match="handles share servers: its shares cannot be managed"):
             await system.ask("s1", manage(host="served"))
         specs = {"driver_handles_share_servers": "True"}
@@ -163,17 +165,17 @@ def test_what_is_on_share_servers_or_of_another_type_is_not_managed(play: Any) -
         with pytest.raises(Refused, match="ManageExistingShareTypeMismatch"):
             await system.ask("s1", manage(share_type="t"))
 
-    play(story)
+    play(scenario)
 
 
 @pytest.mark.parametrize("size", [0, -3, 2**40])
-def test_a_driver_that_tells_no_size_is_an_error_and_not_a_share(play: Any, size: int) -> None:
-    async def story(system: InProcessSystem) -> None:
-        answer = await system.ask("s1", manage(size=size))
-        assert "the driver returned no valid size in GiB" in str(answer.reason)
+def test_managing_fails_if_the_driver_returns_no_valid_size(play: Any, size: int) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        reply = await system.ask("s1", manage(size=size))
+        assert "the driver returned no valid size in GiB" in str(reply.reason)
         assert (await system.share("s1")).status == "manage_error"
 
-    play(story)
+    play(scenario)
 
 
 # -- snapshots -----------------------------------------------------------------------------------
@@ -181,8 +183,8 @@ def managed_snapshot(snapshot_id: str = "n1", at: str = "/old/n1") -> ManageSnap
     return ManageSnapshot(snapshot_id=snapshot_id, provider_location=at)
 
 
-def test_a_snapshot_is_managed_once_and_let_go_untouched(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_snapshot_is_managed_once_and_its_data_stays_when_it_is_unmanaged(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         for _ in range(2):
             assert (await system.ask("s1", managed_snapshot())).status == "done"
@@ -195,11 +197,11 @@ def test_a_snapshot_is_managed_once_and_let_go_untouched(play: Any) -> None:
         assert (await system.share("s1")).snapshots == ()
         assert system.plain.snapshots() == before != {}
 
-    play(story)
+    play(scenario)
 
 
-def test_a_snapshot_that_could_not_be_managed_is_tried_again_or_let_go(play: Any) -> None:
-    async def story(system: InProcessSystem) -> None:
+def test_a_snapshot_that_could_not_be_managed_can_be_unmanaged_but_not_deleted(play: Any) -> None:
+    async def scenario(system: InProcessSystem) -> None:
         await system.create("s1", host="plain")
         assert (await system.ask("s1", managed_snapshot())).reason == "not there"
         [snapshot] = (await system.share("s1")).snapshots
@@ -211,4 +213,4 @@ def test_a_snapshot_that_could_not_be_managed_is_tried_again_or_let_go(play: Any
         assert (await system.ask("s1", UnmanageSnapshot(snapshot_id="n1"))).status == "done"
         assert (await system.ask("s1", DeleteShare())).status == "done"
 
-    play(story, fail={"manage_existing_snapshot": "not there"})
+    play(scenario, fail={"manage_existing_snapshot": "not there"})

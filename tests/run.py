@@ -88,14 +88,17 @@ class Lane:
                 queue.put((self, json.loads(line)))
         queue.put((self, {"exit": self._process.wait()}))
 
-    def stop(self) -> None:
-        """Interrupt the tests, which clean up, and kill them if they take too long."""
+    def interrupt(self) -> None:
+        """Interrupt the tests, which then clean up."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def wait_or_kill(self) -> None:
+        """Wait for the end of the tests, and kill them if that takes too long."""
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 class Run:
@@ -122,7 +125,9 @@ class Run:
                 self._next()
         finally:
             for lane in self._running:
-                lane.stop()
+                lane.interrupt()
+            for lane in self._running:
+                lane.wait_or_kill()
         self._summary()
         return 1 if self.broken or self.outcomes["failed"] else 0
 
@@ -209,7 +214,8 @@ def _interrupt(*_: object) -> None:
 
 def main() -> int:
     """Run the suite with pytest's own options, such as `-k name`; the exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also if the parent process ignores them
+        signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="sa-tests-") as logs:
         try:
             return Run(sys.argv[1:], Path(logs), sys.stdout).run()

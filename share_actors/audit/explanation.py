@@ -14,8 +14,8 @@ from share_actors.events.phrases import phrase, time_of
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AccessRulesApplied
+from share_actors.events.share.failure import ERRORS
 from share_actors.events.share.messages import ShareCreationRequested
-from share_actors.events.share.state import ERRORS
 from share_actors.values import Frozen, Placement, Share
 
 MAX_ATTEMPTS = 10

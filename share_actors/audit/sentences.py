@@ -10,14 +10,16 @@ from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Recorded
 from share_actors.events.share import (
     access,
+    creation,
+    deletion,
     ensure,
+    failure,
     manage,
-    messages,
+    resize,
     server_attachment,
     snapshot_messages,
     snapshots,
 )
-from share_actors.events.share import sentences as share
 from share_actors.events.share_network import sentences as network
 from share_actors.events.share_server import messages as server_messages
 from share_actors.events.share_server import sentences as server
@@ -25,7 +27,10 @@ from share_actors.events.share_server import sentences as server
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
     kind: describe
     for union, describe in (
-        (messages.OwnEvent, share.sentence),
+        (creation.CreationEvent, creation.sentence),
+        (deletion.DeletionEvent, deletion.sentence),
+        (resize.ResizeEvent, resize.sentence),
+        (failure.FailureEvent, failure.sentence),
         (access.AccessEvent, access.sentence),
         (snapshot_messages.SnapshotEvent, snapshots.sentence),
         (manage.ManageEvent, manage.sentence),

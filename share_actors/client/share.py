@@ -15,9 +15,10 @@ from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
-from share_actors.events.share.access import AllowAccess, DenyAccess, same_client_of
+from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.share.rules import same_client_of
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,

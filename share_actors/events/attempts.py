@@ -35,7 +35,7 @@ class ReportFailure(Command):
     """The remains of the failed call, such as the details of a share server that is half set up."""
 
 
-class AttemptStarted(Event):
+class AttemptStarted(Event, topic="share.attempt_started"):
     """The *n*th attempt at an effect, by this activation: the driver is about to be called.
 
     With *probe*, the driver is first called to find out what exists, since the outcome of the previous
@@ -49,7 +49,7 @@ class AttemptStarted(Event):
     probe: bool = False
 
 
-class AttemptFailed(Event):
+class AttemptFailed(Event, topic="share.attempt_failed"):
     """The attempt did not succeed, and another follows at *retry_at*."""
 
     n: int

@@ -34,7 +34,7 @@ MIN_CAPACITY_CHANGE = 0.1
 
 
 # -- commands ------------------------------------------------------------------------------------
-class ReportStats(Command):
+class ReportStats(Command, topic="backend.report_stats"):
     """Report the driver's statistics. *wrong*: the invalid values, by field."""
 
     backend: str
@@ -44,7 +44,7 @@ class ReportStats(Command):
     at: datetime = EPOCH
 
 
-class ReportSilence(Command):
+class ReportSilence(Command, topic="backend.report_silence"):
     """Report that the driver raised an error, did not reply, or cannot be set up."""
 
     backend: str
@@ -52,7 +52,7 @@ class ReportSilence(Command):
     at: datetime = EPOCH
 
 
-class ConfirmShares(Command):
+class ConfirmShares(Command, topic="backend.confirm_shares"):
     """Confirm that all shares of the backend were ensured for *info*, a digest of its settings."""
 
     info: str
@@ -60,7 +60,7 @@ class ConfirmShares(Command):
 
 
 # -- events --------------------------------------------------------------------------------------
-class BackendUp(Event):
+class BackendUp(Event, topic="backend.up"):
     """The backend reports statistics, for the first time or again."""
 
     backend: str
@@ -69,7 +69,7 @@ class BackendUp(Event):
     at: datetime
 
 
-class BackendChanged(Event):
+class BackendChanged(Event, topic="backend.changed"):
     """Its capabilities changed."""
 
     capabilities: Capabilities
@@ -77,7 +77,7 @@ class BackendChanged(Event):
     at: datetime
 
 
-class BackendDown(Event):
+class BackendDown(Event, topic="backend.down"):
     """The backend does not report statistics."""
 
     backend: str
@@ -85,13 +85,13 @@ class BackendDown(Event):
     at: datetime
 
 
-class BackendInfoChanged(Event):
+class BackendInfoChanged(Event, topic="backend.info_changed"):
     """The backend's settings changed, so its shares have to be ensured."""
 
     info: str
 
 
-class BackendSharesEnsured(Event):
+class BackendSharesEnsured(Event, topic="backend.shares_ensured"):
     """All its shares were ensured for *info*."""
 
     info: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import reduce
-from typing import ClassVar, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from share_actors.values import Frozen
 
@@ -15,8 +15,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Command(Frozen):
     """A request, named in the imperative. It may be refused.
 
-    A command that needs the time has a field `at`, which the entity's shell sets (`stamped`).
+    A command that needs the time has a field `at`, which the entity's shell sets (`stamped`). *topic* is the
+    stable short name under which it is sent; a command that an entity gives itself has none.
     """
+
+    topic: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, topic: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.topic = topic
+
+    def work(self) -> str | None:
+        """Return the requested work, such as `create`; a repeated command joins it while it is pending."""
+        return None
 
     def stamped(self, now: datetime) -> Self:
         """Return this command with the time of the request, if it has a field for it."""
@@ -39,8 +50,15 @@ class Event(Frozen):
     """A fact, named in the past tense. It is never refused and never edited.
 
     `schema_version` grows when a field without a default is added or a field's meaning changes; then
-    `events/log/upcasting.py` gets an upcaster from the previous version.
+    `events/log/upcasting.py` gets an upcaster from the previous version. *topic* is the stable short name
+    under which it is stored.
     """
+
+    topic: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, topic: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.topic = topic
 
     schema_version: ClassVar[int] = 1
 
@@ -65,7 +83,7 @@ class Effect(Frozen):
         return type(self).__name__
 
 
-class RequestJoined(Event):
+class RequestJoined(Event, topic="request.joined"):
     """A further request for pending work; the state does not change, only who waits for the outcome.
 
     Recorded so that an accepted request has a receipt and an outcome also after a crash.

@@ -48,7 +48,7 @@ def _check_specs(specs: dict[str, str]) -> dict[str, str]:
 
 
 # -- commands ------------------------------------------------------------------------------------
-class CreateShareType(Command):
+class CreateShareType(Command, topic="type.create"):
     """Create a type (Manila's `share_type_create`); driver_handles_share_servers is required, as there."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -66,7 +66,7 @@ class CreateShareType(Command):
         return specs
 
 
-class ChangeShareType(Command):
+class ChangeShareType(Command, topic="type.change"):
     """Set extra specs (None removes one), and who may use the type (None: no change)."""
 
     extra_specs: dict[str, SpecValue | None] = {}
@@ -82,12 +82,12 @@ class ChangeShareType(Command):
         return specs
 
 
-class DeleteShareType(Command):
+class DeleteShareType(Command, topic="type.delete"):
     """Delete the type; its shares stay."""
 
 
 # -- events --------------------------------------------------------------------------------------
-class ShareTypeCreated(Event):
+class ShareTypeCreated(Event, topic="type.created"):
     """A share type was created, possibly after an earlier one of its name was deleted."""
 
     name: str
@@ -98,7 +98,7 @@ class ShareTypeCreated(Event):
     at: datetime
 
 
-class ShareTypeChanged(Event):
+class ShareTypeChanged(Event, topic="type.changed"):
     """The share type was changed; these are its complete new values."""
 
     extra_specs: dict[str, str]
@@ -106,7 +106,7 @@ class ShareTypeChanged(Event):
     projects: tuple[str, ...]
 
 
-class ShareTypeDeleted(Event):
+class ShareTypeDeleted(Event, topic="type.deleted"):
     """The share type was deleted."""
 
 

@@ -74,7 +74,7 @@ def test_a_share_that_could_not_be_managed_has_the_reason_and_can_be_retried(pla
         assert (await system.ask("s1", manage())).reason == "it is not there"
         share = await system.share("s1")
         assert (share.status, share.status_reason) == ("manage_error", "it is not there")
-        with pytest.raises(Refused, match="not ours to delete"):
+        with pytest.raises(Refused, match="not managed here"):
             await system.ask("s1", DeleteShare())
 
         await system.manager.reload(settings(system.config.home))
@@ -207,7 +207,7 @@ def test_a_snapshot_that_could_not_be_managed_can_be_unmanaged_but_not_deleted(p
         [snapshot] = (await system.share("s1")).snapshots
         assert (snapshot.status, snapshot.reason) == ("manage_error", "not there")
         for command in (DeleteSnapshot(snapshot_id="n1"), DeleteShare(cascade=True)):
-            with pytest.raises(Refused, match="not ours"):
+            with pytest.raises(Refused, match="not managed here"):
                 await system.ask("s1", command)
 
         assert (await system.ask("s1", UnmanageSnapshot(snapshot_id="n1"))).status == "done"

@@ -8,7 +8,7 @@ from share_actors.actors.effects import backends as backends_module
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.base import DriverError, ProbeResult, TransientError
 from share_actors.events.attempts import Attempt, ReportFailure
-from share_actors.events.share.access import ApplyRules, ConfirmRules, Rules
+from share_actors.events.share.access import ApplyRules, ConfirmRules
 from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmResized,
@@ -17,6 +17,7 @@ from share_actors.events.share.messages import (
     Resize,
     ShareEffect,
 )
+from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     DropSnapshot,

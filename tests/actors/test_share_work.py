@@ -23,7 +23,7 @@ from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailabl
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
-from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, Rules
+from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules
 from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
@@ -36,6 +36,7 @@ from share_actors.events.share.messages import (
     ShareEffect,
     ShrinkShare,
 )
+from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,

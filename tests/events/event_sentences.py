@@ -29,8 +29,8 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         manage.ShareManaged(size=3, export_locations=_here),
         "it is managed, 3 GiB; it is exported at nas:/srv/s1",
     ),
-    (manage.ShareUnmanageRequested(), f"{alice} asked to let go of it"),
-    (manage.ShareUnmanaged(), "it is not managed any more; it is on the backend as it was"),
+    (manage.ShareUnmanageRequested(), f"{alice} asked to unmanage it"),
+    (manage.ShareUnmanaged(), "it is no longer managed; its data is on the backend as before"),
     (
         snapshot_messages.SnapshotManageRequested(
             snapshot_id="n", name=None, provider_location="/old/n", driver_options={}, at=NOON
@@ -41,25 +41,25 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         snapshot_messages.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
         "snapshot n, 2 GiB, is managed",
     ),
-    (snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to let go of snapshot n"),
+    (snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to unmanage snapshot n"),
     (
         snapshot_messages.SnapshotUnmanaged(snapshot_id="n"),
-        "snapshot n is not managed any more; it is on the backend as it was",
+        "snapshot n is no longer managed; its data is on the backend as before",
     ),
     (server_attachment.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
-    (server_attachment.ShareDestroyed(), "the backend deleted it; it has yet to leave its share server"),
+    (server_attachment.ShareDestroyed(), "the backend deleted it; it is still attached to its share server"),
     (
         ensure.ShareEnsureRequested(info="i"),
-        "its backend is set up anew: it is to be exported as the backend is now",
+        "its backend's settings changed; it will be re-exported",
     ),
     (
         ensure.ShareEnsured(export_locations=_here),
-        "it is exported as the backend is now; it is exported at nas:/srv/s1",
+        "it was re-exported with its backend's current settings; it is exported at nas:/srv/s1",
     ),
-    (ensure.ShareEnsured(export_locations=None), "it is exported as the backend is now"),
+    (ensure.ShareEnsured(export_locations=None), "it was re-exported with its backend's current settings"),
     (
         ensure.ShareEnsureFailed(reason="lost"),
-        "it could not be exported as the backend is now: lost",
+        "it could not be re-exported with its backend's current settings: lost",
     ),
 ]  # fmt: skip
 

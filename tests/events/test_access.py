@@ -18,7 +18,6 @@ from share_actors.events.share.access import (
     ApplyRules,
     ConfirmRules,
     DenyAccess,
-    Rules,
 )
 from share_actors.events.share.messages import (
     RetryRequested,
@@ -27,6 +26,7 @@ from share_actors.events.share.messages import (
     ShareErrored,
     ShareResizeRequested,
 )
+from share_actors.events.share.rules import Rules
 from share_actors.testing import Spec
 from share_actors.values import AccessRule
 from tests.events.share_events import began, created, requested

@@ -66,7 +66,7 @@ TOLD: list[tuple[Event, str]] = [
     ),
     (
         ShareErrored(doing="create", reason="no space"),
-        "it is in error, for it was not possible to create it: no space",
+        "it could not be created and is now in error: no space",
     ),
     (
         crashed,
@@ -110,7 +110,7 @@ TOLD: list[tuple[Event, str]] = [
         AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.0/8", access_level="ro"),
         f"{alice} asked to let ip 10.0.0.0/8 read only (access rule a)",
     ),
-    (AccessDenied(access_id="a"), f"{alice} asked to take away access rule a"),
+    (AccessDenied(access_id="a"), f"{alice} asked to remove access rule a"),
     (AccessRulesApplied(applied=("a",)), "the backend applied access rule a"),
     (
         AccessRulesApplied(applied=("a", "b"), removed=("c",), failed={"d": "no such host"}),
@@ -127,7 +127,7 @@ TOLD: list[tuple[Event, str]] = [
     (SnapshotDeleted(snapshot_id="n"), "the backend deleted snapshot n"),
     (
         SnapshotErrored(snapshot_id="n", doing="delete", reason="busy"),
-        "snapshot n is in error, for it was not possible to delete it: busy",
+        "snapshot n could not be deleted and is now in error: busy",
     ),
     (
         SnapshotDeletionRefused(snapshot_id="n", reason="a clone needs it"),

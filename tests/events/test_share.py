@@ -389,7 +389,7 @@ def test_a_cascade_takes_snapshots_then_rules_then_the_share() -> None:
 def test_a_share_is_not_gone_before_what_belongs_to_it() -> None:
     spec = available.given(allowed, began("access"), applied, deleting, began("delete"))
 
-    spec.when(ConfirmDeleted()).then_rejected("go before it")
+    spec.when(ConfirmDeleted()).then_rejected("are deleted before it")
 
 
 def test_a_rule_that_does_not_come_off_ends_the_deletion_in_error() -> None:

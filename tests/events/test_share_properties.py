@@ -14,7 +14,7 @@ from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import Rejected, replay
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
-from share_actors.events.share.access import OWED, AllowAccess, ConfirmRules, DenyAccess
+from share_actors.events.share.access import AllowAccess, ConfirmRules, DenyAccess
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
 from share_actors.events.share.manage import (
     ConfirmManaged,
@@ -34,6 +34,7 @@ from share_actors.events.share.messages import (
     ShareEvent,
     ShrinkShare,
 )
+from share_actors.events.share.rules import OWED
 from share_actors.events.share.server_attachment import ConfirmReleased
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,

@@ -29,8 +29,11 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotDeletionRefused,
     SnapshotDeletionRequested,
     SnapshotErrored,
+    SnapshotManageRequested,
     SnapshotRequested,
+    SnapshotUnmanageRequested,
     TakeSnapshot,
+    UnmanageSnapshot,
 )
 from share_actors.testing import Spec
 from share_actors.values import Snapshot
@@ -196,3 +199,19 @@ def test_a_wrong_field_of_a_snapshot_is_named(field: str, value: Any) -> None:
         CreateSnapshot(**(dict(take) | {field: value}))
 
     assert [error["loc"] for error in refusal.value.errors()] == [(field,)]
+
+
+# -- managing ------------------------------------------------------------------------------------
+def test_a_snapshot_is_unmanaged_although_a_resize_put_its_share_in_error() -> None:
+    managing = SnapshotManageRequested(
+        snapshot_id="n", name=None, provider_location="/n", driver_options={}, at=NOON
+    )
+    not_found = SnapshotErrored(snapshot_id="n", doing="manage", reason="not there")
+    stuck = available.given(
+        managing,
+        not_found,
+        ShareResizeRequested(doing="extend", size=5),
+        ShareErrored(doing="extend", reason="no space"),
+    )
+
+    stuck.when(UnmanageSnapshot(snapshot_id="n")).then(SnapshotUnmanageRequested(snapshot_id="n"))

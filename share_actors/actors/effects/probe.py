@@ -14,7 +14,7 @@ from share_actors.events.decider import Command
 from share_actors.events.share import ShareState, access, snapshot_messages
 from share_actors.events.share.access import ApplyRules, ConfirmRules
 from share_actors.events.share.ensure import Ensure
-from share_actors.events.share.manage import Adopt, LetGo
+from share_actors.events.share.manage import ManageExisting, Unmanage
 from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmResized,
@@ -25,10 +25,10 @@ from share_actors.events.share.messages import (
 )
 from share_actors.events.share.server_attachment import AcquireServer, ReleaseServer
 from share_actors.events.share.snapshot_messages import (
-    AdoptSnapshot,
     DropSnapshot,
-    LetSnapshotGo,
+    ManageExistingSnapshot,
     TakeSnapshot,
+    UnmanageExistingSnapshot,
 )
 
 
@@ -46,7 +46,14 @@ def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) ->
             return _rules_outcome(effect, state, probe)
         case TakeSnapshot(snapshot_id=i):
             return _snapshot_outcome(i, probe)
-        case Destroy() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo() | Adopt() | LetGo():
+        case (
+            Destroy()
+            | DropSnapshot()
+            | ManageExistingSnapshot()
+            | UnmanageExistingSnapshot()
+            | ManageExisting()
+            | Unmanage()
+        ):
             return None
         case AcquireServer() | ReleaseServer() | Ensure():
             return None

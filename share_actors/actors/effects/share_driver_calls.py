@@ -14,7 +14,7 @@ from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import ApplyRules
 from share_actors.events.share.ensure import ConfirmEnsured, Ensure
-from share_actors.events.share.manage import Adopt, ConfirmUnmanaged, LetGo
+from share_actors.events.share.manage import ConfirmUnmanaged, ManageExisting, Unmanage
 from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
@@ -24,20 +24,20 @@ from share_actors.events.share.messages import (
     Resize,
 )
 from share_actors.events.share.snapshot_messages import (
-    AdoptSnapshot,
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     ConfirmSnapshotUnmanaged,
     DropSnapshot,
-    LetSnapshotGo,
+    ManageExistingSnapshot,
     TakeSnapshot,
+    UnmanageExistingSnapshot,
 )
 from share_actors.values import RequestContext
 
 logger = logging.getLogger(__name__)
 ProbedEffect = Provision | Resize | ApplyRules | TakeSnapshot | DropSnapshot | Destroy
-SnapshotEffect = TakeSnapshot | DropSnapshot | AdoptSnapshot | LetSnapshotGo
-DriverEffect = ProbedEffect | SnapshotEffect | Adopt | LetGo | Ensure
+SnapshotEffect = TakeSnapshot | DropSnapshot | ManageExistingSnapshot | UnmanageExistingSnapshot
+DriverEffect = ProbedEffect | SnapshotEffect | ManageExisting | Unmanage | Ensure
 """The effects of a share that are calls of its driver: all but those on its share server."""
 
 
@@ -92,15 +92,17 @@ def _call(
             return ConfirmDeleted()
         case ApplyRules():
             return update_rules(driver, effect, state, view, context)
-        case Adopt(driver_options=options):
+        case ManageExisting(driver_options=options):
             return managed_outcome(driver, context, view, options)
-        case LetGo():
+        case Unmanage():
             driver.unmanage(view)
             return ConfirmUnmanaged()
         case Ensure():
             ensured = driver.ensure_share(context, view, server)
             return ConfirmEnsured(export_locations=None if ensured is None else tuple(ensured))
-        case TakeSnapshot() | DropSnapshot() | AdoptSnapshot() | LetSnapshotGo():
+        case (
+            TakeSnapshot() | DropSnapshot() | ManageExistingSnapshot() | UnmanageExistingSnapshot()
+        ):
             return _call_for_snapshot(driver, effect, state, context)
         case _:
             assert_never(effect)
@@ -117,9 +119,9 @@ def _call_for_snapshot(
         case DropSnapshot():
             driver.delete_snapshot(context, snapshot, server)
             return ConfirmSnapshotDeleted(snapshot_id=snapshot.id)
-        case AdoptSnapshot(driver_options=options):
+        case ManageExistingSnapshot(driver_options=options):
             return managed_snapshot_outcome(driver, snapshot, options)
-        case LetSnapshotGo():
+        case UnmanageExistingSnapshot():
             driver.unmanage_snapshot(snapshot)
             return ConfirmSnapshotUnmanaged(snapshot_id=snapshot.id)
         case _:

@@ -1,4 +1,4 @@
-"""A share: its commands, events, state and decisions. The package itself is the decider."""
+"""A share, one module for each part of its behaviour. The package itself is the decider."""
 
 from __future__ import annotations
 

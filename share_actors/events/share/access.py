@@ -6,15 +6,14 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
-from functools import lru_cache
 from typing import Annotated, assert_never
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.phrases import joined
-from share_actors.values import AccessLevel, AccessRule, AccessType, Frozen, RuleState
+from share_actors.events.share.rules import Rules, same_client
+from share_actors.values import AccessLevel, AccessRule, AccessType, RuleState
 
 AccessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -42,7 +41,7 @@ def check_access_to(access_type: AccessType, access_to: str) -> None:
             assert_never(access_type)
 
 
-class AllowAccess(Command):
+class AllowAccess(Command, topic="access.allow"):
     """`ShareManager.allow_access`; *access_id* is chosen by who asks, so that it may ask again."""
 
     access_id: AccessId
@@ -58,10 +57,13 @@ class AllowAccess(Command):
         return access_to
 
 
-class DenyAccess(Command):
+class DenyAccess(Command, topic="access.deny"):
     """`ShareManager.deny_access`."""
 
     access_id: AccessId
+
+    def work(self) -> str:
+        return f"rule/{self.access_id}/deny"
 
 
 class ConfirmRules(Command):
@@ -72,7 +74,7 @@ class ConfirmRules(Command):
     failed: dict[str, str] = {}
 
 
-class AccessAllowed(Event):
+class AccessAllowed(Event, topic="access.allowed"):
     access_id: str
     access_type: AccessType
     access_to: str
@@ -82,14 +84,14 @@ class AccessAllowed(Event):
         return (f"rule/{self.access_id}/allow",)
 
 
-class AccessDenied(Event):
+class AccessDenied(Event, topic="access.denied"):
     access_id: str
 
     def opens(self) -> tuple[str, ...]:
         return (f"rule/{self.access_id}/deny",)
 
 
-class AccessRulesApplied(Event):
+class AccessRulesApplied(Event, topic="access.rules_applied"):
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
@@ -114,65 +116,8 @@ class ApplyRules(Effect):
         return "delete" if self.cascade else "access"
 
 
-OWED: frozenset[RuleState] = frozenset(("queued", "applying", "denying"))
-
 AccessCommand = AllowAccess | DenyAccess | ConfirmRules
 AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
-
-
-class Rules(Frozen):
-    """`rules` by id, in the order they were asked for.
-
-    `applied` may be on the backend; `denied` are to go, also when taking them off failed;
-    `attempted` are those that the attempt under way is about. `owed` (those to be applied or taken off)
-    and `clients` (the rule in force for each) are of `rules`, kept so that no request looks at every rule.
-    """
-
-    rules: dict[str, AccessRule] = {}
-    owed: tuple[str, ...] = ()
-    clients: dict[str, str] = {}
-    applied: frozenset[str] = frozenset()
-    denied: frozenset[str] = frozenset()
-    attempted: frozenset[str] = frozenset()
-
-    def with_rules(self, *changed: AccessRule) -> Rules:
-        """These rules added, or as they are now."""
-        rules, owed = dict(self.rules), dict.fromkeys(self.owed)
-        for rule in changed:
-            rules[rule.id] = rule
-            if rule.state in OWED:
-                owed[rule.id] = None
-            else:
-                owed.pop(rule.id, None)
-        return self.replace(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
-
-    def without(self, removed: Iterable[str]) -> Rules:
-        """These rules are gone."""
-        gone = frozenset(removed)
-        rules = {i: rule for i, rule in self.rules.items() if i not in gone}
-        clients = self._clients(rules, [self.rules[i] for i in gone if i in self.rules])
-        return self.replace(
-            rules=rules, owed=tuple(i for i in self.owed if i not in gone), clients=clients
-        )
-
-    def _clients(
-        self, rules: dict[str, AccessRule], changed: Iterable[AccessRule]
-    ) -> dict[str, str]:
-        """The rule in force for each client, now that those of *rules* that *changed* may be others."""
-        clients, left = dict(self.clients), set()
-        for rule in changed:
-            client = _client(rule.access_type, rule.access_to)
-            if rule.id in rules and rule.state != "denying":
-                clients.setdefault(client, rule.id)
-            elif clients.get(client) == rule.id:
-                del clients[client]
-                left.add(client)
-        failed = [rule for rule in rules.values() if rule.state == "error"] if left else []
-        for rule in failed:  # one that could not be taken off is in force again
-            client = _client(rule.access_type, rule.access_to)
-            if client in left:
-                clients.setdefault(client, rule.id)
-        return clients
 
 
 initial = Rules()
@@ -209,31 +154,6 @@ def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
         f"{same.access_type} {same.access_to} has the {same.access_level} rule {same.id}"
         f" ({same.state}) already: deny that one first"
     )
-
-
-def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | None:
-    """The rule that is in force, or will be, for this client."""
-    access_id = state.clients.get(_client(access_type, access_to))
-    return None if access_id is None else state.rules[access_id]
-
-
-def same_client_of(
-    rules: Iterable[AccessRule], access_type: str, access_to: str
-) -> AccessRule | None:
-    """The one of *rules* that lets this client in and is not on its way out."""
-    client = _client(access_type, access_to)
-    for rule in rules:
-        if rule.state != "denying" and _client(rule.access_type, rule.access_to) == client:
-            return rule
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _client(access_type: str, access_to: str) -> str:
-    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
-    if access_type == "ip" and not access_to.replace(".", "").isdecimal():  # that has one form only
-        access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
-    return f"{access_type} {access_to}"
 
 
 def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
@@ -344,7 +264,7 @@ def sentence(event: AccessEvent, who: str) -> str:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
             return f"{who} asked to let {kind} {to} {_LEVELS[level]} (access rule {i})"
         case AccessDenied(access_id=i):
-            return f"{who} asked to take away access rule {i}"
+            return f"{who} asked to remove access rule {i}"
         case AccessRulesApplied():
             return _outcome(event)
         case _:

@@ -1,42 +1,52 @@
-"""Ensuring a share: it is exported again with its backend's present settings."""
+"""Ensuring a share: it is re-exported with its backend's current settings."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Settled
 from share_actors.events.phrases import exported_at
+from share_actors.events.share.state import ShareState, require_status
 from share_actors.values import ExportLocation
 
 
-class EnsureShare(Command):
+# -- messages ------------------------------------------------------------------------------------
+class EnsureShare(Command, topic="share.ensure"):
     """`ShareManager.ensure_driver_resources`, for one share: its backend's *info* changed."""
 
     info: str
 
+    def work(self) -> str:
+        return "ensure"
+
 
 class ConfirmEnsured(Command):
-    """None: the export locations are as they were."""
+    """The driver re-exported the share; None: the export locations did not change."""
 
     export_locations: tuple[ExportLocation, ...] | None = None
 
 
-class ShareEnsureRequested(Event):
+class ShareEnsureRequested(Event, topic="share.ensure_requested"):
+    """The share is to be re-exported."""
+
     info: str
 
     def opens(self) -> tuple[str, ...]:
         return ("ensure",)
 
 
-class ShareEnsured(Event):
+class ShareEnsured(Event, topic="share.ensured"):
+    """The driver re-exported the share; None: the export locations did not change."""
+
     export_locations: tuple[ExportLocation, ...] | None
 
     def settles(self) -> tuple[Settled, ...]:
         return (Settled("ensure"),)
 
 
-class ShareEnsureFailed(Event):
-    """The share stays available, with the reason: what users see of it may be out of date."""
+class ShareEnsureFailed(Event, topic="share.ensure_failed"):
+    """The share stays available, with the reason: its export locations may be out of date."""
 
     reason: str
 
@@ -45,6 +55,8 @@ class ShareEnsureFailed(Event):
 
 
 class Ensure(Effect):
+    """The driver's `ensure_share`."""
+
     def key(self) -> str:
         return "ensure"
 
@@ -53,16 +65,50 @@ EnsureCommand = EnsureShare | ConfirmEnsured
 EnsureEvent = ShareEnsureRequested | ShareEnsured | ShareEnsureFailed
 
 
-# -- sentences -----------------------------------------------------------------------------------
-def sentence(event: EnsureEvent, who: str) -> str:
-    """What happened; nobody asks for it."""
+# -- decisions -----------------------------------------------------------------------------------
+def decide(command: EnsureCommand, state: ShareState) -> list[EnsureEvent]:
+    """The events that *command* comes to; raises `Rejected` unless the share is available."""
+    match command:
+        case EnsureShare(info=info):
+            require_status(state, "available")
+            return [] if state.ensure else [ShareEnsureRequested(info=info)]
+        case ConfirmEnsured(export_locations=locations):
+            attempts.require(state.attempt, "ensure")
+            return [ShareEnsured(export_locations=locations)]
+        case _:
+            assert_never(command)
+
+
+def evolve(state: ShareState, event: EnsureEvent) -> ShareState:
+    """The state after *event*."""
     match event:
         case ShareEnsureRequested():
-            return "its backend is set up anew: it is to be exported as the backend is now"
+            return state.replace(ensure=True)
+        case ShareEnsured(export_locations=locations):
+            exports = state.share.export_locations if locations is None else locations
+            share = state.share.replace(export_locations=exports, status_reason=None)
+            return state.replace(share=share, ensure=False, attempt=None)
+        case ShareEnsureFailed(reason=reason):
+            share = state.share.replace(status_reason=reason)
+            return state.replace(share=share, ensure=False, attempt=None)
+        case _:
+            assert_never(event)
+
+
+def pending(state: ShareState) -> Ensure | None:
+    """The driver call that an available share owes, if any."""
+    return Ensure() if state.ensure else None
+
+
+def sentence(event: EnsureEvent, who: str) -> str:
+    """*event* in words; no user requests it."""
+    match event:
+        case ShareEnsureRequested():
+            return "its backend's settings changed; it will be re-exported"
         case ShareEnsured(export_locations=locations):
             where = "" if locations is None else f"; {exported_at(locations)}"
-            return f"it is exported as the backend is now{where}"
+            return f"it was re-exported with its backend's current settings{where}"
         case ShareEnsureFailed(reason=reason):
-            return f"it could not be exported as the backend is now: {reason}"
+            return f"it could not be re-exported with its backend's current settings: {reason}"
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""Custody of what exists already: a share taken under management (`manage_share`), and let go untouched.
+"""Managing existing data on a backend as a share (`manage_share`), and unmanaging it, data left in place.
 
 manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, or unmanage_error.
 """
@@ -10,16 +10,19 @@ from typing import Annotated, Any, assert_never
 
 from pydantic import AfterValidator, Field
 
-from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
-from share_actors.events.fields import Name, printable
+from share_actors.events import attempts
+from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
+from share_actors.events.fields import Id, Name, printable
 from share_actors.events.phrases import exported_at, joined, named, place
-from share_actors.values import ExportLocation, Protocol, SizeGiB
+from share_actors.events.share.state import ShareState, initial, require_status, settle
+from share_actors.values import ExportLocation, Protocol, Share, SizeGiB
 
 
-class ManageShare(Command):
-    """`ShareManager.manage_share`: adopt what *driver_options* (such as a path) say is on *host*."""
+# -- messages ------------------------------------------------------------------------------------
+class ManageShare(Command, topic="share.manage"):
+    """`ShareManager.manage_share`: manage what *driver_options* (such as a path) locate on *host*."""
 
-    share_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    share_id: Id
     name: Name | None = None
     description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
     share_proto: Protocol = "NFS"
@@ -32,13 +35,19 @@ class ManageShare(Command):
     driver_options: dict[str, Any] = {}
     at: datetime = EPOCH
 
+    def work(self) -> str:
+        return "manage"
 
-class UnmanageShare(Command):
-    """`ShareManager.unmanage_share`: forget the share, and leave what is on the backend as it is."""
+
+class UnmanageShare(Command, topic="share.unmanage"):
+    """`ShareManager.unmanage_share`: forget the share and leave its data on the backend in place."""
+
+    def work(self) -> str:
+        return "unmanage"
 
 
 class ConfirmManaged(Command):
-    """It is in *pool*, as far as the driver tells."""
+    """The driver found the share, in *pool* if it reports pools."""
 
     size: SizeGiB
     export_locations: tuple[ExportLocation, ...]
@@ -46,10 +55,12 @@ class ConfirmManaged(Command):
 
 
 class ConfirmUnmanaged(Command):
-    pass
+    """The driver released the share."""
 
 
-class ShareManageRequested(Event):
+class ShareManageRequested(Event, topic="share.manage_requested"):
+    """What exists on the backend is to be managed as a share."""
+
     share_id: str
     name: str | None
     description: str | None
@@ -67,7 +78,9 @@ class ShareManageRequested(Event):
         return ("manage",)
 
 
-class ShareManaged(Event):
+class ShareManaged(Event, topic="share.managed"):
+    """The driver found the share, of *size* GiB."""
+
     size: int
     export_locations: tuple[ExportLocation, ...]
     pool: str | None = None
@@ -76,45 +89,123 @@ class ShareManaged(Event):
         return (Settled("manage"),)
 
 
-class ShareUnmanageRequested(Event):
+class ShareUnmanageRequested(Event, topic="share.unmanage_requested"):
+    """The share is to be unmanaged."""
+
     def opens(self) -> tuple[str, ...]:
         return ("unmanage",)
 
 
-class ShareUnmanaged(Event):
+class ShareUnmanaged(Event, topic="share.unmanaged"):
+    """The share is no longer managed; its data is on the backend as before."""
+
     def settles(self) -> tuple[Settled, ...]:
-        return (Settled("unmanage"), Settled("*", "the share is not managed any more"))
+        return (Settled("unmanage"), Settled("*", "the share is no longer managed"))
 
 
-class Adopt(Effect):
+class ManageExisting(Effect):
+    """The driver's `manage_existing`."""
+
     driver_options: dict[str, Any]
 
     def key(self) -> str:
         return "manage"
 
 
-class LetGo(Effect):
+class Unmanage(Effect):
+    """The driver's `unmanage`."""
+
     def key(self) -> str:
         return "unmanage"
 
 
 ManageCommand = ManageShare | UnmanageShare | ConfirmManaged | ConfirmUnmanaged
 ManageEvent = ShareManageRequested | ShareManaged | ShareUnmanageRequested | ShareUnmanaged
-ManageEffect = Adopt | LetGo
+ManageEffect = ManageExisting | Unmanage
 
 
-# -- sentences -----------------------------------------------------------------------------------
+# -- decisions -----------------------------------------------------------------------------------
+def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent]:
+    """The events that *command* comes to; raises `Rejected` if it is not possible now."""
+    match command:
+        case ManageShare():
+            return _manage(command, state)
+        case UnmanageShare():
+            return _unmanage(state)
+        case ConfirmManaged():
+            attempts.require(state.attempt, "manage")
+            return [ShareManaged(**command.__dict__)]
+        case ConfirmUnmanaged():
+            attempts.require(state.attempt, "unmanage")
+            return [ShareUnmanaged()]
+        case _:
+            assert_never(command)
+
+
+def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent]:
+    if state.share.status == "absent":
+        return [ShareManageRequested(**command.__dict__)]
+    fields, same = command.__dict__, ("name", "share_proto", "project_id")
+    differs = state.doing == "manage" and command.driver_options != state.driver_options
+    same_host = command.host in (state.share.host, state.share.backend)
+    repeated = same_host and not differs and all(fields[k] == state.share[k] for k in same)
+    if repeated and state.share.status in ("manage_starting", "available"):
+        return []
+    raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
+
+
+def _unmanage(state: ShareState) -> list[ManageEvent]:
+    """Manila's `UnmanageInvalidShare`, if what belongs to the share could not be found again without it."""
+    if state.share.status in ("unmanage_starting", "unmanaged"):
+        return []
+    if state.share.status != "error" or state.doing == "delete":
+        require_status(state, "available", "manage_error", "unmanage_error")
+    if state.snapshots.held:
+        ids = ", ".join(state.snapshots.held)
+        raise Rejected(f"the share has snapshots ({ids}): unmanage or delete them first")
+    if state.share.share_network_id is not None:
+        raise Rejected("the share is on a share server, which would be torn down with it")
+    return [ShareUnmanageRequested()]
+
+
+def evolve(state: ShareState, event: ManageEvent) -> ShareState:
+    """The state after *event*."""
+    match event:
+        case ShareManageRequested():
+            return _requested(state, event)
+        case ShareManaged(size=size, export_locations=locations, pool=pool):
+            host = state.share.host if pool is None else f"{state.share.backend}#{pool}"
+            share = state.share.replace(size=size, export_locations=locations, host=host)
+            return settle(state.replace(share=share, driver_options={}), "manage")
+        case ShareUnmanageRequested():
+            leaving = state.share.replace(status="unmanage_starting", status_reason=None)
+            return state.replace(share=leaving, doing="unmanage")
+        case ShareUnmanaged():
+            unmanaged = state.share.replace(status="unmanaged", status_reason=None)
+            return initial.replace(share=unmanaged)
+        case _:
+            assert_never(event)
+
+
+def _requested(state: ShareState, event: ShareManageRequested) -> ShareState:
+    fields = {**event.__dict__}
+    options = fields.pop("driver_options")
+    identity = {"id": fields.pop("share_id"), "created_at": fields.pop("at")}
+    share = Share(**fields, **identity, status="manage_starting")
+    return state.replace(share=share, doing="manage", driver_options=options)
+
+
 def sentence(event: ManageEvent, who: str) -> str:
-    """What happened; *who* asked for it."""
+    """*event* in words; *who* requested it."""
     match event:
         case ShareManageRequested(share_id=i, name=name, host=host, driver_options=options):
             where = joined(f"{key}={value}" for key, value in options.items())
             return f"{who} asked to manage {where} on {place(host)} as {named('share', name, i)}"
         case ShareUnmanageRequested():
-            return f"{who} asked to let go of it"
+            return f"{who} asked to unmanage it"
         case ShareManaged(size=size, export_locations=locations):
             return f"it is managed, {size} GiB; {exported_at(locations)}"
         case ShareUnmanaged():
-            return "it is not managed any more; it is on the backend as it was"
+            return "it is no longer managed; its data is on the backend as before"
         case _:
             assert_never(event)

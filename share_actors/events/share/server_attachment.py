@@ -1,41 +1,46 @@
-"""A share on a share server: it is attached to one before it is created, and detached after it is deleted."""
+"""A share on a share server: attached to one before it is created, detached after it is deleted."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event
+from share_actors.events.share.state import ShareState
 from share_actors.values import ShareServer
 
 
+# -- messages ------------------------------------------------------------------------------------
 class ConfirmServer(Command):
-    """The share is on this server, which is set up."""
+    """The share is attached to this server, which is set up."""
 
     server: ShareServer
 
 
 class ConfirmReleased(Command):
-    """The share is on no server any more."""
+    """The share is detached from its server."""
 
 
-class ShareServerAcquired(Event):
-    """The share is on *server*, which is kept as its driver knows it: it does not change any more."""
+class ShareServerAcquired(Event, topic="share.server_acquired"):
+    """The share is attached to *server*, which is kept with the details that its driver returned."""
 
     server: ShareServer
 
 
-class ShareDestroyed(Event):
-    """The backend deleted it; it has yet to leave its share server."""
+class ShareDestroyed(Event, topic="share.destroyed"):
+    """The backend deleted the share; it is still attached to its share server."""
 
 
 class AcquireServer(Effect):
-    """Find or make a share server on the share's network, and be on it."""
+    """Find or create a share server on the share's network, and attach the share to it."""
 
     def key(self) -> str:
         return "server"
 
 
 class ReleaseServer(Effect):
+    """Detach the share from its share server."""
+
     def key(self) -> str:
         return "release"
 
@@ -45,13 +50,37 @@ AttachmentEvent = ShareServerAcquired | ShareDestroyed
 AttachmentEffect = AcquireServer | ReleaseServer
 
 
-# -- sentences -----------------------------------------------------------------------------------
+# -- decisions -----------------------------------------------------------------------------------
+def decide(command: ConfirmServer, state: ShareState) -> list[ShareServerAcquired]:
+    """The share is attached; raises `Rejected` unless that was being attempted."""
+    attempts.require(state.attempt, "server")
+    return [ShareServerAcquired(server=command.server)]
+
+
+def evolve(state: ShareState, event: AttachmentEvent) -> ShareState:
+    """The state after *event*."""
+    match event:
+        case ShareServerAcquired(server=server):
+            share = state.share.replace(share_server_id=server.id)
+            return state.replace(share=share, server=server, attempt=None)
+        case ShareDestroyed():
+            return state.replace(destroyed=True, attempt=None)
+        case _:
+            assert_never(event)
+
+
+def pending(state: ShareState) -> AcquireServer | None:
+    """What a share that is being created owes first, if it is on a share network."""
+    attached = state.share.share_network_id is None or state.share.share_server_id
+    return None if attached else AcquireServer()
+
+
 def sentence(event: AttachmentEvent, who: str) -> str:
-    """What happened; nobody asks for it."""
+    """*event* in words; no user requests it."""
     match event:
         case ShareServerAcquired(server=server):
             return f"it is on share server {server.id}"
         case ShareDestroyed():
-            return "the backend deleted it; it has yet to leave its share server"
+            return "the backend deleted it; it is still attached to its share server"
         case _:
             assert_never(event)

@@ -14,21 +14,27 @@ from share_actors.values import SnapshotDoing
 SnapshotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
-class CreateSnapshot(Command):
+class CreateSnapshot(Command, topic="snapshot.create"):
     """`ShareManager.create_snapshot`."""
 
     snapshot_id: SnapshotId
     name: Name | None = None
     at: datetime = EPOCH
 
+    def work(self) -> str:
+        return f"snapshot/{self.snapshot_id}/create"
 
-class DeleteSnapshot(Command):
+
+class DeleteSnapshot(Command, topic="snapshot.delete"):
     """`ShareManager.delete_snapshot`."""
 
     snapshot_id: SnapshotId
 
+    def work(self) -> str:
+        return f"snapshot/{self.snapshot_id}/delete"
 
-class ManageSnapshot(Command):
+
+class ManageSnapshot(Command, topic="snapshot.manage"):
     """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
 
     snapshot_id: SnapshotId
@@ -37,11 +43,17 @@ class ManageSnapshot(Command):
     driver_options: dict[str, Any] = {}
     at: datetime = EPOCH
 
+    def work(self) -> str:
+        return f"snapshot/{self.snapshot_id}/manage"
 
-class UnmanageSnapshot(Command):
+
+class UnmanageSnapshot(Command, topic="snapshot.unmanage"):
     """`ShareManager.unmanage_snapshot`: forget it, and leave it on the backend as it is."""
 
     snapshot_id: SnapshotId
+
+    def work(self) -> str:
+        return f"snapshot/{self.snapshot_id}/unmanage"
 
 
 class ConfirmSnapshotManaged(Command):
@@ -63,7 +75,7 @@ class ConfirmSnapshotDeleted(Command):
     snapshot_id: str
 
 
-class SnapshotRequested(Event):
+class SnapshotRequested(Event, topic="snapshot.requested"):
     snapshot_id: str
     name: str | None
     at: datetime
@@ -72,7 +84,7 @@ class SnapshotRequested(Event):
         return (f"snapshot/{self.snapshot_id}/create",)
 
 
-class SnapshotCreated(Event):
+class SnapshotCreated(Event, topic="snapshot.created"):
     snapshot_id: str
     provider_location: str | None
 
@@ -80,14 +92,14 @@ class SnapshotCreated(Event):
         return (Settled(f"snapshot/{self.snapshot_id}/create"),)
 
 
-class SnapshotDeletionRequested(Event):
+class SnapshotDeletionRequested(Event, topic="snapshot.deletion_requested"):
     snapshot_id: str
 
     def opens(self) -> tuple[str, ...]:
         return (f"snapshot/{self.snapshot_id}/delete",)
 
 
-class SnapshotDeleted(Event):
+class SnapshotDeleted(Event, topic="snapshot.deleted"):
     snapshot_id: str
 
     def settles(self) -> tuple[Settled, ...]:
@@ -95,7 +107,7 @@ class SnapshotDeleted(Event):
         return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
 
 
-class SnapshotErrored(Event):
+class SnapshotErrored(Event, topic="snapshot.errored"):
     snapshot_id: str
     doing: SnapshotDoing
     reason: str
@@ -106,7 +118,7 @@ class SnapshotErrored(Event):
         return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
 
 
-class SnapshotDeletionRefused(Event):
+class SnapshotDeletionRefused(Event, topic="snapshot.deletion_refused"):
     """The backend needs the snapshot still; it is available again (`ShareSnapshotIsBusy`)."""
 
     snapshot_id: str
@@ -116,7 +128,7 @@ class SnapshotDeletionRefused(Event):
         return (Settled(f"snapshot/{self.snapshot_id}/delete", self.reason),)
 
 
-class SnapshotManageRequested(Event):
+class SnapshotManageRequested(Event, topic="snapshot.manage_requested"):
     snapshot_id: str
     name: str | None
     provider_location: str
@@ -127,7 +139,7 @@ class SnapshotManageRequested(Event):
         return (f"snapshot/{self.snapshot_id}/manage",)
 
 
-class SnapshotManaged(Event):
+class SnapshotManaged(Event, topic="snapshot.managed"):
     snapshot_id: str
     size: int
     provider_location: str | None
@@ -136,14 +148,14 @@ class SnapshotManaged(Event):
         return (Settled(f"snapshot/{self.snapshot_id}/manage"),)
 
 
-class SnapshotUnmanageRequested(Event):
+class SnapshotUnmanageRequested(Event, topic="snapshot.unmanage_requested"):
     snapshot_id: str
 
     def opens(self) -> tuple[str, ...]:
         return (f"snapshot/{self.snapshot_id}/unmanage",)
 
 
-class SnapshotUnmanaged(Event):
+class SnapshotUnmanaged(Event, topic="snapshot.unmanaged"):
     snapshot_id: str
 
     def settles(self) -> tuple[Settled, ...]:
@@ -167,7 +179,7 @@ class DropSnapshot(Effect):
         return "delete" if self.cascade else f"snapshot/{self.snapshot_id}/delete"
 
 
-class AdoptSnapshot(Effect):
+class ManageExistingSnapshot(Effect):
     snapshot_id: str
     driver_options: dict[str, Any]
 
@@ -175,7 +187,7 @@ class AdoptSnapshot(Effect):
         return f"snapshot/{self.snapshot_id}/manage"
 
 
-class LetSnapshotGo(Effect):
+class UnmanageExistingSnapshot(Effect):
     snapshot_id: str
 
     def key(self) -> str:
@@ -198,4 +210,4 @@ SnapshotEvent = (
     | SnapshotUnmanageRequested
     | SnapshotUnmanaged
 )
-SnapshotEffect = TakeSnapshot | DropSnapshot | AdoptSnapshot | LetSnapshotGo
+SnapshotEffect = TakeSnapshot | DropSnapshot | ManageExistingSnapshot | UnmanageExistingSnapshot

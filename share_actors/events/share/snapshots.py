@@ -8,7 +8,6 @@ from typing import Any, assert_never
 from share_actors.events.decider import Missing, Rejected
 from share_actors.events.phrases import named
 from share_actors.events.share.snapshot_messages import (
-    AdoptSnapshot,
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     ConfirmSnapshotManaged,
@@ -16,7 +15,7 @@ from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     DropSnapshot,
-    LetSnapshotGo,
+    ManageExistingSnapshot,
     ManageSnapshot,
     SnapshotCommand,
     SnapshotCreated,
@@ -32,6 +31,7 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotUnmanaged,
     SnapshotUnmanageRequested,
     TakeSnapshot,
+    UnmanageExistingSnapshot,
     UnmanageSnapshot,
 )
 from share_actors.values import Frozen, Snapshot, SnapshotDoing, SnapshotStatus
@@ -64,8 +64,8 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
             return _create(i, name, at, state)
         case DeleteSnapshot(snapshot_id=i):
             _require(i, state)
-            if state.held[i].status in NOT_OURS:
-                raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not ours to delete")
+            if state.held[i].status in UNMANAGED:
+                raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not managed here")
             done = state.held[i].status == "deleting"
             return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
         case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
@@ -176,7 +176,7 @@ _RESUMED: dict[str | None, SnapshotStatus] = {
     "delete": "deleting", "manage": "manage_starting", "unmanage": "unmanage_starting",
 }  # fmt: skip
 ERRORS = ("error", "manage_error", "unmanage_error")
-NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting")
+UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting")
 
 
 def retried(state: Snapshots) -> Snapshots:
@@ -199,9 +199,9 @@ def pending(state: Snapshots) -> SnapshotEffect | None:
         if snapshot.status == "deleting":
             return DropSnapshot(snapshot_id=i)
         if snapshot.status == "manage_starting":
-            return AdoptSnapshot(snapshot_id=i, driver_options=state.options.get(i, {}))
+            return ManageExistingSnapshot(snapshot_id=i, driver_options=state.options.get(i, {}))
         if snapshot.status == "unmanage_starting":
-            return LetSnapshotGo(snapshot_id=i)
+            return UnmanageExistingSnapshot(snapshot_id=i)
     return None
 
 
@@ -211,14 +211,14 @@ def dropping(state: Snapshots) -> DropSnapshot | None:
     return next((DropSnapshot(snapshot_id=i) for i in deleting), None)
 
 
-def removal(state: Snapshots) -> SnapshotEffect | None:
+def removal(state: Snapshots) -> DropSnapshot | None:
     """What is owed before the share itself goes: every snapshot, off the backend."""
     return next((DropSnapshot(snapshot_id=i, cascade=True) for i in state.held), None)
 
 
-def failed(snapshot_id: str, doing: str, kind: str, reason: str) -> SnapshotEvent:
+def failed(snapshot_id: str, doing: str, *, refused: bool, reason: str) -> SnapshotEvent:
     """What it means that the backend could not do to a snapshot what was being done."""
-    if doing == "delete" and kind == "refused":
+    if doing == "delete" and refused:
         return SnapshotDeletionRefused(snapshot_id=snapshot_id, reason=reason)
     known: tuple[SnapshotDoing, ...] = ("delete", "manage", "unmanage")
     was = next((d for d in known if d == doing), "create")
@@ -226,6 +226,14 @@ def failed(snapshot_id: str, doing: str, kind: str, reason: str) -> SnapshotEven
 
 
 # -- sentences -----------------------------------------------------------------------------------
+_PARTICIPLES: dict[SnapshotDoing, str] = {
+    "create": "created",
+    "delete": "deleted",
+    "manage": "managed",
+    "unmanage": "unmanaged",
+}
+
+
 def sentence(event: SnapshotEvent, who: str) -> str:
     """What happened; *who* asked for it."""
     i = event.snapshot_id
@@ -237,18 +245,18 @@ def sentence(event: SnapshotEvent, who: str) -> str:
         case SnapshotManageRequested(name=name, provider_location=where):
             return f"{who} asked to manage {where} as {named('snapshot', name, i)}"
         case SnapshotUnmanageRequested():
-            return f"{who} asked to let go of snapshot {i}"
+            return f"{who} asked to unmanage snapshot {i}"
         case SnapshotCreated():
             return f"the backend took snapshot {i}"
         case SnapshotDeleted():
             return f"the backend deleted snapshot {i}"
         case SnapshotErrored(doing=doing, reason=reason):
-            return f"snapshot {i} is in error, for it was not possible to {doing} it: {reason}"
+            return f"snapshot {i} could not be {_PARTICIPLES[doing]} and is now in error: {reason}"
         case SnapshotDeletionRefused(reason=reason):
             return f"the backend refused to delete snapshot {i}: {reason}"
         case SnapshotManaged(size=size):
             return f"snapshot {i}, {size} GiB, is managed"
         case SnapshotUnmanaged():
-            return f"snapshot {i} is not managed any more; it is on the backend as it was"
+            return f"snapshot {i} is no longer managed; its data is on the backend as before"
         case _:
             assert_never(event)

@@ -12,7 +12,7 @@ from share_actors.events.fields import Id, Name, printable
 from share_actors.values import Network, NetworkType, SecurityService
 
 
-class CreateShareNetwork(Command, Network):
+class CreateShareNetwork(Command, Network, topic="network.create"):
     """Create a network with one subnet (Manila's `share_network_create`)."""
 
     network_id: Id
@@ -23,36 +23,36 @@ class CreateShareNetwork(Command, Network):
     at: datetime = EPOCH
 
 
-class DeleteShareNetwork(Command):
+class DeleteShareNetwork(Command, topic="network.delete"):
     """Delete the network; rejected while it has share servers or shares."""
 
 
-class AddSecurityService(Command):
+class AddSecurityService(Command, topic="network.add_security_service"):
     """Add a security service; rejected while the network has share servers."""
 
     service: SecurityService
 
 
-class RemoveSecurityService(Command):
+class RemoveSecurityService(Command, topic="network.remove_security_service"):
     """Remove a security service; rejected while the network has share servers."""
 
     service_id: str
 
 
-class GrantAddresses(Command):
+class GrantAddresses(Command, topic="network.grant_addresses"):
     """Grant *count* addresses to a server; a repeated command grants the same ones."""
 
     server_id: Id
     count: Annotated[int, Field(ge=0, le=1024)]
 
 
-class ReleaseAddresses(Command):
+class ReleaseAddresses(Command, topic="network.release_addresses"):
     """Free the addresses of a deleted server and remove the server from the network."""
 
     server_id: Id
 
 
-class AssignServer(Command):
+class AssignServer(Command, topic="network.acquire_server"):
     """Assign *share_id* to a server of its backend with room, or else to the new server *new_server_id*.
 
     *beside*: the share whose server it must be on, since it is created from a snapshot of that share.
@@ -66,25 +66,25 @@ class AssignServer(Command):
     most: int | None = None
 
 
-class RetireServer(Command):
+class RetireServer(Command, topic="network.retire_server"):
     """Assign no more shares to a server that failed or is being deleted."""
 
     server_id: Id
 
 
-class RejectShare(Command):
+class RejectShare(Command, topic="network.turn_away"):
     """Reject any later command that would assign *share_id*, which is being deleted, to a server."""
 
     share_id: Id
 
 
-class UnassignShare(Command):
+class UnassignShare(Command, topic="network.leave_server"):
     """End the assignment of *share_id*, which was detached from its server."""
 
     share_id: Id
 
 
-class ShareNetworkCreated(Event):
+class ShareNetworkCreated(Event, topic="network.created"):
     """A share network was created."""
 
     network_id: str
@@ -99,37 +99,37 @@ class ShareNetworkCreated(Event):
     at: datetime
 
 
-class ShareNetworkDeleted(Event):
+class ShareNetworkDeleted(Event, topic="network.deleted"):
     """The share network was deleted."""
 
 
-class SecurityServiceAdded(Event):
+class SecurityServiceAdded(Event, topic="network.security_service_added"):
     """A security service was added; its password is sealed."""
 
     service: SecurityService
 
 
-class SecurityServiceRemoved(Event):
+class SecurityServiceRemoved(Event, topic="network.security_service_removed"):
     """A security service was removed."""
 
     service_id: str
 
 
-class AddressesGranted(Event):
+class AddressesGranted(Event, topic="network.addresses_granted"):
     """A share server was granted addresses."""
 
     server_id: str
     addresses: tuple[str, ...]
 
 
-class AddressesReleased(Event):
+class AddressesReleased(Event, topic="network.addresses_released"):
     """A share server was removed from the network, and its addresses are free."""
 
     server_id: str
     addresses: tuple[str, ...]
 
 
-class ServerAssigned(Event):
+class ServerAssigned(Event, topic="network.server_assigned"):
     """A share was assigned to a server, which is new if the network does not have it yet."""
 
     share_id: str
@@ -137,19 +137,19 @@ class ServerAssigned(Event):
     backend: str
 
 
-class ServerRetired(Event):
+class ServerRetired(Event, topic="network.server_retired"):
     """No more shares are assigned to the server."""
 
     server_id: str
 
 
-class ShareRejected(Event):
+class ShareRejected(Event, topic="network.share_turned_away"):
     """The share is being deleted: it keeps its server, if it has one, and is assigned to no other."""
 
     share_id: str
 
 
-class ShareUnassigned(Event):
+class ShareUnassigned(Event, topic="network.share_unassigned"):
     """The share was detached from its server; *server_id* is None if it had none."""
 
     share_id: str

@@ -14,7 +14,7 @@ DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]
 
 
 # -- commands ------------------------------------------------------------------------------------
-class AttachShare(Command):
+class AttachShare(Command, topic="server.attach_share"):
     """Attach a share to the server *server_id*, which is created if it does not exist."""
 
     share_id: Id
@@ -25,21 +25,21 @@ class AttachShare(Command):
     at: datetime = EPOCH
 
 
-class DetachShare(Command):
+class DetachShare(Command, topic="server.detach_share"):
     """Detach a share that was deleted or could not be created; no later command attaches it."""
 
     share_id: Id
     at: datetime = EPOCH
 
 
-class DeleteServer(Command):
+class DeleteServer(Command, topic="server.delete"):
     """Delete the server; rejected while it has shares, or was in use after *unused_since*."""
 
     why: DeletionReason = "asked"
     unused_since: datetime | None = None
 
 
-class RetryServer(Command):
+class RetryServer(Command, topic="server.retry"):
     """Retry the teardown of a server in error."""
 
 
@@ -64,7 +64,7 @@ class ConfirmAddressesDeallocated(Command):
 
 
 # -- events --------------------------------------------------------------------------------------
-class ServerRequested(Event):
+class ServerRequested(Event, topic="server.requested"):
     """A server is to be created for its first share."""
 
     server_id: str
@@ -78,7 +78,7 @@ class ServerRequested(Event):
         return ("create",)
 
 
-class ShareAttached(Event):
+class ShareAttached(Event, topic="server.share_attached"):
     """A share was attached; its request waits for the set-up unless the server is *ready*."""
 
     share_id: str
@@ -89,7 +89,7 @@ class ShareAttached(Event):
         return () if self.ready else (f"share/{self.share_id}",)
 
 
-class ShareDetached(Event):
+class ShareDetached(Event, topic="server.share_detached"):
     """A share was detached; it is not attached again."""
 
     share_id: str
@@ -100,13 +100,13 @@ class ShareDetached(Event):
         return (Settled(f"share/{self.share_id}", "the share left the server"),)
 
 
-class AddressesAllocated(Event):
+class AddressesAllocated(Event, topic="server.addresses_allocated"):
     """The share network granted the server its addresses."""
 
     addresses: tuple[str, ...]
 
 
-class ServerSetUp(Event):
+class ServerSetUp(Event, topic="server.set_up"):
     """The backend set the server up; *details* are the driver's."""
 
     details: dict[str, str]
@@ -116,7 +116,7 @@ class ServerSetUp(Event):
         return (Settled("create"), Settled("share/*"))
 
 
-class ServerSetUpFailed(Event):
+class ServerSetUpFailed(Event, topic="server.set_up_failed"):
     """The set-up failed, and the server is torn down; *details* are the driver's, for the teardown."""
 
     reason: str
@@ -131,7 +131,7 @@ class ServerSetUpFailed(Event):
         return (Settled("create", self.reason), Settled("share/*", self.reason))
 
 
-class ServerDeletionRequested(Event):
+class ServerDeletionRequested(Event, topic="server.deletion_requested"):
     """The server is to be deleted."""
 
     why: DeletionReason
@@ -145,11 +145,11 @@ class ServerDeletionRequested(Event):
         return (Settled("create", "the share server is being deleted"),)
 
 
-class ServerTornDown(Event):
+class ServerTornDown(Event, topic="server.torn_down"):
     """The backend tore the server down."""
 
 
-class ServerDeleted(Event):
+class ServerDeleted(Event, topic="server.deleted"):
     """The addresses were released, and the server is gone."""
 
     def settles(self) -> tuple[Settled, ...]:
@@ -157,7 +157,7 @@ class ServerDeleted(Event):
         return (Settled("delete"),)
 
 
-class ServerErrored(Event):
+class ServerErrored(Event, topic="server.errored"):
     """The teardown or the release of the addresses failed."""
 
     reason: str
@@ -167,7 +167,7 @@ class ServerErrored(Event):
         return (Settled("delete", self.reason),)
 
 
-class ServerRetried(Event):
+class ServerRetried(Event, topic="server.retried"):
     """The deletion of a server in error is to be retried."""
 
     def opens(self) -> tuple[str, ...]:

@@ -1,0 +1,140 @@
+"""Deleting a share: its snapshots, its access rules, the share itself, its attachment to a share server.
+
+any status -> deleting -> deleted; or error, from which it can be deleted again.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from share_actors.events import attempts
+from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
+from share_actors.events.share import access, snapshots
+from share_actors.events.share.server_attachment import (
+    ConfirmReleased,
+    ReleaseServer,
+    ShareDestroyed,
+)
+from share_actors.events.share.snapshot_messages import DropSnapshot
+from share_actors.events.share.state import ShareState, initial
+
+
+# -- messages ------------------------------------------------------------------------------------
+class DeleteShare(Command, topic="share.delete"):
+    """`ShareManager.delete_share`; with *cascade* its snapshots are deleted too."""
+
+    cascade: bool = False
+
+    def work(self) -> str:
+        return "delete"
+
+
+class ConfirmDeleted(Command):
+    """The backend deleted the share."""
+
+
+class ShareDeletionRequested(Event, topic="share.deletion_requested"):
+    """The share is to be deleted."""
+
+    cascade: bool
+
+    def opens(self) -> tuple[str, ...]:
+        return ("delete",)
+
+
+class ShareDeleted(Event, topic="share.deleted"):
+    """The share is gone; so is all that was pending for it."""
+
+    def settles(self) -> tuple[Settled, ...]:
+        return (Settled("delete"), Settled("*", "the share was deleted"))
+
+
+class Destroy(Effect):
+    """The driver's `delete_share`."""
+
+    def key(self) -> str:
+        return "delete"
+
+
+DeletionCommand = DeleteShare | ConfirmDeleted | ConfirmReleased
+DeletionEvent = ShareDeletionRequested | ShareDeleted
+_UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
+
+
+# -- decisions -----------------------------------------------------------------------------------
+def decide(
+    command: DeletionCommand, state: ShareState
+) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed]:
+    """The events that *command* comes to; raises `Rejected` if the share cannot be deleted now."""
+    match command:
+        case DeleteShare(cascade=cascade):
+            return _delete(cascade, state)
+        case ConfirmDeleted():
+            attempts.require(state.attempt, "delete")
+            if pending(state) != Destroy():
+                raise Rejected("the share's snapshots and access rules are deleted before it")
+            on_server = state.share.share_network_id is not None
+            return [ShareDestroyed() if on_server else ShareDeleted()]
+        case ConfirmReleased():
+            attempts.require(state.attempt, "release")
+            return [ShareDeleted()]
+        case _:
+            assert_never(command)
+
+
+def _delete(
+    cascade: bool, state: ShareState
+) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed]:
+    status, held = state.share.status, state.snapshots.held
+    if status in ("deleting", "deleted"):
+        return []
+    if status in _UNMANAGED:
+        raise Rejected(f"the share is {status}: what is on the backend is not managed here")
+    unmanaged = [i for i, s in held.items() if s.status in snapshots.UNMANAGED]
+    if unmanaged:
+        raise Rejected(
+            f"the share has snapshots that are not managed here ({', '.join(unmanaged)}):"
+            " unmanage them first"
+        )
+    if held and not cascade:
+        raise Rejected(
+            f"the share has snapshots ({', '.join(held)}): delete them first, or cascade"
+        )
+    return [ShareDeletionRequested(cascade=cascade)]
+
+
+def evolve(state: ShareState, event: DeletionEvent) -> ShareState:
+    """The state after *event*."""
+    match event:
+        case ShareDeletionRequested(cascade=cascade):
+            deleting = state.share.replace(status="deleting", status_reason=None)
+            return state.replace(share=deleting, doing="delete", cascade=cascade)
+        case ShareDeleted():
+            deleted = state.share.replace(
+                status="deleted", export_locations=(), status_reason=None, share_server_id=None
+            )
+            return initial.replace(share=deleted)
+        case _:
+            assert_never(event)
+
+
+def pending(
+    state: ShareState,
+) -> DropSnapshot | access.ApplyRules | Destroy | ReleaseServer:
+    """The next step of a deletion in progress."""
+    removal = snapshots.removal(state.snapshots) or access.removal(state.rules)
+    if removal is not None or state.share.share_network_id is None:
+        return removal or Destroy()
+    exists = state.share.share_server_id is not None and not state.destroyed
+    return Destroy() if exists else ReleaseServer()  # without a server there is nothing to destroy
+
+
+def sentence(event: DeletionEvent, who: str) -> str:
+    """*event* in words; *who* requested it."""
+    match event:
+        case ShareDeletionRequested(cascade=cascade):
+            return f"{who} asked to delete it{' with its snapshots' if cascade else ''}"
+        case ShareDeleted():
+            return "the backend deleted it"
+        case _:
+            assert_never(event)

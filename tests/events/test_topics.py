@@ -1,0 +1,50 @@
+"""Topics: the names that are stored and sent are pinned here, and each belongs to one class."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from share_actors.events.decider import Command
+from share_actors.events.share import creation
+from share_actors.events.share.decider import _DECIDE, _EVOLVE
+from share_actors.events.share.messages import ShareCommand, ShareEvent
+from share_actors.events.topics import COMMANDS, EVENTS, topic_of
+
+SENT = """
+access.allow access.deny backend.confirm_shares backend.report_silence backend.report_stats
+network.acquire_server network.add_security_service network.create network.delete
+network.grant_addresses network.leave_server network.release_addresses
+network.remove_security_service network.retire_server network.turn_away server.attach_share
+server.delete server.detach_share server.retry share.create share.delete share.ensure share.extend
+share.manage share.retry share.shrink share.unmanage snapshot.create snapshot.delete
+snapshot.manage snapshot.unmanage type.change type.create type.delete
+"""
+
+
+def test_the_commands_that_can_be_sent_are_these() -> None:
+    assert sorted(COMMANDS) == SENT.split()
+
+
+def test_each_event_topic_names_one_class() -> None:
+    assert len({*EVENTS.values()}) == len(EVENTS) == 63
+
+
+def test_a_command_that_is_never_sent_has_no_topic() -> None:
+    assert creation.ConfirmCreated.topic == ""
+    with pytest.raises(KeyError):
+        topic_of(creation.ConfirmCreated)
+
+
+def test_a_subclass_does_not_take_the_topic_of_its_base() -> None:
+    class Special(creation.CreateShare):
+        """A command that was given no topic."""
+
+    assert issubclass(Special, Command)
+    assert Special.topic == ""
+
+
+def test_every_message_of_a_share_has_its_part() -> None:
+    assert {*_DECIDE} == {*get_args(ShareCommand)}
+    assert {*_EVOLVE} == {*get_args(ShareEvent)}

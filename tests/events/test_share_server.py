@@ -115,7 +115,7 @@ def test_a_server_whose_address_allocation_failed_is_not_torn_down_but_releases_
 
 # -- down ----------------------------------------------------------------------------------------
 def test_a_server_in_use_is_not_deleted() -> None:
-    active.when(DeleteServer()).then_rejected("in use by 1 shares, such as s1 .ShareServerInUse")
+    active.when(DeleteServer()).then_rejected("in use by share s1 .ShareServerInUse")
 
 
 def test_an_unused_server_is_torn_down_and_its_addresses_are_released() -> None:

@@ -138,7 +138,8 @@ def _delete(command: DeleteServer, server: ShareServer) -> list[ServerEvent]:
     if server.status in ("deleting", "deleted"):
         return []
     if server.shares:
-        users = f"{len(server.shares)} shares, such as {server.shares[0]}"
+        first, *others = server.shares
+        users = f"{len(server.shares)} shares, such as {first}" if others else f"share {first}"
         raise Rejected(f"the share server is in use by {users} (ShareServerInUse)")
     if server.status == "error":
         return [ServerRetried()]

@@ -160,7 +160,7 @@ def test_a_protocol_that_the_backend_does_not_support_is_refused(
 ) -> None:
     call = partial(system.create_share, size=1, protocol="CEPHFS", backend="local")
     message = refused(site, call, InvalidRequest, "protocol", "CEPHFS")
-    assert "backend local knows NFS, CIFS" in message
+    assert "backend local supports NFS, CIFS" in message
 
 
 @pytest.mark.parametrize("backend", ["nowhere", "dummy2", "DUMMY", 7, ["dummy"], ""])

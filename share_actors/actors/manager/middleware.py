@@ -73,7 +73,7 @@ class Middleware:
     async def _change(self, command: Command, *, repeated: bool) -> Command:
         match command:
             case CreateShare(placement=None):
-                return await self._scheduler.placed(command, repeated=repeated)
+                return await self._scheduler.place(command, repeated=repeated)
             case ManageShare(share_type=str(name), host=host, project_id=project):
                 await self._check_server_mode(name, host, project)
                 return command

@@ -90,28 +90,32 @@ class Scheduler:
         return remaining_s > 0
 
     # -- one creation ----------------------------------------------------------------------------
-    async def placed(self, command: CreateShare, *, repeated: bool) -> CreateShare:
-        """*command* with its host; raises `NoValidHost`, `NotFound` (a share type) or `ConfigError`."""
-        if repeated and (known := await self._known(command)) is not None:
-            return known
-        if (before := self.reservations.host_of(command.share_id)) is not None:
-            return _at(command, before, _again(before))
-        return await self._decided(command, await self._request(command))
+    async def place(self, command: CreateShare, *, repeated: bool) -> CreateShare:
+        """*command* with its host and placement, whose capacity is reserved.
 
-    async def _decided(self, command: CreateShare, wanted: RequestSpec) -> CreateShare:
-        """No other decision is made between looking at the pools and reserving."""
-        chosen, placement = self._choose_pool(wanted)
+        Raises `NoValidHost`, `Unavailable` or `InvalidRequest` if no pool fits, `NotFound` for an unknown
+        share type, and `ConfigError` for an unknown backend.
+        """
+        if repeated and (existing := await self._existing(command)) is not None:
+            return existing
+        if (host := self.reservations.host_of(command.share_id)) is not None:
+            return _with_placement(command, host, _earlier_placement(host))
+        return await self._decide(command, await self._request_spec(command))
+
+    async def _decide(self, command: CreateShare, spec: RequestSpec) -> CreateShare:
+        """*command* on the chosen pool; there is no `await` between the choice and the reservation."""
+        chosen, placement = self._choose_pool(spec)
         if chosen is None and await self.wait_for_backends(self._candidates(command.host)):
-            chosen, placement = self._choose_pool(wanted)
-        if chosen is None and (known := await self._known(command)) is not None:
-            return known
+            chosen, placement = self._choose_pool(spec)
+        if chosen is None and (existing := await self._existing(command)) is not None:
+            return existing
         if chosen is None and self._reservations_stale():
             await self.refresh_reservations()
-            chosen, placement = self._choose_pool(wanted)
+            chosen, placement = self._choose_pool(spec)
         if chosen is None:
-            raise self._refusal(command, placement)
+            raise self._placement_error(command, placement)
         self.reservations.reserve(command.share_id, chosen.name, command.size)
-        return _at(command, chosen.name, placement, wanted.share_type)
+        return _with_placement(command, chosen.name, placement, spec.share_type)
 
     def _reservations_stale(self) -> bool:
         refreshed_at = self._refreshed_at
@@ -157,23 +161,26 @@ class Scheduler:
         unmeasured = max(0.0, provisioned - at_report)
         return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
 
-    def _refusal(self, command: CreateShare, placement: Placement) -> ShareActorsError:
-        """Why it can be nowhere. Of a backend that was asked for by name, what is wrong with it alone."""
-        name = command.host.partition("#")[0]
-        refused = placement.refused.items()
-        mine = {pool: why for pool, why in refused if not name or pool.partition("#")[0] == name}
-        if name and (why := self._not_ready(name)) is not None:
-            said = f"backend {name!r} is not ready: {why}"
-            return Unavailable(said, field="backend", value=name)
-        if name and all("protocol" in why for why in mine.values()):
-            known = ", ".join(self.backend_reports.protocols(name))
-            said = f"protocol: backend {name} knows {known}, not {command.share_proto!r}"
-            return InvalidRequest(said, field="protocol", value=command.share_proto)
-        left = placement.replace(refused=mine)
-        told = left if name else self._with_missing_backends(left)
-        return NoValidHost(
-            no_valid_host(told), field="size", value=command.size, pools=told.refused
-        )
+    def _placement_error(self, command: CreateShare, placement: Placement) -> ShareActorsError:
+        """Why no pool fits; only the reasons of the requested backend, if one was requested."""
+        backend = command.host.partition("#")[0]
+        if not backend:
+            return _no_valid_host(command, self._with_missing_backends(placement))
+        if (reason := self._not_ready(backend)) is not None:
+            message = f"backend {backend!r} is not ready: {reason}"
+            return Unavailable(message, field="backend", value=backend)
+        refused = {
+            pool: reasons
+            for pool, reasons in placement.refused.items()
+            if pool.partition("#")[0] == backend
+        }
+        if all("protocol" in reasons for reasons in refused.values()):
+            supported = ", ".join(self.backend_reports.protocols(backend))
+            message = (
+                f"protocol: backend {backend} supports {supported}, not {command.share_proto!r}"
+            )
+            return InvalidRequest(message, field="protocol", value=command.share_proto)
+        return _no_valid_host(command, placement.replace(refused=refused))
 
     def _not_ready(self, backend: str) -> str | None:
         report = self.backend_reports.latest(backend)
@@ -194,26 +201,30 @@ class Scheduler:
         return placement.replace(refused={**placement.refused, **missing})
 
     # -- look-ups --------------------------------------------------------------------------------
-    async def _known(self, command: CreateShare) -> CreateShare | None:
-        """The same creation, asked again: its share is there, and so is its place."""
-        known: Share | None = await self._catalog.ask("share", share_id=command.share_id)
-        return None if known is None else _at(command, known.host, _again(known.host))
+    async def _existing(self, command: CreateShare) -> CreateShare | None:
+        """*command* on the host of its share, if that is recorded already; else None."""
+        share: Share | None = await self._catalog.ask("share", share_id=command.share_id)
+        if share is None:
+            return None
+        return _with_placement(command, share.host, _earlier_placement(share.host))
 
-    async def _request(self, command: CreateShare) -> RequestSpec:
+    async def _request_spec(self, command: CreateShare) -> RequestSpec:
         source = command.source
+        source_hosts = {} if source is None else await self._hosts_of([source.share_id])
         return RequestSpec(
-            share_id=command.share_id, size=command.size, share_proto=command.share_proto,
-            requested_host=command.host or None, share_type=await self._type(command),
+            share_id=command.share_id,
+            size=command.size,
+            share_proto=command.share_proto,
+            requested_host=command.host or None,
+            share_type=await self._type_of(command),
             needs_share_server=command.share_network_id is not None,
             availability_zone=command.availability_zone,
-            snapshot_host=None
-            if source is None
-            else (await self._hosts_of([source.share_id]))[source.share_id],
+            snapshot_host=None if source is None else source_hosts[source.share_id],
             same_host=await self._hosts_of(command.same_host),
             different_host=await self._hosts_of(command.different_host),
-        )  # fmt: skip
+        )
 
-    async def _type(self, command: CreateShare) -> ShareType | None:
+    async def _type_of(self, command: CreateShare) -> ShareType | None:
         name = command.share_type or self.config.scheduler.default_share_type
         return None if name is None else await self.share_type(name, command.project_id)
 
@@ -263,13 +274,18 @@ def _cache_key(spec: RequestSpec) -> Any:
     )
 
 
-def _at(
-    command: CreateShare, host: str, placement: Placement, kind: ShareType | None = None
+def _with_placement(
+    command: CreateShare, host: str, placement: Placement, share_type: ShareType | None = None
 ) -> CreateShare:
-    share_type = command.share_type if kind is None else kind.id
-    return command.replace(host=host, placement=placement, share_type=share_type)
+    name = command.share_type if share_type is None else share_type.id
+    return command.replace(host=host, placement=placement, share_type=name)
 
 
-def _again(host: str) -> Placement:
-    """The verdict on what was decided before."""
+def _earlier_placement(host: str) -> Placement:
+    """The placement of a share that was placed on *host* earlier."""
     return Placement(filters=NAMES, weights={host: 0.0})
+
+
+def _no_valid_host(command: CreateShare, placement: Placement) -> NoValidHost:
+    message = no_valid_host(placement)
+    return NoValidHost(message, field="size", value=command.size, pools=placement.refused)

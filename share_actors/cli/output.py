@@ -56,6 +56,7 @@ class _DiscardedStdout(io.StringIO):
     """A stdout that discards what is written; its file descriptor is still that of stdout."""
 
     def fileno(self) -> int:
+        """The file descriptor of the real stdout."""
         return 1
 
 

@@ -166,13 +166,13 @@ def test_explain_and_receipt_show_the_reason_of_a_failure(cli: CommandLine) -> N
     assert cli("--json", "receipt", "none").code == 5
 
 
-def test_without_a_wait_the_message_says_that_the_request_is_in_progress(cli: CommandLine) -> None:
+def test_with_no_wait_the_message_says_that_the_request_is_recorded(cli: CommandLine) -> None:
     result = cli(
         "share", "create", "--size", "1", "--backend", "slow", "--no-wait", "--id", "later"
     )
 
     assert result.code == 0
-    assert result.err == "Share later requested; still in progress.\n"
+    assert result.err == "Request for share later recorded; not waiting for the outcome.\n"
     cli.json("share", "delete", "later")
 
 

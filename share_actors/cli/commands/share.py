@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from share_actors.cli.command import choices, command
+from share_actors.cli.commands.share_options import (
+    BackendOption,
+    DifferentHostOption,
+    FromSnapshotOption,
+    IdOption,
+    MetadataOption,
+    NetworkOption,
+    PublicOption,
+    SameHostOption,
+    SizeOption,
+    TypeOption,
+    ZoneOption,
+)
 from share_actors.cli.options import (
     AllOption,
     DescriptionOption,
@@ -46,19 +59,6 @@ app = typer.Typer(
 )
 COLUMNS = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
 
-_SizeOption = Annotated[str, typer.Option("--size", metavar="GIB", help="Size in whole GiB.")]
-_MetadataOption = Annotated[
-    list[str] | None,
-    typer.Option("--metadata", metavar="KEY=VALUE", help="Add metadata; repeatable."),
-]
-_SameHostOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SHARE_ID", help="Use the same pool as this share; repeatable."),
-]
-_DifferentHostOption = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SHARE_ID", help="Use a different pool than this share; repeatable."),
-]
 _StatusFilter = Annotated[
     str | None,
     typer.Option(
@@ -75,8 +75,11 @@ def _print_outcome(session: Session, share: ShareHandle, timeout: float | None, 
     if session.json:
         session.output.print_json(share_document(share.seen, receipt))
         return
-    outcome = "requested; still in progress" if timeout is None else done
-    session.output.print_message(f"Share [bold]{share.id}[/] {outcome}.")
+    if timeout is None:
+        message = f"Request for share [bold]{share.id}[/] recorded; not waiting for the outcome."
+    else:
+        message = f"Share [bold]{share.id}[/] {done}."
+    session.output.print_message(message)
     print_share(session, share.seen)
 
 
@@ -91,37 +94,20 @@ def _print_outcome(session: Session, share: ShareHandle, timeout: float | None, 
 )
 def create(
     session: Session,
-    size: _SizeOption,
+    size: SizeOption,
     name: NameOption = None,
     protocol: ProtocolOption = "NFS",
-    backend: Annotated[
-        str | None, typer.Option(help="Backend to use. Default: chosen by the scheduler.")
-    ] = None,
+    backend: BackendOption = None,
     description: DescriptionOption = None,
-    metadata: _MetadataOption = None,
-    from_snapshot: Annotated[
-        str | None,
-        typer.Option(metavar="SNAPSHOT_ID", help="Copy the contents of this snapshot."),
-    ] = None,
-    share_id: Annotated[
-        str | None, typer.Option("--id", help="Id of the share. Default: generated.")
-    ] = None,
-    public: Annotated[
-        bool, typer.Option("--public", help="Make the share visible to other projects.")
-    ] = False,
-    availability_zone: Annotated[
-        str | None, typer.Option(help="Use a backend in this availability zone.")
-    ] = None,
-    share_type: Annotated[
-        str | None,
-        typer.Option("--type", metavar="TYPE", help="Use a backend that meets this share type."),
-    ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(metavar="NETWORK", help="Use a share server on this share network."),
-    ] = None,
-    same_host: _SameHostOption = None,
-    different_host: _DifferentHostOption = None,
+    metadata: MetadataOption = None,
+    from_snapshot: FromSnapshotOption = None,
+    share_id: IdOption = None,
+    public: PublicOption = False,
+    availability_zone: ZoneOption = None,
+    share_type: TypeOption = None,
+    network: NetworkOption = None,
+    same_host: SameHostOption = None,
+    different_host: DifferentHostOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
@@ -130,22 +116,17 @@ def create(
     The request is recorded before the backend starts, so the share is created even if every
     process is killed meanwhile.
     """
-    fields: dict[str, Any] = {
-        "name": name,
-        "description": description,
-        "backend": backend,
-        "share_id": share_id,
-        "snapshot_id": from_snapshot,
-        "availability_zone": availability_zone,
-        "metadata": parse_pairs(metadata, "metadata"),
-        "is_public": public,
-        "share_type": share_type,
-        "share_network_id": network and session.system.networks.get(network).id,
-        "same_host": tuple(same_host or ()),
-        "different_host": tuple(different_host or ()),
-    }
+    pairs = parse_pairs(metadata, "metadata")
+    network_id = network and session.system.networks.get(network).id
+    same, different = tuple(same_host or ()), tuple(different_host or ())
     share = session.system.create_share(
-        size=_size(size), protocol=protocol, wait=False, **_without_unset(fields)
+        size=_size(size),
+        protocol=protocol,
+        wait=False,
+        **_set_fields(name=name, description=description, metadata=pairs),
+        **_set_fields(share_id=share_id, snapshot_id=from_snapshot, is_public=public),
+        **_set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
+        **_set_fields(share_network_id=network_id, same_host=same, different_host=different),
     )
     _print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
 
@@ -155,7 +136,8 @@ def _size(text: str) -> Any:
     return parse_number(text)
 
 
-def _without_unset(fields: dict[str, Any]) -> dict[str, Any]:
+def _set_fields(**fields: Any) -> dict[str, Any]:
+    """Those of *fields* that are set."""
     return {key: value for key, value in fields.items() if value}
 
 
@@ -201,7 +183,7 @@ def show_share(session: Session, share: ShareArgument) -> None:
 def extend(
     session: Session,
     share: ShareArgument,
-    size: _SizeOption,
+    size: SizeOption,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
@@ -215,7 +197,7 @@ def extend(
 def shrink(
     session: Session,
     share: ShareArgument,
-    size: _SizeOption,
+    size: SizeOption,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
@@ -288,9 +270,7 @@ def manage(
     ends that state.
     """
     options = parse_pairs(option, "option")
-    fields = _without_unset(
-        {"backend": backend, "name": name, "protocol": protocol, "share_type": share_type}
-    )
+    fields = _set_fields(backend=backend, name=name, protocol=protocol, share_type=share_type)
     if dry_run:
         _print_preview(session, session.system.preview_manage(options, **fields))
         return

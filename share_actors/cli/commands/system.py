@@ -126,7 +126,7 @@ def _print_started(
         }
         session.output.print_json(document)
         return
-    verb = "was already running" if was_running else "is up"
+    verb = "is already running" if was_running else "is up"
     output = session.output
     output.print(f"The system [bold]{state.namespace}[/] {verb} at {state.address}.")
     if shares := sum(counts.values()):

@@ -58,7 +58,8 @@ class DemoRunner:
                 "options": {"root": str(self.top / "tenants")},
             },
         }
-        config = build({"home": self.top / "home", "backends": backends})
+        patient = {"first_stats_s": 60}  # a busy machine may start the backends slowly
+        config = build({"home": self.top / "home", "backends": backends, "scheduler": patient})
         self.report(f"working in {self.top}")
         return start(config)
 

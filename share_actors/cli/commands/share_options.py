@@ -1,0 +1,54 @@
+"""Options of `share create` and of the commands that change a share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+SizeOption = Annotated[str, typer.Option("--size", metavar="GIB", help="Size in whole GiB.")]
+
+BackendOption = Annotated[
+    str | None,
+    typer.Option("--backend", help="Backend to use. Default: chosen by the scheduler."),
+]
+MetadataOption = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY=VALUE", help="Add metadata; repeatable."),
+]
+FromSnapshotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from-snapshot", metavar="SNAPSHOT_ID", help="Copy the contents of this snapshot."
+    ),
+]
+IdOption = Annotated[str | None, typer.Option("--id", help="Id of the share. Default: generated.")]
+PublicOption = Annotated[
+    bool, typer.Option("--public", help="Make the share visible to other projects.")
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option("--availability-zone", help="Use a backend in this availability zone."),
+]
+TypeOption = Annotated[
+    str | None,
+    typer.Option("--type", metavar="TYPE", help="Use a backend that meets this share type."),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option("--network", metavar="NETWORK", help="Use a share server on this share network."),
+]
+SameHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--same-host", metavar="SHARE_ID", help="Use the same pool as this share; repeatable."
+    ),
+]
+DifferentHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--different-host",
+        metavar="SHARE_ID",
+        help="Use a different pool than this share; repeatable.",
+    ),
+]

@@ -1,4 +1,4 @@
-"""What the backend holds already, after an attempt whose outcome nobody knows, is adopted."""
+"""Probing: after an unknown outcome, an effect that the backend shows as done is not performed again."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ IN_DOUBT = STATE.replace(attempt=Attempt(n=2, effect="create", probe=True))
 
 
 class Probed(Scripted):
-    """A scripted driver that can tell what exists."""
+    """A scripted driver that can be probed."""
 
     def probe_share(self, context: RequestContext, share: Share, share_server: Any = None) -> Any:
         return self._play("probe_share", share)
@@ -45,13 +45,13 @@ class Probed(Scripted):
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    answers: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Probed(answers))
-    return answers
+    results: dict[str, Any] = {}
+    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Probed(results))
+    return results
 
 
 @pytest.mark.parametrize(
-    ("effect", "found", "expected"),
+    ("effect", "probe", "expected"),
     [
         (CREATE, WHOLE, ConfirmCreated(export_locations=(PLACE,))),
         (GROW, WHOLE.replace(size=3), ConfirmResized(doing="extend", size=3)),
@@ -63,12 +63,14 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_done_is_adopted(effect: ShareEffect, found: ProbeResult, expected: object) -> None:
-    assert probe_outcome(effect, RULED, found) == expected
+def test_an_effect_that_the_probe_shows_as_done_has_its_outcome(
+    effect: ShareEffect, probe: ProbeResult, expected: object
+) -> None:
+    assert probe_outcome(effect, RULED, probe) == expected
 
 
 @pytest.mark.parametrize(
-    ("effect", "found"),
+    ("effect", "probe"),
     [
         (CREATE, ProbeResult(state="absent")),
         (CREATE, ProbeResult(state="partial")),
@@ -85,56 +87,58 @@ def test_what_is_done_is_adopted(effect: ShareEffect, found: ProbeResult, expect
         (DropSnapshot(snapshot_id="n1"), WHOLE.replace(snapshots={})),
     ],
 )
-def test_what_is_not_done_or_not_told_is_asked_for_again_and_so_is_all_that_goes(
-    effect: ShareEffect, found: ProbeResult
+def test_a_deletion_or_an_effect_that_the_probe_does_not_show_as_done_has_no_outcome(
+    effect: ShareEffect, probe: ProbeResult
 ) -> None:
-    assert probe_outcome(effect, RULED, found) is None
+    assert probe_outcome(effect, RULED, probe) is None
 
 
-def test_after_an_unknown_outcome_the_driver_is_asked_what_exists_and_no_more(
+def test_after_an_unknown_outcome_a_share_that_the_probe_finds_is_not_created_again(
     script: dict[str, Any],
 ) -> None:
     script["probe_share"] = WHOLE
 
-    answer, calls = outcome(CREATE, IN_DOUBT)
+    command, calls = outcome(CREATE, IN_DOUBT)
 
-    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert command == ConfirmCreated(export_locations=(PLACE,))
     assert [method for method, _ in calls] == ["probe_share"]
 
 
 @pytest.mark.parametrize(
-    "found",
+    "probe",
     [None, ProbeResult(state="absent"), ProbeResult(state="partial"), DriverError("no idea")],
 )
-def test_what_the_probe_does_not_settle_is_asked_for(script: dict[str, Any], found: object) -> None:
-    script |= {"probe_share": found, "create_share": [PLACE]}
+def test_a_share_that_the_probe_does_not_show_is_created(
+    script: dict[str, Any], probe: object
+) -> None:
+    script |= {"probe_share": probe, "create_share": [PLACE]}
 
-    answer, calls = outcome(CREATE, IN_DOUBT)
+    command, calls = outcome(CREATE, IN_DOUBT)
 
-    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert command == ConfirmCreated(export_locations=(PLACE,))
     assert [method for method, _ in calls] == ["probe_share", "create_share"]
 
 
-def test_what_is_broken_is_deleted_and_made_anew(script: dict[str, Any]) -> None:
+def test_a_broken_share_is_deleted_and_created_again(script: dict[str, Any]) -> None:
     script |= {"probe_share": ProbeResult(state="broken"), "create_share": [PLACE]}
 
-    answer, calls = outcome(CREATE, IN_DOUBT)
+    command, calls = outcome(CREATE, IN_DOUBT)
 
-    assert answer == ConfirmCreated(export_locations=(PLACE,))
+    assert command == ConfirmCreated(export_locations=(PLACE,))
     assert [method for method, _ in calls] == ["probe_share", "delete_share", "create_share"]
 
 
-def test_a_backend_that_can_tell_nothing_now_is_asked_later(script: dict[str, Any]) -> None:
+def test_a_transient_failure_of_the_probe_is_retried_later(script: dict[str, Any]) -> None:
     script["probe_share"] = TransientError("rebooting")
 
-    answer, calls = outcome(CREATE, IN_DOUBT)
+    command, calls = outcome(CREATE, IN_DOUBT)
 
-    assert isinstance(answer, ReportFailure)
-    assert (answer.kind, answer.reason) == ("transient", "rebooting")
+    assert isinstance(command, ReportFailure)
+    assert (command.kind, command.reason) == ("transient", "rebooting")
     assert len(calls) == 1
 
 
-def test_without_doubt_nothing_is_probed(script: dict[str, Any]) -> None:
+def test_after_a_known_outcome_the_backend_is_not_probed(script: dict[str, Any]) -> None:
     script["create_share"] = [PLACE]
 
     _, calls = outcome(CREATE, STATE.replace(attempt=Attempt(n=2, effect="create")))

@@ -1,4 +1,4 @@
-"""A share's effects on a driver, and every way in which a driver can answer."""
+"""The effects of a share as calls of a driver, and the outcome of every result or exception."""
 
 import asyncio
 import threading
@@ -57,7 +57,7 @@ PLACE = ExportLocation(path="here:/s1")
 
 
 class Scripted(ShareDriver):
-    """Answers `script[method]`: raises it if it is an exception, calls it if it can be called."""
+    """Returns `script[method]`: raises it if it is an exception, calls it if it is callable."""
 
     protocols = ("NFS", "CIFS")
     access_types = ("user", "ip")
@@ -69,10 +69,10 @@ class Scripted(ShareDriver):
 
     def _play(self, method: str, *args: Any) -> Any:
         self.calls.append((method, args))
-        answer = self.script.get(method)
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer(*args) if callable(answer) else answer
+        result = self.script.get(method)
+        if isinstance(result, BaseException):
+            raise result
+        return result(*args) if callable(result) else result
 
     def do_setup(self, context: RequestContext) -> None:
         self._play("do_setup")
@@ -122,58 +122,74 @@ class Scripted(ShareDriver):
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the driver of the backend `main` answers, by method."""
-    answers: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Scripted(answers))
-    return answers
+    """The results of the driver of the backend `main`, by method."""
+    results: dict[str, Any] = {}
+    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Scripted(results))
+    return results
 
 
 def outcome(
     effect: ShareEffect, state: ShareState = STATE, *, attempt: int = 1, **settings: Any
 ) -> tuple[Command, list[tuple[str, tuple[Any, ...]]]]:
-    """What comes of *effect*, and what the driver was asked for it."""
+    """The outcome of *effect*, and the calls that the driver got for it."""
 
     async def scenario() -> tuple[Command, list[tuple[str, tuple[Any, ...]]]]:
         backends = BackendDrivers({"main": BackendSettings(driver="scripted", **settings)})
-        told: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
-        ShareWork(backends).start(effect, state, RequestContext(attempt=attempt), told.set_result)
-        answer = await told
-        made = backends._ready.get("main")
-        calls = made.driver.calls if made and isinstance(made.driver, Scripted) else []
+        done: asyncio.Future[Command] = asyncio.get_running_loop().create_future()
+        ShareWork(backends).start(effect, state, RequestContext(attempt=attempt), done.set_result)
+        command = await done
+        backend = backends._ready.get("main")
+        calls = backend.driver.calls if backend and isinstance(backend.driver, Scripted) else []
         backends.close()
-        return answer, [call for call in calls if "setup" not in call[0]]
+        return command, [call for call in calls if "setup" not in call[0]]
 
     return within(10, scenario())
 
 
 @pytest.mark.parametrize(
-    ("effect", "method", "answer", "expected"),
+    ("effect", "method", "result", "expected"),
     [
-        (Provision(source=None), "create_share", [PLACE], ConfirmCreated(export_locations=(PLACE,))),
         (
-            Provision(source=SNAPSHOT), "create_share_from_snapshot", [PLACE],
+            Provision(source=None),
+            "create_share",
+            [PLACE],
             ConfirmCreated(export_locations=(PLACE,)),
         ),
-        (Resize(doing="extend", size=5), "extend_share", None, ConfirmResized(doing="extend", size=5)),
+        (
+            Provision(source=SNAPSHOT),
+            "create_share_from_snapshot",
+            [PLACE],
+            ConfirmCreated(export_locations=(PLACE,)),
+        ),
+        (
+            Resize(doing="extend", size=5),
+            "extend_share",
+            None,
+            ConfirmResized(doing="extend", size=5),
+        ),
         (Destroy(), "delete_share", None, ConfirmDeleted()),
         (
-            TakeSnapshot(snapshot_id="n1"), "create_snapshot", "at/n1",
+            TakeSnapshot(snapshot_id="n1"),
+            "create_snapshot",
+            "at/n1",
             ConfirmSnapshotCreated(snapshot_id="n1", provider_location="at/n1"),
         ),
         (
-            DropSnapshot(snapshot_id="n1"), "delete_snapshot", None,
+            DropSnapshot(snapshot_id="n1"),
+            "delete_snapshot",
+            None,
             ConfirmSnapshotDeleted(snapshot_id="n1"),
         ),
     ],
-)  # fmt: skip
-def test_an_effect_is_one_call_and_its_answer_the_outcome(
-    script: dict[str, Any], effect: ShareEffect, method: str, answer: Any, expected: Command
+)
+def test_an_effect_is_one_call_whose_result_is_the_outcome(
+    script: dict[str, Any], effect: ShareEffect, method: str, result: Any, expected: Command
 ) -> None:
-    script[method] = answer
+    script[method] = result
 
-    told, calls = outcome(effect)
+    command, calls = outcome(effect)
 
-    assert told == expected
+    assert command == expected
     assert [called for called, _ in calls] == [method]
 
 
@@ -188,19 +204,19 @@ def test_an_effect_is_one_call_and_its_answer_the_outcome(
         (DriverError("no file b\udcffd"), "failed", "no file b\\udcffd"),
     ],
 )
-def test_what_a_driver_raises_becomes_a_failure_of_its_kind(
+def test_an_error_of_the_driver_is_a_failure_of_the_matching_kind(
     script: dict[str, Any], error: Exception, kind: str, reason: str
 ) -> None:
     script["create_share"] = error
 
-    told, _ = outcome(Provision(source=None))
+    command, _ = outcome(Provision(source=None))
 
-    assert isinstance(told, ReportFailure)
-    assert (told.kind, told.reason) == (kind, reason)
+    assert isinstance(command, ReportFailure)
+    assert (command.kind, command.reason) == (kind, reason)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [
         RuntimeError("a bug"),
         OSError("b\udcffd"),
@@ -211,41 +227,41 @@ def test_what_a_driver_raises_becomes_a_failure_of_its_kind(
         "x",
     ],
 )
-def test_anything_else_is_a_bug_of_the_driver_and_told_with_its_traceback(
-    script: dict[str, Any], answer: object
+def test_any_other_exception_or_result_is_a_bug_recorded_with_its_traceback(
+    script: dict[str, Any], result: object
 ) -> None:
-    script["create_share"] = answer
+    script["create_share"] = result
 
-    told, _ = outcome(Provision(source=None), max_attempts=7)
+    command, _ = outcome(Provision(source=None), max_attempts=7)
 
-    assert isinstance(told, ReportFailure)
-    assert (told.kind, told.max_attempts) == ("bug", 7)
-    assert told.reason.startswith("Traceback")
-    assert told.reason.encode()
+    assert isinstance(command, ReportFailure)
+    assert (command.kind, command.max_attempts) == ("bug", 7)
+    assert command.reason.startswith("Traceback")
+    assert command.reason.encode()
 
 
-def test_a_call_without_an_answer_in_time_has_an_unknown_outcome(script: dict[str, Any]) -> None:
+def test_a_call_past_its_deadline_has_an_unknown_outcome(script: dict[str, Any]) -> None:
     gate = threading.Event()
     script["create_share"] = lambda share: gate.wait()
 
-    told, _ = outcome(Provision(source=None), timeout_s=0.1)
+    command, _ = outcome(Provision(source=None), timeout_s=0.1)
 
     gate.set()
-    assert isinstance(told, ReportFailure)
-    assert (told.kind, told.reason) == ("unknown", "no answer within 0.1 s")
+    assert isinstance(command, ReportFailure)
+    assert (command.kind, command.reason) == ("unknown", "no answer within 0.1 s")
 
 
 @pytest.mark.parametrize(("attempt", "pause"), [(1, 1.0), (2, 2.0), (4, 8.0), (9, 10.0)])
-def test_pauses_double_up_to_their_limit(
+def test_the_pause_doubles_with_each_attempt_up_to_its_limit(
     script: dict[str, Any], attempt: int, pause: float
 ) -> None:
     script["create_share"] = TransientError("not now")
     before = datetime.now(UTC)
 
-    told, _ = outcome(Provision(source=None), attempt=attempt, backoff_s=1.0, max_backoff_s=10.0)
+    command, _ = outcome(Provision(source=None), attempt=attempt, backoff_s=1.0, max_backoff_s=10.0)
 
-    assert isinstance(told, ReportFailure)
-    assert pause <= (told.retry_at - before).total_seconds() < pause + 5
+    assert isinstance(command, ReportFailure)
+    assert pause <= (command.retry_at - before).total_seconds() < pause + 5
 
 
 # -- rules -----------------------------------------------------------------------------------------
@@ -258,33 +274,33 @@ RULES = Rules().with_rules(rule("kept", "active"), *APPLY.add, *APPLY.delete)
 WITH_RULES = STATE.replace(rules=RULES)
 
 
-def test_rules_are_brought_in_together(script: dict[str, Any]) -> None:
-    told, calls = outcome(APPLY, WITH_RULES)
+def test_rules_are_applied_and_removed_in_one_call(script: dict[str, Any]) -> None:
+    command, calls = outcome(APPLY, WITH_RULES)
 
-    assert told == ConfirmRules(applied=("new1", "new2"), removed=("old",))
+    assert command == ConfirmRules(applied=("new1", "new2"), removed=("old",))
     assert calls == [("update_access", (("kept", "new1", "new2"), ("new1", "new2"), ("old",)))]
 
 
-def test_a_rule_that_the_driver_names_fails_alone(script: dict[str, Any]) -> None:
+def test_only_the_rule_that_the_driver_names_fails(script: dict[str, Any]) -> None:
     script["update_access"] = {"new1": "no such user"}
 
-    told, _ = outcome(APPLY, WITH_RULES)
+    command, _ = outcome(APPLY, WITH_RULES)
 
-    assert told == ConfirmRules(
+    assert command == ConfirmRules(
         applied=("new2",), removed=("old",), failed={"new1": "no such user"}
     )
 
 
-def test_when_all_are_refused_together_the_guilty_one_is_found(script: dict[str, Any]) -> None:
-    def objects(desired: tuple[str, ...], add: tuple[str, ...], delete: tuple[str, ...]) -> None:
+def test_rules_that_are_refused_together_are_updated_one_by_one(script: dict[str, Any]) -> None:
+    def refuse(desired: tuple[str, ...], add: tuple[str, ...], delete: tuple[str, ...]) -> None:
         if "new1" in desired:
             raise DriverError("no such user")
 
-    script["update_access"] = objects
+    script["update_access"] = refuse
 
-    told, calls = outcome(APPLY, WITH_RULES)
+    command, calls = outcome(APPLY, WITH_RULES)
 
-    assert told == ConfirmRules(
+    assert command == ConfirmRules(
         applied=("new2",), removed=("old",), failed={"new1": "no such user"}
     )
     assert [args for _, args in calls[1:]] == [
@@ -294,51 +310,53 @@ def test_when_all_are_refused_together_the_guilty_one_is_found(script: dict[str,
     ]
 
 
-def test_a_transient_failure_of_rules_is_tried_again_whole(script: dict[str, Any]) -> None:
+def test_a_transient_failure_of_rules_is_retried_for_all_of_them(script: dict[str, Any]) -> None:
     script["update_access"] = TransientError("not now")
 
-    told, calls = outcome(APPLY, WITH_RULES)
+    command, calls = outcome(APPLY, WITH_RULES)
 
-    assert isinstance(told, ReportFailure)
-    assert told.kind == "transient"
+    assert isinstance(command, ReportFailure)
+    assert command.kind == "transient"
     assert len(calls) == 1
 
 
-def test_a_rule_that_does_not_come_off_fails_the_deletion(script: dict[str, Any]) -> None:
+def test_a_rule_that_cannot_be_removed_fails_the_deletion_of_the_share(
+    script: dict[str, Any],
+) -> None:
     script["update_access"] = {"old": "busy"}
     removal = ApplyRules(add=(), delete=(rule("old"),), cascade=True)
 
-    told, _ = outcome(removal, WITH_RULES)
+    command, _ = outcome(removal, WITH_RULES)
 
-    assert told == ReportFailure(kind="failed", reason="busy")
+    assert command == ReportFailure(kind="failed", reason="busy")
 
 
 # -- backends --------------------------------------------------------------------------------------
-def test_a_backend_that_was_taken_out_of_the_configuration_is_a_failure_with_its_name(
+def test_an_effect_on_a_backend_that_is_not_configured_fails_with_its_name(
     script: dict[str, Any],
 ) -> None:
     gone = STATE.replace(share=STATE.share.replace(host="gone#pool"))
 
-    told, _ = outcome(Destroy(), gone)
+    command, _ = outcome(Destroy(), gone)
 
-    assert isinstance(told, ReportFailure)
-    assert told.kind == "failed"
-    assert "'gone' is not configured; there are: main" in told.reason
+    assert isinstance(command, ReportFailure)
+    assert command.kind == "failed"
+    assert "'gone' is not configured; there are: main" in command.reason
 
 
 @pytest.mark.parametrize("method", ["do_setup", "check_for_setup_error"])
 @pytest.mark.parametrize("error", [DriverError("not mounted"), RuntimeError("a bug")])
-def test_a_backend_that_is_not_ready_is_asked_again_later(
+def test_an_effect_on_a_backend_that_is_not_ready_is_retried_later(
     script: dict[str, Any], method: str, error: Exception
 ) -> None:
     script[method] = error
 
-    told, calls = outcome(Destroy())
+    command, calls = outcome(Destroy())
 
-    assert isinstance(told, ReportFailure)
-    assert told.kind == "transient"
-    assert "backend 'main' is not ready" in told.reason
-    assert str(error) in told.reason
+    assert isinstance(command, ReportFailure)
+    assert command.kind == "transient"
+    assert "backend 'main' is not ready" in command.reason
+    assert str(error) in command.reason
     assert calls == []
 
 
@@ -348,15 +366,20 @@ def test_a_backend_that_is_not_ready_is_asked_again_later(
         (CREATE.replace(share_proto="HDFS"), InvalidRequest, "protocol"),
         (CREATE.replace(host="nowhere"), ConfigError, "backend"),
         (CREATE.replace(source=SNAPSHOT), InvalidRequest, "size"),
-        (AllowAccess(access_id="a", access_type="cert", access_to="x"), InvalidRequest, "access_type"),
+        (
+            AllowAccess(access_id="a", access_type="cert", access_to="x"),
+            InvalidRequest,
+            "access_type",
+        ),
         (
             AllowAccess(access_id="a", access_type="user", access_to="x", access_level="ro"),
-            InvalidRequest, "access_level",
+            InvalidRequest,
+            "access_level",
         ),
         (ShrinkShare(size=1), Refused, "backend"),
     ],
-)  # fmt: skip
-def test_what_a_backend_can_never_do_is_refused_before_it_is_recorded(
+)
+def test_a_command_that_the_backend_cannot_carry_out_is_refused(
     script: dict[str, Any], command: Command, kind: type[Exception], field: str
 ) -> None:
     async def scenario() -> None:
@@ -368,7 +391,7 @@ def test_what_a_backend_can_never_do_is_refused_before_it_is_recorded(
     within(5, scenario())
 
 
-def test_what_it_can_do_is_let_pass(script: dict[str, Any]) -> None:
+def test_a_command_that_the_backend_can_carry_out_is_accepted(script: dict[str, Any]) -> None:
     async def scenario() -> None:
         work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
         for command in (CREATE, CREATE.replace(size=2, source=SNAPSHOT), ExtendShare(size=3)):
@@ -379,7 +402,7 @@ def test_what_it_can_do_is_let_pass(script: dict[str, Any]) -> None:
     within(5, scenario())
 
 
-def test_a_backend_that_was_not_ready_is_set_up_again_the_next_time(
+def test_a_backend_that_could_not_be_set_up_is_set_up_again_at_its_next_use(
     script: dict[str, Any],
 ) -> None:
     async def scenario() -> None:

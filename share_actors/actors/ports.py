@@ -1,4 +1,4 @@
-"""The ports between the manager and the Ray cluster: without Ray, tests implement them in one process."""
+"""The ports between the manager and the Ray cluster; `testing.in_process` implements them without Ray."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ class Host(Protocol):
 class CatalogPort(Protocol):
     """The catalog's actor; raises `Unavailable` while it can't be reached."""
 
-    async def ask(self, query: str, /, **parameters: Any) -> Any: ...
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's method *query*, once it has caught up with the log."""
 
 
 class Stats(Protocol):

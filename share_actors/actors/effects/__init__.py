@@ -1,1 +1,1 @@
-"""What effects mean on drivers."""
+"""The effects of aggregates, performed as calls of drivers and as commands to other entities."""

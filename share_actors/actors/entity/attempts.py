@@ -69,7 +69,7 @@ class Attempts(Generic[E, S, F]):
         self._work.start(turn.effect, self._stream.state, context, done)
 
     def wake_after(self, seconds: float) -> None:
-        """Wake the entity after so many seconds, to see to what is pending then."""
+        """Wake the entity after so many seconds, for the work that is pending then."""
         self._backoff.schedule(seconds, self._wake)
 
     def cancel_wake(self) -> None:

@@ -101,7 +101,7 @@ class Entity(Generic[E, S, F]):
             asyncio.get_running_loop().call_soon(self._turn)
 
     async def activate(self) -> None:
-        """Load the stream and see to what is pending; raises `LogError` if the stream can't be read."""
+        """Load the stream and continue pending work; raises `LogError` if the stream can't be read."""
         try:
             await self._load()
         except ShareActorsError as error:
@@ -225,7 +225,7 @@ class Entity(Generic[E, S, F]):
         self._take_next_turn()
 
     def _take_next_turn(self) -> None:
-        """Schedule the next turn if anything came during this one."""
+        """Schedule the next turn if a command, an outcome or a wake-up arrived during this one."""
         self._busy = not self.lost and bool(self._woken or self._inbox)
         if self._busy:
             asyncio.get_running_loop().call_soon(self._turn)
@@ -262,7 +262,7 @@ class Entity(Generic[E, S, F]):
         self._end(ShareActorsError(f"{self.id}: internal error: {error!r}"))
 
     def _end(self, error: ShareActorsError) -> None:
-        """End this activation: reply with *error* to every caller; the router sends them elsewhere."""
+        """End this activation: every caller gets *error*; the router sends their commands elsewhere."""
         self.lost, self._busy = True, False
         for item in self._inbox:
             if isinstance(item, QueuedCommand):

@@ -24,7 +24,7 @@ SYSTEM_USER = "share-actors"
 
 
 class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
-    """An aggregate module: a `Decider`, and what the shell needs besides."""
+    """An aggregate module: a `Decider`, and what else the shell needs."""
 
     @property
     def KIND(self) -> str:  # noqa: N802 - a module's constant

@@ -1,4 +1,4 @@
-"""Events of managed shares, networks, servers, types and backends, and the sentences that tell them."""
+"""Expected sentences for events of managed shares, networks, servers, types and backends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from tests.events.share_events import NOON
 
 alice = "alice (project demo)"
 _here = (ExportLocation(path="nas:/srv/s1"),)
-_said = Capabilities(
-    backend_name="blue", driver_name="d", storage_protocols=("NFS",), access_types=("ip",),
+_capabilities = Capabilities(
+    backend_name="blue",
+    driver_name="d",
+    storage_protocols=("NFS",),
+    access_types=("ip",),
     pools=(Pool(name="p", total_capacity_gib=100.0, free_capacity_gib=40.0),),
-)  # fmt: skip
+)
 _specs = {"driver_handles_share_servers": "False"}
 
 TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
@@ -168,12 +171,12 @@ TOLD_OF_OTHERS: list[tuple[Event, str]] = [
     ),
     (share_type.ShareTypeDeleted(), f"{alice} deleted it"),
     (
-        backend.BackendUp(backend="blue", capabilities=_said, wrong={}, at=NOON),
+        backend.BackendUp(backend="blue", capabilities=_capabilities, wrong={}, at=NOON),
         "backend blue is up: p 40 of 100 GiB free",
     ),
     (
         backend.BackendChanged(
-            capabilities=_said.replace(pools=()), wrong={"pools": "is 5"}, at=NOON
+            capabilities=_capabilities.replace(pools=()), wrong={"pools": "is 5"}, at=NOON
         ),
         "its capabilities changed: no pool; ignored invalid values: pools is 5",
     ),

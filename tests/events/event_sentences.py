@@ -9,7 +9,7 @@ from share_actors.values import Capabilities, ExportLocation, Pool, SecurityServ
 from tests.events.share_events import NOON
 
 alice = "alice (project demo)"
-_here = (ExportLocation(path="nas:/srv/s1"),)
+_exports = (ExportLocation(path="nas:/srv/s1"),)
 _capabilities = Capabilities(
     backend_name="blue",
     driver_name="d",
@@ -19,17 +19,26 @@ _capabilities = Capabilities(
 )
 _specs = {"driver_handles_share_servers": "False"}
 
-TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
+MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         manage.ShareManageRequested(
-            share_id="s1", name="found", description=None, share_proto="NFS", host="nas#fast",
-            project_id="demo", user_id="alice", metadata={}, is_public=False, share_type=None,
-            driver_options={"path": "/old"}, at=NOON,
+            share_id="s1",
+            name="found",
+            description=None,
+            share_proto="NFS",
+            host="nas#fast",
+            project_id="demo",
+            user_id="alice",
+            metadata={},
+            is_public=False,
+            share_type=None,
+            driver_options={"path": "/old"},
+            at=NOON,
         ),
         f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
     ),
     (
-        manage.ShareManaged(size=3, export_locations=_here),
+        manage.ShareManaged(size=3, export_locations=_exports),
         "it is managed, 3 GiB; it is exported at nas:/srv/s1",
     ),
     (manage.ShareUnmanageRequested(), f"{alice} asked to unmanage it"),
@@ -44,29 +53,41 @@ TOLD_OF_CUSTODY: list[tuple[Event, str]] = [
         snapshot_messages.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
         "snapshot n, 2 GiB, is managed",
     ),
-    (snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"), f"{alice} asked to unmanage snapshot n"),
+    (
+        snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"),
+        f"{alice} asked to unmanage snapshot n",
+    ),
     (
         snapshot_messages.SnapshotUnmanaged(snapshot_id="n"),
         "snapshot n is no longer managed; its data is on the backend as before",
     ),
-    (server_attachment.ShareServerAcquired(server=ShareServer(id="v1")), "it is on share server v1"),
-    (server_attachment.ShareDestroyed(), "the backend deleted it; it is still attached to its share server"),
+    (
+        server_attachment.ShareServerAcquired(server=ShareServer(id="v1")),
+        "it is on share server v1",
+    ),
+    (
+        server_attachment.ShareDestroyed(),
+        "the backend deleted it; it is still attached to its share server",
+    ),
     (
         ensure.ShareEnsureRequested(info="i"),
         "its backend's settings changed; it will be re-exported",
     ),
     (
-        ensure.ShareEnsured(export_locations=_here),
+        ensure.ShareEnsured(export_locations=_exports),
         "it was re-exported with its backend's current settings; it is exported at nas:/srv/s1",
     ),
-    (ensure.ShareEnsured(export_locations=None), "it was re-exported with its backend's current settings"),
+    (
+        ensure.ShareEnsured(export_locations=None),
+        "it was re-exported with its backend's current settings",
+    ),
     (
         ensure.ShareEnsureFailed(reason="lost"),
         "it could not be re-exported with its backend's current settings: lost",
     ),
-]  # fmt: skip
+]
 
-TOLD_OF_OTHERS: list[tuple[Event, str]] = [
+OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         share_network.ShareNetworkCreated(
             network_id="n1",

@@ -30,7 +30,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.events.topics import EVENTS
 from share_actors.values import ExportLocation, Snapshot
-from tests.events.event_sentences import TOLD_OF_CUSTODY, TOLD_OF_OTHERS
+from tests.events.event_sentences import MANAGE_SENTENCES, OTHER_SENTENCES
 from tests.events.share_events import NOON, Stream, began, created, requested
 
 at_two = datetime(2026, 3, 1, 15, 0, 2, tzinfo=timezone(timedelta(hours=3)))
@@ -44,7 +44,7 @@ crashed = AttemptFailed(
 busy = crashed.replace(effect="snapshot/n/create", kind="transient", reason="busy")
 alice = "alice (project demo)"
 
-TOLD: list[tuple[Event, str]] = [
+SENTENCES: list[tuple[Event, str]] = [
     (requested(), f"{alice} asked for share 'home', 1 GiB of NFS on backend local"),
     (
         requested(name=None, host="nas#fast").replace(source=Snapshot(id="n", share_id="s0")),
@@ -133,13 +133,13 @@ TOLD: list[tuple[Event, str]] = [
         SnapshotDeletionRefused(snapshot_id="n", reason="a clone needs it"),
         "the backend refused to delete snapshot n: a clone needs it",
     ),
-    *TOLD_OF_CUSTODY,
-    *TOLD_OF_OTHERS,
+    *MANAGE_SENTENCES,
+    *OTHER_SENTENCES,
 ]
 
 
 @pytest.mark.parametrize(
-    ("event", "expected"), TOLD, ids=[type(event).__name__ for event, _ in TOLD]
+    ("event", "expected"), SENTENCES, ids=[type(event).__name__ for event, _ in SENTENCES]
 )
 def test_an_event_is_described_in_one_sentence(event: Event, expected: str) -> None:
     assert sentence(Stream()(event, "c1")) == expected
@@ -150,7 +150,7 @@ def test_every_event_type_has_a_function_that_describes_it() -> None:
 
 
 def test_every_event_type_has_an_expected_sentence() -> None:
-    assert {type(event) for event, _ in TOLD} == set(EVENTS.values())
+    assert {type(event) for event, _ in SENTENCES} == set(EVENTS.values())
 
 
 def test_who_is_the_user_and_the_project() -> None:

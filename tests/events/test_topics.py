@@ -1,4 +1,4 @@
-"""Topics: the names that are stored and sent are pinned here, and each belongs to one class."""
+"""Topics: the stored and sent names are fixed, and each belongs to one class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ snapshot.manage snapshot.unmanage type.change type.create type.delete
 """
 
 
-def test_the_commands_that_can_be_sent_are_these() -> None:
+def test_exactly_these_commands_can_be_sent() -> None:
     assert sorted(COMMANDS) == SENT.split()
 
 
@@ -39,7 +39,7 @@ def test_a_command_that_is_never_sent_has_no_topic() -> None:
 
 def test_a_subclass_does_not_take_the_topic_of_its_base() -> None:
     class Special(creation.CreateShare):
-        """A command that was given no topic."""
+        """A command without a topic of its own."""
 
     assert issubclass(Special, Command)
     assert Special.topic == ""

@@ -27,22 +27,22 @@ def check_access_to(access_type: AccessType, access_to: str) -> None:
             try:
                 ipaddress.ip_network(access_to)
             except ValueError as error:
-                raise ValueError(f"is no address or CIDR: {error}") from None
+                raise ValueError(f"is not an IP address or CIDR: {error}") from None
         case "user":
             if any(c.isspace() or c in ":/" for c in access_to):
-                raise ValueError("is no user or group name: no white space, ':' or '/'")
+                raise ValueError("is not a user or group name: it has white space, ':' or '/'")
         case "cert":
             if len(access_to) > 64:
-                raise ValueError("is no certificate common name: over 64 characters")
+                raise ValueError("is not a certificate common name: it has over 64 characters")
         case "cephx":
             if not access_to.isascii() or "." in access_to:
-                raise ValueError("is no ceph id: ASCII without '.'")
+                raise ValueError("is not a ceph id: it must be ASCII without '.'")
         case _:
             assert_never(access_type)
 
 
 class AllowAccess(Command, topic="access.allow"):
-    """`ShareManager.allow_access`; *access_id* is chosen by who asks, so that it may ask again."""
+    """`ShareManager.allow_access`; the client chooses *access_id*, so that it can repeat the request."""
 
     access_id: AccessId
     access_type: AccessType
@@ -52,7 +52,7 @@ class AllowAccess(Command, topic="access.allow"):
     @field_validator("access_to")
     @classmethod
     def _client_exists(cls, access_to: str, others: ValidationInfo) -> str:
-        if "access_type" in others.data:  # else that one is wrong, and says so
+        if "access_type" in others.data:  # otherwise the access type is already in error
             check_access_to(others.data["access_type"], access_to)
         return access_to
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -15,9 +16,25 @@ from share_actors.redaction import MASK, masked
 GROUP = "share_actors.drivers"
 
 
+_registered: dict[str, type[ShareDriver]] = {}
+
+
+@contextmanager
+def drivers_registered(drivers: Mapping[str, type[ShareDriver]]) -> Iterator[None]:
+    """Make drivers known by name in this process, in place of installed ones of the same names."""
+    before = dict(_registered)
+    _registered.update(drivers)
+    try:
+        yield
+    finally:
+        _registered.clear()
+        _registered.update(before)
+
+
 def known_drivers() -> tuple[str, ...]:
-    """The names of the drivers that are installed."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    """The names of the drivers that are installed or registered."""
+    installed = {point.name for point in entry_points(group=GROUP)}
+    return tuple(sorted(installed | _registered.keys()))
 
 
 def load_driver(name: str) -> type[ShareDriver]:
@@ -26,6 +43,8 @@ def load_driver(name: str) -> type[ShareDriver]:
     Raises `ConfigError` if none is installed, if two packages bring different ones, or if it cannot be
     imported.
     """
+    if name in _registered:
+        return _registered[name]
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not points:
         raise _bad(name, f"driver {name!r} is not known; there are: {', '.join(known_drivers())}")

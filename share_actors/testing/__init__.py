@@ -10,12 +10,29 @@ from share_actors.testing.spec import Spec
 if TYPE_CHECKING:
     from share_actors.testing.driver_contract import DriverContract as DriverContract
     from share_actors.testing.in_memory_log import InMemoryLog as InMemoryLog
+    from share_actors.testing.in_process.system import InProcessSystem as InProcessSystem
+    from share_actors.testing.in_process.system import SyncInProcessSystem as SyncInProcessSystem
+    from share_actors.testing.in_process.system import sync_system as sync_system
+    from share_actors.testing.in_process.system import system as system
     from share_actors.testing.server_contract import ServerContract as ServerContract
 
-__all__ = ["DriverContract", "InMemoryLog", "ServerContract", "Spec"]
+__all__ = [
+    "DriverContract",
+    "InMemoryLog",
+    "InProcessSystem",
+    "ServerContract",
+    "Spec",
+    "SyncInProcessSystem",
+    "sync_system",
+    "system",
+]
 _MODULES = {
     "DriverContract": "driver_contract",
     "InMemoryLog": "in_memory_log",
+    "InProcessSystem": "in_process.system",
+    "SyncInProcessSystem": "in_process.system",
+    "sync_system": "in_process.system",
+    "system": "in_process.system",
     "ServerContract": "server_contract",
 }
 

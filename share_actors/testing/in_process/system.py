@@ -1,0 +1,155 @@
+"""A system in this process for tests of drivers and automations: the real client and actors, without Ray."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.client.background_loop import run
+from share_actors.client.sync_system import ShareSystem
+from share_actors.client.system import AsyncShareSystem
+from share_actors.config import BackendSettings, Config
+from share_actors.drivers.base import ShareDriver
+from share_actors.drivers.registry import drivers_registered
+from share_actors.errors import Unavailable
+from share_actors.events.log import Log, OpenLog, open_configured
+from share_actors.testing.in_memory_log import InMemoryLog
+from share_actors.testing.in_process.cluster import InProcessCluster
+from share_actors.testing.in_process.services import InProcessCatalog
+from share_actors.values import RequestContext
+
+
+class InProcessConnection:
+    """A client's `Connection` to a system in this process."""
+
+    def __init__(self, cluster: InProcessCluster) -> None:
+        self._cluster = cluster
+
+    @property
+    def manager(self) -> ManagerHandle:
+        """Raises `Unavailable`: without Ray there is no actor handle."""
+        raise Unavailable("a system in this process has no Ray actor handle")
+
+    @property
+    def catalog(self) -> InProcessCatalog:
+        """The catalog's actor."""
+        return self._cluster.catalog
+
+    async def call_manager(self, method: str, *args: object, **kwargs: object) -> Any:
+        """The result of one call of the manager; raises `Unavailable` if it was killed meanwhile."""
+        return await self._cluster.find_manager().call(method, *args, **kwargs)
+
+    async def stop_system(self) -> None:
+        """Stop the manager's work, then every actor."""
+        await self._cluster.close()
+
+
+class InProcessSystem(AsyncShareSystem):
+    """`AsyncShareSystem` on a system in this process, whose actors a test can kill."""
+
+    def __init__(
+        self, cluster: InProcessCluster, config: Config, context: RequestContext | None
+    ) -> None:
+        super().__init__(InProcessConnection(cluster), config, context, owns=True)
+        self.cluster = cluster
+
+    async def kill_host_of(self, share_id: str) -> None:
+        """Kill the process that a share lives in as `kill -9` does; it is restarted after a moment.
+
+        Raises `LookupError` if the share is not in the memory of any process.
+        """
+        await self.cluster.host_of(share_id).restart()
+
+    async def kill_manager(self) -> None:
+        """Kill the manager's process; another manager takes over, as on Ray."""
+        self.cluster.find_manager().kill()
+        self.cluster.start_manager()
+
+
+class SyncInProcessSystem(ShareSystem):
+    """`ShareSystem` on a system in this process, whose actors a test can kill."""
+
+    def __init__(self, system: InProcessSystem) -> None:
+        super().__init__(system)
+        self._in_process = system
+
+    def kill_host_of(self, share_id: str) -> None:
+        """See `InProcessSystem.kill_host_of`."""
+        run(self._in_process.kill_host_of(share_id))
+
+    def kill_manager(self) -> None:
+        """See `InProcessSystem.kill_manager`."""
+        run(self._in_process.kill_manager())
+
+
+@asynccontextmanager
+async def system(
+    config: Config | None = None,
+    *,
+    drivers: Mapping[str, type[ShareDriver]] | None = None,
+    context: RequestContext | None = None,
+    log: InMemoryLog | None = None,
+    durable: bool = False,
+) -> AsyncIterator[InProcessSystem]:
+    """Run a system on this event loop, without Ray, until the block ends.
+
+    *config*: default one backend, `dummy`. Unless it has a `home`, a temporary directory is used.
+    *drivers*: driver classes by the names that *config* uses; they need not be installed.
+    *log*: the events to continue with; default an empty log in memory. The catalog is a temporary file.
+    *durable*: use the log and the catalog that *config* names instead. Raises `ConfigError` or `LogError`.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="share-actors-") as directory,
+        drivers_registered(drivers or {}),
+    ):
+        settings = _with_home(config, Path(directory))
+        memory = None if durable else log or InMemoryLog()
+        cluster = _cluster(settings, Path(directory), memory)
+        running = InProcessSystem(cluster, settings, context)
+        try:
+            cluster.start_manager()
+            await running.status()
+            yield running
+        finally:
+            await running.close()
+            if memory is not None and log is None:
+                memory.close()
+
+
+@contextmanager
+def sync_system(config: Config | None = None, **options: Any) -> Iterator[SyncInProcessSystem]:
+    """`system` for tests without an event loop: it runs on the loop of the synchronous client."""
+    running = system(config, **options)
+    inner = run(running.__aenter__())
+    try:
+        yield SyncInProcessSystem(inner)
+    finally:
+        run(running.__aexit__(None, None, None))
+
+
+def _with_home(config: Config | None, directory: Path) -> Config:
+    if config is None:
+        dummy = BackendSettings(driver="dummy", options={"directory": str(directory / "dummy")})
+        return Config(home=directory, backends={"dummy": dummy})
+    if "home" in config.model_fields_set:
+        return config
+    return config.model_copy(update={"home": directory})
+
+
+def _cluster(config: Config, directory: Path, memory: InMemoryLog | None) -> InProcessCluster:
+    if memory is None:
+        return InProcessCluster(config, open_configured)
+    log_settings = config.log.model_copy(update={"kind": "sqlite"})
+    changes = {"log": log_settings, "catalog_path": directory / "catalog.db"}
+    return InProcessCluster(config.model_copy(update=changes), _reopen(memory))
+
+
+def _reopen(memory: InMemoryLog) -> OpenLog:
+    def open_log(config: Config, nodes: int = 1) -> Log:
+        return memory.reopen(config.log)
+
+    return open_log

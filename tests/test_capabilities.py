@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.drivers.share_stats import read
-from share_actors.values import Capabilities, Pool
+from share_actors.drivers import ShareDriver
+from share_actors.drivers.share_stats import class_capabilities, read
+from share_actors.values import Capabilities, ExportLocation, Pool, RequestContext, Share
 
 GOOD = {"name": "p", "total_capacity_gib": 100.0, "free_capacity_gib": 40}
 
@@ -50,11 +51,11 @@ def test_statistics_with_manilas_names_and_without_pools_are_one_pool() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "problem"),
     [
-        ({"total_capacity_gib": "many"}, "pools.0.total_capacity_gib", "'many' is no number"),
+        ({"total_capacity_gib": "many"}, "pools.0.total_capacity_gib", "'many' is not a number"),
         ({"free_capacity_gib": -1}, "pools.0.free_capacity_gib", "-1 is not 0 or more"),
         ({"free_capacity_gib": float("nan")}, "pools.0.free_capacity_gib", "nan"),
         ({"total_capacity_gib": float("inf")}, "pools.0.total_capacity_gib", "inf"),
-        ({"total_capacity_gib": True}, "pools.0.total_capacity_gib", "True is no number"),
+        ({"total_capacity_gib": True}, "pools.0.total_capacity_gib", "True is not a number"),
         ({"reserved_percentage": 101}, "pools.0.reserved_percentage", "more than 100"),
         (
             {"max_over_subscription_ratio": 0.5},
@@ -62,8 +63,8 @@ def test_statistics_with_manilas_names_and_without_pools_are_one_pool() -> None:
             "less than 1",
         ),
         ({"thin_provisioning": "yes"}, "pools.0.thin_provisioning", "not true or false"),
-        ({"name": ""}, "pools.0.name", "no name"),
-        ({"capabilities": 7}, "pools.0.capabilities", "no mapping"),
+        ({"name": ""}, "pools.0.name", "not a name"),
+        ({"capabilities": 7}, "pools.0.capabilities", "not a mapping"),
     ],
 )
 def test_a_pool_with_an_invalid_value_is_left_out_and_reported_by_field(
@@ -81,13 +82,13 @@ def test_a_value_that_is_not_a_statistics_mapping_is_reported(stats: Any) -> Non
     parsed = read(stats, "blue")
 
     assert parsed.capabilities is None
-    assert "is no statistics" in parsed.wrong[""]
+    assert "is not a statistics mapping" in parsed.wrong[""]
 
 
 def test_missing_fields_invalid_pools_and_duplicate_names_are_reported() -> None:
     assert read({"pools": [{"name": "p"}]}, "b").wrong["pools.0.free_capacity_gib"] == "is missing"
-    assert "no list" in read({"pools": 5, "x": 1}, "b").wrong["pools"]
-    assert "no pool" in read({"pools": [5]}, "b").wrong["pools.0"]
+    assert "is not a list" in read({"pools": 5, "x": 1}, "b").wrong["pools"]
+    assert "is not a pool" in read({"pools": [5]}, "b").wrong["pools.0"]
     assert "two pools" in read({"pools": [GOOD, GOOD]}, "b").wrong["pools.1.name"]
 
 
@@ -115,3 +116,29 @@ def test_any_value_is_read_without_an_exception(stats: Any) -> None:
     assert parsed.capabilities is not None or parsed.wrong
     for pool in () if parsed.capabilities is None else parsed.capabilities.pools:
         assert pool.total_capacity_gib >= 0 <= pool.free_capacity_gib
+
+
+class CopyingDriver(ShareDriver):
+    """A driver that can create and extend shares, and reports capacities alone."""
+
+    protocols = ("CIFS",)
+
+    def create_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> list[ExportLocation]:
+        return []
+
+    def extend_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        """Nothing to do."""
+
+
+def test_fields_that_a_driver_leaves_out_follow_from_its_class() -> None:
+    stats = {"total_capacity_gb": 10, "free_capacity_gb": 4}
+    capabilities = read(stats, "blue", class_capabilities(CopyingDriver())).capabilities
+
+    assert capabilities is not None
+    assert capabilities.storage_protocols == ("CIFS",)
+    assert capabilities.extend_support
+    assert not capabilities.snapshot_support

@@ -161,7 +161,7 @@ class StatsActor:
         return self._report(stats, driver), _digest(info)
 
     def _report(self, stats: Any, driver: ShareDriver) -> BackendReport:
-        parsed = share_stats.read(stats, self._backend)
+        parsed = share_stats.read(stats, self._backend, share_stats.class_capabilities(driver))
         if parsed.capabilities is None:
             reason = f"invalid statistics: {parsed.wrong['']}"
             return silent_report(self._backend, reason, self._latest)

@@ -139,8 +139,12 @@ class ShareDriver:
     def check_for_setup_error(self) -> None:
         """Raise `DriverError` when the backend can't work as configured."""
 
-    def get_share_stats(self, refresh: bool = False) -> Capabilities | None:
-        """Capacity and features, as the backend measures them."""
+    def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:
+        """Capacity and features, as the backend measures them; a mapping may have Manila's names.
+
+        Every driver that creates shares must override it: the scheduler places a share only on a pool that
+        was reported, with its capacity. Fields that are left out follow from the driver's class.
+        """
         return None
 
     def get_backend_info(self, context: RequestContext) -> Mapping[str, Any] | None:

@@ -1,58 +1,87 @@
-"""Reading what a driver's `get_share_stats` answers, field by field."""
+"""Parse what a driver's `get_share_stats` returned, field by field."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field
 
+from share_actors.drivers.base import ShareDriver
 from share_actors.values import Capabilities, Frozen, Pool
+
+MAX_SHOWN = 60
 
 
 class ParsedStats(Frozen):
-    """What of a driver's answer can't be, by field, and what is left of it, if that makes sense."""
+    """The valid part of a driver's statistics, and what is wrong with the rest, by field.
+
+    `capabilities` is None if the driver did not return statistics at all; `wrong` has the reason under "".
+    """
 
     capabilities: Capabilities | None
     wrong: dict[str, Annotated[str, Field(max_length=500)]] = {}
 
 
 _ALIASES = {
-    "total_capacity_gb": "total_capacity_gib", "free_capacity_gb": "free_capacity_gib",
-    "allocated_capacity_gb": "allocated_capacity_gib", "provisioned_capacity_gb": "provisioned_capacity_gib",
-    "pool_name": "name", "share_backend_name": "backend_name", "storage_protocol": "storage_protocols",
-}  # fmt: skip
+    "total_capacity_gb": "total_capacity_gib",
+    "free_capacity_gb": "free_capacity_gib",
+    "allocated_capacity_gb": "allocated_capacity_gib",
+    "provisioned_capacity_gb": "provisioned_capacity_gib",
+    "pool_name": "name",
+    "share_backend_name": "backend_name",
+    "storage_protocol": "storage_protocols",
+}
+"""Manila's names for our fields."""
+_UNREPORTED = {"driver_name": "unknown", "storage_protocols": (), "access_types": ()}
 
 
-def read(said: Any, backend: str) -> ParsedStats:
-    """What a driver's `get_share_stats` answered, as `Capabilities`; never raises.
+def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
+    """The capabilities that follow from the driver's class, for fields that its statistics leave out."""
+    return {
+        "driver_name": type(driver).__name__,
+        "storage_protocols": driver.protocols,
+        "access_types": driver.access_types,
+        "snapshot_support": driver.supports("create_snapshot"),
+        "create_share_from_snapshot_support": driver.supports("create_share_from_snapshot"),
+        "extend_support": driver.supports("extend_share"),
+        "shrink_support": driver.supports("shrink_share"),
+    }
 
-    A pool with nonsense in it is left out, and told by field; a backend with no pool left has none.
-    Manila's names and one pool in the top level are understood.
+
+def read(stats: Any, backend: str, defaults: Mapping[str, Any] = _UNREPORTED) -> ParsedStats:
+    """Parse *stats*, which a driver's `get_share_stats` returned; never raises.
+
+    A pool with an invalid field is left out. Manila's names are understood, and statistics of a single pool
+    may be in the top level. *defaults* are the values of fields that are absent or invalid.
     """
-    fields = said.__dict__ if isinstance(said, Capabilities) else said
-    if not isinstance(fields, dict) or not fields:
-        return ParsedStats(capabilities=None, wrong={"": f"{_shown(said)} is no statistics"})
-    given = {_ALIASES.get(k, k): v for k, v in fields.items() if isinstance(k, str)}
+    reported = stats.__dict__ if isinstance(stats, Capabilities) else stats
+    if not isinstance(reported, dict) or not reported:
+        reason = f"{_shown(stats)} is not a statistics mapping with at least one pool's capacity"
+        return ParsedStats(capabilities=None, wrong={"": reason})
+    fields = _with_our_names(reported)
     wrong: dict[str, str] = {}
-    pools = tuple(_pools(given, backend, wrong))
-    told = _known(given, Capabilities, wrong, "")
-    told |= {"backend_name": backend, "pools": pools}
-    for field in ("storage_protocols", "access_types"):
-        told.setdefault(field, ())
-    told.setdefault("driver_name", "unknown")
-    return ParsedStats(capabilities=Capabilities(**told), wrong=wrong)
+    pools = tuple(_parse_pools(fields, backend, wrong))
+    valid = _parse_fields(fields, Capabilities, wrong, "")
+    capabilities = {**_UNREPORTED, **defaults, **valid, "backend_name": backend, "pools": pools}
+    return ParsedStats(capabilities=Capabilities(**capabilities), wrong=wrong)
 
 
-def _pools(given: dict[str, Any], backend: str, wrong: dict[str, str]) -> list[Pool]:
-    found = given.pop("pools", None)
-    if found is None:
-        found = [{"name": backend, **{k: v for k, v in given.items() if k in Pool.model_fields}}]
-    if not isinstance(found, list | tuple):
-        wrong["pools"] = f"{_shown(found)} is no list of pools"
+def _with_our_names(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    return {_ALIASES.get(k, k): v for k, v in fields.items() if isinstance(k, str)}
+
+
+def _parse_pools(fields: dict[str, Any], backend: str, wrong: dict[str, str]) -> list[Pool]:
+    reported = fields.pop("pools", None)
+    if reported is None:
+        top_level = {k: v for k, v in fields.items() if k in Pool.model_fields}
+        reported = [{"name": backend, **top_level}]
+    if not isinstance(reported, list | tuple):
+        wrong["pools"] = f"{_shown(reported)} is not a list of pools"
         return []
     pools: dict[str, Pool] = {}
-    for n, item in enumerate(found):
-        pool = _pool(item, f"pools.{n}", wrong)
+    for n, item in enumerate(reported):
+        pool = _parse_pool(item, f"pools.{n}", wrong)
         if pool is not None and pool.name in pools:
             wrong[f"pools.{n}.name"] = f"{pool.name!r} is the name of two pools"
         elif pool is not None:
@@ -60,58 +89,59 @@ def _pools(given: dict[str, Any], backend: str, wrong: dict[str, str]) -> list[P
     return list(pools.values())
 
 
-def _pool(item: Any, where: str, wrong: dict[str, str]) -> Pool | None:
-    fields = item.__dict__ if isinstance(item, Pool) else item
-    if not isinstance(fields, dict):
-        wrong[where] = f"{_shown(item)} is no pool"
+def _parse_pool(item: Any, path: str, wrong: dict[str, str]) -> Pool | None:
+    reported = item.__dict__ if isinstance(item, Pool) else item
+    if not isinstance(reported, dict):
+        wrong[path] = f"{_shown(item)} is not a pool"
         return None
-    mine: dict[str, str] = {}
-    given = {_ALIASES.get(k, k): v for k, v in fields.items() if isinstance(k, str)}
-    told = _known(given, Pool, mine, f"{where}.")
+    errors: dict[str, str] = {}
+    valid = _parse_fields(_with_our_names(reported), Pool, errors, f"{path}.")
     for field in ("name", "total_capacity_gib", "free_capacity_gib"):
-        if field not in told and f"{where}.{field}" not in mine:
-            mine[f"{where}.{field}"] = "is missing"
-    wrong |= mine
-    return None if mine else Pool(**told)
+        if field not in valid and f"{path}.{field}" not in errors:
+            errors[f"{path}.{field}"] = "is missing"
+    wrong |= errors
+    return None if errors else Pool(**valid)
 
 
-def _known(
-    given: dict[str, Any], kind: type[Frozen], wrong: dict[str, str], at: str
+def _parse_fields(
+    fields: Mapping[str, Any], model: type[Frozen], wrong: dict[str, str], prefix: str
 ) -> dict[str, Any]:
-    """The fields of *kind* that make sense; those that do not are told in *wrong*."""
-    told: dict[str, Any] = {}
-    for name, field in kind.model_fields.items():
-        if name not in given or name == "pools":
+    """The valid fields of *model*; the reasons of invalid ones are added to *wrong*."""
+    valid: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name not in fields or name == "pools":
             continue
-        value, why = _sound(name, given[name], field.annotation)
-        if why is None:
-            told[name] = value
+        value, reason = _parse_value(name, fields[name], field.annotation)
+        if reason is None:
+            valid[name] = value
         else:
-            wrong[f"{at}{name}"] = why
-    return told
+            wrong[f"{prefix}{name}"] = reason
+    return valid
 
 
-def _sound(name: str, value: Any, kind: Any) -> tuple[Any, str | None]:
-    """*value* as its field has it, or what is wrong with it."""
+def _parse_value(name: str, value: Any, kind: Any) -> tuple[Any, str | None]:
+    """*value* as its field has it, and the reason if it is invalid."""
     if kind is float:
-        return _number(name, value)
+        return _parse_number(name, value)
     if kind is bool:
-        good = isinstance(value, bool)
-        return value, None if good else f"{_shown(value)} is not true or false"
+        valid = isinstance(value, bool)
+        return value, None if valid else f"{_shown(value)} is not true or false"
     if get_origin(kind) is tuple and get_args(kind)[0] is str:
-        many = tuple(value.split("_")) if isinstance(value, str) else value
-        good = isinstance(many, list | tuple) and all(isinstance(v, str) for v in many)
-        return tuple(many) if good else (), None if good else f"{_shown(value)} are no words"
+        items = tuple(value.split("_")) if isinstance(value, str) else value
+        valid = isinstance(items, list | tuple) and all(isinstance(item, str) for item in items)
+        return tuple(items) if valid else (), (
+            None if valid else f"{_shown(value)} is not a list of strings"
+        )
     if get_origin(kind) is dict:
-        good = isinstance(value, dict)
-        return value, None if good else f"{_shown(value)} is no mapping"
-    good = isinstance(value, str) and bool(value) and value.isprintable()
-    return value, None if good else f"{_shown(value)} is no name"
+        valid = isinstance(value, dict)
+        return value, None if valid else f"{_shown(value)} is not a mapping"
+    valid = isinstance(value, str) and bool(value) and value.isprintable()
+    return value, None if valid else f"{_shown(value)} is not a name"
 
 
-def _number(name: str, value: Any) -> tuple[Any, str | None]:
+def _parse_number(name: str, value: Any) -> tuple[float, str | None]:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0, f"{_shown(value)} is no number"
+        return 0.0, f"{_shown(value)} is not a number"
     if not 0 <= value < float("inf"):
         return 0.0, f"{value} is not 0 or more"
     if name == "reserved_percentage" and value > 100:
@@ -123,7 +153,7 @@ def _number(name: str, value: Any) -> tuple[Any, str | None]:
 
 def _shown(value: Any) -> str:
     try:
-        shown = repr(value)
+        text = repr(value)
     except Exception:
-        shown = f"a {type(value).__name__}"
-    return shown if len(shown) <= 60 else f"{shown[:60]}..."
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

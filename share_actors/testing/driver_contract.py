@@ -16,11 +16,12 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers import share_stats
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, same_driver
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.probe_contract import ProbeContract
-from share_actors.values import Share, Snapshot
+from share_actors.values import Capabilities, Share, Snapshot
 
 
 class DriverContract(ProbeContract, InterruptionContract):
@@ -39,22 +40,22 @@ class DriverContract(ProbeContract, InterruptionContract):
 
         assert driver.create_share(CONTEXT, share) == made
 
-    def test_stats_are_of_this_backend_and_keep_with_what_the_driver_can_do(
+    def test_stats_are_of_this_backend_and_match_what_the_driver_supports(
         self, driver: ShareDriver
     ) -> None:
-        stats = driver.get_share_stats(refresh=True)
+        stats = _capabilities(driver)
 
-        if stats is not None:
-            assert stats.backend_name == driver.backend_name
-            assert set(stats.access_types) <= set(driver.access_types)
-            assert stats.snapshot_support == driver.supports("create_snapshot")
-            assert stats.extend_support == driver.supports("extend_share")
-            assert stats.shrink_support == driver.supports("shrink_share")
+        assert stats.backend_name == driver.backend_name
+        assert set(stats.access_types) <= set(driver.access_types)
+        assert stats.snapshot_support == driver.supports("create_snapshot")
+        assert stats.extend_support == driver.supports("extend_share")
+        assert stats.shrink_support == driver.supports("shrink_share")
 
     def test_capacities_are_sizes(self, driver: ShareDriver) -> None:
-        stats = driver.get_share_stats()
+        pools = _capabilities(driver).pools
 
-        for pool in stats.pools if stats else ():
+        assert pools, "without a pool no share can be placed on the backend"
+        for pool in pools:
             assert 0 <= pool.free_capacity_gib <= pool.total_capacity_gib
             assert pool.allocated_capacity_gib >= 0
 
@@ -218,3 +219,12 @@ class DriverContract(ProbeContract, InterruptionContract):
             call(CONTEXT, share, rule)
         for call in (driver.deny_access, driver.deny_access):
             call(CONTEXT, share, rule)
+
+
+def _capabilities(driver: ShareDriver) -> Capabilities:
+    """The driver's statistics, without which the scheduler places no share on its backend."""
+    stats = driver.get_share_stats(refresh=True)
+    parsed = share_stats.read(stats, driver.backend_name, share_stats.class_capabilities(driver))
+    assert parsed.capabilities is not None, f"get_share_stats: {parsed.wrong['']}"
+    assert not parsed.wrong
+    return parsed.capabilities

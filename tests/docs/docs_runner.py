@@ -10,8 +10,10 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
+import sysconfig
+import venv
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,20 +91,40 @@ class Reader:
     # -- inside ----------------------------------------------------------------------------------
     def _do(self, page: Path, block: Block) -> None:
         if block.file is not None:
-            (self.home / block.file).write_text(block.text, encoding="utf-8")
+            text = block.text.replace(SHOWN_HOME, str(self.home))
+            (self.home / block.file).write_text(text, encoding="utf-8")
         elif block.language == "console":
             for shown in commands(block):
                 self._compare(page, shown)
 
     def _compare(self, page: Path, shown: Shown) -> None:
-        if shown.command == "pip install -e .":
-            install(self.home)
-            return
+        if shown.command.startswith("pip install"):
+            self._use_own_environment()
         ran = self.run(shown.command)
         where = f"{named(page)}:{shown.line}: {shown.command}"
         assert ran.returncode == 0, f"{where}: ended with {ran.returncode}:\n{ran.stdout}"
         expected = pattern(shown.output, self.home)
         assert re.search(expected, ran.stdout, re.DOTALL), f"{where}: printed:\n{ran.stdout}"
+
+    def _use_own_environment(self) -> None:
+        """Create a virtual environment that has what this process has installed, and use it from now on.
+
+        `pip` installs into it, so that a page can install its package with its own commands.
+        """
+        environment = self.home / ".venv"
+        if environment.exists():
+            return
+        venv.create(environment, with_pip=find_spec("pip") is None, symlinks=True)
+        present = sysconfig.get_path("purelib")
+        added = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
+        (Path(added) / "present.pth").write_text(f"import site; site.addsitedir({present!r})\n")
+        for name, module in (("pip", "pip"), ("share-actors", "share_actors.cli")):
+            program = environment / "bin" / name
+            program.write_text(f'#!/bin/sh\nexec "{environment}/bin/python" -m {module} "$@"\n')
+            program.chmod(0o755)
+        path = [str(environment / "bin"), self._environment["PATH"]]
+        self._environment["PATH"] = os.pathsep.join(path)
+        del self._environment["PYTHONPATH"]
 
     def _run_script(self, page: Path, script: list[Block]) -> None:
         """Run blocks as one program whose line numbers are those of *page*."""
@@ -123,20 +145,6 @@ def pattern(shown: str, home: Path) -> str:
     for varying, anything in _VARYING:
         expected = re.sub(varying, anything, expected)
     return expected
-
-
-def install(project: Path) -> None:
-    """Register the entry points of *project* as `pip install -e .` does, without a download."""
-    metadata = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    name, version = metadata["name"], metadata["version"]
-    installed = project / f"{name.replace('-', '_')}-{version}.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
-    groups = [
-        "\n".join([f"[{group}]", *(f"{name} = {value}" for name, value in points.items())])
-        for group, points in metadata["entry-points"].items()
-    ]
-    (installed / "entry_points.txt").write_text("\n".join(groups) + "\n")
 
 
 def supports_acls(directory: Path) -> bool:

@@ -78,7 +78,16 @@ PUBLIC_NAMES = {
         "load_driver",
         "make_driver",
     ],
-    "share_actors.testing": ["DriverContract", "InMemoryLog", "ServerContract", "Spec"],
+    "share_actors.testing": [
+        "DriverContract",
+        "InMemoryLog",
+        "InProcessSystem",
+        "ServerContract",
+        "Spec",
+        "SyncInProcessSystem",
+        "sync_system",
+        "system",
+    ],
 }
 """All public names: one that is removed breaks programs, one that is added must be kept."""
 DEPRECATED_NAMES = {"PoolSettings": "HostingSettings", "Published": "BackendReport"}

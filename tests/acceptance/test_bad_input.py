@@ -250,7 +250,7 @@ def test_an_access_type_that_the_backend_does_not_support_is_refused(
     share = system.create_share(size=1, backend="local")
     call = partial(share.allow_access, "10.0.0.1", type="ip")
     message = refused(site, call, InvalidRequest, "access_type", "ip")
-    assert "backend local knows user, not 'ip'" in message
+    assert "backend local supports user, not 'ip'" in message
 
 
 def test_a_second_rule_of_another_level_for_the_same_client_is_refused(

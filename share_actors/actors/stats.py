@@ -113,6 +113,7 @@ class StatsActor:
     # -- the period ------------------------------------------------------------------------------
     async def _follow(self) -> None:
         while True:
+            self._wake.clear()  # first, so that a configuration that arrives from here on is not missed
             try:
                 report = await self.publish_now()
                 failed = report.reason is not None
@@ -120,7 +121,6 @@ class StatsActor:
                 logger.exception("backend %s: its statistics could not be published", self._backend)
                 failed = True
             period_s = self._config.scheduler.stats_period_s
-            self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(period_s, self._retry_s) if failed else period_s):
                     await self._wake.wait()

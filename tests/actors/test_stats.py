@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
-from share_actors.values import BackendState
+from share_actors.values import BackendReport, BackendState
 from tests.actors.around import InProcessSystem, around, settings, until
 
 Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
@@ -265,6 +266,29 @@ def test_reload_adds_changes_and_removes_backends_of_a_running_system(run_scenar
         await until(smaller)
 
     run_scenario(scenario)
+
+
+def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
+    run_scenario: Any,
+) -> None:
+    async def scenario(system: InProcessSystem) -> None:
+        capacities: list[float] = []
+
+        class Listener:
+            """Reconfigures the stats actor while it publishes its first report."""
+
+            async def publish(self, published: BackendReport, /) -> None:
+                assert published.capabilities is not None
+                capacities.append(published.capabilities.pools[0].total_capacity_gib)
+                if len(capacities) == 1:
+                    await actor.reconfigure(settings(system.config.home, capacity_gib=7))
+
+        actor = StatsActor("plain", system.config, Listener, system.manager._entity_client)
+        await actor.follow()
+        await until(lambda: capacities == [5.0, 7.0])
+        await actor.stop()
+
+    run_scenario(scenario, capacity_gib=5)
 
 
 def test_reload_refuses_a_change_that_requires_a_restart(run_scenario: Any) -> None:

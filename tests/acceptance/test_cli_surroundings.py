@@ -180,6 +180,7 @@ def test_backends_are_listed_watched_and_reloaded(cli: CommandLine) -> None:
     config = top(cli) / "site.toml"
     config.write_text(config.read_text() + BACKEND_MORE)
     assert cli.json("backend", "reload") == {"added": ["more"], "changed": [], "removed": []}
+    assert set(cli.json("backend", "publish", "more")) == {"more"}  # waits for its first report
     share = cli.json("share", "create", "--size", "5", "--backend", "more")
     assert share["host"] == "more#more"
     assert cli("backend", "reload").out == "No backend changed.\n"

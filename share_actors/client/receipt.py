@@ -40,7 +40,15 @@ def receipt_of(reply: CommandReply) -> Receipt:
     """The receipt in *reply*; raises the reply's error if nothing was recorded."""
     if reply.error is not None:
         raise unpack_error(reply.error)
-    return Receipt(*reply[:7])
+    return Receipt(
+        share_id=reply.share_id,
+        command_id=reply.command_id,
+        status=reply.status,
+        version=reply.version,
+        reason=reply.reason,
+        view=reply.view,
+        part=reply.part,
+    )
 
 
 def raise_for_status(receipt: Receipt) -> Receipt:

@@ -80,16 +80,20 @@ def calls(line: str) -> Iterator[list[str]]:
         yield rest[:stop]
 
 
+_PARSED_BY_NAME = ([], ["--help"], ["--version"])
+"""Arguments that end the parsing of a command: its name alone, and options that print and exit."""
+
+
 def check(given: list[str]) -> None:
     """Parse *given* as the program does, without running it; raises the program's usage errors.
 
     The name of a command alone passes, too: text refers to commands by name.
     """
     command, path = root(), PROGRAM
-    while hasattr(command, "commands") and given not in (["--help"], []):
+    while hasattr(command, "commands") and given not in _PARSED_BY_NAME:
         context = command.make_context(path, list(given))
         path, command, given = command.resolve_command(context, _rest(context))
-    if given not in (["--help"], []):
+    if given not in _PARSED_BY_NAME:
         command.make_context(path, list(given))
 
 

@@ -80,7 +80,7 @@ def calls(line: str) -> Iterator[list[str]]:
         yield rest[:stop]
 
 
-_PARSED_BY_NAME = ([], ["--help"], ["--version"])
+_PARSED_BY_NAME: tuple[list[str], ...] = ([], ["--help"], ["--version"])
 """Arguments that end the parsing of a command: its name alone, and options that print and exit."""
 
 

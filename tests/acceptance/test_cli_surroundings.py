@@ -134,7 +134,7 @@ def test_a_share_type_selects_the_backend_and_no_valid_host_shows_the_reason(
 
 def test_a_directory_is_managed_and_unmanaged(cli: CommandLine) -> None:
     old = top(cli) / "shares" / "old"
-    old.mkdir()
+    old.mkdir(parents=True)
     (old / "letter").write_text("hello")
     option = ("--option", "path=old", "--backend", "local")
 
@@ -154,7 +154,7 @@ def test_a_directory_is_managed_and_unmanaged(cli: CommandLine) -> None:
 
 
 def test_snapshots_are_managed_and_unmanaged(cli: CommandLine) -> None:
-    (top(cli) / "shares" / "monday").mkdir()
+    (top(cli) / "shares" / "monday").mkdir(parents=True)
     cli.json("share", "create", "--size", "1", "--name", "snapped", "--backend", "local")
     managed = cli.json("snapshot", "manage", "snapped", "--location", "monday", "--name", "monday")
     unmanaged = cli.json("snapshot", "unmanage", managed["id"])

@@ -1,10 +1,11 @@
-"""The ports of the manager, as the actors in one process keep them."""
+"""The ports of the manager: the same tests for Ray actors and for their in-process stand-ins."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.conftest import within
 
 MAX_WAIT_S = 150
 OpenCluster = Callable[[Config], AbstractAsyncContextManager[Cluster]]
+_numbers = count(1)
 
 
 async def restarted(host: Host) -> HostReport:
@@ -143,5 +145,28 @@ class TestInProcessPorts(PortContract):
                 yield cluster
             finally:
                 await cluster.close()
+
+        return opened
+
+
+class TestRayPorts(PortContract):
+    @pytest.fixture
+    def open_cluster(self, cluster: None) -> OpenCluster:
+        @asynccontextmanager
+        async def opened(settings: Config) -> AsyncIterator[Cluster]:
+            import ray
+
+            from share_actors.actors.runtime import names
+            from share_actors.actors.runtime.cluster import RayCluster, start_actor
+            from share_actors.actors.runtime.ray_actors import CatalogRayActor
+
+            namespace = f"ports-{next(_numbers)}"
+            settings = settings.model_copy(update={"namespace": namespace})
+            start_actor(CatalogRayActor, names.CATALOG, namespace, settings)
+            try:
+                yield RayCluster(settings)
+            finally:
+                for name in names.actor_names(namespace):
+                    ray.kill(ray.get_actor(name, namespace), no_restart=True)
 
         return opened

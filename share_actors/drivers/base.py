@@ -284,9 +284,13 @@ class ShareDriver:
         return 0
 
     def allocate_network(
-        self, context: RequestContext, share_server: Any, share_network: Any,
-        count: int | None = None, **kwargs: Any,
-    ) -> Any:  # fmt: skip
+        self,
+        context: RequestContext,
+        share_server: Any,
+        share_network: Any,
+        count: int | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Make the addresses of *share_server*, which its network granted, usable for it.
 
         `share_server["network_allocations"]` has them, *count* of them. Most backends need do nothing.

@@ -86,10 +86,16 @@ def _ran(
 ) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; on a time-out the command and all that it started are killed."""
     with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace",
-        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE, shell=False,
-        env=None if env is None else dict(env), start_new_session=True,
-    ) as process:  # fmt: skip
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="backslashreplace",
+        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+        shell=False,
+        env=None if env is None else dict(env),
+        start_new_session=True,
+    ) as process:
         try:
             out, err = process.communicate(given, timeout=timeout_s)
         except subprocess.TimeoutExpired:

@@ -63,9 +63,12 @@ class ContractBase:
 def new_share(driver: ShareDriver) -> Share:
     """A share that *driver* has not seen."""
     return Share(
-        id=str(uuid4()), name="contract", size=1, share_proto=driver.protocols[0],
+        id=str(uuid4()),
+        name="contract",
+        size=1,
+        share_proto=driver.protocols[0],
         host=driver.backend_name,
-    )  # fmt: skip
+    )
 
 
 def same_driver(driver: ShareDriver) -> ShareDriver:

@@ -128,17 +128,23 @@ def new_server(driver: ShareDriver) -> ShareServer:
     made = uuid4()
     address = f"192.0.{made.int % 250 + 2}.{made.int // 250 % 250 + 2}"
     return ShareServer(
-        id=str(made), host=driver.backend_name, share_network_id="net", status="creating",
+        id=str(made),
+        host=driver.backend_name,
+        share_network_id="net",
+        status="creating",
         network_allocations=(address,) * bool(driver.get_network_allocations_number()),
-    )  # fmt: skip
+    )
 
 
 def set_up(driver: ShareDriver, server: ShareServer) -> dict[str, str]:
     """Have it set up; its details."""
     info = NetworkInfo(
-        server_id=server.id, backend_name=driver.backend_name, network_id="net",
-        cidr="192.0.0.0/16", network_allocations=server.network_allocations,
-    )  # fmt: skip
+        server_id=server.id,
+        backend_name=driver.backend_name,
+        network_id="net",
+        cidr="192.0.0.0/16",
+        network_allocations=server.network_allocations,
+    )
     return dict(driver.setup_server(info, metadata={"attempt": 1}))
 
 

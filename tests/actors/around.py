@@ -33,14 +33,15 @@ def settings(home: Path, *, servers: dict[str, Any] | None = None, **plain: Any)
         backends={
             "plain": {**common, "options": {"directory": str(home / "plain"), **plain}},
             "served": {
-                **common, "driver_handles_share_servers": True,
+                **common,
+                "driver_handles_share_servers": True,
                 "options": {"directory": str(home / "served"), **(servers or {})},
             },
         },
-    )  # fmt: skip
+    )
 
 
-class InProcessSystem:
+class TwoBackendSystem:
     """The system, as a test asks it: each request is awaited to its end."""
 
     def __init__(self, manager: ManagerActor, cluster: DummyCluster, config: Config) -> None:
@@ -94,10 +95,10 @@ class InProcessSystem:
 
 
 @asynccontextmanager
-async def around(config: Config, open_log: OpenLog = in_memory) -> AsyncIterator[InProcessSystem]:
+async def around(config: Config, open_log: OpenLog = in_memory) -> AsyncIterator[TwoBackendSystem]:
     async with managed(config, open_log) as (manager, cluster):
         await manager.ready()
-        yield InProcessSystem(manager, cluster, config)
+        yield TwoBackendSystem(manager, cluster, config)
 
 
 async def until(ask: Callable[[], Any], seconds: float = 20.0) -> Any:

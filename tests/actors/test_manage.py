@@ -19,9 +19,9 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.events.share_type import CreateShareType
-from tests.actors.around import NET, InProcessSystem, around, settings, until
+from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 
-Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def manage(share_id: str = "s1", *, host: str = "plain", size: int = 5, **more: 
 
 # -- shares --------------------------------------------------------------------------------------
 def test_a_managed_share_has_the_size_pool_and_exports_that_the_driver_found(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.ask("s1", manage())).status == "done"
 
         share = await system.share("s1")
@@ -56,7 +56,7 @@ def test_a_managed_share_has_the_size_pool_and_exports_that_the_driver_found(pla
 
 
 def test_a_share_managed_twice_is_managed_and_counted_once(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await asyncio.gather(system.ask("s1", manage()), system.ask("s1", manage()))
         assert (await system.ask("s1", manage())).status == "done"
 
@@ -70,7 +70,7 @@ def test_a_share_managed_twice_is_managed_and_counted_once(play: Any) -> None:
 
 
 def test_a_share_that_could_not_be_managed_has_the_reason_and_can_be_retried(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.ask("s1", manage())).reason == "it is not there"
         share = await system.share("s1")
         assert (share.status, share.status_reason) == ("manage_error", "it is not there")
@@ -85,7 +85,7 @@ def test_a_share_that_could_not_be_managed_has_the_reason_and_can_be_retried(pla
 
 
 def test_a_share_that_could_not_be_managed_is_not_counted_and_can_be_unmanaged(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.ask("s1", manage())
         await system.manager._scheduler.refresh_reservations()
         assert system.manager._scheduler.reservations.provisioned("plain") == 0
@@ -97,7 +97,7 @@ def test_a_share_that_could_not_be_managed_is_not_counted_and_can_be_unmanaged(p
 
 
 def test_managing_that_was_cut_off_is_repeated_and_counted_once(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         managing = asyncio.ensure_future(system.ask("s1", manage()))
         await until(lambda: system.plain.calls("manage_existing"))
         for host in system.cluster.running.values():
@@ -113,7 +113,7 @@ def test_managing_that_was_cut_off_is_repeated_and_counted_once(play: Any) -> No
 def test_a_share_that_could_not_be_unmanaged_is_unchanged_and_can_be_retried(
     play: Any, kind: str
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         share = await system.create("s1", size=3, host="plain")
         before = system.plain.shares()
         assert (await system.ask("s1", UnmanageShare())).status == "failed"
@@ -133,7 +133,7 @@ def test_a_share_that_could_not_be_unmanaged_is_unchanged_and_can_be_retried(
 
 
 def test_a_share_that_could_not_be_unmanaged_can_be_deleted(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", UnmanageShare())
         assert (await system.ask("s1", DeleteShare())).status == "done"
@@ -143,7 +143,7 @@ def test_a_share_that_could_not_be_unmanaged_can_be_deleted(play: Any) -> None:
 
 
 def test_a_share_with_snapshots_or_on_a_server_cannot_be_unmanaged(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", CreateSnapshot(snapshot_id="n1"))
         with pytest.raises(Refused, match=r"has snapshots \(n1\): unmanage or delete them first"):
@@ -157,7 +157,7 @@ def test_a_share_with_snapshots_or_on_a_server_cannot_be_unmanaged(play: Any) ->
 
 
 def test_a_share_on_share_servers_or_of_another_type_cannot_be_managed(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         with pytest.raises(Refused, match="handles share servers: its shares cannot be managed"):
             await system.ask("s1", manage(host="served"))
         specs = {"driver_handles_share_servers": "True"}
@@ -170,7 +170,7 @@ def test_a_share_on_share_servers_or_of_another_type_cannot_be_managed(play: Any
 
 @pytest.mark.parametrize("size", [0, -3, 2**40])
 def test_managing_fails_if_the_driver_returns_no_valid_size(play: Any, size: int) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         reply = await system.ask("s1", manage(size=size))
         assert "the driver returned no valid size in GiB" in str(reply.reason)
         assert (await system.share("s1")).status == "manage_error"
@@ -184,7 +184,7 @@ def managed_snapshot(snapshot_id: str = "n1", at: str = "/old/n1") -> ManageSnap
 
 
 def test_a_snapshot_is_managed_once_and_its_data_stays_when_it_is_unmanaged(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", host="plain")
         for _ in range(2):
             assert (await system.ask("s1", managed_snapshot())).status == "done"
@@ -201,7 +201,7 @@ def test_a_snapshot_is_managed_once_and_its_data_stays_when_it_is_unmanaged(play
 
 
 def test_a_snapshot_that_could_not_be_managed_can_be_unmanaged_but_not_deleted(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", host="plain")
         assert (await system.ask("s1", managed_snapshot())).reason == "not there"
         [snapshot] = (await system.share("s1")).snapshots

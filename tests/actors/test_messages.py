@@ -44,12 +44,27 @@ def test_a_command_arrives_as_it_was_sent() -> None:
 @pytest.mark.parametrize("kind", list(COMMANDS.values()), ids=lambda kind: kind.__name__)
 def test_every_command_can_travel(kind: Any) -> None:
     fields = {
-        **CREATE, "access_id": "a1", "access_type": "user", "access_to": "bob", "snapshot_id": "n1",
-        "provider_location": "/n1", "info": "i", "shares": 1, "network_id": "n1", "cidr": "10.0.0.0/24",
-        "service": SecurityService(id="c1", type="ldap"), "service_id": "c1", "server_id": "v1",
-        "count": 1, "backend": "b", "new_server_id": "v1", "share_network_id": "n1", "name": "gold",
-        "capabilities": SAID, "reason": "silent",
-    }  # fmt: skip
+        **CREATE,
+        "access_id": "a1",
+        "access_type": "user",
+        "access_to": "bob",
+        "snapshot_id": "n1",
+        "provider_location": "/n1",
+        "info": "i",
+        "shares": 1,
+        "network_id": "n1",
+        "cidr": "10.0.0.0/24",
+        "service": SecurityService(id="c1", type="ldap"),
+        "service_id": "c1",
+        "server_id": "v1",
+        "count": 1,
+        "backend": "b",
+        "new_server_id": "v1",
+        "share_network_id": "n1",
+        "name": "gold",
+        "capabilities": SAID,
+        "reason": "silent",
+    }
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}
     command = kind(**{k: v for k, v in fields.items() if k in kind.model_fields})

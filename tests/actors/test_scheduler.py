@@ -17,12 +17,12 @@ from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
-from tests.actors.around import NET, InProcessSystem, around, settings, until
+from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
 
-Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_creation_recorded_before_its_reply_counts_once() -> None:
 
 
 def test_200_concurrent_creations_fill_a_pool_of_100_gib_and_no_more(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         messages = [_create(f"s{n}") for n in range(200)]
         replies = await asyncio.gather(*(system.manager.submit([m]) for m in messages))
         refused = Counter(reply.status == "error" for [reply] in replies)
@@ -89,7 +89,7 @@ def _create(share_id: str, size: int = 1, **fields: Any) -> Any:
 
 
 def test_capacity_freed_by_a_deletion_is_available_to_the_next_creation(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("big", size=9)
         with pytest.raises(NoValidHost):
             await system.create("other", size=2)
@@ -116,7 +116,7 @@ def test_a_new_manager_counts_the_shares_that_its_predecessor_placed(tmp_path: P
 
 
 def test_a_repeated_creation_keeps_its_place_in_a_full_pool(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         create = _create("s1", size=10)._replace(command_id="c1")
         first = await outcomes(system.manager, [create])
         repeated = await outcomes(system.manager, [create._replace(repeated=True)])
@@ -130,7 +130,7 @@ def test_a_repeated_creation_keeps_its_place_in_a_full_pool(run_scenario: Any) -
 
 
 def test_a_creation_that_the_share_refuses_reserves_no_capacity(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=4)
         with pytest.raises(Refused, match="exists already"):
             await system.create("s1", size=6)
@@ -141,7 +141,7 @@ def test_a_creation_that_the_share_refuses_reserves_no_capacity(run_scenario: An
 
 
 def test_shares_are_spread_over_pools_in_proportion_to_their_capacity(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         hosts = Counter([(await system.create(size=10)).host for _ in range(9)])
         assert hosts == {"plain#a": 3, "plain#b": 6}
 
@@ -150,7 +150,7 @@ def test_shares_are_spread_over_pools_in_proportion_to_their_capacity(run_scenar
 
 # -- requirements --------------------------------------------------------------------------------
 def test_a_share_is_placed_only_on_a_pool_that_satisfies_its_share_type(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.ask("share_type:gold", gold_type(flash="<is> True"))
         share = await system.create(share_type="gold")
         assert (share.host, share.share_type) == ("plain#plain", "gold")
@@ -163,7 +163,7 @@ def test_a_share_is_placed_only_on_a_pool_that_satisfies_its_share_type(run_scen
 
 
 def test_a_private_share_type_can_be_used_by_its_projects_only(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         private = gold_type().replace(is_public=False, projects=("physics",))
         await system.ask("share_type:gold", private)
 
@@ -179,7 +179,7 @@ def test_a_private_share_type_can_be_used_by_its_projects_only(run_scenario: Any
 def test_a_share_without_a_type_gets_the_default_share_type(
     tmp_path: Path, run_scenario: Any
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.ask("share_type:gold", gold_type())
         assert (await system.create()).share_type == "gold"
 
@@ -189,7 +189,7 @@ def test_a_share_without_a_type_gets_the_default_share_type(
 
 
 def test_a_share_from_a_snapshot_is_placed_on_the_pool_of_the_snapshot(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("first", size=5, host="plain#a")
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
         source = await system.cluster.catalog.ask("snapshot", snapshot_id="snap")
@@ -202,7 +202,7 @@ def test_a_share_from_a_snapshot_is_placed_on_the_pool_of_the_snapshot(run_scena
 
 
 def test_scheduler_hints_place_shares_together_or_apart(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create("first", host="plain#a")
 
         assert (await system.create(same_host=("first",))).host == "plain#a"
@@ -216,7 +216,7 @@ def test_scheduler_hints_place_shares_together_or_apart(run_scenario: Any) -> No
 def test_a_share_on_a_share_network_is_placed_on_a_backend_with_share_servers(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         assert (await system.create(share_network_id=NET)).host == "served#served"
         assert (await system.create()).host == "plain#plain"
@@ -230,7 +230,7 @@ def test_a_share_on_a_share_network_is_placed_on_a_backend_with_share_servers(
 def test_the_creation_event_records_the_verdict_of_every_filter_on_every_pool(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await until(lambda: _every_backend_reported(system))
         await system.create("s1", size=40)
         [first, *_] = await system.cluster.history("s1")
@@ -246,12 +246,12 @@ def test_the_creation_event_records_the_verdict_of_every_filter_on_every_pool(
     run_scenario(scenario, pools={"a": 30, "b": 60})
 
 
-async def _every_backend_reported(system: InProcessSystem) -> bool:
+async def _every_backend_reported(system: TwoBackendSystem) -> bool:
     return (await system.manager.capabilities()).keys() == system.config.backends.keys()
 
 
 def test_a_requested_backend_that_is_down_is_unavailable_with_its_reason(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         with pytest.raises(Unavailable, match="backend 'plain' is not ready: no route to it"):
             await system.create(host="plain")
         with pytest.raises(NoValidHost, match="plain: no route to it"):

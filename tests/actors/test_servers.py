@@ -21,9 +21,9 @@ from share_actors.events.share.state import ShareState, initial
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, UnassignShare
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
-from tests.actors.around import NET, InProcessSystem, around, settings, until
+from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 
-Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
 # -- creating ------------------------------------------------------------------------------------
 def test_a_share_on_a_network_gets_a_server_with_addresses_of_that_network(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
@@ -58,7 +58,7 @@ def test_a_share_on_a_network_gets_a_server_with_addresses_of_that_network(play:
 
 
 def test_shares_that_are_created_together_share_one_server(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         shares = await asyncio.gather(*(system.create(share_network_id=NET) for _ in range(6)))
 
@@ -70,7 +70,7 @@ def test_shares_that_are_created_together_share_one_server(play: Any) -> None:
 
 
 def test_each_network_has_servers_of_its_own(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         await system.network("other", "10.1.0.0/28")
         share, other = await asyncio.gather(
@@ -97,7 +97,7 @@ def test_shares_beyond_the_limit_of_a_server_get_another(tmp_path: Path) -> None
 
 
 def test_a_share_from_a_snapshot_is_on_the_server_of_the_snapshot(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         first = await system.create("first", share_network_id=NET)
         await system.ask("first", CreateSnapshot(snapshot_id="snap"))
@@ -111,7 +111,7 @@ def test_a_share_from_a_snapshot_is_on_the_server_of_the_snapshot(play: Any) -> 
 
 
 def test_a_share_on_a_network_that_does_not_exist_is_in_error_and_can_be_deleted(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         answer = await system.try_create("s1", share_network_id="nowhere")
         assert answer.status == "failed"
         assert "there is no share network nowhere" in str(answer.reason)
@@ -124,7 +124,7 @@ def test_a_share_on_a_network_that_does_not_exist_is_in_error_and_can_be_deleted
 
 # -- secrets -------------------------------------------------------------------------------------
 def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_path: Path) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         service = SecurityService(id="c1", type="ldap", password="hunter2-in-plain")
         await system.ask(f"{NETWORK}{NET}", AddSecurityService(service=service))
@@ -146,7 +146,7 @@ def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_p
 def test_a_server_whose_share_is_deleted_can_be_deleted_and_gives_its_addresses_back(
     play: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
@@ -166,7 +166,7 @@ def test_a_server_whose_share_is_deleted_can_be_deleted_and_gives_its_addresses_
     play(scenario)
 
 
-def nothing_left(system: InProcessSystem) -> bool:
+def nothing_left(system: TwoBackendSystem) -> bool:
     return not (system.served.shares() or system.served.servers() or system.served.networks())
 
 
@@ -215,7 +215,7 @@ def test_servers_unused_for_long_are_deleted_and_others_stay(tmp_path: Path) -> 
 
 
 def test_a_share_created_while_its_server_is_deleted_gets_another(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         for _ in range(6):
             share = await system.create(share_network_id=NET)
@@ -237,7 +237,7 @@ def test_a_share_created_while_its_server_is_deleted_gets_another(play: Any) -> 
 
 
 def stale_arguments(
-    system: InProcessSystem, share_id: str
+    system: TwoBackendSystem, share_id: str
 ) -> tuple[EntityClient, ShareState, BackendSettings]:
     """The arguments of an `acquire` for that share by a process whose state is out of date."""
     share = Share(id=share_id, project_id="demo", host="served#served", share_network_id=NET)
@@ -246,7 +246,7 @@ def stale_arguments(
 
 
 def test_a_late_acquire_of_a_detached_share_does_not_close_the_server_to_others(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         server = f"{SERVER}{share.share_server_id}"
@@ -262,7 +262,7 @@ def test_a_late_acquire_of_a_detached_share_does_not_close_the_server_to_others(
 
 
 def test_a_share_detached_during_the_set_up_does_not_close_the_server_to_others(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         first = asyncio.ensure_future(system.create(share_network_id=NET))
         [server] = await until(lambda: system.servers("creating"))
@@ -280,14 +280,14 @@ def test_a_share_detached_during_the_set_up_does_not_close_the_server_to_others(
     play(scenario, delay_s=0.3)
 
 
-async def is_attached(system: InProcessSystem, server_id: str, share_id: str) -> bool:
+async def is_attached(system: TwoBackendSystem, server_id: str, share_id: str) -> bool:
     return share_id in (await system.server(server_id)).shares
 
 
 def test_a_deleted_share_is_detached_from_its_server_even_if_its_network_has_forgotten_it(
     play: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(f"{NETWORK}{NET}", UnassignShare(share_id=share.id))
@@ -302,7 +302,7 @@ def test_a_deleted_share_is_detached_from_its_server_even_if_its_network_has_for
 def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_reason(
     play: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         answer = await system.try_create("s1", share_network_id=NET)
 
@@ -322,7 +322,7 @@ def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_rea
 
 
 def test_once_the_cause_of_a_failure_is_fixed_the_share_can_be_retried(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         await system.try_create("s1", share_network_id=NET)
         fixed = settings(system.config.home)
@@ -340,7 +340,7 @@ def test_once_the_cause_of_a_failure_is_fixed_the_share_can_be_retried(play: Any
 @pytest.mark.parametrize("method", ["allocate_network", "setup_server"])
 @pytest.mark.parametrize("kind", ["transient", "bug"])
 def test_a_call_that_fails_for_a_while_is_repeated(play: Any, method: str, kind: str) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
 
@@ -353,7 +353,7 @@ def test_a_call_that_fails_for_a_while_is_repeated(play: Any, method: str, kind:
 def test_after_a_failed_teardown_the_server_is_in_error_until_its_deletion_is_repeated(
     play: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         share = await system.create(share_network_id=NET)
         await system.ask(share.id, DeleteShare())
@@ -372,7 +372,7 @@ def test_after_a_failed_teardown_the_server_is_in_error_until_its_deletion_is_re
 
 
 def test_a_share_on_a_network_without_free_addresses_fails_and_leaks_none(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.network(cidr="10.0.0.0/30")
         answer = await system.try_create("s1", share_network_id=NET)
 
@@ -384,12 +384,12 @@ def test_a_share_on_a_network_without_free_addresses_fails_and_leaks_none(play: 
     play(scenario, addresses=3)
 
 
-async def _servers_gone(system: InProcessSystem) -> bool:
+async def _servers_gone(system: TwoBackendSystem) -> bool:
     return [s.status for s in await system.servers("deleted")] == ["deleted"]
 
 
 def test_a_server_that_does_not_exist_is_not_found(play: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         with pytest.raises(NotFound, match="there is no share server nobody"):
             await system.ask(f"{SERVER}nobody", DeleteServer())
         with pytest.raises(ShareActorsError, match="is not of a known kind"):

@@ -14,9 +14,9 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
 from share_actors.values import BackendReport, BackendState
-from tests.actors.around import InProcessSystem, around, settings, until
+from tests.actors.around import TwoBackendSystem, around, settings, until
 
-Scenario = Callable[[InProcessSystem], Coroutine[Any, Any, None]]
+Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -37,12 +37,12 @@ def run_scenario(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-async def state(system: InProcessSystem, backend: str = "plain") -> BackendState:
+async def state(system: TwoBackendSystem, backend: str = "plain") -> BackendState:
     backend_state: BackendState = await system.manager.view(f"backend:{backend}")
     return backend_state
 
 
-async def recorded(system: InProcessSystem, status: str, backend: str = "plain") -> BackendState:
+async def recorded(system: TwoBackendSystem, status: str, backend: str = "plain") -> BackendState:
     """The backend's state, once *status* is recorded."""
 
     async def in_status() -> BackendState | None:
@@ -57,7 +57,7 @@ async def recorded(system: InProcessSystem, status: str, backend: str = "plain")
 
 # -- reports -------------------------------------------------------------------------------------
 def test_every_backend_reports_its_capabilities(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         reports = await system.manager.capabilities()
 
         assert set(reports) == {"plain", "served"}
@@ -74,7 +74,7 @@ def test_every_backend_reports_its_capabilities(run_scenario: Any) -> None:
 
 
 def test_watch_returns_the_latest_reports_and_then_each_new_one(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         update = await system.manager.watch(0, 1.0)
         assert {report.backend for report in update.items} == {"plain", "served"}
         assert (await system.manager.watch(update.number, 0.05)).items == ()
@@ -87,7 +87,7 @@ def test_watch_returns_the_latest_reports_and_then_each_new_one(run_scenario: An
 
 
 def test_init_host_publishes_capacities_that_include_new_shares(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.create(size=40, host="plain")
         capabilities = (await system.manager.init_host())["plain"].capabilities
 
@@ -99,7 +99,7 @@ def test_init_host_publishes_capacities_that_include_new_shares(run_scenario: An
 
 
 def test_reports_are_published_every_period(tmp_path: Path, run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         first = (await system.manager.capabilities())["plain"].at
 
         async def again() -> bool:
@@ -116,7 +116,7 @@ def test_reports_are_published_every_period(tmp_path: Path, run_scenario: Any) -
 def test_a_backend_whose_driver_fails_takes_no_shares_and_affects_no_other_backend(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         status = (await system.manager.status())["backends"]
         assert (status["plain"]["status"], status["plain"]["reason"]) == ("down", "no route")
         assert status["served"]["status"] == "up"
@@ -130,7 +130,7 @@ def test_a_backend_whose_driver_fails_takes_no_shares_and_affects_no_other_backe
 
 
 def test_a_backend_that_recovers_is_up_again_and_both_changes_are_events(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await recorded(system, "down")
         await system.manager.reload(settings(system.config.home))
         await recorded(system, "up")
@@ -146,7 +146,7 @@ def test_a_backend_that_recovers_is_up_again_and_both_changes_are_events(run_sce
 def test_a_backend_that_exceeds_its_stats_timeout_is_down(
     tmp_path: Path, run_scenario: Any
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         report = (await system.manager.capabilities())["plain"]
         assert report.reason is not None
         assert "0.2" in report.reason
@@ -163,7 +163,7 @@ def test_a_backend_that_exceeds_its_stats_timeout_is_down(
 def test_a_backend_is_down_when_its_stats_actor_stops_reporting(
     tmp_path: Path, run_scenario: Any
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         await system.cluster.stats_actors["plain"].inner.stop()
         assert (await recorded(system, "down")).reason == "no reports"
         status = (await system.manager.status())["backends"]["plain"]
@@ -179,7 +179,7 @@ def test_a_backend_is_down_when_its_stats_actor_stops_reporting(
 def test_invalid_statistics_are_reported_and_no_share_is_placed_there(
     run_scenario: Any, told: Any
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         report = (await system.manager.capabilities())["plain"]
         assert report.reason is not None or report.wrong
         with pytest.raises(NoValidHost):
@@ -191,7 +191,7 @@ def test_invalid_statistics_are_reported_and_no_share_is_placed_there(
 def test_a_pool_with_invalid_statistics_is_left_out_and_the_others_are_used(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.create()).host == "plain#good"
         wrong = (await system.manager.status())["backends"]["plain"]["wrong"]
         assert wrong == {"pools.0.free_capacity_gib": "-5 is not 0 or more"}
@@ -205,7 +205,7 @@ def test_a_pool_with_invalid_statistics_is_left_out_and_the_others_are_used(
 def test_a_change_of_backend_info_ensures_its_shares_and_updates_their_exports(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         shares = [await system.create(host="plain") for _ in range(5)]
         before = [share.export_locations[0].path for share in shares]
         await until(lambda: _ensured(system))
@@ -223,14 +223,14 @@ def test_a_change_of_backend_info_ensures_its_shares_and_updates_their_exports(
     run_scenario(scenario, info={"address": "10.0.0.1"})
 
 
-async def _ensured(system: InProcessSystem, calls: int = 0) -> bool:
+async def _ensured(system: TwoBackendSystem, calls: int = 0) -> bool:
     backend = await state(system)
     done = backend.info is not None and backend.info == backend.ensured
     return done and len(system.plain.calls("ensure_share")) == calls
 
 
 def test_a_share_that_cannot_be_ensured_stays_available_with_the_reason(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         share = await system.create(host="plain")
         await until(lambda: _ensured(system))
         changed = settings(system.config.home, info={"a": "2"}, fail={"ensure_share": "lost"})
@@ -245,7 +245,7 @@ def test_a_share_that_cannot_be_ensured_stays_available_with_the_reason(run_scen
 
 # -- reload ---------------------------------------------------------------------------------------
 def test_reload_adds_changes_and_removes_backends_of_a_running_system(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         share = await system.create(host="plain")
         config = settings(system.config.home, capacity_gib=7)
         plain = config.backends["plain"]
@@ -271,7 +271,7 @@ def test_reload_adds_changes_and_removes_backends_of_a_running_system(run_scenar
 def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
     run_scenario: Any,
 ) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         capacities: list[float] = []
 
         class Listener:
@@ -292,7 +292,7 @@ def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
 
 
 def test_reload_refuses_a_change_that_requires_a_restart(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         other = system.config.model_copy(update={"namespace": "other"})
         with pytest.raises(ConfigError, match="namespace: cannot change while the system runs"):
             await system.manager.reload(other)
@@ -302,7 +302,7 @@ def test_reload_refuses_a_change_that_requires_a_restart(run_scenario: Any) -> N
 
 
 def test_preview_manage_returns_the_properties_and_changes_nothing(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         options = {"size": 4}
         assert await system.manager.preview_manage({}, options, backend="plain") == {"size": 4}
         assert system.plain.shares() == {}
@@ -311,7 +311,7 @@ def test_preview_manage_returns_the_properties_and_changes_nothing(run_scenario:
 
 
 def test_a_failed_preview_is_refused_with_the_reason_of_the_driver(run_scenario: Any) -> None:
-    async def scenario(system: InProcessSystem) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
         with pytest.raises(Refused, match="nothing there"):
             await system.manager.preview_manage({}, {}, backend="plain")
 

@@ -182,8 +182,13 @@ def test_ganeshas_options_come_from_the_drivers_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"ganesha_config_dir": "etc"}, {"ganesha_db_path": "/a/../b"}, {"ganesha_service_name": "a b"}]
-)  # fmt: skip
+    "wrong",
+    [
+        {"ganesha_config_dir": "etc"},
+        {"ganesha_db_path": "/a/../b"},
+        {"ganesha_service_name": "a b"},
+    ],
+)
 def test_options_of_ganesha_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         GaneshaOptions(**wrong)

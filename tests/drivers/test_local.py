@@ -228,9 +228,26 @@ def test_a_share_that_was_let_go_can_be_adopted_again(driver: LocalDriver, insid
 
 
 @pytest.mark.parametrize(
-    "path", ["", ".", "..", "../x", "/etc", "a/../..", "missing", "file", "link", "shares", "meta",
-             "trash/x", "shares/s1", "a\0b", None, 3],
-)  # fmt: skip
+    "path",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "/etc",
+        "a/../..",
+        "missing",
+        "file",
+        "link",
+        "shares",
+        "meta",
+        "trash/x",
+        "shares/s1",
+        "a\0b",
+        None,
+        3,
+    ],
+)
 def test_what_is_not_ours_to_take_is_not_adopted(
     driver: LocalDriver, inside: Path, root: Path, path: object
 ) -> None:

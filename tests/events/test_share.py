@@ -94,10 +94,19 @@ def test_a_share_is_all_that_was_asked_for() -> None:
     )
 
     assert share.view(spec.state) == Share(
-        id="s1", name="home", description="my files", share_proto="NFS", size=1, host="local",
-        metadata={"tier": "gold"}, is_public=True, project_id="demo", user_id="alice",
-        created_at=NOON, status="creating",
-    )  # fmt: skip
+        id="s1",
+        name="home",
+        description="my files",
+        share_proto="NFS",
+        size=1,
+        host="local",
+        metadata={"tier": "gold"},
+        is_public=True,
+        project_id="demo",
+        user_id="alice",
+        created_at=NOON,
+        status="creating",
+    )
 
 
 def test_what_is_told_of_one_rule_is_the_share_with_that_rule_only() -> None:

@@ -93,11 +93,13 @@ strays: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(ConfirmSnapshotDeleted, snapshot_id=ids),
     st.sampled_from(
         [
-            ConfirmManaged(size=1, export_locations=()), ConfirmUnmanaged(), ConfirmReleased(),
+            ConfirmManaged(size=1, export_locations=()),
+            ConfirmUnmanaged(),
+            ConfirmReleased(),
             ConfirmEnsured(),
         ]
     ),
-)  # fmt: skip
+)
 
 
 def say(command: ShareCommand) -> Move:
@@ -290,8 +292,13 @@ def test_error_can_always_be_retried(walk: Walk) -> None:
     if walk.state.share.status in ("error", "manage_error", "unmanage_error"):
         assert walk.ask(RetryShare())
         assert share.view(walk.state).status in (
-            "creating", "extending", "shrinking", "deleting", "manage_starting", "unmanage_starting"
-        )  # fmt: skip
+            "creating",
+            "extending",
+            "shrinking",
+            "deleting",
+            "manage_starting",
+            "unmanage_starting",
+        )
         assert share.pending(walk.state) is not None
 
 

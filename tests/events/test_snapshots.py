@@ -71,9 +71,15 @@ def test_a_snapshot_that_was_asked_for_is_owed() -> None:
 
 def test_a_snapshot_knows_what_it_is_of() -> None:
     assert available.given(asked).state.snapshots.held["n"] == Snapshot(
-        id="n", share_id="s1", name="before", size=2, share_proto="NFS", status="creating",
-        doing="create", created_at=NOON,
-    )  # fmt: skip
+        id="n",
+        share_id="s1",
+        name="before",
+        size=2,
+        share_proto="NFS",
+        status="creating",
+        doing="create",
+        created_at=NOON,
+    )
 
 
 def test_a_taken_snapshot_is_available_where_the_backend_put_it() -> None:

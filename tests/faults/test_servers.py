@@ -15,7 +15,7 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, Refused
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share_server import DeleteServer
-from tests.actors.around import InProcessSystem, around, settings, until
+from tests.actors.around import TwoBackendSystem, around, settings, until
 
 NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -70,7 +70,7 @@ def small_servers(home: Path) -> Config:
 class Chaos:
     """Creates and deletes a dozen shares on two networks, deletes idle servers, and kills hosts meanwhile."""
 
-    def __init__(self, system: InProcessSystem, rng: random.Random) -> None:
+    def __init__(self, system: TwoBackendSystem, rng: random.Random) -> None:
         self._system, self._rng = system, rng
 
     async def play(self) -> None:
@@ -129,11 +129,11 @@ class Overtaken(Chaos):
                 asyncio.get_running_loop().call_later(0.2, host.start)
 
 
-async def agree(system: InProcessSystem) -> bool:
+async def agree(system: TwoBackendSystem) -> bool:
     return not await differences(system)
 
 
-async def differences(system: InProcessSystem) -> set[str]:
+async def differences(system: TwoBackendSystem) -> set[str]:
     """The differences between shares, servers and networks."""
     servers = await system.servers()
     networks = [await system.seen_network(name) for name in NETWORKS]
@@ -150,7 +150,7 @@ async def differences(system: InProcessSystem) -> set[str]:
     return told | others | failed
 
 
-async def settled(system: InProcessSystem) -> list[str]:
+async def settled(system: TwoBackendSystem) -> list[str]:
     """`["nothing"]` once all work has settled and servers, addresses and shares match the log."""
     servers = await system.servers() + await system.servers("error")
     if [s for s in servers if s.status in ("creating", "deleting")]:

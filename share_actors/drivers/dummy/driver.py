@@ -37,8 +37,13 @@ class DummyDriver(ShareDriver):
 
     Options = DummyOptions
     protocols: ClassVar[tuple[str, ...]] = (
-        "NFS", "CIFS", "CEPHFS", "GLUSTERFS", "HDFS", "MAPRFS",
-    )  # fmt: skip
+        "NFS",
+        "CIFS",
+        "CEPHFS",
+        "GLUSTERFS",
+        "HDFS",
+        "MAPRFS",
+    )
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
     modes: ClassVar[tuple[bool, ...]] = (False, True)
 
@@ -264,9 +269,13 @@ class DummyDriver(ShareDriver):
         return self._options.addresses
 
     def allocate_network(
-        self, context: RequestContext, share_server: Any, share_network: Any,
-        count: int | None = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
+        self,
+        context: RequestContext,
+        share_server: Any,
+        share_network: Any,
+        count: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         server_id: str = share_server["id"]
         last = self._faults.begin("allocate_network", context, server_id)
         if self._backend is not None:
@@ -323,17 +332,22 @@ class DummyDriver(ShareDriver):
             (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
         )
         return ProbeResult(
-            state="whole", export_locations=self._exports(share), size=held["size"],
-            access=access, snapshots=snapshots,
-        )  # fmt: skip
+            state="whole",
+            export_locations=self._exports(share),
+            size=held["size"],
+            access=access,
+            snapshots=snapshots,
+        )
 
 
 def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:
     used = float(sum(held["size"] for held in shares if held.get("pool", name) in (name, "")))
     return Pool(
-        name=name, total_capacity_gib=total, free_capacity_gib=max(0.0, total - used),
+        name=name,
+        total_capacity_gib=total,
+        free_capacity_gib=max(0.0, total - used),
         allocated_capacity_gib=used,
-    )  # fmt: skip
+    )
 
 
 def _told(metadata: Any) -> RequestContext:

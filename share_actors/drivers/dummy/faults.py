@@ -19,12 +19,29 @@ from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import RequestContext
 
 Method = Literal[
-    "create_share", "create_share_from_snapshot", "delete_share", "extend_share", "shrink_share",
-    "ensure_share", "probe_share", "create_snapshot", "delete_snapshot", "update_access", "allow_access",
-    "deny_access", "manage_existing", "preview_manage", "unmanage", "manage_existing_snapshot",
-    "unmanage_snapshot", "allocate_network", "deallocate_network", "setup_server", "teardown_server",
+    "create_share",
+    "create_share_from_snapshot",
+    "delete_share",
+    "extend_share",
+    "shrink_share",
+    "ensure_share",
+    "probe_share",
+    "create_snapshot",
+    "delete_snapshot",
+    "update_access",
+    "allow_access",
+    "deny_access",
+    "manage_existing",
+    "preview_manage",
+    "unmanage",
+    "manage_existing_snapshot",
+    "unmanage_snapshot",
+    "allocate_network",
+    "deallocate_network",
+    "setup_server",
+    "teardown_server",
     "get_share_stats",
-]  # fmt: skip
+]
 ALWAYS = 2**62
 EXIT_STATUS = 70
 

@@ -11,10 +11,19 @@ from share_actors.drivers.base import DriverError, TransientError
 
 TRANSIENT = frozenset(
     {
-        errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
-        errno.ENOLCK, errno.ENOMEM, errno.ENOTEMPTY, errno.ESTALE, errno.ETIMEDOUT,
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EINTR,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOLCK,
+        errno.ENOMEM,
+        errno.ENOTEMPTY,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
     }
-)  # fmt: skip
+)
 """What another attempt may not meet; a full disk is not among them."""
 
 

@@ -28,9 +28,12 @@ class GaneshaOptions(DriverOptions):
     """Where what all exports have in common is read from."""
 
     @field_validator(
-        "ganesha_config_dir", "ganesha_config_path", "ganesha_db_path", "ganesha_export_dir",
+        "ganesha_config_dir",
+        "ganesha_config_path",
+        "ganesha_db_path",
+        "ganesha_export_dir",
         "ganesha_export_template_dir",
-    )  # fmt: skip
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         if path is not None and (not path.is_absolute() or ".." in path.parts):

@@ -80,10 +80,13 @@ class LocalServersDriver(ShareDriver):
             capabilities={"share_servers": len(servers)},
         )
         return Capabilities(
-            backend_name=self.backend_name, driver_name="local-servers", pools=(pool,),
-            storage_protocols=self.protocols, access_types=self.access_types,
+            backend_name=self.backend_name,
+            driver_name="local-servers",
+            pools=(pool,),
+            storage_protocols=self.protocols,
+            access_types=self.access_types,
             driver_handles_share_servers=True,
-        )  # fmt: skip
+        )
 
     def get_pool(self, share: Share) -> str:
         return self.backend_name
@@ -93,9 +96,13 @@ class LocalServersDriver(ShareDriver):
         return self._options.addresses_per_server
 
     def allocate_network(
-        self, context: RequestContext, share_server: Any, share_network: Any,
-        count: int | None = None, **kwargs: Any,
-    ) -> None:  # fmt: skip
+        self,
+        context: RequestContext,
+        share_server: Any,
+        share_network: Any,
+        count: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Note the addresses as in use, as a fabric would; refuses those of another server."""
         server_id, wanted = _id(share_server["id"]), list(share_server["network_allocations"])
         with self._working("networks", server_id), self._all_networks():

@@ -195,9 +195,15 @@ class UnmanageExistingSnapshot(Effect):
 
 
 SnapshotCommand = (
-    CreateSnapshot | DeleteSnapshot | ConfirmSnapshotCreated | ConfirmSnapshotDeleted
-    | ManageSnapshot | UnmanageSnapshot | ConfirmSnapshotManaged | ConfirmSnapshotUnmanaged
-)  # fmt: skip
+    CreateSnapshot
+    | DeleteSnapshot
+    | ConfirmSnapshotCreated
+    | ConfirmSnapshotDeleted
+    | ManageSnapshot
+    | UnmanageSnapshot
+    | ConfirmSnapshotManaged
+    | ConfirmSnapshotUnmanaged
+)
 SnapshotEvent = (
     SnapshotRequested
     | SnapshotCreated

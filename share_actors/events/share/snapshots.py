@@ -159,9 +159,14 @@ def _managed(state: Snapshots, event: SnapshotManageRequested | SnapshotManaged)
     i, where = event.snapshot_id, event.provider_location
     if isinstance(event, SnapshotManageRequested):
         held = Snapshot(
-            id=i, share_id="", name=event.name, created_at=event.at, doing="manage",
-            status="manage_starting", provider_location=where,
-        )  # fmt: skip
+            id=i,
+            share_id="",
+            name=event.name,
+            created_at=event.at,
+            doing="manage",
+            status="manage_starting",
+            provider_location=where,
+        )
         options = {**state.options, i: event.driver_options}
         return state.replace(held={**state.held, i: held}, options=options)
     options = {k: v for k, v in state.options.items() if k != i}
@@ -173,8 +178,10 @@ def _managed(state: Snapshots, event: SnapshotManageRequested | SnapshotManaged)
 
 _FAILED: dict[str, SnapshotStatus] = {"manage": "manage_error", "unmanage": "unmanage_error"}
 _RESUMED: dict[str | None, SnapshotStatus] = {
-    "delete": "deleting", "manage": "manage_starting", "unmanage": "unmanage_starting",
-}  # fmt: skip
+    "delete": "deleting",
+    "manage": "manage_starting",
+    "unmanage": "unmanage_starting",
+}
 ERRORS = ("error", "manage_error", "unmanage_error")
 UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting")
 

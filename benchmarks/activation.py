@@ -14,14 +14,14 @@ from uuid import uuid4
 import psutil
 
 from share_actors.actors.hosting.host import ShareHost
-from share_actors.actors.messaging.messages import CommandMessage, ask
+from share_actors.actors.messaging.messages import CommandMessage, Sender, command_message
 from share_actors.config import Config, build
 from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import CreateShare
-from share_actors.values import RequestContext
+from share_actors.values import RequestContext, ShareSpec
 
-CONTEXT = RequestContext(user_id="bench").model_dump_json().encode()
+CONTEXT = Sender.of(RequestContext(user_id="bench"))
 BATCH_SIZE = 500
 
 
@@ -47,13 +47,15 @@ async def _measure(settings: Config, scale: float) -> dict[str, float]:
 
 
 def _message(share_id: str, command: Command) -> CommandMessage:
-    return ask(share_id, command, CONTEXT, uuid4().hex, wait=True)
+    return command_message(share_id, command, CONTEXT, uuid4().hex, wait=True)
 
 
 def create_message(share_id: str) -> CommandMessage:
     """A message that creates a share of 1 GiB."""
     command = CreateShare(
-        share_id=share_id, size=1, host="memory", project_id="bench", user_id="bench"
+        share_id=share_id,
+        size=1,
+        spec=ShareSpec(host="memory", project_id="bench", user_id="bench"),
     )
     return _message(share_id, command)
 

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from share_actors.actors.messaging.coalescer import Coalescer
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    Sender,
+    command_message,
+)
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
 from share_actors.client.connection import Connection
@@ -42,7 +47,7 @@ class Requests:
         self.catalog = connection.catalog
         self._connection = connection
         self.context = context
-        self._context_json = context.model_dump_json().encode()
+        self._sender = Sender.of(context)
         self._lanes: dict[bool, Coalescer[CommandMessage, CommandReply]] = {
             wait: Coalescer(self._submit, lanes=3)  # a receipt must not wait for others' outcomes
             for wait in (True, False)
@@ -68,10 +73,10 @@ class Requests:
         self, address: str, command: Command, wait: bool, command_id: str | None
     ) -> SentCommand:
         """Send *command* without waiting for anything."""
-        message = ask(
+        message = command_message(
             address,
             command,
-            self._context_json,
+            self._sender,
             command_id or uuid4().hex,
             wait=wait,
             repeated=command_id is not None,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
-from share_actors.values import Frozen
+from share_actors.values import Frozen, PlacementRequest
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,6 +24,14 @@ class Command(Frozen):
     def __init_subclass__(cls, *, topic: str = "", **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.topic = topic
+
+    def destination(self) -> str:
+        """Return the host (`backend` or `backend#pool`) that a new entity goes to; empty: none is named."""
+        return ""
+
+    def placement_request(self) -> PlacementRequest | None:
+        """Return what the scheduler has to know before the command goes to its entity, if anything."""
+        return None
 
     def work(self) -> str | None:
         """Return the requested work, such as `create`; a repeated command joins it while it is pending."""

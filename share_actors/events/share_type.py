@@ -9,11 +9,11 @@ from typing import Annotated, assert_never
 from pydantic import AfterValidator, Field, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
-from share_actors.events.fields import printable
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
 from share_actors.scheduling.extra_specs import check_requirement
 from share_actors.values import ShareType, SpecValue, parse_bool
+from share_actors.values.fields import printable
 
 __all__ = [
     "KIND",

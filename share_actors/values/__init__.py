@@ -19,7 +19,7 @@ from share_actors.values.network import (
     ShareServer,
 )
 from share_actors.values.page import Page
-from share_actors.values.placement import Placement, PoolVerdict
+from share_actors.values.placement import Assignment, Placement, PlacementRequest, PoolVerdict
 from share_actors.values.share import (
     MAX_SIZE_GIB,
     AccessLevel,
@@ -30,11 +30,13 @@ from share_actors.values.share import (
     RuleState,
     Share,
     ShareRule,
+    ShareSpec,
     ShareStatus,
     SizeGiB,
     Snapshot,
     SnapshotDoing,
     SnapshotStatus,
+    nest_spec,
 )
 from share_actors.values.share_type import ShareType, SpecValue, parse_bool
 
@@ -52,7 +54,9 @@ __all__ = [
     "NetworkStatus",
     "NetworkType",
     "Page",
+    "Assignment",
     "Placement",
+    "PlacementRequest",
     "Pool",
     "PoolVerdict",
     "Protocol",
@@ -68,6 +72,7 @@ __all__ = [
     "ShareNetwork",
     "ShareRule",
     "ShareServer",
+    "ShareSpec",
     "ShareStatus",
     "ShareType",
     "SizeGiB",
@@ -77,5 +82,6 @@ __all__ = [
     "SpecValue",
     "Value",
     "parse_bool",
+    "nest_spec",
     "utc_now",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from share_actors.values.base import Frozen
 
 
@@ -36,3 +38,28 @@ class Placement(Frozen):
         fit = [PoolVerdict(pool=pool, weight=weight) for pool, weight in self.weights.items()]
         unfit = [PoolVerdict(pool=pool, refused=reasons) for pool, reasons in self.refused.items()]
         return (*fit, *unfit)
+
+
+class PlacementRequest(NamedTuple):
+    """What the scheduler has to know of a share that is to be created or managed; sizes in GiB."""
+
+    size: int
+    share_proto: str
+    host: str
+    """The backend or pool that was named; empty: the scheduler chooses."""
+    share_type: str | None = None
+    share_network_id: str | None = None
+    availability_zone: str | None = None
+    source_share_id: str | None = None
+    """The share of the snapshot that the new share is created from."""
+    same_host: tuple[str, ...] = ()
+    different_host: tuple[str, ...] = ()
+    """Scheduler hints: ids of shares to be placed with, and apart from."""
+
+
+class Assignment(NamedTuple):
+    """The scheduler's answer to a `PlacementRequest`."""
+
+    host: str
+    share_type: str | None
+    placement: Placement

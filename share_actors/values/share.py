@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from share_actors.values.base import Value
+from share_actors.values.fields import Id, Name, printable
 
 MAX_SIZE_GIB = 2_147_483_647
 """The largest size of a share, in GiB (the range of Manila's `shares.size` column)."""
@@ -85,26 +87,44 @@ class Snapshot(Value):
     created_at: datetime | None = None
 
 
-class Share(Value):
+class ShareSpec(Value):
+    """What a client specifies of a share; commands, events and `Share` itself carry it unchanged."""
+
+    name: Name | None = None
+    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    share_proto: Protocol = "NFS"
+    share_type: str | None = None
+    share_network_id: Id | None = None
+    availability_zone: str | None = None
+    host: str = ""
+    """`backend` or `backend#pool`; empty: the scheduler chooses."""
+    metadata: dict[str, str] = {}
+    is_public: bool = False
+    project_id: str = ""
+    user_id: str = ""
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self.host.partition("#")[0]
+
+
+def nest_spec(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """*fields* with those of `ShareSpec` moved into a mapping under the key `spec`."""
+    spec = {name: value for name, value in fields.items() if name in ShareSpec.model_fields}
+    others = {name: value for name, value in fields.items() if name not in spec}
+    return {**others, "spec": spec}
+
+
+class Share(ShareSpec):
     """A share, with the field names of Manila's. The size is GiB.
 
     `status_reason` is the reason for an error, or for the backend's refusal of the last request.
     """
 
     id: str = ""
-    name: str | None = None
-    description: str | None = None
-    share_proto: str = "NFS"
     size: int = 0
-    share_type: str | None = None
-    share_network_id: str | None = None
     share_server_id: str | None = None
-    availability_zone: str | None = None
-    host: str = ""
-    metadata: dict[str, str] = {}
-    is_public: bool = False
-    project_id: str = ""
-    user_id: str = ""
     snapshot_id: str | None = None
     created_at: datetime | None = None
     status: ShareStatus = "absent"
@@ -113,7 +133,10 @@ class Share(Value):
     access_rules: tuple[AccessRule, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
 
-    @property
-    def backend(self) -> str:
-        """The backend's name: `host` is `backend` or `backend#pool`."""
-        return self.host.partition("#")[0]
+    @classmethod
+    def from_spec(cls, spec: ShareSpec, **fields: Any) -> Share:
+        """A share with this specification and other *fields*, which are not validated again."""
+        return _EMPTY.replace(**spec.__dict__, **fields)
+
+
+_EMPTY = Share()

@@ -10,7 +10,13 @@ import psutil
 import pytest
 import ray
 
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    Sender,
+    command_message,
+    unpack_error,
+)
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Busy, InvalidRequest
@@ -19,7 +25,7 @@ from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.systems import Site, eventually, made
 
-NOBODY = RequestContext().model_dump_json().encode()
+NOBODY = Sender.of(RequestContext())
 MAILBOX, BACKLOG, IN_MEMORY = 4, 30, 10
 POOL = {
     "min_actors": 1,
@@ -74,7 +80,7 @@ def submitted(system: ShareSystem, share: ShareHandle, clients: list[str]) -> li
     for client in clients:
         fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
         command = AllowAccess(**fields, access_level="rw")
-        asks.append(ask(share.id, command, NOBODY, client, wait=False, repeated=True))
+        asks.append(command_message(share.id, command, NOBODY, client, wait=False, repeated=True))
     manager: Any = system.manager
     answers: list[CommandReply] = ray.get(manager.submit.remote(asks))
     return answers
@@ -149,7 +155,7 @@ def test_ten_thousand_commands_at_once_all_get_a_reply_and_memory_stays_bounded(
 def _rule(share: ShareHandle, client: str) -> CommandMessage:
     fields = {"access_id": uuid4().hex, "access_type": "user", "access_to": client}
     command = AllowAccess(**fields, access_level="rw")
-    return ask(share.id, command, NOBODY, client, wait=False, repeated=True)
+    return command_message(share.id, command, NOBODY, client, wait=False, repeated=True)
 
 
 def resident_mib(pid: int) -> float:

@@ -18,7 +18,7 @@ from share_actors.events.decider import Command
 from share_actors.events.log import OpenLog
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import CreateShareNetwork
-from share_actors.values import Share, ShareNetwork, ShareServer
+from share_actors.values import Share, ShareNetwork, ShareServer, nest_spec
 from tests.actors.in_process import DummyCluster, in_memory, managed, tell
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class TwoBackendSystem:
     async def try_create(self, share_id: str = "", **fields: Any) -> CommandReply:
         made = share_id or uuid4().hex
         asked = {"size": 1, "host": "", "project_id": "demo", "user_id": "alice", **fields}
-        return await self.ask(made, CreateShare(share_id=made, **asked))
+        return await self.ask(made, CreateShare(**nest_spec({"share_id": made, **asked})))
 
     async def network(self, network_id: str = NET, cidr: str = "10.0.0.0/28") -> None:
         command = CreateShareNetwork(

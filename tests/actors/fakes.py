@@ -10,7 +10,12 @@ from uuid import uuid4
 
 from share_actors.actors.entity.shell import Entity
 from share_actors.actors.entity.turn import QueuedCommand
-from share_actors.actors.messaging.messages import CommandReply, ask, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandReply,
+    Sender,
+    command_message,
+    unpack_error,
+)
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
@@ -35,10 +40,12 @@ from share_actors.events.share.snapshot_messages import (
     DropSnapshot,
     TakeSnapshot,
 )
-from share_actors.values import ExportLocation, RequestContext, Share
+from share_actors.values import ExportLocation, RequestContext, Share, ShareSpec
 
 WHO = RequestContext(user_id="alice", project_id="demo", request_id="req-1")
-CREATE = CreateShare(share_id="s1", size=1, host="fake", project_id="demo", user_id="alice")
+CREATE = CreateShare(
+    share_id="s1", size=1, spec=ShareSpec(host="fake", project_id="demo", user_id="alice")
+)
 ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
 
 
@@ -118,8 +125,10 @@ def asked(
     command: Command, *, command_id: str | None = None, repeated: bool = False
 ) -> QueuedCommand:
     """*command* as the shell takes it, with both of its futures."""
-    packed = WHO.model_dump_json().encode()
-    told = ask("s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated)
+    packed = Sender.of(WHO)
+    told = command_message(
+        "s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated
+    )
     loop = asyncio.get_running_loop()
     return QueuedCommand(told, command, WHO, loop.create_future(), loop.create_future())
 

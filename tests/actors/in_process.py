@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.messaging.messages import CommandMessage, ask
+from share_actors.actors.messaging.messages import CommandMessage, Sender, command_message
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events.decider import Command, Event
@@ -22,9 +22,9 @@ from share_actors.events.share.messages import CreateShare
 from share_actors.testing import InMemoryLog
 from share_actors.testing.in_process.cluster import InProcessCluster
 from share_actors.testing.in_process.manager import InProcessManager
-from share_actors.values import RequestContext, Share
+from share_actors.values import RequestContext, Share, nest_spec
 
-WHO = RequestContext(user_id="alice", project_id="demo").model_dump_json().encode()
+WHO = Sender.of(RequestContext(user_id="alice", project_id="demo"))
 
 FAST = ManagerTimings(
     silence_check_s=0.1,
@@ -44,14 +44,17 @@ def config(home: Path, *, hosting: dict[str, Any] | None = None, **options: Any)
 
 def create(share_id: str, *, wait: bool = True, **fields: Any) -> CommandMessage:
     fields = {"size": 1, "host": "dummy", "project_id": "demo", "user_id": "alice", **fields}
-    return tell(share_id, CreateShare(share_id=share_id, **fields), wait=wait)
+    return tell(share_id, CreateShare(**nest_spec({"share_id": share_id, **fields})), wait=wait)
 
 
 def tell(
     share_id: str, command: Command, *, wait: bool = True, command_id: str = ""
 ) -> CommandMessage:
-    """*command* as clients send it."""
-    return ask(share_id, command, WHO, command_id or uuid4().hex, wait=wait)
+    """*command* as clients send it; a creation comes from the project of the share."""
+    sender = WHO
+    if isinstance(command, CreateShare):
+        sender = Sender.of(RequestContext(user_id="alice", project_id=command.spec.project_id))
+    return command_message(share_id, command, sender, command_id or uuid4().hex, wait=wait)
 
 
 @lru_cache(maxsize=4)

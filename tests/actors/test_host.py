@@ -91,10 +91,10 @@ def test_wait_returns_as_soon_as_one_command_has_ended(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "field"),
     [
-        (CommandMessage("a", "c", "share.rename", b"{}", WHO), "topic"),
-        (CommandMessage("a", "c", "share.extend", b'{"size": 0}', WHO), "size"),
-        (CommandMessage("a", "c", "share.extend", b"no JSON", WHO), ""),
-        (CommandMessage("a", "c", "share.extend", b'{"size": 2, "by": 1}', WHO), "by"),
+        (CommandMessage("a", "c", "share.rename", b"{}", WHO.context), "topic"),
+        (CommandMessage("a", "c", "share.extend", b'{"size": 0}', WHO.context), "size"),
+        (CommandMessage("a", "c", "share.extend", b"no JSON", WHO.context), ""),
+        (CommandMessage("a", "c", "share.extend", b'{"size": 2, "by": 1}', WHO.context), "by"),
         (CommandMessage("a", "c", "share.extend", b'{"size": 2}', b'{"user": 1}'), "user"),
     ],
 )

@@ -19,6 +19,7 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.events.share_type import CreateShareType
+from share_actors.values import nest_spec
 from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
@@ -40,7 +41,11 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
 def manage(share_id: str = "s1", *, host: str = "plain", size: int = 5, **more: Any) -> ManageShare:
     who = {"project_id": "demo", "user_id": "alice"}
-    return ManageShare(share_id=share_id, host=host, driver_options={"size": size}, **who, **more)
+    return ManageShare(
+        **nest_spec(
+            {"share_id": share_id, "host": host, "driver_options": {"size": size}, **who, **more}
+        )
+    )
 
 
 # -- shares --------------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from share_actors.actors.messaging.messages import (
     CommandMessage,
-    ask,
+    Sender,
     build,
     command_in,
+    command_message,
     context_in,
+    error_reply,
     fingerprint,
     pack_error,
-    refusal,
     unpack_error,
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
@@ -24,18 +25,26 @@ from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.messages import CreateShare, ExtendShare
 from share_actors.events.share_type import CreateShareType
 from share_actors.events.topics import COMMANDS
-from share_actors.values import MAX_SIZE_GIB, Capabilities, RequestContext, SecurityService
+from share_actors.values import (
+    MAX_SIZE_GIB,
+    Capabilities,
+    RequestContext,
+    SecurityService,
+    ShareSpec,
+    nest_spec,
+)
 
 SAID = Capabilities(
     backend_name="b", driver_name="d", storage_protocols=("NFS",), access_types=("ip",)
 )
+SENDER = Sender(b"{}", "p")
 CREATE = {"share_id": "s1", "size": 1, "host": "dummy", "project_id": "p", "user_id": "u"}
 
 
 def test_a_command_arrives_as_it_was_sent() -> None:
-    command = CreateShare(**CREATE, name="ünïcode 🐘", metadata={"a": "b"})
+    command = CreateShare(**nest_spec({**CREATE, "name": "ünïcode 🐘", "metadata": {"a": "b"}}))
 
-    asked = ask("s1", command, b"{}", "c1", wait=True)
+    asked = command_message("s1", command, SENDER, "c1", wait=True)
 
     assert command_in(asked) == command
     assert (asked.share_id, asked.command_id, asked.wait) == ("s1", "c1", True)
@@ -45,6 +54,7 @@ def test_a_command_arrives_as_it_was_sent() -> None:
 def test_every_command_can_travel(kind: Any) -> None:
     fields = {
         **CREATE,
+        "spec": ShareSpec(host="dummy"),
         "access_id": "a1",
         "access_type": "user",
         "access_to": "bob",
@@ -69,7 +79,7 @@ def test_every_command_can_travel(kind: Any) -> None:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}
     command = kind(**{k: v for k, v in fields.items() if k in kind.model_fields})
 
-    assert command_in(ask("s1", command, b"{}", "c1")) == command
+    assert command_in(command_message("s1", command, SENDER, "c1")) == command
 
 
 @pytest.mark.parametrize("kind", list(ERRORS.values()), ids=lambda kind: kind.__name__)
@@ -111,7 +121,7 @@ def test_an_error_of_a_kind_that_is_not_known_is_still_an_error() -> None:
 )
 def test_any_offending_value_can_be_told(value: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        build(CreateShare, {**CREATE, "size": value})
+        build(CreateShare, nest_spec({**CREATE, "size": value}))
 
     arrived = unpack_error(pack_error(caught.value))
 
@@ -125,7 +135,7 @@ def test_whatever_the_size_it_is_taken_or_named(value: object) -> None:
     fits = type(value) is int and 1 <= value <= MAX_SIZE_GIB
     with nullcontext() if fits else pytest.raises(InvalidRequest, match=r"^size: "):
         command = build(ExtendShare, {"size": value})
-        assert command_in(ask("s1", command, b"{}", "c1")) == command
+        assert command_in(command_message("s1", command, SENDER, "c1")) == command
 
 
 @pytest.mark.parametrize(
@@ -165,6 +175,6 @@ def test_the_same_content_has_the_same_fingerprint_and_no_other_has() -> None:
 
 
 def test_a_refusal_answers_the_command_that_was_asked() -> None:
-    refused = refusal(CommandMessage("s1", "c1", "share.extend", b"", b""), Busy("later"))
+    refused = error_reply(CommandMessage("s1", "c1", "share.extend", b"", b""), Busy("later"))
 
     assert (refused.share_id, refused.command_id, refused.status) == ("s1", "c1", "error")

@@ -17,6 +17,7 @@ from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
+from share_actors.values import nest_spec
 from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
@@ -85,7 +86,7 @@ def test_200_concurrent_creations_fill_a_pool_of_100_gib_and_no_more(run_scenari
 
 def _create(share_id: str, size: int = 1, **fields: Any) -> Any:
     properties = {"size": size, "host": "", "project_id": "demo", "user_id": "alice", **fields}
-    return tell(share_id, CreateShare(share_id=share_id, **properties))
+    return tell(share_id, CreateShare(**nest_spec({"share_id": share_id, **properties})))
 
 
 def test_capacity_freed_by_a_deletion_is_available_to_the_next_creation(run_scenario: Any) -> None:

@@ -45,14 +45,23 @@ from share_actors.events.share.snapshot_messages import (
     TakeSnapshot,
 )
 from share_actors.events.share.snapshots import Snapshots
-from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
+from share_actors.values import (
+    AccessRule,
+    ExportLocation,
+    RequestContext,
+    Share,
+    ShareSpec,
+    Snapshot,
+)
 from tests.conftest import within
 
 SNAPSHOT = Snapshot(id="n1", share_id="s1", size=2, status="available")
 STATE = ShareState(
     share=Share(id="s1", size=1, host="main"), snapshots=Snapshots(held={"n1": SNAPSHOT})
 )
-CREATE = CreateShare(share_id="s1", size=1, host="main", project_id="p", user_id="u")
+CREATE = CreateShare(
+    share_id="s1", size=1, spec=ShareSpec(host="main", project_id="p", user_id="u")
+)
 PLACE = ExportLocation(path="here:/s1")
 
 
@@ -363,8 +372,8 @@ def test_an_effect_on_a_backend_that_is_not_ready_is_retried_later(
 @pytest.mark.parametrize(
     ("command", "kind", "field"),
     [
-        (CREATE.replace(share_proto="HDFS"), InvalidRequest, "protocol"),
-        (CREATE.replace(host="nowhere"), ConfigError, "backend"),
+        (CREATE.replace(spec=CREATE.spec.replace(share_proto="HDFS")), InvalidRequest, "protocol"),
+        (CREATE.replace(spec=CREATE.spec.replace(host="nowhere")), ConfigError, "backend"),
         (CREATE.replace(source=SNAPSHOT), InvalidRequest, "size"),
         (
             AllowAccess(access_id="a", access_type="cert", access_to="x"),

@@ -12,7 +12,7 @@ from share_actors.actors.messaging.messages import (
     CommandReply,
     command_in,
     context_in,
-    refusal,
+    error_reply,
 )
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused, ShareActorsError
@@ -26,7 +26,7 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
-from share_actors.values import RequestContext, Snapshot
+from share_actors.values import RequestContext, Snapshot, nest_spec
 from tests.conftest import within
 
 ALICE = {"user_id": "alice", "project_id": "web", "request_id": "req-1"}
@@ -76,7 +76,7 @@ class Manager(ManagerVerbs):
     async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
         self.messages += messages
         if self.error is not None:
-            return [refusal(message, self.error) for message in messages]
+            return [error_reply(message, self.error) for message in messages]
         return [CommandReply(m.share_id, m.command_id, "accepted", 1) for m in messages]
 
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
@@ -99,7 +99,7 @@ def run(verb: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
 
 def creation(**changes: Any) -> CreateShare:
     fields = {"share_id": "s1", "size": 1, "project_id": "web", "user_id": "alice"}
-    return CreateShare(**{**fields, "host": "", **changes})
+    return CreateShare(**nest_spec({**{**fields, "host": "", **changes}}))
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ from share_actors.events.share.snapshot_messages import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
-from share_actors.values import ShareServer
+from share_actors.values import ShareServer, ShareSpec
 
 PAGE = Path("docs/states.md")
 
@@ -64,7 +64,9 @@ class Edge(NamedTuple):
 
 # -- what can be tried ---------------------------------------------------------------------------
 REQUESTS: tuple[ShareCommand, ...] = (
-    CreateShare(share_id="s", size=2, host="b", project_id="p", user_id="u", at=EPOCH),
+    CreateShare(
+        share_id="s", size=2, at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")
+    ),
     DeleteShare(),
     DeleteShare(cascade=True),
     ExtendShare(size=3),
@@ -74,7 +76,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DenyAccess(access_id="r"),
     CreateSnapshot(snapshot_id="n", at=EPOCH),
     DeleteSnapshot(snapshot_id="n"),
-    ManageShare(share_id="s", host="b", project_id="p", user_id="u", at=EPOCH),
+    ManageShare(share_id="s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")),
     UnmanageShare(),
     ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),
     UnmanageSnapshot(snapshot_id="n"),

@@ -5,7 +5,14 @@ from __future__ import annotations
 from share_actors.events import backend, share_network, share_server, share_type
 from share_actors.events.decider import Event
 from share_actors.events.share import ensure, manage, server_attachment, snapshot_messages
-from share_actors.values import Capabilities, ExportLocation, Pool, SecurityService, ShareServer
+from share_actors.values import (
+    Capabilities,
+    ExportLocation,
+    Pool,
+    SecurityService,
+    ShareServer,
+    ShareSpec,
+)
 from tests.events.share_events import NOON
 
 alice = "alice (project demo)"
@@ -23,17 +30,19 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         manage.ShareManageRequested(
             share_id="s1",
-            name="found",
-            description=None,
-            share_proto="NFS",
-            host="nas#fast",
-            project_id="demo",
-            user_id="alice",
-            metadata={},
-            is_public=False,
-            share_type=None,
             driver_options={"path": "/old"},
             at=NOON,
+            spec=ShareSpec(
+                name="found",
+                description=None,
+                share_proto="NFS",
+                host="nas#fast",
+                project_id="demo",
+                user_id="alice",
+                metadata={},
+                is_public=False,
+                share_type=None,
+            ),
         ),
         f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
     ),

@@ -9,7 +9,7 @@ from share_actors.events.attempts import AttemptStarted
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.share.messages import ShareCreated, ShareCreationRequested
-from share_actors.values import ExportLocation
+from share_actors.values import ExportLocation, ShareSpec
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -59,21 +59,23 @@ def requested(
 ) -> ShareCreationRequested:
     return ShareCreationRequested(
         share_id=share_id,
-        name=name,
-        description=None,
-        share_proto="NFS",
         size=size,
-        host=host,
-        project_id=project,
-        user_id="alice",
-        metadata={},
-        is_public=False,
-        availability_zone=None,
-        share_type=None,
         source=None,
-        share_network_id=None,
         placement=None,
         at=NOON + timedelta(seconds=second),
+        spec=ShareSpec(
+            name=name,
+            description=None,
+            share_proto="NFS",
+            host=host,
+            project_id=project,
+            user_id="alice",
+            metadata={},
+            is_public=False,
+            availability_zone=None,
+            share_type=None,
+            share_network_id=None,
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from share_actors.errors import LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied
-from share_actors.events.share.messages import ShareErrored
+from share_actors.events.share.messages import ShareCreationRequested, ShareErrored
 from share_actors.events.topics import COMMANDS, EVENTS, topic_of
 from tests.golden.examples import (
     ENVELOPE,
@@ -27,8 +27,19 @@ from tests.golden.examples import (
     stored,
 )
 
+
+def _example(topic: str) -> Event:
+    return next(event for event in EXAMPLES if topic_of(type(event)) == topic)
+
+
+_creation = EXAMPLES[0]
+assert isinstance(_creation, ShareCreationRequested)
 EARLIER: dict[str, Event] = {
-    "share.creation_requested.v1.json": EXAMPLES[0].replace(share_network_id=None, placement=None),
+    "share.creation_requested.v1.json": EXAMPLES[0].replace(
+        spec=_creation.spec.replace(share_network_id=None), placement=None
+    ),
+    "share.creation_requested.v2.json": _creation,
+    "share.manage_requested.v1.json": _example("share.manage_requested"),
 }
 """The current events that the golden files of older schema versions are read as, by file name."""
 

@@ -44,6 +44,7 @@ from share_actors.events.share.snapshot_messages import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
+from share_actors.values import ShareSpec
 from tests.docs.state_diagram import ATTEMPTS, success
 from tests.events.share_events import NOON, Stream
 
@@ -54,10 +55,12 @@ broken = ReportFailure(kind="failed", reason="broken")
 
 ids = st.sampled_from(["a", "b"])
 subsets = st.lists(ids, unique=True).map(tuple)
-create = CreateShare(share_id="s", size=5, host="b", project_id="p", user_id="u", at=NOON)
+create = CreateShare(
+    share_id="s", size=5, at=NOON, spec=ShareSpec(host="b", project_id="p", user_id="u")
+)
 deletion = st.one_of(st.builds(DeleteShare, cascade=st.booleans()), st.just(UnmanageShare()))
-on_network = create.replace(share_network_id="n")
-found = ManageShare(share_id="s", host="b", project_id="p", user_id="u", at=NOON)
+on_network = create.replace(spec=create.spec.replace(share_network_id="n"))
+found = ManageShare(share_id="s", at=NOON, spec=ShareSpec(host="b", project_id="p", user_id="u"))
 NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(ExtendShare, size=st.integers(1, 9)),

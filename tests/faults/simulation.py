@@ -20,7 +20,12 @@ from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.entity.shell import Entity
 from share_actors.actors.entity.turn import QueuedCommand
-from share_actors.actors.messaging.messages import CommandReply, ask, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandReply,
+    Sender,
+    command_message,
+    unpack_error,
+)
 from share_actors.config import BackendSettings, LogSettings
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.errors import Moved, ShareActorsError
@@ -30,14 +35,14 @@ from share_actors.events.log import Log
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import CreateShare
-from share_actors.values import RequestContext
+from share_actors.values import RequestContext, ShareSpec
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
 from tests.faults.virtual_clock import Deadlock, Died, SimulatedLoop
 
 Fault = Literal["", "transient", "transient after", "bug", "refused", "failed", "hangs"]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WHO = RequestContext(user_id="alice", project_id="demo")
-PACKED = WHO.model_dump_json().encode()
+SENDER = Sender.of(WHO)
 SETTINGS = BackendSettings(driver="sim", timeout_s=30.0, backoff_s=0.5, max_backoff_s=5.0)
 A_DAY = 86_400.0
 
@@ -217,7 +222,7 @@ class Process:
     async def _answered(
         self, command_id: str, command: Command, reply: ClientReply
     ) -> CommandReply | ShareActorsError:
-        message = ask("s", command, PACKED, command_id, wait=True, repeated=True)
+        message = command_message("s", command, SENDER, command_id, wait=True, repeated=True)
         item = QueuedCommand(
             message, command, WHO, self._loop.create_future(), self._loop.create_future()
         )
@@ -331,5 +336,8 @@ def _faulty(call: Callable[[], Any], fault: Fault) -> Any:
 
 def create(size: int = 1) -> CreateShare:
     return CreateShare(
-        share_id="s", size=size, host="sim", project_id="demo", user_id="alice", at=EPOCH
+        share_id="s",
+        size=size,
+        at=EPOCH,
+        spec=ShareSpec(host="sim", project_id="demo", user_id="alice"),
     )

@@ -24,6 +24,7 @@ from share_actors.values import (
     Pool,
     SecurityService,
     ShareServer,
+    ShareSpec,
     Snapshot,
 )
 
@@ -74,25 +75,27 @@ _SAID = Capabilities(
 EXAMPLES: tuple[Event, ...] = (
     share.ShareCreationRequested(
         share_id="share-1",
-        name="Grüße",
-        description=None,
-        share_proto="NFS",
         size=3,
-        host="local#gold",
-        project_id="physics",
-        user_id="alice",
-        metadata={"tier": "hot"},
-        is_public=False,
-        availability_zone="nova",
-        share_type="default",
         source=_SOURCE,
-        share_network_id="net-1",
         placement=Placement(
             filters="backend capacity",
             refused={"far#p": {"capacity": "3 GiB do not fit into 1 GiB"}},
             weights={"local#gold": 1.5},
         ),
         at=AT,
+        spec=ShareSpec(
+            name="Grüße",
+            description=None,
+            share_proto="NFS",
+            host="local#gold",
+            project_id="physics",
+            user_id="alice",
+            metadata={"tier": "hot"},
+            is_public=False,
+            availability_zone="nova",
+            share_type="default",
+            share_network_id="net-1",
+        ),
     ),
     share.ShareCreated(
         export_locations=(
@@ -135,17 +138,19 @@ EXAMPLES: tuple[Event, ...] = (
     snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
     manage.ShareManageRequested(
         share_id="share-2",
-        name="found",
-        description=None,
-        share_proto="NFS",
-        host="local#gold",
-        project_id="physics",
-        user_id="alice",
-        metadata={},
-        is_public=False,
-        share_type="default",
         driver_options={"path": "/old/share"},
         at=AT,
+        spec=ShareSpec(
+            name="found",
+            description=None,
+            share_proto="NFS",
+            host="local#gold",
+            project_id="physics",
+            user_id="alice",
+            metadata={},
+            is_public=False,
+            share_type="default",
+        ),
     ),
     manage.ShareManaged(
         size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"

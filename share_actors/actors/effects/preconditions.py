@@ -16,15 +16,15 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
     """Raise `ShareActorsError` if the backend can never do what *command* requests."""
     match command:
         case CreateShare():
-            _check_create(command, backends.get(command.host.partition("#")[0]))
+            _check_create(command, backends.get(command.spec.backend))
         case AllowAccess():
             _check_access(command, backends.get(state.share.backend))
         case ExtendShare():
             _require(backends.get(state.share.backend), "extend_share")
         case ShrinkShare():
             _require(backends.get(state.share.backend), "shrink_share")
-        case ManageShare(host=host):
-            backend = backends.get(host.partition("#")[0])
+        case ManageShare(spec=spec):
+            backend = backends.get(spec.backend)
             _require(backend, "manage_existing")
             _require_no_servers(backend)
         case ManageSnapshot():
@@ -36,7 +36,7 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
 
 
 def _check_create(command: CreateShare, backend: BackendDriver) -> None:
-    _require_value("protocol", command.share_proto, backend.driver.protocols, backend)
+    _require_value("protocol", command.spec.share_proto, backend.driver.protocols, backend)
     if command.source is None:
         return
     _require(backend, "create_share_from_snapshot")

@@ -63,7 +63,7 @@ class CommandDecisions(Generic[E, S, F]):
         receipt = receipt or self._old_receipts.pop(message.command_id, None)
         if message.command_id in turn.command_ids:
             return False  # the same command is in this turn: its reply is known in the next
-        content = message.content or fingerprint(message.topic, message.body)
+        content = fingerprint(message.topic, message.body)
         if receipt is not None:
             self._replies.repeat(queued, receipt, content)
             return True

@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, S, Turn
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import InvalidRequest, ShareActorsError
 from share_actors.events.receipts import RecordedRequest
 
@@ -65,7 +65,7 @@ class PendingReplies(Generic[E, S, F]):
             message = CommandMessage(self._id, command_id, "", b"", b"")
             for outcome in outcomes:
                 if not outcome.done():
-                    outcome.set_result(refusal(message, error))
+                    outcome.set_result(error_reply(message, error))
         self._waiting.clear()
 
     # -- inside ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope
@@ -91,7 +91,7 @@ class QueuedCommand:
     def refuse(self, error: ShareActorsError) -> None:
         """Reply with *error*: nothing was recorded."""
         if not self.receipt.done():
-            self.receipt.set_result(refusal(self.message, error))
+            self.receipt.set_result(error_reply(self.message, error))
 
 
 @dataclass(slots=True, eq=False)

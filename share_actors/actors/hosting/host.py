@@ -22,7 +22,7 @@ from share_actors.actors.messaging.messages import (
     CommandReply,
     command_in,
     context_in,
-    refusal,
+    error_reply,
 )
 from share_actors.actors.ports import HostReport
 from share_actors.actors.sealing import Sealer
@@ -33,6 +33,7 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
+from share_actors.events.share_network import AddSecurityService
 from share_actors.values import RequestContext
 
 MAX_CONTEXTS = 1000
@@ -129,7 +130,7 @@ class ShareHost:
         except ShareActorsError as error:
             failed: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
             message = CommandMessage(entity_id, command_id, "", b"", b"")
-            failed.set_result(refusal(message, error))
+            failed.set_result(error_reply(message, error))
             return failed
 
     # -- entities --------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class ShareHost:
         outcome = loop.create_future() if message.wait else None
         queued = QueuedCommand(message, NO_COMMAND, NOBODY, loop.create_future(), outcome)
         try:
-            queued.command = command_in(message)
+            queued.command = self._sealed(command_in(message))
             queued.context = self._context(message.context)
             self._admit(message)
             fresh = isinstance(queued.command, CreateShare) and not message.repeated
@@ -213,6 +214,13 @@ class ShareHost:
             queued.refuse(error)
             self._entities.refuse(message.share_id)
         return queued
+
+    def _sealed(self, command: Command) -> Command:
+        """*command* with its secrets sealed: the log must not hold them in plain text."""
+        if not isinstance(command, AddSecurityService) or command.service.password is None:
+            return command
+        password = self._sealer.seal(command.service.password)
+        return command.replace(service=command.service.replace(password=password))
 
     def _admit(self, message: CommandMessage) -> None:
         if self._stopping:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,7 +11,7 @@ from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
-    refusal,
+    error_reply,
     unpack_error,
 )
 from share_actors.actors.ports import CatalogPort, Host, HostLost
@@ -20,7 +19,6 @@ from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
 from share_actors.events.aggregates import calls_drivers, kind_of
 
-BEGINNINGS = ("share.create", "share.manage", "server.attach_share")
 FIRST_RETRY_S, MAX_RETRY_S = 0.01, 1.0
 """The pauses between two tries to send a command: doubled each time, up to the limit."""
 CALL_RETRY_S = 0.05
@@ -64,7 +62,7 @@ class Router:
         try:
             host = await self._find(message)
         except ShareActorsError as error:
-            return refusal(message, error)
+            return error_reply(message, error)
         return await self._supervisor.send(host, message)
 
     async def _retry(
@@ -84,30 +82,33 @@ class Router:
             await asyncio.wait([sent])
         if _arrived(sent):
             return sent.result()
-        return refusal(message, _unreachable(message.share_id))
+        return error_reply(message, _unreachable(message.share_id))
 
     # -- homes -----------------------------------------------------------------------------------
     async def home(self, share_id: str) -> str:
-        """The name of the host that a share lives in; it is given a home if it has none."""
+        """The name of the host that a share lives in; one that has none gets one."""
         return await self._find(CommandMessage(share_id, "", "", b"", b""))
 
-    async def _find(self, asked: CommandMessage) -> str:
-        known = self._supervisor.directory.home(asked.share_id)
-        if known is not None:
-            return known
-        settings = await self._backend_of(asked) if self._any_particular else None
+    async def _find(self, message: CommandMessage) -> str:
+        address = message.share_id
+        home = self._supervisor.directory.home(address)
+        if home is not None:
+            return home
+        settings = await self._backend_of(message) if self._any_particular else None
         if settings is None:
-            return await self._supervisor.place(asked.share_id)
-        dedicated = settings.dedicated and kind_of(asked.share_id) == "share"
-        return await self._supervisor.place(asked.share_id, dedicated=dedicated, node=settings.node)
+            return await self._supervisor.place(address)
+        dedicated = settings.dedicated and kind_of(address) == "share"
+        return await self._supervisor.place(address, dedicated=dedicated, node=settings.node)
 
-    async def _backend_of(self, asked: CommandMessage) -> BackendSettings | None:
-        """Of a share or a share server; None for what has nothing to do with any."""
-        address = asked.share_id
+    async def _backend_of(self, message: CommandMessage) -> BackendSettings | None:
+        """The backend of a share or a share server; None for entities that call no driver."""
+        address = message.share_id
         if not calls_drivers(address):
             return None
-        if asked.topic in BEGINNINGS:
-            host = str(json.loads(asked.body).get("host", ""))
+        if message.assignment is not None:
+            host = message.assignment.host
+        elif message.backend:
+            host = message.backend
         elif kind_of(address) == "share":
             host = getattr(await self._catalog.ask("share", share_id=address), "host", "")
         else:

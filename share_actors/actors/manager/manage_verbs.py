@@ -55,7 +55,7 @@ class ManageVerbs(Verbs):
         fields = managed_fields(properties, self._config, context_of(context))
         command = build(ManageShare, {**fields, "share_id": share_id})
         assert isinstance(command, ManageShare)
-        share = Share(id=share_id, host=command.host, share_proto=command.share_proto)
+        share = Share.from_spec(command.spec, id=share_id)
         stats = await self._stats_of(share.backend)
         return await stats.preview(share, dict(driver_options or {}))
 

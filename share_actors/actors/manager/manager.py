@@ -24,11 +24,10 @@ from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, refusal
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.actors.ports import Cluster, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
-from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
 from share_actors.errors import Busy, NotFound, ShareActorsError, Unavailable
 
@@ -53,7 +52,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             self._backend_reports,
             reservations_max_age_s=timings.reservations_max_age_s,
         )
-        self._middleware = Middleware(self._scheduler, lambda: Sealer.of(self._config))
+        self._middleware = Middleware(self._scheduler)
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(
             config, cluster.catalog, self._entity_client, self._backend_reports, timings
@@ -102,7 +101,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         backlog = 0 if self._supervisor.stopping else self._config.hosting.backlog
         room = max(0, backlog - self._waiting)
         accepted, rejected = messages[:room], messages[room:]
-        rejections = [refusal(message, self._overload_error()) for message in rejected]
+        rejections = [error_reply(message, self._overload_error()) for message in rejected]
         self._waiting += len(accepted)
         try:
             return [*await self._replies(accepted), *rejections]

@@ -8,7 +8,7 @@ from typing import Any
 from share_actors.actors.ports import CatalogPort
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused
-from share_actors.values import RequestContext, Snapshot
+from share_actors.values import RequestContext, Snapshot, nest_spec
 
 _SYNONYMS = {
     "protocol": "share_proto",
@@ -47,7 +47,7 @@ def share_fields(
     for hint in ("same_host", "different_host"):
         if isinstance(properties.get(hint), str):
             properties[hint] = tuple(properties[hint].split(","))
-    return {**properties, "host": host, **_owner(context)}
+    return nest_spec({**properties, "host": host, **_owner(context)})
 
 
 def managed_fields(
@@ -59,7 +59,7 @@ def managed_fields(
     _check_names(properties, _MANAGED_PROPERTIES, ("backend",))
     host = properties.pop("host", None) or config.backend_name(backend)
     config.backend_name(host.partition("#")[0])
-    return {**properties, "host": host, **_owner(context)}
+    return nest_spec({**properties, "host": host, **_owner(context)})
 
 
 def _owner(context: RequestContext) -> dict[str, Any]:

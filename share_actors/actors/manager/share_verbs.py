@@ -18,8 +18,9 @@ from share_actors.actors.manager.request_spec import share_fields, source_snapsh
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
-    ask,
+    Sender,
     build,
+    command_message,
     context_in,
     unpack_error,
 )
@@ -76,10 +77,10 @@ class Verbs(ABC):
         wait: bool,
         command_id: str | None,
     ) -> VerbResult:
-        message = ask(
+        message = command_message(
             share_id,
             command,
-            context.model_dump_json().encode(),
+            Sender.of(context),
             command_id or uuid4().hex,
             wait=wait,
             repeated=command_id is not None,

@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, ask, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    Sender,
+    command_message,
+    unpack_error,
+)
 from share_actors.errors import Busy, Moved, OperationFailed, ShareActorsError, Unavailable
 from share_actors.events.decider import Command
 from share_actors.values import Frozen, RequestContext
@@ -49,7 +55,7 @@ class EntityClient:
         Raises `OperationFailed` if it was recorded and failed, or the error that it was refused with.
         """
         command_id = uuid4().hex
-        message = ask(address, command, _packed(context), command_id, wait=True)
+        message = command_message(address, command, Sender.of(context), command_id, wait=True)
         reply = await self._outcome(await self._submit(message), (address, command_id))
         if reply.error is not None:
             raise unpack_error(reply.error)
@@ -64,7 +70,9 @@ class EntityClient:
 
         Raises the error that it was refused with.
         """
-        reply = await self._submit(ask(address, command, _packed(context), uuid4().hex))
+        reply = await self._submit(
+            command_message(address, command, Sender.of(context), uuid4().hex)
+        )
         if reply.error is not None:
             raise unpack_error(reply.error)
 
@@ -85,10 +93,6 @@ class EntityClient:
             if replies and not isinstance(_error_in(replies[0]), Moved):
                 reply = replies[0]
         return reply
-
-
-def _packed(context: RequestContext) -> bytes:
-    return context.model_dump_json().encode()
 
 
 async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:

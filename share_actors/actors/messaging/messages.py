@@ -1,4 +1,4 @@
-"""What travels between client, manager and share actors: small tuples of plain values, cheap to send."""
+"""The messages between clients, the manager and hosts: small tuples of plain values, cheap to send."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from pydantic import ValidationError
 
 from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError
 from share_actors.events.decider import Command
+from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
-from share_actors.values import RequestContext
+from share_actors.values import Assignment, PlacementRequest, RequestContext
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
+MAX_SHOWN = 120
+"""The most characters of an invalid value that a message shows."""
 
 
 class CommandMessage(NamedTuple):
-    """One command for one share, as it travels; *body* and *context* are JSON.
+    """One command for one entity: a header for manager and router, and a body that only the host parses.
 
-    *share_id* is an address: any other entity than a share is asked by its kind and id, with a colon.
-    *content* stands for what the client sent, when the manager filled in something since.
-
-    *wait* asks for the outcome rather than the receipt; *repeated* says that the command id may have
-    been used before, so that the share must look further back than it remembers.
+    *share_id* is the address of the entity: the id of a share; `kind:id` of any other entity. *wait* asks
+    for the outcome rather than the receipt. *repeated* says that the command id may have been used before,
+    so that the entity has to look further back than its memory reaches. *project_id* is the sender's;
+    *backend* is the one that a new entity goes to, empty if the command does not name one. A message that
+    creates a share has a *placement_request*; the manager answers it with an *assignment*. *body* and
+    *context* are JSON.
     """
 
     share_id: str
@@ -34,14 +38,17 @@ class CommandMessage(NamedTuple):
     context: bytes
     wait: bool = False
     repeated: bool = False
-    content: str = ""
+    project_id: str = ""
+    backend: str = ""
+    placement_request: PlacementRequest | None = None
+    assignment: Assignment | None = None
 
 
 class CommandReply(NamedTuple):
-    """What came of an `CommandMessage`: *accepted* is recorded and durable, *done* and *failed* are outcomes.
+    """The reply to a command: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
-    *view* is the share as JSON, with outcomes: a *part* has of its rules and snapshots only the one that
-    the command is about. *error* is JSON when nothing was recorded.
+    With an outcome, *view* is the entity as JSON; if *part*, it has only those rules and snapshots that the
+    command concerns. *error* is JSON, and means that nothing was recorded.
     """
 
     share_id: str
@@ -54,61 +61,94 @@ class CommandReply(NamedTuple):
     error: bytes | None = None
 
 
-def fingerprint(topic: str, body: bytes) -> str:
-    """Tells whether two commands of one id have the same content."""
-    return hashlib.blake2b(body, key=topic.encode(), digest_size=8).hexdigest()
+class Sender(NamedTuple):
+    """On whose behalf commands are sent: the request context as JSON, and its project."""
+
+    context: bytes
+    project_id: str
+
+    @classmethod
+    def of(cls, context: RequestContext) -> Sender:
+        """The sender with this request context."""
+        return cls(context.model_dump_json().encode(), context.project_id)
 
 
-def ask(
-    share_id: str,
+# -- commands ------------------------------------------------------------------------------------
+def command_message(
+    address: str,
     command: Command,
-    context: bytes,
+    sender: Sender,
     command_id: str,
     *,
     wait: bool = False,
     repeated: bool = False,
 ) -> CommandMessage:
-    """*command* as it travels."""
-    body = command.model_dump_json().encode()
+    """The message that carries *command* to the entity at *address*."""
     return CommandMessage(
-        share_id, command_id, topic_of(type(command)), body, context, wait, repeated
+        address,
+        command_id,
+        topic_of(type(command)),
+        command.model_dump_json().encode(),
+        sender.context,
+        wait,
+        repeated,
+        sender.project_id,
+        command.destination().partition("#")[0],
+        command.placement_request(),
     )
 
 
-def command_in(asked: CommandMessage) -> Command:
-    """The command that travelled; raises `InvalidRequest` naming the field and the value."""
-    kind = COMMANDS.get(asked.topic)
+def command_in(message: CommandMessage) -> Command:
+    """The command in *message*, placed if it was assigned; raises `InvalidRequest` naming the field."""
+    kind = COMMANDS.get(message.topic)
     if kind is None:
-        raise InvalidRequest(f"no command {asked.topic!r}", field="topic", value=asked.topic)
+        raise InvalidRequest(f"no command {message.topic!r}", field="topic", value=message.topic)
     try:
-        return kind.model_validate_json(asked.body)
+        command = kind.model_validate_json(message.body)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_request(error) from None
+    if message.assignment is not None and isinstance(command, CreateShare):
+        return command.placed(message.assignment)
+    return command
+
+
+def context_in(context: bytes) -> RequestContext:
+    """The request context in a message; raises `InvalidRequest` naming the field."""
+    try:
+        return RequestContext.model_validate_json(context)
+    except ValidationError as error:
+        raise invalid_request(error) from None
+
+
+def fingerprint(topic: str, body: bytes) -> str:
+    """A short hash by which two commands with one id are compared."""
+    return hashlib.blake2b(body, key=topic.encode(), digest_size=8).hexdigest()
 
 
 def build(kind: type[Command], fields: Mapping[str, Any]) -> Command:
-    """A checked command of *kind*; raises `InvalidRequest` naming the field and the value."""
+    """A validated command of *kind*; raises `InvalidRequest` naming the field and the value."""
     try:
         return kind(**fields)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise invalid_request(error) from None
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
-    """The first thing wrong, as one sentence."""
+# -- errors --------------------------------------------------------------------------------------
+def invalid_request(error: ValidationError) -> InvalidRequest:
+    """The first of the errors, as one sentence that names the field and the value."""
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
+    location = [str(part) for part in first["loc"]]
+    field = ".".join(location[1:] if location[:1] == ["spec"] else location)
     value = first.get("input")
-    said = str(first["msg"]).removeprefix("Value error, ")
-    whole = not field and first["type"] == "value_error"
-    if whole and ": " in said:  # a validator of the whole command names the field itself
-        field, said = said.split(": ", 1)
+    text = str(first["msg"]).removeprefix("Value error, ")
+    if not field and first["type"] == "value_error" and ": " in text:
+        field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
-    return InvalidRequest(f"{field}: {said}: {_shown(value)}", field=field, value=_told(value))
+    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=_printable(value))
 
 
-def _told(value: Any) -> Any:
-    """*value*, unless Python cannot write it down: an integer of thousands of digits."""
+def _printable(value: Any) -> Any:
+    """*value*, unless it is an integer with too many digits for `repr`."""
     try:
         repr(value)
     except ValueError:
@@ -116,25 +156,19 @@ def _told(value: Any) -> Any:
     return value
 
 
-def _shown(value: object, limit: int = 120) -> str:
-    told = _told(value)
-    shown = repr(value) if told is value else str(told)
-    return shown if len(shown) <= limit else f"{shown[:limit]}... ({len(shown)} characters)"
+def _shown(value: object) -> str:
+    printable = _printable(value)
+    text = repr(value) if printable is value else str(printable)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)} characters)"
 
 
-def context_in(asked: bytes) -> RequestContext:
-    try:
-        return RequestContext.model_validate_json(asked)
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
-def refusal(asked: CommandMessage, error: ShareActorsError) -> CommandReply:
-    """The answer to a command of which nothing was recorded."""
-    return CommandReply(asked.share_id, asked.command_id, "error", error=pack_error(error))
+def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandReply:
+    """The reply to a command of which nothing was recorded."""
+    return CommandReply(message.share_id, message.command_id, "error", error=pack_error(error))
 
 
 def pack_error(error: ShareActorsError) -> bytes:
+    """*error* as JSON; see `unpack_error`."""
     packed = {
         "code": error.code,
         "message": error.message,
@@ -146,7 +180,9 @@ def pack_error(error: ShareActorsError) -> bytes:
 
 
 def unpack_error(packed: bytes) -> ShareActorsError:
-    """The error that *packed* travelled as, of its own type again."""
-    told = json.loads(packed)
-    kind = ERRORS.get(told["code"], ShareActorsError)
-    return kind(told["message"], field=told["field"], value=told["value"], **told["details"])
+    """The error that `pack_error` wrote, of its original type."""
+    fields = json.loads(packed)
+    kind = ERRORS.get(fields["code"], ShareActorsError)
+    return kind(
+        fields["message"], field=fields["field"], value=fields["value"], **fields["details"]
+    )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.reservations import Reservations
@@ -21,10 +22,9 @@ from share_actors.errors import (
     ShareActorsError,
     Unavailable,
 )
-from share_actors.events.share.messages import CreateShare
 from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
 from share_actors.scheduling.weighing import choose, no_valid_host
-from share_actors.values import Placement, Share, ShareType
+from share_actors.values import Assignment, Placement, PlacementRequest, Share, ShareType
 
 RESERVATIONS_MAX_AGE_S = 0.5
 """Before a share is refused, reservations older than this are refreshed: shares may have been deleted."""
@@ -90,32 +90,37 @@ class Scheduler:
         return remaining_s > 0
 
     # -- one creation ----------------------------------------------------------------------------
-    async def place(self, command: CreateShare, *, repeated: bool) -> CreateShare:
-        """*command* with its host and placement, whose capacity is reserved.
+    async def place(self, message: CommandMessage, request: PlacementRequest) -> Assignment:
+        """Choose the pool of a new share, and reserve its capacity.
 
-        Raises `NoValidHost`, `Unavailable` or `InvalidRequest` if no pool fits, `NotFound` for an unknown
-        share type, and `ConfigError` for an unknown backend.
+        A repeated message gets the first choice again. Raises `NoValidHost`, `NotFound` (a share type) or
+        `ConfigError`.
         """
-        if repeated and (existing := await self._existing(command)) is not None:
+        share_id = message.share_id
+        if message.repeated and (existing := await self._existing(share_id, request)) is not None:
             return existing
-        if (host := self.reservations.host_of(command.share_id)) is not None:
-            return _with_placement(command, host, _earlier_placement(host))
-        return await self._decide(command, await self._request_spec(command))
+        if (reserved := self.reservations.host_of(share_id)) is not None:
+            return _assigned_before(reserved, request)
+        spec = await self._request_spec(share_id, message.project_id, request)
+        return await self._choose(share_id, request, spec)
 
-    async def _decide(self, command: CreateShare, spec: RequestSpec) -> CreateShare:
-        """*command* on the chosen pool; there is no `await` between the choice and the reservation."""
+    async def _choose(
+        self, share_id: str, request: PlacementRequest, spec: RequestSpec
+    ) -> Assignment:
+        """No other choice is made between looking at the pools and reserving."""
         chosen, placement = self._choose_pool(spec)
-        if chosen is None and await self.wait_for_backends(self._candidates(command.host)):
+        if chosen is None and await self.wait_for_backends(self._candidates(request.host)):
             chosen, placement = self._choose_pool(spec)
-        if chosen is None and (existing := await self._existing(command)) is not None:
+        if chosen is None and (existing := await self._existing(share_id, request)) is not None:
             return existing
         if chosen is None and self._reservations_stale():
             await self.refresh_reservations()
             chosen, placement = self._choose_pool(spec)
         if chosen is None:
-            raise self._placement_error(command, placement)
-        self.reservations.reserve(command.share_id, chosen.name, command.size)
-        return _with_placement(command, chosen.name, placement, spec.share_type)
+            raise self._no_pool_error(request, placement)
+        self.reservations.reserve(share_id, chosen.name, request.size)
+        share_type = request.share_type if spec.share_type is None else spec.share_type.id
+        return Assignment(chosen.name, share_type, placement)
 
     def _reservations_stale(self) -> bool:
         refreshed_at = self._refreshed_at
@@ -161,26 +166,27 @@ class Scheduler:
         unmeasured = max(0.0, provisioned - at_report)
         return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
 
-    def _placement_error(self, command: CreateShare, placement: Placement) -> ShareActorsError:
-        """Why no pool fits; only the reasons of the requested backend, if one was requested."""
-        backend = command.host.partition("#")[0]
-        if not backend:
-            return _no_valid_host(command, self._with_missing_backends(placement))
-        if (reason := self._not_ready(backend)) is not None:
-            message = f"backend {backend!r} is not ready: {reason}"
-            return Unavailable(message, field="backend", value=backend)
+    def _no_pool_error(self, request: PlacementRequest, placement: Placement) -> ShareActorsError:
+        """The error when no pool is suitable; for a backend that was named, its own reasons only."""
+        name = request.host.partition("#")[0]
         refused = {
             pool: reasons
             for pool, reasons in placement.refused.items()
-            if pool.partition("#")[0] == backend
+            if not name or pool.partition("#")[0] == name
         }
-        if all("protocol" in reasons for reasons in refused.values()):
-            supported = ", ".join(self.backend_reports.protocols(backend))
-            message = (
-                f"protocol: backend {backend} supports {supported}, not {command.share_proto!r}"
-            )
-            return InvalidRequest(message, field="protocol", value=command.share_proto)
-        return _no_valid_host(command, placement.replace(refused=refused))
+        if name and (reason := self._not_ready(name)) is not None:
+            message = f"backend {name!r} is not ready: {reason}"
+            return Unavailable(message, field="backend", value=name)
+        if name and all("protocol" in reasons for reasons in refused.values()):
+            supported = ", ".join(self.backend_reports.protocols(name))
+            proto = request.share_proto
+            message = f"protocol: backend {name} supports {supported}, not {proto!r}"
+            return InvalidRequest(message, field="protocol", value=proto)
+        result = placement.replace(refused=refused)
+        result = result if name else self._with_missing_backends(result)
+        return NoValidHost(
+            no_valid_host(result), field="size", value=request.size, pools=result.refused
+        )
 
     def _not_ready(self, backend: str) -> str | None:
         report = self.backend_reports.latest(backend)
@@ -201,32 +207,32 @@ class Scheduler:
         return placement.replace(refused={**placement.refused, **missing})
 
     # -- look-ups --------------------------------------------------------------------------------
-    async def _existing(self, command: CreateShare) -> CreateShare | None:
-        """*command* on the host of its share, if that is recorded already; else None."""
-        share: Share | None = await self._catalog.ask("share", share_id=command.share_id)
-        if share is None:
-            return None
-        return _with_placement(command, share.host, _earlier_placement(share.host))
+    async def _existing(self, share_id: str, request: PlacementRequest) -> Assignment | None:
+        """The assignment of a share that exists already; None if there is no such share."""
+        share: Share | None = await self._catalog.ask("share", share_id=share_id)
+        return None if share is None else _assigned_before(share.host, request)
 
-    async def _request_spec(self, command: CreateShare) -> RequestSpec:
-        source = command.source
-        source_hosts = {} if source is None else await self._hosts_of([source.share_id])
+    async def _request_spec(
+        self, share_id: str, project_id: str, request: PlacementRequest
+    ) -> RequestSpec:
+        source_id = request.source_share_id
+        snapshot_hosts = await self._hosts_of([] if source_id is None else [source_id])
         return RequestSpec(
-            share_id=command.share_id,
-            size=command.size,
-            share_proto=command.share_proto,
-            requested_host=command.host or None,
-            share_type=await self._type_of(command),
-            needs_share_server=command.share_network_id is not None,
-            availability_zone=command.availability_zone,
-            snapshot_host=None if source is None else source_hosts[source.share_id],
-            same_host=await self._hosts_of(command.same_host),
-            different_host=await self._hosts_of(command.different_host),
+            share_id=share_id,
+            size=request.size,
+            share_proto=request.share_proto,
+            requested_host=request.host or None,
+            share_type=await self._type(request.share_type, project_id),
+            needs_share_server=request.share_network_id is not None,
+            availability_zone=request.availability_zone,
+            snapshot_host=None if source_id is None else snapshot_hosts[source_id],
+            same_host=await self._hosts_of(request.same_host),
+            different_host=await self._hosts_of(request.different_host),
         )
 
-    async def _type_of(self, command: CreateShare) -> ShareType | None:
-        name = command.share_type or self.config.scheduler.default_share_type
-        return None if name is None else await self.share_type(name, command.project_id)
+    async def _type(self, name: str | None, project_id: str) -> ShareType | None:
+        name = name or self.config.scheduler.default_share_type
+        return None if name is None else await self.share_type(name, project_id)
 
     async def share_type(self, name: str, project_id: str) -> ShareType:
         """The share type *name*; raises `NotFound` unless *project_id* may use it."""
@@ -274,18 +280,6 @@ def _cache_key(spec: RequestSpec) -> Any:
     )
 
 
-def _with_placement(
-    command: CreateShare, host: str, placement: Placement, share_type: ShareType | None = None
-) -> CreateShare:
-    name = command.share_type if share_type is None else share_type.id
-    return command.replace(host=host, placement=placement, share_type=name)
-
-
-def _earlier_placement(host: str) -> Placement:
-    """The placement of a share that was placed on *host* earlier."""
-    return Placement(filters=NAMES, weights={host: 0.0})
-
-
-def _no_valid_host(command: CreateShare, placement: Placement) -> NoValidHost:
-    message = no_valid_host(placement)
-    return NoValidHost(message, field="size", value=command.size, pools=placement.refused)
+def _assigned_before(host: str, request: PlacementRequest) -> Assignment:
+    """The assignment of a share that was placed on *host* before."""
+    return Assignment(host, request.share_type, Placement(filters=NAMES, weights={host: 0.0}))

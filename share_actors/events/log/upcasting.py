@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from share_actors.errors import LogError, LogTooNew
+from share_actors.values import nest_spec
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 Upcasters = Mapping[tuple[str, int], Upcaster]
@@ -20,7 +21,15 @@ def _share_creation_requested_1(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 UPCASTERS: Upcasters = MappingProxyType(
-    {("share.creation_requested", 1): _share_creation_requested_1}
+    {
+        ("share.creation_requested", 1): lambda old: {
+            **old,
+            "share_network_id": None,
+            "placement": None,
+        },
+        ("share.creation_requested", 2): nest_spec,
+        ("share.manage_requested", 1): nest_spec,
+    }
 )
 """By topic and schema version: the conversion to the next version."""
 

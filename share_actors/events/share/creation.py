@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, ClassVar, assert_never
-
-from pydantic import AfterValidator, Field
+from typing import ClassVar, Self, assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
-from share_actors.events.fields import Id, Name, printable
 from share_actors.events.phrases import exported_at, named, place
 from share_actors.events.share.state import ShareState, settle
-from share_actors.values import ExportLocation, Placement, Protocol, Share, SizeGiB, Snapshot
+from share_actors.values import (
+    Assignment,
+    ExportLocation,
+    Placement,
+    PlacementRequest,
+    Share,
+    ShareSpec,
+    SizeGiB,
+    Snapshot,
+)
+from share_actors.values.fields import Id
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -20,25 +27,39 @@ class CreateShare(Command, topic="share.create"):
     """`ShareManager.create_share`. *source* is the snapshot to create from, looked up by the sender."""
 
     share_id: Id
-    name: Name | None = None
-    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
-    share_proto: Protocol = "NFS"
+    spec: ShareSpec
     size: SizeGiB
-    host: str
-    project_id: str
-    user_id: str
-    metadata: dict[str, str] = {}
-    is_public: bool = False
-    availability_zone: str | None = None
-    share_type: str | None = None
     source: Snapshot | None = None
-    share_network_id: Id | None = None
     placement: Placement | None = None
-    """Why the scheduler chose *host*; None if the sender named it."""
+    """Why the scheduler chose the host; None if the sender named it."""
     same_host: tuple[str, ...] = ()
     different_host: tuple[str, ...] = ()
     """Scheduler hints: ids of shares to be placed with, and apart from."""
     at: datetime = EPOCH
+
+    def destination(self) -> str:
+        return self.spec.host
+
+    def placement_request(self) -> PlacementRequest | None:
+        if self.placement is not None:
+            return None
+        spec = self.spec
+        return PlacementRequest(
+            size=self.size,
+            share_proto=spec.share_proto,
+            host=spec.host,
+            share_type=spec.share_type,
+            share_network_id=spec.share_network_id,
+            availability_zone=spec.availability_zone,
+            source_share_id=None if self.source is None else self.source.share_id,
+            same_host=self.same_host,
+            different_host=self.different_host,
+        )
+
+    def placed(self, assignment: Assignment) -> Self:
+        """This command with the host that the scheduler chose, and why."""
+        spec = self.spec.replace(host=assignment.host, share_type=assignment.share_type)
+        return self.replace(spec=spec, placement=assignment.placement)
 
     def work(self) -> str:
         return "create"
@@ -53,22 +74,12 @@ class ConfirmCreated(Command):
 class ShareCreationRequested(Event, topic="share.creation_requested"):
     """A share is to be created."""
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     share_id: str
-    name: str | None
-    description: str | None
-    share_proto: Protocol
+    spec: ShareSpec
     size: int
-    host: str
-    project_id: str
-    user_id: str
-    metadata: dict[str, str]
-    is_public: bool
-    availability_zone: str | None
-    share_type: str | None
     source: Snapshot | None
-    share_network_id: str | None
     placement: Placement | None
     at: datetime
 
@@ -112,17 +123,24 @@ def decide(command: CreationCommand, state: ShareState) -> list[CreationEvent]:
 
 
 def _create(command: CreateShare, state: ShareState) -> list[CreationEvent]:
-    fields = {**command.__dict__}
-    if state.share.status == "absent":
+    status = state.share.status
+    if status == "absent":
+        fields = {**command.__dict__}
         del fields["same_host"], fields["different_host"]
         return [ShareCreationRequested(**fields)]
-    if state.share.status in ("creating", "available", "extending", "shrinking"):
-        source_id = None if command.source is None else command.source.id
-        same = ["name", "share_proto", "project_id", "size", "share_network_id"]
-        same += ["host"] if command.placement is None else []  # else the scheduler chose it
-        if source_id == state.share.snapshot_id and all(fields[k] == state.share[k] for k in same):
-            return []  # the same request, repeated
-    raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
+    if status in ("creating", "available", "extending", "shrinking") and _repeated(command, state):
+        return []
+    raise Rejected(f"share {command.share_id} exists already and is {status}")
+
+
+def _repeated(command: CreateShare, state: ShareState) -> bool:
+    """Whether *command* requests the share that exists; a host that the scheduler chose may differ."""
+    share, spec = state.share, command.spec
+    source_id = None if command.source is None else command.source.id
+    same = ["name", "share_proto", "project_id", "share_network_id"]
+    same += ["host"] if command.placement is None else []
+    matches = all(getattr(spec, field) == getattr(share, field) for field in same)
+    return matches and command.size == share.size and source_id == share.snapshot_id
 
 
 def evolve(state: ShareState, event: CreationEvent) -> ShareState:
@@ -138,13 +156,14 @@ def evolve(state: ShareState, event: CreationEvent) -> ShareState:
 
 
 def _requested(event: ShareCreationRequested) -> Share:
-    fields = {**event.__dict__}
-    fields["id"] = fields.pop("share_id")
-    fields["created_at"] = fields.pop("at")
-    fields.pop("placement")  # the event keeps it: the state does not need it
-    source = fields.pop("source")
-    from_id = None if source is None else source.id
-    return Share(**fields, status="creating", snapshot_id=from_id)
+    return Share.from_spec(
+        event.spec,
+        id=event.share_id,
+        size=event.size,
+        snapshot_id=None if event.source is None else event.source.id,
+        created_at=event.at,
+        status="creating",
+    )
 
 
 def sentence(event: CreationEvent, who: str) -> str:
@@ -160,7 +179,7 @@ def sentence(event: CreationEvent, who: str) -> str:
 
 def _description(event: ShareCreationRequested) -> str:
     source = "" if event.source is None else f", from snapshot {event.source.id}"
-    network = event.share_network_id
+    network = event.spec.share_network_id
     inside = "" if network is None else f", in share network {network}"
-    name = named("share", event.name, event.share_id)
-    return f"{name}, {event.size} GiB of {event.share_proto} on {place(event.host)}{source}{inside}"
+    name = named("share", event.spec.name, event.share_id)
+    return f"{name}, {event.size} GiB of {event.spec.share_proto} on {place(event.spec.host)}{source}{inside}"

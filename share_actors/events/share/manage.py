@@ -6,16 +6,14 @@ manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, o
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, assert_never
-
-from pydantic import AfterValidator, Field
+from typing import Any, ClassVar, assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
-from share_actors.events.fields import Id, Name, printable
 from share_actors.events.phrases import exported_at, joined, named, place
 from share_actors.events.share.state import ShareState, initial, require_status, settle
-from share_actors.values import ExportLocation, Protocol, Share, SizeGiB
+from share_actors.values import ExportLocation, PlacementRequest, Share, ShareSpec, SizeGiB
+from share_actors.values.fields import Id
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -23,17 +21,16 @@ class ManageShare(Command, topic="share.manage"):
     """`ShareManager.manage_share`: manage what *driver_options* (such as a path) locate on *host*."""
 
     share_id: Id
-    name: Name | None = None
-    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
-    share_proto: Protocol = "NFS"
-    host: str
-    project_id: str
-    user_id: str
-    metadata: dict[str, str] = {}
-    is_public: bool = False
-    share_type: str | None = None
+    spec: ShareSpec
     driver_options: dict[str, Any] = {}
     at: datetime = EPOCH
+
+    def destination(self) -> str:
+        return self.spec.host
+
+    def placement_request(self) -> PlacementRequest:
+        spec = self.spec
+        return PlacementRequest(0, spec.share_proto, spec.host, spec.share_type)
 
     def work(self) -> str:
         return "manage"
@@ -61,16 +58,10 @@ class ConfirmUnmanaged(Command):
 class ShareManageRequested(Event, topic="share.manage_requested"):
     """What exists on the backend is to be managed as a share."""
 
+    schema_version: ClassVar[int] = 2
+
     share_id: str
-    name: str | None
-    description: str | None
-    share_proto: str
-    host: str
-    project_id: str
-    user_id: str
-    metadata: dict[str, str]
-    is_public: bool
-    share_type: str | None
+    spec: ShareSpec
     driver_options: dict[str, Any]
     at: datetime
 
@@ -145,10 +136,11 @@ def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent]:
 def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent]:
     if state.share.status == "absent":
         return [ShareManageRequested(**command.__dict__)]
-    fields, same = command.__dict__, ("name", "share_proto", "project_id")
+    share, spec = state.share, command.spec
+    same = all(getattr(spec, k) == getattr(share, k) for k in ("name", "share_proto", "project_id"))
     differs = state.doing == "manage" and command.driver_options != state.driver_options
-    same_host = command.host in (state.share.host, state.share.backend)
-    repeated = same_host and not differs and all(fields[k] == state.share[k] for k in same)
+    same_host = spec.host in (share.host, share.backend)
+    repeated = same and same_host and not differs
     if repeated and state.share.status in ("manage_starting", "available"):
         return []
     raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
@@ -188,19 +180,19 @@ def evolve(state: ShareState, event: ManageEvent) -> ShareState:
 
 
 def _requested(state: ShareState, event: ShareManageRequested) -> ShareState:
-    fields = {**event.__dict__}
-    options = fields.pop("driver_options")
-    identity = {"id": fields.pop("share_id"), "created_at": fields.pop("at")}
-    share = Share(**fields, **identity, status="manage_starting")
-    return state.replace(share=share, doing="manage", driver_options=options)
+    share = Share.from_spec(
+        event.spec, id=event.share_id, created_at=event.at, status="manage_starting"
+    )
+    return state.replace(share=share, doing="manage", driver_options=event.driver_options)
 
 
 def sentence(event: ManageEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     match event:
-        case ShareManageRequested(share_id=i, name=name, host=host, driver_options=options):
+        case ShareManageRequested(share_id=i, spec=spec, driver_options=options):
             where = joined(f"{key}={value}" for key, value in options.items())
-            return f"{who} asked to manage {where} on {place(host)} as {named('share', name, i)}"
+            name = named("share", spec.name, i)
+            return f"{who} asked to manage {where} on {place(spec.host)} as {name}"
         case ShareUnmanageRequested():
             return f"{who} asked to unmanage it"
         case ShareManaged(size=size, export_locations=locations):

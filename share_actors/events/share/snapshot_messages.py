@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
-from share_actors.events.fields import Name
 from share_actors.values import SnapshotDoing
+from share_actors.values.fields import Name
 
 SnapshotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 

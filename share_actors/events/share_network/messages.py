@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from share_actors.events.decider import EPOCH, Command, Event
-from share_actors.events.fields import Id, Name, printable
 from share_actors.values import Network, NetworkType, SecurityService
+from share_actors.values.fields import Id, Name, printable
 
 
 class CreateShareNetwork(Command, Network, topic="network.create"):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from share_actors.events.attempts import AttemptEvent, BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Command, Effect, Event, RequestJoined, Settled
-from share_actors.events.fields import Id
+from share_actors.values.fields import Id
 
 DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]
 """Why a server is deleted: on request, unused for too long, its last share left, or its set-up failed."""
@@ -23,6 +23,9 @@ class AttachShare(Command, topic="server.attach_share"):
     share_network_id: Id
     project_id: str
     at: datetime = EPOCH
+
+    def destination(self) -> str:
+        return self.host
 
 
 class DetachShare(Command, topic="server.detach_share"):

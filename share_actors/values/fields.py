@@ -1,4 +1,4 @@
-"""Field types that several aggregates use."""
+"""Field types: identifiers and names, checked where they enter the system."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import EXIT_CODES, app, ray_process
 from share_actors.cli.options import parse_number, parse_pairs
 from share_actors.cli.output import Output, count, next_step
-from share_actors.cli.rendering import print_share, share_document
+from share_actors.cli.rendering import SHARE_FIELDS, print_share, share_document
 from share_actors.cli.session import Options, Session
 from share_actors.errors import ERRORS, ConfigError, InvalidRequest
 from share_actors.values import AccessRule, Share, Snapshot
@@ -388,3 +388,7 @@ def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> No
         bystander.kill()
         bystander.wait()
         head.wait()
+
+
+def test_every_field_of_a_share_is_printed() -> None:
+    assert sorted(SHARE_FIELDS) == sorted(Share.model_fields)

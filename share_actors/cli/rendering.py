@@ -27,17 +27,43 @@ FAILED_COLUMNS = ("FAILED TO", "REASON")
 ATTEMPT_COLUMNS = ("STARTED AT", "ATTEMPT", "TO", "RESULT", "BACKEND MESSAGE", "NEXT AT")
 PLACEMENT_COLUMNS = ("POOL", "SUITABLE", "WEIGHT", "REJECTED BY")
 
+SHARE_FIELDS = (
+    "id",
+    "name",
+    "description",
+    "share_proto",
+    "size",
+    "share_type",
+    "share_network_id",
+    "share_server_id",
+    "availability_zone",
+    "host",
+    "metadata",
+    "is_public",
+    "project_id",
+    "user_id",
+    "snapshot_id",
+    "created_at",
+    "status",
+    "status_reason",
+    "export_locations",
+    "access_rules",
+    "snapshots",
+)
+"""The fields of a share in the order in which they are printed."""
+
 
 # -- shares --------------------------------------------------------------------------------------
 def share_document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
     """The share as JSON, with Manila's field names."""
-    document = share.model_dump(mode="json")
+    fields = share.model_dump(mode="json")
+    document = {name: fields[name] for name in SHARE_FIELDS}
     return document if receipt is None else {**document, "receipt": receipt}
 
 
 def print_share(session: Session, share: Share) -> None:
     """Print the fields of the share that are set, its access rules and its snapshots."""
-    fields = {k: v for k, v in dict(share).items() if v not in (None, "", {}, ())}
+    fields = {k: share[k] for k in SHARE_FIELDS if share[k] not in (None, "", {}, ())}
     fields["size"] = f"{share.size} GiB"
     fields["metadata"] = format_pairs(share.metadata)
     fields["export_locations"] = "\n".join(e.path for e in share.export_locations)

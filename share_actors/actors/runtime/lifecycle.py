@@ -53,7 +53,9 @@ def init(address: str | None, **options: Any) -> None:
         check_reachable(address)
         _set_environment(environment)
     try:
-        ray.init(address, **{**defaults, **options})
+        ray.init(
+            address or "local", **{**defaults, **options}
+        )  # None would join a cluster it finds
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"no Ray cluster at {address!r}: {error}{_hint(address)}",

@@ -56,6 +56,7 @@ VALUES = [
 OPEN = {
     "Value.get": "a mapping's values have many types",
     "Frozen.replace": "the changes are fields of any type",
+    "Share.from_spec": "the other fields of a share have many types",
     "ShareActorsError.__init__": "an error names any value, and any details",
     "Section.__init__": "settings come from files",
     "Config.__init__": "settings come from files",

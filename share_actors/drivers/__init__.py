@@ -1,4 +1,4 @@
-"""How a backend does it: the driver port, the drivers, and finding them by name."""
+"""The driver port, the drivers of this package, and the registry that loads drivers by name."""
 
 from share_actors.drivers.base import (
     DriverError,

@@ -1,7 +1,7 @@
-"""The port that every storage backend implements: Manila's `ShareDriver`, by its own names.
+"""The port that every storage backend implements: Manila's `ShareDriver`, with its method names.
 
-Every method is idempotent by contract: after a crash, a deadline or a lost answer the share's actor
-asks again, with the same arguments and a higher `context.attempt`, and expects the same answer.
+Every method is idempotent by contract: after a crash, a deadline or a lost result the caller repeats the
+call with the same arguments and a higher `context.attempt`, and expects the same result.
 Methods block; the caller runs them in threads, several at once for different shares, never two at once
 for one share.
 """
@@ -25,15 +25,15 @@ from share_actors.values import (
 
 
 class DriverError(Exception):
-    """The backend failed; the message goes to the operator and into the log."""
+    """The backend failed; the message is recorded in the log and shown to the operator."""
 
 
 class TransientError(DriverError):
-    """The backend failed for now; the same call is worth another attempt after a pause."""
+    """The backend failed temporarily; the same call is attempted again after a pause."""
 
 
 class RefusedByBackend(DriverError):
-    """The backend declined and changed nothing: the share is available again, with the reason."""
+    """The backend refused and changed nothing: the share is available again, with the reason."""
 
 
 class ShareSnapshotIsBusy(RefusedByBackend):
@@ -41,7 +41,7 @@ class ShareSnapshotIsBusy(RefusedByBackend):
 
 
 class UnsupportedAccess(DriverError):
-    """The backend knows no rules of this type or level (`InvalidShareAccess` in Manila)."""
+    """The backend does not support access rules of this type or level (`InvalidShareAccess` in Manila)."""
 
 
 class NotSupported(DriverError):
@@ -49,19 +49,19 @@ class NotSupported(DriverError):
 
 
 class ManageInvalidShare(DriverError):
-    """What is to be managed is not there, or cannot be managed (`manila.exception`)."""
+    """The share or snapshot to manage does not exist or cannot be managed (`manila.exception`)."""
 
 
 class ManageExistingShareTypeMismatch(DriverError):
-    """What is to be managed is not as its share type says (`manila.exception`)."""
+    """The share to manage does not match its share type (`manila.exception`)."""
 
 
 class UnmanageInvalidShare(DriverError):
-    """The backend cannot let go of it (`manila.exception`)."""
+    """The backend cannot unmanage the share (`manila.exception`)."""
 
 
 class ShareServerSetUpFailed(DriverError):
-    """A share server could not be set up; *details* are what there is of it, for its teardown."""
+    """A share server could not be set up; *details* describe the part that exists, for its teardown."""
 
     def __init__(self, message: str, details: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -69,20 +69,20 @@ class ShareServerSetUpFailed(DriverError):
 
 
 class DriverOptions(BaseModel):
-    """A backend's own settings in the configuration; drivers subclass it. Unknown keys are refused."""
+    """Base of a driver's options, as a backend's configuration sets them. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Exports = Sequence[ExportLocation]
 RuleUpdates = Mapping[str, str]
-"""Rules that could not be applied: access id to the reason."""
+"""The rules that could not be applied: access id to reason."""
 
 
 class ProbeResult(Frozen):
-    """What a backend holds of one share (`ShareDriver.probe_share`). What is None was not looked at.
+    """What exists of one share on a backend (`ShareDriver.probe_share`). None means: not examined.
 
-    `partial`: it was begun, and asking for it again completes it. `broken`: it has to be deleted first.
+    `partial`: creation began, and repeating it completes the share. `broken`: it must be deleted first.
     """
 
     state: Literal["absent", "partial", "broken", "whole"]
@@ -90,18 +90,18 @@ class ProbeResult(Frozen):
     size: int | None = None
     """In GiB."""
     access: frozenset[tuple[str, str, str]] | None = None
-    """Who is let in: (access_type, access_to, access_level)."""
+    """The applied access rules: (access_type, access_to, access_level)."""
     snapshots: dict[str, str | None] | None = None
-    """Its whole snapshots: ids, with their provider locations."""
+    """The complete snapshots of the share: id to provider location."""
     unfinished: frozenset[str] = frozenset()
-    """Ids of snapshots of which something is left that is not whole: half taken, or half deleted."""
+    """The ids of incomplete snapshots: partly taken or partly deleted."""
 
 
 class ShareDriver:
-    """Base of every driver (`manila.share.driver.ShareDriver`). Override what the backend can do.
+    """Base of every driver (`manila.share.driver.ShareDriver`). Override what the backend supports.
 
     `configuration` is an instance of the driver's own `Options`; `backend_name` is the name of the
-    backend in the configuration. What a driver can do is read from what it overrides: see `supports`.
+    backend in the configuration. The overridden methods determine the driver's features: see `supports`.
     """
 
     Options: ClassVar[type[DriverOptions]] = DriverOptions
@@ -109,7 +109,7 @@ class ShareDriver:
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
     access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
     modes: ClassVar[tuple[bool, ...]] = (False,)
-    """Whether it can handle share servers: one mode, or both."""
+    """The supported values of `driver_handles_share_servers`: one or both."""
 
     def __init__(
         self,
@@ -125,78 +125,79 @@ class ShareDriver:
 
     @property
     def driver_handles_share_servers(self) -> bool:
+        """Whether this backend creates share servers for its shares (DHSS)."""
         return self._driver_handles_share_servers
 
     @classmethod
     def supports(cls, method: str) -> bool:
-        """Whether this driver overrides *method*, and so can do it."""
+        """Whether this driver overrides *method* and therefore supports it."""
         return getattr(cls, method) is not getattr(ShareDriver, method)
 
-    # -- life of the backend -------------------------------------------------------------------
+    # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
         """Prepare the backend; called once in each process that hosts its shares."""
 
     def check_for_setup_error(self) -> None:
-        """Raise `DriverError` when the backend can't work as configured."""
+        """Raise `DriverError` if the backend cannot work as configured."""
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:
-        """Capacity and features, as the backend measures them; a mapping may have Manila's names.
+        """The current capacity and features; a mapping may use Manila's field names.
 
-        Every driver that creates shares must override it: the scheduler places a share only on a pool that
-        was reported, with its capacity. Fields that are left out follow from the driver's class.
+        Every driver that creates shares must override it: the scheduler places a share only on a pool whose
+        capacity was reported. The driver's class determines the fields that are left out.
         """
         return None
 
     def get_backend_info(self, context: RequestContext) -> Mapping[str, Any] | None:
-        """What shares are exported under, such as addresses: if it changes, each is ensured again."""
+        """Settings that export locations depend on, such as addresses: on a change every share is ensured."""
         return None
 
     def get_pool(self, share: Share) -> str | None:
-        """The pool that holds *share*; None where a backend has no pools."""
+        """The pool that *share* is in; None if the backend has no pools."""
         return None
 
     # -- shares --------------------------------------------------------------------------------
     def create_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
-        """Make *share* exist and return where clients find it."""
+        """Create *share* unless it exists; return its export locations."""
         raise NotSupported(f"{type(self).__name__} cannot create shares")
 
     def create_share_from_snapshot(
         self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
     ) -> Exports:
-        """Make *share* exist with the contents of *snapshot*."""
+        """Create *share* with the contents of *snapshot* unless it exists; return its export locations."""
         raise NotSupported(f"{type(self).__name__} cannot create a share from a snapshot")
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        """Make *share* not exist; one that never existed, or half exists, is no error."""
+        """Delete *share*; succeeds for one that does not exist, and for one that exists in part."""
         raise NotSupported(f"{type(self).__name__} cannot delete shares")
 
     def extend_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
-        """Let *share* hold `new_size` GiB."""
+        """Extend *share* to `new_size` GiB."""
         raise NotSupported(f"{type(self).__name__} cannot extend shares")
 
     def shrink_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
-        """Let *share* hold only `new_size` GiB; `RefusedByBackend` when more than that is used."""
+        """Shrink *share* to `new_size` GiB; raises `RefusedByBackend` if more than that is used."""
         raise NotSupported(f"{type(self).__name__} cannot shrink shares")
 
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports | None:
-        """Make sure *share* is exported; new export locations if they changed."""
+        """Make sure that *share* is exported; return its export locations if they may have changed."""
         return None
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> ProbeResult | None:
-        """Say what exists of *share*, changing nothing; None: that can't be told.
+        """Report what exists of *share*, changing nothing; None if the driver cannot determine it.
 
-        Asked before an attempt whose predecessor's outcome is unknown: what is done already is adopted,
-        and only the rest is asked for. Not overridden, the method itself is asked again.
+        Called before an attempt if the outcome of the previous attempt is unknown: completed work is adopted,
+        and only the rest is requested. If it is not overridden, the method itself is called again.
         """
         return None
 
@@ -204,13 +205,13 @@ class ShareDriver:
     def create_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> str | None:
-        """Take *snapshot* of the share `snapshot.share_id`; return its provider location, if any."""
+        """Take *snapshot* of the share `snapshot.share_id`; return its provider location, or None."""
         raise NotSupported(f"{type(self).__name__} cannot take snapshots")
 
     def delete_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> None:
-        """Make *snapshot* not exist; `ShareSnapshotIsBusy` while something is made from it."""
+        """Delete *snapshot*; raises `ShareSnapshotIsBusy` while a share is created from it."""
         raise NotSupported(f"{type(self).__name__} cannot delete snapshots")
 
     # -- access --------------------------------------------------------------------------------
@@ -224,11 +225,11 @@ class ShareDriver:
         update_rules: Sequence[AccessRule] = (),
         share_server: Any = None,
     ) -> RuleUpdates | None:
-        """Make the backend hold exactly *access_rules*; the other lists say what changed.
+        """Apply exactly *access_rules*; the other lists contain the changes.
 
         Deletions come before additions, so that a client denied and allowed again keeps its new rule.
-        Returns the rules that could not be applied and why; raising means that none of them was.
-        The default asks `allow_access` and `deny_access` one rule at a time.
+        Returns the rules that could not be applied, with reasons; an exception means that none was applied.
+        The default calls `deny_access` and `allow_access` for one rule at a time.
         """
         failed: dict[str, str] = {}
         calls = [(self.deny_access, rule) for rule in delete_rules]
@@ -245,42 +246,43 @@ class ShareDriver:
     def allow_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
-        """Let *access* in."""
-        raise NotSupported(f"{type(self).__name__} has no access rules")
+        """Apply the rule *access*."""
+        raise NotSupported(f"{type(self).__name__} does not support access rules")
 
     def deny_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
-        """Keep *access* out; a rule that was never applied is no error."""
-        raise NotSupported(f"{type(self).__name__} has no access rules")
+        """Remove the rule *access*; succeeds for a rule that was never applied."""
+        raise NotSupported(f"{type(self).__name__} does not support access rules")
 
-    # -- adoption of what exists ---------------------------------------------------------------
+    # -- manage and unmanage -------------------------------------------------------------------
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """Adopt what exists on the backend as *share*; return `{"size": GiB}`.
+        """Adopt an existing share of the backend as *share*; return `{"size": GiB}`.
 
-        With `export_locations`, if it likes; else `ensure_share` is asked. Raises `ManageInvalidShare`.
+        The result may have `export_locations`; otherwise `ensure_share` is called for them. Raises
+        `ManageInvalidShare`.
         """
         raise NotSupported(f"{type(self).__name__} cannot manage existing shares")
 
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """What `manage_existing` would adopt, changing nothing: at least `size`; raises as it does."""
-        raise NotSupported(f"{type(self).__name__} cannot tell what it would manage")
+        """What `manage_existing` would adopt, changing nothing: at least `size`; raises the same errors."""
+        raise NotSupported(f"{type(self).__name__} cannot preview the management of shares")
 
     def unmanage(self, share: Share) -> None:
-        """Let go of *share*, untouched."""
+        """Stop managing *share*; its data stay in place."""
 
     def manage_existing_snapshot(
         self, snapshot: Snapshot, driver_options: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Adopt what is at `snapshot.provider_location`; return `{"size": GiB}`."""
+        """Adopt the existing snapshot at `snapshot.provider_location`; return `{"size": GiB}`."""
         raise NotSupported(f"{type(self).__name__} cannot manage existing snapshots")
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
-        """Let go of *snapshot*, untouched."""
+        """Stop managing *snapshot*; its data stay in place."""
 
     # -- share servers (driver_handles_share_servers) ------------------------------------------
     def get_network_allocations_number(self) -> int:
-        """How many addresses one share server needs."""
+        """The number of addresses that one share server needs."""
         return 0
 
     def allocate_network(
@@ -291,23 +293,23 @@ class ShareDriver:
         count: int | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Make the addresses of *share_server*, which its network granted, usable for it.
+        """Prepare the allocated addresses of *share_server* on the backend.
 
-        `share_server["network_allocations"]` has them, *count* of them. Most backends need do nothing.
+        `share_server["network_allocations"]` has *count* addresses. Most backends need do nothing.
         """
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
-        """Undo `allocate_network`; the addresses go back to the network when this returns."""
+        """Undo `allocate_network`; the network may reuse the addresses after this returns."""
 
     def setup_server(self, network_info: Any, metadata: Any = None, **kwargs: Any) -> Any:
-        """Set up a share server (`network_info["server_id"]`); return its details, a mapping of texts.
+        """Set up a share server (`network_info["server_id"]`); return its details, a mapping of strings.
 
-        When it fails half-way, `ShareServerSetUpFailed` tells what there is: it is torn down again.
+        Raises `ShareServerSetUpFailed` with the details of a server that is set up in part: it is torn down.
         """
-        raise NotSupported(f"{type(self).__name__} handles no share servers")
+        raise NotSupported(f"{type(self).__name__} cannot handle share servers")
 
     def teardown_server(
         self, server_details: Any, security_services: Any = None, **kwargs: Any
     ) -> None:
-        """Make a share server not exist; `server_details` are as set up, with its `server_id`."""
-        raise NotSupported(f"{type(self).__name__} handles no share servers")
+        """Delete a share server; `server_details` are those of `setup_server`, with its `server_id`."""
+        raise NotSupported(f"{type(self).__name__} cannot handle share servers")

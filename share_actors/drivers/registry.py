@@ -1,4 +1,4 @@
-"""Drivers by name: entry points of the group `share_actors.drivers`, so that anyone can bring one."""
+"""Drivers by name: entry points of the group `share_actors.drivers`, which other packages may add to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _registered: dict[str, type[ShareDriver]] = {}
 
 @contextmanager
 def drivers_registered(drivers: Mapping[str, type[ShareDriver]]) -> Iterator[None]:
-    """Make drivers known by name in this process, in place of installed ones of the same names."""
+    """Register drivers by name in this process, in place of installed ones of the same names."""
     before = dict(_registered)
     _registered.update(drivers)
     try:
@@ -40,21 +40,23 @@ def known_drivers() -> tuple[str, ...]:
 def load_driver(name: str) -> type[ShareDriver]:
     """The class of the driver *name*.
 
-    Raises `ConfigError` if none is installed, if two packages bring different ones, or if it cannot be
+    Raises `ConfigError` if none is installed, if two packages provide different ones, or if it cannot be
     imported.
     """
     if name in _registered:
         return _registered[name]
     points = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not points:
-        raise _bad(name, f"driver {name!r} is not known; there are: {', '.join(known_drivers())}")
+        available = ", ".join(known_drivers())
+        raise _driver_error(name, f"driver {name!r} is not installed; available: {available}")
     if len(points) > 1:
-        raise _bad(name, f"driver {name!r} is brought twice: {', '.join(sorted(points))}")
+        values = ", ".join(sorted(points))
+        raise _driver_error(name, f"driver {name!r} is provided by several packages: {values}")
     (point,) = points.values()
-    found = _imported(point)
-    if not (isinstance(found, type) and issubclass(found, ShareDriver)):
-        raise _bad(name, f"driver {name!r}: {point.value} is no ShareDriver")
-    return found
+    driver_class = _import(point)
+    if not (isinstance(driver_class, type) and issubclass(driver_class, ShareDriver)):
+        raise _driver_error(name, f"driver {name!r}: {point.value} is not a ShareDriver")
+    return driver_class
 
 
 def make_driver(
@@ -64,68 +66,69 @@ def make_driver(
     *,
     handles_servers: bool = False,
 ) -> ShareDriver:
-    """A driver for the backend *backend_name*, with its options and its mode checked.
+    """A driver for the backend *backend_name*, with validated options and mode.
 
     Raises `ConfigError` naming the key (`backends.NAME.options.KEY`) and its value.
     """
     try:
-        kind = load_driver(driver_name)
+        driver_class = load_driver(driver_name)
     except ConfigError as error:
         field = f"backends.{backend_name}.driver"
         raise ConfigError(f"{field}: {error.message}", field=field, value=driver_name) from error
-    if handles_servers not in kind.modes:
+    if handles_servers not in driver_class.modes:
         field = f"backends.{backend_name}.driver_handles_share_servers"
-        can = (
-            "handles share servers always" if kind.modes == (True,) else "handles no share servers"
+        supported = (
+            "requires share servers" if handles_servers is False else "cannot handle share servers"
         )
         raise ConfigError(
-            f"{field}: driver {driver_name!r} {can}", field=field, value=handles_servers
+            f"{field}: driver {driver_name!r} {supported}", field=field, value=handles_servers
         )
-    return kind(
+    return driver_class(
         handles_servers,
-        configuration=_checked(kind.Options, backend_name, options or {}),
+        configuration=_validated(driver_class.Options, backend_name, options or {}),
         backend_name=backend_name,
     )
 
 
-def _checked(
-    kind: type[DriverOptions], backend_name: str, options: Mapping[str, Any]
+def _validated(
+    model: type[DriverOptions], backend_name: str, options: Mapping[str, Any]
 ) -> DriverOptions:
     try:
-        return kind.model_validate(dict(options))
+        return model.model_validate(dict(options))
     except ValidationError as error:
-        raise _bad_option(kind, backend_name, error) from None
+        raise _option_error(model, backend_name, error) from None
 
 
-def _bad_option(
-    kind: type[DriverOptions], backend_name: str, error: ValidationError
+def _option_error(
+    model: type[DriverOptions], backend_name: str, error: ValidationError
 ) -> ConfigError:
     first = error.errors()[0]
     field = ".".join(["backends", backend_name, "options", *map(str, first["loc"])])
     if first["type"] == "missing":
         return ConfigError(f"{field}: is required", field=field, value=None)
     if first["type"] == "extra_forbidden":
-        known = ", ".join(kind.model_fields) or "none"
-        return ConfigError(f"{field}: no such option; there are: {known}", field=field)
-    given, secret = first["input"], _is_secret(kind, first["loc"])
+        options = ", ".join(model.model_fields) or "none"
+        return ConfigError(f"{field}: unknown option; available: {options}", field=field)
+    given, secret = first["input"], _is_secret(model, first["loc"])
     value = MASK if secret else masked(field, given)
     text = first["msg"].removeprefix("Value error, ")
     if given and value != given:
-        text = text.replace(str(given), MASK)  # an option's own check may tell what it was given
+        text = text.replace(str(given), MASK)  # an option's own validator may quote the value
     return ConfigError(f"{field}: {text}: {value!r}", field=field, value=value)
 
 
-def _is_secret(kind: type[DriverOptions], where: tuple[int | str, ...]) -> bool:
-    field = kind.model_fields.get(str(where[0])) if where else None
+def _is_secret(model: type[DriverOptions], path: tuple[int | str, ...]) -> bool:
+    field = model.model_fields.get(str(path[0])) if path else None
     return field is not None and SecretStr.__name__ in repr(field.annotation)
 
 
-def _imported(point: EntryPoint) -> Any:
+def _import(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
-        raise _bad(point.name, f"driver {point.name!r} cannot be imported: {error}") from error
+        message = f"driver {point.name!r} cannot be imported: {error}"
+        raise _driver_error(point.name, message) from error
 
 
-def _bad(name: str, text: str) -> ConfigError:
-    return ConfigError(text, field="driver", value=name)
+def _driver_error(name: str, message: str) -> ConfigError:
+    return ConfigError(message, field="driver", value=name)

@@ -32,7 +32,7 @@ _ALIASES = {
     "share_backend_name": "backend_name",
     "storage_protocol": "storage_protocols",
 }
-"""Manila's names for our fields."""
+"""Manila's field names to ours."""
 _UNREPORTED = {"driver_name": "unknown", "storage_protocols": (), "access_types": ()}
 
 

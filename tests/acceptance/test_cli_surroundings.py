@@ -148,7 +148,7 @@ def test_a_directory_is_managed_and_unmanaged(cli: CommandLine) -> None:
 
     again = cli("--json", "share", "manage", *option)
     assert again.code == 8
-    assert "is no directory under" in again.error["message"]
+    assert "is not a directory under" in again.error["message"]
     [failed] = cli.json("share", "list", "--status", "manage_error")["shares"]
     assert cli.json("share", "unmanage", failed["id"])["status"] == "unmanaged"
 

@@ -1,4 +1,4 @@
-"""Drivers on real filesystems."""
+"""Fixtures of the driver tests: a local driver on a real filesystem."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def driver(root: Path) -> LocalDriver:
-    made = LocalDriver(configuration=LocalOptions(root=root), backend_name="here")
-    made.do_setup(CONTEXT)
-    return made
+    driver = LocalDriver(configuration=LocalOptions(root=root), backend_name="here")
+    driver.do_setup(CONTEXT)
+    return driver
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def keeps_acls(tmp_path: Path) -> None:
 
 
 def in_child(run: Callable[[], object]) -> str:
-    """What *run* returns, or the exception it raises, in a process of its own."""
+    """Run *run* in a child process; returns its result or exception as text."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
-            said = str(run())
+            text = str(run())
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(writing, said.encode())
+            text = f"{type(error).__name__}: {error}"
+        os.write(writing, text.encode())
         os._exit(0)
     os.close(writing)
-    with open(reading, encoding="utf-8") as answer:
-        said = answer.read()
+    with open(reading, encoding="utf-8") as pipe:
+        text = pipe.read()
     os.waitpid(child, 0)
-    return said
+    return text

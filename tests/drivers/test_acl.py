@@ -1,4 +1,4 @@
-"""Access control lists: their encoding, and whom they really let in."""
+"""Access control lists: their encoding, and their effect on users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError, UnsupportedAccess
 from share_actors.drivers.filesystem import acl
-from share_actors.drivers.filesystem.acl import GROUP, MASK, OTHER, USER, USER_OBJ, Acl, Entry, Who
+from share_actors.drivers.filesystem.acl import (
+    GROUP,
+    MASK,
+    OTHER,
+    USER,
+    USER_OBJ,
+    Acl,
+    Entry,
+    Principal,
+)
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessLevel, AccessRule, AccessType, Share
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
@@ -23,7 +32,9 @@ from tests.drivers.conftest import CONTEXT, SHARE, in_child
 ALICE, BOB, STAFF = 61_001, 61_002, 62_001
 PERMS, IDS = st.integers(0, 7), st.integers(0, acl.NOBODY - 1)
 ENTRIES = st.lists(st.builds(Entry, st.sampled_from([USER, GROUP]), PERMS, IDS), max_size=9)
-GRANTS = st.dictionaries(st.builds(Who, st.sampled_from([USER, GROUP]), IDS), PERMS, max_size=9)
+GRANTS = st.dictionaries(
+    st.builds(Principal, st.sampled_from([USER, GROUP]), IDS), PERMS, max_size=9
+)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
@@ -37,12 +48,12 @@ def allow(driver: LocalDriver, *rules: AccessRule, share: Share = SHARE) -> dict
 
 # -- the format ----------------------------------------------------------------------------------
 @given(ENTRIES)
-def test_what_is_encoded_is_decoded_in_the_order_of_the_kernel(entries: list[Entry]) -> None:
+def test_a_decoded_list_has_the_encoded_entries_in_the_kernels_order(entries: list[Entry]) -> None:
     assert acl.decode(acl.encode(entries)) == tuple(sorted(entries, key=lambda e: (e.tag, e.id)))
 
 
 @given(st.binary(max_size=64))
-def test_bytes_that_are_no_list_are_refused_and_never_crash(raw: bytes) -> None:
+def test_invalid_bytes_are_a_driver_error(raw: bytes) -> None:
     try:
         acl.decode(raw)
     except DriverError:
@@ -51,8 +62,8 @@ def test_bytes_that_are_no_list_are_refused_and_never_crash(raw: bytes) -> None:
 
 
 @given(st.integers(0, 0o777), GRANTS, GRANTS, st.booleans())
-def test_only_the_last_grants_count(
-    mode: int, before: dict[Who, int], after: dict[Who, int], executable: bool
+def test_new_grants_replace_the_previous_ones(
+    mode: int, before: dict[Principal, int], after: dict[Principal, int], executable: bool
 ) -> None:
     start = acl.from_mode(mode)
     once = acl.granting(start, after, executable=executable)
@@ -63,58 +74,58 @@ def test_only_the_last_grants_count(
     assert acl.granting(detour, {}, executable=executable) == start
 
 
-def test_what_the_mask_kept_from_the_owning_group_stays_kept() -> None:
+def test_permissions_that_the_mask_withheld_from_the_owning_group_stay_withheld() -> None:
     masked: Acl = (*acl.from_mode(0o770), Entry(USER, 7, ALICE), Entry(MASK, 0))
 
-    granted = acl.granting(masked, {Who(USER, BOB): 7}, executable=True)
+    granted = acl.granting(masked, {Principal(USER, BOB): 7}, executable=True)
 
     assert Entry(acl.GROUP_OBJ, 0) in granted
     assert Entry(MASK, 7) in granted
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_the_kernel_reads_the_list_as_it_was_meant(tmp_path: Path) -> None:
-    meant = acl.granting(
-        acl.from_mode(0o640), {Who(USER, BOB): 7, Who(GROUP, STAFF): 5}, executable=True
+def test_the_kernel_accepts_an_encoded_list(tmp_path: Path) -> None:
+    expected = acl.granting(
+        acl.from_mode(0o640), {Principal(USER, BOB): 7, Principal(GROUP, STAFF): 5}, executable=True
     )
 
-    os.setxattr(tmp_path, acl.ACCESS, acl.encode(meant))
+    os.setxattr(tmp_path, acl.ACCESS, acl.encode(expected))
 
-    assert acl.decode(os.getxattr(tmp_path, acl.ACCESS)) == meant
+    assert acl.decode(os.getxattr(tmp_path, acl.ACCESS)) == expected
     assert tmp_path.stat().st_mode & 0o777 == 0o670
-    assert Entry(USER_OBJ, 6) in meant
-    assert Entry(OTHER, 0) in meant
+    assert Entry(USER_OBJ, 6) in expected
+    assert Entry(OTHER, 0) in expected
 
 
 # -- names ---------------------------------------------------------------------------------------
 def test_users_and_groups_are_found_by_name_and_by_number() -> None:
     user, group = pwd.getpwall()[-1], grp.getgrall()[-1]
 
-    assert acl.resolve(user.pw_name) == Who(USER, user.pw_uid)
-    assert acl.resolve(f"@{group.gr_name}") == Who(GROUP, group.gr_gid)
-    assert acl.resolve("61001") == Who(USER, ALICE)
-    assert acl.resolve("@62001") == Who(GROUP, STAFF)
+    assert acl.resolve(user.pw_name) == Principal(USER, user.pw_uid)
+    assert acl.resolve(f"@{group.gr_name}") == Principal(GROUP, group.gr_gid)
+    assert acl.resolve("61001") == Principal(USER, ALICE)
+    assert acl.resolve("@62001") == Principal(GROUP, STAFF)
 
 
 @pytest.mark.parametrize(
     "name",
     ["no-such-user", "@no-such-group", "", "@", "a\0b", "\udc80", "-1", "4294967295", "\u0661"],
 )
-def test_an_unknown_name_is_said_to_be_unknown(name: str) -> None:
-    with pytest.raises(DriverError, match="is not known on this machine"):
+def test_an_unknown_name_is_a_driver_error(name: str) -> None:
+    with pytest.raises(DriverError, match="does not exist on this machine"):
         acl.resolve(name)
 
 
 # -- rules ---------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("keeps_acls", "inside")
-def test_one_bad_rule_does_not_block_the_others(driver: LocalDriver, inside: Path) -> None:
+def test_an_invalid_rule_does_not_block_the_others(driver: LocalDriver, inside: Path) -> None:
     failed = allow(driver, rule("no-such-user"), rule("192.0.2.1", kind="ip"), rule("61001"))
 
     assert failed == {
-        "user-no-such-user-rw": "user 'no-such-user' is not known on this machine",
+        "user-no-such-user-rw": "user 'no-such-user' does not exist on this machine",
         "ip-192.0.2.1-rw": "access_type 'ip': only 'user' is supported",
     }
-    assert named(inside) == {Who(USER, ALICE): 7}
+    assert named_entries(inside) == {Principal(USER, ALICE): 7}
 
 
 @pytest.mark.usefixtures("inside")
@@ -124,47 +135,49 @@ def test_a_single_rule_of_another_type_is_not_supported(driver: LocalDriver) -> 
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_the_rules_are_exactly_those_that_were_asked_for(driver: LocalDriver, inside: Path) -> None:
+def test_updated_rules_replace_the_previous_ones(driver: LocalDriver, inside: Path) -> None:
     allow(driver, rule("61001"), rule("@62001", "ro"))
 
     allow(driver, rule("61002", "ro"))
 
-    assert named(inside) == {Who(USER, BOB): 5}
+    assert named_entries(inside) == {Principal(USER, BOB): 5}
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_one_named_by_two_rules_gets_the_more_of_them(driver: LocalDriver, inside: Path) -> None:
+def test_a_user_named_by_two_rules_gets_the_permissions_of_both(
+    driver: LocalDriver, inside: Path
+) -> None:
     allow(driver, rule("61001", "rw"), rule("61001", "ro"))
 
-    assert named(inside) == {Who(USER, ALICE): 7}
+    assert named_entries(inside) == {Principal(USER, ALICE): 7}
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_rules_one_by_one_keep_each_other(driver: LocalDriver, inside: Path) -> None:
+def test_single_rules_do_not_change_the_others(driver: LocalDriver, inside: Path) -> None:
     driver.allow_access(CONTEXT, SHARE, rule("61001"))
     driver.allow_access(CONTEXT, SHARE, rule("61002"))
 
     driver.deny_access(CONTEXT, SHARE, rule("61001"))
 
-    assert named(inside) == {Who(USER, BOB): 7}
+    assert named_entries(inside) == {Principal(USER, BOB): 7}
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_content_is_in_reach_and_executable_only_if_it_was(
+def test_existing_files_are_accessible_and_executable_only_if_they_were(
     driver: LocalDriver, inside: Path
 ) -> None:
-    plain, program = made(inside / "plain", 0o600), made(inside / "program", 0o700)
+    plain, program = make_file(inside / "plain", 0o600), make_file(inside / "program", 0o700)
 
     allow(driver, rule("61001"))
 
-    assert named(plain) == {Who(USER, ALICE): 6}
-    assert named(program) == {Who(USER, ALICE): 7}
+    assert named_entries(plain) == {Principal(USER, ALICE): 6}
+    assert named_entries(program) == {Principal(USER, ALICE): 7}
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_denying_all_leaves_no_trace_in_the_content(driver: LocalDriver, inside: Path) -> None:
+def test_removing_all_rules_restores_the_content(driver: LocalDriver, inside: Path) -> None:
     (inside / "below").mkdir()
-    content = [made(inside / "file", 0o640), inside / "below", inside]
+    content = [make_file(inside / "file", 0o640), inside / "below", inside]
     before = [path.stat().st_mode for path in content]
 
     allow(driver, rule("61001"))
@@ -175,52 +188,52 @@ def test_denying_all_leaves_no_trace_in_the_content(driver: LocalDriver, inside:
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_no_link_leads_the_rules_out_of_the_share(
+def test_links_out_of_the_share_are_not_followed(
     driver: LocalDriver, inside: Path, tmp_path: Path
 ) -> None:
-    outside = made(tmp_path / "outside", 0o600)
+    outside = make_file(tmp_path / "outside", 0o600)
     (inside / "file").symlink_to(outside)
     (inside / "folder").symlink_to(tmp_path)
 
     allow(driver, rule("61001"))
 
-    assert not named(outside)
-    assert not named(tmp_path)
+    assert not named_entries(outside)
+    assert not named_entries(tmp_path)
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_a_fifo_does_not_stop_the_rules(driver: LocalDriver, inside: Path) -> None:
+def test_rules_are_applied_to_a_fifo(driver: LocalDriver, inside: Path) -> None:
     os.mkfifo(inside / "fifo", 0o600)
 
     allow(driver, rule("61001"))
 
-    assert named(inside / "fifo") == {Who(USER, ALICE): 6}
+    assert named_entries(inside / "fifo") == {Principal(USER, ALICE): 6}
 
 
-def test_a_filesystem_without_acls_is_told_by_its_lack() -> None:
-    reading, writing = os.pipe()  # of a filesystem that has none for sure
+def test_a_filesystem_without_acls_is_a_driver_error() -> None:
+    reading, writing = os.pipe()  # pipes never support ACLs
     try:
-        with pytest.raises(DriverError, match="keeps no POSIX ACLs"):
+        with pytest.raises(DriverError, match="does not support POSIX ACLs"):
             acl._write(reading, acl.ACCESS, acl.from_mode(0o600))
     finally:
         os.close(reading)
         os.close(writing)
 
 
-def test_rules_of_a_share_that_is_gone_can_only_be_removed(driver: LocalDriver) -> None:
+def test_rules_of_a_missing_share_can_only_be_removed(driver: LocalDriver) -> None:
     assert not allow(driver)
 
     with pytest.raises(DriverError, match="does not exist"):
         allow(driver, rule("61001"))
 
 
-# -- what the kernel makes of it -----------------------------------------------------------------
+# -- effect on users -----------------------------------------------------------------------------
 @pytest.fixture
 def passable() -> Iterator[Path]:
     """A directory that every user can pass through, unlike `tmp_path`."""
-    with tempfile.TemporaryDirectory(prefix="share-actors-") as made_here:
-        os.chmod(made_here, 0o711)
-        yield Path(made_here)
+    with tempfile.TemporaryDirectory(prefix="share-actors-") as directory:
+        os.chmod(directory, 0o711)
+        yield Path(directory)
 
 
 @pytest.fixture
@@ -229,13 +242,13 @@ def shared(passable: Path) -> tuple[LocalDriver, Path]:
     driver = LocalDriver(configuration=options, backend_name="here")
     driver.do_setup(CONTEXT)
     (export,) = driver.create_share(CONTEXT, SHARE)
-    made(Path(export.path) / "old", 0o600)
+    make_file(Path(export.path) / "old", 0o600)
     return driver, Path(export.path)
 
 
 @needs_root
 @pytest.mark.usefixtures("keeps_acls")
-def test_a_user_with_rw_reads_and_writes_old_and_new(shared: tuple[LocalDriver, Path]) -> None:
+def test_a_user_with_rw_can_write_existing_and_new_files(shared: tuple[LocalDriver, Path]) -> None:
     driver, inside = shared
 
     allow(driver, rule("61001"))
@@ -246,7 +259,7 @@ def test_a_user_with_rw_reads_and_writes_old_and_new(shared: tuple[LocalDriver, 
 
 @needs_root
 @pytest.mark.usefixtures("keeps_acls")
-def test_a_user_with_ro_reads_and_does_not_write(shared: tuple[LocalDriver, Path]) -> None:
+def test_a_user_with_ro_can_read_but_not_write(shared: tuple[LocalDriver, Path]) -> None:
     driver, inside = shared
 
     allow(driver, rule("61001", "ro"))
@@ -258,7 +271,9 @@ def test_a_user_with_ro_reads_and_does_not_write(shared: tuple[LocalDriver, Path
 
 @needs_root
 @pytest.mark.usefixtures("keeps_acls")
-def test_what_one_user_makes_another_can_use(shared: tuple[LocalDriver, Path]) -> None:
+def test_a_file_that_one_user_creates_is_readable_by_another(
+    shared: tuple[LocalDriver, Path],
+) -> None:
     driver, inside = shared
     allow(driver, rule("61001"), rule("61002", "ro"))
 
@@ -270,7 +285,7 @@ def test_what_one_user_makes_another_can_use(shared: tuple[LocalDriver, Path]) -
 
 @needs_root
 @pytest.mark.usefixtures("keeps_acls")
-def test_a_user_who_is_denied_is_kept_out_even_of_what_they_made(
+def test_a_denied_user_cannot_read_their_own_files(
     shared: tuple[LocalDriver, Path],
 ) -> None:
     driver, inside = shared
@@ -285,7 +300,7 @@ def test_a_user_who_is_denied_is_kept_out_even_of_what_they_made(
 
 @needs_root
 @pytest.mark.usefixtures("keeps_acls")
-def test_members_of_a_group_are_let_in(shared: tuple[LocalDriver, Path]) -> None:
+def test_members_of_an_allowed_group_have_access(shared: tuple[LocalDriver, Path]) -> None:
     driver, inside = shared
 
     allow(driver, rule("@62001"))
@@ -295,7 +310,7 @@ def test_members_of_a_group_are_let_in(shared: tuple[LocalDriver, Path]) -> None
 
 
 @needs_root
-def test_a_user_without_a_rule_sees_neither_the_share_nor_which_there_are(
+def test_a_user_without_a_rule_can_list_neither_the_share_nor_the_shares(
     shared: tuple[LocalDriver, Path],
 ) -> None:
     _, inside = shared
@@ -304,13 +319,13 @@ def test_a_user_without_a_rule_sees_neither_the_share_nor_which_there_are(
     assert as_user(ALICE, lambda: os.listdir(inside.parent)).startswith("PermissionError")
 
 
-def made(path: Path, mode: int) -> Path:
+def make_file(path: Path, mode: int) -> Path:
     path.write_text("content")
     path.chmod(mode)
     return path
 
 
-def named(path: Path) -> dict[Who, int]:
+def named_entries(path: Path) -> dict[Principal, int]:
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         return acl.grants_of(fd)
@@ -319,10 +334,10 @@ def named(path: Path) -> dict[Who, int]:
 
 
 def as_user(uid: int, run: Callable[[], object], group: int = 61_000) -> str:
-    def become() -> object:
+    def run_as_user() -> object:
         os.setgroups([])
         os.setgid(group)
         os.setuid(uid)
         return run()
 
-    return in_child(become)
+    return in_child(run_as_user)

@@ -1,4 +1,4 @@
-"""The contract of drivers, for each that this package brings."""
+"""The driver contract, for every driver of this package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestDummyDriver(DriverContract):
         return make_driver("pretended", "dummy", {"directory": str(tmp_path / "state")})
 
 
-class TestDummyDriverThatKeepsNothing(DriverContract):
+class TestDummyDriverWithoutState(DriverContract):
     @pytest.fixture
     def driver(self) -> ShareDriver:
         return make_driver("pretended", "dummy", {})
@@ -41,5 +41,5 @@ class TestLocalServersDriver(ServerContract):
 class TestDummyDriverWithServers(ServerContract):
     @pytest.fixture
     def driver(self, tmp_path: Path) -> ShareDriver:
-        kept = {"directory": str(tmp_path / "state")}
-        return make_driver("pretended", "dummy", kept, handles_servers=True)
+        options = {"directory": str(tmp_path / "state")}
+        return make_driver("pretended", "dummy", options, handles_servers=True)

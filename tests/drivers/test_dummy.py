@@ -1,4 +1,4 @@
-"""The dummy driver: what it keeps, what it counts, and how it fails."""
+"""The driver `dummy`: its state, its record of calls, and its faults."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def backend(tmp_path: Path) -> DummyBackend:
 
 
 def driver_of(backend: DummyBackend, **options: Any) -> DummyDriver:
-    made = make_driver("pretended", "dummy", {"directory": backend.directory, **options})
-    assert isinstance(made, DummyDriver)
-    made.do_setup(CONTEXT)
-    return made
+    driver = make_driver("pretended", "dummy", {"directory": backend.directory, **options})
+    assert isinstance(driver, DummyDriver)
+    driver.do_setup(CONTEXT)
+    return driver
 
 
-def test_what_was_done_can_be_read_back(backend: DummyBackend) -> None:
+def test_the_state_of_the_backend_can_be_read(backend: DummyBackend) -> None:
     driver = driver_of(backend)
 
     driver.create_share(CONTEXT, SHARE)
@@ -46,7 +46,7 @@ def test_what_was_done_can_be_read_back(backend: DummyBackend) -> None:
     assert backend.rules("s1")["r1"]["access_to"] == "192.0.2.1"
 
 
-def test_every_call_is_in_the_log_with_its_attempt(backend: DummyBackend) -> None:
+def test_every_call_is_recorded_with_its_attempt(backend: DummyBackend) -> None:
     driver = driver_of(backend)
 
     driver.create_share(RequestContext(attempt=1), SHARE)
@@ -59,7 +59,7 @@ def test_every_call_is_in_the_log_with_its_attempt(backend: DummyBackend) -> Non
     assert backend.calls()[0].pid == os.getpid()
 
 
-def test_a_second_driver_sees_what_the_first_did(backend: DummyBackend) -> None:
+def test_two_drivers_share_the_state_of_a_backend(backend: DummyBackend) -> None:
     driver_of(backend).create_share(CONTEXT, SHARE)
 
     with pytest.raises(DriverError, match="s2 does not exist"):
@@ -67,7 +67,7 @@ def test_a_second_driver_sees_what_the_first_did(backend: DummyBackend) -> None:
     driver_of(backend).extend_share(CONTEXT, SHARE, 3)
 
 
-def test_a_share_comes_only_from_a_snapshot_that_exists(backend: DummyBackend) -> None:
+def test_a_share_is_not_created_from_a_missing_snapshot(backend: DummyBackend) -> None:
     driver = driver_of(backend)
 
     with pytest.raises(DriverError, match="snapshot x1 does not exist"):
@@ -76,8 +76,8 @@ def test_a_share_comes_only_from_a_snapshot_that_exists(backend: DummyBackend) -
     assert not backend.shares()
 
 
-def test_transient_faults_end_and_are_counted_for_each_share(backend: DummyBackend) -> None:
-    for _ in range(2):  # each in a driver of its own: the count is the backend's
+def test_transient_faults_are_counted_for_each_share_and_end(backend: DummyBackend) -> None:
+    for _ in range(2):  # two drivers: the backend has the count
         with pytest.raises(TransientError):
             driver_of(backend, transient={"create_share": 2}).create_share(CONTEXT, SHARE)
 
@@ -98,7 +98,7 @@ def test_transient_faults_end_and_are_counted_for_each_share(backend: DummyBacke
         ({"transient": ["create_share"]}, TransientError),
     ],
 )
-def test_a_fault_comes_before_anything_is_changed(
+def test_a_fault_leaves_the_backend_unchanged(
     backend: DummyBackend, options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -107,7 +107,7 @@ def test_a_fault_comes_before_anything_is_changed(
     assert not backend.shares()
 
 
-def test_a_process_that_exits_has_changed_the_backend_and_does_not_answer(
+def test_a_process_that_exits_has_changed_the_backend_before(
     backend: DummyBackend,
 ) -> None:
     driver = driver_of(backend, exit={"create_share": 1})
@@ -121,7 +121,7 @@ def test_a_process_that_exits_has_changed_the_backend_and_does_not_answer(
     assert driver.create_share(CONTEXT, SHARE)
 
 
-def test_a_call_that_hangs_does_so_before_anything_is_changed(backend: DummyBackend) -> None:
+def test_a_call_can_hang_before_it_changes_the_backend(backend: DummyBackend) -> None:
     driver = driver_of(backend, hang=["create_share"], hang_s=0.05)
     start = time.monotonic()
 
@@ -130,7 +130,7 @@ def test_a_call_that_hangs_does_so_before_anything_is_changed(backend: DummyBack
     assert time.monotonic() - start >= 0.05
 
 
-def test_rules_for_some_can_be_refused(backend: DummyBackend) -> None:
+def test_rules_for_configured_clients_are_refused(backend: DummyBackend) -> None:
     driver = driver_of(backend, refuse_access_to=["192.0.2.9"])
     driver.create_share(CONTEXT, SHARE)
     bad = RULE.replace(id="r2", access_to="192.0.2.9")
@@ -141,7 +141,7 @@ def test_rules_for_some_can_be_refused(backend: DummyBackend) -> None:
     assert list(backend.rules("s1")) == ["r1"]
 
 
-def test_capacity_is_what_the_options_say_less_the_shares(backend: DummyBackend) -> None:
+def test_free_capacity_is_the_configured_capacity_less_the_shares(backend: DummyBackend) -> None:
     driver = driver_of(backend, capacity_gib=10)
     driver.create_share(CONTEXT, OTHER)
 
@@ -151,7 +151,7 @@ def test_capacity_is_what_the_options_say_less_the_shares(backend: DummyBackend)
     assert pool.allocated_capacity_gib == 2
 
 
-def test_an_adopted_share_is_as_large_as_the_options_say(backend: DummyBackend) -> None:
+def test_a_managed_share_has_the_size_in_the_driver_options(backend: DummyBackend) -> None:
     driver = driver_of(backend)
 
     assert driver.manage_existing(SHARE, {"size": 7}) == {"size": 7}

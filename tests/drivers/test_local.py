@@ -1,4 +1,4 @@
-"""Shares as directories: what is kept, what is refused, and that nothing leads out of the root."""
+"""The driver `local`: shares as directories, sizes, invalid ids, and manage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from share_actors.drivers import DriverError, RefusedByBackend
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.local import LocalDriver, LocalOptions
-from share_actors.drivers.local.driver import GIB
+from share_actors.drivers.local.base import GIB
 from share_actors.values import Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
 
@@ -36,12 +36,14 @@ HOSTILE = [
 
 
 # -- life of a share -----------------------------------------------------------------------------
-def test_a_share_is_a_directory_only_its_owner_enters(inside: Path, root: Path) -> None:
+def test_a_share_is_a_directory_that_only_its_owner_can_enter(inside: Path, root: Path) -> None:
     assert inside == root / "shares" / "s1"
     assert stat.S_IMODE(inside.stat().st_mode) == 0o700
 
 
-def test_creating_again_keeps_content_and_size(driver: LocalDriver, inside: Path) -> None:
+def test_creating_a_share_again_keeps_its_content_and_size(
+    driver: LocalDriver, inside: Path
+) -> None:
     (inside / "file").write_text("kept")
     driver.extend_share(CONTEXT, SHARE, 7)
 
@@ -51,7 +53,9 @@ def test_creating_again_keeps_content_and_size(driver: LocalDriver, inside: Path
     assert allocated(driver) == 7
 
 
-def test_nothing_is_left_of_a_deleted_share(driver: LocalDriver, inside: Path, root: Path) -> None:
+def test_a_deleted_share_leaves_nothing_behind(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
     (inside / "below").mkdir()
     (inside / "below" / "file").write_text("x")
 
@@ -61,7 +65,7 @@ def test_nothing_is_left_of_a_deleted_share(driver: LocalDriver, inside: Path, r
 
 
 def test_a_very_deep_tree_can_be_deleted(driver: LocalDriver, inside: Path) -> None:
-    deep(inside, 1500)
+    make_deep_tree(inside, 1500)
 
     driver.delete_share(CONTEXT, SHARE)
 
@@ -81,7 +85,7 @@ def test_deleting_does_not_follow_links_out_of_the_share(
     assert (outside / "file").read_text() == "kept"
 
 
-def test_a_deletion_that_was_interrupted_is_finished(
+def test_an_interrupted_deletion_is_completed_by_the_next_one(
     driver: LocalDriver, inside: Path, root: Path
 ) -> None:
     (inside / "file").write_text("x")
@@ -93,7 +97,9 @@ def test_a_deletion_that_was_interrupted_is_finished(
     assert allocated(driver) == 0
 
 
-def test_a_share_whose_directory_is_lost_is_not_ensured(driver: LocalDriver, inside: Path) -> None:
+def test_ensuring_a_share_with_a_lost_directory_is_an_error(
+    driver: LocalDriver, inside: Path
+) -> None:
     inside.rmdir()
 
     with pytest.raises(DriverError, match="does not exist"):
@@ -124,7 +130,7 @@ def test_a_share_that_does_not_exist_cannot_be_resized(driver: LocalDriver) -> N
         driver.extend_share(CONTEXT, SHARE, 2)
 
 
-def test_stats_are_those_of_the_filesystem_and_kept_until_refreshed(
+def test_stats_are_those_of_the_filesystem_and_cached_until_refreshed(
     driver: LocalDriver, root: Path
 ) -> None:
     before = driver.get_share_stats()
@@ -137,7 +143,7 @@ def test_stats_are_those_of_the_filesystem_and_kept_until_refreshed(
     )
 
 
-def test_a_size_that_cannot_be_read_does_not_spoil_the_stats(
+def test_an_unreadable_size_is_left_out_of_the_stats(
     driver: LocalDriver, inside: Path, root: Path
 ) -> None:
     (root / "meta" / "s2.json").write_text("{")
@@ -147,7 +153,7 @@ def test_a_size_that_cannot_be_read_does_not_spoil_the_stats(
 
 
 # -- setting up ----------------------------------------------------------------------------------
-def test_a_root_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "root").touch()
     driver = LocalDriver(configuration=LocalOptions(root=tmp_path / "root"))
 
@@ -156,7 +162,7 @@ def test_a_root_that_is_a_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_root_that_cannot_be_written_is_told(driver: LocalDriver, root: Path) -> None:
+def test_a_root_that_is_not_writable_is_an_error(driver: LocalDriver, root: Path) -> None:
     def check() -> None:
         os.chdir(root.parent)
         os.setuid(61_001)
@@ -165,7 +171,7 @@ def test_a_root_that_cannot_be_written_is_told(driver: LocalDriver, root: Path) 
     assert in_child(check).startswith("DriverError: check")
 
 
-def test_a_root_that_must_be_mounted_and_is_not_is_told(root: Path) -> None:
+def test_a_missing_required_mount_is_an_error(root: Path) -> None:
     driver = LocalDriver(configuration=LocalOptions(root=root, require_mount=True))
 
     with pytest.raises(DriverError, match="nothing is mounted"):
@@ -174,7 +180,7 @@ def test_a_root_that_must_be_mounted_and_is_not_is_told(root: Path) -> None:
     assert not root.exists()
 
 
-def test_without_its_root_a_share_is_not_taken_for_deleted(driver: LocalDriver, root: Path) -> None:
+def test_deleting_a_share_of_a_missing_root_is_an_error(driver: LocalDriver, root: Path) -> None:
     driver.create_share(CONTEXT, SHARE)
     root.rename(root.with_name("elsewhere"))
 
@@ -182,9 +188,11 @@ def test_without_its_root_a_share_is_not_taken_for_deleted(driver: LocalDriver, 
         driver.delete_share(CONTEXT, SHARE)
 
 
-# -- names that lead elsewhere -------------------------------------------------------------------
+# -- invalid ids ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_an_id_that_is_no_plain_name_is_refused(driver: LocalDriver, hostile: str) -> None:
+def test_an_id_that_is_not_a_valid_directory_name_is_refused(
+    driver: LocalDriver, hostile: str
+) -> None:
     share, snapshot = Share(id=hostile, size=1), Snapshot(id=hostile, share_id="s1")
 
     for call in (driver.create_share, driver.delete_share, driver.ensure_share):
@@ -196,7 +204,7 @@ def test_an_id_that_is_no_plain_name_is_refused(driver: LocalDriver, hostile: st
 
 
 @given(st.text(alphabet="a0./\0-_@~\n é\\", max_size=130))
-def test_an_id_that_is_taken_is_one_name_beneath_its_directory(text: str) -> None:
+def test_a_valid_id_is_one_path_component(text: str) -> None:
     try:
         name = checked_id("share", text)
     except DriverError:
@@ -205,19 +213,21 @@ def test_an_id_that_is_taken_is_one_name_beneath_its_directory(text: str) -> Non
     assert len(name.encode()) <= 120
 
 
-# -- adoption ------------------------------------------------------------------------------------
-def test_a_directory_under_the_root_becomes_a_share(driver: LocalDriver, root: Path) -> None:
+# -- manage --------------------------------------------------------------------------------------
+def test_a_directory_under_the_root_can_be_managed_as_a_share(
+    driver: LocalDriver, root: Path
+) -> None:
     (root / "old" / "home").mkdir(parents=True)
     (root / "old" / "home" / "file").write_text("kept")
 
-    for _ in range(2):  # asked again
+    for _ in range(2):  # manage is idempotent
         assert driver.manage_existing(SHARE, {"path": "old/home"}) == {"size": 1}
 
     assert (root / "shares" / "s1" / "file").read_text() == "kept"
     assert allocated(driver) == 1
 
 
-def test_a_share_that_was_let_go_can_be_adopted_again(driver: LocalDriver, inside: Path) -> None:
+def test_an_unmanaged_share_can_be_managed_again(driver: LocalDriver, inside: Path) -> None:
     driver.unmanage(SHARE)
     assert inside.exists()
 
@@ -248,7 +258,7 @@ def test_a_share_that_was_let_go_can_be_adopted_again(driver: LocalDriver, insid
         3,
     ],
 )
-def test_what_is_not_ours_to_take_is_not_adopted(
+def test_an_invalid_or_foreign_path_is_not_managed(
     driver: LocalDriver, inside: Path, root: Path, path: object
 ) -> None:
     (root / "file").touch()
@@ -266,19 +276,19 @@ def allocated(driver: LocalDriver) -> float:
 
 
 def allocate(path: Path, size: int) -> None:
-    """Take up space without writing it."""
+    """Allocate disk space for *path* without writing to it."""
     with path.open("wb") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            pytest.skip(f"cannot take up {size} bytes: {error.strerror}")
+            pytest.skip(f"cannot allocate {size} bytes: {error.strerror}")
 
 
-def deep(top: Path, levels: int) -> None:
+def make_deep_tree(top: Path, levels: int) -> None:
     """Make a chain of directories deeper than a path can be long, as a share's users can."""
     fd = os.open(top, os.O_RDONLY)
     for _ in range(levels):
         os.mkdir("below", dir_fd=fd)
-        above, fd = fd, os.open("below", os.O_RDONLY, dir_fd=fd)
-        os.close(above)
+        parent, fd = fd, os.open("below", os.O_RDONLY, dir_fd=fd)
+        os.close(parent)
     os.close(fd)

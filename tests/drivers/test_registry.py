@@ -31,7 +31,7 @@ class ThirdPartyDriver(ShareDriver):
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package that brings drivers, as pip would install it."""
+    """An installed package that provides drivers."""
     entry_points = tmp_path / "third_party-1.0.dist-info" / "entry_points.txt"
     entry_points.parent.mkdir()
     entry_points.write_text(
@@ -46,15 +46,15 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_drivers_of_this_package_are_known() -> None:
+def test_the_drivers_of_this_package_are_registered() -> None:
     assert load_driver("local") is LocalDriver
     assert load_driver("dummy") is DummyDriver
     assert {"dummy", "local"} <= set(known_drivers())
 
 
-def test_an_unknown_driver_is_told_with_those_there_are() -> None:
+def test_the_error_for_an_unknown_driver_lists_the_available_drivers() -> None:
     with pytest.raises(
-        ConfigError, match="driver 'lokal' is not known; there are: dummy, local"
+        ConfigError, match="driver 'lokal' is not installed; available: dummy, local"
     ) as e:
         make_driver("fast", "lokal", {})
 
@@ -62,24 +62,24 @@ def test_an_unknown_driver_is_told_with_those_there_are() -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_another_package_can_bring_a_driver() -> None:
-    made = make_driver("theirs", "third", {"password": "s3cret"})
+def test_another_package_can_provide_a_driver() -> None:
+    driver = make_driver("theirs", "third", {"password": "s3cret"})
 
-    assert type(made).__name__ == "ThirdPartyDriver"
-    assert made.backend_name == "theirs"
+    assert type(driver).__name__ == "ThirdPartyDriver"
+    assert driver.backend_name == "theirs"
 
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(
-    ("name", "why"),
+    ("name", "reason"),
     [
         ("broken", "cannot be imported"),
-        ("path", "is no ShareDriver"),
-        ("dummy", "is brought twice"),
+        ("path", "is not a ShareDriver"),
+        ("dummy", "is provided by several packages"),
     ],
 )
-def test_a_driver_that_cannot_be_used_is_told(name: str, why: str) -> None:
-    with pytest.raises(ConfigError, match=why):
+def test_an_unusable_driver_is_a_config_error(name: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
         load_driver(name)
 
 
@@ -93,7 +93,7 @@ def test_a_driver_that_cannot_be_used_is_told(name: str, why: str) -> None:
         ({"root": "/a", "reserved_percentage": 101}, "backends.b.options.reserved_percentage", 101),
     ],
 )
-def test_a_bad_option_is_named_with_its_value(
+def test_an_invalid_option_is_reported_with_its_value(
     options: dict[str, object], field: str, value: object
 ) -> None:
     with pytest.raises(ConfigError, match=field) as e:
@@ -106,7 +106,7 @@ def test_a_bad_option_is_named_with_its_value(
 @pytest.mark.parametrize(
     "secret", [{"password": ["s3cret"]}, {"pasword": "s3cret", "password": "x"}]
 )
-def test_a_bad_option_does_not_tell_a_secret(secret: dict[str, object]) -> None:
+def test_the_error_for_an_invalid_option_masks_secrets(secret: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as e:
         make_driver("b", "third", secret)
 
@@ -115,14 +115,16 @@ def test_a_bad_option_does_not_tell_a_secret(secret: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("driver", "mode", "said"),
+    ("driver", "mode", "reason"),
     [
-        ("local", True, "handles no share servers"),
-        ("local-servers", False, "handles share servers always"),
+        ("local", True, "cannot handle share servers"),
+        ("local-servers", False, "requires share servers"),
     ],
 )
-def test_a_driver_is_not_made_in_a_mode_that_it_does_not_have(
-    driver: str, mode: bool, said: str, tmp_path: Path
+def test_a_driver_is_not_created_in_an_unsupported_mode(
+    driver: str, mode: bool, reason: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"backends\.b\.driver_handles_share_servers: .*{said}"):
+    with pytest.raises(
+        ConfigError, match=rf"backends\.b\.driver_handles_share_servers: .*{reason}"
+    ):
         make_driver("b", driver, {"root": str(tmp_path)}, handles_servers=mode)

@@ -1,4 +1,4 @@
-"""Copies: all that a tree is, or nothing of it, whatever interrupts."""
+"""Snapshots of the driver `local`: complete copies or none, also after interruptions."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
-from tests.drivers.test_local import deep
+from tests.drivers.test_local import make_deep_tree
 
 SNAPSHOT = Snapshot(id="x1", share_id=SHARE.id)
 COPY = Share(id="s2", size=1)
 MTIME = 1_000_000_000_123_456_789
 
 
-class Followed(LocalDriver):
-    """A driver whose copies stop for `during`."""
+class CallbackDriver(LocalDriver):
+    """A driver that calls `on_progress` during its copies."""
 
-    during: Callable[[int, int], None] = staticmethod(lambda done, total: None)
+    on_progress: Callable[[int, int], None] = staticmethod(lambda done, total: None)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        type(self).during(done, total)
+        type(self).on_progress(done, total)
 
 
 @pytest.fixture
-def followed(driver: LocalDriver, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Followed]:
-    def make(during: Callable[[int, int], None]) -> Followed:
-        monkeypatch.setattr(Followed, "during", staticmethod(during))
-        return Followed(configuration=driver.configuration, backend_name="here")
+def with_callback(
+    driver: LocalDriver, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., CallbackDriver]:
+    def make(on_progress: Callable[[int, int], None]) -> CallbackDriver:
+        monkeypatch.setattr(CallbackDriver, "on_progress", staticmethod(on_progress))
+        return CallbackDriver(configuration=driver.configuration, backend_name="here")
 
     return make
 
 
-def taken(driver: LocalDriver) -> Path:
+def take_snapshot(driver: LocalDriver) -> Path:
     return Path(driver.create_snapshot(CONTEXT, SNAPSHOT))
 
 
-# -- what is kept --------------------------------------------------------------------------------
+# -- content of a copy ---------------------------------------------------------------------------
 def test_content_and_times_and_modes_are_kept(driver: LocalDriver, inside: Path) -> None:
     (inside / "below").mkdir()
     original = inside / "below" / "file"
@@ -58,7 +60,7 @@ def test_content_and_times_and_modes_are_kept(driver: LocalDriver, inside: Path)
     for path in (original, original.parent, inside):
         os.utime(path, ns=(MTIME, MTIME))
 
-    copy = taken(driver) / "below" / "file"
+    copy = take_snapshot(driver) / "below" / "file"
 
     assert copy.read_bytes() == original.read_bytes()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o751
@@ -67,7 +69,7 @@ def test_content_and_times_and_modes_are_kept(driver: LocalDriver, inside: Path)
 
 def test_a_snapshot_does_not_change_with_its_share(driver: LocalDriver, inside: Path) -> None:
     (inside / "file").write_text("before")
-    copy = taken(driver)
+    copy = take_snapshot(driver)
 
     (inside / "file").write_text("after")
     driver.create_snapshot(CONTEXT, SNAPSHOT)
@@ -82,7 +84,7 @@ def test_links_are_copied_as_links(driver: LocalDriver, inside: Path) -> None:
     (inside / "soft").symlink_to("/etc/passwd")
     (inside / "dangling").symlink_to("nowhere")
 
-    copy = taken(driver)
+    copy = take_snapshot(driver)
 
     assert (copy / "a").stat().st_ino == (copy / "b").stat().st_ino
     assert os.readlink(copy / "soft") == "/etc/passwd"
@@ -95,7 +97,7 @@ def test_holes_are_kept(driver: LocalDriver, inside: Path) -> None:
         file.write(b"end")
         file.truncate(128 * 2**20)
 
-    copy = taken(driver) / "sparse"
+    copy = take_snapshot(driver) / "sparse"
 
     assert copy.stat().st_size == 128 * 2**20
     assert copy.stat().st_blocks * 512 < 2**20
@@ -111,7 +113,7 @@ def test_attributes_are_kept(driver: LocalDriver, inside: Path) -> None:
     except OSError as error:
         pytest.skip(f"the filesystem keeps no user attributes: {error.strerror}")
 
-    assert os.getxattr(taken(driver) / "file", "user.colour") == b"green"
+    assert os.getxattr(take_snapshot(driver) / "file", "user.colour") == b"green"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -121,10 +123,10 @@ def test_owners_are_kept(driver: LocalDriver, inside: Path) -> None:
     for name in ("file", "link"):
         os.chown(inside / name, 61_001, 61_002, follow_symlinks=False)
 
-    copy = taken(driver)
+    copy = take_snapshot(driver)
 
-    found = [(copy / name).lstat() for name in ("file", "link")]
-    assert [(each.st_uid, each.st_gid) for each in found] == [(61_001, 61_002)] * 2
+    statuses = [(copy / name).lstat() for name in ("file", "link")]
+    assert [(status.st_uid, status.st_gid) for status in statuses] == [(61_001, 61_002)] * 2
 
 
 def test_fifos_and_sockets_do_not_stop_a_copy(driver: LocalDriver, inside: Path) -> None:
@@ -133,28 +135,28 @@ def test_fifos_and_sockets_do_not_stop_a_copy(driver: LocalDriver, inside: Path)
         sock.bind(f"/proc/self/fd/{(fd := os.open(inside, os.O_RDONLY))}/socket")
     os.close(fd)
 
-    copy = taken(driver)
+    copy = take_snapshot(driver)
 
     assert stat.filemode((copy / "fifo").lstat().st_mode) == "prw-r-----"
     assert (copy / "socket").is_socket()
 
 
 def test_a_very_deep_tree_is_copied(driver: LocalDriver, inside: Path) -> None:
-    deep(inside, 500)
+    make_deep_tree(inside, 500)
 
-    copy = taken(driver)
+    copy = take_snapshot(driver)
 
     assert len(list(copy.rglob("below"))) == 500
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_a_share_from_a_snapshot_has_the_content_and_none_of_the_rules(
+def test_a_share_from_a_snapshot_has_its_content_and_no_access_rules(
     driver: LocalDriver, inside: Path
 ) -> None:
     (inside / "file").write_text("x")
     rules = [AccessRule(id="r1", access_type="user", access_to="61001")]
     driver.update_access(CONTEXT, SHARE, rules, rules, [])
-    taken(driver)
+    take_snapshot(driver)
 
     (export,) = driver.create_share_from_snapshot(CONTEXT, COPY, SNAPSHOT)
 
@@ -163,58 +165,60 @@ def test_a_share_from_a_snapshot_has_the_content_and_none_of_the_rules(
     assert acl.ACCESS not in os.listxattr(Path(export.path) / "file")
 
 
-# -- what can go wrong ---------------------------------------------------------------------------
-def test_progress_is_told_up_to_the_end(followed: Callable[..., Followed], inside: Path) -> None:
-    told: list[tuple[int, int]] = []
+# -- interruptions and errors --------------------------------------------------------------------
+def test_progress_is_reported_up_to_the_end(
+    with_callback: Callable[..., CallbackDriver], inside: Path
+) -> None:
+    reports: list[tuple[int, int]] = []
     for name in ("a", "b"):
         (inside / name).write_bytes(bytes(5000))
 
-    taken(followed(lambda done, total: told.append((done, total))))
+    take_snapshot(with_callback(lambda done, total: reports.append((done, total))))
 
-    assert told[-1] == (10_000, 10_000)
-    assert told == sorted(told)
+    assert reports[-1] == (10_000, 10_000)
+    assert reports == sorted(reports)
 
 
-def test_a_copy_that_was_killed_leaves_no_snapshot_and_is_made_anew(
-    followed: Callable[..., Followed], inside: Path, root: Path
+def test_a_killed_copy_leaves_no_snapshot_and_can_be_repeated(
+    with_callback: Callable[..., CallbackDriver], inside: Path, root: Path
 ) -> None:
     for name in ("a", "b"):
         (inside / name).write_text("x")
-    dying = followed(lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
+    dying = with_callback(lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
 
-    in_child(lambda: taken(dying))
+    in_child(lambda: take_snapshot(dying))
 
     assert not list((root / "snapshots").iterdir())
     assert list((root / "making").iterdir())
-    copy = taken(followed(lambda done, total: None))
+    copy = take_snapshot(with_callback(lambda done, total: None))
     assert sorted(os.listdir(copy)) == ["a", "b"]
     assert not list((root / "making").iterdir())
 
 
-def test_what_a_killed_copy_left_goes_with_the_snapshot(
-    followed: Callable[..., Followed], inside: Path, root: Path
+def test_deleting_a_snapshot_removes_the_rest_of_a_killed_copy(
+    with_callback: Callable[..., CallbackDriver], inside: Path, root: Path
 ) -> None:
     (inside / "file").write_text("x")
-    dying = followed(lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
-    in_child(lambda: taken(dying))
+    dying = with_callback(lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
+    in_child(lambda: take_snapshot(dying))
 
     dying.delete_snapshot(CONTEXT, SNAPSHOT)
 
     assert not list((root / "making").iterdir())
 
 
-def test_a_copy_for_which_there_is_no_room_is_cleaned_up_and_says_why(
+def test_a_copy_without_enough_space_is_cleaned_up_and_reports_the_reason(
     driver: LocalDriver, inside: Path, root: Path
 ) -> None:
     (inside / "large").write_bytes(bytes(100_000))
 
-    def with_little_room() -> Path:
+    def copy_with_little_space() -> Path:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-        return taken(driver)
+        return take_snapshot(driver)
 
-    said = in_child(with_little_room)
+    result = in_child(copy_with_little_space)
 
-    assert said == "DriverError: create snapshot x1 of share s1: File too large (EFBIG)"
+    assert result == "DriverError: create snapshot x1 of share s1: File too large (EFBIG)"
     assert not list((root / "making").iterdir())
     assert not list((root / "snapshots").iterdir())
 
@@ -222,7 +226,7 @@ def test_a_copy_for_which_there_is_no_room_is_cleaned_up_and_says_why(
 @pytest.mark.parametrize(
     ("code", "kind"), [(errno.ENOSPC, DriverError), (errno.ESTALE, TransientError)]
 )
-def test_a_full_disk_is_no_matter_of_time_and_a_stale_handle_is(
+def test_a_stale_handle_is_a_transient_error_and_a_full_disk_is_not(
     code: int, kind: type[DriverError]
 ) -> None:
     with pytest.raises(DriverError, match=errno.errorcode[code]) as e, os_errors("copy"):
@@ -231,26 +235,26 @@ def test_a_full_disk_is_no_matter_of_time_and_a_stale_handle_is(
     assert type(e.value) is kind
 
 
-def test_a_snapshot_in_use_is_busy_and_then_free(
-    driver: LocalDriver, followed: Callable[..., Followed], inside: Path
+def test_a_snapshot_is_busy_while_a_share_is_created_from_it(
+    driver: LocalDriver, with_callback: Callable[..., CallbackDriver], inside: Path
 ) -> None:
     (inside / "file").write_text("x")
-    taken(driver)
-    said: list[str] = []
+    take_snapshot(driver)
+    results: list[str] = []
 
     def delete_meanwhile(done: int, total: int) -> None:
         with pytest.raises(ShareSnapshotIsBusy, match="x1 is in use"):
             driver.delete_snapshot(CONTEXT, SNAPSHOT)
-        said.append(in_child(lambda: driver.delete_snapshot(CONTEXT, SNAPSHOT)))
+        results.append(in_child(lambda: driver.delete_snapshot(CONTEXT, SNAPSHOT)))
 
-    followed(delete_meanwhile).create_share_from_snapshot(CONTEXT, COPY, SNAPSHOT)
+    with_callback(delete_meanwhile).create_share_from_snapshot(CONTEXT, COPY, SNAPSHOT)
 
-    assert said[0].startswith("ShareSnapshotIsBusy")
+    assert results[0].startswith("ShareSnapshotIsBusy")
     driver.delete_snapshot(CONTEXT, SNAPSHOT)
 
 
-def test_what_users_remove_during_a_copy_is_left_out(
-    followed: Callable[..., Followed], inside: Path
+def test_files_that_users_remove_during_a_copy_are_left_out(
+    with_callback: Callable[..., CallbackDriver], inside: Path
 ) -> None:
     for name in ("a", "b", "c"):
         (inside / name).write_text("x")
@@ -259,13 +263,13 @@ def test_what_users_remove_during_a_copy_is_left_out(
         for path in inside.iterdir():
             path.unlink()
 
-    copy = taken(followed(remove_all))
+    copy = take_snapshot(with_callback(remove_all))
 
     assert len(list(copy.iterdir())) == 1
 
 
-def test_what_users_replace_by_a_link_is_not_followed(
-    followed: Callable[..., Followed], inside: Path, tmp_path: Path
+def test_a_link_that_replaces_a_file_during_a_copy_is_not_followed(
+    with_callback: Callable[..., CallbackDriver], inside: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("secret")
     for name in ("a", "b"):
@@ -276,32 +280,32 @@ def test_what_users_replace_by_a_link_is_not_followed(
             path.unlink()
             path.symlink_to(tmp_path / "secret")
 
-    copy = taken(followed(replace_all))
+    copy = take_snapshot(with_callback(replace_all))
 
     assert all(path.is_symlink() or path.read_text() == "x" for path in copy.iterdir())
     assert "secret" not in [p.read_text() for p in copy.iterdir() if not p.is_symlink()]
 
 
 def test_two_calls_for_one_share_wait_for_each_other(
-    driver: LocalDriver, followed: Callable[..., Followed], inside: Path, root: Path
+    driver: LocalDriver, with_callback: Callable[..., CallbackDriver], inside: Path, root: Path
 ) -> None:
     (inside / "file").write_text("x")
-    free: list[bool] = []
+    blocked: list[bool] = []
 
     def try_lock(done: int, total: int) -> None:
         with (root / "locks" / "s1").open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                free.append(False)
+                blocked.append(True)
 
-    taken(followed(try_lock))
+    take_snapshot(with_callback(try_lock))
 
-    assert free == [False]
+    assert blocked == [True]
 
 
 @pytest.mark.parametrize("share_exists", [True, False])
-def test_nothing_is_copied_from_what_does_not_exist(
+def test_a_missing_share_or_snapshot_is_not_copied(
     driver: LocalDriver, root: Path, share_exists: bool
 ) -> None:
     if share_exists:

@@ -1,4 +1,4 @@
-"""The driver `dummy`: no storage; it fails as told."""
+"""The driver `dummy`: it has no storage, and fails as its options say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of a dummy backend: files that every process sees and tests can read."""
+"""The state of a dummy backend: files that all processes share and tests can read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from share_actors.values import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a driver method, as it began; `at` is in seconds since the epoch."""
+    """One call of a driver method, recorded at its begin; `at` is in seconds since the epoch."""
 
     method: str
     share_id: str
@@ -32,32 +32,32 @@ class Call:
 
 
 class DummyBackend:
-    """What a dummy backend holds in *directory*, and every call that was made to it."""
+    """The state of a dummy backend in *directory*, with a record of every call."""
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
 
     def prepare(self) -> None:
-        """Make the directories; again is harmless."""
+        """Create the directories unless they exist."""
         for name in ("shares", "snapshots", "servers", "networks", "counters"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
 
-    # -- what there is -------------------------------------------------------------------------
+    # -- the state -----------------------------------------------------------------------------
     def shares(self) -> dict[str, dict[str, Any]]:
-        """Each share that exists, by id: `size` in GiB, `rules` by id, `snapshot_id` it came from."""
+        """The shares by id: `size` in GiB, `rules` by id, and `snapshot_id`, the source of a copy."""
         return self._all("shares")
 
     def snapshots(self) -> dict[str, dict[str, Any]]:
-        """Each snapshot that exists, by id: `share_id`."""
-        return {held["id"]: held for held in self._all("snapshots").values()}
+        """The snapshots by id: `share_id`."""
+        return {snapshot["id"]: snapshot for snapshot in self._all("snapshots").values()}
 
     def rules(self, share_id: str) -> dict[str, dict[str, Any]]:
-        """The rules of a share, by id: `access_type`, `access_to`, `access_level`."""
+        """The access rules of a share by id: `access_type`, `access_to`, `access_level`."""
         rules: dict[str, dict[str, Any]] = self.share(share_id)["rules"]
         return rules
 
     def calls(self, method: str | None = None, share_id: str | None = None) -> list[Call]:
-        """The calls so far, oldest first: all, or those of one method or share."""
+        """The calls so far, oldest first: all of them, or those of one method or share."""
         try:
             lines = (self.directory / "calls.log").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
@@ -66,32 +66,32 @@ class DummyBackend:
         return [c for c in calls if method in (None, c.method) and share_id in (None, c.share_id)]
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """Each share server that is set up, by id: `addresses`, and what it was given."""
+        """The share servers that are set up, by id: `addresses`, and `services`, their security services."""
         return self._all("servers")
 
     def networks(self) -> dict[str, dict[str, Any]]:
-        """The addresses that are in use on the backend, by the id of the share server: `addresses`."""
+        """The allocated addresses by share server id: `addresses`."""
         return self._all("networks")
 
-    # -- what the driver does ------------------------------------------------------------------
+    # -- changes by the driver -----------------------------------------------------------------
     def record_call(
         self, method: str, context: RequestContext, share_id: str, snapshot: str
     ) -> None:
-        """Add a call to the log, in one write, so that those of several processes never mix."""
+        """Append a call to the log in one write, so that the lines of several processes do not mix."""
         call = Call(
             method, share_id, snapshot, context.attempt, context.token, os.getpid(), time.time()
         )
         self._append("calls.log", (json.dumps(asdict(call)) + "\n").encode())
 
     def count(self, method: str, share_id: str) -> int:
-        """How often this was called with the same arguments, this time included."""
+        """How often *method* was called for this share, including this call."""
         return self._append(f"counters/{method}@{checked_id('share', share_id)}", b".")
 
     def share(self, share_id: str) -> dict[str, Any]:
         """One share; raises `DriverError` if it does not exist."""
-        if (held := self._read("shares", checked_id("share", share_id))) is None:
+        if (share := self._read("shares", checked_id("share", share_id))) is None:
             raise DriverError(f"share {share_id} does not exist")
-        return held
+        return share
 
     def add_share(
         self,
@@ -102,37 +102,41 @@ class DummyBackend:
         pool: str = "",
         server: str | None = None,
     ) -> None:
-        """Make a share, unless it exists."""
+        """Create a share unless it exists."""
         if self._read("shares", checked_id("share", share_id)) is None:
-            held = {"id": share_id, "size": size, "snapshot_id": snapshot_id, "rules": {}}
-            self._write("shares", share_id, {**held, "pool": pool, "server": server})
+            share = {"id": share_id, "size": size, "snapshot_id": snapshot_id, "rules": {}}
+            self._write("shares", share_id, {**share, "pool": pool, "server": server})
 
-    def keep(self, folder: str, server_id: str, **held: Any) -> None:
-        """Have this in `servers` or `networks`, under the id of a share server."""
-        self._write(folder, checked_id("share server", server_id), {"id": server_id, **held})
+    def record_server(self, folder: str, server_id: str, **fields: Any) -> None:
+        """Record *fields* of a share server in the folder `servers` or `networks`."""
+        self._write(folder, checked_id("share server", server_id), {"id": server_id, **fields})
 
-    def let_go(self, folder: str, server_id: str) -> None:
+    def drop_server(self, folder: str, server_id: str) -> None:
+        """Remove the record of a share server from the folder `servers` or `networks`."""
         self._drop(folder, checked_id("share server", server_id))
 
     def change_share(self, share_id: str, **changes: Any) -> None:
+        """Change fields of a share; raises `DriverError` if it does not exist."""
         self._write("shares", share_id, {**self.share(share_id), **changes})
 
     def drop_share(self, share_id: str) -> None:
+        """Delete a share, if it exists."""
         self._drop("shares", checked_id("share", share_id))
 
     def snapshot(self, share_id: str, snapshot_id: str) -> dict[str, Any]:
         """One snapshot; raises `DriverError` if it does not exist."""
-        if (held := self._read("snapshots", snapshot_name(share_id, snapshot_id))) is None:
+        if (snapshot := self._read("snapshots", snapshot_name(share_id, snapshot_id))) is None:
             raise DriverError(f"snapshot {snapshot_id} does not exist")
-        return held
+        return snapshot
 
     def add_snapshot(self, share_id: str, snapshot_id: str) -> None:
-        """Make a snapshot of a share that exists."""
+        """Create a snapshot; raises `DriverError` if the share does not exist."""
         self.share(share_id)
-        held = {"id": snapshot_id, "share_id": share_id}
-        self._write("snapshots", snapshot_name(share_id, snapshot_id), held)
+        snapshot = {"id": snapshot_id, "share_id": share_id}
+        self._write("snapshots", snapshot_name(share_id, snapshot_id), snapshot)
 
     def drop_snapshot(self, share_id: str, snapshot_id: str) -> None:
+        """Delete a snapshot, if it exists."""
         self._drop("snapshots", snapshot_name(share_id, snapshot_id))
 
     # ------------------------------------------------------------------------------------------
@@ -141,20 +145,20 @@ class DummyBackend:
 
     def _all(self, folder: str) -> dict[str, dict[str, Any]]:
         names = sorted(path.stem for path in (self.directory / folder).glob("*.json"))
-        found = ((name, self._read(folder, name)) for name in names)
-        return {name: held for name, held in found if held is not None}
+        records = ((name, self._read(folder, name)) for name in names)
+        return {name: record for name, record in records if record is not None}
 
     def _read(self, folder: str, name: str) -> dict[str, Any] | None:
         try:
-            held: dict[str, Any] = json.loads(self._path(folder, name).read_bytes())
+            record: dict[str, Any] = json.loads(self._path(folder, name).read_bytes())
         except FileNotFoundError:
             return None
-        return held
+        return record
 
-    def _write(self, folder: str, name: str, held: Mapping[str, Any]) -> None:
+    def _write(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
         path = self._path(folder, name)
         new = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        new.write_text(json.dumps(held), encoding="utf-8")
+        new.write_text(json.dumps(record), encoding="utf-8")
         new.replace(path)
 
     def _drop(self, folder: str, name: str) -> None:
@@ -162,7 +166,7 @@ class DummyBackend:
             self._path(folder, name).unlink()
 
     def _append(self, name: str, line: bytes) -> int:
-        """Append in one write; return where it ends, in bytes."""
+        """Append in one write; return the new length of the file in bytes."""
         fd = os.open(self.directory / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(fd, line)

@@ -1,4 +1,4 @@
-"""The driver `dummy`: no storage; for benchmarks, and for tests of what happens when a backend fails."""
+"""The driver `dummy`: no storage; for benchmarks, and for tests of failing backends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NO_CONTEXT = RequestContext()
 
 
 class DummyDriver(ShareDriver):
-    """A backend that does as its options say. With no `directory` and no faults it does nothing."""
+    """A simulated backend that its options control. Without `directory` and faults, every call succeeds."""
 
     Options = DummyOptions
     protocols: ClassVar[tuple[str, ...]] = (
@@ -53,16 +53,16 @@ class DummyDriver(ShareDriver):
         self._backend = None if options.directory is None else DummyBackend(options.directory)
         self._faults = Faults(options, self._backend)
 
-    # -- life of the backend -------------------------------------------------------------------
+    # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
-        """Make the directory; raises `DriverError` if it can't be made."""
+        """Create the directory; raises `DriverError` if that fails."""
         if self._backend is not None:
             with os_errors(f"set up {self._backend.directory}"):
                 self._backend.prepare()
 
     def get_share_stats(self, refresh: bool = False) -> Any:
-        """Its `pools`, or one of `capacity_gib`, less the shares that exist; or what `told` says."""
-        self._faults.question("get_share_stats")
+        """The option `told` if it is set; otherwise the pools, with the sizes of existing shares deducted."""
+        self._faults.begin_query("get_share_stats")
         if self._options.told is not None:
             return self._options.told
         sizes = self._options.pools or {self.backend_name: self._options.capacity_gib}
@@ -78,105 +78,119 @@ class DummyDriver(ShareDriver):
         )
 
     def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
+        """The option `info`."""
         return self._options.info
 
     def get_pool(self, share: Share) -> str:
+        """The pool in the share's host; by default the pool named after the backend."""
         return share.host.partition("#")[2] or self.backend_name
 
     # -- shares --------------------------------------------------------------------------------
     def create_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
-        last = self._faults.begin("create_share", context, share.id)
+        """Create the share unless it exists."""
+        exits = self._faults.begin("create_share", context, share.id)
         if self._backend is not None:
             self._backend.add_share(
-                share.id, share.size, pool=self.get_pool(share), server=self._server(share_server)
+                share.id,
+                share.size,
+                pool=self.get_pool(share),
+                server=self._server_id(share_server),
             )
-        end(last)
+        end(exits)
         return self._exports(share)
 
     def create_share_from_snapshot(
         self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
     ) -> Exports:
-        last = self._faults.begin("create_share_from_snapshot", context, share.id, snapshot.id)
+        """Create the share unless it exists; raises `DriverError` if the snapshot does not exist."""
+        exits = self._faults.begin("create_share_from_snapshot", context, share.id, snapshot.id)
         if self._backend is not None:
             self._backend.snapshot(snapshot.share_id, snapshot.id)
-            pool, server = self.get_pool(share), self._server(share_server)
+            pool, server = self.get_pool(share), self._server_id(share_server)
             self._backend.add_share(share.id, share.size, snapshot.id, pool=pool, server=server)
-        end(last)
+        end(exits)
         return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        last = self._faults.begin("delete_share", context, share.id)
+        """Delete the share, if it exists."""
+        exits = self._faults.begin("delete_share", context, share.id)
         if self._backend is not None:
             self._backend.drop_share(share.id)
-        end(last)
+        end(exits)
 
     def extend_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
+        """Set the size; raises `DriverError` if the share does not exist."""
         self._resize("extend_share", context, share, new_size)
 
     def shrink_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
+        """Set the size; raises `DriverError` if the share does not exist."""
         self._resize("shrink_share", context, share, new_size)
 
     def _resize(self, method: Method, context: RequestContext, share: Share, size: int) -> None:
-        last = self._faults.begin(method, context, share.id)
+        exits = self._faults.begin(method, context, share.id)
         if self._backend is not None:
             self._backend.change_share(share.id, size=size)
-        end(last)
+        end(exits)
 
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
-        last = self._faults.begin("ensure_share", context, share.id)
+        """Return the export locations; raises `DriverError` if the share does not exist."""
+        exits = self._faults.begin("ensure_share", context, share.id)
         if self._backend is not None:
             self._backend.share(share.id)
-        end(last)
+        end(exits)
         return self._exports(share)
 
     def _exports(self, share: Share) -> tuple[ExportLocation, ...]:
-        under = "".join(f"{value}:" for value in self._options.info.values())
-        return (ExportLocation(path=f"dummy:{under}/{share.id}", preferred=True),)
+        prefix = "".join(f"{value}:" for value in self._options.info.values())
+        return (ExportLocation(path=f"dummy:{prefix}/{share.id}", preferred=True),)
 
-    def _server(self, share_server: Any) -> str | None:
-        """The id of the server that a share is to be on; raises `DriverError` unless that is set up."""
+    def _server_id(self, share_server: Any) -> str | None:
+        """The id of the share's server, None without DHSS; raises `DriverError` unless it is set up."""
         if not self.driver_handles_share_servers:
             return None
         if share_server is None:
-            raise DriverError("a share server is needed, and none was given")
-        found: str = share_server["id"]
-        if self._backend is not None and found not in self._backend.servers():
-            raise DriverError(f"share server {found} is not set up")
-        return found
+            raise DriverError("a share server is required")
+        server_id: str = share_server["id"]
+        if self._backend is not None and server_id not in self._backend.servers():
+            raise DriverError(f"share server {server_id} is not set up")
+        return server_id
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> ProbeResult | None:
-        last = self._faults.begin("probe_share", context, share.id)
-        found = None if self._backend is None else self._existing(share, self._backend)
-        end(last)
-        return found
+        """Report what exists of the share; None without `directory`."""
+        exits = self._faults.begin("probe_share", context, share.id)
+        result = None if self._backend is None else self._probe_result(share, self._backend)
+        end(exits)
+        return result
 
     # -- snapshots -----------------------------------------------------------------------------
     def create_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> str:
-        last = self._faults.begin("create_snapshot", context, snapshot.share_id, snapshot.id)
+        """Create the snapshot; raises `DriverError` if the share does not exist."""
+        exits = self._faults.begin("create_snapshot", context, snapshot.share_id, snapshot.id)
         if self._backend is not None:
             self._backend.add_snapshot(snapshot.share_id, snapshot.id)
-        end(last)
+        end(exits)
         return f"dummy:/{snapshot.share_id}@{snapshot.id}"
 
     def delete_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> None:
-        last = self._faults.begin("delete_snapshot", context, snapshot.share_id, snapshot.id)
+        """Delete the snapshot, if it exists."""
+        exits = self._faults.begin("delete_snapshot", context, snapshot.share_id, snapshot.id)
         if self._backend is not None:
             self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
-        end(last)
+        end(exits)
 
     # -- access --------------------------------------------------------------------------------
     def update_access(
@@ -189,35 +203,38 @@ class DummyDriver(ShareDriver):
         update_rules: Sequence[AccessRule] = (),
         share_server: Any = None,
     ) -> RuleUpdates:
-        last = self._faults.begin("update_access", context, share.id)
-        failed = {rule.id: why for rule in access_rules if (why := self._objection(rule))}
+        """Apply the rules, except those of unsupported types and those of `refuse_access_to`."""
+        exits = self._faults.begin("update_access", context, share.id)
+        failed = {r.id: reason for r in access_rules if (reason := self._refusal_reason(r))}
         if self._backend is not None:
             self._set_rules(share, [rule for rule in access_rules if rule.id not in failed])
-        end(last)
+        end(exits)
         return failed
 
     def allow_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
-        last = self._faults.begin("allow_access", context, share.id)
-        if why := self._objection(access):
-            raise UnsupportedAccess(why)
+        """Add a rule; raises `UnsupportedAccess` for a rule that cannot be applied."""
+        exits = self._faults.begin("allow_access", context, share.id)
+        if reason := self._refusal_reason(access):
+            raise UnsupportedAccess(reason)
         if self._backend is not None:
-            rules = {**self._backend.rules(share.id), access.id: _rule(access)}
+            rules = {**self._backend.rules(share.id), access.id: _rule_record(access)}
             self._backend.change_share(share.id, rules=rules)
-        end(last)
+        end(exits)
 
     def deny_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
-        last = self._faults.begin("deny_access", context, share.id)
+        """Remove a rule, if the share and the rule exist."""
+        exits = self._faults.begin("deny_access", context, share.id)
         if self._backend is not None and share.id in self._backend.shares():
             rules = self._backend.rules(share.id)
             rules.pop(access.id, None)
             self._backend.change_share(share.id, rules=rules)
-        end(last)
+        end(exits)
 
-    def _objection(self, rule: AccessRule) -> str | None:
+    def _refusal_reason(self, rule: AccessRule) -> str | None:
         if rule.access_type not in self.access_types:
             return f"access_type {rule.access_type!r} is not supported"
         if rule.access_to in self._options.refuse_access_to:
@@ -227,45 +244,51 @@ class DummyDriver(ShareDriver):
     def _set_rules(self, share: Share, rules: Sequence[AccessRule]) -> None:
         assert self._backend is not None
         if rules or share.id in self._backend.shares():
-            self._backend.change_share(share.id, rules={rule.id: _rule(rule) for rule in rules})
+            self._backend.change_share(
+                share.id, rules={rule.id: _rule_record(rule) for rule in rules}
+            )
 
-    # -- adoption of what exists ---------------------------------------------------------------
+    # -- manage and unmanage -------------------------------------------------------------------
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """Adopt any share, as large as `driver_options["size"]` says, in GiB (1)."""
-        last = self._faults.begin("manage_existing", _NO_CONTEXT, share.id)
+        """Adopt any share; its size is `driver_options["size"]` in GiB, default 1."""
+        exits = self._faults.begin("manage_existing", _NO_CONTEXT, share.id)
         size = int(driver_options.get("size", 1))
         if self._backend is not None:
             self._backend.add_share(share.id, size, pool=self.get_pool(share))
-        end(last)
+        end(exits)
         return {"size": size}
 
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        last = self._faults.begin("preview_manage", _NO_CONTEXT, share.id)
-        end(last)
+        """The size that `manage_existing` would return."""
+        exits = self._faults.begin("preview_manage", _NO_CONTEXT, share.id)
+        end(exits)
         return {"size": int(driver_options.get("size", 1))}
 
     def unmanage(self, share: Share) -> None:
-        last = self._faults.begin("unmanage", _NO_CONTEXT, share.id)
-        end(last)
+        """Leave the share as it is."""
+        exits = self._faults.begin("unmanage", _NO_CONTEXT, share.id)
+        end(exits)
 
     def manage_existing_snapshot(
         self, snapshot: Snapshot, driver_options: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Adopt any snapshot, as large as `driver_options["size"]` says, in GiB (its share's)."""
-        last = self._faults.begin(
+        """Adopt any snapshot; its size is `driver_options["size"]` in GiB, default `snapshot.size`."""
+        exits = self._faults.begin(
             "manage_existing_snapshot", _NO_CONTEXT, snapshot.share_id, snapshot.id
         )
         if self._backend is not None:
             self._backend.add_snapshot(snapshot.share_id, snapshot.id)
-        end(last)
+        end(exits)
         return {"size": int(driver_options.get("size", snapshot.size))}
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
-        last = self._faults.begin("unmanage_snapshot", _NO_CONTEXT, snapshot.share_id, snapshot.id)
-        end(last)
+        """Leave the snapshot as it is."""
+        exits = self._faults.begin("unmanage_snapshot", _NO_CONTEXT, snapshot.share_id, snapshot.id)
+        end(exits)
 
     # -- share servers -------------------------------------------------------------------------
     def get_network_allocations_number(self) -> int:
+        """The option `addresses`."""
         return self._options.addresses
 
     def allocate_network(
@@ -276,26 +299,28 @@ class DummyDriver(ShareDriver):
         count: int | None = None,
         **kwargs: Any,
     ) -> None:
+        """Record the addresses of the share server."""
         server_id: str = share_server["id"]
-        last = self._faults.begin("allocate_network", context, server_id)
+        exits = self._faults.begin("allocate_network", context, server_id)
         if self._backend is not None:
             addresses = list(share_server["network_allocations"])
-            self._backend.keep("networks", server_id, addresses=addresses)
-        end(last)
+            self._backend.record_server("networks", server_id, addresses=addresses)
+        end(exits)
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
-        last = self._faults.begin("deallocate_network", context, share_server_id)
+        """Remove the record of the addresses."""
+        exits = self._faults.begin("deallocate_network", context, share_server_id)
         if self._backend is not None:
-            self._backend.let_go("networks", share_server_id)
-        end(last)
+            self._backend.drop_server("networks", share_server_id)
+        end(exits)
 
     def setup_server(
         self, network_info: Any, metadata: Any = None, **kwargs: Any
     ) -> dict[str, str]:
-        """Its details: its id, and a password of its own. One that fails tells that it is half made."""
+        """Record the server; returns its id and a password. A failure has the details of a partial server."""
         server_id: str = network_info["server_id"]
         try:
-            last = self._faults.begin("setup_server", _told(metadata), server_id)
+            exits = self._faults.begin("setup_server", _attempt_context(metadata), server_id)
         except TransientError:
             raise
         except DriverError as error:
@@ -303,45 +328,49 @@ class DummyDriver(ShareDriver):
         if self._backend is not None:
             addresses = list(network_info["network_allocations"])
             services = [service["type"] for service in network_info["security_services"]]
-            self._backend.keep("servers", server_id, addresses=addresses, services=services)
-        end(last)
+            self._backend.record_server(
+                "servers", server_id, addresses=addresses, services=services
+            )
+        end(exits)
         return {"dummy_server": server_id, "admin_password": f"secret of {server_id}"}
 
     def teardown_server(
         self, server_details: Any, security_services: Any = None, **kwargs: Any
     ) -> None:
+        """Delete the share server; raises `DriverError` while it has shares."""
         server_id: str = server_details["server_id"]
-        last = self._faults.begin("teardown_server", _NO_CONTEXT, server_id)
+        exits = self._faults.begin("teardown_server", _NO_CONTEXT, server_id)
         if self._backend is not None:
-            left = [i for i, s in self._backend.shares().items() if s.get("server") == server_id]
-            if left:
-                raise DriverError(f"share server {server_id} holds shares: {', '.join(left)}")
-            self._backend.let_go("servers", server_id)
-        end(last)
+            shares = self._backend.shares()
+            share_ids = [i for i in shares if shares[i].get("server") == server_id]
+            if share_ids:
+                raise DriverError(f"share server {server_id} has shares: {', '.join(share_ids)}")
+            self._backend.drop_server("servers", server_id)
+        end(exits)
 
-    def _existing(self, share: Share, backend: DummyBackend) -> ProbeResult:
+    def _probe_result(self, share: Share, backend: DummyBackend) -> ProbeResult:
         snapshots = {
             i: f"dummy:/{share.id}@{i}"
             for i, s in backend.snapshots().items()
             if s["share_id"] == share.id
         }
-        held = backend.shares().get(share.id)
-        if held is None:
+        record = backend.shares().get(share.id)
+        if record is None:
             return ProbeResult(state="absent", snapshots=snapshots, access=frozenset())
         access = frozenset(
-            (r["access_type"], r["access_to"], r["access_level"]) for r in held["rules"].values()
+            (r["access_type"], r["access_to"], r["access_level"]) for r in record["rules"].values()
         )
         return ProbeResult(
             state="whole",
             export_locations=self._exports(share),
-            size=held["size"],
+            size=record["size"],
             access=access,
             snapshots=snapshots,
         )
 
 
 def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:
-    used = float(sum(held["size"] for held in shares if held.get("pool", name) in (name, "")))
+    used = float(sum(s["size"] for s in shares if s.get("pool", name) in (name, "")))
     return Pool(
         name=name,
         total_capacity_gib=total,
@@ -350,13 +379,13 @@ def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:
     )
 
 
-def _told(metadata: Any) -> RequestContext:
-    """The attempt that a server's set-up belongs to, as far as it is told."""
-    given = metadata or {}
-    return RequestContext(attempt=given.get("attempt", 0), token=given.get("token", ""))
+def _attempt_context(metadata: Any) -> RequestContext:
+    """The attempt that is setting up a server, from the metadata of `setup_server`."""
+    fields = metadata or {}
+    return RequestContext(attempt=fields.get("attempt", 0), token=fields.get("token", ""))
 
 
-def _rule(rule: AccessRule) -> dict[str, str]:
+def _rule_record(rule: AccessRule) -> dict[str, str]:
     return {
         "access_type": rule.access_type,
         "access_to": rule.access_to,

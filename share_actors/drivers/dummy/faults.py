@@ -1,4 +1,4 @@
-"""How a dummy backend fails: its options, and what they do to each call."""
+"""Faults of a dummy backend: its options, and their effect on each call."""
 
 from __future__ import annotations
 
@@ -46,56 +46,56 @@ ALWAYS = 2**62
 EXIT_STATUS = 70
 
 
-def _counted(given: Any) -> Any:
-    """A list of methods means each of their calls."""
-    return dict.fromkeys(given, ALWAYS) if isinstance(given, list | tuple) else given
+def _with_counts(value: Any) -> Any:
+    """Convert a list of methods to all of their calls."""
+    return dict.fromkeys(value, ALWAYS) if isinstance(value, list | tuple) else value
 
 
-Calls = Annotated[dict[Method, int], BeforeValidator(_counted)]
-"""Methods with how many first calls for each share, or a list of methods: every call."""
+Calls = Annotated[dict[Method, int], BeforeValidator(_with_counts)]
+"""Method to the number of first calls for each share that are affected; a list of methods: all calls."""
 
 
 class DummyOptions(DriverOptions):
-    """Options of the driver `dummy`: how slow, where its state is kept, and how it fails.
+    """Options of the driver `dummy`: its delay, its state, its statistics and its faults.
 
-    Faults that count calls need `directory`, else each process counts for itself.
+    Faults that count calls need `directory`; without it each process counts separately.
     """
 
     directory: Path | None = None
-    """Where the backend's state is kept, for all processes. Unset: nothing is kept and all succeeds."""
+    """The directory of the backend's state, for all processes. Unset: no state, and every call succeeds."""
     delay_s: Annotated[float, Field(ge=0)] = 0.0
-    """How long each call takes."""
+    """The duration of each call, in seconds."""
     hang_s: Annotated[float, Field(ge=0)] = 3600.0
-    """How long a call that hangs does."""
+    """The duration of a call that hangs, in seconds."""
     capacity_gib: Annotated[float, Field(ge=0)] = 1_000_000.0
     pools: dict[str, Annotated[float, Field(ge=0)]] = {}
-    """Pools with the GiB that each has; unset: one of `capacity_gib`, called as the backend is."""
+    """Pool names and capacities in GiB. Unset: one pool of `capacity_gib`, named after the backend."""
     told: Any = None
-    """What is answered when asked for statistics, whatever it is; unset: what makes sense."""
+    """The result of `get_share_stats`, of any type. Unset: valid statistics of the pools."""
     capabilities: dict[str, Any] = {}
-    """Words of its own that it says of itself, for share types."""
+    """Capabilities that it reports, for matching share types."""
     info: dict[str, str] = {}
-    """What its shares are exported under: it is in their export locations."""
+    """The result of `get_backend_info`; the values are part of the export locations."""
     addresses: Annotated[int, Field(ge=0)] = 1
-    """How many addresses a share server needs."""
+    """The number of addresses that a share server needs."""
     fail: dict[Method, str] = {}
-    """These fail with this message."""
+    """Methods that raise `DriverError`, with the message."""
     refuse: dict[Method, str] = {}
-    """These are refused with this message."""
+    """Methods that raise `RefusedByBackend`, with the message."""
     refuse_access_to: tuple[str, ...] = ()
-    """Rules for these can't be applied."""
+    """Values of `access_to` whose rules cannot be applied."""
     transient: Calls = {}
-    """These raise `TransientError`."""
+    """Calls that raise `TransientError`."""
     bug: Calls = {}
-    """These raise `RuntimeError`."""
+    """Calls that raise `RuntimeError`."""
     hang: Calls = {}
-    """These hang before anything is changed."""
+    """Calls that hang before they change the backend."""
     exit: Calls = {}
-    """In these the process dies: the backend has changed, and no answer is given."""
+    """Calls during which the process exits, after they changed the backend and before they return."""
 
 
 class Faults:
-    """What happens to calls before they do anything."""
+    """Applies the faults of the options to calls."""
 
     def __init__(self, options: DummyOptions, backend: DummyBackend | None) -> None:
         self._options, self._backend = options, backend
@@ -111,29 +111,29 @@ class Faults:
             )
         )
 
-    def question(self, method: Method) -> None:
-        """Fail what asks and changes nothing, as told: it is not slow, and not recorded."""
+    def begin_query(self, method: Method) -> None:
+        """Apply the faults of a call that changes nothing; it is not delayed and not recorded."""
         if self._any:
-            self._failing(method, "backend")
+            self._apply(method, "backend")
 
     def begin(
         self, method: Method, context: RequestContext, share_id: str, snapshot_id: str = ""
     ) -> bool:
-        """Record the call, and fail it as told; whether the process dies at its `end`."""
+        """Record the call and apply its faults; returns whether the process exits at its `end`."""
         if self._backend is not None:
             self._backend.record_call(method, context, share_id, snapshot_id)
         if self._options.delay_s:
             time.sleep(self._options.delay_s)
-        return self._any and self._failing(method, share_id)
+        return self._any and self._apply(method, share_id)
 
-    def _failing(self, method: Method, share_id: str) -> bool:
+    def _apply(self, method: Method, share_id: str) -> bool:
         options, count = self._options, self._count(method, share_id)
         if count <= options.hang.get(method, 0):
             time.sleep(options.hang_s)
         if count <= options.transient.get(method, 0):
-            raise TransientError(f"{method}: not now (call {count})")
+            raise TransientError(f"{method}: temporary failure (call {count})")
         if count <= options.bug.get(method, 0):
-            raise RuntimeError(f"{method}: a bug (call {count})")
+            raise RuntimeError(f"{method}: simulated bug (call {count})")
         if method in options.refuse:
             raise RefusedByBackend(options.refuse[method])
         if method in options.fail:
@@ -147,7 +147,7 @@ class Faults:
         return count
 
 
-def end(last: bool) -> None:
-    """The backend has changed; the process dies here if it is to."""
-    if last:
+def end(exits: bool) -> None:
+    """End a call after its changes: exit the process if *exits*, the result of `Faults.begin`."""
+    if exits:
         os._exit(EXIT_STATUS)

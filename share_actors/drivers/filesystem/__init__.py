@@ -1,1 +1,1 @@
-"""What drivers on a local filesystem share: ACLs, copying, locks, directory trees."""
+"""Helpers for drivers on a local filesystem: ACLs, copying, locks, directory trees."""

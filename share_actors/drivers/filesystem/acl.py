@@ -1,4 +1,4 @@
-"""POSIX access control lists in pure Python: the kernel's own encoding, through extended attributes."""
+"""POSIX access control lists (ACLs) in pure Python: the kernel's encoding in extended attributes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 READ, WRITE, EXECUTE = 4, 2, 1
 LEVELS = {"ro": READ | EXECUTE, "rw": READ | WRITE | EXECUTE}
-"""Permissions of an access level; a file that is not executable for its owner is for nobody."""
+"""Permissions of each access level; execute is granted only on files that their owner may execute."""
 NOBODY = 0xFFFFFFFF
-"""The id of an entry that names neither a user nor a group; no user or group has it."""
+"""The id of an entry without a user or group; no user or group has it."""
 _VERSION = 2
 _HEADER, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
 
 
 class Entry(NamedTuple):
-    """One line of a list: who (`tag`, and `id` where it names one) and what."""
+    """One entry of a list: the kind of principal, its permissions, and its id if it is a named one."""
 
     tag: int
     perm: int
     id: int = NOBODY
 
 
-class Who(NamedTuple):
+class Principal(NamedTuple):
     """A user (tag `USER`) or a group (tag `GROUP`)."""
 
     tag: int
@@ -42,18 +42,18 @@ class Who(NamedTuple):
 
 
 Acl = tuple[Entry, ...]
-Grants = Mapping[Who, int]
+Grants = Mapping[Principal, int]
 
 
 # -- the format ----------------------------------------------------------------------------------
 def encode(acl: Iterable[Entry]) -> bytes:
-    """*acl* as the kernel reads it: entries by tag, then by id."""
+    """Encode *acl* for the kernel: entries sorted by tag, then by id."""
     ordered = sorted(acl, key=lambda entry: (entry.tag, entry.id))
     return _HEADER.pack(_VERSION) + b"".join(_ENTRY.pack(*entry) for entry in ordered)
 
 
 def decode(raw: bytes) -> Acl:
-    """The list in *raw*; raises `DriverError` if it is none, or of another version."""
+    """The list encoded in *raw*; raises `DriverError` if it is invalid or of an unknown version."""
     body = raw[_HEADER.size :]
     if len(raw) < _HEADER.size or len(body) % _ENTRY.size:
         raise DriverError(f"not an access control list: {raw!r}")
@@ -63,7 +63,7 @@ def decode(raw: bytes) -> Acl:
 
 
 def from_mode(mode: int) -> Acl:
-    """The list that a file's permission bits stand for."""
+    """The list that is equivalent to a file's permission bits."""
     return (
         Entry(USER_OBJ, mode >> 6 & 7),
         Entry(GROUP_OBJ, mode >> 3 & 7),
@@ -74,12 +74,15 @@ def from_mode(mode: int) -> Acl:
 def granting(acl: Acl, grants: Grants, *, executable: bool) -> Acl:
     """*acl* with exactly *grants* as its named entries.
 
-    The mask lets all of them through; what it kept from the owning group stays kept.
+    The mask permits all of them; permissions that the old mask withheld from the owning group stay withheld.
     """
     own = {entry.tag: entry.perm for entry in acl if entry.tag not in (USER, GROUP)}
     group = own[GROUP_OBJ] & own.get(MASK, 7)
     usable = 7 if executable else READ | WRITE
-    named = [Entry(who.tag, perm & usable, who.id) for who, perm in sorted(grants.items())]
+    named = [
+        Entry(principal.tag, perm & usable, principal.id)
+        for principal, perm in sorted(grants.items())
+    ]
     result = [Entry(USER_OBJ, own[USER_OBJ]), Entry(GROUP_OBJ, group), Entry(OTHER, own[OTHER])]
     if named:
         mask = group
@@ -90,44 +93,47 @@ def granting(acl: Acl, grants: Grants, *, executable: bool) -> Acl:
 
 
 # -- names ---------------------------------------------------------------------------------------
-def resolve(access_to: str) -> Who:
-    """Whom `access_to` means: a user's name or number, or `@` and a group's name or number.
+def resolve(access_to: str) -> Principal:
+    """The user or group of `access_to`: a user's name or number, or `@` and a group's name or number.
 
-    Raises `DriverError` for one that this machine does not know.
+    Raises `DriverError` for a name that does not exist on this machine.
     """
     tag, kind, name = USER, "user", access_to
     if access_to.startswith("@"):
         tag, kind, name = GROUP, "group", access_to[1:]
     try:
-        return Who(tag, grp.getgrnam(name).gr_gid if tag == GROUP else pwd.getpwnam(name).pw_uid)
-    except (KeyError, ValueError):  # ValueError: a NUL or a surrogate in it
+        return Principal(
+            tag, grp.getgrnam(name).gr_gid if tag == GROUP else pwd.getpwnam(name).pw_uid
+        )
+    except (KeyError, ValueError):  # ValueError: the name has a NUL or a surrogate
         if name.isascii() and name.isdigit() and int(name) < NOBODY:
-            return Who(tag, int(name))
-    raise DriverError(f"{kind} {name!r} is not known on this machine")
+            return Principal(tag, int(name))
+    raise DriverError(f"{kind} {name!r} does not exist on this machine")
 
 
-def granted_by(rule: AccessRule) -> tuple[Who, int]:
-    """Whom *rule* lets in, and with which permissions; raises `DriverError` if it can't be told."""
+def granted_by(rule: AccessRule) -> tuple[Principal, int]:
+    """The principal and the permissions of *rule*; raises `DriverError` for an unsupported or unknown one."""
     if rule.access_type != "user":
         raise UnsupportedAccess(f"access_type {rule.access_type!r}: only 'user' is supported")
     if rule.access_level not in LEVELS:
-        raise UnsupportedAccess(f"access_level {rule.access_level!r}: only 'rw' and 'ro' are")
+        raise UnsupportedAccess(
+            f"access_level {rule.access_level!r}: only 'rw' and 'ro' are supported"
+        )
     return resolve(rule.access_to), LEVELS[rule.access_level]
 
 
 # -- trees ---------------------------------------------------------------------------------------
-def grants_of(fd: int) -> dict[Who, int]:
-    """Whom the open directory *fd* names in its list, and with which permissions."""
+def grants_of(fd: int) -> dict[Principal, int]:
+    """The named users and groups in the list of the open directory *fd*, with their permissions."""
     acl = _read(fd, ACCESS) or ()
-    return {Who(e.tag, e.id): e.perm for e in acl if e.tag in (USER, GROUP)}
+    return {Principal(e.tag, e.id): e.perm for e in acl if e.tag in (USER, GROUP)}
 
 
 def set_grants(top: int, grants: Grants) -> None:
-    """Give exactly *grants* on all that is in the open directory *top*, now and later.
+    """Grant exactly *grants* on all content of the open directory *top*, existing and future.
 
-    A directory comes before what is in it, so that a file made meanwhile inherits the new list, and
-    one who lost access is kept out by the topmost directory at once. Raises `DriverError` if the
-    filesystem keeps no lists.
+    A directory is changed before its entries, so that files created meanwhile inherit the new list, and the
+    topmost directory revokes access at once. Raises `DriverError` if the filesystem does not support ACLs.
     """
     for folder in walk(top):
         _grant(folder.fd, os.fstat(folder.fd).st_mode, grants)
@@ -138,7 +144,7 @@ def set_grants(top: int, grants: Grants) -> None:
 
 
 def _grant_file(folder: int, name: str, grants: Grants) -> None:
-    # O_PATH: opens neither the far end of a fifo nor a device, and needs no right to read.
+    # O_PATH does not open a fifo's other end or a device, and needs no read permission.
     fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
     try:
         mode = os.fstat(fd).st_mode
@@ -150,23 +156,23 @@ def _grant_file(folder: int, name: str, grants: Grants) -> None:
 
 def _grant(target: int | str, mode: int, grants: Grants) -> None:
     is_directory = stat.S_ISDIR(mode)
-    had = _read(target, ACCESS)
+    current = _read(target, ACCESS) or from_mode(mode)
     executable = is_directory or bool(mode & stat.S_IXUSR)
-    acl = granting(had or from_mode(mode), grants, executable=executable)
-    if acl != (had or from_mode(mode)):
+    acl = granting(current, grants, executable=executable)
+    if acl != current:
         _write(target, ACCESS, acl)
     if is_directory:
         _grant_default(target, acl, grants)
 
 
 def _grant_default(target: int | str, acl: Acl, grants: Grants) -> None:
-    had = _read(target, DEFAULT)
+    current = _read(target, DEFAULT)
     if grants:
-        # The owner of new content has all rights on it; the group and the others what they have here.
+        # The owner of new content has all permissions; group and others have those of the directory.
         new = tuple(e._replace(perm=7) if e.tag == USER_OBJ else e for e in acl)
-        if new != had:
+        if new != current:
             _write(target, DEFAULT, new)
-    elif had is not None:
+    elif current is not None:
         os.removexattr(target, DEFAULT)
 
 
@@ -184,5 +190,6 @@ def _write(target: int | str, name: str, acl: Acl) -> None:
         os.setxattr(target, name, encode(acl))
     except OSError as error:
         if error.errno == errno.EOPNOTSUPP:
-            raise DriverError("the filesystem keeps no POSIX ACLs; mount it with them") from error
+            message = "the filesystem does not support POSIX ACLs; mount it with ACLs enabled"
+            raise DriverError(message) from error
         raise

@@ -1,4 +1,4 @@
-"""Copies of trees: shared blocks where the filesystem can (reflinks), else holes kept as holes."""
+"""Copies of directory trees: reflinks if the filesystem supports them, otherwise sparse copies."""
 
 from __future__ import annotations
 
@@ -24,44 +24,52 @@ from share_actors.drivers.filesystem.tree import (
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
-"""Told the bytes done and the bytes in all, after each file and each chunk of a large one."""
+"""Called with the copied and the total bytes after each file and each chunk of a large file."""
 LOG_EVERY_S = 10.0
 CHUNK = 16 * 1024 * 1024
+"""How many bytes are copied between two reports of progress."""
 _FICLONE = 0x40049409
-_CANNOT = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EPERM}
+_UNSUPPORTED = {
+    errno.EOPNOTSUPP,
+    errno.ENOTTY,
+    errno.EXDEV,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.EPERM,
+}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def quiet(done: int, total: int) -> None:
-    """Tell nobody."""
+def ignore_progress(done: int, total: int) -> None:
+    """Ignore the progress."""
 
 
-def logged(what: str, progress: Progress) -> Progress:
-    """*progress*, and a line in the log every `LOG_EVERY_S` seconds."""
+def logged(operation: str, progress: Progress) -> Progress:
+    """*progress* that also logs a line every `LOG_EVERY_S` seconds."""
     last = time.monotonic()
 
-    def follow(done: int, total: int) -> None:
+    def log_progress(done: int, total: int) -> None:
         nonlocal last
         progress(done, total)
         if time.monotonic() - last >= LOG_EVERY_S:
             last = time.monotonic()
-            logger.info("%s: %d of %d bytes", what, done, total)
+            logger.info("%s: %d of %d bytes", operation, done, total)
 
-    return follow
+    return log_progress
 
 
-def copy_tree(source: int, target: int, progress: Progress = quiet) -> None:
-    """Copy all of the open directory *source* into the empty open directory *target*.
+def copy_tree(source: int, target: int, progress: Progress = ignore_progress) -> None:
+    """Copy the content of the open directory *source* into the empty open directory *target*.
 
-    Kept: modes, times, extended attributes and ACLs, symbolic links as such, hard links within the
-    tree, holes, fifos and sockets; owners and devices where the process may. What vanishes meanwhile
-    is left out. *target* must be out of others' reach. Raises `OSError`.
+    Preserves modes, times, extended attributes and ACLs, symbolic links, hard links within the tree, holes,
+    fifos and sockets; owners and devices if the process has the permission. Entries that vanish during
+    the copy are left out. Only this process may have access to *target*. Raises `OSError`.
     """
     _Copy(source, target, progress).run()
 
 
 def sync_filesystem(fd: int) -> None:
-    """Write all of the filesystem of *fd* to the disk: one wait, not one for each file of a tree."""
+    """Flush the filesystem of *fd* to disk: one wait instead of one for each file of a tree."""
     if _libc.syncfs(fd):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -69,7 +77,7 @@ def sync_filesystem(fd: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
-    """What a file or directory is, besides its content."""
+    """The metadata of a file or directory."""
 
     stat: os.stat_result
     attributes: dict[str, bytes]
@@ -78,12 +86,12 @@ class _Traits:
     def of(cls, fd: int) -> _Traits:
         return cls(os.fstat(fd), dict(_attributes(fd)))
 
-    def give(self, fd: int) -> None:
+    def apply(self, fd: int) -> None:
         mode = stat.S_IMODE(self.stat.st_mode)
         try:
             os.chown(fd, self.stat.st_uid, self.stat.st_gid)
         except PermissionError:
-            mode &= ~(stat.S_ISUID | stat.S_ISGID)  # must not become another owner's privilege
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)  # they would give the new owner's privileges
         os.chmod(fd, mode)
         for name, value in self.attributes.items():
             _set_attribute(fd, name, value)
@@ -96,7 +104,7 @@ class _Copy:
         self._total = measure(source).content
         self._done = 0
         self._links: dict[tuple[int, int], Names] = {}
-        self._reflinks = True  # until the filesystem says that it has none
+        self._reflinks = True  # until a reflink fails because the filesystem does not support it
 
     def run(self) -> None:
         folders: list[tuple[Names, _Traits]] = []
@@ -105,115 +113,119 @@ class _Copy:
             with opened(self._target, folder.names) as into:
                 for entry in folder.entries:
                     with unless_vanished():
-                        self._entry(folder, entry, into)
-        for names, traits in reversed(folders):  # last: what was put in them changed their times
+                        self._copy_entry(folder, entry, into)
+        for names, traits in reversed(
+            folders
+        ):  # at the end: new entries change a directory's times
             with opened(self._target, names) as fd:
-                traits.give(fd)
+                traits.apply(fd)
 
-    def _entry(self, folder: Folder, entry: os.DirEntry[str], into: int) -> None:
-        found, name = entry.stat(follow_symlinks=False), entry.name
-        if stat.S_ISDIR(found.st_mode):
+    def _copy_entry(self, folder: Folder, entry: os.DirEntry[str], into: int) -> None:
+        status, name = entry.stat(follow_symlinks=False), entry.name
+        if stat.S_ISDIR(status.st_mode):
             os.mkdir(name, 0o700, dir_fd=into)
-        elif found.st_nlink > 1 and (first := self._links.get((found.st_dev, found.st_ino))):
+        elif status.st_nlink > 1 and (first := self._links.get((status.st_dev, status.st_ino))):
             self._link(first, name, into)
         else:
-            self._new(folder, name, found, into)
-            if found.st_nlink > 1:
-                self._links[found.st_dev, found.st_ino] = (*folder.names, name)
+            self._copy_inode(folder, name, status, into)
+            if status.st_nlink > 1:
+                self._links[status.st_dev, status.st_ino] = (*folder.names, name)
 
     def _link(self, first: Names, name: str, into: int) -> None:
-        with opened(self._target, first[:-1]) as where:
-            os.link(first[-1], name, src_dir_fd=where, dst_dir_fd=into, follow_symlinks=False)
+        with opened(self._target, first[:-1]) as parent:
+            os.link(first[-1], name, src_dir_fd=parent, dst_dir_fd=into, follow_symlinks=False)
 
-    def _new(self, folder: Folder, name: str, found: os.stat_result, into: int) -> None:
-        if stat.S_ISREG(found.st_mode):
-            self._file(folder.fd, name, into)
+    def _copy_inode(self, folder: Folder, name: str, status: os.stat_result, into: int) -> None:
+        if stat.S_ISREG(status.st_mode):
+            self._copy_file(folder.fd, name, into)
             return
-        if stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(name, dir_fd=folder.fd), name, dir_fd=into)
-        elif not _made_node(name, found, into):
+        elif not _make_node(name, status, into):
             return
         with suppress(PermissionError):
-            os.chown(name, found.st_uid, found.st_gid, dir_fd=into, follow_symlinks=False)
-        times = (found.st_atime_ns, found.st_mtime_ns)
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=into, follow_symlinks=False)
+        times = (status.st_atime_ns, status.st_mtime_ns)
         os.utime(name, ns=times, dir_fd=into, follow_symlinks=False)
 
-    def _file(self, folder: int, name: str, into: int) -> None:
-        # O_NONBLOCK: it may have become a fifo meanwhile, and that must not stop us.
+    def _copy_file(self, folder: int, name: str, into: int) -> None:
+        # O_NONBLOCK: a user may have replaced the file with a fifo, whose opening would block.
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
             traits = _Traits.of(source)
             if stat.S_ISREG(traits.stat.st_mode):
-                self._content(source, traits, name, into)
+                self._copy_content(source, traits, name, into)
         finally:
             os.close(source)
 
-    def _content(self, source: int, traits: _Traits, name: str, into: int) -> None:
+    def _copy_content(self, source: int, traits: _Traits, name: str, into: int) -> None:
         target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=into)
         try:
             size = traits.stat.st_size
-            self._reflinks = self._reflinks and _reflinked(source, target)
+            self._reflinks = self._reflinks and _reflink(source, target)
             if not self._reflinks:
-                for done in _copied(source, target, size):
+                for done in _copy_data(source, target, size):
                     if done < size:
                         self._progress(self._done + done, self._total)
             self._done += size
             self._progress(self._done, self._total)
-            traits.give(target)
+            traits.apply(target)
         finally:
             os.close(target)
 
 
-def _reflinked(source: int, target: int) -> bool:
+def _reflink(source: int, target: int) -> bool:
     try:
         fcntl.ioctl(target, _FICLONE, source)
     except OSError as error:
-        if error.errno in _CANNOT:
+        if error.errno in _UNSUPPORTED:
             return False
         raise
     return True
 
 
-def _copied(source: int, target: int, size: int) -> Iterator[int]:
-    """Copy what is not a hole, and say how far it got after each chunk."""
+def _copy_data(source: int, target: int, size: int) -> Iterator[int]:
+    """Copy the data between holes; yields the offset after each chunk."""
     for start, end in _extents(source, size):
-        at = start
-        while at < end and (count := _copy_range(source, target, at, min(CHUNK, end - at))):
-            at += count
-            yield at
+        offset = start
+        while offset < end and (
+            count := _copy_range(source, target, offset, min(CHUNK, end - offset))
+        ):
+            offset += count
+            yield offset
     os.ftruncate(target, size)
 
 
 def _extents(fd: int, size: int) -> Iterator[tuple[int, int]]:
-    at = 0
-    while at < size:
+    offset = 0
+    while offset < size:
         try:
-            start = os.lseek(fd, at, os.SEEK_DATA)
+            start = os.lseek(fd, offset, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole from here on
+            if error.errno == errno.ENXIO:  # the rest of the file is a hole
                 return
             raise
-        at = os.lseek(fd, start, os.SEEK_HOLE)
-        yield start, min(at, size)
+        offset = os.lseek(fd, start, os.SEEK_HOLE)
+        yield start, min(offset, size)
 
 
-def _copy_range(source: int, target: int, at: int, count: int) -> int:
+def _copy_range(source: int, target: int, offset: int, count: int) -> int:
     try:
-        return os.copy_file_range(source, target, count, at, at)
+        return os.copy_file_range(source, target, count, offset, offset)
     except OSError as error:
-        if error.errno not in _CANNOT:
+        if error.errno not in _UNSUPPORTED:
             raise
-    return os.pwrite(target, os.pread(source, count, at), at)
+    return os.pwrite(target, os.pread(source, count, offset), offset)
 
 
-def _made_node(name: str, found: os.stat_result, into: int) -> bool:
-    """Make a fifo, socket or device like *found*; devices only where the process may."""
+def _make_node(name: str, status: os.stat_result, into: int) -> bool:
+    """Create a fifo, socket or device with the type and mode of *status*; false if not permitted."""
     try:
-        os.mknod(name, found.st_mode, found.st_rdev, dir_fd=into)
+        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=into)
     except PermissionError:
-        logger.warning("%r, a device, is left out of a copy: not permitted", name)
+        logger.warning("the device %r is left out of a copy: not permitted", name)
         return False
-    os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=into)
+    os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=into)
     return True
 
 
@@ -229,7 +241,7 @@ def _attributes(fd: int) -> Iterator[tuple[str, bytes]]:
             try:
                 yield name, os.getxattr(fd, name)
             except OSError as error:
-                if error.errno != errno.ENODATA:  # removed meanwhile
+                if error.errno != errno.ENODATA:  # ENODATA: the attribute was removed meanwhile
                     raise
 
 
@@ -237,5 +249,5 @@ def _set_attribute(fd: int, name: str, value: bytes) -> None:
     try:
         os.setxattr(fd, name, value)
     except OSError:
-        if not name.startswith(("security.", "trusted.")):  # those are the administrator's
+        if not name.startswith(("security.", "trusted.")):  # only the administrator can set those
             raise

@@ -1,4 +1,4 @@
-"""Ids as names of directories."""
+"""Validation of ids that become names of directories."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import re
 from share_actors.drivers.base import DriverError
 
 MAX_ID = 120
-
-
+"""The longest id, in characters."""
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
-def checked_id(what: str, value: str) -> str:
-    """*value* if it can be one name of a file; raises `DriverError` naming it otherwise."""
+def checked_id(kind: str, value: str) -> str:
+    """*value*, if it is valid as a file name; otherwise raises `DriverError` with *kind* and value."""
     if len(value) > MAX_ID or not _ID.fullmatch(value):
         raise DriverError(
-            f"{what} id {value[: MAX_ID + 1]!r} cannot name a directory: up to {MAX_ID} letters, digits,"
-            " '_', '-' and '.', not starting with '-' or '.'"
+            f"{kind} id {value[: MAX_ID + 1]!r} is not a valid directory name: up to {MAX_ID} letters,"
+            " digits, '_', '-' and '.', not starting with '-' or '.'"
         )
     return value

@@ -1,4 +1,4 @@
-"""Locks between the threads and processes that use one root: `flock` on files that come and go."""
+"""Locks between the threads and processes that use one root: `flock` on files that can be removed."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that is held."""
+    """A lock while it is locked: the open directory of its file, and the file's name."""
 
     folder: int
     name: str
 
     def discard(self) -> None:
-        """Remove the lock's file, as what it guards is gone; whoever waits for it makes another."""
+        """Remove the lock's file after its object was deleted; waiting callers create a new file."""
         with suppress(FileNotFoundError):
             os.unlink(self.name, dir_fd=self.folder)
 
 
 @contextmanager
 def locked(folder: int, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
-    """Hold the lock *name* of the open directory *folder*; the kernel frees it if the process dies.
+    """Lock *name* in the open directory *folder*; the kernel releases the lock if the process dies.
 
-    Raises `BlockingIOError` if it is held elsewhere and *wait* is false.
+    Raises `BlockingIOError` if the lock is taken and *wait* is false.
     """
-    how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-    fd = _take(folder, name, how)
+    operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    fd = _acquire(folder, name, operation)
     try:
         yield Lock(folder, name)
     finally:
         os.close(fd)
 
 
-def _take(folder: int, name: str, how: int) -> int:
+def _acquire(folder: int, name: str, operation: int) -> int:
     while True:
         fd = os.open(name, _OPEN, 0o600, dir_fd=folder)
         try:
-            fcntl.flock(fd, how)
+            fcntl.flock(fd, operation)
         except BaseException:
             os.close(fd)
             raise
         if os.fstat(fd).st_nlink:
             return fd
-        os.close(fd)  # discarded while this one waited: that file guards nothing any more
+        os.close(fd)  # The file was discarded during the wait: lock its replacement.

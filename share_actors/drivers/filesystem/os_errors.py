@@ -1,4 +1,4 @@
-"""Errors of the operating system in the words of the driver port."""
+"""Translation of `OSError` into the errors of the driver port."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ TRANSIENT = frozenset(
         errno.ETIMEDOUT,
     }
 )
-"""What another attempt may not meet; a full disk is not among them."""
+"""The errors that a later attempt may not meet; a full disk is not among them."""
 
 
 @contextmanager
-def os_errors(what: str) -> Iterator[None]:
-    """Raise `DriverError` or `TransientError`, naming *what* was being done, for an `OSError`."""
+def os_errors(operation: str) -> Iterator[None]:
+    """Raise `DriverError` or `TransientError`, with the name of the operation, for an `OSError`."""
     try:
         yield
     except OSError as error:
         kind = TransientError if error.errno in TRANSIENT else DriverError
-        raise kind(f"{what}: {told(error)}") from error
+        raise kind(f"{operation}: {error_text(error)}") from error
 
 
-def told(error: OSError) -> str:
-    """The error as an operator knows it: `No space left on device (ENOSPC): path`."""
+def error_text(error: OSError) -> str:
+    """The error as text with its name and path: `No space left on device (ENOSPC): path`."""
     code = error.errno or 0
     name = errno.errorcode.get(code, str(code))
     text = f"{os.strerror(code)} ({name})" if code else str(error)
-    at = error.filename
-    return f"{text}: {at}" if isinstance(at, str) and not at.startswith("/proc/self/") else text
+    path = error.filename
+    if isinstance(path, str) and not path.startswith("/proc/self/"):
+        return f"{text}: {path}"
+    return text

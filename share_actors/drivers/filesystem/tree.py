@@ -1,7 +1,7 @@
-"""Walking, measuring and removing trees that their users may change meanwhile.
+"""Walk, measure and remove directory trees that users may change at the same time.
 
-No path is ever resolved by name from the top: each step opens one directory beneath another and
-follows no symbolic link, so nothing that a share's users put there leads out of it.
+No path is resolved from the top: each step opens one directory below another and does not follow symbolic
+links, so users of a share cannot redirect an operation out of it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 Names = tuple[str, ...]
-"""The way from the top of a tree to something in it."""
+"""The path from the top of a tree to one of its entries."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # the latter two: replaced by something else
-_BLOCK = 512  # the unit of st_blocks, whatever the filesystem's own
+_VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # ENOTDIR, ELOOP: replaced by another type
+_BLOCK = 512  # the unit of st_blocks on every filesystem
 
 
 class Sizes(NamedTuple):
-    """Of a tree, in bytes: what its files hold, and what they take up on the disk."""
+    """Sizes of a tree in bytes: the content of its files, and the allocated disk space."""
 
     content: int
     allocated: int
@@ -32,16 +32,16 @@ class Sizes(NamedTuple):
 
 @dataclass
 class Folder:
-    """A directory of a tree, open as `fd` until the walk goes on."""
+    """A directory of a tree, open as `fd` until the walk continues."""
 
     names: Names
     fd: int
 
     @cached_property
     def entries(self) -> list[os.DirEntry[str]]:
-        """What is in it, read when first asked for."""
-        with os.scandir(self.fd) as found:
-            return list(found)
+        """The entries of the directory, read on first use."""
+        with os.scandir(self.fd) as entries:
+            return list(entries)
 
 
 def open_directory(parent: int, name: str) -> int:
@@ -51,12 +51,12 @@ def open_directory(parent: int, name: str) -> int:
 
 @contextmanager
 def opened(top: int, names: Names = ()) -> Iterator[int]:
-    """The directory that *names* lead to from the open directory *top*, as a file descriptor."""
+    """Open the directory at the path *names* below the open directory *top*; yields a file descriptor."""
     fd = open_directory(top, ".")
     try:
         for name in names:
-            above, fd = fd, open_directory(fd, name)
-            os.close(above)
+            parent, fd = fd, open_directory(fd, name)
+            os.close(parent)
         yield fd
     finally:
         os.close(fd)
@@ -64,7 +64,7 @@ def opened(top: int, names: Names = ()) -> Iterator[int]:
 
 @contextmanager
 def unless_vanished() -> Iterator[None]:
-    """Pass over what a share's users removed, or replaced, between two steps."""
+    """Skip an entry that users of the share removed or replaced between two steps."""
     try:
         yield
     except OSError as error:
@@ -73,27 +73,29 @@ def unless_vanished() -> Iterator[None]:
 
 
 def walk(top: int) -> Iterator[Folder]:
-    """Each directory of the tree, parents first; its entries are not read before it is given out."""
-    todo: list[Names] = [()]
-    while todo:
-        names = todo.pop()
+    """Each directory of the tree, parents first; the caller may change one before its entries are read."""
+    remaining: list[Names] = [()]
+    while remaining:
+        names = remaining.pop()
         with unless_vanished(), opened(top, names) as fd:
             folder = Folder(names, fd)
             yield folder
-            todo += [(*names, e.name) for e in folder.entries if e.is_dir(follow_symlinks=False)]
+            remaining += [
+                (*names, e.name) for e in folder.entries if e.is_dir(follow_symlinks=False)
+            ]
 
 
 def measure(top: int) -> Sizes:
-    """How large the tree is; a file with several names counts once."""
+    """The sizes of the tree; a file with several hard links counts once."""
     seen: set[tuple[int, int]] = set()
     content = allocated = 0
-    for found in _stats(top):
-        if (found.st_dev, found.st_ino) in seen:
+    for status in _stats(top):
+        if (status.st_dev, status.st_ino) in seen:
             continue
-        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-            seen.add((found.st_dev, found.st_ino))
-        content += found.st_size if stat.S_ISREG(found.st_mode) else 0
-        allocated += found.st_blocks * _BLOCK
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            seen.add((status.st_dev, status.st_ino))
+        content += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        allocated += status.st_blocks * _BLOCK
     return Sizes(content, allocated)
 
 
@@ -107,10 +109,10 @@ def _stats(top: int) -> Iterator[os.stat_result]:
 
 
 def remove_tree(parent: int, name: str) -> None:
-    """Remove *name*, whatever it is and however deep, from the open directory *parent*.
+    """Remove *name*, a file or a tree of any depth, from the open directory *parent*.
 
-    Directories below are moved up beside each other and emptied there, which needs two open files at
-    any depth, and leaves all that remains beneath *name* if it is interrupted.
+    Nested directories are moved up into *name* and emptied there, which needs two open files at any depth.
+    An interrupted removal leaves the rest below *name*.
     """
     try:
         top = _open_own_directory(parent, name)
@@ -120,9 +122,9 @@ def remove_tree(parent: int, name: str) -> None:
         os.unlink(name, dir_fd=parent)
         return
     try:
-        while found := os.listdir(top):
-            for each in found:
-                _remove_entry(top, each)
+        while entries := os.listdir(top):
+            for entry in entries:
+                _remove_entry(top, entry)
     finally:
         os.close(top)
     os.rmdir(name, dir_fd=parent)
@@ -153,7 +155,7 @@ def _empty(folder: int, top: int) -> None:
 
 
 def _open_own_directory(parent: int, name: str) -> int:
-    """Open a directory that is to go; its mode keeps only root from nothing, so set it first."""
+    """Open a directory to remove it; its mode may exclude any user but root, so it is changed first."""
     if os.geteuid() != 0:
         fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
         try:

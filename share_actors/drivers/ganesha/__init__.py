@@ -1,1 +1,1 @@
-"""Exports by NFS-Ganesha."""
+"""Options of drivers that export shares with NFS-Ganesha."""

@@ -1,4 +1,4 @@
-"""GaneshaMixin (`manila.share.driver.GaneshaMixin`): what a driver needs to know of NFS-Ganesha, typed."""
+"""GaneshaMixin (`manila.share.driver.GaneshaMixin`): the typed options of drivers that use NFS-Ganesha."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from share_actors.drivers.base import DriverOptions
 
 
 class GaneshaOptions(DriverOptions):
-    """Manila's `ganesha_*` options, by their names and with their defaults."""
+    """Manila's `ganesha_*` options, with the same names and defaults."""
 
     ganesha_config_dir: Path = Path("/etc/ganesha")
-    """Where Ganesha's configuration files are."""
+    """The directory of Ganesha's configuration files."""
     ganesha_config_path: Path | None = None
-    """Its main configuration file; unset: `ganesha.conf` in `ganesha_config_dir`."""
+    """Ganesha's main configuration file. Default: `ganesha.conf` in `ganesha_config_dir`."""
     ganesha_service_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]*$")] = (
         "ganesha.nfsd"
     )
     ganesha_db_path: Path = Path("/var/lib/manila/ganesha-manila.db")
-    """Where the export ids that were used are kept."""
+    """The database of used export ids."""
     ganesha_export_dir: Path | None = None
-    """Where an export's file goes; unset: `export.d` in `ganesha_config_dir`."""
+    """The directory of the export files. Default: `export.d` in `ganesha_config_dir`."""
     ganesha_export_template_dir: Path = Path("/etc/manila/ganesha-export-templ.d")
-    """Where what all exports have in common is read from."""
+    """The directory of the templates that all export files are made from."""
 
     @field_validator(
         "ganesha_config_dir",
@@ -42,23 +42,24 @@ class GaneshaOptions(DriverOptions):
 
     @property
     def config_path(self) -> Path:
-        """The main configuration file in force."""
+        """The main configuration file, with the default applied."""
         return self.ganesha_config_path or self.ganesha_config_dir / "ganesha.conf"
 
     @property
     def export_dir(self) -> Path:
-        """The directory of the exports' files in force."""
+        """The directory of the export files, with the default applied."""
         return self.ganesha_export_dir or self.ganesha_config_dir / "export.d"
 
 
 class GaneshaMixin:
-    """For drivers that export by NFS-Ganesha; call `init_ganesha_mixin` in `__init__`."""
+    """For drivers that export shares with NFS-Ganesha; call `init_ganesha_mixin` in `__init__`."""
 
     configuration: Any
     ganesha: GaneshaOptions
 
     def init_ganesha_mixin(self, *args: Any, **kwargs: Any) -> None:
-        """Read the driver's `configuration`: its own options may extend `GaneshaOptions`, or hold one."""
-        given = self.configuration
-        held = given if isinstance(given, GaneshaOptions) else getattr(given, "ganesha", None)
-        self.ganesha = held if isinstance(held, GaneshaOptions) else GaneshaOptions()
+        """Read `configuration`: a `GaneshaOptions`, or options with a field `ganesha` of that type."""
+        options = self.configuration
+        if not isinstance(options, GaneshaOptions):
+            options = getattr(options, "ganesha", None)
+        self.ganesha = options if isinstance(options, GaneshaOptions) else GaneshaOptions()

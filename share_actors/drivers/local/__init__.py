@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from share_actors.drivers.local.driver import LocalDriver, LocalOptions
+from share_actors.drivers.local.base import LocalOptions
+from share_actors.drivers.local.driver import LocalDriver
 from share_actors.drivers.local.servers import LocalServersDriver
 
 __all__ = [

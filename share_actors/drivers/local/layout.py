@@ -1,7 +1,7 @@
-"""Where the local driver keeps things beneath its root, and how they appear and go in one step.
+"""The directories of the local driver below its root, and atomic creation and removal of their entries.
 
-shares/ID, snapshots/SHARE@SNAPSHOT: what exists, whole. meta/ID.json: the size of a share.
-making/, trash/: what is being copied or removed, under the same names; locks/: see `locks`.
+shares/ID, snapshots/SHARE@SNAPSHOT: complete shares and snapshots. meta/ID.json: the size of a share.
+making/, trash/: incomplete copies and removals, with the same names. locks/: see `filesystem.locks`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.tree import opened, remove_tree
 
 logger = logging.getLogger(__name__)
-Kept = Literal["shares", "snapshots"]
-# Share users must be able to pass through `shares`, not to see whose shares there are.
+Area = Literal["shares", "snapshots"]
+# Users of shares must be able to pass through `shares`, but not to list it.
 MODES = {
     "shares": 0o711,
     "snapshots": 0o700,
@@ -35,18 +35,18 @@ MODES = {
 
 
 def snapshot_name(share_id: str, snapshot_id: str) -> str:
-    """The name of a snapshot among all; `@` is in no id."""
+    """The unique name of a snapshot's directory; ids cannot contain `@`."""
     return f"{checked_id('share', share_id)}@{checked_id('snapshot', snapshot_id)}"
 
 
 class Layout:
-    """The directories beneath *root*. Methods raise `OSError`."""
+    """The directories below *root*. Methods raise `OSError`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def prepare(self) -> None:
-        """Make what is missing of the root and its directories."""
+        """Create the root and its directories unless they exist."""
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name, mode in MODES.items():
             with suppress(FileExistsError):
@@ -54,12 +54,13 @@ class Layout:
                 (self.root / name).chmod(mode)  # whatever the umask is
         _sync(self.root)
 
-    def path(self, kept: Kept, name: str) -> Path:
-        return self.root / kept / name
+    def path(self, area: Area, name: str) -> Path:
+        """The path of a share or snapshot, whether or not it exists."""
+        return self.root / area / name
 
     @contextmanager
     def folder(self, *names: str) -> Iterator[int]:
-        """A directory beneath the root, as a file descriptor."""
+        """Open a directory below the root; yields a file descriptor."""
         top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             with opened(top, names) as fd:
@@ -67,33 +68,34 @@ class Layout:
         finally:
             os.close(top)
 
-    def exists(self, kept: Kept, name: str) -> bool:
-        with self.folder(kept) as fd:
+    def exists(self, area: Area, name: str) -> bool:
+        """Whether the share or snapshot exists completely."""
+        with self.folder(area) as fd:
             return _is_directory(fd, name)
 
     def leftovers(self, name: str) -> bool:
-        """Whether an attempt that died left a copy half made or half removed."""
+        """Whether an interrupted attempt left an incomplete copy or removal."""
         with self.folder("making") as making, self.folder("trash") as trash:
             return _is_directory(making, name) or _is_directory(trash, name)
 
     @contextmanager
     def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
-        """See `locks.locked`."""
+        """Lock *name*; see `filesystem.locks.locked`."""
         with self.folder("locks") as fd, locked(fd, name, shared=shared, wait=wait) as lock:
             yield lock
 
-    # -- appearing and going -------------------------------------------------------------------
+    # -- creation and removal ------------------------------------------------------------------
     def make_share(self, name: str) -> None:
-        """Make an empty share, for nobody but its owner."""
+        """Create an empty share that only its owner can access."""
         with self.folder("shares") as fd:
             os.mkdir(name, 0o700, dir_fd=fd)
             os.fsync(fd)
 
     @contextmanager
-    def appearing(self, kept: Kept, name: str) -> Iterator[int]:
-        """An empty directory to fill; it becomes *name* when the block ends, or nothing does."""
-        with self.folder("making") as making, self.folder(kept) as target:
-            remove_tree(making, name)  # left by an attempt that died
+    def appearing(self, area: Area, name: str) -> Iterator[int]:
+        """Yield an empty directory to fill; it becomes *name* at the end of the block, unless that raises."""
+        with self.folder("making") as making, self.folder(area) as target:
+            remove_tree(making, name)  # left by an interrupted attempt
             os.mkdir(name, 0o700, dir_fd=making)
             try:
                 with opened(making, (name,)) as fd:
@@ -106,12 +108,12 @@ class Layout:
                 raise
             os.fsync(target)
 
-    def remove(self, kept: Kept, name: str) -> None:
-        """Make *name* be gone at once, then free its space, along with what earlier attempts left."""
+    def remove(self, area: Area, name: str) -> None:
+        """Remove *name* atomically, then free its space and that of earlier interrupted attempts."""
         with (
             self.folder("making") as making,
             self.folder("trash") as trash,
-            self.folder(kept) as fd,
+            self.folder(area) as fd,
         ):
             remove_tree(trash, name)
             remove_tree(making, name)
@@ -121,26 +123,26 @@ class Layout:
             remove_tree(trash, name)
 
     def adoptable(self, path: str) -> Path:
-        """The directory *path*, if it can be adopted; raises `ManageInvalidShare`."""
-        *above, last = self._adoptable(path)
-        with self.folder(*above) as source:
+        """The absolute path of the directory *path*; raises `ManageInvalidShare` if it cannot be adopted."""
+        *parents, last = self._adoptable_names(path)
+        with self.folder(*parents) as source:
             if not _is_directory(source, last):
-                raise ManageInvalidShare(f"path {path!r} is no directory under {self.root}")
-        return Path(self.root, *above, last)
+                raise ManageInvalidShare(f"path {path!r} is not a directory under {self.root}")
+        return Path(self.root, *parents, last)
 
-    def adopt(self, path: str, name: str, kept: Kept = "shares") -> None:
-        """Move the directory *path*, absolute or from the root, to share (or snapshot) *name*.
+    def adopt(self, path: str, name: str, area: Area = "shares") -> None:
+        """Move the directory *path*, absolute or relative to the root, to the share or snapshot *name*.
 
-        Raises `ManageInvalidShare` for one that is not ours to take.
+        Raises `ManageInvalidShare` if it cannot be adopted.
         """
-        *above, last = self._adoptable(path)
+        *parents, last = self._adoptable_names(path)
         self.adoptable(path)
-        with self.folder(*above) as source, self.folder(kept) as target:
+        with self.folder(*parents) as source, self.folder(area) as target:
             os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
             os.fsync(source)
             os.fsync(target)
 
-    def _adoptable(self, path: str) -> tuple[str, ...]:
+    def _adoptable_names(self, path: str) -> tuple[str, ...]:
         try:
             names = PurePosixPath(self.root, path).relative_to(self.root).parts
         except ValueError:
@@ -150,7 +152,7 @@ class Layout:
         inside = names[1:] if names[:1] == ("shares",) else names
         if not inside or ".." in names or names[0] in MODES.keys() - {"shares"}:
             raise ManageInvalidShare(
-                f"path {path!r} is no directory that can be managed under {self.root}"
+                f"path {path!r} is not a directory that can be managed under {self.root}"
             )
         if names[0] == "shares" and self.size(names[1]) is not None:
             raise ManageInvalidShare(f"path {path!r} belongs to the share {names[1]}")
@@ -158,18 +160,18 @@ class Layout:
 
     # -- sizes ---------------------------------------------------------------------------------
     def size(self, name: str) -> int | None:
-        """The size of a share as last recorded, in GiB."""
+        """The recorded size of a share in GiB; None if it is missing or unreadable."""
         try:
-            kept: dict[str, Any] = json.loads((self.root / "meta" / f"{name}.json").read_text())
-            return int(kept["size"])
+            record: dict[str, Any] = json.loads((self.root / "meta" / f"{name}.json").read_text())
+            return int(record["size"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            logger.warning("size of share %s cannot be read: %s", name, error)
+            logger.warning("cannot read the size of share %s: %s", name, error)
             return None
 
     def record_size(self, name: str, size: int) -> None:
-        """Record the size of a share, in GiB, so that it survives a power failure."""
+        """Record the size of a share in GiB; it survives a power failure."""
         with self.folder("meta") as fd:
             new = os.open(f"{name}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=fd)
             with open(new, "w", encoding="utf-8") as file:
@@ -180,13 +182,14 @@ class Layout:
             os.fsync(fd)
 
     def forget_size(self, name: str) -> None:
+        """Remove the recorded size of a share, if there is one."""
         with self.folder("meta") as fd:
             for suffix in (".new", ".json"):
                 with suppress(FileNotFoundError):
                     os.unlink(name + suffix, dir_fd=fd)
 
     def sizes(self) -> Iterator[int]:
-        """The recorded size of each share, in GiB."""
+        """The recorded size of each share in GiB."""
         for name in os.listdir(self.root / "meta"):
             if (
                 name.endswith(".json")

@@ -1,0 +1,71 @@
+"""Manage and unmanage in the driver `local`: adopt directories below the root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from share_actors.drivers.base import ManageInvalidShare
+from share_actors.drivers.filesystem.os_errors import os_errors
+from share_actors.drivers.filesystem.tree import Sizes, measure
+from share_actors.drivers.local.base import GIB, LocalBase
+from share_actors.drivers.local.layout import snapshot_name
+from share_actors.values import Share, Snapshot
+
+
+class LocalManage(LocalBase):
+    """The manage and unmanage methods of `LocalDriver`."""
+
+    def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Adopt the directory `driver_options["path"]`, below the root, and move it to its place.
+
+        Returns `size`, its allocated space in whole GiB. Raises `DriverError` for a path outside the root,
+        of another share, or that is not a directory.
+        """
+        path = _path_option(driver_options)
+        with self._share_lock("manage share", share.id):
+            if not self._layout.exists("shares", share.id):
+                self._layout.adopt(path, share.id)
+            size = _whole_gib(self._measure_share(share.id))
+            self._layout.record_size(share.id, size)
+        return {"size": size}
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """The directory that would be adopted, with its `size` in GiB; raises as `manage_existing` does."""
+        path = _path_option(driver_options)
+        with os_errors(f"preview {path}"):
+            directory = self._layout.adoptable(path)
+            with self._layout.folder(*directory.relative_to(self._options.root).parts) as fd:
+                sizes = measure(fd)
+        return {"path": str(directory), "size": _whole_gib(sizes), "bytes": sizes.allocated}
+
+    def unmanage(self, share: Share) -> None:
+        """Leave the directory in place and remove its recorded size; it can be managed again."""
+        with self._share_lock("unmanage share", share.id):
+            self._layout.forget_size(share.id)
+
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Adopt the directory `snapshot.provider_location`, below the root, and move it to its place."""
+        name = snapshot_name(snapshot.share_id, snapshot.id)
+        with self._share_lock(f"manage snapshot {snapshot.id} of share", snapshot.share_id):
+            if not self._layout.exists("snapshots", name):
+                self._layout.adopt(snapshot.provider_location or "", name, area="snapshots")
+        path = str(self._layout.path("snapshots", name))
+        return {"size": max(1, snapshot.size), "provider_location": path}
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Leave the directory in place."""
+        snapshot_name(snapshot.share_id, snapshot.id)
+
+
+def _path_option(driver_options: Mapping[str, Any]) -> str:
+    path = driver_options.get("path")
+    if not isinstance(path, str):
+        raise ManageInvalidShare(f"driver_options['path'] must name a directory, not {path!r}")
+    return path
+
+
+def _whole_gib(sizes: Sizes) -> int:
+    return max(1, -(-sizes.allocated // GIB))

@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from share_actors.events import attempts, backend, share_network, share_type
-from share_actors.events.decider import Event, RequestJoined
+from share_actors.events import backend, share, share_network, share_type
+from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
-from share_actors.events.share import (
-    access,
-    creation,
-    deletion,
-    ensure,
-    failure,
-    manage,
-    resize,
-    server_attachment,
-    snapshot_messages,
-    snapshots,
-)
+from share_actors.events.share.messages import ShareEvent
 from share_actors.events.share_network import sentences as network
 from share_actors.events.share_server import messages as server_messages
 from share_actors.events.share_server import sentences as server
@@ -27,23 +16,14 @@ from share_actors.events.share_server import sentences as server
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
     kind: describe
     for union, describe in (
-        (creation.CreationEvent, creation.sentence),
-        (deletion.DeletionEvent, deletion.sentence),
-        (resize.ResizeEvent, resize.sentence),
-        (failure.FailureEvent, failure.sentence),
-        (access.AccessEvent, access.sentence),
-        (snapshot_messages.SnapshotEvent, snapshots.sentence),
-        (manage.ManageEvent, manage.sentence),
-        (server_attachment.AttachmentEvent, server_attachment.sentence),
-        (ensure.EnsureEvent, ensure.sentence),
-        (attempts.AttemptEvent, attempts.sentence),
+        (ShareEvent, share.sentence),
         (share_network.NetworkEvent, network.sentence),
         (server_messages.OwnEvent, server.sentence),
         (share_type.TypeEvent, share_type.sentence),
         (backend.BackendEvent, backend.sentence),
     )
     for kind in get_args(union)
-} | {RequestJoined: attempts.joined_sentence}
+}
 
 
 def who(recorded: Recorded) -> str:

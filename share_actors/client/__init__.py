@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from share_actors.client.share_handle import ShareHandle
+from share_actors.client.share import ShareHandle
 from share_actors.client.sync_system import ShareSystem
 
 if TYPE_CHECKING:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Self, Unpack
+from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
+from share_actors.client.background_loop import run
 from share_actors.client.keywords import RequestOptions
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests, new_id
@@ -26,6 +28,9 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.values import AccessRule, Share, Snapshot, utc_now
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class AsyncShare:
@@ -238,3 +243,107 @@ def _snapshot(share: Share, snapshot_id: str) -> Snapshot:
     if found is None:  # it was deleted in the meantime
         raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
     return found
+
+
+# -- the synchronous form ------------------------------------------------------------------------
+def _blocking(
+    method: Callable[Concatenate[AsyncShare, P], Coroutine[object, object, T]],
+) -> Callable[Concatenate[ShareHandle, P], T]:
+    """The synchronous form of *method*: it returns what that returns."""
+
+    @wraps(method)
+    def call(handle: ShareHandle, /, *args: P.args, **options: P.kwargs) -> T:
+        return run(method(handle._share, *args, **options))
+
+    return call
+
+
+def _blocking_request(
+    method: Callable[Concatenate[AsyncShare, P], Coroutine[object, object, AsyncShare]],
+) -> Callable[Concatenate[ShareHandle, P], ShareHandle]:
+    """The synchronous form of *method*: it returns the handle."""
+
+    @wraps(method)
+    def call(handle: ShareHandle, /, *args: P.args, **options: P.kwargs) -> ShareHandle:
+        run(method(handle._share, *args, **options))
+        return handle
+
+    return call
+
+
+class ShareHandle:
+    """One share; its properties are as of the last reply or `refresh`. See `AsyncShare`.
+
+    Every request takes the options of `RequestOptions`: `wait`, `timeout` and `command_id`.
+    """
+
+    def __init__(self, share: AsyncShare) -> None:
+        self._share = share
+
+    def __repr__(self) -> str:
+        return repr(self._share)
+
+    @property
+    def id(self) -> str:
+        """The share's id."""
+        return self._share.id
+
+    @property
+    def seen(self) -> Share:
+        """All the share's fields, as last seen."""
+        return self._share.seen
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt of the last request through this handle."""
+        return self._share.receipt
+
+    @property
+    def name(self) -> str | None:
+        """Its name; names need not be unique."""
+        return self._share.name
+
+    @property
+    def status(self) -> str:
+        """Its status, such as `available` or `error`."""
+        return self._share.status
+
+    @property
+    def status_reason(self) -> str | None:
+        """Why it is in error, or why its backend refused the last request."""
+        return self._share.status_reason
+
+    @property
+    def size(self) -> int:
+        """In GiB."""
+        return self._share.size
+
+    @property
+    def export_locations(self) -> tuple[str, ...]:
+        """Paths by which clients reach the share, the preferred ones first."""
+        return self._share.export_locations
+
+    @property
+    def access_rules(self) -> tuple[AccessRule, ...]:
+        """Its access rules, the oldest first."""
+        return self._share.access_rules
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Its snapshots, the oldest first."""
+        return self._share.snapshots
+
+    refresh = _blocking_request(AsyncShare.refresh)
+    allow_access = _blocking(AsyncShare.allow_access)
+    deny_access = _blocking(AsyncShare.deny_access)
+    create_snapshot = _blocking(AsyncShare.create_snapshot)
+    delete_snapshot = _blocking(AsyncShare.delete_snapshot)
+    extend = _blocking_request(AsyncShare.extend)
+    shrink = _blocking_request(AsyncShare.shrink)
+    delete = _blocking_request(AsyncShare.delete)
+    retry = _blocking_request(AsyncShare.retry)
+    unmanage = _blocking_request(AsyncShare.unmanage)
+    manage_snapshot = _blocking(AsyncShare.manage_snapshot)
+    unmanage_snapshot = _blocking(AsyncShare.unmanage_snapshot)
+    history = _blocking(AsyncShare.history)
+    explain = _blocking(AsyncShare.explain)

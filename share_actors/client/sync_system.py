@@ -19,7 +19,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import ManagePreview, ShareLocation, SystemStatus
-from share_actors.client.share_handle import ShareHandle
+from share_actors.client.share import ShareHandle
 from share_actors.client.sync_entities import (
     BackendCollection,
     ShareNetworkCollection,

@@ -13,6 +13,7 @@ from share_actors.events.share.decider import (
     not_before,
     part,
     pending,
+    sentence,
     under_way,
     view,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "not_before",
     "part",
     "pending",
+    "sentence",
     "under_way",
     "view",
 ]

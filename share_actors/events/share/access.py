@@ -63,6 +63,7 @@ class DenyAccess(Command, topic="access.deny"):
     access_id: AccessId
 
     def work(self) -> str:
+        """Return the requested work."""
         return f"rule/{self.access_id}/deny"
 
 
@@ -75,28 +76,37 @@ class ConfirmRules(Command):
 
 
 class AccessAllowed(Event, topic="access.allowed"):
+    """A client is to have access."""
+
     access_id: str
     access_type: AccessType
     access_to: str
     access_level: AccessLevel
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"rule/{self.access_id}/allow",)
 
 
 class AccessDenied(Event, topic="access.denied"):
+    """The client of a rule is to lose its access."""
+
     access_id: str
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"rule/{self.access_id}/deny",)
 
 
 class AccessRulesApplied(Event, topic="access.rules_applied"):
+    """The outcome of an attempt to apply rules, for each of them."""
+
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (
             *(Settled(f"rule/{i}/allow") for i in self.applied),
             *(Settled(f"rule/{i}/allow", "denied before it was applied") for i in self.removed),
@@ -113,6 +123,7 @@ class ApplyRules(Effect):
     cascade: bool = False
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "delete" if self.cascade else "access"
 
 
@@ -124,6 +135,7 @@ initial = Rules()
 
 
 def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
+    """Return the events of *command*; raises `Rejected` if it is not possible now."""
     match command:
         case AllowAccess():
             return _allow(command, state)
@@ -164,6 +176,7 @@ def _deny(access_id: str, state: Rules) -> list[AccessEvent]:
 
 
 def evolve(state: Rules, event: AccessEvent) -> Rules:
+    """Return the rules after *event*."""
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
             rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
@@ -233,6 +246,7 @@ def _work(access_id: str, state: Rules) -> str:
 
 
 def pending(state: Rules) -> ApplyRules | None:
+    """Return the driver call that the rules owe, if any."""
     owed = [state.rules[i] for i in state.owed]
     if not owed:
         return None

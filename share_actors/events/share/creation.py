@@ -38,9 +38,11 @@ class CreateShare(Command, topic="share.create"):
     at: datetime = EPOCH
 
     def destination(self) -> str:
+        """Return the host that was named."""
         return self.spec.host
 
     def placement_request(self) -> PlacementRequest | None:
+        """Return what the scheduler has to know."""
         if self.placement is not None:
             return None
         spec = self.spec
@@ -62,6 +64,7 @@ class CreateShare(Command, topic="share.create"):
         return self.replace(spec=spec, placement=assignment.placement)
 
     def work(self) -> str:
+        """Return the requested work."""
         return "create"
 
 
@@ -84,6 +87,7 @@ class ShareCreationRequested(Event, topic="share.creation_requested"):
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return ("create",)
 
 
@@ -93,6 +97,7 @@ class ShareCreated(Event, topic="share.created"):
     export_locations: tuple[ExportLocation, ...]
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("create"),)
 
 
@@ -102,6 +107,7 @@ class Provision(Effect):
     source: Snapshot | None
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "create"
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "not_before",
     "part",
     "pending",
+    "sentence",
     "under_way",
     "view",
 ]
@@ -186,6 +187,25 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (attempts.AttemptEvent, _evolve_attempt),
     (RequestJoined, _evolve_joined),
 )
+
+_SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
+    (creation.CreationEvent, creation.sentence),
+    (deletion.DeletionEvent, deletion.sentence),
+    (resize.ResizeEvent, resize.sentence),
+    (manage.ManageEvent, manage.sentence),
+    (server_attachment.AttachmentEvent, server_attachment.sentence),
+    (ensure.EnsureEvent, ensure.sentence),
+    (access.AccessEvent, access.sentence),
+    (snapshot_messages.SnapshotEvent, snapshots.sentence),
+    (failure.FailureEvent, failure.sentence),
+    (attempts.AttemptEvent, attempts.sentence),
+    (RequestJoined, attempts.joined_sentence),
+)
+
+
+def sentence(event: ShareEvent, who: str) -> str:
+    """*event* in words; *who* requested it."""
+    return _SENTENCES[type(event)](event, who)
 
 
 # -- pending -------------------------------------------------------------------------------------

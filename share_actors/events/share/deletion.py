@@ -26,6 +26,7 @@ class DeleteShare(Command, topic="share.delete"):
     cascade: bool = False
 
     def work(self) -> str:
+        """Return the requested work."""
         return "delete"
 
 
@@ -39,6 +40,7 @@ class ShareDeletionRequested(Event, topic="share.deletion_requested"):
     cascade: bool
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return ("delete",)
 
 
@@ -46,6 +48,7 @@ class ShareDeleted(Event, topic="share.deleted"):
     """The share is gone; so is all that was pending for it."""
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("delete"), Settled("*", "the share was deleted"))
 
 
@@ -53,6 +56,7 @@ class Destroy(Effect):
     """The driver's `delete_share`."""
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "delete"
 
 

@@ -18,6 +18,7 @@ class EnsureShare(Command, topic="share.ensure"):
     info: str
 
     def work(self) -> str:
+        """Return the requested work."""
         return "ensure"
 
 
@@ -33,6 +34,7 @@ class ShareEnsureRequested(Event, topic="share.ensure_requested"):
     info: str
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return ("ensure",)
 
 
@@ -42,6 +44,7 @@ class ShareEnsured(Event, topic="share.ensured"):
     export_locations: tuple[ExportLocation, ...] | None
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("ensure"),)
 
 
@@ -51,6 +54,7 @@ class ShareEnsureFailed(Event, topic="share.ensure_failed"):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("ensure", self.reason),)
 
 
@@ -58,6 +62,7 @@ class Ensure(Effect):
     """The driver's `ensure_share`."""
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "ensure"
 
 

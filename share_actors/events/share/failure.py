@@ -29,6 +29,7 @@ class ShareErrored(Event, topic="share.errored"):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         over = Settled(self.doing, self.reason)
         if self.doing == "create":  # rules that wait for the share wait for a retry now
             return (over, Settled("rule/*", f"the share could not be created: {self.reason}"))
@@ -58,6 +59,7 @@ class RetryRequested(Event, topic="share.retry_requested"):
     works: tuple[str, ...]
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return self.works
 
 

@@ -26,13 +26,16 @@ class ManageShare(Command, topic="share.manage"):
     at: datetime = EPOCH
 
     def destination(self) -> str:
+        """Return the host that was named."""
         return self.spec.host
 
     def placement_request(self) -> PlacementRequest:
+        """Return what the scheduler has to know."""
         spec = self.spec
         return PlacementRequest(0, spec.share_proto, spec.host, spec.share_type)
 
     def work(self) -> str:
+        """Return the requested work."""
         return "manage"
 
 
@@ -40,6 +43,7 @@ class UnmanageShare(Command, topic="share.unmanage"):
     """`ShareManager.unmanage_share`: forget the share and leave its data on the backend in place."""
 
     def work(self) -> str:
+        """Return the requested work."""
         return "unmanage"
 
 
@@ -66,6 +70,7 @@ class ShareManageRequested(Event, topic="share.manage_requested"):
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return ("manage",)
 
 
@@ -77,6 +82,7 @@ class ShareManaged(Event, topic="share.managed"):
     pool: str | None = None
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("manage"),)
 
 
@@ -84,6 +90,7 @@ class ShareUnmanageRequested(Event, topic="share.unmanage_requested"):
     """The share is to be unmanaged."""
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return ("unmanage",)
 
 
@@ -91,6 +98,7 @@ class ShareUnmanaged(Event, topic="share.unmanaged"):
     """The share is no longer managed; its data is on the backend as before."""
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled("unmanage"), Settled("*", "the share is no longer managed"))
 
 
@@ -100,6 +108,7 @@ class ManageExisting(Effect):
     driver_options: dict[str, Any]
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "manage"
 
 
@@ -107,6 +116,7 @@ class Unmanage(Effect):
     """The driver's `unmanage`."""
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "unmanage"
 
 

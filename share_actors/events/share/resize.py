@@ -39,6 +39,7 @@ class ShareResizeRequested(Event, topic="share.resize_requested"):
     size: int
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (self.doing,)
 
 
@@ -49,6 +50,7 @@ class ShareResized(Event, topic="share.resized"):
     size: int
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(self.doing),)
 
 
@@ -59,6 +61,7 @@ class ShareResizeRefused(Event, topic="share.resize_refused"):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(self.doing, self.reason),)
 
 
@@ -69,6 +72,7 @@ class Resize(Effect):
     size: int
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return self.doing
 
 

@@ -35,6 +35,7 @@ class AcquireServer(Effect):
     """Find or create a share server on the share's network, and attach the share to it."""
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "server"
 
 
@@ -42,6 +43,7 @@ class ReleaseServer(Effect):
     """Detach the share from its share server."""
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "release"
 
 

@@ -22,6 +22,7 @@ class CreateSnapshot(Command, topic="snapshot.create"):
     at: datetime = EPOCH
 
     def work(self) -> str:
+        """Return the requested work."""
         return f"snapshot/{self.snapshot_id}/create"
 
 
@@ -31,6 +32,7 @@ class DeleteSnapshot(Command, topic="snapshot.delete"):
     snapshot_id: SnapshotId
 
     def work(self) -> str:
+        """Return the requested work."""
         return f"snapshot/{self.snapshot_id}/delete"
 
 
@@ -44,6 +46,7 @@ class ManageSnapshot(Command, topic="snapshot.manage"):
     at: datetime = EPOCH
 
     def work(self) -> str:
+        """Return the requested work."""
         return f"snapshot/{self.snapshot_id}/manage"
 
 
@@ -53,67 +56,91 @@ class UnmanageSnapshot(Command, topic="snapshot.unmanage"):
     snapshot_id: SnapshotId
 
     def work(self) -> str:
+        """Return the requested work."""
         return f"snapshot/{self.snapshot_id}/unmanage"
 
 
 class ConfirmSnapshotManaged(Command):
+    """The driver found the snapshot, of *size* GiB."""
+
     snapshot_id: str
     size: int
     provider_location: str | None = None
 
 
 class ConfirmSnapshotUnmanaged(Command):
+    """The driver released the snapshot."""
+
     snapshot_id: str
 
 
 class ConfirmSnapshotCreated(Command):
+    """The backend created the snapshot."""
+
     snapshot_id: str
     provider_location: str | None = None
 
 
 class ConfirmSnapshotDeleted(Command):
+    """The backend deleted the snapshot."""
+
     snapshot_id: str
 
 
 class SnapshotRequested(Event, topic="snapshot.requested"):
+    """A snapshot is to be created."""
+
     snapshot_id: str
     name: str | None
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"snapshot/{self.snapshot_id}/create",)
 
 
 class SnapshotCreated(Event, topic="snapshot.created"):
+    """The backend created the snapshot."""
+
     snapshot_id: str
     provider_location: str | None
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(f"snapshot/{self.snapshot_id}/create"),)
 
 
 class SnapshotDeletionRequested(Event, topic="snapshot.deletion_requested"):
+    """The snapshot is to be deleted."""
+
     snapshot_id: str
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"snapshot/{self.snapshot_id}/delete",)
 
 
 class SnapshotDeleted(Event, topic="snapshot.deleted"):
+    """The snapshot is gone."""
+
     snapshot_id: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         gone = Settled(f"snapshot/{self.snapshot_id}/create", "deleted before it was taken")
         return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
 
 
 class SnapshotErrored(Event, topic="snapshot.errored"):
+    """The work *doing* failed for good; the snapshot is in error with the reason."""
+
     snapshot_id: str
     doing: SnapshotDoing
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
         # A deletion may wait behind a creation that failed.
+        """Return the works that end."""
         which = "*" if self.doing == "delete" else self.doing
         return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
 
@@ -125,10 +152,13 @@ class SnapshotDeletionRefused(Event, topic="snapshot.deletion_refused"):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(f"snapshot/{self.snapshot_id}/delete", self.reason),)
 
 
 class SnapshotManageRequested(Event, topic="snapshot.manage_requested"):
+    """What exists on the backend is to be managed as a snapshot."""
+
     snapshot_id: str
     name: str | None
     provider_location: str
@@ -136,36 +166,49 @@ class SnapshotManageRequested(Event, topic="snapshot.manage_requested"):
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"snapshot/{self.snapshot_id}/manage",)
 
 
 class SnapshotManaged(Event, topic="snapshot.managed"):
+    """The driver found the snapshot, of *size* GiB."""
+
     snapshot_id: str
     size: int
     provider_location: str | None
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(f"snapshot/{self.snapshot_id}/manage"),)
 
 
 class SnapshotUnmanageRequested(Event, topic="snapshot.unmanage_requested"):
+    """The snapshot is to be unmanaged."""
+
     snapshot_id: str
 
     def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
         return (f"snapshot/{self.snapshot_id}/unmanage",)
 
 
 class SnapshotUnmanaged(Event, topic="snapshot.unmanaged"):
+    """The snapshot is no longer managed; its data is on the backend as before."""
+
     snapshot_id: str
 
     def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
         return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
 
 
 class TakeSnapshot(Effect):
+    """The driver's `create_snapshot`."""
+
     snapshot_id: str
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return f"snapshot/{self.snapshot_id}/create"
 
 
@@ -176,21 +219,28 @@ class DropSnapshot(Effect):
     cascade: bool = False
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return "delete" if self.cascade else f"snapshot/{self.snapshot_id}/delete"
 
 
 class ManageExistingSnapshot(Effect):
+    """The driver's `manage_existing_snapshot`."""
+
     snapshot_id: str
     driver_options: dict[str, Any]
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return f"snapshot/{self.snapshot_id}/manage"
 
 
 class UnmanageExistingSnapshot(Effect):
+    """The driver's `unmanage_snapshot`."""
+
     snapshot_id: str
 
     def key(self) -> str:
+        """Return the name of the effect."""
         return f"snapshot/{self.snapshot_id}/unmanage"
 
 

@@ -46,10 +46,12 @@ class Snapshots(Frozen):
     """What those that are being managed are to be found by, for their driver."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
+        """Return the snapshots with another status, and other fields, of one."""
         snapshot = self.held[snapshot_id].replace(status=status, **more)
         return self.replace(held={**self.held, snapshot_id: snapshot})
 
     def without(self, snapshot_id: str) -> Snapshots:
+        """Return the snapshots without one."""
         held = {i: s for i, s in self.held.items() if i != snapshot_id}
         options = {i: o for i, o in self.options.items() if i != snapshot_id}
         return self.replace(held=held, taken=self.taken - {snapshot_id}, options=options)
@@ -59,6 +61,7 @@ initial = Snapshots()
 
 
 def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
+    """Return the events of *command*; raises `Rejected` if it is not possible now."""
     match command:
         case CreateSnapshot(snapshot_id=i, name=name, at=at):
             return _create(i, name, at, state)
@@ -126,6 +129,7 @@ def _unmanage(i: str, state: Snapshots) -> list[SnapshotEvent]:
 
 
 def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
+    """Return the snapshots after *event*."""
     match event:
         case SnapshotRequested(snapshot_id=i, name=name, at=at):
             held = Snapshot(id=i, share_id="", name=name, created_at=at, doing="create")
@@ -200,6 +204,7 @@ def in_error(state: Snapshots) -> list[str]:
 
 
 def pending(state: Snapshots) -> SnapshotEffect | None:
+    """Return the driver call that the snapshots owe next, if any."""
     for i, snapshot in state.held.items():
         if snapshot.status == "creating":
             return TakeSnapshot(snapshot_id=i)

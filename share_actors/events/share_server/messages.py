@@ -25,6 +25,7 @@ class AttachShare(Command, topic="server.attach_share"):
     at: datetime = EPOCH
 
     def destination(self) -> str:
+        """Return the host that was named."""
         return self.host
 
 

@@ -88,7 +88,7 @@ class Client(threading.Thread):
             self._create_snapshot,
             self._delete_snapshot,
             self._extend,
-            self._delete,
+            self._delete_share,
         ]
 
     # -- verbs -----------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ class Client(threading.Thread):
         share.size += 1
         self._send("extend", share, lambda **w: share.handle.extend(share.size, **w))
 
-    def _delete(self, share: ClientShare) -> None:
+    def _delete_share(self, share: ClientShare) -> None:
         self._shares.remove(share)
         self._send("delete", share, lambda **w: share.handle.delete(cascade=True, **w))
 

@@ -1,4 +1,4 @@
-"""For tests of aggregates, drivers and whole systems: public, and as stable as the rest."""
+"""Helpers for tests of aggregates, drivers and whole systems: a public, stable API."""
 
 from __future__ import annotations
 

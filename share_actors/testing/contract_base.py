@@ -1,4 +1,4 @@
-"""What the parts of `DriverContract` share: the fixtures, and drivers as other processes have them."""
+"""Fixtures and helpers of all parts of the driver contract."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ PRINCIPALS: dict[AccessType, tuple[str, str]] = {
 
 
 class ContractBase:
-    """The fixtures; a subclass gives `driver`."""
+    """The fixtures of the contract; a subclass defines the fixture `driver`."""
 
     principals: ClassVar[dict[AccessType, tuple[str, str]]] = PRINCIPALS
+    """Two values of `access_to` that the backend accepts, for each access type."""
 
     @pytest.fixture
     def driver(self) -> ShareDriver:
-        raise NotImplementedError("a subclass of DriverContract gives the fixture `driver`")
+        """The driver under test, on an empty backend; a subclass must define it."""
+        raise NotImplementedError("a subclass of DriverContract must define the fixture `driver`")
 
     @pytest.fixture(autouse=True)
     def _set_up(self, driver: ShareDriver) -> None:
@@ -34,17 +36,19 @@ class ContractBase:
 
     @pytest.fixture
     def share(self, driver: ShareDriver) -> Share:
+        """A share that does not exist yet."""
         return new_share(driver)
 
     @pytest.fixture
     def snapshot(self, driver: ShareDriver, share: Share) -> Snapshot:
-        """A snapshot to take of `share`, which exists."""
+        """A snapshot of `share` that does not exist yet; the share exists."""
         if not driver.supports("create_snapshot"):
-            pytest.skip("takes no snapshots")
+            pytest.skip("the driver does not support snapshots")
         driver.create_share(CONTEXT, share)
         return Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
 
     def rules(self, driver: ShareDriver) -> list[AccessRule]:
+        """Two access rules of each type that the driver supports."""
         return [
             AccessRule(id=str(uuid4()), access_type=kind, access_to=to)
             for kind in PRINCIPALS
@@ -52,16 +56,16 @@ class ContractBase:
             for to in self.principals[kind]
         ]
 
-    def found(self, driver: ShareDriver, share: Share) -> ProbeResult:
-        """What another process's driver says that there is; skips where a driver can't tell."""
-        found = same_driver(driver).probe_share(CONTEXT.replace(attempt=2), share)
-        if found is None:
-            pytest.skip("can't tell what exists")
-        return found
+    def probe(self, driver: ShareDriver, share: Share) -> ProbeResult:
+        """The probe result of another driver object; skips the test if the driver cannot probe."""
+        result = same_driver(driver).probe_share(CONTEXT.replace(attempt=2), share)
+        if result is None:
+            pytest.skip("the driver cannot probe shares")
+        return result
 
 
 def new_share(driver: ShareDriver) -> Share:
-    """A share that *driver* has not seen."""
+    """A share with a new id, which does not exist on the backend."""
     return Share(
         id=str(uuid4()),
         name="contract",
@@ -72,19 +76,19 @@ def new_share(driver: ShareDriver) -> Share:
 
 
 def same_driver(driver: ShareDriver) -> ShareDriver:
-    """Another driver object for the same backend, as another process has."""
-    again = type(driver)(
+    """Another driver object for the same backend, like that of another process."""
+    other = type(driver)(
         driver.driver_handles_share_servers,
         configuration=driver.configuration,
         backend_name=driver.backend_name,
     )
-    again.do_setup(CONTEXT)
-    return again
+    other.do_setup(CONTEXT)
+    return other
 
 
 def copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
-    """A share to make from *snapshot*, which exists then."""
+    """Take *snapshot*; returns a share to create from it."""
     if not driver.supports("create_share_from_snapshot"):
-        pytest.skip("makes no shares from snapshots")
+        pytest.skip("the driver cannot create shares from snapshots")
     driver.create_snapshot(CONTEXT, snapshot)
     return new_share(driver).replace(snapshot_id=snapshot.id)

@@ -1,4 +1,4 @@
-"""Calls that die between two steps of a driver: processes that kill themselves at the nth line."""
+"""Crashes at every step of a driver: processes that kill themselves at the nth executed line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 
 def count_steps(call: Callable[[], Any], driver: type) -> int:
-    """How many lines of the package of *driver* the call runs, in a process of its own."""
+    """The number of lines in the package of *driver* that the call executes, measured in a child process."""
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as told:
+    with os.fdopen(reading, "rb") as pipe:
         child = _fork()
         if child == 0:
             steps = _Steps(driver, 0)
@@ -24,7 +24,7 @@ def count_steps(call: Callable[[], Any], driver: type) -> int:
             os._exit(0)
         os.close(writing)
         os.waitpid(child, 0)
-        return int(told.read() or b"0")
+        return int(pipe.read() or b"0")
 
 
 def die_at(step: int, call: Callable[[], Any], driver: type) -> None:
@@ -37,7 +37,7 @@ def die_at(step: int, call: Callable[[], Any], driver: type) -> None:
 
 
 class _Steps:
-    """A trace function that counts lines, and kills at the last one."""
+    """A trace function that counts lines and kills the process at line number *last*."""
 
     def __init__(self, driver: type, last: int) -> None:
         self._package = str(Path(sys.modules[driver.__module__].__file__ or "").parent)

@@ -1,4 +1,4 @@
-"""What every driver owes its caller, as tests: subclass `DriverContract` and give it a `driver`.
+"""The contract of drivers as tests: subclass `DriverContract` and define the fixture `driver`.
 
     class TestMyDriver(DriverContract):
         @pytest.fixture
@@ -25,20 +25,22 @@ from share_actors.values import Capabilities, Share, Snapshot
 
 
 class DriverContract(ProbeContract, InterruptionContract):
-    """Each method may be asked again, in any order, after any interruption; see `drivers.base`.
+    """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
-    Subclasses give the fixture `driver`: a driver on an empty backend. They may change `principals`,
-    two that the backend knows for each type of access, and `most_steps`.
+    Subclasses define the fixture `driver`: a driver on an empty backend. They may override `principals`,
+    two clients that the backend accepts for each access type, and `most_steps`.
     """
 
     # -- the backend ---------------------------------------------------------------------------
-    def test_setting_up_again_changes_nothing(self, driver: ShareDriver, share: Share) -> None:
-        made = driver.create_share(CONTEXT, share)
+    def test_setting_up_the_backend_again_changes_nothing(
+        self, driver: ShareDriver, share: Share
+    ) -> None:
+        exports = driver.create_share(CONTEXT, share)
 
         driver.do_setup(CONTEXT)
         driver.check_for_setup_error()
 
-        assert driver.create_share(CONTEXT, share) == made
+        assert driver.create_share(CONTEXT, share) == exports
 
     def test_stats_are_of_this_backend_and_match_what_the_driver_supports(
         self, driver: ShareDriver
@@ -51,52 +53,56 @@ class DriverContract(ProbeContract, InterruptionContract):
         assert stats.extend_support == driver.supports("extend_share")
         assert stats.shrink_support == driver.supports("shrink_share")
 
-    def test_capacities_are_sizes(self, driver: ShareDriver) -> None:
+    def test_the_capacities_of_pools_are_valid(self, driver: ShareDriver) -> None:
         pools = _capabilities(driver).pools
 
-        assert pools, "without a pool no share can be placed on the backend"
+        assert pools, "no share can be placed on a backend without pools"
         for pool in pools:
             assert 0 <= pool.free_capacity_gib <= pool.total_capacity_gib
             assert pool.allocated_capacity_gib >= 0
 
     # -- shares --------------------------------------------------------------------------------
-    def test_a_share_has_a_path(self, driver: ShareDriver, share: Share) -> None:
+    def test_a_created_share_has_export_paths(self, driver: ShareDriver, share: Share) -> None:
         exports = driver.create_share(CONTEXT, share)
 
         assert exports
         assert all(export.path for export in exports)
 
-    def test_creating_again_gives_the_same_answer(self, driver: ShareDriver, share: Share) -> None:
+    def test_creating_a_share_again_returns_the_same_exports(
+        self, driver: ShareDriver, share: Share
+    ) -> None:
         first = driver.create_share(CONTEXT, share)
 
         assert driver.create_share(CONTEXT.replace(attempt=2), share) == first
 
-    def test_another_process_gives_the_same_answer(self, driver: ShareDriver, share: Share) -> None:
+    def test_creating_a_share_in_another_process_returns_the_same_exports(
+        self, driver: ShareDriver, share: Share
+    ) -> None:
         first = driver.create_share(CONTEXT, share)
 
         assert same_driver(driver).create_share(CONTEXT.replace(attempt=2), share) == first
 
-    def test_two_shares_have_two_paths(self, driver: ShareDriver) -> None:
+    def test_two_shares_have_different_export_paths(self, driver: ShareDriver) -> None:
         one, two = (driver.create_share(CONTEXT, new_share(driver)) for _ in range(2))
 
         assert not {export.path for export in one} & {export.path for export in two}
 
-    def test_shares_are_created_and_deleted_at_once_in_threads(self, driver: ShareDriver) -> None:
+    def test_threads_can_create_and_delete_shares_concurrently(self, driver: ShareDriver) -> None:
         shares = [new_share(driver) for _ in range(8)]
 
         with ThreadPoolExecutor(8) as threads:
-            made = list(threads.map(lambda share: driver.create_share(CONTEXT, share), shares))
+            created = list(threads.map(lambda share: driver.create_share(CONTEXT, share), shares))
             list(threads.map(lambda share: driver.delete_share(CONTEXT, share), shares))
 
-        assert len({exports[0].path for exports in made}) == 8
+        assert len({exports[0].path for exports in created}) == 8
 
-    def test_deleting_again_is_no_error(self, driver: ShareDriver, share: Share) -> None:
+    def test_deleting_a_share_again_succeeds(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
 
         driver.delete_share(CONTEXT, share)
         driver.delete_share(CONTEXT.replace(attempt=2), share)
 
-    def test_deleting_what_never_existed_is_no_error(
+    def test_deleting_a_share_that_never_existed_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.delete_share(CONTEXT, share)
@@ -108,31 +114,31 @@ class DriverContract(ProbeContract, InterruptionContract):
         assert driver.create_share(CONTEXT, share) == first
 
     def test_ensuring_a_share_keeps_its_exports(self, driver: ShareDriver, share: Share) -> None:
-        made = driver.create_share(CONTEXT, share)
+        exports = driver.create_share(CONTEXT, share)
 
-        assert driver.ensure_share(CONTEXT, share) in (None, made)
-        assert driver.ensure_share(CONTEXT, share) in (None, made)
+        assert driver.ensure_share(CONTEXT, share) in (None, exports)
+        assert driver.ensure_share(CONTEXT, share) in (None, exports)
 
     @pytest.mark.parametrize(("method", "size"), [("extend_share", 3), ("shrink_share", 1)])
-    def test_resizing_again_is_no_error(
+    def test_resizing_a_share_again_succeeds(
         self, driver: ShareDriver, share: Share, method: str, size: int
     ) -> None:
         if not driver.supports(method):
-            pytest.skip(f"cannot {method}")
+            pytest.skip(f"the driver does not support {method}")
         driver.create_share(CONTEXT, share)
 
         getattr(driver, method)(CONTEXT, share, size)
         getattr(driver, method)(CONTEXT.replace(attempt=2), share.replace(size=size), size)
 
     # -- snapshots -----------------------------------------------------------------------------
-    def test_taking_a_snapshot_again_gives_the_same_answer(
+    def test_taking_a_snapshot_again_returns_the_same_location(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         first = driver.create_snapshot(CONTEXT, snapshot)
 
         assert driver.create_snapshot(CONTEXT.replace(attempt=2), snapshot) == first
 
-    def test_deleting_a_snapshot_again_is_no_error(
+    def test_deleting_a_snapshot_again_succeeds(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         driver.create_snapshot(CONTEXT, snapshot)
@@ -140,12 +146,12 @@ class DriverContract(ProbeContract, InterruptionContract):
         driver.delete_snapshot(CONTEXT, snapshot)
         driver.delete_snapshot(CONTEXT.replace(attempt=2), snapshot)
 
-    def test_deleting_a_snapshot_that_never_existed_is_no_error(
+    def test_deleting_a_snapshot_that_never_existed_succeeds(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         driver.delete_snapshot(CONTEXT, snapshot)
 
-    def test_a_share_from_a_snapshot_again_gives_the_same_answer(
+    def test_creating_a_share_from_a_snapshot_again_returns_the_same_exports(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         copy = copy_of(driver, snapshot)
@@ -153,25 +159,27 @@ class DriverContract(ProbeContract, InterruptionContract):
 
         assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot) == first
 
-    def test_a_share_outlives_the_snapshot_it_came_from(
+    def test_a_share_remains_after_its_source_snapshot_is_deleted(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         copy = copy_of(driver, snapshot)
-        made = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+        exports = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
 
         driver.delete_snapshot(CONTEXT, snapshot)
 
-        assert driver.ensure_share(CONTEXT, copy) in (None, made)
+        assert driver.ensure_share(CONTEXT, copy) in (None, exports)
 
     # -- access --------------------------------------------------------------------------------
-    def test_the_same_rules_again_are_no_error(self, driver: ShareDriver, share: Share) -> None:
+    def test_applying_the_same_rules_again_succeeds(
+        self, driver: ShareDriver, share: Share
+    ) -> None:
         driver.create_share(CONTEXT, share)
         rules = self.rules(driver)
 
         for _ in range(2):
             assert not driver.update_access(CONTEXT, share, rules, rules, ())
 
-    def test_denying_again_is_no_error(self, driver: ShareDriver, share: Share) -> None:
+    def test_denying_a_rule_again_succeeds(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
         rules = self.rules(driver)
         driver.update_access(CONTEXT, share, rules, rules, ())
@@ -179,14 +187,14 @@ class DriverContract(ProbeContract, InterruptionContract):
         for _ in range(2):
             assert not driver.update_access(CONTEXT, share, rules[1:], (), rules[:1])
 
-    def test_denying_what_was_never_allowed_is_no_error(
+    def test_denying_a_rule_that_was_never_allowed_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
 
         assert not driver.update_access(CONTEXT, share, (), (), self.rules(driver))
 
-    def test_a_rule_denied_can_be_allowed_again_in_the_same_call(
+    def test_a_denied_rule_can_be_allowed_again_in_the_same_call(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
@@ -196,7 +204,7 @@ class DriverContract(ProbeContract, InterruptionContract):
 
         assert not driver.update_access(CONTEXT, share, new, new, old)
 
-    def test_a_rule_that_is_not_supported_does_not_stop_the_others(
+    def test_an_unsupported_rule_does_not_block_the_others(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
@@ -207,11 +215,11 @@ class DriverContract(ProbeContract, InterruptionContract):
 
         assert set(failed or ()) == {bad.id}
 
-    def test_allowing_and_denying_one_rule_again_is_no_error(
+    def test_allowing_and_denying_a_single_rule_again_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
         if not driver.supports("allow_access"):
-            pytest.skip("has no rules one by one")
+            pytest.skip("the driver does not support single rules")
         driver.create_share(CONTEXT, share)
         rule = self.rules(driver)[0]
 
@@ -222,7 +230,7 @@ class DriverContract(ProbeContract, InterruptionContract):
 
 
 def _capabilities(driver: ShareDriver) -> Capabilities:
-    """The driver's statistics, without which the scheduler places no share on its backend."""
+    """The driver's statistics, which must be valid: the scheduler needs them to place shares."""
     stats = driver.get_share_stats(refresh=True)
     parsed = share_stats.read(stats, driver.backend_name, share_stats.class_capabilities(driver))
     assert parsed.capabilities is not None, f"get_share_stats: {parsed.wrong['']}"

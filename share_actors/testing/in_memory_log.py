@@ -1,4 +1,4 @@
-"""A log in memory: the same `Log` as on a database, for tests that are not about files or servers."""
+"""A log in memory: the same `Log` as on a database, for tests that need no file and no database server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from share_actors.events.log.memory import LogMemory
 
 
 class InMemoryLog(Log):
-    """A `Log` whose events last as long as this process.
+    """A `Log` whose events are lost when this process ends.
 
     It passes the log's own contract: group commit, conflicts, the order of all events, state snapshots,
     compression and encryption. Only durability across processes is missing.
@@ -26,5 +26,5 @@ class InMemoryLog(Log):
             raise
 
     def reopen(self, settings: LogSettings | None = None) -> InMemoryLog:
-        """One more log on the same events, as another process would open it; close each of them."""
+        """Open another log on the same events, like another process; the caller must close each of them."""
         return InMemoryLog(settings, memory=self._memory)

@@ -1,4 +1,4 @@
-"""The part of `DriverContract` about `probe_share`: it tells what is there, and changes nothing."""
+"""The part of `DriverContract` about `probe_share`: it reports what exists and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,68 +12,71 @@ from share_actors.values import AccessRule, Share, Snapshot
 
 
 def clients(rules: Sequence[AccessRule]) -> frozenset[tuple[str, str, str]]:
+    """The rules as `ProbeResult.access` reports them."""
     return frozenset((r.access_type, r.access_to, r.access_level) for r in rules)
 
 
 class ProbeContract(ContractBase):
-    """What a driver says that exists, exists; what it says is absent left nothing behind."""
+    """A probe reports a share, its snapshots and its access rules exactly as they exist on the backend."""
 
-    def test_a_share_is_absent_before_it_is_made_and_after_it_is_deleted(
+    def test_a_share_is_absent_before_its_creation_and_after_its_deletion(
         self, driver: ShareDriver, share: Share
     ) -> None:
-        before = self.found(driver, share)
+        before = self.probe(driver, share)
         driver.create_share(CONTEXT, share)
         driver.delete_share(CONTEXT, share)
 
-        assert before.state == self.found(driver, share).state == "absent"
+        assert before.state == self.probe(driver, share).state == "absent"
 
-    def test_a_share_that_exists_is_whole_with_the_exports_and_the_size_it_was_given(
+    def test_an_existing_share_is_whole_with_its_exports_and_size(
         self, driver: ShareDriver, share: Share
     ) -> None:
-        made = driver.create_share(CONTEXT, share)
+        exports = driver.create_share(CONTEXT, share)
 
-        found = self.found(driver, share)
+        result = self.probe(driver, share)
 
-        assert found.state == "whole"
-        assert tuple(found.export_locations) == tuple(made)
-        assert found.size in (None, share.size)
+        assert result.state == "whole"
+        assert tuple(result.export_locations) == tuple(exports)
+        assert result.size in (None, share.size)
 
     def test_probing_changes_nothing(self, driver: ShareDriver, share: Share) -> None:
-        self.found(driver, share)
+        self.probe(driver, share)
         driver.create_share(CONTEXT, share)
 
-        assert self.found(driver, share) == self.found(driver, share)
+        assert self.probe(driver, share) == self.probe(driver, share)
 
-    def test_a_probe_tells_the_new_size(self, driver: ShareDriver, share: Share) -> None:
+    def test_a_probe_reports_the_new_size(self, driver: ShareDriver, share: Share) -> None:
         if not driver.supports("extend_share"):
-            pytest.skip("extends no shares")
+            pytest.skip("the driver cannot extend shares")
         driver.create_share(CONTEXT, share)
         driver.extend_share(CONTEXT, share, share.size + 1)
 
-        assert self.found(driver, share).size in (None, share.size + 1)
+        assert self.probe(driver, share).size in (None, share.size + 1)
 
-    def test_a_probe_tells_which_snapshots_there_are(
+    def test_a_probe_reports_the_existing_snapshots(
         self, driver: ShareDriver, share: Share, snapshot: Snapshot
     ) -> None:
-        held = share.replace(snapshots=(snapshot,))
-        if self.found(driver, held).snapshots is None:
-            pytest.skip("does not tell of snapshots")
-        where = driver.create_snapshot(CONTEXT, snapshot)
-        taken = self.found(driver, held)
+        share = share.replace(snapshots=(snapshot,))
+        if self.probe(driver, share).snapshots is None:
+            pytest.skip("the driver does not report snapshots")
+        location = driver.create_snapshot(CONTEXT, snapshot)
+        before = self.probe(driver, share)
         driver.delete_snapshot(CONTEXT, snapshot)
-        gone = self.found(driver, held)
+        after = self.probe(driver, share)
 
-        assert taken.snapshots == {snapshot.id: where}
-        assert (gone.snapshots, gone.unfinished) == ({}, frozenset())
+        assert before.snapshots == {snapshot.id: location}
+        assert (after.snapshots, after.unfinished) == ({}, frozenset())
 
-    def test_a_probe_tells_who_is_let_in(self, driver: ShareDriver, share: Share) -> None:
+    def test_a_probe_reports_the_applied_access_rules(
+        self, driver: ShareDriver, share: Share
+    ) -> None:
         rules = self.rules(driver)
         driver.create_share(CONTEXT, share)
-        if self.found(driver, share).access is None:
-            pytest.skip("does not tell of access rules")
+        if self.probe(driver, share).access is None:
+            pytest.skip("the driver does not report access rules")
         driver.update_access(CONTEXT, share, rules, rules, ())
-        all_in = self.found(driver, share).access
+        access = self.probe(driver, share).access
         driver.update_access(CONTEXT, share, rules[1:], (), rules[:1])
 
-        assert all_in == clients(rules)
-        assert self.found(driver, share).access == clients(rules[1:])
+        assert access == clients(rules)
+        assert self.probe(driver, share).access == clients(rules[1:])

@@ -1,4 +1,4 @@
-"""The contract of drivers that handle share servers; a subclass gives `driver`, in that mode."""
+"""The contract of drivers that handle share servers, as tests."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from share_actors.values import NetworkInfo, Share, ShareNetwork, ShareServer, S
 
 
 class ServerContract(ContractBase):
-    """Servers are set up and torn down any number of times, and hold shares that know no others."""
+    """Share servers can be set up and torn down repeatedly, and their shares are independent.
+
+    Subclasses define the fixture `driver`: a driver on an empty backend, with `driver_handles_share_servers`.
+    """
 
     @pytest.fixture
     def server(self, driver: ShareDriver) -> ShareServer:
-        """A server that is set up."""
-        made = new_server(driver)
-        return made.replace(backend_details=set_up(driver, made))
+        """A share server that is set up."""
+        server = new_server(driver)
+        return server.replace(backend_details=set_up(driver, server))
 
     @pytest.fixture
     def share(self, driver: ShareDriver) -> Share:
+        """A share of the servers' network that does not exist yet."""
         return new_share(driver).replace(share_network_id="net")
 
     def test_a_server_set_up_again_has_the_same_details(
@@ -29,7 +33,7 @@ class ServerContract(ContractBase):
     ) -> None:
         assert set_up(same_driver(driver), server) == server.backend_details
 
-    def test_a_share_is_made_on_its_server_and_gone_with_it(
+    def test_a_share_is_created_on_its_server_and_deleted_from_it(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         assert driver.create_share(CONTEXT, share, server)
@@ -39,7 +43,7 @@ class ServerContract(ContractBase):
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
-    def test_a_server_that_holds_shares_is_not_torn_down(
+    def test_a_server_with_shares_is_not_torn_down(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share, server)
@@ -49,14 +53,14 @@ class ServerContract(ContractBase):
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
-    def test_a_server_is_torn_down_once_twice_or_though_it_never_was(
+    def test_tearing_down_a_server_again_or_one_that_never_existed_succeeds(
         self, driver: ShareDriver, server: ShareServer
     ) -> None:
         tear_down(driver, server)
         tear_down(same_driver(driver), server)
         tear_down(driver, new_server(driver))
 
-    def test_a_server_torn_down_can_be_set_up_anew(
+    def test_a_server_can_be_set_up_again_after_teardown(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         tear_down(driver, server)
@@ -65,14 +69,14 @@ class ServerContract(ContractBase):
         assert driver.create_share(CONTEXT, share, server)
         driver.delete_share(CONTEXT, share, server)
 
-    def test_a_share_cannot_be_made_without_its_server(
+    def test_a_share_cannot_be_created_without_its_server(
         self, driver: ShareDriver, share: Share
     ) -> None:
         for server in (None, new_server(driver)):
             with pytest.raises(DriverError):
                 driver.create_share(CONTEXT, share, server)
 
-    def test_two_servers_know_nothing_of_each_others_shares(
+    def test_tearing_down_a_server_leaves_the_shares_of_another_intact(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         other = new_server(driver)
@@ -81,10 +85,10 @@ class ServerContract(ContractBase):
 
         tear_down(driver, other)
 
-        found = driver.probe_share(CONTEXT, share, server)
-        assert found is None or found.state == "whole"
+        result = driver.probe_share(CONTEXT, share, server)
+        assert result is None or result.state == "whole"
 
-    def test_addresses_are_taken_and_given_back_any_number_of_times(
+    def test_addresses_can_be_allocated_and_deallocated_repeatedly(
         self, driver: ShareDriver
     ) -> None:
         server, network = new_server(driver), ShareNetwork(id="net", cidr="192.0.2.0/24")
@@ -94,11 +98,11 @@ class ServerContract(ContractBase):
         for _ in range(2):
             driver.deallocate_network(CONTEXT, server.id)
 
-    def test_snapshots_and_rules_are_those_of_the_server(
+    def test_snapshots_and_rules_are_applied_on_the_server(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         if not driver.supports("create_snapshot"):
-            pytest.skip("takes no snapshots")
+            pytest.skip("the driver does not support snapshots")
         driver.create_share(CONTEXT, share, server)
         snapshot = Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
         driver.create_snapshot(CONTEXT, snapshot, server)
@@ -112,7 +116,7 @@ class ServerContract(ContractBase):
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
-    def test_a_client_is_let_in_on_the_server(
+    def test_access_is_allowed_and_denied_on_the_server(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         rule = self.rules(driver)[0]
@@ -124,11 +128,11 @@ class ServerContract(ContractBase):
 
 
 def new_server(driver: ShareDriver) -> ShareServer:
-    """A server that *driver* has not seen, with an address of its own."""
-    made = uuid4()
-    address = f"192.0.{made.int % 250 + 2}.{made.int // 250 % 250 + 2}"
+    """A server with a new id and a separate address, which is not set up."""
+    server_id = uuid4()
+    address = f"192.0.{server_id.int % 250 + 2}.{server_id.int // 250 % 250 + 2}"
     return ShareServer(
-        id=str(made),
+        id=str(server_id),
         host=driver.backend_name,
         share_network_id="net",
         status="creating",
@@ -137,7 +141,7 @@ def new_server(driver: ShareDriver) -> ShareServer:
 
 
 def set_up(driver: ShareDriver, server: ShareServer) -> dict[str, str]:
-    """Have it set up; its details."""
+    """Set up the server; returns its details."""
     info = NetworkInfo(
         server_id=server.id,
         backend_name=driver.backend_name,
@@ -149,4 +153,5 @@ def set_up(driver: ShareDriver, server: ShareServer) -> dict[str, str]:
 
 
 def tear_down(driver: ShareDriver, server: ShareServer) -> None:
+    """Tear down the server."""
     driver.teardown_server({**server.backend_details, "server_id": server.id}, security_services=())

@@ -1,4 +1,4 @@
-"""Given some events, when a command arrives, then these events: specs for aggregates."""
+"""Specs for aggregates: given events, when a command arrives, then these new events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Effect)
 class Spec(Generic[C, E, S, F]):
     """`Spec(share).given(events).when(command).then(events)`, where *share* is the module.
 
-    A spec is a value: keep a half-told one and tell it on in several ways.
+    A spec is immutable: a partial one can be the start of several others.
     """
 
     decider: Decider[C, E, S, F]
@@ -27,19 +27,19 @@ class Spec(Generic[C, E, S, F]):
     command: C | None = None
 
     def given(self, *events: E) -> Spec[C, E, S, F]:
-        """What has happened: *events*, after those given before."""
+        """Add *events* to the history."""
         return Spec(self.decider, self.history + events, self.command)
 
     def when(self, command: C) -> Spec[C, E, S, F]:
-        """What is asked then."""
+        """Set the command to decide."""
         return Spec(self.decider, self.history, command)
 
     def then(self, *events: E) -> None:
-        """It comes to exactly these events."""
+        """Assert that the command results in exactly these events."""
         assert self._decided() == list(events)
 
     def then_rejected(self, because: str) -> None:
-        """It is rejected, with a message that the regular expression *because* finds."""
+        """Assert that the command is rejected with a message that matches the regex *because*."""
         try:
             events = self._decided()
         except Rejected as rejection:
@@ -49,11 +49,11 @@ class Spec(Generic[C, E, S, F]):
             raise AssertionError(f"not rejected: decided {events}")
 
     def then_pending(self, effect: F | None) -> None:
-        """After it, *effect* is owed to the outside world."""
+        """Assert that *effect* is pending in the resulting state."""
         assert self.decider.pending(self.state) == effect
 
     def then_state(self, seen: Callable[[S], object], expected: object) -> None:
-        """After it, what *seen* sees of the state is *expected*."""
+        """Assert that *seen* of the resulting state is *expected*."""
         assert seen(self.state) == expected
 
     @property
@@ -63,5 +63,5 @@ class Spec(Generic[C, E, S, F]):
         return replay(self.decider, events)
 
     def _decided(self) -> list[E]:
-        assert self.command is not None, "say .when(command) first"
+        assert self.command is not None, "call .when(command) first"
         return self.decider.decide(self.command, replay(self.decider, self.history))

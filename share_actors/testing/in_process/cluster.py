@@ -18,7 +18,7 @@ from share_actors.testing.in_process.services import InProcessCatalog, InProcess
 
 HOST = "share-actor"
 START_S = 0.01
-"""A start takes time here too, so that callers wait for it."""
+"""How long a host takes to start, so that callers have to wait for it."""
 
 
 class InProcessCluster:
@@ -48,7 +48,7 @@ class InProcessCluster:
         return self._manager
 
     def find_manager(self) -> ManagerProcess:
-        """The present manager; raises `Unavailable` before the first one was started."""
+        """The current manager; raises `Unavailable` before the first one is started."""
         if self._manager is None:
             raise Unavailable("there is no manager", passing=True)
         return self._manager

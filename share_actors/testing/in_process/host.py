@@ -27,7 +27,7 @@ class InProcessShareHost(ShareHost):
         return entity_id in self._entities
 
     def abandon(self) -> None:
-        """Let go of tasks and driver threads at once, as if its process had died."""
+        """Abandon tasks and driver threads immediately, as if its process had died."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._backends.close()
@@ -66,7 +66,7 @@ class InProcessHost:
         return self.process.is_lost
 
     def cut_off(self) -> None:
-        """Put it out of reach, as by a network failure; what runs in it goes on."""
+        """Make it unreachable, as after a network failure; its work continues."""
         if not self.is_lost:
             self.process.cut_off()
             self._lost.append((self.process, self.inner))
@@ -86,7 +86,7 @@ class InProcessHost:
         return not self.is_lost and self.inner.hosts(entity_id)
 
     async def close(self) -> None:
-        """Free what this host and its earlier processes hold; the live one stops in order."""
+        """Free the resources of this host and its earlier processes; a live host stops in order."""
         if self._restart is not None:
             self._restart.cancel()
         for process, inner in self._lost:

@@ -16,12 +16,12 @@ class InProcessManager(ManagerActor):
     """A real manager, which can be abandoned."""
 
     def abandon(self) -> None:
-        """End its background tasks at once, as if its process had died; the hosts go on."""
+        """End its background tasks immediately, as if its process had died; the hosts continue."""
         self._supervisor.abandon()
 
 
 class ManagerProcess:
-    """The manager and the process that it lives in."""
+    """The manager and its process."""
 
     def __init__(self, manager: InProcessManager, process: InProcess) -> None:
         self.manager, self._process = manager, process

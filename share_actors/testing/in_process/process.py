@@ -30,23 +30,23 @@ class InProcess:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it was killed or cut off: nothing can reach it."""
+        """Whether it was killed or cut off and is unreachable."""
         return self._lost.done()
 
     @property
     def is_killed(self) -> bool:
-        """Whether it was killed: nothing that it does has an effect."""
+        """Whether it was killed: its remaining work has no effect."""
         return self._killed.done()
 
     def cut_off(self) -> None:
-        """Put it out of reach of all callers, while what runs in it goes on."""
+        """Make it unreachable for all callers; its work continues."""
         if not self.is_lost:
             self._lost.set_result(None)
 
     def kill(self) -> None:
-        """End it as `kill -9` does: callers lose it, and nothing more that it does is recorded.
+        """End it like `kill -9`: it becomes unreachable, and its remaining work is not recorded.
 
-        Python cannot end threads: a driver call that is running goes on to its end.
+        Python cannot end threads: a running driver call continues to its end.
         """
         self.cut_off()
         if not self.is_killed:
@@ -63,12 +63,12 @@ class InProcess:
         return log
 
     async def close_logs(self) -> None:
-        """Close what was opened here; closing again does nothing."""
+        """Close the logs that this process opened; closing again does nothing."""
         for log in self._logs:
             await asyncio.to_thread(log.close)
 
     async def call(self, actor: object, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call *method* of *actor*, which lives here, with copies; the result is a copy too.
+        """Call *method* of *actor* in this process with copies of the arguments; the result is a copy too.
 
         Raises `ProcessLost`, or the actor's error: one that is not a `ShareActorsError` becomes one.
         As on Ray, a caller that is cancelled does not cancel the call.
@@ -117,6 +117,6 @@ def copied(value: T) -> T:
 
 
 def _retrieve(job: asyncio.Future[Any]) -> None:
-    """Take note of the result that nobody waits for, so that asyncio does not warn of it."""
+    """Retrieve a result that no caller waits for, so that asyncio does not warn about it."""
     if not job.cancelled():
         job.exception()

@@ -109,7 +109,7 @@ def test_a_suspended_manager_delays_no_call_beyond_its_timeout(site: Site) -> No
     manager, command_id = site.manager_pid(), uuid4().hex
     os.kill(manager, signal.SIGSTOP)
     try:
-        with pytest.raises(TimedOut, match="not known yet") as caught:
+        with pytest.raises(TimedOut, match="it is unknown whether") as caught:
             site.system.create_share(size=1, timeout=1.0, command_id=command_id)
     finally:
         os.kill(manager, signal.SIGCONT)

@@ -1,0 +1,51 @@
+"""Manage and unmanage in the driver `dummy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from share_actors.drivers.dummy.base import NO_CONTEXT, DummyBase
+from share_actors.drivers.dummy.faults import end
+from share_actors.values import Share, Snapshot
+
+
+class DummyManage(DummyBase):
+    """The manage and unmanage methods of `DummyDriver`."""
+
+    def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """Adopt any share; its size is `driver_options["size"]` in GiB, default 1."""
+        exits = self._faults.begin("manage_existing", NO_CONTEXT, share.id)
+        size = int(driver_options.get("size", 1))
+        if self._backend is not None:
+            self._backend.add_share(share.id, size, pool=self.get_pool(share))
+        end(exits)
+        return {"size": size}
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """The size that `manage_existing` would return."""
+        exits = self._faults.begin("preview_manage", NO_CONTEXT, share.id)
+        end(exits)
+        return {"size": int(driver_options.get("size", 1))}
+
+    def unmanage(self, share: Share) -> None:
+        """Leave the share as it is."""
+        exits = self._faults.begin("unmanage", NO_CONTEXT, share.id)
+        end(exits)
+
+    def manage_existing_snapshot(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Adopt any snapshot; its size is `driver_options["size"]` in GiB, default `snapshot.size`."""
+        exits = self._faults.begin(
+            "manage_existing_snapshot", NO_CONTEXT, snapshot.share_id, snapshot.id
+        )
+        if self._backend is not None:
+            self._backend.add_snapshot(snapshot.share_id, snapshot.id)
+        end(exits)
+        return {"size": int(driver_options.get("size", snapshot.size))}
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        """Leave the snapshot as it is."""
+        exits = self._faults.begin("unmanage_snapshot", NO_CONTEXT, snapshot.share_id, snapshot.id)
+        end(exits)

@@ -1,4 +1,4 @@
-"""A backend that does as it is told, for tests of the shell; and commands as clients send them."""
+"""Work with scripted outcomes for tests of the shell, and commands as clients send them."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.values import ExportLocation, RequestContext, Share, ShareSpec
 
-WHO = RequestContext(user_id="alice", project_id="demo", request_id="req-1")
+CALLER = RequestContext(user_id="alice", project_id="demo", request_id="req-1")
 CREATE = CreateShare(
     share_id="s1", size=1, spec=ShareSpec(host="fake", project_id="demo", user_id="alice")
 )
 ShareEntity = Entity[ShareEvent, ShareState, ShareEffect]
 
 
-def well_done(effect: ShareEffect) -> Command:
-    """The outcome of *effect* when all goes well."""
+def successful_outcome(effect: ShareEffect) -> Command:
+    """The outcome of a successful *effect*."""
     match effect:
         case Provision():
             return ConfirmCreated(export_locations=(ExportLocation(path="fake:/s1"),))
@@ -67,15 +67,15 @@ def well_done(effect: ShareEffect) -> Command:
         case DropSnapshot(snapshot_id=i):
             return ConfirmSnapshotDeleted(snapshot_id=i)
         case _:
-            raise AssertionError(f"no test of the shell owes {effect}")
+            raise AssertionError(f"unexpected effect {effect}")
 
 
 class FakeWork:
-    """Remembers what it was asked; answers at once, or when told by `answer`, if `held`."""
+    """Records the started effects; they succeed immediately, or at `finish` if `paused`."""
 
-    def __init__(self, *, held: bool = False) -> None:
-        self.held = held
-        self.asked: list[tuple[ShareEffect, RequestContext]] = []
+    def __init__(self, *, paused: bool = False) -> None:
+        self.paused = paused
+        self.started: list[tuple[ShareEffect, RequestContext]] = []
         self._waiting: list[tuple[ShareEffect, Callable[[Command], None]]] = []
         self.refusal: ShareActorsError | None = None
 
@@ -99,46 +99,50 @@ class FakeWork:
         context: RequestContext,
         done: Callable[[Command], None],
     ) -> None:
-        self.asked.append((effect, context))
+        self.started.append((effect, context))
         self._waiting.append((effect, done))
-        if not self.held:
-            asyncio.get_running_loop().call_soon(self.answer)
+        if not self.paused:
+            asyncio.get_running_loop().call_soon(self.finish)
 
-    def answer(self, outcome: Command | None = None) -> None:
-        """Let the oldest call end: with *outcome*, or well."""
+    def finish(self, outcome: Command | None = None) -> None:
+        """End the oldest effect with *outcome*; by default it succeeds."""
         effect, done = self._waiting.pop(0)
-        done(outcome or well_done(effect))
+        done(outcome or successful_outcome(effect))
 
     @property
     def effects(self) -> list[str]:
-        return [effect.key() for effect, _ in self.asked]
+        return [effect.key() for effect, _ in self.started]
 
 
 def entity(
     log: Log, work: FakeWork, *, fresh: bool = False, activation: str = "act-1", **settings: Any
 ) -> ShareEntity:
-    """The share `s1`, alive."""
+    """An active entity of the share `s1`."""
     return Entity("s1", share, log, work, activation, fresh=fresh, **settings)
 
 
-def asked(
+def queued(
     command: Command, *, command_id: str | None = None, repeated: bool = False
 ) -> QueuedCommand:
-    """*command* as the shell takes it, with both of its futures."""
-    packed = Sender.of(WHO)
-    told = command_message(
-        "s1", command, packed, command_id or uuid4().hex, wait=True, repeated=repeated
+    """*command* in the form that the shell receives, with both of its futures."""
+    sender = Sender.of(CALLER)
+    message = command_message(
+        "s1", command, sender, command_id or uuid4().hex, wait=True, repeated=repeated
     )
     loop = asyncio.get_running_loop()
-    return QueuedCommand(told, command, WHO, loop.create_future(), loop.create_future())
+    return QueuedCommand(message, command, CALLER, loop.create_future(), loop.create_future())
 
 
 async def tell(
-    living: ShareEntity, command: Command, *, command_id: str | None = None, repeated: bool = False
+    share_entity: ShareEntity,
+    command: Command,
+    *,
+    command_id: str | None = None,
+    repeated: bool = False,
 ) -> CommandReply:
-    """Have *command* done; its outcome, or the error that it was refused with."""
-    item = asked(command, command_id=command_id, repeated=repeated)
-    living.put(item)
+    """Handle *command*; returns its outcome, or raises the error of its refusal."""
+    item = queued(command, command_id=command_id, repeated=repeated)
+    share_entity.put(item)
     receipt = await item.receipt
     if receipt.error is not None:
         raise unpack_error(receipt.error)
@@ -149,7 +153,7 @@ async def tell(
     return outcome
 
 
-async def seen(living: ShareEntity) -> Share:
-    view = await living.view()
+async def share_view(share_entity: ShareEntity) -> Share:
+    view = await share_entity.view()
     assert isinstance(view, Share)
     return view

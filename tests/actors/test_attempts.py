@@ -14,7 +14,7 @@ from share_actors.errors import Moved
 from share_actors.events.attempts import Attempt, AttemptFailed, AttemptStarted
 from share_actors.events.log import Log
 from share_actors.values import Share, utc_now
-from tests.actors.fakes import CREATE, FakeWork, asked, entity
+from tests.actors.fakes import CREATE, FakeWork, entity, queued
 from tests.actors.test_share_work import STATE
 from tests.conftest import within
 
@@ -22,12 +22,12 @@ from tests.conftest import within
 async def cut_off_creations(log: Log, times: int) -> None:
     """End the process of a share in the middle of its creation, so many times."""
     for n in range(times):
-        living = entity(log, work := FakeWork(held=True), activation=f"act-{n}")
-        living.put(item := asked(CREATE, command_id="c1", repeated=n > 0))
+        share_entity = entity(log, work := FakeWork(paused=True), activation=f"act-{n}")
+        share_entity.put(item := queued(CREATE, command_id="c1", repeated=n > 0))
         await item.receipt
-        while not work.asked and not living.idle:
+        while not work.started and not share_entity.idle:
             await asyncio.sleep(0.005)
-        living._end(Moved("killed"))
+        share_entity._end(Moved("killed"))
 
 
 def test_an_attempt_that_was_cut_off_is_recorded_as_unknown_and_repeated(log: Log) -> None:
@@ -49,8 +49,8 @@ def test_a_creation_whose_every_attempt_is_cut_off_ends_in_error(log: Log) -> No
     async def scenario() -> None:
         await cut_off_creations(log, 6)  # the fake gives up after 5
 
-        living = entity(log, FakeWork())
-        outcome = await (await living.outcome_of("c1"))
+        share_entity = entity(log, FakeWork())
+        outcome = await (await share_entity.outcome_of("c1"))
         assert outcome.status == "failed"
         assert outcome.reason == "cut off (gave up after 5 attempts)"
 

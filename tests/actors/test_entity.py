@@ -15,7 +15,7 @@ from share_actors.events.share.messages import (
     RetryShare,
     ShareCreationRequested,
 )
-from tests.actors.fakes import CREATE, FakeWork, asked, entity, seen, tell
+from tests.actors.fakes import CREATE, FakeWork, entity, queued, share_view, tell
 from tests.conftest import within
 
 
@@ -25,10 +25,10 @@ def names(log: Log) -> list[str]:
 
 def test_a_request_and_its_first_attempt_are_one_append(log: Log) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, item = entity(log, work, fresh=True), asked(CREATE)
+        work = FakeWork(paused=True)
+        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
 
-        living.put(item)
+        share_entity.put(item)
         receipt = await item.receipt
 
         assert (receipt.status, receipt.version) == ("accepted", 1)
@@ -55,7 +55,7 @@ def test_the_driver_is_given_the_requester_and_the_number_of_the_attempt(log: Lo
         work = FakeWork()
         await tell(entity(log, work, fresh=True), CREATE)
 
-        [(_, context)] = work.asked
+        [(_, context)] = work.started
         assert (context.user_id, context.request_id, context.attempt) == ("alice", "req-1", 1)
         assert context.token == "act-1:2"
 
@@ -78,15 +78,15 @@ def test_every_event_names_its_request_its_user_and_its_time(log: Log) -> None:
 
 def test_a_new_activation_continues_the_work_that_is_pending_in_the_log(log: Log) -> None:
     async def scenario() -> None:
-        entity(log, FakeWork(held=True), fresh=True).put(item := asked(CREATE))
+        entity(log, FakeWork(paused=True), fresh=True).put(item := queued(CREATE))
         await item.receipt
 
         work = FakeWork()
-        living = entity(log, work, activation="act-2")
-        outcome = await living.outcome_of(item.message.command_id)
+        share_entity = entity(log, work, activation="act-2")
+        outcome = await share_entity.outcome_of(item.message.command_id)
 
         assert (await outcome).status == "done"
-        assert work.asked[0][1].attempt == 2
+        assert work.started[0][1].attempt == 2
 
     within(5, scenario())
 
@@ -95,12 +95,12 @@ def test_each_command_of_a_turn_is_decided_on_the_state_after_the_one_before(
     log: Log,
 ) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        await tell(living, CREATE)
-        extend, other = asked(ExtendShare(size=2)), asked(ExtendShare(size=3))
+        share_entity = entity(log, FakeWork(), fresh=True)
+        await tell(share_entity, CREATE)
+        extend, other = queued(ExtendShare(size=2)), queued(ExtendShare(size=3))
 
-        living.put(extend)
-        living.put(other)
+        share_entity.put(extend)
+        share_entity.put(other)
 
         assert (await extend.receipt).status == "accepted"
         refused = await other.receipt
@@ -112,9 +112,9 @@ def test_each_command_of_a_turn_is_decided_on_the_state_after_the_one_before(
 def test_a_repeated_command_gets_the_first_reply_and_is_performed_once(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork()
-        living = entity(log, work, fresh=True)
-        first = await tell(living, CREATE, command_id="c1")
-        repeated = await tell(living, CREATE, command_id="c1")
+        share_entity = entity(log, work, fresh=True)
+        first = await tell(share_entity, CREATE, command_id="c1")
+        repeated = await tell(share_entity, CREATE, command_id="c1")
 
         assert (repeated.status, repeated.version) == (first.status, first.version)
         assert work.effects == ["create"]
@@ -125,11 +125,11 @@ def test_a_repeated_command_gets_the_first_reply_and_is_performed_once(log: Log)
 
 def test_the_same_command_twice_in_one_turn_is_recorded_once(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        first, second = asked(CREATE, command_id="c1"), asked(CREATE, command_id="c1")
+        share_entity = entity(log, FakeWork(), fresh=True)
+        first, second = queued(CREATE, command_id="c1"), queued(CREATE, command_id="c1")
 
-        living.put(first)
-        living.put(second)
+        share_entity.put(first)
+        share_entity.put(second)
 
         assert (await first.receipt).version == (await second.receipt).version == 1
         assert names(log).count("ShareCreationRequested") == 1
@@ -139,12 +139,12 @@ def test_the_same_command_twice_in_one_turn_is_recorded_once(log: Log) -> None:
 
 def test_a_repeated_request_for_pending_work_has_a_receipt_of_its_own(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(held=True), fresh=True)
-        first, same_turn, later = (asked(CREATE, command_id=f"c{n}") for n in range(3))
-        living.put(first)
-        living.put(same_turn)
+        share_entity = entity(log, FakeWork(paused=True), fresh=True)
+        first, same_turn, later = (queued(CREATE, command_id=f"c{n}") for n in range(3))
+        share_entity.put(first)
+        share_entity.put(same_turn)
         await same_turn.receipt
-        living.put(later)
+        share_entity.put(later)
         await later.receipt
         assert names(log).count("RequestJoined") == 2
 
@@ -158,9 +158,9 @@ def test_a_repeated_request_for_pending_work_has_a_receipt_of_its_own(log: Log) 
 
 def test_a_request_that_changes_nothing_is_done_and_records_no_event(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        await tell(living, CREATE, command_id="c1")
-        assert (await tell(living, CREATE, command_id="c2")).status == "done"
+        share_entity = entity(log, FakeWork(), fresh=True)
+        await tell(share_entity, CREATE, command_id="c1")
+        assert (await tell(share_entity, CREATE, command_id="c2")).status == "done"
 
         assert "RequestJoined" not in names(log)
 
@@ -169,11 +169,11 @@ def test_a_request_that_changes_nothing_is_done_and_records_no_event(log: Log) -
 
 def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        await tell(living, CREATE, command_id="c1")
+        share_entity = entity(log, FakeWork(), fresh=True)
+        await tell(share_entity, CREATE, command_id="c1")
 
         with pytest.raises(InvalidRequest, match="c1 was used before") as caught:
-            await tell(living, DeleteShare(), command_id="c1")
+            await tell(share_entity, DeleteShare(), command_id="c1")
         assert caught.value.field == "command_id"
 
     within(5, scenario())
@@ -181,13 +181,13 @@ def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
 
 def test_a_repeated_command_older_than_memory_gets_its_first_reply(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        await tell(living, CREATE, command_id="first")
+        share_entity = entity(log, FakeWork(), fresh=True)
+        await tell(share_entity, CREATE, command_id="first")
         for n in range(140):
             rule = AllowAccess(access_id=f"r{n}", access_type="ip", access_to=f"10.0.0.{n}")
-            await tell(living, rule)
+            await tell(share_entity, rule)
 
-        reply = await tell(living, CREATE, command_id="first", repeated=True)
+        reply = await tell(share_entity, CREATE, command_id="first", repeated=True)
 
         assert (reply.status, reply.version) == ("done", 1)
         assert names(log).count("ShareCreationRequested") == 1
@@ -197,9 +197,9 @@ def test_a_repeated_command_older_than_memory_gets_its_first_reply(log: Log) -> 
 
 def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True, snapshot_every=2)
-        await tell(living, CREATE, command_id="c1")
-        living.passivate()
+        share_entity = entity(log, FakeWork(), fresh=True, snapshot_every=2)
+        await tell(share_entity, CREATE, command_id="c1")
+        share_entity.passivate()
         while log.load_snapshot("share-s1") is None:
             await asyncio.sleep(0.01)
 
@@ -213,12 +213,12 @@ def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) 
 
 def test_a_share_that_does_not_exist_is_not_found(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork())
+        share_entity = entity(log, FakeWork())
 
         with pytest.raises(NotFound, match="there is no share s1"):
-            await tell(living, DeleteShare())
+            await tell(share_entity, DeleteShare())
         with pytest.raises(NotFound):
-            await living.view()
+            await share_entity.view()
         assert names(log) == []
 
     within(5, scenario())
@@ -226,12 +226,12 @@ def test_a_share_that_does_not_exist_is_not_found(log: Log) -> None:
 
 def test_a_rejected_command_records_no_event(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
-        await tell(living, CREATE)
+        share_entity = entity(log, FakeWork(), fresh=True)
+        await tell(share_entity, CREATE)
         before = names(log)
 
         with pytest.raises(Refused, match="is not more than the present 1 GiB"):
-            await tell(living, ExtendShare(size=1))
+            await tell(share_entity, ExtendShare(size=1))
         assert names(log) == before
 
     within(5, scenario())
@@ -278,27 +278,27 @@ def test_of_two_activations_the_stale_one_ends_with_a_conflict_and_calls_no_driv
 
         assert stale.lost
         assert work.effects == []
-        assert (await seen(fresh)).size == 2
+        assert (await share_view(fresh)).size == 2
 
     within(5, scenario())
 
 
 def test_a_failed_attempt_is_repeated_once_the_next_is_due(log: Log) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, item = entity(log, work, fresh=True), asked(CREATE)
-        living.put(item)
+        work = FakeWork(paused=True)
+        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
+        share_entity.put(item)
         await item.receipt
 
         soon = datetime.now(UTC) + timedelta(milliseconds=100)
         failure = ReportFailure(kind="transient", reason="busy", retry_at=soon, max_attempts=3)
-        work.answer(failure)
-        while len(work.asked) < 2:
+        work.finish(failure)
+        while len(work.started) < 2:
             await asyncio.sleep(0.01)
 
         assert datetime.now(UTC) >= soon
-        assert work.asked[1][1].attempt == 2
-        work.answer()
+        assert work.started[1][1].attempt == 2
+        work.finish()
         assert item.outcome is not None
         assert (await item.outcome).status == "done"
 
@@ -307,37 +307,41 @@ def test_a_failed_attempt_is_repeated_once_the_next_is_due(log: Log) -> None:
 
 def test_a_failure_is_an_outcome_with_its_reason_and_can_be_retried(log: Log) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, item = entity(log, work, fresh=True), asked(CREATE)
-        living.put(item)
+        work = FakeWork(paused=True)
+        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
+        share_entity.put(item)
         await item.receipt
 
-        work.answer(ReportFailure(kind="failed", reason="no space on the backend"))
+        work.finish(ReportFailure(kind="failed", reason="no space on the backend"))
 
         assert item.outcome is not None
         failed = await item.outcome
         assert (failed.status, failed.reason) == ("failed", "no space on the backend")
-        work.held = False
-        await tell(living, RetryShare())
-        assert (await seen(living)).status == "available"
+        work.paused = False
+        await tell(share_entity, RetryShare())
+        assert (await share_view(share_entity)).status == "available"
 
     within(5, scenario())
 
 
 def test_a_deletion_requested_during_creation_is_performed_after_it(log: Log) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, create, delete = entity(log, work, fresh=True), asked(CREATE), asked(DeleteShare())
-        living.put(create)
+        work = FakeWork(paused=True)
+        share_entity, create, delete = (
+            entity(log, work, fresh=True),
+            queued(CREATE),
+            queued(DeleteShare()),
+        )
+        share_entity.put(create)
         await create.receipt
-        living.put(delete)
+        share_entity.put(delete)
         await delete.receipt
         assert work.effects == ["create"]
 
-        work.answer()
-        while len(work.asked) < 2:
+        work.finish()
+        while len(work.started) < 2:
             await asyncio.sleep(0.01)
-        work.answer()
+        work.finish()
 
         assert create.outcome is not None
         assert delete.outcome is not None
@@ -350,10 +354,10 @@ def test_a_deletion_requested_during_creation_is_performed_after_it(log: Log) ->
 
 def test_a_full_mailbox_refuses_further_commands_as_busy(log: Log) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True, mailbox=2)
-        items = [asked(CREATE), asked(DeleteShare()), asked(DeleteShare())]
+        share_entity = entity(log, FakeWork(), fresh=True, mailbox=2)
+        items = [queued(CREATE), queued(DeleteShare()), queued(DeleteShare())]
         for item in items:
-            living.put(item)
+            share_entity.put(item)
 
         refused = await items[2].receipt
 
@@ -368,7 +372,7 @@ def test_commands_are_refused_only_while_the_log_cannot_be_written(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        living = entity(log, FakeWork(), fresh=True)
+        share_entity = entity(log, FakeWork(), fresh=True)
         submit, broken = log.submit, True
 
         def full(*args: object) -> object:
@@ -378,10 +382,10 @@ def test_commands_are_refused_only_while_the_log_cannot_be_written(
 
         monkeypatch.setattr(log, "submit", full)
         with pytest.raises(LogError, match="nothing was recorded"):
-            await tell(living, CREATE)
+            await tell(share_entity, CREATE)
 
         broken = False
-        assert (await tell(living, CREATE)).status == "done"
+        assert (await tell(share_entity, CREATE)).status == "done"
 
     within(5, scenario())
 
@@ -390,9 +394,9 @@ def test_an_outcome_that_could_not_be_recorded_is_recorded_later(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, item = entity(log, work, fresh=True), asked(CREATE)
-        living.put(item)
+        work = FakeWork(paused=True)
+        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
+        share_entity.put(item)
         await item.receipt
         submit, failures = log.submit, 2
 
@@ -404,7 +408,7 @@ def test_an_outcome_that_could_not_be_recorded_is_recorded_later(
             return submit(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(log, "submit", full)
-        work.answer()
+        work.finish()
 
         assert item.outcome is not None
         assert (await item.outcome).status == "done"
@@ -415,16 +419,16 @@ def test_an_outcome_that_could_not_be_recorded_is_recorded_later(
 
 def test_an_entity_is_idle_only_once_no_work_is_pending(log: Log) -> None:
     async def scenario() -> None:
-        work = FakeWork(held=True)
-        living, item = entity(log, work, fresh=True), asked(CREATE)
-        living.put(item)
+        work = FakeWork(paused=True)
+        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
+        share_entity.put(item)
         await item.receipt
-        assert not living.idle
+        assert not share_entity.idle
 
-        work.answer()
+        work.finish()
         assert item.outcome is not None
         await item.outcome
-        while not living.idle:
+        while not share_entity.idle:
             await asyncio.sleep(0.01)
 
     within(5, scenario())

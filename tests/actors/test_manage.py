@@ -20,7 +20,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.events.share_type import CreateShareType
 from share_actors.values import nest_spec
-from tests.actors.around import NET, TwoBackendSystem, around, settings, until
+from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -31,7 +31,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
     def run(scenario: Scenario, **options: Any) -> None:
         async def main() -> None:
-            async with around(settings(tmp_path, **options)) as system, asyncio.timeout(60):
+            async with running_system(settings(tmp_path, **options)) as system, asyncio.timeout(60):
                 await scenario(system)
 
         asyncio.run(main())

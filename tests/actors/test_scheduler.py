@@ -18,10 +18,10 @@ from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
 from share_actors.values import nest_spec
-from tests.actors.around import NET, TwoBackendSystem, around, settings, until
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
+from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -33,7 +33,7 @@ def run_scenario(tmp_path: Path) -> Callable[..., None]:
     def run(scenario: Scenario, config: Config | None = None, **options: Any) -> None:
         async def main() -> None:
             system_config = config or settings(tmp_path, **options)
-            async with around(system_config) as system, asyncio.timeout(60):
+            async with running_system(system_config) as system, asyncio.timeout(60):
                 await scenario(system)
 
         asyncio.run(main())

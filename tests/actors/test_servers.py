@@ -21,7 +21,7 @@ from share_actors.events.share.state import ShareState, initial
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, UnassignShare
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
-from tests.actors.around import NET, TwoBackendSystem, around, settings, until
+from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -32,7 +32,10 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
     def run(scenario: Scenario, **options: Any) -> None:
         async def main() -> None:
-            async with around(settings(tmp_path, servers=options)) as system, asyncio.timeout(40):
+            async with (
+                running_system(settings(tmp_path, servers=options)) as system,
+                asyncio.timeout(40),
+            ):
                 await scenario(system)
 
         asyncio.run(main())
@@ -88,7 +91,7 @@ def test_shares_beyond_the_limit_of_a_server_get_another(tmp_path: Path) -> None
         config = settings(tmp_path)
         served = config.backends["served"].model_copy(update={"max_shares_per_server": 2})
         config = config.model_copy(update={"backends": {**config.backends, "served": served}})
-        async with around(config) as system:
+        async with running_system(config) as system:
             await system.network()
             shares = [await system.create(share_network_id=NET) for _ in range(5)]
             assert len({share.share_server_id for share in shares}) == 3
@@ -112,7 +115,7 @@ def test_a_share_from_a_snapshot_is_on_the_server_of_the_snapshot(play: Any) -> 
 
 def test_a_share_on_a_network_that_does_not_exist_is_in_error_and_can_be_deleted(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        answer = await system.try_create("s1", share_network_id="nowhere")
+        answer = await system.create_reply("s1", share_network_id="nowhere")
         assert answer.status == "failed"
         assert "there is no share network nowhere" in str(answer.reason)
 
@@ -132,7 +135,7 @@ def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_p
 
         server = await system.server(share.share_server_id)
         assert server.backend_details["admin_password"].startswith("sealed:")
-        network = await system.seen_network()
+        network = await system.view_network()
         assert str(network.security_services[0].password).startswith("sealed:")
 
     play(scenario)
@@ -159,7 +162,7 @@ def test_a_server_whose_share_is_deleted_can_be_deleted_and_gives_its_addresses_
         await system.ask(server, DeleteServer())
 
         assert nothing_left(system)
-        network = await system.seen_network()
+        network = await system.view_network()
         assert (network.allocations, network.servers, network.shares) == ({}, {}, {})
         await system.ask(f"{NETWORK}{NET}", DeleteShareNetwork())
 
@@ -177,7 +180,7 @@ def test_a_server_is_deleted_with_its_last_share_if_so_configured(tmp_path: Path
             update={"delete_server_with_last_share": True}
         )
         config = config.model_copy(update={"backends": {**config.backends, "served": served}})
-        async with around(config) as system:
+        async with running_system(config) as system:
             await system.network()
             shares = [await system.create(share_network_id=NET) for _ in range(2)]
             await system.ask(shares[0].id, DeleteShare())
@@ -193,7 +196,7 @@ def test_a_server_is_deleted_with_its_last_share_if_so_configured(tmp_path: Path
 def test_servers_unused_for_long_are_deleted_and_others_stay(tmp_path: Path) -> None:
     async def scenario() -> None:
         config = settings(tmp_path)
-        async with around(config) as system:
+        async with running_system(config) as system:
             await system.network()
             await system.network("other", "10.1.0.0/28")
             going, staying = await asyncio.gather(
@@ -255,7 +258,7 @@ def test_a_late_acquire_of_a_detached_share_does_not_close_the_server_to_others(
         with pytest.raises(DriverError, match="share gone has left the share server"):
             await server_attachment.acquire(*stale_arguments(system, "gone"), RequestContext())
 
-        assert (await system.seen_network()).servers[str(share.share_server_id)].open
+        assert (await system.view_network()).servers[str(share.share_server_id)].open
         assert (await system.create(share_network_id=NET)).share_server_id == share.share_server_id
 
     play(scenario)
@@ -274,7 +277,7 @@ def test_a_share_detached_during_the_set_up_does_not_close_the_server_to_others(
 
         with pytest.raises(DriverError, match="the share left the server"):
             await acquiring
-        assert (await system.seen_network()).servers[server.id].open
+        assert (await system.view_network()).servers[server.id].open
         assert (await first).share_server_id == server.id
 
     play(scenario, delay_s=0.3)
@@ -304,7 +307,7 @@ def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_rea
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
-        answer = await system.try_create("s1", share_network_id=NET)
+        answer = await system.create_reply("s1", share_network_id=NET)
 
         assert answer.status == "failed"
         assert "no memory for it" in str(answer.reason)
@@ -313,7 +316,7 @@ def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_rea
         assert server.backend_details == {"half": server.id}
         assert server.status_reason == "no memory for it"
         assert [c.share_id for c in system.served.calls("teardown_server")] == [server.id]
-        network = await system.seen_network()
+        network = await system.view_network()
         assert (network.allocations, network.servers) == ({}, {})
 
         assert (await system.ask("s1", DeleteShare())).status == "done"
@@ -324,7 +327,7 @@ def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_rea
 def test_once_the_cause_of_a_failure_is_fixed_the_share_can_be_retried(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
-        await system.try_create("s1", share_network_id=NET)
+        await system.create_reply("s1", share_network_id=NET)
         fixed = settings(system.config.home)
         assert (await system.manager.reload(fixed))["changed"] == ["served"]
 
@@ -362,7 +365,7 @@ def test_after_a_failed_teardown_the_server_is_in_error_until_its_deletion_is_re
         assert (await system.ask(address, DeleteServer())).status == "failed"
         server = await system.server(share.share_server_id)
         assert (server.status, server.status_reason) == ("error", "stuck")
-        assert (await system.seen_network()).allocations[server.id] == server.network_allocations
+        assert (await system.view_network()).allocations[server.id] == server.network_allocations
 
         await system.manager.reload(settings(system.config.home))
         assert (await system.ask(address, DeleteServer())).status == "done"
@@ -374,11 +377,11 @@ def test_after_a_failed_teardown_the_server_is_in_error_until_its_deletion_is_re
 def test_a_share_on_a_network_without_free_addresses_fails_and_leaks_none(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.network(cidr="10.0.0.0/30")
-        answer = await system.try_create("s1", share_network_id=NET)
+        answer = await system.create_reply("s1", share_network_id=NET)
 
         assert "10.0.0.0/30 has 2 free addresses, and 3 are needed" in str(answer.reason)
         await until(lambda: _servers_gone(system))
-        network = await system.seen_network()
+        network = await system.view_network()
         assert (network.allocations, network.servers, system.served.networks()) == ({}, {}, {})
 
     play(scenario, addresses=3)
@@ -403,7 +406,7 @@ def test_shares_on_servers_are_completed_although_hosts_are_restarted_at_every_s
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
-        async with around(settings(tmp_path, servers={"delay_s": 0.03})) as system:
+        async with running_system(settings(tmp_path, servers={"delay_s": 0.03})) as system:
             await system.network()
             for n in range(6):
                 making = asyncio.ensure_future(system.create(f"s{n}", share_network_id=NET))

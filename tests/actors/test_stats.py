@@ -14,7 +14,7 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
 from share_actors.values import BackendReport, BackendState
-from tests.actors.around import TwoBackendSystem, around, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -26,7 +26,7 @@ def run_scenario(tmp_path: Path) -> Callable[..., None]:
     def run(scenario: Scenario, config: Config | None = None, **options: Any) -> None:
         async def main() -> None:
             system_config = config or settings(tmp_path, **options)
-            async with around(system_config) as system, asyncio.timeout(60):
+            async with running_system(system_config) as system, asyncio.timeout(60):
                 await system.manager._backend_reports.wait_for_backends(
                     system_config.backends, 10.0
                 )

@@ -15,7 +15,7 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, Refused
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share_server import DeleteServer
-from tests.actors.around import TwoBackendSystem, around, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
 
 NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -34,7 +34,7 @@ def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
     faults = {"delay_s": 0.005, **FAULTS[seed % len(FAULTS)]}
 
     async def scenario() -> None:
-        async with around(settings(tmp_path, servers=faults)) as system:
+        async with running_system(settings(tmp_path, servers=faults)) as system:
             for name, cidr in NETWORKS.items():
                 await system.network(name, cidr)
             await Chaos(system, random.Random(seed)).play()
@@ -48,7 +48,7 @@ def test_hosts_declared_dead_that_still_write_leave_no_share_on_two_servers(
     tmp_path: Path, seed: int
 ) -> None:
     async def scenario() -> None:
-        async with around(small_servers(tmp_path)) as system:
+        async with running_system(small_servers(tmp_path)) as system:
             for name, cidr in NETWORKS.items():
                 await system.network(name, cidr)
             await Overtaken(system, random.Random(seed)).play()
@@ -81,7 +81,7 @@ class Chaos:
     async def _live(self, share_id: str) -> None:
         await asyncio.sleep(self._rng.uniform(0, 0.5))
         network = self._rng.choice(list(NETWORKS))
-        made = await self._system.try_create(share_id, share_network_id=network)
+        made = await self._system.create_reply(share_id, share_network_id=network)
         await asyncio.sleep(self._rng.uniform(0, 0.3))
         if made.status == "failed" or self._rng.random() < 0.7:
             await self._system.ask(share_id, DeleteShare())
@@ -118,7 +118,7 @@ class Overtaken(Chaos):
     async def _make(self, share_id: str) -> None:
         with suppress(Refused):  # it is being deleted
             network = self._rng.choice(list(NETWORKS))
-            await self._system.try_create(share_id, share_network_id=network)
+            await self._system.create_reply(share_id, share_network_id=network)
 
     async def _kill(self) -> None:
         while True:
@@ -136,7 +136,7 @@ async def agree(system: TwoBackendSystem) -> bool:
 async def differences(system: TwoBackendSystem) -> set[str]:
     """The differences between shares, servers and networks."""
     servers = await system.servers()
-    networks = [await system.seen_network(name) for name in NETWORKS]
+    networks = [await system.view_network(name) for name in NETWORKS]
     page = await system.cluster.catalog.ask("shares", limit=1000)
     on = {f"{s.id} on {s.share_server_id}" for s in page.items if s.status != "error"}
     attached = {f"{share} on {s.id}" for s in servers for share in s.shares}
@@ -156,7 +156,7 @@ async def settled(system: TwoBackendSystem) -> list[str]:
     if [s for s in servers if s.status in ("creating", "deleting")]:
         return []
     active = {s.id: s for s in servers if s.status in ("active", "error")}
-    networks = [await system.seen_network(name) for name in NETWORKS]
+    networks = [await system.view_network(name) for name in NETWORKS]
     granted = {i: a for network in networks for i, a in network.allocations.items()}
     page = await system.cluster.catalog.ask("shares", limit=1000)
     on = {s.id: s.share_server_id for s in page.items if s.status == "available"}

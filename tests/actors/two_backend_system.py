@@ -1,4 +1,4 @@
-"""A manager in this process with backends of both modes, and what tests ask of it."""
+"""A manager in this process with one backend of each mode, and helpers to send it requests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def settings(home: Path, *, servers: dict[str, Any] | None = None, **plain: Any)
 
 
 class TwoBackendSystem:
-    """The system, as a test asks it: each request is awaited to its end."""
+    """Sends requests to the manager and waits for their outcomes."""
 
     def __init__(self, manager: ManagerActor, cluster: DummyCluster, config: Config) -> None:
         self.manager, self.cluster, self.config = manager, cluster, config
@@ -50,26 +50,26 @@ class TwoBackendSystem:
         self.served = DummyBackend(config.home / "served")
 
     async def ask(self, address: str, command: Command, *, command_id: str = "") -> CommandReply:
-        """What *command* came to; raises the error that it was refused with."""
-        [answer] = await self.manager.submit([tell(address, command, command_id=command_id)])
-        while answer.status == "accepted":
-            ended = await self.manager.wait([(answer.share_id, answer.command_id)], 5.0)
-            answer = ended[0] if ended else answer
-        if answer.error is not None:
-            raise unpack_error(answer.error)
-        return answer
+        """Send *command*; returns its outcome, or raises the error of its refusal."""
+        [reply] = await self.manager.submit([tell(address, command, command_id=command_id)])
+        while reply.status == "accepted":
+            outcomes = await self.manager.wait([(reply.share_id, reply.command_id)], 5.0)
+            reply = outcomes[0] if outcomes else reply
+        if reply.error is not None:
+            raise unpack_error(reply.error)
+        return reply
 
     async def create(self, share_id: str = "", **fields: Any) -> Share:
-        """A share, which must come to be."""
-        answer = await self.try_create(share_id, **fields)
-        assert answer.status == "done", answer
-        assert answer.view is not None
-        return Share.model_validate_json(answer.view)
+        """Create a share, which must succeed."""
+        reply = await self.create_reply(share_id, **fields)
+        assert reply.status == "done", reply
+        assert reply.view is not None
+        return Share.model_validate_json(reply.view)
 
-    async def try_create(self, share_id: str = "", **fields: Any) -> CommandReply:
-        made = share_id or uuid4().hex
-        asked = {"size": 1, "host": "", "project_id": "demo", "user_id": "alice", **fields}
-        return await self.ask(made, CreateShare(**nest_spec({"share_id": made, **asked})))
+    async def create_reply(self, share_id: str = "", **fields: Any) -> CommandReply:
+        new_id = share_id or uuid4().hex
+        spec = {"size": 1, "host": "", "project_id": "demo", "user_id": "alice", **fields}
+        return await self.ask(new_id, CreateShare(**nest_spec({"share_id": new_id, **spec})))
 
     async def network(self, network_id: str = NET, cidr: str = "10.0.0.0/28") -> None:
         command = CreateShareNetwork(
@@ -77,17 +77,17 @@ class TwoBackendSystem:
         )
         await self.ask(f"{NETWORK}{network_id}", command)
 
-    async def seen_network(self, network_id: str = NET) -> ShareNetwork:
-        found: ShareNetwork = await self.manager.view(f"{NETWORK}{network_id}")
-        return found
+    async def view_network(self, network_id: str = NET) -> ShareNetwork:
+        network: ShareNetwork = await self.manager.view(f"{NETWORK}{network_id}")
+        return network
 
     async def server(self, server_id: str | None) -> ShareServer:
-        found: ShareServer = await self.manager.view(f"{SERVER}{server_id}")
-        return found
+        server: ShareServer = await self.manager.view(f"{SERVER}{server_id}")
+        return server
 
     async def share(self, share_id: str) -> Share:
-        found: Share = await self.manager.view(share_id)
-        return found
+        share: Share = await self.manager.view(share_id)
+        return share
 
     async def servers(self, status: str | None = None) -> list[ShareServer]:
         page = await self.cluster.catalog.ask("entities", kind="share_server", status=status)
@@ -95,18 +95,20 @@ class TwoBackendSystem:
 
 
 @asynccontextmanager
-async def around(config: Config, open_log: OpenLog = in_memory) -> AsyncIterator[TwoBackendSystem]:
+async def running_system(
+    config: Config, open_log: OpenLog = in_memory
+) -> AsyncIterator[TwoBackendSystem]:
     async with managed(config, open_log) as (manager, cluster):
         await manager.ready()
         yield TwoBackendSystem(manager, cluster, config)
 
 
-async def until(ask: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first answer of *ask* that is true."""
+async def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first true result of *condition*; raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
         while True:
-            answer = ask()
-            answer = await answer if asyncio.iscoroutine(answer) else answer
-            if answer:
-                return answer
+            result = condition()
+            result = await result if asyncio.iscoroutine(result) else result
+            if result:
+                return result
             await asyncio.sleep(0.02)

@@ -106,7 +106,7 @@ def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(
     site = new_site(log={"cipher_key": "MDEyMzQ1Njc4OWFiY2RlZg=="})
     shutil.copy(kept, site.config.log_path)
 
-    with pytest.raises(LogError, match="not the one") as caught:
+    with pytest.raises(LogError, match="is not the key") as caught:
         _ = site.system
 
     assert caught.value.field == "log.cipher_key"

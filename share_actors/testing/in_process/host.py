@@ -57,7 +57,9 @@ class InProcessHost:
         self.process = InProcess(self._open_log)
         port = ManagerPort(self._find_manager, self.process)
         self.inner = InProcessShareHost(
-            self._config(), entity_client=EntityClient(port.found), open_log=self.process.open_log
+            self._config(),
+            entity_client=EntityClient(port.when_started),
+            open_log=self.process.open_log,
         )
 
     @property

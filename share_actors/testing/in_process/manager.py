@@ -45,7 +45,7 @@ class ManagerPort:
     def __init__(self, find: Callable[[], ManagerProcess], caller: InProcess) -> None:
         self._find, self._caller = find, caller
 
-    def found(self) -> ManagerPort:
+    def when_started(self) -> ManagerPort:
         """This port, once there is a manager; raises `Unavailable`."""
         self._find()
         return self

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ProcessLost(Exception):
-    """The process ended or was cut off; what the call asked for may have happened."""
+    """The process ended or was cut off; the call may have taken effect."""
 
 
 class InProcess:

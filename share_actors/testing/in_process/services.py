@@ -53,8 +53,8 @@ class InProcessStats:
         self._backend = backend
         self.process = InProcess(open_log)
         port = ManagerPort(find_manager, self.process)
-        client = EntityClient(port.found)
-        self.inner = StatsActor(backend, config, port.found, client, retry_s=retry_s)
+        client = EntityClient(port.when_started)
+        self.inner = StatsActor(backend, config, port.when_started, client, retry_s=retry_s)
 
     async def follow(self) -> int:
         """Report every period from now on."""

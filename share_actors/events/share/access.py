@@ -1,4 +1,4 @@
-"""Access rules of one share: a desired set and an applied set; owed while they differ.
+"""Access rules of one share: a desired and an applied set; while they differ, applying them is pending.
 
 queued -> applying -> active -> denying -> gone, or rest in error with the reason.
 """
@@ -149,7 +149,7 @@ def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
 
 
 def _denied_since(access_id: str, state: Rules) -> bool:
-    """The rule was denied while it was being applied: what is owed now was not attempted yet."""
+    """Whether the rule was denied while it was being applied, so that its removal was not attempted yet."""
     rule = state.rules.get(access_id)
     return rule is not None and rule.state == "denying" and access_id not in state.attempted
 
@@ -209,7 +209,7 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
 
 
 def started(state: Rules) -> Rules:
-    """An attempt to apply began: what was queued is on its way, and may be on the backend."""
+    """An attempt to apply began: the queued rules are being applied, and may be on the backend."""
     queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
     on_its_way = state.with_rules(*(rule.replace(state="applying") for rule in queued))
     applied = state.applied | {rule.id for rule in queued}
@@ -223,7 +223,7 @@ def failed(state: Rules, reason: str) -> AccessRulesApplied:
 
 
 def retried(state: Rules) -> Rules:
-    """Every rule in error is owed again: to be applied, or to be taken off when it was denied."""
+    """Every rule in error is pending again: to be applied, or to be removed if it was denied."""
     for i, rule in state.rules.items():
         if rule.state == "error":
             now: RuleState = "denying" if i in state.denied else "queued"
@@ -257,13 +257,13 @@ def pending(state: Rules) -> ApplyRules | None:
 
 
 def desired(state: Rules, effect: ApplyRules) -> tuple[AccessRule, ...]:
-    """The rules that shall be on the backend after *effect*."""
+    """The rules that have to be on the backend after *effect*."""
     wanted = () if effect.cascade else state.rules.values()
     return tuple(r for r in wanted if r.state in ("queued", "applying", "active"))
 
 
 def removal(state: Rules) -> ApplyRules | None:
-    """What is owed before the share itself goes: every rule that may be on the backend, off it."""
+    """The removal of every rule that may be on the backend, before the share itself is deleted."""
     gone = tuple(r for i, r in state.rules.items() if i in state.applied)
     return ApplyRules(add=(), delete=gone, cascade=True) if gone else None
 
@@ -273,7 +273,7 @@ _LEVELS = {"rw": "read and write", "ro": "read only"}
 
 
 def sentence(event: AccessEvent, who: str) -> str:
-    """What happened; *who* asked for it."""
+    """*event* in words; *who* requested it."""
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
             return f"{who} asked to let {kind} {to} {_LEVELS[level]} (access rule {i})"

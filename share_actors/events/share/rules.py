@@ -27,7 +27,7 @@ class Rules(Frozen):
     attempted: frozenset[str] = frozenset()
 
     def with_rules(self, *changed: AccessRule) -> Rules:
-        """These rules added, or as they are now."""
+        """The rules with *changed* added or replaced."""
         rules, owed = dict(self.rules), dict.fromkeys(self.owed)
         for rule in changed:
             rules[rule.id] = rule
@@ -38,7 +38,7 @@ class Rules(Frozen):
         return self.replace(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
 
     def without(self, removed: Iterable[str]) -> Rules:
-        """These rules are gone."""
+        """The rules without *removed*."""
         gone = frozenset(removed)
         rules = {i: rule for i, rule in self.rules.items() if i not in gone}
         clients = self._clients(rules, [self.rules[i] for i in gone if i in self.rules])
@@ -75,7 +75,7 @@ def same_client(state: Rules, access_type: str, access_to: str) -> AccessRule | 
 def same_client_of(
     rules: Iterable[AccessRule], access_type: str, access_to: str
 ) -> AccessRule | None:
-    """The one of *rules* that lets this client in and is not on its way out."""
+    """The one of *rules* that allows this client and is not being removed."""
     client = client_key(access_type, access_to)
     for rule in rules:
         if rule.state != "denying" and client_key(rule.access_type, rule.access_to) == client:

@@ -1,4 +1,4 @@
-"""What can be asked of a snapshot, happen to it, and be owed by it: `snapshots.py` decides."""
+"""The commands, events and effects of a snapshot; `snapshots.py` decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots of one share: creating -> available -> deleting -> gone, or rest in error with the reason."""
+"""Snapshots of one share: creating -> available -> deleting -> gone, or error with the reason."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from share_actors.values import Frozen, Snapshot, SnapshotDoing, SnapshotStatus
 
 
 class Snapshots(Frozen):
-    """`held` by id, those that were `taken` among them; a deleted snapshot is gone from both."""
+    """All snapshots by id (`held`), and the ids of those that exist on the backend (`taken`)."""
 
     held: dict[str, Snapshot] = {}
     taken: frozenset[str] = frozenset()
@@ -191,7 +191,7 @@ UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting")
 
 
 def retried(state: Snapshots) -> Snapshots:
-    """Every snapshot in error is owed again."""
+    """Every work that failed on a snapshot is pending again."""
     for i, snapshot in state.held.items():
         if snapshot.status in ERRORS:
             state = state.change(i, _RESUMED.get(snapshot.doing, "creating"), reason=None)
@@ -218,13 +218,13 @@ def pending(state: Snapshots) -> SnapshotEffect | None:
 
 
 def dropping(state: Snapshots) -> DropSnapshot | None:
-    """What is owed although the share is in error: snapshots that were asked to go do go."""
+    """The deletion that is pending although the share is in error, if any."""
     deleting = (i for i, snapshot in state.held.items() if snapshot.status == "deleting")
     return next((DropSnapshot(snapshot_id=i) for i in deleting), None)
 
 
 def removal(state: Snapshots) -> DropSnapshot | None:
-    """What is owed before the share itself goes: every snapshot, off the backend."""
+    """The deletion of the next snapshot, before the share itself is deleted."""
     return next((DropSnapshot(snapshot_id=i, cascade=True) for i in state.held), None)
 
 
@@ -247,7 +247,7 @@ _PARTICIPLES: dict[SnapshotDoing, str] = {
 
 
 def sentence(event: SnapshotEvent, who: str) -> str:
-    """What happened; *who* asked for it."""
+    """*event* in words; *who* requested it."""
     i = event.snapshot_id
     match event:
         case SnapshotRequested(name=name):

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+MAX_SHOWN = 120
+"""The most characters of an invalid value that a message shows."""
+
+
+def printable(value: object) -> Any:
+    """*value*, or a description of an integer with more digits than Python prints."""
+    try:
+        repr(value)
+    except ValueError:
+        return f"(a very large {type(value).__name__})"
+    return value
+
+
+def shorten(text: str) -> str:
+    """*text* with at most `MAX_SHOWN` characters, and how many it had."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)} characters)"
+
 
 class ShareActorsError(Exception):
     """The base of every error that this package raises on purpose.

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from share_actors.errors import ConfigError
+from share_actors.errors import ConfigError, printable, shorten
 from share_actors.redaction import masked
 
-MAX_SHOWN = 120
-"""Characters of a value that an error shows."""
 RENAMED_SECTIONS = {"pool": "hosting"}
 """New names of sections, by their names in earlier versions."""
 
@@ -33,9 +30,9 @@ def config_error(
         return ConfigError(f"{subject}: is required", field=key)
     if problem["type"] == "extra_forbidden":  # its value may be a secret, whatever the key
         return ConfigError(f"{subject}: unknown key{_key_hint(key, valid_keys)}", field=key)
-    value = _printable(masked(key, problem.get("input")))
+    value = printable(masked(key, problem.get("input")))
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return ConfigError(f"{subject}: {message}: {_shortened(value)}", field=key, value=value)
+    return ConfigError(f"{subject}: {message}: {shorten(repr(value))}", field=key, value=value)
 
 
 def _key_hint(key: str, valid_keys: Iterable[str]) -> str:
@@ -88,18 +85,3 @@ def _variable_hint(name: str, prefix: str, valid_names: Iterable[str]) -> str:
 def closest(word: str, candidates: Iterable[str]) -> str:
     """The candidate that is most similar to *word*; empty if none is similar."""
     return next(iter(get_close_matches(word, sorted(candidates), n=1)), "")
-
-
-# -- values --------------------------------------------------------------------------------------
-def _printable(value: Any) -> Any:
-    """*value*, or a description of an integer with more digits than Python prints."""
-    try:
-        repr(value)
-    except ValueError:
-        return f"(a very large {type(value).__name__})"
-    return value
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)} characters)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from share_actors.values import ExportLocation
@@ -33,6 +33,17 @@ _PHRASES = {
     "ensure": "re-export it with its backend's current settings",
 }
 """The works that are not simply done to "it", such as `create` and `extend`."""
+
+
+PARTICIPLES: Mapping[str, str] = {
+    "create": "created",
+    "extend": "extended",
+    "shrink": "shrunk",
+    "delete": "deleted",
+    "manage": "managed",
+    "unmanage": "unmanaged",
+}
+"""What was done to a share or a snapshot, by the work that did it."""
 
 
 def phrase(work: str) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, assert_never
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
 from share_actors.scheduling.extra_specs import check_requirement
 from share_actors.values import ShareType, SpecValue, parse_bool
-from share_actors.values.fields import printable
+from share_actors.values.fields import Description, Id
 
 __all__ = [
     "KIND",
@@ -51,8 +51,8 @@ def _check_specs(specs: dict[str, str]) -> dict[str, str]:
 class CreateShareType(Command, topic="type.create"):
     """Create a type (Manila's `share_type_create`); driver_handles_share_servers is required, as there."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    name: Id
+    description: Description | None = None
     extra_specs: Annotated[dict[str, SpecValue], AfterValidator(_check_specs)]
     is_public: bool = True
     projects: tuple[str, ...] = ()

@@ -17,3 +17,4 @@ def printable(text: str) -> str:
 
 
 Name = Annotated[str, Field(max_length=255), AfterValidator(printable)]
+Description = Annotated[str, Field(max_length=255), AfterValidator(printable)]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from share_actors.values.base import Value
-from share_actors.values.fields import Id, Name, printable
+from share_actors.values.fields import Description, Id, Name
 
 MAX_SIZE_GIB = 2_147_483_647
 """The largest size of a share, in GiB (the range of Manila's `shares.size` column)."""
@@ -91,7 +91,7 @@ class ShareSpec(Value):
     """What a client specifies of a share; commands, events and `Share` itself carry it unchanged."""
 
     name: Name | None = None
-    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    description: Description | None = None
     share_proto: Protocol = "NFS"
     share_type: str | None = None
     share_network_id: Id | None = None

@@ -12,8 +12,9 @@ from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import Busy, InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
 from share_actors.events.share.messages import CreateShare
+from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 
-SHARE_TYPE_TOPICS = frozenset({"type.create", "type.change", "type.delete"})
+SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 """Errors after which certainly nothing was recorded."""
 

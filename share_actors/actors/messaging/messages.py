@@ -9,15 +9,13 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError
+from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError, printable, shorten
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
 from share_actors.values import Assignment, PlacementRequest, RequestContext
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
-MAX_SHOWN = 120
-"""The most characters of an invalid value that a message shows."""
 
 
 class CommandMessage(NamedTuple):
@@ -144,22 +142,12 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
     if not field and first["type"] == "value_error" and ": " in text:
         field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
-    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=_printable(value))
-
-
-def _printable(value: Any) -> Any:
-    """*value*, unless it is an integer with too many digits for `repr`."""
-    try:
-        repr(value)
-    except ValueError:
-        return f"(a very large {type(value).__name__})"
-    return value
+    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=printable(value))
 
 
 def _shown(value: object) -> str:
-    printable = _printable(value)
-    text = repr(value) if printable is value else str(printable)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)} characters)"
+    shown = printable(value)
+    return shorten(repr(value) if shown is value else str(shown))
 
 
 def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandReply:

@@ -22,11 +22,7 @@ def _share_creation_requested_1(fields: dict[str, Any]) -> dict[str, Any]:
 
 UPCASTERS: Upcasters = MappingProxyType(
     {
-        ("share.creation_requested", 1): lambda old: {
-            **old,
-            "share_network_id": None,
-            "placement": None,
-        },
+        ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,
         ("share.manage_requested", 1): nest_spec,
     }

@@ -6,16 +6,15 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, assert_never
+from typing import assert_never
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.phrases import joined
 from share_actors.events.share.rules import Rules, same_client
 from share_actors.values import AccessLevel, AccessRule, AccessType, RuleState
-
-AccessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from share_actors.values.fields import Id
 
 
 def check_access_to(access_type: AccessType, access_to: str) -> None:
@@ -44,7 +43,7 @@ def check_access_to(access_type: AccessType, access_to: str) -> None:
 class AllowAccess(Command, topic="access.allow"):
     """`ShareManager.allow_access`; the client chooses *access_id*, so that it can repeat the request."""
 
-    access_id: AccessId
+    access_id: Id
     access_type: AccessType
     access_to: str
     access_level: AccessLevel = "rw"
@@ -60,7 +59,7 @@ class AllowAccess(Command, topic="access.allow"):
 class DenyAccess(Command, topic="access.deny"):
     """`ShareManager.deny_access`."""
 
-    access_id: AccessId
+    access_id: Id
 
     def work(self) -> str:
         """Return the requested work."""

@@ -7,7 +7,7 @@ from typing import assert_never
 from share_actors.events import attempts
 from share_actors.events.attempts import AttemptFailed, ReportFailure
 from share_actors.events.decider import Command, Event, Rejected, Settled
-from share_actors.events.phrases import joined, phrase
+from share_actors.events.phrases import PARTICIPLES, joined, phrase
 from share_actors.events.share import access, snapshots
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
@@ -79,14 +79,6 @@ _RESUMED: dict[Doing, ShareStatus] = {
     "manage": "manage_starting",
     "unmanage": "unmanage_starting",
 }
-_PARTICIPLES: dict[Doing, str] = {
-    "create": "created",
-    "extend": "extended",
-    "shrink": "shrunk",
-    "delete": "deleted",
-    "manage": "managed",
-    "unmanage": "unmanaged",
-}
 
 
 # -- decisions -----------------------------------------------------------------------------------
@@ -130,18 +122,13 @@ def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> Fin
     match effect.split("/"):
         case ["create" | "server"]:
             return ShareErrored(doing="create", reason=reason)
-        case ["manage"]:
-            return ShareErrored(doing="manage", reason=reason)
-        case ["unmanage"]:
-            return ShareErrored(doing="unmanage", reason=reason)
+        case ["manage" | "unmanage" as doing]:
+            return ShareErrored(doing=doing, reason=reason)
         case ["ensure"]:
             return ShareEnsureFailed(reason=reason)
-        case ["extend"]:
+        case ["extend" | "shrink" as doing]:
             kind = ShareResizeRefused if refused else ShareErrored
-            return kind(doing="extend", reason=reason)
-        case ["shrink"]:
-            kind = ShareResizeRefused if refused else ShareErrored
-            return kind(doing="shrink", reason=reason)
+            return kind(doing=doing, reason=reason)
         case ["snapshot", i, doing]:
             return snapshots.failed(i, doing, refused=refused, reason=reason)
         case ["access"]:
@@ -183,7 +170,7 @@ def sentence(event: FailureEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     match event:
         case ShareErrored(doing=doing, reason=reason):
-            return f"it could not be {_PARTICIPLES[doing]} and is now in error: {reason}"
+            return f"it could not be {PARTICIPLES[doing]} and is now in error: {reason}"
         case RetryRequested(works=works):
             return f"{who} asked to try again to {joined(phrase(work) for work in works)}"
         case _:

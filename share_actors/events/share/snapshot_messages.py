@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
 from share_actors.values import SnapshotDoing
-from share_actors.values.fields import Name
-
-SnapshotId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from share_actors.values.fields import Id, Name
 
 
 class CreateSnapshot(Command, topic="snapshot.create"):
     """`ShareManager.create_snapshot`."""
 
-    snapshot_id: SnapshotId
+    snapshot_id: Id
     name: Name | None = None
     at: datetime = EPOCH
 
@@ -29,7 +25,7 @@ class CreateSnapshot(Command, topic="snapshot.create"):
 class DeleteSnapshot(Command, topic="snapshot.delete"):
     """`ShareManager.delete_snapshot`."""
 
-    snapshot_id: SnapshotId
+    snapshot_id: Id
 
     def work(self) -> str:
         """Return the requested work."""
@@ -39,7 +35,7 @@ class DeleteSnapshot(Command, topic="snapshot.delete"):
 class ManageSnapshot(Command, topic="snapshot.manage"):
     """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
 
-    snapshot_id: SnapshotId
+    snapshot_id: Id
     name: Name | None = None
     provider_location: str
     driver_options: dict[str, Any] = {}
@@ -53,7 +49,7 @@ class ManageSnapshot(Command, topic="snapshot.manage"):
 class UnmanageSnapshot(Command, topic="snapshot.unmanage"):
     """`ShareManager.unmanage_snapshot`: forget it, and leave it on the backend as it is."""
 
-    snapshot_id: SnapshotId
+    snapshot_id: Id
 
     def work(self) -> str:
         """Return the requested work."""

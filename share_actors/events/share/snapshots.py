@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from share_actors.events.decider import Missing, Rejected
-from share_actors.events.phrases import named
+from share_actors.events.phrases import PARTICIPLES, named
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -238,12 +238,6 @@ def failed(snapshot_id: str, doing: str, *, refused: bool, reason: str) -> Snaps
 
 
 # -- sentences -----------------------------------------------------------------------------------
-_PARTICIPLES: dict[SnapshotDoing, str] = {
-    "create": "created",
-    "delete": "deleted",
-    "manage": "managed",
-    "unmanage": "unmanaged",
-}
 
 
 def sentence(event: SnapshotEvent, who: str) -> str:
@@ -263,7 +257,7 @@ def sentence(event: SnapshotEvent, who: str) -> str:
         case SnapshotDeleted():
             return f"the backend deleted snapshot {i}"
         case SnapshotErrored(doing=doing, reason=reason):
-            return f"snapshot {i} could not be {_PARTICIPLES[doing]} and is now in error: {reason}"
+            return f"snapshot {i} could not be {PARTICIPLES[doing]} and is now in error: {reason}"
         case SnapshotDeletionRefused(reason=reason):
             return f"the backend refused to delete snapshot {i}: {reason}"
         case SnapshotManaged(size=size):

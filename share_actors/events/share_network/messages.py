@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from share_actors.events.decider import EPOCH, Command, Event
 from share_actors.values import Network, NetworkType, SecurityService
-from share_actors.values.fields import Id, Name, printable
+from share_actors.values.fields import Description, Id, Name
 
 
 class CreateShareNetwork(Command, Network, topic="network.create"):
@@ -17,7 +17,7 @@ class CreateShareNetwork(Command, Network, topic="network.create"):
 
     network_id: Id
     name: Name | None = None
-    description: Annotated[str, Field(max_length=255), AfterValidator(printable)] | None = None
+    description: Description | None = None
     project_id: str
     user_id: str
     at: datetime = EPOCH

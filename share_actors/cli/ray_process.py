@@ -103,6 +103,7 @@ def _head_command(directory: str) -> list[str]:
         "--port=0",
         "--include-dashboard=false",
         "--include-log-monitor=false",
+        "--no-monitor",  # of an autoscaler, which a system on one machine does not have
         "--disable-usage-stats",
         f"--temp-dir={directory}/r",
         f"--object-store-memory={OBJECT_STORE_BYTES}",

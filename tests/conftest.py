@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+from tests.preloaded import programs
 
 pytest.register_assert_rewrite("share_actors.testing")  # before any test module imports it
 
@@ -35,7 +38,9 @@ def cluster() -> Iterator[None]:
 
     with (Path(tempfile.gettempdir()) / f"share-actors-tests-{os.getuid()}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        lifecycle.init(None, num_cpus=2)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(sys, "executable", programs.python())  # Ray starts its workers with it
+            lifecycle.init(None, num_cpus=2)
     yield
     lifecycle.shutdown()
 

@@ -76,6 +76,7 @@ class Lane:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[writer],
+                env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
                 start_new_session=True,  # an interrupt reaches it from here, once
             )
         os.close(writer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +14,8 @@ import psutil
 
 from share_actors.actors.runtime import system_state
 from share_actors.cli import ray_process
-from tests.acceptance import cli_server
+from tests.preloaded import programs
 
-COMMAND = [sys.executable, "-m", "share_actors.cli"]
 LIFECYCLE = {"up", "down", "demo"}
 """Commands that start or end processes: these run in an interpreter of their own, as for a user."""
 PROGRAM_WITH_SIGINT = """
@@ -62,7 +60,8 @@ class CommandLine:
 
     def __call__(self, *args: str) -> Result:
         """Run a command to its end."""
-        program = COMMAND if LIFECYCLE & {*args} else [cli_server.program()]
+        own = [programs.python(), "-m", "share_actors.cli"]
+        program = own if LIFECYCLE & {*args} else [programs.share_actors()]
         ended = subprocess.run(
             [*program, *args],
             env=self.environment,
@@ -82,7 +81,7 @@ class CommandLine:
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start a command that handles SIGINT as on a terminal."""
         return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM_WITH_SIGINT, *args],
+            [programs.python(), "-c", PROGRAM_WITH_SIGINT, *args],
             env=self.environment,
             text=True,
             stdout=subprocess.PIPE,

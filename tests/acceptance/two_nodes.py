@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import psutil
 
 from share_actors.actors.runtime.system_state import LOOPBACK
+from tests.preloaded import programs
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def cluster() -> Iterator[str]:
         k: v for k, v in os.environ.items() if not k.startswith("RAY_")
     }  # such as the token of another cluster
     keeper = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [programs.python(), "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance import cli_server
 from tests.docs.pages import Block, Shown, blocks, commands, named
+from tests.preloaded import programs
 
 READER = "alice"
 SHARED = "<!-- needs: a running system -->"
@@ -42,7 +42,7 @@ class Reader:
     """A user with a new home directory who runs what pages show.
 
     With *entry_point* the commands of a page are the installed `share-actors`; else a program that does
-    the same in a process which has imported it already (`cli_server`).
+    the same in a process which has imported it already (`tests.preloaded`).
     """
 
     def __init__(self, home: Path, *, entry_point: bool = False) -> None:
@@ -50,7 +50,8 @@ class Reader:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_ACTORS_", "RAY_"))}
         path = [str(Path(sys.executable).parent), clean.get("PATH", "")]
         if not entry_point:
-            path.insert(0, str(Path(cli_server.program()).parent))
+            preloaded = (programs.share_actors(), programs.python())
+            path = [*(str(Path(program).parent) for program in preloaded), *path]
         self._environment = {
             **clean,
             "HOME": str(home),

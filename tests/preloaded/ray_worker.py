@@ -16,6 +16,8 @@ from tests.preloaded import client
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
 MODULES = ["ray", "ray._private.node", "share_actors.actors.runtime.ray_actors"]
 BACKLOG = 64
+NO_JOB = "ffffffff"
+"""Ray's id of no job: it is read at import, and the forks are workers of any job."""
 
 
 def main(python: str, arguments: list[str]) -> None:
@@ -36,6 +38,7 @@ def _ensure_server(python: str, address: str, node: int) -> None:
         if os.fork() == 0:
             os.setpgid(0, 0)  # Ray kills the process group of a worker that has ended
             listener.set_inheritable(True)
+            os.environ["RAY_JOB_ID"] = NO_JOB
             os.execv(python, [python, SERVER, str(listener.fileno()), str(node), *MODULES])
 
 

@@ -16,8 +16,6 @@ from share_actors.actors.runtime import system_state
 from share_actors.cli import ray_process
 from tests.preloaded import programs
 
-LIFECYCLE = {"up", "down", "demo"}
-"""Commands that start or end processes: these run in an interpreter of their own, as for a user."""
 PROGRAM_WITH_SIGINT = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,10 +58,8 @@ class CommandLine:
 
     def __call__(self, *args: str) -> Result:
         """Run a command to its end."""
-        own = [programs.python(), "-m", "share_actors.cli"]
-        program = own if LIFECYCLE & {*args} else [programs.share_actors()]
         ended = subprocess.run(
-            [*program, *args],
+            [programs.share_actors(), *args],
             env=self.environment,
             capture_output=True,
             text=True,

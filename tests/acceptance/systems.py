@@ -26,6 +26,8 @@ from share_actors.values import Share
 
 MAX_WAIT_S = 90.0
 """How long `eventually` waits: enough for a busy machine."""
+MAX_PAUSE_S = 0.5
+"""The longest pause between two polls, which take time from the system under test."""
 ONE_ACTOR = {"min_actors": 1, "max_actors": 1}
 TRANSITIONAL = {"creating", "extending", "shrinking", "deleting"}
 _numbers = count(1)
@@ -153,12 +155,13 @@ def replayed(log: Log) -> dict[str, Share]:
 
 def eventually(poll: Callable[[], T | None]) -> T:
     """The first result of *poll* that is neither None nor False; fails after MAX_WAIT_S."""
-    deadline = time.monotonic() + MAX_WAIT_S
+    deadline, pause_s = time.monotonic() + MAX_WAIT_S, 0.05
     while time.monotonic() < deadline:
         result = poll()
         if result is not None and result is not False:
             return result
-        time.sleep(0.05)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, MAX_PAUSE_S)
     raise AssertionError(f"not within {MAX_WAIT_S:g} s")
 
 

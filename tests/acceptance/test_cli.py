@@ -173,13 +173,13 @@ def test_with_no_wait_the_message_says_that_the_request_is_recorded(cli: Command
 
     assert result.code == 0
     assert result.err == "Request for share later recorded; not waiting for the outcome.\n"
-    cli.json("share", "delete", "later")
+    cli.json("share", "delete", "later", "--no-wait")
 
 
 def test_the_receipt_of_a_request_in_progress_shows_its_attempt(cli: CommandLine) -> None:
     share = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
     receipt = cli.json("receipt", share["receipt"]["command_id"])
-    cli.json("share", "delete", share["id"])
+    cli.json("share", "delete", share["id"], "--no-wait")
 
     assert (receipt["status"], receipt["share_id"]) == ("accepted", share["id"])
     assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")

@@ -29,6 +29,8 @@ from tests.faults.soak import replayed_streams
 
 IN_FLIGHT = 100
 MAX_WAIT_S = 120.0
+POLL_S = 1.0
+"""The pause between two replays of the whole log."""
 MANILA = {
     "create": "27-72",
     "delete": "67-82",
@@ -168,7 +170,7 @@ def _ended(site: Site, acknowledged: list[str]) -> int:
     _ = site.system  # started again, if it was stopped
     deadline, ended = time.monotonic() + MAX_WAIT_S, 0
     while time.monotonic() < deadline and ended < len(acknowledged):
-        time.sleep(0.2)
+        time.sleep(POLL_S)
         ended = _settled(site, acknowledged)
     return ended
 

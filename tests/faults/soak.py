@@ -34,14 +34,22 @@ MIN_COMMANDS = 100
 ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned", "leaked")
 
 
-def soak(site: Site, minutes: float, seed: int, report_progress: Any = None) -> dict[str, Any]:
+def soak(
+    site: Site,
+    minutes: float,
+    seed: int,
+    report_progress: Any = None,
+    clients_count: int = CLIENTS,
+) -> dict[str, Any]:
     """The report: requests, kills, and the six counts that must be zero."""
     stop, rng = threading.Event(), random.Random(seed)
     networks = [
         site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
         for n in range(NETWORKS)
     ]
-    clients = [Client(f"client{n}", site.system, seed + n, stop, networks) for n in range(CLIENTS)]
+    clients = [
+        Client(f"client{n}", site.system, seed + n, stop, networks) for n in range(clients_count)
+    ]
     killer, deadline = Killer(site, seed), time.monotonic() + 60 * minutes
     latest = deadline + MAX_WAIT_S
     for client in clients:

@@ -9,6 +9,8 @@ from tests.faults.soak import KILLS_PER_MINUTE, MIN_COMMANDS, SETTINGS, ZEROS, s
 
 __all__ = ["new_site", "postgres_server"]
 MINUTES = 2.0
+CLIENTS = 8
+"""Half as many as `make soak` has: other tests run at the same time."""
 
 
 @pytest.mark.timeout(900)  # two minutes, and the longest waits for load, clients and settled shares
@@ -16,7 +18,7 @@ def test_two_minutes_of_kills_leave_only_zeros(new_site: NewSite) -> None:
     site = new_site(**SETTINGS)
     site.config = slow(site)
 
-    report = soak(site, MINUTES, seed=20260314)
+    report = soak(site, MINUTES, seed=20260314, clients_count=CLIENTS)
 
     assert report["wrong"] == {}
     assert [report[zero] for zero in ZEROS] == [0] * len(ZEROS)

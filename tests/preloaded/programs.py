@@ -15,8 +15,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CLIENT, SERVER, RAY_WORKER = (HERE / f"{name}.py" for name in ("client", "server", "ray_worker"))
-RAY_PROGRAM = "*/ray/_private/workers/default_worker.py"
-"""The program of Ray's workers, as a pattern of the shell."""
+RAY_PROGRAMS = (
+    r"^(-u )?[^ ]*/ray/(_private/workers/default_worker"
+    r"|dashboard/agent|_private/runtime_env/agent/main)\.py "
+)
+"""The Python programs of a Ray node, its workers and two agents, as a regular expression of the shell."""
 CLI_MODULES = ("share_actors.client", "share_actors.actors.runtime.lifecycle")
 
 
@@ -41,12 +44,13 @@ def python() -> str:
     environment.mkdir()
     shutil.copy(settings, environment)
     (environment / "lib").symlink_to(Path(sys.prefix) / "lib")
-    script = [
-        "#!/bin/bash",
-        f'[[ "$1" == {RAY_PROGRAM} ]] && exec {shlex.join(_plain(RAY_WORKER))} "$0" "$@"',
-        f'exec -a "$0" {shlex.quote(sys.executable)} "$@"',
-    ]
-    return _program(environment / "bin" / "python", "\n".join(script) + "\n")
+    forked = shlex.join(_plain(RAY_WORKER))
+    script = f"""#!/bin/bash
+programs={shlex.quote(RAY_PROGRAMS)}
+[[ "$* " =~ $programs ]] && exec {forked} "$0" "$@"
+exec -a "$0" {shlex.quote(sys.executable)} "$@"
+"""
+    return _program(environment / "bin" / "python", script)
 
 
 @cache

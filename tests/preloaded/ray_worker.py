@@ -1,6 +1,6 @@
-"""Takes the place of Ray's `default_worker.py`: a worker is a fork of a process that has imported Ray.
+"""Takes the place of the Python programs of a Ray node, above all its workers: each is a fork of one process.
 
-Arguments: the Python to run the server with, then Ray's program and its arguments. The first worker of a Ray
+Arguments: the Python to run the server with, then Ray's program and its arguments. The first program of a Ray
 node starts the server, as a child of the node's process, and the server ends with the node.
 """
 
@@ -17,15 +17,15 @@ SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
 MODULES = ["ray", "ray._private.node", "share_actors.actors.runtime.ray_actors"]
 BACKLOG = 64
 NO_JOB = "ffffffff"
-"""Ray's id of no job: it is read at import, and the forks are workers of any job."""
+"""Ray's id of no job: it is read at import, and a fork is a worker of any job."""
 
 
 def main(python: str, arguments: list[str]) -> None:
-    """Run the worker and exit with its status."""
+    """Run the program and exit with its status."""
     node = os.getppid()
     address = f"\0share-actors-workers-{node}"
     _ensure_server(python, address, node)
-    sys.exit(client.run(address, arguments))
+    sys.exit(client.run(address, [a for a in arguments if a != "-u"]))
 
 
 def _ensure_server(python: str, address: str, node: int) -> None:
@@ -33,12 +33,12 @@ def _ensure_server(python: str, address: str, node: int) -> None:
         try:
             listener.bind(address)
         except OSError:
-            return  # another worker of the node has started it
+            return  # another program of the node has started it
         listener.listen(BACKLOG)
         if os.fork() == 0:
             os.setpgid(0, 0)  # Ray kills the process group of a worker that has ended
             listener.set_inheritable(True)
-            os.environ["RAY_JOB_ID"] = NO_JOB
+            os.environ.update(RAY_JOB_ID=NO_JOB, RAY_RAYLET_PID=str(node))
             os.execv(python, [python, SERVER, str(listener.fileno()), str(node), *MODULES])
 
 

@@ -6,8 +6,9 @@ from collections import Counter
 from fnmatch import fnmatch
 from typing import Any
 
+from share_actors.errors import ShareActorsError
 from share_actors.events import share
-from share_actors.events.decider import Command, replay
+from share_actors.events.decider import Command, Rejected, replay
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, DenyAccess
@@ -23,8 +24,10 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.values import Share
 from tests.faults.backend import Storage
-from tests.faults.simulation import World
+from tests.faults.simulation import EPOCH, World
 
+REFUSALS = ("refused", "not_found")
+"""Codes of errors that say something about the state of the share."""
 RESTING = ("absent", "available", "error", "deleted", "unmanaged", "unmanage_error")
 DOUBTFUL = ("error", "unmanage_error", "unmanaged")
 """Shares whose data on the backend is undefined: failed halfway or unmanaged."""
@@ -46,9 +49,12 @@ class Verdict:
         self.lied = self._lied(world)
         self.duplicated = duplicated(world.storage)
         self.orphaned = self._differs(world.storage)
+        states = [replay(share, events[:n]) for n in range(len(events) + 1)]
+        self.refused = false_refusals(world, states)
+        self.stale = stale_views(world, states)
 
     def wrong(self) -> dict[str, list[str]]:
-        kinds = ("stuck", "lost", "lied", "duplicated", "orphaned")
+        kinds = ("stuck", "lost", "lied", "duplicated", "orphaned", "refused", "stale")
         return {kind: found for kind in kinds if (found := getattr(self, kind))}
 
     def _stuck(self) -> list[str]:
@@ -91,6 +97,43 @@ class Verdict:
         if view.status in DOUBTFUL:
             return []
         return [] if held == wanted else [f"the backend holds {held}, the log says {wanted}"]
+
+
+def false_refusals(world: World, states: list[ShareState]) -> list[str]:
+    """Commands that were refused although no state between request and reply refuses them."""
+    commands = dict(world.commands())
+    refused = {i: told for i, told in world.replies.items() if told.status in REFUSALS}
+    return [
+        f"{command_id}: {told.status}"
+        for command_id, told in refused.items()
+        if not any(
+            rejects(commands[command_id], state, world)
+            for state in states[told.since or 0 : told.until + 1]
+        )
+    ]
+
+
+def rejects(command: Any, state: ShareState, world: World) -> bool:
+    """Whether the backend or the aggregate rejects *command* in *state*."""
+    try:
+        world.work.check(command, state)
+        share.decide(command.stamped(EPOCH), state)
+    except (Rejected, ShareActorsError):
+        return True
+    return False
+
+
+def stale_views(world: World, states: list[ShareState]) -> list[str]:
+    """Views that show no state which the share had between question and reply."""
+    return [
+        f"a view of version {seen.since} to {seen.until}: {seen.share}"
+        for seen in world.views
+        if seen.share not in [_shown(state) for state in states[seen.since : seen.until + 1]]
+    ]
+
+
+def _shown(state: ShareState) -> Share | None:
+    return None if state == share.initial else share.view(state)
 
 
 def same_work(command: Command) -> str:

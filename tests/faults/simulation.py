@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from eventsourcing.persistence import ApplicationRecorder
 
@@ -28,14 +28,14 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.config import BackendSettings, LogSettings
 from share_actors.drivers.base import DriverError, TransientError
-from share_actors.errors import Moved, ShareActorsError
+from share_actors.errors import Moved, NotFound, ShareActorsError
 from share_actors.events import share
 from share_actors.events.decider import Command
 from share_actors.events.log import Log
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import CreateShare
-from share_actors.values import RequestContext, ShareSpec
+from share_actors.values import Frozen, RequestContext, ShareSpec
 from tests.faults.backend import ProbingDriver, SteppingDriver, Storage
 from tests.faults.virtual_clock import Deadlock, Died, SimulatedLoop
 
@@ -74,6 +74,18 @@ class ClientReply:
     acknowledged: bool = False
     status: str | None = None
     """`done`, `failed`, or the code of an error, with which nothing is recorded."""
+    since: int | None = None
+    """The version of the stream when the client first sent the command."""
+    until: int = 0
+    """The version of the stream when the reply came."""
+
+
+class View(NamedTuple):
+    """What a client was shown, and the versions of the stream before and after; None: no such share."""
+
+    share: Frozen | None
+    since: int
+    until: int
 
 
 @dataclass(eq=False)
@@ -92,6 +104,7 @@ class World:
     points: int = 0
     died_at: list[str] = field(default_factory=list)
     replies: dict[str, ClientReply] = field(default_factory=dict)
+    views: list[View] = field(default_factory=list)
     now: float = 0.0
     calls: int = 0
     running: Any = None
@@ -118,6 +131,10 @@ class World:
         """The date and time, set back by `Case.back_s` with every death."""
         now = self.running.time() if self.running is not None else self.now
         return EPOCH + timedelta(seconds=now - self.case.back_s * len(self.died_at))
+
+    def version(self) -> int:
+        """The version of the share's stream."""
+        return self.log.version("share-s")
 
     def latency(self) -> float:
         return self.random.choice((0.0, 0.001, 0.01))
@@ -213,11 +230,29 @@ class Process:
         reply = self._world.replies.setdefault(command_id, ClientReply())
         if reply.status is not None or (reply.acknowledged and self._world.case.forgetful):
             return
+        if reply.since is None:
+            reply.since = self._world.version()
         result = await self._answered(command_id, command, reply)
         while isinstance(result, Moved):
             await asyncio.sleep(0.01)
             result = await self._answered(command_id, command, reply)
         reply.status = result.code if isinstance(result, ShareActorsError) else result.status
+        reply.until = self._world.version()
+        await self._view()
+
+    async def _view(self) -> None:
+        """Note what a client is shown by any activation."""
+        since, shown = self._world.version(), None
+        while True:
+            try:
+                shown = await self._one().view()
+            except Moved:
+                await asyncio.sleep(0.01)
+                continue
+            except NotFound:
+                pass
+            break
+        self._world.views.append(View(shown, since, self._world.version()))
 
     async def _answered(
         self, command_id: str, command: Command, reply: ClientReply

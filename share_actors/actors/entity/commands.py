@@ -13,6 +13,7 @@ from share_actors.actors.entity.turn import (
     F,
     Outcome,
     QueuedCommand,
+    Reading,
     S,
     Turn,
     Work,
@@ -40,7 +41,7 @@ class CommandDecisions(Generic[E, S, F]):
         self._old_receipts: dict[str, RecordedRequest | None] = {}
         """Receipts read from the log, for commands that may be older than memory."""
 
-    def to_look_up(self, inbox: Iterable[QueuedCommand | Outcome]) -> list[QueuedCommand]:
+    def to_look_up(self, inbox: Iterable[QueuedCommand | Reading | Outcome]) -> list[QueuedCommand]:
         """The commands whose receipts may be older than memory, and were not looked up yet."""
         if not self._stream.receipts.forgotten:
             return []
@@ -57,7 +58,7 @@ class CommandDecisions(Generic[E, S, F]):
         self._old_receipts[command_id] = await self._stream.find_receipt(command_id)
 
     def decide(self, queued: QueuedCommand, turn: Turn[S, F]) -> bool:
-        """Decide *queued* into *turn*, or reply to it; False: the next turn has to decide it."""
+        """Decide *queued* into *turn*; False: the next turn has to decide it."""
         message = queued.message
         receipt = self._stream.receipts.get(message.command_id)
         receipt = receipt or self._old_receipts.pop(message.command_id, None)
@@ -65,13 +66,13 @@ class CommandDecisions(Generic[E, S, F]):
             return False  # the same command is in this turn: its reply is known in the next
         content = fingerprint(message.topic, message.body)
         if receipt is not None:
-            self._replies.repeat(queued, receipt, content)
+            turn.repeats.append((queued, receipt, content))
             return True
         try:
             open_works = self._stream.receipts.open_works()
             turn.add(queued, content, self._events(queued, turn), open_works)
         except ShareActorsError as error:
-            queued.refuse(error)
+            turn.refusals.append((queued, error))
         return True
 
     def _events(self, queued: QueuedCommand, turn: Turn[S, F]) -> list[E]:

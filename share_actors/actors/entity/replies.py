@@ -25,8 +25,15 @@ class PendingReplies(Generic[E, S, F]):
         return bool(self._waiting)
 
     def settle(self, turn: Turn[Any, Any]) -> None:
-        """Reply to the commands of *turn*, which is durable, and to those whose work it ended."""
+        """Reply to the commands and reads of *turn*, which is durable, and to those whose work it ended."""
         receipts = self._stream.receipts
+        for queued, error in turn.refusals:
+            queued.refuse(error)
+        for queued, first, fingerprint in turn.repeats:
+            self._repeat(queued, receipts.get(first.command_id) or first, fingerprint)
+        for reading in turn.readings:
+            if not reading.confirmed.done():
+                reading.confirmed.set_result(None)
         for queued in turn.recorded:
             receipt = receipts.get(queued.message.command_id)
             assert receipt is not None  # it was recorded in this turn
@@ -39,7 +46,7 @@ class PendingReplies(Generic[E, S, F]):
             )
         self._resolve_ended()
 
-    def repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:
+    def _repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:
         """Give a repeated command its first reply; refuse it if the first request was another one."""
         if receipt.fingerprint == fingerprint:
             self._reply(receipt, queued)

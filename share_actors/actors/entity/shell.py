@@ -2,7 +2,9 @@
 
 An entity works in turns. A turn takes every waiting command and outcome, decides each on the state that
 the ones before it lead to, and appends all their events, with the start of the next attempt, in one
-transaction. No reply is given and no driver is called before that is durable.
+transaction. No reply is given and no driver is called before that is durable. A turn without events
+compares its version with the log's before it replies: two activations of an entity may exist for a while,
+and only the one whose state is current may refuse a command, show a view, or say what became of a request.
 """
 
 from __future__ import annotations
@@ -19,7 +21,17 @@ from share_actors.actors.entity.attempts import Attempts
 from share_actors.actors.entity.commands import CommandDecisions
 from share_actors.actors.entity.replies import PendingReplies
 from share_actors.actors.entity.stream import EntityStream
-from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, QueuedCommand, S, Turn, Work
+from share_actors.actors.entity.turn import (
+    Aggregate,
+    E,
+    F,
+    Outcome,
+    QueuedCommand,
+    Reading,
+    S,
+    Turn,
+    Work,
+)
 from share_actors.actors.messaging.messages import CommandReply
 from share_actors.errors import Busy, LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.aggregates import stream_of
@@ -29,6 +41,7 @@ from share_actors.events.log import Conflict, Log
 from share_actors.values import Frozen, utc_now
 
 logger = logging.getLogger(__name__)
+Item = QueuedCommand | Reading | Outcome
 RETRY_APPEND_S = 0.5
 """How soon an outcome that could not be recorded (a full disk, a lost database) is appended again."""
 
@@ -64,9 +77,10 @@ class Entity(Generic[E, S, F]):
         )
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
-        self._inbox: deque[QueuedCommand | Outcome] = deque()
+        self._inbox: deque[Item] = deque()
         self._woken = self._busy = False
-        self._preparing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        """What the turn waits for: a read of the stream, or of its version."""
         self.lost = False
         self.last_used = 0.0
 
@@ -110,9 +124,15 @@ class Entity(Generic[E, S, F]):
         self.wake()
 
     async def outcome_of(self, command_id: str) -> asyncio.Future[CommandReply]:
-        """The future outcome of a recorded command; raises `NotFound` if there is no such command."""
+        """The future outcome of a recorded command.
+
+        Raises `NotFound` if there is no such command, and `Moved` if this activation is not the last.
+        """
         await self._load()
         receipt = await self._stream.find_receipt(command_id)
+        if receipt is None or receipt.status != "accepted":
+            await self._confirm_current()
+            receipt = await self._stream.find_receipt(command_id)
         if receipt is None:
             raise NotFound(
                 f"{self.id} has no command {command_id}", field="command_id", value=command_id
@@ -123,11 +143,32 @@ class Entity(Generic[E, S, F]):
         return outcome
 
     async def view(self) -> Frozen:
-        """The state as clients see it; raises `NotFound` if the entity does not exist."""
+        """The state as clients see it.
+
+        Raises `NotFound` if the entity does not exist, and `Moved` if this activation is not the last.
+        """
         await self._load()
+        await self._confirm_current()
         if not self.exists:
             raise self._commands.not_found()
         return self._aggregate.view(self._stream.state)
+
+    async def _confirm_current(self) -> None:
+        """Return once the log has confirmed that the state is current; raises `Moved` if it is not."""
+        if self.lost:
+            raise self._moved()
+        reading = Reading(asyncio.get_running_loop().create_future())
+        self._inbox.append(reading)
+        self.wake()
+        await reading.confirmed
+
+    def drop(self) -> None:
+        """End this activation: the entity is active elsewhere. One at work compares itself with the log."""
+        if self.idle:
+            self._end(self._moved())
+        elif not self.lost:
+            self._inbox.append(Reading(_ignored()))
+            self.wake()
 
     def passivate(self) -> None:
         """Save a state snapshot, off the command path; the caller forgets the entity."""
@@ -157,7 +198,7 @@ class Entity(Generic[E, S, F]):
     def _turn(self) -> None:
         """Decide all that waits, without a pause in which anything could change, and append it."""
         if not self._loaded or self._commands.to_look_up(self._inbox):
-            self._preparing = asyncio.get_running_loop().create_task(self._prepare())
+            self._task = asyncio.get_running_loop().create_task(self._prepare())
             return
         self._woken = False
         batch, self._inbox = list(self._inbox), deque()
@@ -165,18 +206,36 @@ class Entity(Generic[E, S, F]):
             turn = self._decide(batch)
             if turn.entries:
                 self._append(turn, batch)
+            elif turn.statements:
+                self._task = asyncio.get_running_loop().create_task(self._confirm(turn, batch))
             else:
                 self._finish(turn)
         except Exception as error:  # whatever it is, every caller must get a reply
             self._fail(error, batch)
 
-    def _decide(self, batch: list[QueuedCommand | Outcome]) -> Turn[S, F]:
+    async def _confirm(self, turn: Turn[S, F], batch: list[Item]) -> None:
+        """Reply if the log has no event of another activation."""
+        try:
+            current = await self._stream.is_current()
+        except LogError as error:
+            self._not_recorded(turn, error)
+        except Exception as error:
+            self._fail(error, batch)
+        else:
+            if current:
+                self._finish(turn)
+            else:
+                self._conflict(batch)
+
+    def _decide(self, batch: list[Item]) -> Turn[S, F]:
         turn: Turn[S, F] = Turn(
             self._aggregate, self._stream.state, self._clock(), self._activation
         )
         for item in batch:
             if isinstance(item, Outcome):
                 self._conclude(item, turn)
+            elif isinstance(item, Reading):
+                turn.readings.append(item)
             elif not self._commands.decide(item, turn):
                 self._inbox.append(item)
         self._attempts.begin(turn)
@@ -188,7 +247,7 @@ class Entity(Generic[E, S, F]):
         except Rejected as rejection:  # its attempt has ended already: the log is right
             logger.warning("%s: ignored a late outcome: %s", self.id, rejection)
 
-    def _append(self, turn: Turn[S, F], batch: list[QueuedCommand | Outcome]) -> None:
+    def _append(self, turn: Turn[S, F], batch: list[Item]) -> None:
         try:
             recorded, durable = self._stream.append(turn.entries)
         except LogError as error:
@@ -199,7 +258,7 @@ class Entity(Generic[E, S, F]):
     def _appended(
         self,
         turn: Turn[S, F],
-        batch: list[QueuedCommand | Outcome],
+        batch: list[Item],
         recorded: tuple[Recorded, ...],
         durable: asyncio.Future[Sequence[int]],
     ) -> None:
@@ -236,18 +295,21 @@ class Entity(Generic[E, S, F]):
         self.wake()
 
     # -- when the append fails -------------------------------------------------------------------
-    def _conflict(self, batch: list[QueuedCommand | Outcome]) -> None:
+    def _conflict(self, batch: list[Item]) -> None:
         self._inbox.extendleft(reversed(batch))
         if self._fresh:  # it had a stream after all: read it, and decide again
             self._fresh = self._loaded = False
             self._take_next_turn()
             return
-        self._end(Moved(f"{self.id} is active elsewhere", field="id", value=self.id))
+        self._end(self._moved())
+
+    def _moved(self) -> Moved:
+        return Moved(f"{self.id} is active elsewhere", field="id", value=self.id)
 
     def _not_recorded(self, turn: Turn[S, F], error: LogError) -> None:
         """Refuse the commands of *turn*; its outcome is kept, and appended again soon."""
-        for queued in (*turn.recorded, *(queued for queued, _ in turn.no_ops)):
-            queued.refuse(error)
+        for item in (*turn.recorded, *turn.statements):
+            item.refuse(error)
         if turn.outcome is not None:
             loop = asyncio.get_running_loop()
             loop.call_later(RETRY_APPEND_S, self._put_outcome, turn.outcome)
@@ -255,7 +317,7 @@ class Entity(Generic[E, S, F]):
             self._attempts.wake_after(RETRY_APPEND_S)
         self._take_next_turn()
 
-    def _fail(self, error: Exception, batch: Sequence[QueuedCommand | Outcome] = ()) -> None:
+    def _fail(self, error: Exception, batch: Sequence[Item] = ()) -> None:
         """End this activation because of a bug; the next one starts from the log."""
         logger.error("%s: the shell failed", self.id, exc_info=error)
         self._inbox.extend(batch)
@@ -265,7 +327,14 @@ class Entity(Generic[E, S, F]):
         """End this activation: every caller gets *error*; the router sends their commands elsewhere."""
         self.lost, self._busy = True, False
         for item in self._inbox:
-            if isinstance(item, QueuedCommand):
+            if not isinstance(item, Outcome):
                 item.refuse(error)
         self._inbox.clear()
         self._replies.fail_all(error)
+
+
+def _ignored() -> asyncio.Future[None]:
+    """A future whose exception nobody waits for."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.exception())
+    return future

@@ -68,6 +68,10 @@ class EntityStream(Generic[E, S, F]):
         except (ValueError, KeyError, ValidationError):
             return empty  # a state snapshot is a cache: the events lead to the same
 
+    async def is_current(self) -> bool:
+        """Whether the log has no later event than this stream; raises `LogError`."""
+        return await asyncio.to_thread(self._log.version, self._stream) == self.version
+
     def append(
         self, entries: Sequence[tuple[Envelope, Event]]
     ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:

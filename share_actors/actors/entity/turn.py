@@ -12,6 +12,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply,
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope
+from share_actors.events.receipts import RecordedRequest
 from share_actors.values import Frozen, RequestContext
 
 E = TypeVar("E", bound=Event)
@@ -95,6 +96,18 @@ class QueuedCommand:
 
 
 @dataclass(slots=True, eq=False)
+class Reading:
+    """A read of the entity; *confirmed* resolves once the log confirms that the state is current."""
+
+    confirmed: asyncio.Future[None]
+
+    def refuse(self, error: ShareActorsError) -> None:
+        """End the read with *error*."""
+        if not self.confirmed.done():
+            self.confirmed.set_exception(error)
+
+
+@dataclass(slots=True, eq=False)
 class Outcome:
     """The outcome of an effect, as a command, and the envelope of the request that caused the effect."""
 
@@ -107,7 +120,9 @@ class Turn(Generic[S, F]):
     """The events of one turn, not durable yet, and the state that they lead to.
 
     *origin* is the envelope of its last client request; *effect* is the one whose attempt starts with it;
-    *no_ops* are requests that change nothing, with their fingerprints: no event records them.
+    *no_ops* are requests that change nothing, with their fingerprints: no event records them. These,
+    *refusals*, *repeats* (with the first receipt and the fingerprint) and *readings* say something about
+    the state: they get their replies once the log confirms that no other activation has changed it.
     """
 
     aggregate: Aggregate[Any, S, F]
@@ -117,10 +132,21 @@ class Turn(Generic[S, F]):
     entries: list[tuple[Envelope, Event]] = field(default_factory=list)
     recorded: list[QueuedCommand] = field(default_factory=list)
     no_ops: list[tuple[QueuedCommand, str]] = field(default_factory=list)
+    refusals: list[tuple[QueuedCommand, ShareActorsError]] = field(default_factory=list)
+    repeats: list[tuple[QueuedCommand, RecordedRequest, str]] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
     command_ids: set[str] = field(default_factory=set)
     outcome: Outcome | None = None
     origin: Envelope | None = None
     effect: F | None = None
+
+    @property
+    def statements(self) -> list[QueuedCommand | Reading]:
+        """What gets a reply that is true only if the state is current."""
+        unchanged = [queued for queued, _ in self.no_ops]
+        refused = [queued for queued, _ in self.refusals]
+        repeated = [queued for queued, *_ in self.repeats]
+        return [*unchanged, *refused, *repeated, *self.readings]
 
     def add(
         self,

@@ -123,6 +123,11 @@ class Log:
         rows = self._query(lambda: self._recorder.select_events(stream, gt=after, lte=upto))
         return [self._codec.decode(row) for row in rows]
 
+    def version(self, stream: str) -> int:
+        """Return the version of the last event of *stream*; 0 if it has none."""
+        rows = self._query(lambda: self._recorder.select_events(stream, desc=True, limit=1))
+        return rows[0].originator_version if rows else 0
+
     def notifications(self, after: int, limit: int) -> Sequence[Notification]:
         """Return at most *limit* rows after position *after*, in the order in which they were recorded."""
         rows = self._query(

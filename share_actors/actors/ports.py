@@ -68,8 +68,11 @@ class Host(Protocol):
     async def passivated(self, leaving: Sequence[str], /) -> Sequence[str]:
         """Entities passivated since the last call, and those of *leaving* that are not active."""
 
-    async def resident(self) -> Sequence[str]:
-        """The ids of all active entities."""
+    async def resident(self) -> Mapping[str, int]:
+        """The versions of all active entities, by id."""
+
+    async def drop(self, entity_ids: Sequence[str], /) -> None:
+        """End the activations of these entities, which have their home elsewhere."""
 
     async def stop(self) -> None:
         """Accept no more commands, and leave the log in order."""

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.actors.hosting.directory import HostDirectory
+from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.ports import node_of
 
 
@@ -12,6 +12,15 @@ def directory(*hosts: str, max_hosts: int = 4) -> HostDirectory:
     for host in hosts:
         made.add(host)
     return made
+
+
+def test_an_entity_that_is_active_in_two_hosts_has_its_home_where_its_version_is_greater() -> None:
+    at_home, strays = newest_homes(
+        {"a": {"s1": 4, "s2": 2}, "b": {"s1": 7, "s3": 1}, "c": {"s1": 5, "s2": 2}}
+    )
+
+    assert at_home == {"a": ["s2"], "b": ["s1", "s3"], "c": []}
+    assert strays == {"a": ["s1"], "c": ["s1", "s2"]}
 
 
 def test_a_share_gets_an_empty_host_while_there_is_one() -> None:

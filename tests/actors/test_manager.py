@@ -101,10 +101,29 @@ def test_a_dedicated_share_gets_an_actor_of_its_own_which_is_started_for_it(
             await outcomes(manager, [create("d", host="alone")])
             await outcomes(manager, [create(f"s{n}") for n in range(6)])
 
-            assert await cluster.host_of("d").resident() == ["d"]
+            assert list(await cluster.host_of("d").resident()) == ["d"]
             assert len(cluster.running) == 2
 
     within(10, scenario())
+
+
+def test_a_new_manager_has_a_share_dropped_where_its_activation_is_older(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
+            await outcomes(manager, [create("a")])
+            first = cluster.host_of("a")
+            [second] = [host for host in cluster.running.values() if host is not first]
+            await outcomes(second, [tell("a", ExtendShare(size=2))])
+            manager.abandon()
+
+            manager = cluster.start_manager().manager
+            view = await manager.view("a")
+            await until(lambda: not first.hosts("a"))
+
+            assert (view.size, cluster.host_of("a")) == (2, second)
+            manager.abandon()
+
+    within(20, scenario())
 
 
 def test_a_dedicated_share_joins_other_shares_when_no_actor_can_be_started(tmp_path: Path) -> None:

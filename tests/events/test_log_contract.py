@@ -48,6 +48,13 @@ class LogContract:
 
         assert ids(log.read("a", after=1, upto=3)) == ["w", "x"]
 
+    def test_the_version_of_a_stream_is_that_of_its_last_event(self, open_log: OpenLog) -> None:
+        log, other = open_log(), open_log()
+        append(log, "a", 0, *"xyz")
+        append(log, "b", 0, "w")
+
+        assert [other.version(stream) for stream in ("a", "b", "none")] == [3, 1, 0]
+
     def test_appending_no_events_records_nothing(self, open_log: OpenLog) -> None:
         log = open_log()
 

@@ -60,6 +60,9 @@ class PortContract:
                 assert (created.status, missing.status) == ("done", "error")
                 assert (await host.view("a")).status == "available"
                 assert "a" in await host.resident()
+                await host.drop(["a", "elsewhere"])
+                assert "a" not in await host.resident()
+                assert (await host.view("a")).status == "available"
                 assert "elsewhere" in await host.passivated(["a", "elsewhere"])
                 assert "a" not in await host.passivated(["a"])
                 with pytest.raises(NotFound):
@@ -81,9 +84,9 @@ class PortContract:
                 after = await restarted(host)
 
                 assert after.pid != before.pid
-                assert await host.resident() == []
+                assert await host.resident() == {}
                 assert await host.wake(["a"]) == {}
-                assert await host.resident() == ["a"]
+                assert list(await host.resident()) == ["a"]
 
         within(MAX_WAIT_S, scenario())
 

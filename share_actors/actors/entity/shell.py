@@ -94,9 +94,14 @@ class Entity(Generic[E, S, F]):
         return self.lost or self._aggregate.pending(self._stream.state) is None
 
     @property
+    def version(self) -> int:
+        """The number of events that its state is made of."""
+        return self._stream.version
+
+    @property
     def exists(self) -> bool:
         """Whether its stream has any events."""
-        return self._stream.version > 0
+        return self.version > 0
 
     def put(self, queued: QueuedCommand) -> None:
         """Accept a command into the mailbox; its futures resolve later. A full mailbox refuses it: `Busy`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from share_actors.events.aggregates import calls_drivers
@@ -26,6 +26,25 @@ class _Slot:
     reserved: bool = False
     used: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
+
+
+def newest_homes(
+    residents: Mapping[str, Mapping[str, int]],
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The entities that have their home in each host, and those that it is to drop.
+
+    *residents* has the versions of the entities in each host. Of two activations, the one with the
+    greater version has what the other lacks.
+    """
+    homes: dict[str, str] = {}
+    for host, versions in residents.items():
+        for entity_id, version in versions.items():
+            other = homes.setdefault(entity_id, host)
+            if version > residents[other][entity_id]:
+                homes[entity_id] = host
+    at_home = {h: [i for i in ids if homes[i] == h] for h, ids in residents.items()}
+    strays = {h: [i for i in ids if homes[i] != h] for h, ids in residents.items()}
+    return at_home, {host: ids for host, ids in strays.items() if ids}
 
 
 class HostDirectory:

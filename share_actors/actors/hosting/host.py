@@ -162,9 +162,13 @@ class ShareHost:
         """Entities passivated since the last call, and those of *leaving* that are not active."""
         return self._entities.take_departed(leaving)
 
-    async def resident(self) -> list[str]:
-        """The ids of all active entities, for a manager that lost its directory."""
-        return list(self._entities)
+    async def resident(self) -> dict[str, int]:
+        """The versions of all active entities, by id, for a manager that lost its directory."""
+        return self._entities.versions()
+
+    async def drop(self, entity_ids: Sequence[str]) -> None:
+        """End the activations of these entities, which have their home elsewhere."""
+        self._entities.drop(entity_ids)
 
     async def passivate(self, idle_s: float) -> int:
         """Passivate the entities that have been idle for *idle_s*; return their number."""

@@ -115,6 +115,19 @@ class ResidentEntities:
         departed, self._departed = self._departed | set(leaving), set()
         return [entity_id for entity_id in departed if entity_id not in self._entities]
 
+    def versions(self) -> dict[str, int]:
+        """The versions of all entities, by id."""
+        return {entity.id: entity.version for entity in self._entities.values()}
+
+    def drop(self, entity_ids: Sequence[str]) -> None:
+        """End the activations of these entities, which have their home elsewhere."""
+        for entity_id in entity_ids:
+            entity = self._entities.get(entity_id)
+            if entity is not None:
+                entity.drop()
+                if entity.lost:
+                    self._remove(entity)
+
     def passivate_idle(self, idle_s: float) -> int:
         """Passivate the entities that have been idle for *idle_s*; return their number."""
         used_before = time.monotonic() - idle_s

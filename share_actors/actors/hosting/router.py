@@ -117,14 +117,17 @@ class Router:
 
     # -- calls -----------------------------------------------------------------------------------
     async def call(self, share_id: str, call: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:
-        """Make *call* to the host of an entity, again if that is lost; the host's name, and the result."""
+        """Make *call* to the host of an entity; the host's name, and the result.
+
+        The call is made again if the host is lost or the entity is active elsewhere.
+        """
         deadline = time.monotonic() + self._supervisor.timings.max_wait_s
         while True:
             name = await self.home(share_id)
             try:
                 return name, await call(self._supervisor.hosts[name])
-            except HostLost as lost:
-                self._supervisor.forget_home(share_id, lost)
+            except (HostLost, Moved) as error:
+                self._supervisor.forget_home(share_id, error)
                 if time.monotonic() > deadline:
                     raise _unreachable(share_id) from None
                 await asyncio.sleep(CALL_RETRY_S)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from share_actors.actors.hosting.directory import HostDirectory
+from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
@@ -50,17 +50,31 @@ class Supervisor:
 
     # -- starting --------------------------------------------------------------------------------
     async def gather(self) -> None:
-        """Find the hosts that run already, and start those that are missing."""
-        for name, host in await self._cluster.hosts():
-            try:
-                self._join(name, host, await host.report(), await host.resident())
-            except HostLost:
-                self._join(name, host, None, ())
+        """Find the hosts that run already, and start those that are missing.
+
+        An entity that is active in two hosts has its home where its version is greater.
+        """
+        hosts = dict(await self._cluster.hosts())
+        reports, residents = dict[str, HostReport](), dict[str, Mapping[str, int]]()
+        for name, host in hosts.items():
+            with suppress(HostLost):
+                reports[name], residents[name] = await host.report(), await host.resident()
+        at_home, strays = newest_homes(residents)
+        for name, host in hosts.items():
+            self._join(name, host, reports.get(name), at_home.get(name, ()))
+        for name, entity_ids in strays.items():
+            self.spawn(self._drop(name, entity_ids))
         missing = self._settings.min_actors - len(self.directory)
         try:
             await asyncio.gather(*(self._start_host() for _ in range(missing)))
         except HostLost as lost:
             raise Unavailable(f"{lost}") from None
+
+    async def _drop(self, name: str, entity_ids: Sequence[str]) -> None:
+        """Have host *name* end its activations of entities that have their home elsewhere."""
+        logger.info("%s drops %d entities that are active elsewhere", name, len(entity_ids))
+        with suppress(HostLost):
+            await self.hosts[name].drop(entity_ids)
 
     def _join(
         self, name: str, host: Host, report: HostReport | None, entity_ids: Sequence[str]
@@ -180,8 +194,10 @@ class Supervisor:
         self.directory.passivated(name, await host.passivated(self.directory.leaving(name)))
         if name not in self.directory.hosts:
             resident = await host.resident()
-            homeless = [id_ for id_ in resident if self.directory.home(id_) is None]
-            self._join(name, host, report, homeless)
+            strays = [id_ for id_ in resident if self.directory.home(id_) is not None]
+            self._join(name, host, report, [id_ for id_ in resident if id_ not in set(strays)])
+            if strays:
+                await self._drop(name, strays)
         self._reports[name] = report
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)

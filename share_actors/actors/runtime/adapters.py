@@ -53,9 +53,13 @@ class RayHost:
         """Entities passivated since the last call, and those of *leaving* that are not active."""
         return await self._call(self._handle.passivated.remote(leaving))
 
-    async def resident(self) -> Sequence[str]:
+    async def resident(self) -> Mapping[str, int]:
         """The ids of all active entities."""
         return await self._call(self._handle.resident.remote())
+
+    async def drop(self, entity_ids: Sequence[str], /) -> None:
+        """End the activations of these entities, which have their home elsewhere."""
+        await self._call(self._handle.drop.remote(entity_ids))
 
     async def stop(self) -> None:
         """Accept no more commands, and close the log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from share_actors.actors.hosting.host import ShareHost
@@ -138,10 +138,14 @@ class InProcessHost:
         absent: Sequence[str] = await self._call("passivated", entity_ids)
         return absent
 
-    async def resident(self) -> Sequence[str]:
-        """The ids of the entities in memory."""
-        entity_ids: Sequence[str] = await self._call("resident")
-        return entity_ids
+    async def resident(self) -> Mapping[str, int]:
+        """The versions of the entities in memory, by id."""
+        versions: Mapping[str, int] = await self._call("resident")
+        return versions
+
+    async def drop(self, entity_ids: Sequence[str], /) -> None:
+        """End the activations of these entities, which have their home elsewhere."""
+        await self._call("drop", entity_ids)
 
     async def stop(self) -> None:
         """Let running work end, then close the log."""

@@ -116,12 +116,12 @@ def test_a_new_manager_has_a_share_dropped_where_its_activation_is_older(tmp_pat
             await outcomes(second, [tell("a", ExtendShare(size=2))])
             manager.abandon()
 
-            manager = cluster.start_manager().manager
-            view = await manager.view("a")
+            successor = cluster.start_manager().manager
+            view = await successor.view("a")
             await until(lambda: not first.hosts("a"))
 
             assert (view.size, cluster.host_of("a")) == (2, second)
-            manager.abandon()
+            successor.abandon()
 
     within(20, scenario())
 

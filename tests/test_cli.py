@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from importlib import metadata
@@ -21,7 +22,7 @@ from share_actors.cli.options import parse_number, parse_pairs
 from share_actors.cli.output import Output, count, next_step
 from share_actors.cli.rendering import SHARE_FIELDS, print_share, share_document
 from share_actors.cli.session import Options, Session
-from share_actors.errors import ERRORS, ConfigError, InvalidRequest
+from share_actors.errors import ERRORS, ConfigError, InvalidRequest, Unavailable
 from share_actors.values import AccessRule, Share, Snapshot
 
 COMMANDS = (
@@ -365,7 +366,23 @@ def test_the_address_auto_leads_to_the_system_in_the_users_home(home: Path) -> N
     assert system_state.resolve_address("auto") == ("127.0.0.1:7", state.environment)
     assert system_state.resolve_address("10.0.0.1:6379") == ("10.0.0.1:6379", {})
     system_state.write(home, state.replace(created=1.0))
-    assert system_state.resolve_address("auto") == ("auto", {})
+    with pytest.raises(Unavailable, match="no system is running"):
+        system_state.resolve_address("auto")
+
+
+def test_a_lock_of_up_that_stays_taken_is_an_error_that_names_its_holder(tmp_path: Path) -> None:
+    (tmp_path / "up.lock").touch(mode=0o644)  # as an earlier version created it
+
+    with (
+        ray_process.locked(tmp_path),
+        pytest.raises(Unavailable, match=f"process {os.getpid()} has been holding") as error,
+        ray_process.locked(tmp_path, timeout_s=0.1),
+    ):
+        pass
+    assert (error.value.field, error.value.value) == ("home", str(tmp_path))
+    assert stat.S_IMODE((tmp_path / "up.lock").stat().st_mode) == 0o600
+    with ray_process.locked(tmp_path, timeout_s=0.1):
+        pass
 
 
 def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> None:

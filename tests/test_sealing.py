@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from share_actors.actors.sealing import Sealer, new_key
+from share_actors.actors.sealing import Sealer, home_key, new_key
 from share_actors.config import Config
 from share_actors.errors import ConfigError
 
@@ -30,6 +32,23 @@ def test_the_key_file_is_created_once_and_readable_by_its_owner_only(tmp_path: P
 
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert (len(before), key_file.read_bytes()) == (64, before)
+    assert [f.name for f in tmp_path.iterdir()] == ["secrets.key"]
+
+
+def test_files_that_killed_processes_left_do_not_prevent_the_creation_of_the_key(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / f"secrets.{os.getpid()}").touch()  # process ids repeat, above all in containers
+    (tmp_path / ".secrets.key.left").touch()
+
+    assert Sealer.of(Config(home=tmp_path)).open(Sealer.of(Config(home=tmp_path)).seal("a")) == "a"
+
+
+def test_processes_that_create_the_key_at_once_have_the_same_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        keys = set(threads.map(lambda _: home_key(Config(home=tmp_path)), range(64)))
+
+    assert len(keys) == 1
     assert [f.name for f in tmp_path.iterdir()] == ["secrets.key"]
 
 

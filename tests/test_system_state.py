@@ -10,8 +10,14 @@ import psutil
 import pytest
 
 from share_actors.actors.runtime import lifecycle, system_state
-from share_actors.actors.runtime.system_state import LOOPBACK, SystemState, resolve_address, write
-from share_actors.errors import ConfigError, Unavailable
+from share_actors.actors.runtime.system_state import (
+    LOOPBACK,
+    SystemState,
+    check_joined,
+    resolve_address,
+    write,
+)
+from share_actors.errors import ConfigError, Refused, Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +54,53 @@ def test_the_address_of_a_running_system_is_resolved_with_its_token(
     assert state.environment["RAY_AUTH_TOKEN_PATH"] == "/t"
 
 
-def test_auto_ignores_a_system_whose_process_is_gone(home: Path) -> None:
-    write_state(home, created=1.0)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_auto_is_the_system_of_this_home_or_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if recorded:
+        write_state(home, created=1.0)
 
-    assert resolve_address("auto") == ("auto", {})
+    with pytest.raises(Unavailable, match=f"no system is running in {home}") as error:
+        resolve_address("auto")
+    assert (error.value.field, error.value.value) == ("address", "auto")
+    assert "share-actors up" in error.value.details["next_step"]
+
+
+def test_auto_is_the_cluster_in_rays_variable_if_this_home_has_no_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+
+    assert resolve_address("auto") == ("10.0.0.1:6379", {})
+
+
+@pytest.mark.parametrize("address", ["auto", "10.0.0.1:6379", "10.0.0.1:1", "ray://10.0.0.9:1"])
+def test_a_process_that_joined_a_cluster_connects_to_that_cluster(address: str) -> None:
+    joined = "10.0.0.1:1" if address.endswith(":1") else "10.0.0.1:6379"
+
+    check_joined(address, joined)
+    check_joined("localhost:7", "127.0.0.1:7")
+
+
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1234", "10.0.0.1:6379"])
+def test_an_address_of_another_cluster_than_the_joined_one_is_refused(
+    home: Path, address: str
+) -> None:
+    write_state(home)
+
+    with pytest.raises(Refused, match=r"has joined the one at 10\.0\.0\.2:6379") as error:
+        check_joined(address, "10.0.0.2:6379")
+    assert (error.value.field, error.value.value) == ("address", address)
+
+
+def test_a_temporary_file_that_a_killed_process_left_does_not_prevent_writing(home: Path) -> None:
+    for name in (f"system.{os.getpid()}", ".system.json.left"):
+        (home / name).mkdir()
+
+    assert write_state(home) == system_state.read(home)
+    assert sorted(f.name for f in home.iterdir() if f.is_file()) == ["system.json"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -69,7 +118,7 @@ def test_auto_resolves_to_another_cluster_on_this_machine_where_a_system_was_sta
     )
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1:6379", "auto", "ray://127.0.0.1:10001"])
+@pytest.mark.parametrize("address", ["10.0.0.1:6379", "ray://127.0.0.1:10001"])
 def test_other_addresses_are_passed_to_ray_unchanged(address: str) -> None:
     assert resolve_address(address) == (address, {})
 

@@ -6,6 +6,7 @@ AES-SIV (RFC 5297) is deterministic: a repeated request has the same content as 
 from __future__ import annotations
 
 import os
+import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -95,14 +96,24 @@ def _read_or_create(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        os.write(fd, new_key())
-        os.fsync(fd)
+        with open(descriptor, "wb") as file:
+            file.write(new_key())
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):  # another process created it first
+            os.link(temporary, path)
     finally:
-        os.close(fd)
-    with suppress(FileExistsError):
-        os.link(temporary, path)
-    temporary.unlink()
+        os.unlink(temporary)
+    _sync_directory(path.parent)
     return path.read_bytes()
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the names of the files in *path* durable: without its key, a log's secrets are lost."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -11,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +19,12 @@ import psutil
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState, ray_environment
 from share_actors.errors import LogError, Unavailable
+from share_actors.file_lock import FileLock
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
+LOCK_TIMEOUT_S = 300.0
+"""Longer than any `up` or `down` takes, however slow the machine is."""
 MAX_DIRECTORY_LENGTH = 30
 """Ray's Unix sockets add 70 characters to the path of its directory; Linux allows 107 in all."""
 KILL_ROUNDS = 3
@@ -30,17 +32,27 @@ OBJECT_STORE_BYTES = 150 * 1024 * 1024
 
 
 @contextmanager
-def locked(home: Path) -> Iterator[None]:
-    """Hold the lock that admits one `up` or `down` at a time; *home* is created if missing."""
+def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock that admits one `up` or `down` at a time; *home* is created if missing.
+
+    Raises `Unavailable`, which names the process that holds the lock, if it is not free within *timeout_s*.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        file = (home / "up.lock").open("w")
+        file = FileLock(home / "up.lock")
     except OSError as error:
         raise LogError(
             f"home {home} can't be used: {error.strerror}", field="home", value=str(home)
         ) from None
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with closing(file):
+        if not file.acquire(timeout_s):
+            raise Unavailable(
+                f"{file.holder} has been holding {file.path} for more than {timeout_s:g} s, so another"
+                " `up` or `down` is running; nothing was changed",
+                field="home",
+                value=str(home),
+                next_step=f"Wait until it ends, or stop {file.holder}; then repeat the command.",
+            )
         yield
 
 

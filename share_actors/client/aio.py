@@ -17,9 +17,12 @@ __all__ = ["AsyncShare", "AsyncShareSystem", "connect", "start"]
 async def connect(
     address: str = "auto", *, namespace: str = "share-actors", context: RequestContext | None = None
 ) -> AsyncShareSystem:
-    """Connect to the system that runs on the Ray cluster at *address*; raises `Unavailable`."""
-    if not lifecycle.is_initialized():
-        lifecycle.init(address)  # in this thread: Ray sets signal handlers
+    """Connect to the system that runs on the Ray cluster at *address*.
+
+    `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
+    Raises `Unavailable`, or `Refused` if this process has joined another cluster.
+    """
+    lifecycle.join(address)  # in this thread: Ray sets signal handlers
     connection = RayConnection(lifecycle.find_manager(namespace), namespace)
     return AsyncShareSystem(connection, await connection.call_manager("config"), context)
 
@@ -30,7 +33,9 @@ async def start(
     """Start a system that belongs to this process; `close` stops it.
 
     Ray is started on this machine unless this process has joined a cluster. By default the log is a
-    SQLite file in the configuration's home. Raises `ConfigError`, `LogError` or `Unavailable`.
+    SQLite file in the configuration's home. A system that runs in the namespace with these settings is
+    joined, and `close` leaves it running. Raises `ConfigError`, `LogError` or `Unavailable`, and `Refused`
+    if a system with other settings runs there.
     """
     owns_ray = begin_ray()  # in this thread: Ray sets signal handlers
     return await start_on_ray(config or Config(), context, owns_ray=owns_ray)
@@ -49,10 +54,10 @@ async def start_on_ray(
 ) -> AsyncShareSystem:
     """Start a system on this process's Ray cluster; if that fails and *owns_ray*, shut the cluster down."""
     try:
-        manager = await asyncio.to_thread(lifecycle.start_system, config)
+        manager, begun = await asyncio.to_thread(lifecycle.start_system, config)
     except BaseException:
         if owns_ray:
             lifecycle.shutdown()
         raise
     connection = RayConnection(manager, config.namespace, owns_ray=owns_ray)
-    return AsyncShareSystem(connection, config, context, owns=True)
+    return AsyncShareSystem(connection, config, context, owns=begun)

@@ -17,9 +17,12 @@ from share_actors.values import RequestContext
 def connect(
     address: str = "auto", *, namespace: str = "share-actors", context: RequestContext | None = None
 ) -> ShareSystem:
-    """Connect to the system that runs on the Ray cluster at *address*; raises `Unavailable`."""
-    if not lifecycle.is_initialized():
-        lifecycle.init(address)  # not in the background thread: Ray sets signal handlers
+    """Connect to the system that runs on the Ray cluster at *address*.
+
+    `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
+    Raises `Unavailable`, or `Refused` if this process has joined another cluster.
+    """
+    lifecycle.join(address)  # not in the background thread: Ray sets signal handlers
     return ShareSystem(run(aio.connect(address, namespace=namespace, context=context)))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import ray
 from pydantic import SecretStr
@@ -25,11 +25,16 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
-from share_actors.actors.runtime.system_state import LOOPBACK, check_reachable, resolve_address
+from share_actors.actors.runtime.system_state import (
+    LOOPBACK,
+    check_joined,
+    check_reachable,
+    resolve_address,
+)
 from share_actors.actors.sealing import home_key
 from share_actors.config import Config
 from share_actors.drivers.registry import make_driver
-from share_actors.errors import ConfigError, Unavailable
+from share_actors.errors import ConfigError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
 MANAGER_STOP_TIMEOUT_S = 60.0
@@ -39,8 +44,8 @@ CATALOG_STOP_TIMEOUT_S = 30.0
 def init(address: str | None, **options: Any) -> None:
     """Join the Ray cluster at *address*; None starts one that ends with this process.
 
-    `auto` is the system that `share-actors up` started, or else the cluster that Ray finds. Ray's logging is
-    off. Raises `Unavailable`.
+    `auto` is the system that `share-actors up` started, see `resolve_address`. Ray's logging is off. Raises
+    `Unavailable`.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     defaults = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
@@ -87,6 +92,17 @@ def is_initialized() -> bool:
     return bool(ray.is_initialized())
 
 
+def join(address: str) -> None:
+    """Join the Ray cluster at *address*, unless this process has joined it already.
+
+    Raises `Unavailable`, or `Refused` if this process has joined another one.
+    """
+    if is_initialized():
+        check_joined(address, ray.get_runtime_context().gcs_address)
+    else:
+        init(address)
+
+
 def shutdown() -> None:
     """Leave the cluster; a cluster that `init` started ends."""
     ray.shutdown()
@@ -118,23 +134,58 @@ def with_key(config: Config) -> Config:
 
 
 # -- the actors ----------------------------------------------------------------------------------
-def start_system(config: Config) -> Handle:
-    """The manager of the system in `config.namespace`, started with its catalog unless it runs.
+class Started(NamedTuple):
+    """A system that runs: the handle of its manager, and whether it was *begun* by this call."""
 
-    Raises `ConfigError` or `LogError`; if the system cannot be started, none of its actors remain.
+    manager: Handle
+    begun: bool
+
+
+def start_system(config: Config) -> Started:
+    """The system in `config.namespace`, started unless it runs with these settings.
+
+    Raises `ConfigError` or `LogError`; if the system cannot be started, none of its actors remain. Raises
+    `Refused` if a system with other settings runs there, which is left as it is.
     """
-    running = bool(actor_names(config.namespace))
+    running = actor_names(config.namespace)
+    if MANAGER in running:
+        check_settings(_running_config(config.namespace), config)
     check_log_fits(config, node_count())
     check_drivers(config)
-    config = with_key(config)
+    keyed = with_key(config)
     if not running:
         delete_saved_config(config.namespace)
     try:
-        return _start_actors(config)
+        manager = _start_actors(keyed)
     except BaseException:
         if not running:
             _kill_actors(config.namespace)
         raise
+    check_settings(_running_config(config.namespace), config)  # of two starts at once, one is first
+    return Started(manager, begun=not running)
+
+
+def _running_config(namespace: str) -> Config:
+    """The configuration of the system that runs in *namespace*."""
+    config: Config = call_sync(lambda: ray.get(find_manager(namespace).config.remote()))
+    return config
+
+
+def check_settings(running: Config, wanted: Config, keys: Iterable[str] | None = None) -> None:
+    """Raise `Refused` if the system in this namespace has other settings than *wanted*.
+
+    Compared are *keys*; by default all keys but `secrets_key`, which the manager does not tell.
+    """
+    compared = [key for key in keys or type(running).model_fields if key != "secrets_key"]
+    differing = [key for key in compared if getattr(running, key) != getattr(wanted, key)]
+    if differing:
+        raise Refused(
+            f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
+            f" {running.home}, which runs with other settings: {', '.join(differing)}; nothing was started",
+            field="namespace",
+            value=running.namespace,
+            next_step="Choose another namespace, connect to the running system, or stop it first.",
+        )
 
 
 def _start_actors(config: Config) -> Handle:

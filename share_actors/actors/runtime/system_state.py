@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import psutil
 from pydantic import ValidationError
 
 from share_actors.config import default_home
-from share_actors.errors import ConfigError, Unavailable
+from share_actors.errors import ConfigError, Refused, Unavailable
 from share_actors.values import Frozen
 
 CONNECT_TIMEOUT_S = 5.0
@@ -86,25 +87,77 @@ def read(home: Path) -> SystemState | None:
 
 def write(home: Path, state: SystemState) -> None:
     """Write `system.json` atomically."""
-    temporary = path(home).with_suffix(f".{os.getpid()}")
-    temporary.write_text(state.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path(home))
+    descriptor, temporary = tempfile.mkstemp(prefix=".system.json.", dir=home)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(state.model_dump_json(indent=2) + "\n")
+        os.replace(temporary, path(home))
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def resolve_address(address: str) -> tuple[str, dict[str, str]]:
     """The Ray address that *address* stands for, and the environment variables needed to connect there.
 
-    `auto` is the system that `up` started in this user's home, if it is running.
+    `auto` is the system that `up` started in this user's home, if it is running, or else the cluster that
+    the variable RAY_ADDRESS names; never another cluster that Ray finds. Raises `Unavailable`.
     """
-    system = read(default_home())
+    home = default_home()
+    system = read(home)
     running_at = system.address if system is not None and system.alive else None
+    if address == "auto":
+        address = running_at or _address_in_environment(home, system)
     environment: dict[str, str] = {}
-    if system is not None and running_at is not None and address in ("auto", running_at):
-        address, environment = running_at, system.environment
+    if system is not None and address == running_at:
+        environment = system.environment
     host = address.rpartition(":")[0]
     if host in ("127.0.0.1", "localhost"):  # without this, Ray connects to the external address
         environment = {**LOOPBACK, **environment}
     return address, environment
+
+
+def _address_in_environment(home: Path, system: SystemState | None) -> str:
+    """The address in RAY_ADDRESS; raises `Unavailable` if there is none."""
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    if address not in ("", "auto"):
+        return address
+    ended = f": process {system.pid} has ended" if system is not None and system.address else ""
+    raise Unavailable(
+        f"no system is running in {home}{ended}",
+        field="address",
+        value="auto",
+        next_step="Start one with `share-actors up`; for the system of another home, set SHARE_ACTORS_HOME"
+        " or give its address.",
+    )
+
+
+def check_joined(address: str, joined: str) -> None:
+    """Raise `Refused` if *address* is not the cluster at *joined*, which this process has joined.
+
+    A process can join one cluster only. `auto` is that cluster, unless this user's home has a system
+    elsewhere. Clusters of the Ray client (`ray://`) cannot be compared.
+    """
+    system = read(default_home())
+    elsewhere = system.address if system is not None and system.alive else None
+    wanted = elsewhere if address == "auto" else address
+    if wanted is None or "://" in wanted or _endpoint(wanted) == _endpoint(joined):
+        return
+    raise Refused(
+        f"address {address!r} is the cluster at {wanted}, and this process has joined the one at {joined}",
+        field="address",
+        value=address,
+        next_step=f"Call ray.shutdown() first, use another process, or connect to {joined!r}.",
+    )
+
+
+def _endpoint(address: str) -> tuple[str, str]:
+    """The IP address and the port of *address*."""
+    host, _, port = address.rpartition(":")
+    try:
+        return socket.gethostbyname(host.strip("[]")), port
+    except OSError:
+        return host, port
 
 
 def check_reachable(address: str) -> None:

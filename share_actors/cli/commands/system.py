@@ -97,13 +97,16 @@ def _matching_system(session: Session, running: SystemState) -> SystemState:
 
 def _ensure_system(session: Session, state: SystemState) -> tuple[ShareSystem, bool]:
     """The system on that Ray cluster, and whether it was running already."""
-    try:
-        return session.connect(state), True
-    except Unavailable:
-        from share_actors.actors.runtime import lifecycle
+    from share_actors.actors.runtime import lifecycle
 
+    try:
+        system = session.connect(state)
+    except Unavailable:
         if not lifecycle.is_initialized():
             raise
+    else:
+        lifecycle.check_settings(system.config, session.config, ("home", "log"))
+        return system, True
     with session.output.spinner("starting the manager, the catalog and the share actors"):
         lifecycle.start_system(session.config)
     session.output.print_message("The manager, the catalog and the share actors are running.")

@@ -1,6 +1,6 @@
 """`python -m tests.faults.soak --minutes 10`: a system under load and `kill -9`, then a check of its data.
 
-The backend, the replies to clients and the log must agree: six counts are zero.
+The backend, the replies to clients and the log must agree: eight counts are zero.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events import share, share_server
 from share_actors.events.aggregates import AGGREGATES
-from share_actors.events.decider import replay
+from share_actors.events.decider import Rejected, replay
+from share_actors.events.envelope import Recorded
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
 from tests.acceptance.systems import Site, of_shares, opened
@@ -31,7 +33,12 @@ CLIENTS = 16
 NETWORKS = 3
 KILLS_PER_MINUTE = 5
 MIN_COMMANDS = 100
-ZEROS = ("stuck", "lost", "lied", "duplicated", "orphaned", "leaked")
+ZEROS = (
+    *("stuck", "lost", "lied", "duplicated", "orphaned", "leaked"),
+    *("false_refusals", "stale_views"),
+)
+CLOCK_S = 1.0
+"""How much later than the time in its envelope an event may be recorded."""
 
 
 def soak(
@@ -41,7 +48,7 @@ def soak(
     report_progress: Any = None,
     clients_count: int = CLIENTS,
 ) -> dict[str, Any]:
-    """The report: requests, kills, and the six counts that must be zero."""
+    """The report: requests, kills, and the counts that must be zero."""
     stop, rng = threading.Event(), random.Random(seed)
     networks = [
         site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
@@ -75,6 +82,7 @@ def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]
     requests = [request for client in clients for request in client.requests]
     seconds = _wait_until_settled(site)
     check = Reconciliation(site, requests, [name for c in clients for name in c.names])
+    check.stale_views = [view for client in clients for view in client.stale]
     replies = Counter(request.reply or "no answer" for request in requests)
     return {
         "commands": len(requests),
@@ -127,8 +135,41 @@ def replayed(kind: str, site: Site) -> list[Any]:
     return [replay(module, events) for events in recorded.values()]
 
 
+def false_refusals(site: Site, requests: list[Request]) -> list[str]:
+    """Refusals that no state of the share between request and reply explains."""
+    refused = [r for r in requests if r.reply == "refused" and r.command is not None]
+    with opened(site.config.log, site.config.log_path) as log:
+        return [
+            f"{request.kind} {request.command_id}: {request.refusal}"
+            for request in refused
+            if not _explained(request, log.read(f"share-{request.share_id}"))
+        ]
+
+
+def _explained(request: Request, recorded: list[Recorded]) -> bool:
+    """Whether a state that the share had while *request* was under way rejects its command."""
+    state: Any = share.initial
+    ends = [r.envelope.at + timedelta(seconds=CLOCK_S) for r in recorded]
+    for item, end in zip([None, *recorded], [*ends, request.replied], strict=True):
+        if item is not None:
+            state = share.evolve(state, cast(Any, item.event))
+        if end >= request.began and _rejects(request.command, state):
+            return True
+        if item is not None and item.envelope.at > request.replied:
+            return False
+    return False
+
+
+def _rejects(command: Any, state: Any) -> bool:
+    try:
+        share.decide(command, state)
+    except Rejected:
+        return True
+    return False
+
+
 class Reconciliation:
-    """Compares backends, replies and log after a run: the six lists that must be empty."""
+    """Compares backends, replies and log after a run: the lists that must be empty."""
 
     def __init__(self, site: Site, requests: list[Request], names: list[str]) -> None:
         streams = replayed_streams(site)
@@ -137,6 +178,8 @@ class Reconciliation:
         self.stuck = [i for i, (s, r) in streams.items() if share.pending(s) or r.open_works()]
         self.stuck += [r.command_id for r in requests if r.reply is None]
         self.lost, self.lied = list[str](), list[str]()
+        self.stale_views = list[str]()
+        self.false_refusals = false_refusals(site, requests)
         for request in requests:
             self._check(request, receipts)
         counts = Counter(s.name for s in self._shares.values())
@@ -214,7 +257,7 @@ def main() -> int:
     return 1 if report["wrong"] else 0
 
 
-SETTINGS: dict[str, Any] = {"hosting": {"min_actors": 2, "max_actors": 2}}
+SETTINGS: dict[str, Any] = {"hosting": {"min_actors": 2, "max_actors": 2, "unresponsive_s": 3.0}}
 
 
 def slow(site: Site) -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,16 +22,26 @@ from share_actors.client import ShareHandle, ShareSystem
 from share_actors.errors import (
     Busy,
     LogError,
+    NotFound,
     OperationFailed,
     ShareActorsError,
     TimedOut,
     Unavailable,
 )
+from share_actors.events.decider import Command
+from share_actors.events.share.access import AllowAccess, DenyAccess
+from share_actors.events.share.messages import DeleteShare, ExtendShare
+from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.values import Share, utc_now
 from tests.acceptance.systems import Site, kill
 
 RETRIED = (Busy, LogError, TimedOut, Unavailable)
 MAX_WAIT_S = 120.0
 SHARES_EACH = 6
+NEVER = datetime.max.replace(tzinfo=UTC)
+ACTOR_THEN_MANAGER = "share actor, then the manager"
+SUSPENDED = "share actor suspended"
+"""For seconds, by SIGSTOP: it is replaced meanwhile, or not, and wakes up beside its successor."""
 ON_SERVERS = 0.4
 """The fraction of shares that are on share servers."""
 
@@ -38,19 +52,39 @@ class Request:
 
     command_id: str
     kind: str
+    command: Command | None = None
+    """What a refusal is checked with; None for creations."""
     share_id: str | None = None
     reply: str | None = None
     retries: int = 0
+    refusal: str = ""
+    """The message of the error that refused it."""
+    began: datetime = NEVER
+    replied: datetime = NEVER
 
 
 @dataclass
 class ClientShare:
-    """A share with the client's view of its size, rules and snapshots."""
+    """A share with the client's view of its size, rules and snapshots.
+
+    *sure_size*, *sure_rules* and *sure_snapshots* are what replies have confirmed: every later view has it.
+    """
 
     handle: ShareHandle
     size: int = 1
     rules: list[str] = field(default_factory=list)
     snapshots: list[str] = field(default_factory=list)
+    sure_size: int = 1
+    sure_rules: set[str] = field(default_factory=set)
+    sure_snapshots: set[str] = field(default_factory=set)
+
+    def missing(self, view: Share) -> str:
+        """What *view* does not show although it was confirmed; empty if nothing is missing."""
+        rules = {rule.id for rule in view.access_rules if rule.state == "active"}
+        snapshots = {snapshot.id for snapshot in view.snapshots}
+        missing = [*(self.sure_rules - rules), *(self.sure_snapshots - snapshots)]
+        missing += [f"size {self.sure_size}"] if view.size < self.sure_size else []
+        return ", ".join(missing)
 
 
 class Client(threading.Thread):
@@ -70,6 +104,8 @@ class Client(threading.Thread):
         self._shares: list[ClientShare] = []
         self.requests: list[Request] = []
         self.names: list[str] = []
+        self.stale: list[str] = []
+        """Views that lack what was confirmed before."""
 
     def run(self) -> None:
         """Send requests until stopped."""
@@ -84,6 +120,7 @@ class Client(threading.Thread):
         return [
             self._allow,
             self._allow,
+            self._view,
             self._deny,
             self._create_snapshot,
             self._delete_snapshot,
@@ -107,39 +144,72 @@ class Client(threading.Thread):
 
     def _allow(self, share: ClientShare) -> None:
         to = f"u{self._rng.randrange(10**9)}"
-        rule = self._send("allow", share, lambda **w: share.handle.allow_access(to, **w))
+        command = AllowAccess(access_id=uuid4().hex, access_type="user", access_to=to)
+        allow = partial(share.handle.allow_access, to)
+        rule = self._send("allow", share, allow, command)
         if rule is not None:
             share.rules.append(rule.id)
+            share.sure_rules |= {rule.id} if self._done else set()
 
     def _deny(self, share: ClientShare) -> None:
         if share.rules:
             rule = share.rules.pop()
-            self._send("deny", share, lambda **w: share.handle.deny_access(rule, **w))
+            share.sure_rules.discard(rule)
+            deny = partial(share.handle.deny_access, rule)
+            self._send("deny", share, deny, DenyAccess(access_id=rule))
 
     def _create_snapshot(self, share: ClientShare) -> None:
-        snapshot = self._send("snapshot", share, share.handle.create_snapshot)
+        command = CreateSnapshot(snapshot_id=uuid4().hex)
+        take = share.handle.create_snapshot
+        snapshot = self._send("snapshot", share, take, command)
         if snapshot is not None:
             share.snapshots.append(snapshot.id)
+            share.sure_snapshots |= {snapshot.id} if self._done else set()
 
     def _delete_snapshot(self, share: ClientShare) -> None:
         if share.snapshots:
             snapshot = share.snapshots.pop()
-            self._send(
-                "delete snapshot", share, lambda **w: share.handle.delete_snapshot(snapshot, **w)
-            )
+            share.sure_snapshots.discard(snapshot)
+            delete = partial(share.handle.delete_snapshot, snapshot)
+            self._send("delete snapshot", share, delete, DeleteSnapshot(snapshot_id=snapshot))
 
     def _extend(self, share: ClientShare) -> None:
         share.size += 1
-        self._send("extend", share, lambda **w: share.handle.extend(share.size, **w))
+        extend = partial(share.handle.extend, share.size)
+        self._send("extend", share, extend, ExtendShare(size=share.size))
+        share.sure_size = share.size if self._done else share.sure_size
+
+    def _view(self, share: ClientShare) -> None:
+        """Look at a share, which must show what was confirmed."""
+        with suppress(*RETRIED):
+            try:
+                missing = share.missing(share.handle.refresh().seen)
+            except NotFound as error:
+                missing = str(error)
+            if missing:
+                self.stale.append(f"share {share.handle.id} without {missing}")
 
     def _delete_share(self, share: ClientShare) -> None:
         self._shares.remove(share)
-        self._send("delete", share, lambda **w: share.handle.delete(cascade=True, **w))
+        delete = partial(share.handle.delete, cascade=True)
+        self._send("delete", share, delete, DeleteShare(cascade=True))
 
     # -- sending ----------------------------------------------------------------------------------
-    def _send(self, kind: str, share: ClientShare | None, call: Callable[..., Any]) -> Any:
+    @property
+    def _done(self) -> bool:
+        """Whether the reply to the last request was that it is done."""
+        return self.requests[-1].reply == "done"
+
+    def _send(
+        self,
+        kind: str,
+        share: ClientShare | None,
+        call: Callable[..., Any],
+        command: Command | None = None,
+    ) -> Any:
         """The reply, after as many repetitions with the same command id as it takes."""
-        request = Request(uuid4().hex, kind, share.handle.id if share else None)
+        request = Request(uuid4().hex, kind, command, share.handle.id if share else None)
+        request.began = utc_now()
         self.requests.append(request)
         wait, deadline = self._rng.random() < 0.7, time.monotonic() + MAX_WAIT_S
         while time.monotonic() < deadline:
@@ -151,8 +221,9 @@ class Client(threading.Thread):
             except RETRIED:
                 request.retries += 1
                 time.sleep(0.1)
-            except ShareActorsError:
-                request.reply = "refused"
+            except ShareActorsError as error:
+                request.reply, request.refusal = "refused", f"{error.code}: {error.message}"
+                request.replied = utc_now()
                 return None
             else:
                 request.reply = "done" if wait else "accepted"
@@ -177,17 +248,31 @@ class Killer:
                 *[("share actor", actors[:1])] * 4,
                 *[("all share actors", actors)] * 2,
                 *[("manager", manager)] * 2,
+                *[(ACTOR_THEN_MANAGER, [*actors[:1], *manager])] * 4,
+                *[(SUSPENDED, actors[:1])] * 2,
                 ("catalog", catalog),
                 ("everything", [*actors, *manager, *catalog]),
             ]
         )
-        killed = [pid for pid in pids if _is_ray_worker(pid)]
-        for pid in killed:
-            with suppress(ProcessLookupError):
-                kill(pid)
-        if killed:
+        hit = sum(self._hit(kind, pid) for pid in pids)
+        if hit:
             self.kills[kind] += 1
-            self.kills["processes"] += len(killed)
+            self.kills["processes"] += hit if kind != SUSPENDED else 0
+
+    def _hit(self, kind: str, pid: int) -> bool:
+        """Kill or suspend a process, and wait if *kind* says so; whether it was one of the system's."""
+        if not _is_ray_worker(pid):
+            return False
+        with suppress(ProcessLookupError):
+            if kind == SUSPENDED:
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(self._rng.uniform(1.0, 8.0))
+                os.kill(pid, signal.SIGCONT)
+            else:
+                kill(pid)
+        if kind == ACTOR_THEN_MANAGER:
+            time.sleep(self._rng.uniform(0.5, 3.0))
+        return True
 
     def _pids(self) -> tuple[list[int], list[int], list[int]]:
         status = self._site.system.status()

@@ -146,6 +146,19 @@ def test_the_oracle_detects_orphans_on_the_backend(monkeypatch: pytest.MonkeyPat
     assert "orphaned" in detected("delete")
 
 
+def test_the_oracle_detects_refusals_and_views_of_a_stale_activation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def unchecked(_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(stream.EntityStream, "is_current", unchecked)
+
+    cases = [replace(random_case(seed), rivals=True) for seed in range(60)]
+    wrong = [Verdict(run(case)).wrong().keys() for case in cases]
+    assert {"refused", "stale"} <= set().union(*wrong)
+
+
 def test_the_oracle_detects_wrong_replies_to_clients() -> None:
     world = run(Case(SCENARIOS["delete"]))
     world.replies["c1.0"].status = "failed"

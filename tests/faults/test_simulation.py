@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -154,7 +155,7 @@ def test_the_oracle_detects_refusals_and_views_of_a_stale_activation(
 
     monkeypatch.setattr(stream.EntityStream, "is_current", unchecked)
 
-    cases = [replace(random_case(seed), rivals=True) for seed in range(60)]
+    cases = [replace(random_case(seed), rivals=True) for seed in range(70, 140)]
     wrong = [Verdict(run(case)).wrong().keys() for case in cases]
     assert {"refused", "stale"} <= set().union(*wrong)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import ray
 
 from share_actors import client
-from share_actors.errors import Refused
+from share_actors.config import LogSettings
+from share_actors.errors import LogError, Refused
 from tests.acceptance.conftest import NewSite
+from tests.acceptance.systems import Site, eventually, kill
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -50,3 +53,80 @@ def test_a_given_address_is_never_answered_by_the_cluster_that_was_joined(
     with pytest.raises(Refused, match="has joined the one at") as error:
         client.connect("127.0.0.9:6379", namespace=site.config.namespace)
     assert error.value.field == "address"
+
+
+# -- logs ------------------------------------------------------------------------------------------
+@pytest.fixture(params=["sqlite", "postgres"])
+def two_sites(request: pytest.FixtureRequest, new_site: NewSite) -> tuple[Site, Site]:
+    """Two sites with one log: each has a namespace, a home and backends of its own."""
+    first = new_site(log=log_of(request))
+    log = first.config.log
+    if log.kind == "sqlite":
+        log = log.model_copy(update={"path": first.config.log_path})
+    catalog = first.home / "second.db"
+    return first, new_site(log=log, catalog_path=catalog)
+
+
+def log_of(request: pytest.FixtureRequest) -> LogSettings:
+    if request.param == "sqlite":
+        return LogSettings()
+    server: LogSettings = request.getfixturevalue("postgres_server")
+    return server.model_copy(update={"schema_name": f"alone_{abs(hash(request.node.name))}"})
+
+
+def test_a_second_system_on_one_log_is_refused_with_who_holds_it(
+    two_sites: tuple[Site, Site],
+) -> None:
+    first, second = two_sites
+    share = first.system.create_share(size=1)
+    before = first.head()
+
+    with pytest.raises(
+        LogError, match=f"in use by the system in .* of home {first.home} "
+    ) as error:
+        client.start(second.config)
+
+    assert error.value.field in ("log.path", "log.host")
+    assert error.value.details["holder"]["namespace"] == first.config.namespace
+    assert second.actors() == []
+    assert first.head() == before
+    assert first.system.share(share.id).extend(2).size == 2
+
+
+def test_actors_that_are_killed_come_back_to_the_log_of_their_system(
+    two_sites: tuple[Site, Site],
+) -> None:
+    first, second = two_sites
+    share = first.system.create_share(size=1)
+    pids = [first.catalog_pid(), *first.share_actor_pids(), first.manager_pid()]
+
+    for pid in pids:
+        kill(pid)
+    with pytest.raises(LogError, match="is in use by the system"):
+        client.start(second.config)
+
+    assert eventually(lambda: first.system.share(share.id)).extend(2).size == 2
+    assert set(pids).isdisjoint([first.catalog_pid(), *first.share_actor_pids()])
+
+
+def test_a_system_that_died_is_replaced_by_the_next_one(two_sites: tuple[Site, Site]) -> None:
+    first, second = two_sites
+    share = first.system.create_share(size=1)
+
+    for name in first.actors():
+        ray.kill(ray.get_actor(name, first.config.namespace), no_restart=True)
+
+    assert second.system.share(share.id).status == "available"
+
+
+def test_a_system_that_was_stopped_is_replaced_by_the_next_one(
+    two_sites: tuple[Site, Site],
+) -> None:
+    first, second = two_sites
+    share = first.system.create_share(size=1)
+
+    first.stop()
+
+    assert second.system.share(share.id).status == "available"
+    second.stop()
+    assert first.system.share(share.id).status == "available"

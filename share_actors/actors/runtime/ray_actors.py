@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import sys
 import threading
 import time
@@ -23,7 +24,24 @@ from share_actors.actors.runtime.kept_config import saved_config
 from share_actors.actors.runtime.names import node_count
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
+from share_actors.events.log.lease import Owner
+from share_actors.events.log.leased import open_leased
 from share_actors.values import BackendReport
+
+
+def owner_of(config: Config) -> Owner:
+    """This process, as one of the system that has the namespace on this cluster.
+
+    Actors that are restarted are of the same system; a cluster that is started again is another one.
+    """
+    session = ray.get_runtime_context().get_session_name()
+    return Owner(
+        system=f"{session}/{config.namespace}",
+        namespace=config.namespace,
+        home=str(config.home),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
 
 
 class ShareHostRayActor(ShareHost):
@@ -35,7 +53,7 @@ class ShareHostRayActor(ShareHost):
         sys.setswitchinterval(0.003)
         config = saved_config(config)
         entity_client = EntityClient(RayManager(config.namespace).connected)
-        super().__init__(config, node_count(), entity_client)
+        super().__init__(config, node_count(), entity_client, open_leased(lambda: owner_of(config)))
         gc.freeze()
 
 
@@ -44,7 +62,7 @@ class CatalogRayActor(CatalogActor):
 
     def __init__(self, config: Config) -> None:
         os.nice(5)
-        super().__init__(config, node_count())
+        super().__init__(config, node_count(), open_leased(lambda: owner_of(config)))
         _start_with("follow")
 
 

@@ -32,6 +32,8 @@ class GroupCommit:
     def __init__(self, recorder: ApplicationRecorder, explain: Callable[[Exception], str]) -> None:
         self._recorder, self._explain = recorder, explain
         self._order = AppendOrder(recorder)
+        self.before_commit: Callable[[], None] = lambda: None
+        """Called by the writer thread before each commit; raises `LogError` if it may not write."""
         self._last_position = recorder.max_notification_id() or 0
         self._lock, self._closed = Lock(), False
         self._gathered: list[Append] = []
@@ -121,6 +123,7 @@ class GroupCommit:
         if not admitted:
             return
         try:
+            self.before_commit()
             ids = self._recorder.insert_events([row for append in admitted for row in append.rows])
         except (IntegrityError, DataError) as error:
             if len(admitted) == 1:
@@ -128,6 +131,8 @@ class GroupCommit:
                 return
             self._commit(admitted[: len(admitted) // 2])
             self._commit(admitted[len(admitted) // 2 :])
+        except LogError as error:
+            self._refuse(admitted, error)
         except Exception as error:
             final = repeated or not _is_connection_lost(error)
             self._resolve_failure(admitted, error, final=final)
@@ -176,6 +181,11 @@ class GroupCommit:
     def _fail(self, appends: Sequence[Append], error: Exception) -> None:
         for append in appends:
             self._order.failed(append, LogError(f"{self._explain(error)}; nothing was recorded"))
+
+    def _refuse(self, appends: Sequence[Append], error: LogError) -> None:
+        refusal = LogError(error.message, field=error.field, value=error.value, **error.details)
+        for append in appends:
+            self._order.failed(append, refusal)
 
     def _fail_in_doubt(self, appends: Sequence[Append], error: Exception) -> None:
         reason = (

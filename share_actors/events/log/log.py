@@ -52,6 +52,7 @@ class Log:
         self._check_key()
         self._group_commit = group_commit(self._recorder, store.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
+        self._when_closed: Callable[[], None] = lambda: None
 
     @classmethod
     def open(cls, settings: LogSettings, path: Path, *, nodes: int = 1, create: bool = True) -> Log:
@@ -166,6 +167,14 @@ class Log:
         """Return version, kind and state of the newest snapshot; None if there is no readable one."""
         return self._snapshots.load(stream)
 
+    def before_commit(self, check: Callable[[], None]) -> None:
+        """Call *check* in the writer's thread before each commit, which its `LogError` refuses."""
+        self._group_commit.before_commit = check
+
+    def when_closed(self, release: Callable[[], None]) -> None:
+        """Have *release* called when the log is closed."""
+        self._when_closed = release
+
     def stop_writing(self) -> None:
         """Write the submitted events; afterwards appends raise `LogError`, and reads still work."""
         self._group_commit.close()
@@ -175,6 +184,7 @@ class Log:
         self.stop_writing()
         self._snapshots.close()
         self._store.factory.close()
+        self._when_closed()
 
 
 def _open_store(settings: LogSettings, path: Path, *, create: bool) -> LogStore:

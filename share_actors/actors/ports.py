@@ -24,6 +24,14 @@ class HostReport(NamedTuple):
     snapshot_failures: int
 
 
+class CallUnderWay(NamedTuple):
+    """A driver call: the entity with this *id*, the *work* such as `create`, and how long it has run."""
+
+    id: str
+    work: str
+    seconds: float
+
+
 AT = "@"
 """Separates the node resource in the name of a host: `share-actor@RESOURCE-N`."""
 
@@ -74,8 +82,14 @@ class Host(Protocol):
     async def drop(self, entity_ids: Sequence[str], /) -> None:
         """End the activations of these entities, which have their home elsewhere."""
 
-    async def stop(self) -> None:
-        """Accept no more commands, and leave the log in order."""
+    async def under_way(self) -> Sequence[CallUnderWay]:
+        """The driver calls that are under way."""
+
+    async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
+        """Accept no more commands, let driver calls end, and leave the log in order.
+
+        Returns the calls that did not end within *timeout_s* and were cut off.
+        """
 
     async def reconfigure(self, config: Config, /) -> None:
         """Use this configuration from now on."""

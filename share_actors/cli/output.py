@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -137,13 +137,16 @@ class Output:
         self.stdout.flush()
 
     @contextmanager
-    def spinner(self, text: str) -> Iterator[None]:
-        """Show *text* with a spinner during the block, if stderr is a terminal."""
+    def spinner(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show *text* with a spinner during the block, if stderr is a terminal.
+
+        The block gets a function that shows another text; if stderr is no terminal, as a line.
+        """
         if self.as_json or not self.err.is_terminal:
-            yield
+            yield lambda other: self.print_message(escape(other))
         else:
-            with self.err.status(escape(text)):
-                yield
+            with self.err.status(escape(text)) as status:
+                yield lambda other: status.update(escape(other))
 
     def print_error(self, error: ShareActorsError, command: str) -> None:
         """Print what was wrong and what to do next; with `--json` a document on stdout."""

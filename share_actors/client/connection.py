@@ -34,5 +34,5 @@ class Connection(Protocol):
         Raises `Unavailable` if it cannot be reached, with the detail `passing` while it is being restarted.
         """
 
-    async def stop_system(self) -> None:
-        """Stop the system, which belongs to this connection."""
+    async def stop_system(self, timeout_s: float) -> list[dict[str, Any]]:
+        """Stop the system, which belongs to this connection; returns the driver calls that were cut off."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, Self, Unpack, overload
+from typing import Any, Literal, Self, Unpack, overload
 
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.background_loop import run
 from share_actors.client.keywords import (
     DEFAULT_TIMEOUT_S,
+    STOP_TIMEOUT_S,
     ManagedShareProperties,
     PreviewProperties,
     RuleFilters,
@@ -80,9 +81,12 @@ class ShareSystem:
         """Backends: their capabilities and statistics, and their configuration."""
         return BackendCollection(self._system.backends)
 
-    def close(self) -> None:
-        """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started."""
-        run(self._system.close())
+    def close(self, timeout: float = STOP_TIMEOUT_S) -> list[dict[str, Any]]:
+        """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
+
+        Driver calls that are under way may end within *timeout* seconds; returns those that were cut off.
+        """
+        return run(self._system.close(timeout))
 
     def as_user(self, context: RequestContext) -> ShareSystem:
         """The same system, on behalf of another user."""

@@ -18,6 +18,7 @@ from share_actors.client.entities import (
 )
 from share_actors.client.keywords import (
     DEFAULT_TIMEOUT_S,
+    STOP_TIMEOUT_S,
     ManagedShareProperties,
     PreviewProperties,
     RequestOptions,
@@ -87,11 +88,17 @@ class AsyncShareSystem:
         """The configuration in force; one that a reload changed is read again when it is needed."""
         return self._creator.config
 
-    async def close(self) -> None:
-        """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started."""
-        if self._owns:
-            self._owns = False
-            await self._connection.stop_system()
+    async def close(self, timeout: float = STOP_TIMEOUT_S) -> list[dict[str, Any]]:
+        """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
+
+        Driver calls that are under way may end within *timeout* seconds. Returns those that were cut off:
+        the `id` of the share, the `work`, and the `seconds` that it took. They are made again after the next
+        start, and a stop never counts towards `max_cut_off`.
+        """
+        if not self._owns:
+            return []
+        self._owns = False
+        return await self._connection.stop_system(timeout)
 
     def as_user(self, context: RequestContext) -> AsyncShareSystem:
         """The same system, on behalf of another user."""

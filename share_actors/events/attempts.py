@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, RequestJoined
 from share_actors.events.phrases import phrase, time_of
@@ -24,13 +24,15 @@ class ReportFailure(Command):
 
     kind `failed`: the backend reported a failure. `refused`: it refused and changed nothing. `transient`:
     the driver requested another attempt. `bug`: the driver raised another exception. `unknown`: the
-    deadline passed. The last three are retried at `retry_at`, up to `max_attempts` attempts.
+    deadline passed. The last three are retried at `retry_at`, up to `max_attempts` attempts. A *planned*
+    one was cut off by a stop of the system: it does not count towards them.
     """
 
     kind: Literal["failed", "refused", "transient", "bug", "unknown"]
     reason: str
     retry_at: datetime = EPOCH
     max_attempts: int = 1
+    planned: bool = False
     details: dict[str, str] = {}
     """The remains of the failed call, such as the details of a share server that is half set up."""
 
@@ -50,13 +52,19 @@ class AttemptStarted(Event, topic="share.attempt_started"):
 
 
 class AttemptFailed(Event, topic="share.attempt_failed"):
-    """The attempt did not succeed, and another follows at *retry_at*."""
+    """The attempt did not succeed, and another follows at *retry_at*.
+
+    A *planned* one was cut off by a stop of the system: it does not count towards any limit of attempts.
+    """
+
+    schema_version: ClassVar[int] = 2
 
     n: int
     effect: str
     kind: RetryKind
     reason: str
     retry_at: datetime
+    planned: bool = False
 
 
 AttemptEvent = AttemptStarted | AttemptFailed
@@ -66,7 +74,8 @@ class Attempt(Frozen):
     """The last attempt at an effect; `kind` is how it failed, None while it is in progress.
 
     `retry_at`: when the next attempt is due. `probe`: the next attempt starts with a probe of what
-    exists, since the outcome of an earlier one is unknown.
+    exists, since the outcome of an earlier one is unknown. `planned_stops`: how many attempts at the
+    effect a stop of the system cut off.
     """
 
     n: int
@@ -75,6 +84,7 @@ class Attempt(Frozen):
     retry_at: datetime | None = None
     reason: str | None = None
     probe: bool = False
+    planned_stops: int = 0
 
 
 def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) -> AttemptStarted:
@@ -102,17 +112,25 @@ def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
     kind, reason = command.kind, command.reason
     if kind in ("failed", "refused"):
         return reason
-    if attempt.n >= command.max_attempts:
-        return f"{reason} (gave up after {attempt.n} attempts)"
+    counted = attempt.n - attempt.planned_stops
+    if not command.planned and counted >= command.max_attempts:
+        return f"{reason} (gave up after {counted} attempts)"
     return AttemptFailed(
-        n=attempt.n, effect=attempt.effect, kind=kind, reason=reason, retry_at=command.retry_at
+        n=attempt.n,
+        effect=attempt.effect,
+        kind=kind,
+        reason=reason,
+        retry_at=command.retry_at,
+        planned=command.planned,
     )
 
 
 def evolve(event: AttemptEvent, last: Attempt | None) -> Attempt:
     """Return the last attempt after *event*."""
+    stops = last.planned_stops if last is not None and last.effect == event.effect else 0
     if isinstance(event, AttemptStarted):
-        return Attempt(n=event.n, effect=event.effect, probe=event.probe)
+        stops = stops if event.n > 1 else 0
+        return Attempt(n=event.n, effect=event.effect, probe=event.probe, planned_stops=stops)
     return Attempt(
         n=event.n,
         effect=event.effect,
@@ -120,6 +138,7 @@ def evolve(event: AttemptEvent, last: Attempt | None) -> Attempt:
         retry_at=event.retry_at,
         reason=event.reason,
         probe=event.kind == "unknown" or (last is not None and last.probe),
+        planned_stops=stops + event.planned,
     )
 
 
@@ -132,6 +151,12 @@ def require(attempt: Attempt | None, *effects: str) -> None:
     """Raise `Rejected` unless the attempt in progress is at one of *effects*."""
     if attempt is None or attempt.effect not in effects:
         raise Rejected(f"no attempt at {' or '.join(effects)} is in progress")
+
+
+def stopped(at: datetime) -> ReportFailure:
+    """Report that a planned stop of the system cut the attempt off."""
+    reason = "the system was stopped before the outcome was known"
+    return ReportFailure(kind="unknown", reason=reason, retry_at=at, planned=True)
 
 
 # -- sentences -----------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def cli() -> Iterator[CommandLine]:
         try:
             assert line.json("up")["already"] is False
             yield line
-            assert line.json("down") == {"running": False, "stopped": True}
+            assert line.json("down", "--now")["stopped"] is True
             assert system_state.read(line.home) is None
         finally:
             line.clear_up()
@@ -183,3 +183,19 @@ def test_the_receipt_of_a_request_in_progress_shows_its_attempt(cli: CommandLine
 
     assert (receipt["status"], receipt["share_id"]) == ("accepted", share["id"])
     assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")
+
+
+def test_down_names_the_driver_calls_that_it_cuts_off(cli: CommandLine) -> None:
+    cli.json("share", "create", "--size", "1", "--backend", "slow", "--id", "long", "--no-wait")
+
+    waiting = cli.start("down", "--timeout", "2")
+    out, err = waiting.communicate(timeout=120)
+    cli.json("up")
+    history = cli.json("share", "history", "long")["events"]
+
+    assert waiting.returncode == 0, err
+    assert "Cut off: create of long after" in out
+    assert "waiting for 1 driver call: create of long" in err
+    assert [e["event"]["planned"] for e in history if e["topic"] == "share.attempt_failed"] == [
+        True
+    ]

@@ -57,6 +57,34 @@ def test_a_creation_whose_every_attempt_is_cut_off_ends_in_error(log: Log) -> No
     within(5, scenario())
 
 
+async def stop_creations(log: Log, times: int) -> None:
+    """Stop a share in the middle of its creation as planned, so many times."""
+    for n in range(times):
+        share_entity = entity(log, work := FakeWork(paused=True), activation=f"stopped-{n}")
+        share_entity.put(item := queued(CREATE, command_id="c1", repeated=n > 0))
+        await item.receipt
+        while not work.started:
+            await asyncio.sleep(0.005)
+        share_entity.hold()
+        share_entity.cut_off()
+        while share_entity.at_work:
+            await asyncio.sleep(0.005)
+
+
+def test_planned_stops_never_count_towards_the_limit_of_attempts(log: Log) -> None:
+    async def scenario() -> None:
+        await stop_creations(log, 7)  # the fake gives up after 5
+        await cut_off_creations(log, 4)
+
+        failures = [r.event for r in log.read("share-s1") if isinstance(r.event, AttemptFailed)]
+        assert [failure.planned for failure in failures] == [True] * 7 + [False] * 3
+        share_entity = entity(log, FakeWork())
+        outcome = await (await share_entity.outcome_of("c1"))
+        assert outcome.status == "done"
+
+    within(5, scenario())
+
+
 @pytest.mark.parametrize(("n", "pause_s"), [(1, 0.0), (2, 1.0), (3, 2.0), (4, 4.0), (9, 10.0)])
 def test_the_first_attempt_cut_off_is_repeated_at_once_later_ones_after_a_pause(
     n: int, pause_s: float

@@ -250,6 +250,25 @@ def test_a_host_that_stops_replies_moved_and_finishes_the_work_in_progress(
     within(10, scenario())
 
 
+def test_a_host_that_stops_lets_a_driver_call_end_and_cuts_it_off_after_the_timeout(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        timings = HostTimings(grace_s=0.01, max_outcome_wait_s=0.01, stop_timeout_s=0.1)
+        for share_id, timeout_s in (("patient", 20.0), ("hasty", 0.3)):
+            home = tmp_path / share_id
+            host = ShareHost(config(home, delay_s=1.0), open_log=in_memory, timings=timings)
+            await host.submit([create(share_id)])
+            [call] = await host.under_way()
+
+            cut_off = await host.stop(timeout_s)
+
+            assert (call.id, call.work) == (share_id, "create")
+            assert [call.id for call in cut_off] == ([share_id] if share_id == "hasty" else [])
+
+    within(20, scenario())
+
+
 def test_a_share_that_does_not_exist_does_not_stay_in_memory(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, hosting={"idle_timeout_s": 0.1}) as host:

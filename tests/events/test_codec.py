@@ -35,6 +35,9 @@ def _example(topic: str) -> Event:
 _creation = EXAMPLES[0]
 assert isinstance(_creation, ShareCreationRequested)
 EARLIER: dict[str, Event] = {
+    "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
+        kind="transient", reason="busy", planned=False
+    ),
     "share.creation_requested.v1.json": EXAMPLES[0].replace(
         spec=_creation.spec.replace(share_network_id=None), placement=None
     ),

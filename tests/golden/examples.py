@@ -112,7 +112,9 @@ EXAMPLES: tuple[Event, ...] = (
     share.RetryRequested(works=("create", "rule/r1/allow")),
     RequestJoined(work="create"),
     attempts.AttemptStarted(n=2, effect="create", activation="activation-1", timeout_s=300.0),
-    attempts.AttemptFailed(n=2, effect="create", kind="transient", reason="busy", retry_at=AT),
+    attempts.AttemptFailed(
+        n=2, effect="create", kind="unknown", reason="stopped", retry_at=AT, planned=True
+    ),
     access.AccessAllowed(
         access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
     ),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Generic
 
 from share_actors.actors.entity.backoff import Backoff
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, S, Turn, Work
-from share_actors.events.attempts import BeginAttempt
+from share_actors.events.attempts import BeginAttempt, stopped
 from share_actors.events.decider import Command
+from share_actors.events.envelope import Envelope
 
 
 class Attempts(Generic[E, S, F]):
@@ -29,11 +32,20 @@ class Attempts(Generic[E, S, F]):
         self._activation = activation
         self._put_outcome, self._wake = put_outcome, wake
         self._backoff = Backoff()
-        self.in_flight = False
+        self._under_way: tuple[str, Envelope, float] | None = None
+        self.in_flight = self.held = False
+
+    @property
+    def under_way(self) -> tuple[str, float] | None:
+        """The effect that is being performed and for how many seconds; None if there is none."""
+        if not self.in_flight or self._under_way is None:
+            return None
+        effect, _, began = self._under_way
+        return effect, time.monotonic() - began
 
     def begin(self, turn: Turn[S, F]) -> None:
-        """Record the start of the next attempt in *turn*, unless one is in flight or it is not due yet."""
-        if self.in_flight and turn.outcome is None:
+        """Record the start of the next attempt in *turn*, if it is due and none is in flight."""
+        if self.held or (self.in_flight and turn.outcome is None):
             return
         if self._aggregate.under_way(turn.state):  # made by an activation that has ended
             turn.report(self._work.cut_off(turn.state, turn.at), self._stream.last_request)
@@ -61,12 +73,18 @@ class Attempts(Generic[E, S, F]):
             return
         origin, _ = turn.entries[-1]
         self.in_flight = True
+        self._under_way = turn.effect.key(), origin, time.monotonic()
 
         def done(command: Command) -> None:
             self._put_outcome(Outcome(command, origin))
 
         context = turn.context(self._stream.version)
         self._work.start(turn.effect, self._stream.state, context, done)
+
+    def cut_off(self, now: datetime) -> None:
+        """Conclude the attempt in flight, whose driver call a planned stop of the system ends."""
+        if self.in_flight and self._under_way is not None:
+            self._put_outcome(Outcome(stopped(now), self._under_way[1]))
 
     def wake_after(self, seconds: float) -> None:
         """Wake the entity after so many seconds, for the work that is pending then."""

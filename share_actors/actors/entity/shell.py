@@ -87,11 +87,22 @@ class Entity(Generic[E, S, F]):
     # -- from outside ----------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, nothing is in progress and no effect is pending."""
+        """Whether nothing waits, nothing is in progress and no effect is pending, or it is held."""
         busy = self._inbox or self._replies or self._busy or self._attempts.in_flight
         if busy or not self._loaded:
             return False
-        return self.lost or self._aggregate.pending(self._stream.state) is None
+        paused = self.lost or self._attempts.held
+        return paused or self._aggregate.pending(self._stream.state) is None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a command waits, a turn is in progress, or a driver call is under way."""
+        return not self.lost and bool(self._inbox or self._busy or self._attempts.in_flight)
+
+    @property
+    def under_way(self) -> tuple[str, float] | None:
+        """The effect whose driver call is under way, and for how many seconds; None if there is none."""
+        return None if self.lost else self._attempts.under_way
 
     @property
     def version(self) -> int:
@@ -174,6 +185,14 @@ class Entity(Generic[E, S, F]):
         elif not self.lost:
             self._inbox.append(Reading(_ignored()))
             self.wake()
+
+    def hold(self) -> None:
+        """Begin no further attempts: what is pending goes on with the next activation."""
+        self._attempts.held = True
+
+    def cut_off(self) -> None:
+        """Record that a planned stop ends the driver call that is under way."""
+        self._attempts.cut_off(self._clock())
 
     def passivate(self) -> None:
         """Save a state snapshot, off the command path; the caller forgets the entity."""

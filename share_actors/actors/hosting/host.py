@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from share_actors.actors.messaging.messages import (
     context_in,
     error_reply,
 )
-from share_actors.actors.ports import HostReport
+from share_actors.actors.ports import CallUnderWay, HostReport
 from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
 from share_actors.errors import Busy, Moved, ShareActorsError, Unavailable
@@ -190,18 +190,31 @@ class ShareHost:
             snapshot_failures=self._log.snapshot_failures,
         )
 
-    async def stop(self) -> None:
-        """Accept no more commands, let work in progress end, save state snapshots, and close the log."""
+    async def under_way(self) -> list[CallUnderWay]:
+        """The driver calls that are under way."""
+        return self._entities.under_way()
+
+    async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
+        """Accept no more commands, let driver calls end, save state snapshots, and close the log.
+
+        Pending work may go on for a moment; then no call begins, and those under way may end until
+        *timeout_s* (default: that moment). Returns the calls that were cut off, which is recorded.
+        """
         self._stopping = True
         if self._sweeper is not None:
             self._sweeper.cancel()
-        deadline = time.monotonic() + self._timings.stop_timeout_s
-        while not self._entities.all_idle and time.monotonic() < deadline:
-            await asyncio.sleep(STOP_POLL_S)
+        began, moment_s = time.monotonic(), self._timings.stop_timeout_s
+        timeout_s = moment_s if timeout_s is None else timeout_s
+        await _until(lambda: self._entities.all_idle, began + min(moment_s, timeout_s))
+        self._entities.hold()
+        await _until(lambda: not self._entities.at_work, began + timeout_s)
+        cut_off = self._entities.cut_off()
+        await _until(lambda: not self._entities.at_work, time.monotonic() + moment_s)
         await self.passivate(0.0)
         self._backends.close()
         if "_log" in self.__dict__:
             await asyncio.to_thread(self._log.close)
+        return cut_off
 
     # -- inside ----------------------------------------------------------------------------------
     def _start(self, message: CommandMessage) -> QueuedCommand:
@@ -251,6 +264,12 @@ class ShareHost:
             await asyncio.sleep(min(self._timings.sweep_every_s, idle_timeout_s / 2))
             await self.passivate(self._config.hosting.idle_timeout_s)
             self._entities.remove_useless()
+
+
+async def _until(condition: Callable[[], bool], deadline: float) -> None:
+    """Wait until *condition* holds, but not beyond *deadline* (as of `time.monotonic`)."""
+    while not condition() and time.monotonic() < deadline:
+        await asyncio.sleep(STOP_POLL_S)
 
 
 def _no_manager() -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.entity.shell import Entity
+from share_actors.actors.ports import CallUnderWay
 from share_actors.config import Config
 from share_actors.errors import Busy, InvalidRequest
 from share_actors.events.aggregates import AGGREGATES, calls_drivers, kind_of
@@ -52,6 +53,28 @@ class ResidentEntities:
     def all_idle(self) -> bool:
         """Whether no entity has work in progress or pending."""
         return all(entity.idle for entity in self._entities.values())
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any entity has a command, a turn or a driver call in progress."""
+        return any(entity.at_work for entity in self._entities.values())
+
+    def under_way(self) -> list[CallUnderWay]:
+        """The driver calls that are under way."""
+        calls = [(entity.id, entity.under_way) for entity in self._entities.values()]
+        return [CallUnderWay(id_, *call) for id_, call in calls if call is not None]
+
+    def hold(self) -> None:
+        """Begin no further attempts."""
+        for entity in self._entities.values():
+            entity.hold()
+
+    def cut_off(self) -> list[CallUnderWay]:
+        """Record that a planned stop ends the driver calls that are under way, and return these."""
+        calls = self.under_way()
+        for call in calls:
+            self._entities[call.id].cut_off()
+        return calls
 
     def get(self, entity_id: str, *, fresh: bool = False) -> AnyEntity:
         """The entity, activated if need be; a *fresh* one is taken to have no stream yet.

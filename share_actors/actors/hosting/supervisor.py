@@ -13,7 +13,7 @@ from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.actors.ports import Cluster, Host, HostLost, HostReport, node_of
+from share_actors.actors.ports import CallUnderWay, Cluster, Host, HostLost, HostReport, node_of
 from share_actors.config import HostingSettings
 from share_actors.errors import ShareActorsError, Unavailable
 
@@ -236,14 +236,28 @@ class Supervisor:
         for task in self._background:
             task.cancel()
 
-    async def stop(self) -> None:
-        """Stop every host, so that it leaves its log in order."""
+    async def under_way(self) -> list[CallUnderWay]:
+        """The driver calls that are under way in all hosts that can be reached."""
+        calls = await asyncio.gather(*map(_under_way, self.hosts.values()))
+        return [call for of_host in calls for call in of_host]
+
+    async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
+        """Stop every host, so that it leaves its log in order; returns the calls that were cut off."""
         self.stopping = True
-        await asyncio.gather(*(_stop(host) for host in self.hosts.values()))
+        cut_off = await asyncio.gather(*(_stop(host, timeout_s) for host in self.hosts.values()))
+        return [call for of_host in cut_off for call in of_host]
 
 
-async def _stop(host: Host) -> None:
+async def _under_way(host: Host) -> Sequence[CallUnderWay]:
     try:
-        await host.stop()
+        return await host.under_way()
+    except HostLost:
+        return ()
+
+
+async def _stop(host: Host, timeout_s: float | None) -> Sequence[CallUnderWay]:
+    try:
+        return await host.stop(timeout_s)
     except HostLost as lost:
         logger.warning("%s was lost before it was stopped", lost.host)
+        return ()

@@ -26,7 +26,7 @@ class HostTimings:
     *grace_s*: `submit` replies *accepted* for the commands in progress once no further outcome comes for
     so long. *max_outcome_wait_s*: it does so at the latest after this time. *batch_s*: how long `wait`
     gathers outcomes once there is one. *sweep_every_s*: the longest interval between two searches for
-    idle entities. *stop_timeout_s*: how long `stop` waits for work in progress.
+    idle entities. *stop_timeout_s*: how long `stop` lets pending work go on.
     """
 
     grace_s: float = 0.05

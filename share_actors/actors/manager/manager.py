@@ -177,10 +177,19 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
         """The current configuration without the key of secrets."""
         return self._config.model_copy(update={"secrets_key": None})
 
-    async def stop(self) -> None:
-        """Reject new commands, reply to those in progress, and stop every host."""
+    async def under_way(self) -> list[dict[str, Any]]:
+        """The driver calls that are under way: the `id` of the share, the `work`, and its `seconds`."""
+        return [call._asdict() for call in await self._supervisor.under_way()]
+
+    async def stop(self, timeout_s: float | None = None) -> list[dict[str, Any]]:
+        """Reject new commands, reply to those in progress, and stop every host.
+
+        Driver calls may end within *timeout_s* (default: a few seconds). Returns those that were cut off.
+        """
         self._supervisor.stopping = True
-        until = time.monotonic() + STOP_TIMEOUT_S
+        began = time.monotonic()
+        until = began + min(STOP_TIMEOUT_S, STOP_TIMEOUT_S if timeout_s is None else timeout_s)
         while self._waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)
-        await self._supervisor.stop()
+        left_s = None if timeout_s is None else max(0.0, began + timeout_s - time.monotonic())
+        return [call._asdict() for call in await self._supervisor.stop(left_s)]

@@ -11,7 +11,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.messaging.retries import MAX_WAIT_S
-from share_actors.actors.ports import HostLost, HostReport
+from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.actors.runtime.calls import call, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
@@ -61,9 +61,13 @@ class RayHost:
         """End the activations of these entities, which have their home elsewhere."""
         await self._call(self._handle.drop.remote(entity_ids))
 
-    async def stop(self) -> None:
-        """Accept no more commands, and close the log."""
-        await self._call(self._handle.stop.remote())
+    async def under_way(self) -> Sequence[CallUnderWay]:
+        """The driver calls that are under way."""
+        return await self._call(self._handle.under_way.remote())
+
+    async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
+        """Accept no more commands, let driver calls end, and close the log."""
+        return await self._call(self._handle.stop.remote(timeout_s))
 
     async def reconfigure(self, config: Config, /) -> None:
         """Use *config* from now on."""

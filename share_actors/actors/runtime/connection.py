@@ -23,8 +23,10 @@ class RayConnection:
         """The result of one call of the manager; raises `Unavailable` while it is being restarted."""
         return await call(getattr(self.manager, method).remote(*args, **kwargs))
 
-    async def stop_system(self) -> None:
+    async def stop_system(self, timeout_s: float) -> list[dict[str, Any]]:
         """Stop the system, and shut down the Ray cluster if this process owns it."""
-        await asyncio.to_thread(lifecycle.stop_system, self.manager, self._namespace)
+        stop = lifecycle.stop_system
+        cut_off = await asyncio.to_thread(stop, self.manager, self._namespace, timeout_s)
         if self._owns_ray:
             lifecycle.shutdown()
+        return cut_off

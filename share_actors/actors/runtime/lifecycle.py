@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import ray
@@ -37,8 +38,11 @@ from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
+SHOW_EVERY_S = 1.0
 MANAGER_STOP_TIMEOUT_S = 60.0
+"""How much longer the manager may take to stop."""
 CATALOG_STOP_TIMEOUT_S = 30.0
+ShowCalls = Callable[[list[dict[str, Any]]], None]
 
 
 def init(address: str | None, **options: Any) -> None:
@@ -201,15 +205,42 @@ def find_manager(namespace: str) -> Handle:
     return find_actor(MANAGER, namespace)
 
 
-def stop_system(manager: Handle, namespace: str) -> None:
-    """Wait for commands in progress, then end all actors of the system."""
+def stop_system(
+    manager: Handle,
+    namespace: str,
+    timeout_s: float,
+    show: ShowCalls | None = None,
+) -> list[dict[str, Any]]:
+    """Let driver calls end within *timeout_s*, then end all actors of the system.
+
+    *show* gets the calls that are still under way, every second. Returns those that were cut off: the `id`
+    of the share, the `work`, and the `seconds` that it took.
+    """
+    cut_off: list[dict[str, Any]] = []
+
+    def note(calls: list[dict[str, Any]]) -> None:
+        cut_off[:] = calls
+        if show is not None:
+            show(calls)
+
     try:
-        ray.get(manager.stop.remote(), timeout=MANAGER_STOP_TIMEOUT_S)
+        cut_off = _stop_manager(manager, timeout_s, note)
         catalog = find_actor(CATALOG, namespace)
         ray.get(catalog.stop.remote(), timeout=CATALOG_STOP_TIMEOUT_S)
     except (RayError, Unavailable):
         logger.warning("not all actors stopped in order; pending work continues at the next start")
     _kill_actors(namespace)
+    return cut_off
+
+
+def _stop_manager(manager: Handle, timeout_s: float, note: ShowCalls) -> list[dict[str, Any]]:
+    """Stop the manager and the hosts; *note* gets the calls under way until they have stopped."""
+    stopped = manager.stop.remote(timeout_s)
+    until = time.monotonic() + timeout_s + MANAGER_STOP_TIMEOUT_S
+    while not ray.wait([stopped], timeout=SHOW_EVERY_S)[0] and time.monotonic() < until:
+        note(ray.get(manager.under_way.remote(), timeout=MANAGER_STOP_TIMEOUT_S))
+    cut_off: list[dict[str, Any]] = ray.get(stopped, timeout=0)
+    return cut_off
 
 
 def _kill_actors(namespace: str) -> None:

@@ -20,8 +20,13 @@ def _share_creation_requested_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "share_network_id": None, "placement": None}
 
 
+def _attempt_failed_1(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "planned": False}
+
+
 UPCASTERS: Upcasters = MappingProxyType(
     {
+        ("share.attempt_failed", 1): _attempt_failed_1,
         ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,
         ("share.manage_requested", 1): nest_spec,

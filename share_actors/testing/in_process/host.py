@@ -9,7 +9,7 @@ from typing import Any
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.actors.ports import HostLost, HostReport
+from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.config import Config
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
@@ -147,9 +147,15 @@ class InProcessHost:
         """End the activations of these entities, which have their home elsewhere."""
         await self._call("drop", entity_ids)
 
-    async def stop(self) -> None:
-        """Let running work end, then close the log."""
-        await self._call("stop")
+    async def under_way(self) -> Sequence[CallUnderWay]:
+        """The driver calls that are under way."""
+        calls: Sequence[CallUnderWay] = await self._call("under_way")
+        return calls
+
+    async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
+        """Let running work end, then close the log; the calls that were cut off."""
+        cut_off: Sequence[CallUnderWay] = await self._call("stop", timeout_s)
+        return cut_off
 
     async def _call(self, method: str, *args: Any) -> Any:
         try:

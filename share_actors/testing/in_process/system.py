@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,13 @@ class InProcessConnection:
         """The result of one call of the manager; raises `Unavailable` if it was killed meanwhile."""
         return await self._cluster.find_manager().call(method, *args, **kwargs)
 
-    async def stop_system(self) -> None:
-        """Stop the manager's work, then every actor."""
+    async def stop_system(self, timeout_s: float) -> list[dict[str, Any]]:
+        """Stop the manager's work, then every actor; the driver calls that were cut off."""
+        cut_off: list[dict[str, Any]] = []
+        with suppress(Unavailable):  # it was killed
+            cut_off = await self.call_manager("stop", timeout_s)
         await self._cluster.close()
+        return cut_off
 
 
 class InProcessSystem(AsyncShareSystem):

@@ -27,9 +27,10 @@ from share_actors.events.envelope import Recorded
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
 from tests.acceptance.systems import Site, of_shares, opened
-from tests.faults.soak_clients import MAX_WAIT_S, Client, Killer, Request
+from tests.faults.soak_clients import MAX_WAIT_S, Client, Killer, Request, RuleClient
 
 CLIENTS = 16
+RULE_CLIENTS = 30
 NETWORKS = 3
 KILLS_PER_MINUTE = 5
 MIN_COMMANDS = 100
@@ -76,6 +77,23 @@ def _enough(clients: list[Client], killer: Killer, minutes: float) -> bool:
     """Whether a run of *minutes* had the load that it is for, which a busy machine delays."""
     commands = sum(len(client.requests) for client in clients)
     return killer.kills["processes"] >= KILLS_PER_MINUTE * minutes and commands > MIN_COMMANDS
+
+
+def rounds_of_rules(site: Site, rounds: int, seed: int, clients_count: int) -> dict[str, Any]:
+    """The report of clients that only allow, deny and look, while actor and manager die in each round."""
+    stop, killer = threading.Event(), Killer(site, seed)
+    clients: list[Client] = [
+        RuleClient(f"client{n}", site.system, seed + n, stop) for n in range(clients_count)
+    ]
+    for client in clients:
+        client.start()
+    for _ in range(rounds):
+        time.sleep(4.0)
+        killer.kill_actor_then_manager()
+    stop.set()
+    for client in clients:
+        client.join(2 * MAX_WAIT_S)
+    return _report(site, clients, killer)
 
 
 def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]:
@@ -242,6 +260,7 @@ def main() -> int:
     """Run the soak and print its report; exit status 1 if a count is not zero."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, help="instead: rounds of rules (16 for a good look)")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     out, sys.stdout = sys.stdout, sys.stderr  # Ray prints every process that died to stdout
@@ -250,7 +269,10 @@ def main() -> int:
         site.config = slow(site)
         try:
             report = {"seed": options.seed, "minutes": options.minutes}
-            report |= soak(site, options.minutes, options.seed, _print_progress)
+            if options.rounds:
+                report |= rounds_of_rules(site, options.rounds, options.seed, RULE_CLIENTS)
+            else:
+                report |= soak(site, options.minutes, options.seed, _print_progress)
         finally:
             site.stop()
     print(json.dumps(report, indent=2), file=out, flush=True)

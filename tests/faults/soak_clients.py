@@ -40,6 +40,8 @@ MAX_WAIT_S = 120.0
 SHARES_EACH = 6
 NEVER = datetime.max.replace(tzinfo=UTC)
 ACTOR_THEN_MANAGER = "share actor, then the manager"
+BETWEEN_S = (2.0, 3.0)
+"""Between the deaths: a restarted actor serves what waited for it, while its shares have moved."""
 SUSPENDED = "share actor suspended"
 """For seconds, by SIGSTOP: it is replaced meanwhile, or not, and wakes up beside its successor."""
 ON_SERVERS = 0.4
@@ -90,6 +92,8 @@ class ClientShare:
 class Client(threading.Thread):
     """Sends requests for its own shares, one after the other, until *stop* is set."""
 
+    max_shares = SHARES_EACH
+
     def __init__(
         self,
         name: str,
@@ -110,7 +114,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         """Send requests until stopped."""
         while not self._stopped.is_set():
-            if len(self._shares) < SHARES_EACH and self._rng.random() < 0.5:
+            if len(self._shares) < self.max_shares and self._rng.random() < 0.5:
                 self._create()
             elif self._shares:
                 share = self._rng.choice(self._shares)
@@ -233,12 +237,27 @@ class Client(threading.Thread):
         return None
 
 
+class RuleClient(Client):
+    """Sends only requests for access rules of a few shares, and looks at them."""
+
+    max_shares = 2
+
+    def _verbs(self) -> list[Callable[[ClientShare], None]]:
+        return [self._allow, self._allow, self._deny, self._deny, self._view]
+
+
 class Killer:
     """`kill -9` of randomly chosen processes of the system."""
 
     def __init__(self, site: Site, seed: int) -> None:
         self._site, self._rng = site, random.Random(seed)
         self.kills: Counter[str] = Counter()
+
+    def kill_actor_then_manager(self) -> None:
+        """Kill a share actor and, two to three seconds later, the manager."""
+        actors, manager, _ = self._pids()
+        for pid in [*actors[:1], *manager]:
+            self.kills["processes"] += self._hit(ACTOR_THEN_MANAGER, pid)
 
     def strike(self) -> None:
         """Kill one process, a group or all of them, at random; counted in `kills`."""
@@ -271,7 +290,7 @@ class Killer:
             else:
                 kill(pid)
         if kind == ACTOR_THEN_MANAGER:
-            time.sleep(self._rng.uniform(0.5, 3.0))
+            time.sleep(self._rng.uniform(*BETWEEN_S))
         return True
 
     def _pids(self) -> tuple[list[int], list[int], list[int]]:

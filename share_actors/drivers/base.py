@@ -133,6 +133,11 @@ class ShareDriver:
         """Whether this driver overrides *method* and therefore supports it."""
         return getattr(cls, method) is not getattr(ShareDriver, method)
 
+    @property
+    def refuses_late_calls(self) -> bool:
+        """Whether a call with a smaller `context.fence` than an earlier one is refused (`drivers.fence`)."""
+        return False
+
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
         """Prepare the backend; called once in each process that hosts its shares."""

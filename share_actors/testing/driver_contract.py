@@ -20,15 +20,16 @@ from share_actors.drivers import share_stats
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, same_driver
 from share_actors.testing.interruption_contract import InterruptionContract
+from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.values import Capabilities, Share, Snapshot
 
 
-class DriverContract(ProbeContract, InterruptionContract):
+class DriverContract(ProbeContract, InterruptionContract, LateCallContract):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
     Subclasses define the fixture `driver`: a driver on an empty backend. They may override `principals`,
-    two clients that the backend accepts for each access type, and `most_steps`.
+    two clients that the backend accepts for each access type, `most_steps`, and `state_of`.
     """
 
     # -- the backend ---------------------------------------------------------------------------

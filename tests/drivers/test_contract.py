@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from share_actors.drivers import ShareDriver, make_driver
+from share_actors.drivers.filesystem.acl import grants_of
+from share_actors.drivers.local import LocalOptions
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.server_contract import ServerContract
+from share_actors.values import RequestContext, Share
+
+CONTEXT = RequestContext()
+
+
+def access_of(driver: ShareDriver, share: Share) -> Any:
+    """The access to the directory of *share* of the driver `local`; None if it does not exist."""
+    assert isinstance(driver.configuration, LocalOptions)
+    try:
+        fd = os.open(driver.configuration.root / "shares" / share.id, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return grants_of(fd)
+    finally:
+        os.close(fd)
 
 
 @pytest.mark.usefixtures("keeps_acls")
@@ -16,6 +36,9 @@ class TestLocalDriver(DriverContract):
     @pytest.fixture
     def driver(self, tmp_path: Path) -> ShareDriver:
         return make_driver("here", "local", {"root": str(tmp_path / "root")})
+
+    def state_of(self, driver: ShareDriver, share: Share) -> Any:
+        return driver.probe_share(CONTEXT, share), access_of(driver, share)
 
 
 class TestDummyDriver(DriverContract):

@@ -15,6 +15,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError
+from share_actors.drivers.fence import TOKEN
 from share_actors.errors import ConfigError, NotFound
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
@@ -162,6 +163,7 @@ class ServerWork:
         except NotFound:
             network = ShareNetwork()
         details = {**self._sealer().open_details(server.backend_details), "server_id": server.id}
+        details[TOKEN] = context.token
         services = self._open_services(network)
         call = partial(backend.driver.teardown_server, details, security_services=services)
         await _in_thread(backend, call)

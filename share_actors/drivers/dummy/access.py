@@ -7,7 +7,6 @@ from typing import Any
 
 from share_actors.drivers.base import RuleUpdates, UnsupportedAccess
 from share_actors.drivers.dummy.base import DummyBase
-from share_actors.drivers.dummy.faults import end
 from share_actors.values import AccessRule, RequestContext, Share
 
 
@@ -25,35 +24,32 @@ class DummyAccess(DummyBase):
         share_server: Any = None,
     ) -> RuleUpdates:
         """Apply the rules, except those of unsupported types and those of `refuse_access_to`."""
-        exits = self._faults.begin("update_access", context, share.id)
-        failed = {r.id: reason for r in access_rules if (reason := self._refusal_reason(r))}
-        if self._backend is not None:
-            self._set_rules(share, [rule for rule in access_rules if rule.id not in failed])
-        end(exits)
+        with self._changing("update_access", context, share.id):
+            failed = {r.id: reason for r in access_rules if (reason := self._refusal_reason(r))}
+            if self._backend is not None:
+                self._set_rules(share, [rule for rule in access_rules if rule.id not in failed])
         return failed
 
     def allow_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
         """Add a rule; raises `UnsupportedAccess` for a rule that cannot be applied."""
-        exits = self._faults.begin("allow_access", context, share.id)
-        if reason := self._refusal_reason(access):
-            raise UnsupportedAccess(reason)
-        if self._backend is not None:
-            rules = {**self._backend.rules(share.id), access.id: _rule_record(access)}
-            self._backend.change_share(share.id, rules=rules)
-        end(exits)
+        with self._changing("allow_access", context, share.id):
+            if reason := self._refusal_reason(access):
+                raise UnsupportedAccess(reason)
+            if self._backend is not None:
+                rules = {**self._backend.rules(share.id), access.id: _rule_record(access)}
+                self._backend.change_share(share.id, rules=rules)
 
     def deny_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
         """Remove a rule, if the share and the rule exist."""
-        exits = self._faults.begin("deny_access", context, share.id)
-        if self._backend is not None and share.id in self._backend.shares():
-            rules = self._backend.rules(share.id)
-            rules.pop(access.id, None)
-            self._backend.change_share(share.id, rules=rules)
-        end(exits)
+        with self._changing("deny_access", context, share.id):
+            if self._backend is not None and share.id in self._backend.shares():
+                rules = self._backend.rules(share.id)
+                rules.pop(access.id, None)
+                self._backend.change_share(share.id, rules=rules)
 
     def _refusal_reason(self, rule: AccessRule) -> str | None:
         if rule.access_type not in self.access_types:

@@ -39,7 +39,7 @@ class DummyBackend:
 
     def prepare(self) -> None:
         """Create the directories unless they exist."""
-        for name in ("shares", "snapshots", "servers", "networks", "counters"):
+        for name in ("shares", "snapshots", "servers", "networks", "counters", "fences"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
 
     # -- the state -----------------------------------------------------------------------------

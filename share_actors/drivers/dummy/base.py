@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, ClassVar, cast
 
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.dummy.backend import DummyBackend
-from share_actors.drivers.dummy.faults import DummyOptions, Faults
+from share_actors.drivers.dummy.faults import DummyOptions, Faults, Method, end
+from share_actors.drivers.fence import Fences
+from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.values import RequestContext, Share
 
 NO_CONTEXT = RequestContext()
@@ -24,6 +28,31 @@ class DummyBase(ShareDriver):
         options = self._options = cast(DummyOptions, self.configuration)
         self._backend = None if options.directory is None else DummyBackend(options.directory)
         self._faults = Faults(options, self._backend)
+        directory = options.directory
+        # Not synced, like the rest of the state.
+        self._fences = None if directory is None else Fences(directory / "fences", durable=False)
+
+    @property
+    def refuses_late_calls(self) -> bool:
+        """Whether the backend has a `directory`; see `drivers.fence`."""
+        return self._fences is not None
+
+    @contextmanager
+    def _changing(
+        self, method: Method, context: RequestContext, name: str, snapshot_id: str = ""
+    ) -> Iterator[None]:
+        """Apply the faults of a call, then let the block change the backend, unless overtaken meanwhile.
+
+        *name*: the id of the share or share server. Raises `Overtaken`.
+        """
+        with ExitStack() as stack:
+            fence = None
+            if self._fences is not None:
+                fence = stack.enter_context(self._fences.enter(checked_id("share", name), context))
+            exits = self._faults.begin(method, context, name, snapshot_id)
+            with nullcontext() if fence is None else fence.changing():
+                yield
+        end(exits)
 
     def get_pool(self, share: Share) -> str:
         """The pool in the share's host; by default the pool named after the backend."""

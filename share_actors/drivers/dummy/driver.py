@@ -74,35 +74,32 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
         """Create the share unless it exists."""
-        exits = self._faults.begin("create_share", context, share.id)
-        if self._backend is not None:
-            self._backend.add_share(
-                share.id,
-                share.size,
-                pool=self.get_pool(share),
-                server=self._server_id(share_server),
-            )
-        end(exits)
+        with self._changing("create_share", context, share.id):
+            if self._backend is not None:
+                self._backend.add_share(
+                    share.id,
+                    share.size,
+                    pool=self.get_pool(share),
+                    server=self._server_id(share_server),
+                )
         return self._exports(share)
 
     def create_share_from_snapshot(
         self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
     ) -> Exports:
         """Create the share unless it exists; raises `DriverError` if the snapshot does not exist."""
-        exits = self._faults.begin("create_share_from_snapshot", context, share.id, snapshot.id)
-        if self._backend is not None:
-            self._backend.snapshot(snapshot.share_id, snapshot.id)
-            pool, server = self.get_pool(share), self._server_id(share_server)
-            self._backend.add_share(share.id, share.size, snapshot.id, pool=pool, server=server)
-        end(exits)
+        with self._changing("create_share_from_snapshot", context, share.id, snapshot.id):
+            if self._backend is not None:
+                self._backend.snapshot(snapshot.share_id, snapshot.id)
+                pool, server = self.get_pool(share), self._server_id(share_server)
+                self._backend.add_share(share.id, share.size, snapshot.id, pool=pool, server=server)
         return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
         """Delete the share, if it exists."""
-        exits = self._faults.begin("delete_share", context, share.id)
-        if self._backend is not None:
-            self._backend.drop_share(share.id)
-        end(exits)
+        with self._changing("delete_share", context, share.id):
+            if self._backend is not None:
+                self._backend.drop_share(share.id)
 
     def extend_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
@@ -117,10 +114,9 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self._resize("shrink_share", context, share, new_size)
 
     def _resize(self, method: Method, context: RequestContext, share: Share, size: int) -> None:
-        exits = self._faults.begin(method, context, share.id)
-        if self._backend is not None:
-            self._backend.change_share(share.id, size=size)
-        end(exits)
+        with self._changing(method, context, share.id):
+            if self._backend is not None:
+                self._backend.change_share(share.id, size=size)
 
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
@@ -161,20 +157,18 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> str:
         """Create the snapshot; raises `DriverError` if the share does not exist."""
-        exits = self._faults.begin("create_snapshot", context, snapshot.share_id, snapshot.id)
-        if self._backend is not None:
-            self._backend.add_snapshot(snapshot.share_id, snapshot.id)
-        end(exits)
+        with self._changing("create_snapshot", context, snapshot.share_id, snapshot.id):
+            if self._backend is not None:
+                self._backend.add_snapshot(snapshot.share_id, snapshot.id)
         return f"dummy:/{snapshot.share_id}@{snapshot.id}"
 
     def delete_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> None:
         """Delete the snapshot, if it exists."""
-        exits = self._faults.begin("delete_snapshot", context, snapshot.share_id, snapshot.id)
-        if self._backend is not None:
-            self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
-        end(exits)
+        with self._changing("delete_snapshot", context, snapshot.share_id, snapshot.id):
+            if self._backend is not None:
+                self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
 
     def _probe_result(self, share: Share, backend: DummyBackend) -> ProbeResult:
         snapshots = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from share_actors.drivers.base import DriverError, ShareServerSetUpFailed, TransientError
-from share_actors.drivers.dummy.base import NO_CONTEXT, DummyBase
-from share_actors.drivers.dummy.faults import end
+from share_actors.drivers.dummy.base import DummyBase
+from share_actors.drivers.fence import TOKEN, Overtaken, attempt_context
 from share_actors.values import RequestContext
 
 
@@ -27,18 +27,16 @@ class DummyServers(DummyBase):
     ) -> None:
         """Record the addresses of the share server."""
         server_id: str = share_server["id"]
-        exits = self._faults.begin("allocate_network", context, server_id)
-        if self._backend is not None:
-            addresses = list(share_server["network_allocations"])
-            self._backend.record_server("networks", server_id, addresses=addresses)
-        end(exits)
+        with self._changing("allocate_network", context, server_id):
+            if self._backend is not None:
+                addresses = list(share_server["network_allocations"])
+                self._backend.record_server("networks", server_id, addresses=addresses)
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
         """Remove the record of the addresses."""
-        exits = self._faults.begin("deallocate_network", context, share_server_id)
-        if self._backend is not None:
-            self._backend.drop_server("networks", share_server_id)
-        end(exits)
+        with self._changing("deallocate_network", context, share_server_id):
+            if self._backend is not None:
+                self._backend.drop_server("networks", share_server_id)
 
     def setup_server(
         self, network_info: Any, metadata: Any = None, **kwargs: Any
@@ -46,18 +44,12 @@ class DummyServers(DummyBase):
         """Record the server; returns its id and a password. A failure has the details of a partial server."""
         server_id: str = network_info["server_id"]
         try:
-            exits = self._faults.begin("setup_server", _attempt_context(metadata), server_id)
-        except TransientError:
+            with self._changing("setup_server", attempt_context(metadata), server_id):
+                self._record_server(server_id, network_info)
+        except (TransientError, Overtaken):
             raise
         except DriverError as error:
             raise ShareServerSetUpFailed(str(error), {"half": server_id}) from None
-        if self._backend is not None:
-            addresses = list(network_info["network_allocations"])
-            services = [service["type"] for service in network_info["security_services"]]
-            self._backend.record_server(
-                "servers", server_id, addresses=addresses, services=services
-            )
-        end(exits)
         return {"dummy_server": server_id, "admin_password": f"secret of {server_id}"}
 
     def teardown_server(
@@ -65,17 +57,20 @@ class DummyServers(DummyBase):
     ) -> None:
         """Delete the share server; raises `DriverError` while it has shares."""
         server_id: str = server_details["server_id"]
-        exits = self._faults.begin("teardown_server", NO_CONTEXT, server_id)
+        with self._changing("teardown_server", attempt_context(server_details, TOKEN), server_id):
+            if self._backend is not None:
+                shares = self._backend.shares()
+                share_ids = [i for i in shares if shares[i].get("server") == server_id]
+                if share_ids:
+                    raise DriverError(
+                        f"share server {server_id} has shares: {', '.join(share_ids)}"
+                    )
+                self._backend.drop_server("servers", server_id)
+
+    def _record_server(self, server_id: str, network_info: Any) -> None:
         if self._backend is not None:
-            shares = self._backend.shares()
-            share_ids = [i for i in shares if shares[i].get("server") == server_id]
-            if share_ids:
-                raise DriverError(f"share server {server_id} has shares: {', '.join(share_ids)}")
-            self._backend.drop_server("servers", server_id)
-        end(exits)
-
-
-def _attempt_context(metadata: Any) -> RequestContext:
-    """The attempt that is setting up a server, from the metadata of `setup_server`."""
-    fields = metadata or {}
-    return RequestContext(attempt=fields.get("attempt", 0), token=fields.get("token", ""))
+            addresses = list(network_info["network_allocations"])
+            services = [service["type"] for service in network_info["security_services"]]
+            self._backend.record_server(
+                "servers", server_id, addresses=addresses, services=services
+            )

@@ -8,7 +8,7 @@ import os
 import pwd
 import stat
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from share_actors.drivers.base import DriverError, UnsupportedAccess
@@ -129,15 +129,18 @@ def grants_of(fd: int) -> dict[Principal, int]:
     return {Principal(e.tag, e.id): e.perm for e in acl if e.tag in (USER, GROUP)}
 
 
-def set_grants(top: int, grants: Grants) -> None:
+def set_grants(top: int, grants: Grants, check: Callable[[], None] = lambda: None) -> None:
     """Grant exactly *grants* on all content of the open directory *top*, existing and future.
 
     A directory is changed before its entries, so that files created meanwhile inherit the new list, and the
-    topmost directory revokes access at once. Raises `DriverError` if the filesystem does not support ACLs.
+    topmost directory revokes access at once. *check* is called before each change and may raise. Raises
+    `DriverError` if the filesystem does not support ACLs.
     """
     for folder in walk(top):
+        check()
         _grant(folder.fd, os.fstat(folder.fd).st_mode, grants)
         for entry in folder.entries:
+            check()
             if not entry.is_dir(follow_symlinks=False):
                 with unless_vanished():
                     _grant_file(folder.fd, entry.name, grants)

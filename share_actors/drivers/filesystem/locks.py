@@ -31,14 +31,15 @@ def locked(folder: int, name: str, *, shared: bool = False, wait: bool = True) -
     Raises `BlockingIOError` if the lock is taken and *wait* is false.
     """
     operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-    fd = _acquire(folder, name, operation)
+    fd = open_locked(folder, name, operation)
     try:
         yield Lock(folder, name)
     finally:
         os.close(fd)
 
 
-def _acquire(folder: int, name: str, operation: int) -> int:
+def open_locked(folder: int, name: str, operation: int) -> int:
+    """Open the file *name*, created if it is missing, and lock it; the caller closes it."""
     while True:
         fd = os.open(name, _OPEN, 0o600, dir_fd=folder)
         try:

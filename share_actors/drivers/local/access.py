@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from share_actors.drivers.base import DriverError, RuleUpdates
+from share_actors.drivers.base import DriverError, RuleUpdates, TransientError
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.local.base import LocalBase
 from share_actors.values import AccessRule, RequestContext, Share
@@ -36,7 +36,7 @@ class LocalAccess(LocalBase):
                 grants[principal] = grants.get(principal, 0) | permissions
             except DriverError as error:
                 failed[rule.id] = str(error)
-        self._set_grants(share, grants)
+        self._change_grants(context, share, lambda _: grants)
         return failed
 
     def allow_access(
@@ -44,7 +44,7 @@ class LocalAccess(LocalBase):
     ) -> None:
         """Add the rule *access* to the others; raises `UnsupportedAccess` if its type is not `user`."""
         principal, permissions = acl.granted_by(access)
-        self._set_grants(share, {**self._grants(share), principal: permissions})
+        self._change_grants(context, share, lambda old: {**old, principal: permissions})
 
     def deny_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
@@ -54,19 +54,21 @@ class LocalAccess(LocalBase):
             denied, _ = acl.granted_by(access)
         except DriverError:
             return
-        grants = self._grants(share)
-        self._set_grants(share, {p: grants[p] for p in grants if p != denied})
+        self._change_grants(context, share, lambda old: {p: old[p] for p in old if p != denied})
 
-    def _set_grants(self, share: Share, grants: acl.Grants) -> None:
-        with self._share_lock("set access of share", share.id):
-            if grants or self._layout.exists("shares", share.id):
-                self._must_exist("shares", share.id)
-                with self._layout.folder("shares", share.id) as fd:
-                    acl.set_grants(fd, grants)
-
-    def _grants(self, share: Share) -> dict[acl.Principal, int]:
-        with self._share_lock("read access of share", share.id):
-            if not self._layout.exists("shares", share.id):
-                return {}
+    def _change_grants(
+        self,
+        context: RequestContext,
+        share: Share,
+        change: Callable[[acl.Grants], acl.Grants],
+    ) -> None:
+        """Set the grants that *change* makes of those there are, and verify them."""
+        with self._share_lock("set access of share", share.id, context) as fence:
+            if not self._layout.exists("shares", share.id) and not change({}):
+                return
+            self._must_exist("shares", share.id)
             with self._layout.folder("shares", share.id) as fd:
-                return acl.grants_of(fd)
+                grants = change(acl.grants_of(fd))
+                acl.set_grants(fd, grants, fence.check)
+                if acl.grants_of(fd) != grants:
+                    raise TransientError(f"the access of share {share.id} was changed meanwhile")

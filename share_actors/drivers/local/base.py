@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import Field, field_validator
 
 from share_actors.drivers.base import DriverError, DriverOptions, ShareDriver
+from share_actors.drivers.fence import Fence, Fences
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import copy_tree, logged
 from share_actors.drivers.filesystem.ids import checked_id
-from share_actors.drivers.filesystem.locks import Lock
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.layout import Area, Layout
+from share_actors.values import RequestContext
 
 GIB = 1024**3
+NO_CONTEXT = RequestContext()
+"""The context of the methods that have no context parameter, or change nothing."""
 
 
 class LocalOptions(DriverOptions):
@@ -50,21 +52,40 @@ class LocalBase(ShareDriver):
         super().__init__(*args, **kwargs)
         self._options = cast(LocalOptions, self.configuration)
         self._layout = Layout(self._options.root)
+        self._fences = Fences(self._options.root / "meta")
+
+    @property
+    def refuses_late_calls(self) -> bool:
+        """True: see `drivers.fence`."""
+        return True
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Override to follow copies: copied and total bytes, after each file and each large chunk."""
 
     @contextmanager
     def _share_lock(
-        self, operation: str, share_id: str, *, must_exist: bool = False
-    ) -> Iterator[Lock]:
-        """Lock the share: the thread of an abandoned attempt may still be running."""
+        self,
+        operation: str,
+        share_id: str,
+        context: RequestContext = NO_CONTEXT,
+        *,
+        must_exist: bool = False,
+    ) -> Iterator[Fence]:
+        """Lock the share: the thread of an abandoned attempt may still be running.
+
+        Yields the fence to check before each change. Raises `Overtaken` if a later attempt has begun.
+        """
         checked_id("share", share_id)
-        with os_errors(f"{operation} {share_id}"), self._layout.lock(share_id) as lock:
+        with (
+            os_errors(f"{operation} {share_id}"),
+            self._fences.enter(share_id, context) as fence,
+            self._layout.lock(share_id) as lock,
+        ):
             try:
+                fence.check()
                 if must_exist:
                     self._must_exist("shares", share_id)
-                yield lock
+                yield fence
             finally:
                 if not self._layout.exists("shares", share_id):
                     lock.discard()
@@ -73,16 +94,22 @@ class LocalBase(ShareDriver):
         if not self._layout.exists(area, name):
             raise DriverError(f"{self._layout.path(area, name)} does not exist")
 
-    def _copy(self, source: Area, name: str, target: Area, new_name: str) -> None:
+    def _copy(self, source: Area, name: str, target: Area, new_name: str, fence: Fence) -> None:
         self._must_exist(source, name)
+
+        def progress(done: int, total: int) -> None:
+            fence.check()
+            self.progress(operation, done, total)
+
+        operation = f"copy of {name} to {new_name}"
         with (
             self._layout.folder(source, name) as original,
             self._layout.appearing(target, new_name) as copy,
         ):
-            operation = f"copy of {name} to {new_name}"
-            copy_tree(original, copy, logged(operation, partial(self.progress, operation)))
+            copy_tree(original, copy, logged(operation, progress))
             if target == "shares":
-                acl.set_grants(copy, {})
+                acl.set_grants(copy, {}, fence.check)
+            fence.check()
 
     def _measure_share(self, share_id: str) -> Sizes:
         with self._layout.folder("shares", share_id) as fd:

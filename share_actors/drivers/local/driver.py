@@ -7,7 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from share_actors.drivers.base import DriverError, Exports, ProbeResult, RefusedByBackend
+from share_actors.drivers.base import (
+    DriverError,
+    Exports,
+    ProbeResult,
+    RefusedByBackend,
+    TransientError,
+)
+from share_actors.drivers.fence import Fence
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local.access import LocalAccess
 from share_actors.drivers.local.base import GIB
@@ -49,6 +56,7 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
             if self._options.require_mount and not root.is_mount():
                 raise DriverError(f"nothing is mounted at {root}")
             self._layout.prepare()
+            self._fences.forget_old(root / "shares")
 
     def check_for_setup_error(self) -> None:
         """Raise `DriverError` unless files below the root can be created, locked, synced and renamed.
@@ -81,9 +89,10 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
         """Create an empty directory; it and its size are on disk when this returns."""
-        with self._share_lock("create share", share.id):
+        with self._share_lock("create share", share.id, context) as fence:
             if not self._layout.exists("shares", share.id):
                 self._layout.record_size(share.id, share.size)
+                fence.check()
                 self._layout.make_share(share.id)
         return self._exports(share)
 
@@ -93,17 +102,18 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         """Copy *snapshot*; the new share has no access rules."""
         name = snapshot_name(snapshot.share_id, snapshot.id)
         with (
-            self._share_lock("create share", share.id),
+            self._share_lock("create share", share.id, context) as fence,
             self._layout.lock(name, shared=True),
         ):
             if not self._layout.exists("shares", share.id):
                 self._layout.record_size(share.id, share.size)
-                self._copy("snapshots", name, "shares", share.id)
+                self._copy("snapshots", name, "shares", share.id, fence)
         return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
         """Remove the directory with its content; snapshots stay."""
-        with self._share_lock("delete share", share.id):
+        with self._share_lock("delete share", share.id, context) as fence:
+            fence.check()
             self._layout.remove("shares", share.id)
             self._layout.forget_size(share.id)
 
@@ -111,20 +121,20 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
         """Record the size in GiB; the filesystem does not enforce it."""
-        with self._share_lock("extend share", share.id, must_exist=True):
-            self._layout.record_size(share.id, new_size)
+        with self._share_lock("extend share", share.id, context, must_exist=True) as fence:
+            self._resize(share.id, new_size, fence)
 
     def shrink_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
         """Record the size in GiB; raises `RefusedByBackend` if the share uses more disk space."""
-        with self._share_lock("shrink share", share.id, must_exist=True):
+        with self._share_lock("shrink share", share.id, context, must_exist=True) as fence:
             used = self._measure_share(share.id).allocated
             if used > new_size * GIB:
                 raise RefusedByBackend(
                     f"share {share.id} uses {used / GIB:.2f} GiB ({used} bytes), more than {new_size} GiB"
                 )
-            self._layout.record_size(share.id, new_size)
+            self._resize(share.id, new_size, fence)
 
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
@@ -155,6 +165,14 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
             )
 
     # ------------------------------------------------------------------------------------------
+    def _resize(self, share_id: str, size: int, fence: Fence) -> None:
+        fence.check()
+        self._layout.record_size(share_id, size)
+        if (there := self._layout.size(share_id)) != size:
+            raise TransientError(
+                f"share {share_id} has the size {there} GiB after setting {size} GiB"
+            )
+
     def _exports(self, share: Share) -> tuple[ExportLocation, ...]:
         return (ExportLocation(path=str(self._layout.path("shares", share.id)), preferred=True),)
 

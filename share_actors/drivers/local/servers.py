@@ -23,11 +23,12 @@ from share_actors.drivers.base import (
     ShareDriver,
     ShareServerSetUpFailed,
 )
+from share_actors.drivers.fence import TOKEN, Fence, Fences, Overtaken, attempt_context
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import opened, remove_tree
-from share_actors.drivers.local.base import GIB, LocalOptions
+from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
 from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
 
@@ -53,6 +54,12 @@ class LocalServersDriver(ShareDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._options = cast(LocalServersOptions, self.configuration)
+        self._fences = Fences(self._options.root / "networks")
+
+    @property
+    def refuses_late_calls(self) -> bool:
+        """True: see `drivers.fence`."""
+        return True
 
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
@@ -64,6 +71,7 @@ class LocalServersDriver(ShareDriver):
             root.mkdir(mode=0o711, parents=True, exist_ok=True)
             for name in FOLDERS:
                 (root / name).mkdir(mode=0o711 if name == "servers" else 0o700, exist_ok=True)
+            self._fences.forget_old(root / "servers")
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities:
         """The capacity of the filesystem and the sizes of all shares on all servers."""
@@ -110,16 +118,20 @@ class LocalServersDriver(ShareDriver):
         """Record the addresses as in use; raises `DriverError` if another server uses one of them."""
         server_id = _checked_server_id(share_server["id"])
         addresses = list(share_server["network_allocations"])
-        with self._server_lock("allocate network of server", server_id), self._network_lock():
+        with (
+            self._server_lock("allocate network of server", server_id, context) as fence,
+            self._network_lock(),
+        ):
             for other_id, used in self._addresses().items():
                 if other_id != server_id and (conflicts := set(used) & set(addresses)):
                     raise DriverError(f"share server {other_id} already uses {conflicts}")
+            fence.check()
             _write(self._options.root / "networks" / f"{server_id}.json", {"addresses": addresses})
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
         """Remove the record of the server's addresses."""
         server_id = _checked_server_id(share_server_id)
-        with self._server_lock("deallocate network of server", server_id):
+        with self._server_lock("deallocate network of server", server_id, context):
             (self._options.root / "networks" / f"{server_id}.json").unlink(missing_ok=True)
 
     def setup_server(
@@ -130,11 +142,15 @@ class LocalServersDriver(ShareDriver):
         addresses = list(network_info["network_allocations"])
         root = self._servers() / server_id
         try:
-            with self._server_lock("set up server", server_id):
+            context = attempt_context(metadata)
+            with self._server_lock("set up server", server_id, context) as fence:
                 root.mkdir(mode=0o711, exist_ok=True)
                 self._local_driver(server_id).do_setup(RequestContext())
                 record = {"addresses": addresses, "network": network_info["network_id"]}
+                fence.check()
                 _write(root / SERVER_FILE, record)
+        except Overtaken:
+            raise
         except DriverError as error:
             raise ShareServerSetUpFailed(str(error), {"root": str(root)}) from error
         return {"root": str(root), "addresses": ",".join(addresses)}
@@ -145,12 +161,15 @@ class LocalServersDriver(ShareDriver):
         """Remove the server's directory; raises `DriverError` while it has shares."""
         server_id = _checked_server_id(server_details["server_id"])
         root, trash = self._servers() / server_id, self._options.root / "trash"
-        with self._server_lock("tear down server", server_id):
+        with self._server_lock(
+            "tear down server", server_id, attempt_context(server_details, TOKEN)
+        ) as fence:
             share_ids = sorted(path.name for path in (root / "shares").glob("*"))
             if share_ids:
                 raise DriverError(f"share server {server_id} has shares: {', '.join(share_ids)}")
             with self._folder("trash") as fd:
                 remove_tree(fd, server_id)  # left by an interrupted attempt
+                fence.check()
                 if root.is_dir():
                     root.rename(trash / server_id)
                 remove_tree(fd, server_id)
@@ -268,11 +287,19 @@ class LocalServersDriver(ShareDriver):
             os.close(top)
 
     @contextmanager
-    def _server_lock(self, operation: str, server_id: str) -> Iterator[None]:
+    def _server_lock(
+        self, operation: str, server_id: str, context: RequestContext = NO_CONTEXT
+    ) -> Iterator[Fence]:
         """Lock the server: the thread of an abandoned attempt may still be running."""
         translated = os_errors(f"{operation} {server_id}")
-        with translated, self._folder("locks") as fd, locked(fd, server_id):
-            yield
+        with (
+            translated,
+            self._fences.enter(server_id, context) as fence,
+            self._folder("locks") as fd,
+            locked(fd, server_id),
+        ):
+            fence.check()
+            yield fence
 
     @contextmanager
     def _network_lock(self) -> Iterator[None]:

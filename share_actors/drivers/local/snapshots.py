@@ -18,9 +18,11 @@ class LocalSnapshots(LocalBase):
     ) -> str:
         """Copy the share's directory; return the path of the copy."""
         name = snapshot_name(snapshot.share_id, snapshot.id)
-        with self._share_lock(f"create snapshot {snapshot.id} of share", snapshot.share_id):
+        with self._share_lock(
+            f"create snapshot {snapshot.id} of share", snapshot.share_id, context
+        ) as fence:
             if not self._layout.exists("snapshots", name):
-                self._copy("shares", snapshot.share_id, "snapshots", name)
+                self._copy("shares", snapshot.share_id, "snapshots", name, fence)
         return str(self._layout.path("snapshots", name))
 
     def delete_snapshot(
@@ -28,9 +30,12 @@ class LocalSnapshots(LocalBase):
     ) -> None:
         """Remove the copy; raises `ShareSnapshotIsBusy` while any process creates a share from it."""
         name = snapshot_name(snapshot.share_id, snapshot.id)
-        with self._share_lock(f"delete snapshot {snapshot.id} of share", snapshot.share_id):
+        with self._share_lock(
+            f"delete snapshot {snapshot.id} of share", snapshot.share_id, context
+        ) as fence:
             try:
                 with self._layout.lock(name, wait=False) as lock:
+                    fence.check()
                     self._layout.remove("snapshots", name)
                     lock.discard()
             except BlockingIOError:

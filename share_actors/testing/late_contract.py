@@ -1,0 +1,209 @@
+"""The part of `DriverContract` about calls that go on after a later call has succeeded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+
+from share_actors.drivers.base import DriverError, ShareDriver
+from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
+from share_actors.testing.crash_points import count_steps
+from share_actors.testing.stalls import StalledCall, package_of
+from share_actors.values import AccessRule, Share, Snapshot
+
+FIRST, LATE, LATER = (CONTEXT.replace(attempt=n, token=f"contract:{n}") for n in (1, 2, 3))
+GRACE_S = 0.05
+"""How long the later call may take before the stalled one is woken: it may have the lock."""
+Call = Callable[[ShareDriver], Any]
+Calls = tuple[Share, Call, Call]
+"""A share, a call for it that comes late, and the call that overtakes it."""
+Prepare = Callable[[ShareDriver, list[AccessRule]], Calls]
+
+
+class LateCallContract(ContractBase):
+    """A call that stalls at any step of the driver, and goes on after a later call, changes nothing.
+
+    Only for drivers with `refuses_late_calls`.
+    """
+
+    most_stalls: ClassVar[int] = 15
+    """At how many steps of a method a call is stalled."""
+
+    def state_of(self, driver: ShareDriver, share: Share) -> Any:
+        """What exists of *share*; override it if the driver's probe does not report all that calls change."""
+        return driver.probe_share(CONTEXT, share)
+
+    @pytest.mark.parametrize("case", ["create", "delete", "extend", "shrink", "allow", "deny"])
+    def test_a_late_call_is_refused(self, driver: ShareDriver, case: str) -> None:
+        if case in ("extend", "shrink") and not driver.supports(f"{case}_share"):
+            pytest.skip("the driver does not support it")
+        self.late_calls_change_nothing(driver, CASES[case])
+
+    @pytest.mark.parametrize("case", ["take a snapshot", "delete a snapshot", "copy a snapshot"])
+    def test_a_late_call_for_a_snapshot_is_refused(self, driver: ShareDriver, case: str) -> None:
+        if not driver.supports(
+            "create_share_from_snapshot" if "copy" in case else "create_snapshot"
+        ):
+            pytest.skip("the driver does not support it")
+        self.late_calls_change_nothing(driver, CASES[case])
+
+    # ------------------------------------------------------------------------------------------
+    def late_calls_change_nothing(self, driver: ShareDriver, prepare: Prepare) -> None:
+        """Stall the call at one step after the other while the later one is made, and compare the states."""
+        if not driver.refuses_late_calls:
+            pytest.skip("the driver does not refuse late calls")
+        share, late, later = prepare(driver, self.rules(driver))
+        steps = count_steps(partial(late, driver), type(driver))
+        share, late, later = prepare(driver, self.rules(driver))
+        later(driver)
+        expected = self._normalized_state(driver, share)
+        with pytest.raises(DriverError):
+            late(same_driver(driver))
+        assert self._normalized_state(driver, share) == expected, "called late"
+        for step in range(1, steps + 1, max(1, steps // self.most_stalls)):
+            share, late, later = prepare(driver, self.rules(driver))
+            _overtake(step, partial(late, same_driver(driver)), partial(later, driver), driver)
+
+            assert self._normalized_state(driver, share) == expected, f"stalled at step {step}"
+
+    def _normalized_state(self, driver: ShareDriver, share: Share) -> str:
+        text = repr(self.state_of(driver, share)).replace(share.id, "SHARE")
+        for snapshot in share.snapshots:
+            text = text.replace(snapshot.id, "SNAPSHOT")
+        return text
+
+
+def _overtake(
+    step: int, late: Callable[[], Any], later: Callable[[], Any], driver: ShareDriver
+) -> None:
+    """Stall *late* at *step* while *later* is called; *late* goes on once that has ended or is blocked."""
+    stalled = StalledCall(step, late, package_of(type(driver)))
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            later()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(GRACE_S)
+    stalled.wake()
+    thread.join()
+    assert not errors, f"the later call failed at step {step}: {errors[0]!r}"
+
+
+def _created(driver: ShareDriver, size: int = 1) -> Share:
+    share = new_share(driver).replace(size=size)
+    driver.create_share(FIRST, share)
+    return share
+
+
+def _late_creation(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share = new_share(driver)
+    return (
+        share,
+        lambda d: d.create_share(LATE, share),
+        lambda d: d.delete_share(LATER, share),
+    )
+
+
+def _late_deletion(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share = _created(driver)
+    return (
+        share,
+        lambda d: d.delete_share(LATE, share),
+        lambda d: d.create_share(LATER, share),
+    )
+
+
+def _late_extension(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share = _created(driver)
+    return (
+        share,
+        lambda d: d.extend_share(LATE, share, 6),
+        lambda d: d.extend_share(LATER, share, 8),
+    )
+
+
+def _late_shrinking(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share = _created(driver, size=3)
+    return (
+        share,
+        lambda d: d.shrink_share(LATE, share, 1),
+        lambda d: d.extend_share(LATER, share, 4),
+    )
+
+
+def _late_allow(driver: ShareDriver, rules: list[AccessRule]) -> Calls:
+    share = _created(driver)
+    return (
+        share,
+        lambda d: d.update_access(LATE, share, rules, rules, ()),
+        lambda d: d.update_access(LATER, share, (), (), rules),
+    )
+
+
+def _late_denial(driver: ShareDriver, rules: list[AccessRule]) -> Calls:
+    share = _created(driver)
+    driver.update_access(FIRST, share, rules, rules, ())
+    return (
+        share,
+        lambda d: d.update_access(LATE, share, (), (), rules),
+        lambda d: d.update_access(LATER, share, rules, rules, ()),
+    )
+
+
+def _with_snapshot(driver: ShareDriver) -> tuple[Share, Snapshot]:
+    share = _created(driver)
+    snapshot = Snapshot(id=str(uuid4()), share_id=share.id, size=1)
+    return share.replace(snapshots=(snapshot,)), snapshot
+
+
+def _late_snapshot(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share, snapshot = _with_snapshot(driver)
+    return (
+        share,
+        lambda d: d.create_snapshot(LATE, snapshot),
+        lambda d: d.delete_snapshot(LATER, snapshot),
+    )
+
+
+def _late_deletion_of_snapshot(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share, snapshot = _with_snapshot(driver)
+    driver.create_snapshot(FIRST, snapshot)
+    return (
+        share,
+        lambda d: d.delete_snapshot(LATE, snapshot),
+        lambda d: d.create_snapshot(LATER, snapshot),
+    )
+
+
+def _late_copy(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    _share, snapshot = _with_snapshot(driver)
+    driver.create_snapshot(FIRST, snapshot)
+    copy = new_share(driver).replace(snapshot_id=snapshot.id)
+    return (
+        copy,
+        lambda d: d.create_share_from_snapshot(LATE, copy, snapshot),
+        lambda d: d.delete_share(LATER, copy),
+    )
+
+
+CASES: dict[str, Prepare] = {
+    "create": _late_creation,
+    "delete": _late_deletion,
+    "extend": _late_extension,
+    "shrink": _late_shrinking,
+    "allow": _late_allow,
+    "deny": _late_denial,
+    "take a snapshot": _late_snapshot,
+    "delete a snapshot": _late_deletion_of_snapshot,
+    "copy a snapshot": _late_copy,
+}

@@ -22,6 +22,8 @@ class RequestContext(Value):
     def fence(self) -> int:
         """The number in the token, which grows with every attempt on one share, whichever process makes it.
 
-        A driver that stores the greatest number it obeyed for a share can refuse an outdated call.
+        A driver that stores the greatest number it obeyed for a share can refuse an outdated call. 0 for a
+        token without a number.
         """
-        return int(self.token.rpartition(":")[2] or 0)
+        number = self.token.rpartition(":")[2]
+        return int(number) if number.isdecimal() else 0

@@ -25,7 +25,7 @@ class FileLock:
     @property
     def holder(self) -> str:
         """The process that locked the file last, for messages."""
-        text = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+        text = self.read().strip()
         return f"process {text}" if text.isdecimal() else "another process"
 
     def acquire(self, timeout_s: float) -> bool:
@@ -35,9 +35,18 @@ class FileLock:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(POLL_S)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        self.write(f"{os.getpid()}\n")
         return True
+
+    def read(self) -> str:
+        """The content of the file."""
+        size = os.fstat(self._fd).st_size
+        return os.pread(self._fd, size, 0).decode("utf-8", "replace")
+
+    def write(self, text: str) -> None:
+        """Replace the content of the file."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, text.encode(), 0)
 
     def try_lock(self, operation: int) -> bool:
         """Lock the file with `LOCK_EX` or `LOCK_SH` if that is possible now; returns whether it did."""

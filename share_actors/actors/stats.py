@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from share_actors.actors.effects.directories import Hold
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -55,10 +56,11 @@ class StatsActor:
         record_metrics: Callable[[BackendReport], None] = lambda _: None,
         *,
         retry_s: float = RETRY_S,
+        hold: Hold = lambda _: None,
     ) -> None:
         self._backend, self._config = backend, config
         self._listener, self._entity_client = listener, entity_client
-        self._record_metrics, self._retry_s = record_metrics, retry_s
+        self._record_metrics, self._retry_s, self._hold = record_metrics, retry_s, hold
         self._driver: ShareDriver | None = None
         self._threads: DriverThreads | None = None
         self._latest: BackendReport | None = None
@@ -189,7 +191,9 @@ class StatsActor:
         settings = self._settings
         mode = settings.driver_handles_share_servers
         driver = make_driver(self._backend, settings.driver, settings.options, handles_servers=mode)
+        self._hold(driver)
         driver.do_setup(SYSTEM_CONTEXT)
+        self._hold(driver)  # those that it created
         driver.check_for_setup_error()
         return driver
 

@@ -9,6 +9,7 @@ for one share.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -144,6 +145,10 @@ class ShareDriver:
 
     def check_for_setup_error(self) -> None:
         """Raise `DriverError` if the backend cannot work as configured."""
+
+    def exclusive_directories(self) -> Mapping[str, Path]:
+        """Directories that only one system may use, by the option that sets them. They may not exist yet."""
+        return {}
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:
         """The current capacity and features; a mapping may use Manila's field names.

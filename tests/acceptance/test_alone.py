@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import ray
 
@@ -130,3 +132,20 @@ def test_a_system_that_was_stopped_is_replaced_by_the_next_one(
     assert second.system.share(share.id).status == "available"
     second.stop()
     assert first.system.share(share.id).status == "available"
+
+
+# -- directories -----------------------------------------------------------------------------------
+def test_a_second_system_on_one_root_is_refused_with_who_holds_it(
+    new_site: NewSite, tmp_path: Path
+) -> None:
+    local = {"local": {"driver": "local", "options": {"root": str(tmp_path)}}}
+    first, second = new_site(backends=local), new_site(backends=local)
+    share = first.system.create_share(size=1)
+
+    with pytest.raises(Refused, match=f"in use by the system in .* of home {first.home} ") as error:
+        client.start(second.config)
+
+    assert error.value.field == "backends.local.options.root"
+    assert second.actors() == []
+    first.stop()
+    assert second.system.create_share(size=1).id != share.id

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from share_actors.actors.effects.directories import Hold
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
@@ -30,8 +31,10 @@ class BackendDriver:
 class BackendDrivers:
     """Backends by name. Every process that hosts shares makes driver objects of its own."""
 
-    def __init__(self, settings: Mapping[str, BackendSettings]) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Mapping[str, BackendSettings], hold: Hold = lambda _: None
+    ) -> None:
+        self.settings, self._hold = settings, hold
         self._ready: dict[str, BackendDriver] = {}
 
     def get(self, name: str) -> BackendDriver:
@@ -51,7 +54,7 @@ class BackendDrivers:
             text = f"backend {name!r} is not configured; there are: {', '.join(self.settings)}"
             raise ConfigError(text, field="backend", value=name)
         try:
-            driver = _set_up_driver(name, settings)
+            driver = _set_up_driver(name, settings, self._hold)
         except ShareActorsError:
             raise
         except DriverError as error:
@@ -82,10 +85,12 @@ class BackendDrivers:
             backend.threads.close()
 
 
-def _set_up_driver(name: str, settings: BackendSettings) -> ShareDriver:
+def _set_up_driver(name: str, settings: BackendSettings, hold: Hold) -> ShareDriver:
     mode = settings.driver_handles_share_servers
     driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
+    hold(driver)
     driver.do_setup(RequestContext(user_id="share-actors"))
+    hold(driver)  # those that it created
     driver.check_for_setup_error()
     return driver
 

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from share_actors.actors.effects.backends import BackendDrivers
+from share_actors.actors.effects.directories import Hold
 from share_actors.actors.effects.no_effects import NoWork
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
@@ -57,10 +58,11 @@ class ShareHost:
         entity_client: EntityClient | None = None,
         open_log: OpenLog = open_configured,
         timings: HostTimings | None = None,
+        hold: Hold = lambda _: None,
     ) -> None:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._timings = timings or HostTimings()
-        self._backends = BackendDrivers(config.backends)
+        self._backends = BackendDrivers(config.backends, hold)
         self._works = self._make_works(entity_client or EntityClient(_no_manager))
         self._entities = ResidentEntities(config, self._works, lambda: self._log)
         self._contexts: dict[bytes, RequestContext] = {}

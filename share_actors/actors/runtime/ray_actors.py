@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import socket
@@ -14,6 +15,7 @@ from ray.exceptions import RayError
 from ray.util.metrics import Gauge
 
 from share_actors.actors.catalog import CatalogActor
+from share_actors.actors.effects.directories import Directories
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -53,7 +55,13 @@ class ShareHostRayActor(ShareHost):
         sys.setswitchinterval(0.003)
         config = saved_config(config)
         entity_client = EntityClient(RayManager(config.namespace).connected)
-        super().__init__(config, node_count(), entity_client, open_leased(lambda: owner_of(config)))
+        super().__init__(
+            config,
+            node_count(),
+            entity_client,
+            open_leased(lambda: owner_of(config)),
+            hold=Directories(lambda: owner_of(config)).hold,
+        )
         gc.freeze()
 
 
@@ -63,7 +71,14 @@ class CatalogRayActor(CatalogActor):
     def __init__(self, config: Config) -> None:
         os.nice(5)
         super().__init__(config, node_count(), open_leased(lambda: owner_of(config)))
+        self._directories = Directories(lambda: owner_of(config))
         _start_with("follow")
+
+    async def follow(self) -> None:
+        """See `CatalogActor`; raises `Refused` if another system has a directory of a backend."""
+        await super().follow()
+        backends = saved_config(self._config).backends
+        await asyncio.to_thread(self._directories.hold_at_start, backends)
 
 
 class ManagerRayActor(ManagerActor):
@@ -86,6 +101,7 @@ class StatsRayActor(StatsActor):
             manager.connected,
             EntityClient(manager.connected),
             PoolMetrics(backend),
+            hold=Directories(lambda: owner_of(config)).hold,
         )
         _start_with("follow")
 

@@ -59,6 +59,10 @@ class LocalBase(ShareDriver):
         """True: see `drivers.fence`."""
         return True
 
+    def exclusive_directories(self) -> dict[str, Path]:
+        """The root: another system would take its shares for lost or leftover ones."""
+        return {"root": self._options.root}
+
     def progress(self, what: str, done: int, total: int) -> None:
         """Override to follow copies: copied and total bytes, after each file and each large chunk."""
 

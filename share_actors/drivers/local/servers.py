@@ -61,6 +61,10 @@ class LocalServersDriver(ShareDriver):
         """True: see `drivers.fence`."""
         return True
 
+    def exclusive_directories(self) -> dict[str, Path]:
+        """The root, with the servers and their shares."""
+        return {"root": self._options.root}
+
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
         """Create the root; raises `DriverError` if that fails, or if a required mount is missing."""

@@ -163,5 +163,5 @@ def in_use(store: LeaseStore, lease: Lease | None) -> LogError:
         field=store.field,
         value=store.value,
         holder=None if lease is None else replace(lease.owner).__dict__,
-        next_step="Connect to that system, or stop it first; a second system needs a log of its own.",
+        next_step="Connect to that system, or stop it first; a second system needs one of its own.",
     )

@@ -17,11 +17,9 @@ from share_actors.drivers import DriverError, UnsupportedAccess
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.acl import (
     GROUP,
-    MASK,
     OTHER,
     USER,
     USER_OBJ,
-    Acl,
     Entry,
     Principal,
 )
@@ -61,39 +59,29 @@ def test_invalid_bytes_are_a_driver_error(raw: bytes) -> None:
     assert raw[:4] == b"\x02\0\0\0"
 
 
-@given(st.integers(0, 0o777), GRANTS, GRANTS, st.booleans())
-def test_new_grants_replace_the_previous_ones(
-    mode: int, before: dict[Principal, int], after: dict[Principal, int], executable: bool
+@given(GRANTS, GRANTS, st.booleans())
+def test_a_user_who_loses_permissions_has_none_until_the_change_is_complete(
+    old: dict[Principal, int], new: dict[Principal, int], repeated: bool
 ) -> None:
-    start = acl.from_mode(mode)
-    once = acl.granting(start, after, executable=executable)
+    before = acl.meanwhile(acl.meanwhile(old, new), new) if repeated else acl.meanwhile(old, new)
 
-    detour = acl.granting(start, before, executable=executable)
-
-    assert acl.granting(detour, after, executable=executable) == once
-    assert acl.granting(detour, {}, executable=executable) == start
-
-
-def test_permissions_that_the_mask_withheld_from_the_owning_group_stay_withheld() -> None:
-    masked: Acl = (*acl.from_mode(0o770), Entry(USER, 7, ALICE), Entry(MASK, 0))
-
-    granted = acl.granting(masked, {Principal(USER, BOB): 7}, executable=True)
-
-    assert Entry(acl.GROUP_OBJ, 0) in granted
-    assert Entry(MASK, 7) in granted
+    assert before.keys() == old.keys() | new.keys()
+    for principal, perm in before.items():
+        assert perm in (0, new.get(principal))
+        if old.get(principal, 0) & ~new.get(principal, 0):
+            assert perm == 0
 
 
 @pytest.mark.usefixtures("keeps_acls")
 def test_the_kernel_accepts_an_encoded_list(tmp_path: Path) -> None:
-    expected = acl.granting(
-        acl.from_mode(0o640), {Principal(USER, BOB): 7, Principal(GROUP, STAFF): 5}, executable=True
-    )
+    grants = {Principal(USER, BOB): 7, Principal(GROUP, STAFF): 5}
+    expected = acl.granting(grants, executable=True)
 
     os.setxattr(tmp_path, acl.ACCESS, acl.encode(expected))
 
     assert acl.decode(os.getxattr(tmp_path, acl.ACCESS)) == expected
-    assert tmp_path.stat().st_mode & 0o777 == 0o670
-    assert Entry(USER_OBJ, 6) in expected
+    assert tmp_path.stat().st_mode & 0o777 == 0o770
+    assert Entry(USER_OBJ, 7) in expected
     assert Entry(OTHER, 0) in expected
 
 
@@ -175,16 +163,72 @@ def test_existing_files_are_accessible_and_executable_only_if_they_were(
 
 
 @pytest.mark.usefixtures("keeps_acls")
-def test_removing_all_rules_restores_the_content(driver: LocalDriver, inside: Path) -> None:
-    (inside / "below").mkdir()
-    content = [make_file(inside / "file", 0o640), inside / "below", inside]
-    before = [path.stat().st_mode for path in content]
+def test_without_rules_the_content_is_the_owners_alone(driver: LocalDriver, inside: Path) -> None:
+    (inside / "below").mkdir(mode=0o777)
+    content = [make_file(inside / "file", 0o666), inside / "below", inside]
 
     allow(driver, rule("61001"))
     allow(driver)
 
-    assert [path.stat().st_mode for path in content] == before
+    assert [path.stat().st_mode & 0o7777 for path in content] == [0o600, 0o700, 0o700]
     assert not any(os.listxattr(path) for path in content)
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_file_with_links_out_of_the_share_is_not_changed(
+    driver: LocalDriver, inside: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = make_file(tmp_path / "foreign", 0o4640)
+    os.link(foreign, inside / "linked")
+    os.chown(foreign, BOB, STAFF) if os.geteuid() == 0 else None
+    foreign.chmod(0o4640)
+    before = foreign.stat()
+
+    allow(driver, rule("61001"))
+
+    assert not named_entries(foreign)
+    assert (foreign.stat().st_mode, foreign.stat().st_uid) == (before.st_mode, before.st_uid)
+    assert "1 files with several hard links" in caplog.text
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_a_managed_directory_keeps_no_access_of_its_own(driver: LocalDriver, root: Path) -> None:
+    (root / "open" / "below").mkdir(parents=True)
+    path = make_file(root / "open" / "below" / "file", 0o666)
+    acl_of_another = acl.encode(acl.granting({Principal(USER, ALICE): 7}, executable=True))
+    for changed in (path, path.parent, path.parent.parent):
+        changed.chmod(0o777)
+        os.setxattr(changed, acl.ACCESS, acl_of_another)
+
+    driver.manage_existing(SHARE, {"path": "open"})
+
+    content = [root / "shares" / "s1", *(root / "shares" / "s1").rglob("*")]
+    assert len(content) == 3
+    assert all(p.stat().st_mode & 0o077 == 0 and not os.listxattr(p) for p in content)
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_an_unmanaged_share_keeps_no_rules(driver: LocalDriver, inside: Path) -> None:
+    make_file(inside / "file", 0o600)
+    allow(driver, rule("61001"))
+
+    driver.unmanage(SHARE)
+
+    assert not os.listxattr(inside)
+    assert not os.listxattr(inside / "file")
+
+
+@pytest.mark.usefixtures("keeps_acls")
+def test_an_interrupted_change_is_completed_by_the_next(driver: LocalDriver, inside: Path) -> None:
+    old, new = {Principal(USER, ALICE): 7, Principal(USER, BOB): 7}, {Principal(USER, ALICE): 5}
+    allow(driver, rule("61001"), rule("61002"))
+    with driver._layout.folder("shares", SHARE.id) as fd:
+        acl._grant_top(fd, acl.meanwhile(old, new), new)  # the process died here
+        assert acl.grants_of(fd) == new
+
+    driver.deny_access(CONTEXT, SHARE, rule("61002"))
+
+    assert acl.decode(os.getxattr(inside, acl.ACCESS)) == acl.granting(new, executable=True)
 
 
 @pytest.mark.usefixtures("keeps_acls")

@@ -17,6 +17,7 @@ from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.drivers.local.base import GIB
 from share_actors.values import Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
+from tests.drivers.test_tree import make_deep_tree
 
 HOSTILE = [
     "",
@@ -282,13 +283,3 @@ def allocate(path: Path, size: int) -> None:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             pytest.skip(f"cannot allocate {size} bytes: {error.strerror}")
-
-
-def make_deep_tree(top: Path, levels: int) -> None:
-    """Make a chain of directories deeper than a path can be long, as a share's users can."""
-    fd = os.open(top, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir("below", dir_fd=fd)
-        parent, fd = fd, os.open("below", os.O_RDONLY, dir_fd=fd)
-        os.close(parent)
-    os.close(fd)

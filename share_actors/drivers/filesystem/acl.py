@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import errno
 import grp
+import logging
 import os
 import pwd
 import stat
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from share_actors.drivers.base import DriverError, UnsupportedAccess
-from share_actors.drivers.filesystem.tree import unless_vanished, walk
+from share_actors.drivers.filesystem.tree import (
+    OtherFilesystem,
+    open_inside,
+    unless_vanished,
+    walk,
+)
 from share_actors.values import AccessRule
 
+logger = logging.getLogger(__name__)
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 READ, WRITE, EXECUTE = 4, 2, 1
@@ -71,25 +79,38 @@ def from_mode(mode: int) -> Acl:
     )
 
 
-def granting(acl: Acl, grants: Grants, *, executable: bool) -> Acl:
-    """*acl* with exactly *grants* as its named entries.
+def granting(grants: Grants, *, executable: bool) -> Acl:
+    """The list that grants exactly *grants*: all to the owner, nothing to the owning group and to others.
 
-    The mask permits all of them; permissions that the old mask withheld from the owning group stay withheld.
+    The owning group gets nothing because the kernel adds its permissions to those of named groups.
     """
-    own = {entry.tag: entry.perm for entry in acl if entry.tag not in (USER, GROUP)}
-    group = own[GROUP_OBJ] & own.get(MASK, 7)
     usable = 7 if executable else READ | WRITE
-    named = [
-        Entry(principal.tag, perm & usable, principal.id)
-        for principal, perm in sorted(grants.items())
-    ]
-    result = [Entry(USER_OBJ, own[USER_OBJ]), Entry(GROUP_OBJ, group), Entry(OTHER, own[OTHER])]
+    named = [Entry(p.tag, perm & usable, p.id) for p, perm in sorted(grants.items())]
+    result = [Entry(USER_OBJ, usable), Entry(GROUP_OBJ, 0), Entry(OTHER, 0), *named]
     if named:
-        mask = group
+        mask = 0
         for entry in named:
             mask |= entry.perm
-        result += [*named, Entry(MASK, mask)]
+        result.append(Entry(MASK, mask))
     return tuple(sorted(result, key=lambda entry: (entry.tag, entry.id)))
+
+
+def meanwhile(old: Grants, new: Grants) -> dict[Principal, int]:
+    """What the top of a tree grants while *new* replaces *old* below it.
+
+    A principal that loses permissions, or may lose those of its groups, gets none until the whole tree is
+    changed. An entry without permissions in *old* is left by an interrupted change, and stays so.
+    """
+    groups = 0
+    for principal, perm in old.items():
+        groups |= perm if principal.tag == GROUP else 0
+    result = {}
+    for principal in old.keys() | new.keys():
+        inherited = groups if principal.tag == USER else 0
+        before, after = old.get(principal, inherited), new.get(principal, 0)
+        interrupted = old.get(principal) == 0
+        result[principal] = 0 if interrupted or before & ~after else after
+    return result
 
 
 # -- names ---------------------------------------------------------------------------------------
@@ -124,59 +145,110 @@ def granted_by(rule: AccessRule) -> tuple[Principal, int]:
 
 # -- trees ---------------------------------------------------------------------------------------
 def grants_of(fd: int) -> dict[Principal, int]:
-    """The named users and groups in the list of the open directory *fd*, with their permissions."""
-    acl = _read(fd, ACCESS) or ()
-    return {Principal(e.tag, e.id): e.perm for e in acl if e.tag in (USER, GROUP)}
+    """The named users and groups of the open directory *fd*, with their permissions.
+
+    An interrupted change of the permissions counts as completed.
+    """
+    default = _read(fd, DEFAULT)
+    granted = _named(default if default is not None else _read(fd, ACCESS))
+    return {principal: perm for principal, perm in granted.items() if perm}
 
 
 def set_grants(top: int, grants: Grants, check: Callable[[], None] = lambda: None) -> None:
-    """Grant exactly *grants* on all content of the open directory *top*, existing and future.
+    """Make *grants* the only access to the open directory *top* and all its content, existing and future.
 
-    A directory is changed before its entries, so that files created meanwhile inherit the new list, and the
-    topmost directory revokes access at once. *check* is called before each change and may raise. Raises
-    `DriverError` if the filesystem does not support ACLs.
+    The topmost directory is changed first, which takes effect at once: only users who are granted access pass
+    through it. Those who keep less access than before pass again when the whole content is changed. The
+    process becomes the owner of everything, except files whose owner is granted all permissions by name.
+    Files with several hard links and mounted filesystems are left as they are: they may belong to another
+    share. *check* is called before each change and may raise. Raises `DriverError` if the filesystem does not support ACLs.
     """
+    check()
+    _grant_top(top, meanwhile(_named(_read(top, ACCESS)), grants), grants)
+    linked = 0
     for folder in walk(top):
         check()
-        _grant(folder.fd, os.fstat(folder.fd).st_mode, grants)
+        if folder.parent is not None:
+            _grant(folder.fd, os.fstat(folder.fd), grants)
         for entry in folder.entries:
             check()
             if not entry.is_dir(follow_symlinks=False):
                 with unless_vanished():
-                    _grant_file(folder.fd, entry.name, grants)
+                    linked += not _grant_file(folder.fd, entry.name, grants)
+    check()
+    _grant_top(top, grants, grants)
+    if linked:
+        logger.warning("access rules are not applied to %d files with several hard links", linked)
 
 
-def _grant_file(folder: int, name: str, grants: Grants) -> None:
-    # O_PATH does not open a fifo's other end or a device, and needs no read permission.
-    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+def remove_default(directory: Path) -> None:
+    """Remove the list that new entries of *directory* inherit, if there is one."""
+    _grant_default(str(directory), {})
+
+
+def _grant_top(top: int, now: Grants, later: Grants) -> None:
+    status = os.fstat(top)
+    _own(top, status, {})
+    _write_changed(top, granting(now, executable=True), os.fstat(top).st_mode)
+    _grant_default(top, later)
+
+
+def _grant_file(folder: int, name: str, grants: Grants) -> bool:
+    """Grant access to a file; false if it has several links or is mounted."""
     try:
-        mode = os.fstat(fd).st_mode
-        if not stat.S_ISLNK(mode) and not stat.S_ISDIR(mode):
-            _grant(f"/proc/self/fd/{fd}", mode, grants)
+        # O_PATH does not open a fifo's other end or a device, and needs no read permission.
+        fd = open_inside(folder, name, os.O_PATH)
+    except OtherFilesystem:
+        return False
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            return True
+        if status.st_nlink > 1:
+            return False
+        _grant(f"/proc/self/fd/{fd}", status, grants)
+        return True
     finally:
         os.close(fd)
 
 
-def _grant(target: int | str, mode: int, grants: Grants) -> None:
-    is_directory = stat.S_ISDIR(mode)
-    current = _read(target, ACCESS) or from_mode(mode)
-    executable = is_directory or bool(mode & stat.S_IXUSR)
-    acl = granting(current, grants, executable=executable)
-    if acl != current:
-        _write(target, ACCESS, acl)
+def _grant(target: int | str, status: os.stat_result, grants: Grants) -> None:
+    is_directory = stat.S_ISDIR(status.st_mode)
+    _own(target, status, grants)
+    executable = is_directory or bool(status.st_mode & stat.S_IXUSR)
+    _write_changed(target, granting(grants, executable=executable), status.st_mode)
     if is_directory:
-        _grant_default(target, acl, grants)
+        _grant_default(target, grants)
 
 
-def _grant_default(target: int | str, acl: Acl, grants: Grants) -> None:
+def _own(target: int | str, status: os.stat_result, grants: Grants) -> None:
+    """Take *target* from an owner who is not granted all permissions: an owner can always change the mode."""
+    special = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+    if status.st_mode & special:
+        os.chmod(target, stat.S_IMODE(status.st_mode) & ~special)
+    owner = os.geteuid()
+    if status.st_uid != owner and grants.get(Principal(USER, status.st_uid)) != LEVELS["rw"]:
+        os.chown(target, owner, -1)
+
+
+def _grant_default(target: int | str, grants: Grants) -> None:
     current = _read(target, DEFAULT)
-    if grants:
-        # The owner of new content has all permissions; group and others have those of the directory.
-        new = tuple(e._replace(perm=7) if e.tag == USER_OBJ else e for e in acl)
-        if new != current:
-            _write(target, DEFAULT, new)
-    elif current is not None:
+    new = granting(grants, executable=True)
+    if not grants and current is not None:
         os.removexattr(target, DEFAULT)
+    elif grants and new != current:
+        _write(target, DEFAULT, new)
+
+
+def _named(acl: Acl | None) -> dict[Principal, int]:
+    return {Principal(e.tag, e.id): e.perm for e in acl or () if e.tag in (USER, GROUP)}
+
+
+def _write_changed(target: int | str, acl: Acl, mode: int) -> None:
+    """Write the list unless it is there; one without named entries is stored as permission bits alone."""
+    current = _read(target, ACCESS)
+    if acl != (current or from_mode(mode)):
+        _write(target, ACCESS, acl)
 
 
 def _read(target: int | str, name: str) -> Acl | None:

@@ -6,7 +6,9 @@ links, so users of a share cannot redirect an operation out of it.
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import logging
 import os
 import secrets
 import stat
@@ -21,6 +23,20 @@ Names = tuple[str, ...]
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # ENOTDIR, ELOOP: replaced by another type
 _BLOCK = 512  # the unit of st_blocks on every filesystem
+_OPENAT2 = 437  # the number of the system call on every architecture
+_RESOLVE_NO_XDEV = 0x01
+_libc = ctypes.CDLL(None, use_errno=True)
+logger = logging.getLogger(__name__)
+
+
+class _How(ctypes.Structure):
+    """`struct open_how` of openat2(2)."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
 
 
 class Sizes(NamedTuple):
@@ -34,14 +50,77 @@ class Sizes(NamedTuple):
 class Folder:
     """A directory of a tree, open as `fd` until the walk continues."""
 
-    names: Names
     fd: int
+    name: str = ""
+    parent: Folder | None = None
+    """The directory above; None at the top of the tree."""
+    visited: tuple[int, int] | None = None
+    """Its device and inode when the walk reached it."""
+
+    @property
+    def names(self) -> Names:
+        """The path from the top of the tree; empty for the top."""
+        names, folder = [], self
+        while folder.parent is not None:
+            names.append(folder.name)
+            folder = folder.parent
+        return tuple(reversed(names))
 
     @cached_property
     def entries(self) -> list[os.DirEntry[str]]:
         """The entries of the directory, read on first use."""
-        with os.scandir(self.fd) as entries:
-            return list(entries)
+        return list(os.scandir(self.fd))
+
+    @cached_property
+    def remaining(self) -> list[str]:
+        """The names of the directories below that the walk has not reached yet."""
+        return [e.name for e in self.entries if e.is_dir(follow_symlinks=False)]
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """The device and the inode of the open directory."""
+        return _identity(self.fd)
+
+    def close(self) -> None:
+        """Close the directory and forget its entries, except those that the walk has not reached yet."""
+        self.__dict__.pop("entries", None)
+        fd, self.fd = self.fd, -1
+        os.close(fd)
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+class OtherFilesystem(OSError):
+    """A name inside a tree where another filesystem, or another part of this one, is mounted."""
+
+
+def open_inside(parent: int, name: str, flags: int) -> int:
+    """Open *name* in the open directory *parent*, never through a symbolic link.
+
+    Raises `OtherFilesystem` if something is mounted at *name*, also a directory of the same filesystem.
+    """
+    how = _How(flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0, _RESOLVE_NO_XDEV)
+    path = os.fsencode(name)
+    fd: int = _libc.syscall(_OPENAT2, parent, path, ctypes.byref(how), ctypes.sizeof(how))
+    code = ctypes.get_errno()
+    if fd >= 0:
+        return fd
+    if code == errno.ENOSYS:  # before Linux 5.6: only other devices are noticed
+        return _open_on_device(parent, name, flags)
+    if code == errno.EXDEV:
+        raise OtherFilesystem(code, "another filesystem is mounted there", name)
+    raise OSError(code, os.strerror(code), name)
+
+
+def _open_on_device(parent: int, name: str, flags: int) -> int:
+    fd = os.open(name, flags | os.O_NOFOLLOW, dir_fd=parent)
+    if os.fstat(fd).st_dev == os.fstat(parent).st_dev:
+        return fd
+    os.close(fd)
+    raise OtherFilesystem(errno.EXDEV, "another filesystem is mounted there", name)
 
 
 def open_directory(parent: int, name: str) -> int:
@@ -73,16 +152,60 @@ def unless_vanished() -> Iterator[None]:
 
 
 def walk(top: int) -> Iterator[Folder]:
-    """Each directory of the tree, parents first; the caller may change one before its entries are read."""
-    remaining: list[Names] = [()]
-    while remaining:
-        names = remaining.pop()
-        with unless_vanished(), opened(top, names) as fd:
-            folder = Folder(names, fd)
-            yield folder
-            remaining += [
-                (*names, e.name) for e in folder.entries if e.is_dir(follow_symlinks=False)
-            ]
+    """Each directory of the tree, parents first; the caller may change one before its entries are read.
+
+    Leaves out filesystems that are mounted inside the tree. The work is linear in the number of entries, and
+    one directory is open at any depth.
+    """
+    folder: Folder | None = Folder(open_directory(top, "."))
+    try:
+        while folder is not None:
+            if not folder.visited:
+                folder.visited = folder.identity
+                yield folder
+            folder = _child(folder) or _parent(top, folder)
+    finally:
+        if folder is not None:
+            folder.close()
+
+
+def _child(folder: Folder) -> Folder | None:
+    """The next directory in *folder*, open; closes *folder*, unless there is none."""
+    while folder.remaining:
+        name = folder.remaining.pop()
+        with unless_vanished():
+            try:
+                fd = open_inside(folder.fd, name, _DIRECTORY)
+            except OtherFilesystem:
+                logger.warning("%r is left out: another filesystem is mounted there", name)
+                continue
+            folder.close()
+            return Folder(fd, name, folder)
+    return None
+
+
+def _parent(top: int, folder: Folder) -> Folder | None:
+    """The nearest directory above *folder* that still exists, open; closes *folder*; None above the top."""
+    parent = folder.parent
+    if parent is None:
+        folder.close()
+        return None
+    parent.fd = os.open("..", _DIRECTORY, dir_fd=folder.fd)
+    folder.close()
+    if parent.identity == parent.visited:
+        return parent
+    parent.close()  # users moved the directory meanwhile: search its place from the top
+    return _reopened(top, parent)
+
+
+def _reopened(top: int, folder: Folder | None) -> Folder | None:
+    while folder is not None:
+        with unless_vanished(), opened(top, folder.names) as fd:
+            if _identity(fd) == folder.visited:
+                folder.fd = os.dup(fd)
+                return folder
+        folder = folder.parent
+    return None
 
 
 def measure(top: int) -> Sizes:
@@ -112,7 +235,8 @@ def remove_tree(parent: int, name: str) -> None:
     """Remove *name*, a file or a tree of any depth, from the open directory *parent*.
 
     Nested directories are moved up into *name* and emptied there, which needs two open files at any depth.
-    An interrupted removal leaves the rest below *name*.
+    An interrupted removal leaves the rest below *name*. Raises `OtherFilesystem` at a directory where another
+    filesystem is mounted; nothing of that filesystem is removed.
     """
     try:
         top = _open_own_directory(parent, name)
@@ -156,10 +280,10 @@ def _empty(folder: int, top: int) -> None:
 
 def _open_own_directory(parent: int, name: str) -> int:
     """Open a directory to remove it; its mode may exclude any user but root, so it is changed first."""
-    if os.geteuid() != 0:
-        fd = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        try:
+    fd = open_inside(parent, name, os.O_PATH | os.O_DIRECTORY)
+    try:
+        if os.geteuid() != 0:
             os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)
-        finally:
-            os.close(fd)
-    return open_directory(parent, name)
+        return open_directory(fd, ".")
+    finally:
+        os.close(fd)

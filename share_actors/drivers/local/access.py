@@ -26,7 +26,8 @@ class LocalAccess(LocalBase):
     ) -> RuleUpdates:
         """Grant exactly *access_rules* on all content of the share; the other lists are not needed.
 
-        A user named by two rules gets the permissions of both.
+        A user named by two rules gets the permissions of both. A rule for a user counts before rules for the
+        groups of that user; of several groups the most permissive rule counts.
         """
         grants: dict[acl.Principal, int] = {}
         failed: dict[str, str] = {}

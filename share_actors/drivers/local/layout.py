@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from share_actors.drivers.base import ManageInvalidShare
+from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import sync_filesystem
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
@@ -52,6 +53,7 @@ class Layout:
             with suppress(FileExistsError):
                 (self.root / name).mkdir(mode)
                 (self.root / name).chmod(mode)  # whatever the umask is
+                acl.remove_default(self.root / name)  # shares would inherit it from the root
         _sync(self.root)
 
     def path(self, area: Area, name: str) -> Path:

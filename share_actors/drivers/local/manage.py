@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from share_actors.drivers.base import ManageInvalidShare
+from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.base import GIB, LocalBase
@@ -19,6 +20,7 @@ class LocalManage(LocalBase):
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt the directory `driver_options["path"]`, below the root, and move it to its place.
 
+        Modes, ACLs and owners of its content that would grant access are replaced: there are no rules yet.
         Returns `size`, its allocated space in whole GiB. Raises `DriverError` for a path outside the root,
         of another share, or that is not a directory.
         """
@@ -26,6 +28,8 @@ class LocalManage(LocalBase):
         with self._share_lock("manage share", share.id):
             if not self._layout.exists("shares", share.id):
                 self._layout.adopt(path, share.id)
+            if self._layout.size(share.id) is None:
+                self._remove_access(share.id)
             size = _whole_gib(self._measure_share(share.id))
             self._layout.record_size(share.id, size)
         return {"size": size}
@@ -40,8 +44,10 @@ class LocalManage(LocalBase):
         return {"path": str(directory), "size": _whole_gib(sizes), "bytes": sizes.allocated}
 
     def unmanage(self, share: Share) -> None:
-        """Leave the directory in place and remove its recorded size; it can be managed again."""
+        """Leave the directory in place, without access rules and recorded size; it can be managed again."""
         with self._share_lock("unmanage share", share.id):
+            if self._layout.exists("shares", share.id):
+                self._remove_access(share.id)
             self._layout.forget_size(share.id)
 
     def manage_existing_snapshot(
@@ -58,6 +64,10 @@ class LocalManage(LocalBase):
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Leave the directory in place."""
         snapshot_name(snapshot.share_id, snapshot.id)
+
+    def _remove_access(self, share_id: str) -> None:
+        with self._layout.folder("shares", share_id) as fd:
+            acl.set_grants(fd, {})
 
 
 def _path_option(driver_options: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
-from tests.drivers.test_local import make_deep_tree
+from tests.drivers.test_tree import make_deep_tree
 
 SNAPSHOT = Snapshot(id="x1", share_id=SHARE.id)
 COPY = Share(id="s2", size=1)

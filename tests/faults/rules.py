@@ -1,0 +1,284 @@
+"""`python -m tests.faults.rules`: what users of the machine can do after random histories of access rules.
+
+python -m tests.faults.rules --histories 1000     prints the counts as JSON; `mismatches` must be 0
+python -m tests.faults.rules --seed 7 --histories 1   one history
+
+A history allows and denies, creates and links files as users, changes modes, and manages the share anew. After
+each step every user tries to read, write, create and delete, in a process of that user; a model that knows
+only the rules says what must succeed. It needs root and a filesystem with POSIX ACLs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from share_actors.drivers.local import LocalDriver, LocalOptions
+from share_actors.values import AccessRule, RequestContext, Share
+
+CONTEXT = RequestContext()
+STAFF, GUESTS = 62_001, 62_002
+GROUPS = {61_001: [], 61_002: [STAFF], 61_003: [STAFF, GUESTS], 61_004: []}
+"""The groups of each user: an owner of files, members of groups, and one who often has no rule."""
+PRINCIPALS = [*map(str, GROUPS), f"@{STAFF}", f"@{GUESTS}"]
+LEVELS = ("ro", "rw")
+Mismatch = tuple[int, str, str, str]
+"""The user, what was tried, what the rules say, and what happened."""
+
+
+@dataclass
+class World:
+    """One share, its rules, and what its users can do with it."""
+
+    root: Path
+    random: random.Random
+    rules: dict[str, str] = field(default_factory=dict)
+    linked: list[tuple[Path, Path, tuple[int, int, str]]] = field(default_factory=list)
+    shares: int = 0
+
+    def __post_init__(self) -> None:
+        self.driver = LocalDriver(configuration=LocalOptions(root=self.root), backend_name="here")
+        self.driver.do_setup(CONTEXT)
+        self.share = Share(id="s0", size=1)
+        self.driver.create_share(CONTEXT, self.share)
+        self.foreign = self.root / "shares" / "foreign"
+        self.foreign.mkdir(mode=0o711)
+        self.top.joinpath("first").write_text("first")
+
+    @property
+    def top(self) -> Path:
+        """The directory of the share."""
+        return self.root / "shares" / self.share.id
+
+    def level(self, user: int) -> str:
+        """What the rules say: a rule for the user, else the best of the groups' rules, else nothing."""
+        if own := self.rules.get(str(user)):
+            return own
+        return max((self.rules.get(f"@{g}", "") for g in GROUPS[user]), default="")
+
+    # -- steps ---------------------------------------------------------------------------------
+    def step(self) -> None:
+        """Change the rules, after up to three changes of the content."""
+        for _ in range(self.random.randrange(4)):
+            self.random.choice([self.create, self.change_mode, self.link, self.move])()
+        self.random.choices([self.allow, self.deny, self.replace, self.manage], [4, 3, 2, 1])[0]()
+
+    def allow(self) -> None:
+        """Allow a user or group, or change the level of its rule."""
+        self.rules[self.random.choice(PRINCIPALS)] = self.random.choice(LEVELS)
+        self.apply()
+
+    def deny(self) -> None:
+        """Remove a rule; at times by the method for a single one."""
+        if self.rules:
+            principal = self.random.choice(sorted(self.rules))
+            removed = rule(principal, self.rules.pop(principal))
+            if self.random.random() < 0.5:
+                self.driver.deny_access(CONTEXT, self.share, removed)
+        self.apply()
+
+    def replace(self) -> None:
+        """Replace all rules by others, in any order."""
+        chosen = self.random.sample(PRINCIPALS, self.random.randrange(len(PRINCIPALS)))
+        self.rules = {principal: self.random.choice(LEVELS) for principal in chosen}
+        self.apply()
+
+    def manage(self) -> None:
+        """Unmanage the share, open it to the world or leave it, and manage it as another share."""
+        self.driver.unmanage(self.share)
+        if self.random.random() < 0.5:
+            for path in [self.top, *self.top.rglob("*")]:
+                if not any(path.samefile(inside) for inside, _, _ in self.linked):
+                    os.chown(path, self.random.choice(list(GROUPS)), STAFF)
+                    path.chmod(0o777)
+        self.shares += 1
+        old, self.share = self.top, Share(id=f"s{self.shares}", size=1)
+        self.linked = [(self.top / i.relative_to(old), o, kept) for i, o, kept in self.linked]
+        self.driver.manage_existing(self.share, {"path": str(old)})
+        self.rules = {}
+
+    def apply(self) -> None:
+        """Make the rules those of the share, as the system does."""
+        rules = [rule(principal, level) for principal, level in self.rules.items()]
+        self.random.shuffle(rules)
+        assert not self.driver.update_access(CONTEXT, self.share, rules, rules, ())
+
+    # -- content -------------------------------------------------------------------------------
+    def create(self) -> None:
+        """Create a directory and files as a user, if the rules permit it."""
+        user, name = self.random.choice(list(GROUPS)), f"n{self.random.getrandbits(40):x}"
+        as_user(user, lambda: _create(self.random.choice(self.folders()), name))
+
+    def change_mode(self) -> None:
+        """Change the mode of a file or directory as its owner."""
+        path = self.random.choice([*self.files(), *self.folders()[1:]])
+        mode = self.random.choice([0o000, 0o600, 0o666, 0o777, 0o4777, 0o3777])
+        if (owner := path.stat().st_uid) in GROUPS:
+            as_user(owner, lambda: path.chmod(mode))
+
+    def link(self) -> None:
+        """Link a file of another share into this one, and a file of this share a second time."""
+        user = self.random.choice(list(GROUPS))
+        outside = self.foreign / f"f{self.random.getrandbits(40):x}"
+        inside = self.random.choice(self.folders()) / f"linked-{outside.name}"
+        outside.write_text("foreign")
+        os.chown(outside, user, user)
+        outside.chmod(0o600)
+        if self.random.random() < 0.5:  # what another share's rules gave
+            os.setxattr(outside, "user.note", b"kept")
+        os.link(outside, inside)
+        self.linked.append((inside, outside, _traits(outside)))
+
+    def move(self) -> None:
+        """Move a directory into another as a user."""
+        user, (one, two) = (
+            self.random.choice(list(GROUPS)),
+            self.random.choices(self.folders(), k=2),
+        )
+        if one != self.top:
+            as_user(user, lambda: one.rename(two / one.name))
+            self.linked = [
+                (two / one.name / i.relative_to(one), o, kept)
+                if i.is_relative_to(one) and not i.exists()
+                else (i, o, kept)
+                for i, o, kept in self.linked
+            ]
+
+    def folders(self) -> list[Path]:
+        """The share's directories, the topmost first."""
+        return [self.top, *sorted(p for p in self.top.rglob("*") if p.is_dir())]
+
+    def files(self) -> list[Path]:
+        """The share's files that have no links elsewhere."""
+        paths = sorted(p for p in self.top.rglob("*") if p.is_file())
+        return [p for p in paths if p.stat().st_nlink == 1]
+
+    # -- the oracle ----------------------------------------------------------------------------
+    def mismatches(self) -> Iterator[Mismatch]:
+        """Everything that a user can do and must not, or must be able to do and cannot."""
+        for user in GROUPS:
+            level = self.level(user)
+            file, folder = self.random.choice(self.files()), self.random.choice(self.folders())
+            attempts = _attempts(self.top, file, folder)
+            if not level:
+                attempts += [("reach a linked file", 1, i.stat) for i, _, _ in self.linked]
+            done = as_user(user, *(run for _, _, run in attempts))
+            for (tried, needed, _), succeeded in zip(attempts, done, strict=True):
+                if succeeded != ({"": 0, "ro": 1, "rw": 2}[level] >= needed):
+                    yield user, f"{tried} {file} {folder}", level or "none", str(succeeded)
+        for _, outside, kept in self.linked:
+            if _traits(outside) != kept:
+                yield 0, f"keep {outside}", str(kept), str(_traits(outside))
+
+
+def _attempts(top: Path, file: Path, folder: Path) -> list[tuple[str, int, Callable[[], object]]]:
+    """What a user tries: (what, the level that it needs, how)."""
+    new = folder / "tried"
+    return [
+        ("enter", 1, lambda: os.listdir(top)),
+        ("read", 1, file.read_bytes),
+        ("list", 1, lambda: os.listdir(folder)),
+        ("write", 2, lambda: file.open("r+b").close()),
+        ("chmod to write", 2, lambda: _forced(file)),
+        ("create and delete", 2, lambda: (new.write_text("x"), new.unlink())),
+        ("make and remove a directory", 2, lambda: (new.mkdir(), new.rmdir())),
+        ("delete", 2, lambda: (file.rename(new), new.rename(file))),
+    ]
+
+
+def _forced(file: Path) -> None:
+    """Write to the file, after an attempt to change its mode as only an owner can."""
+    mode = file.stat().st_mode
+    if file.stat().st_uid == os.geteuid():
+        file.chmod(mode | 0o200)
+    file.open("r+b").close()
+
+
+def _create(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+    (folder / name / "file").write_text("new")
+    (folder / f"{name}-file").write_text("new")
+
+
+def _traits(path: Path) -> tuple[int, int, str]:
+    status = path.stat()
+    return status.st_mode, status.st_uid, ",".join(sorted(os.listxattr(path)))
+
+
+def rule(principal: str, level: str) -> AccessRule:
+    """A rule for a user or a group."""
+    return AccessRule(
+        id=f"{principal}-{level}",
+        access_type="user",
+        access_to=principal,
+        access_level="rw" if level == "rw" else "ro",
+    )
+
+
+def as_user(user: int, *attempts: Callable[[], object]) -> list[bool]:
+    """Make the attempts in a child process of *user*; whether each raised no `OSError`."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setgroups(GROUPS[user])
+            os.setgid(user)
+            os.setuid(user)
+            os.write(writing, bytes(_succeeds(attempt) for attempt in attempts))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        succeeded = [bool(byte) for byte in pipe.read()]
+    os.waitpid(child, 0)
+    if len(succeeded) != len(attempts):
+        raise RuntimeError(f"the process of user {user} ended early")
+    return succeeded
+
+
+def _succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True
+
+
+def run_history(seed: int, steps: int = 6) -> list[Mismatch]:
+    """The mismatches after each step of the history of *seed*."""
+    with tempfile.TemporaryDirectory(prefix="share-actors-rules-") as directory:
+        os.chmod(directory, 0o711)
+        world, found = World(Path(directory, "root"), random.Random(seed)), []
+        for _ in range(steps):
+            world.step()
+            found += world.mismatches()
+        return found
+
+
+def main() -> int:
+    """Run the histories; exit status 1 if a user could do anything else than the rules say."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.rules", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--histories", type=int, default=1000, help="the number of histories")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the first history")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)  # of files with several hard links
+    counts: Counter[str] = Counter(mismatches=0)
+    examples = []
+    for seed in range(options.seed, options.seed + options.histories):
+        found = run_history(seed)
+        counts.update(histories=1, mismatches=len(found))
+        examples += [(seed, *mismatch) for mismatch in found[:1]]
+    print(json.dumps({**counts, "examples": examples[:10]}))
+    return 1 if counts["mismatches"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

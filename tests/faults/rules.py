@@ -3,9 +3,9 @@
 python -m tests.faults.rules --histories 1000     prints the counts as JSON; `mismatches` must be 0
 python -m tests.faults.rules --seed 7 --histories 1   one history
 
-A history allows and denies, creates and links files as users, changes modes, and manages the share anew. After
-each step every user tries to read, write, create and delete, in a process of that user; a model that knows
-only the rules says what must succeed. It needs root and a filesystem with POSIX ACLs.
+A history allows and denies, creates and links files as users, changes modes, and manages the share anew.
+After each step every user tries to read, write, create and delete, in a process of that user; a model that
+knows only the rules says what must succeed. It needs root and a filesystem with POSIX ACLs.
 """
 
 from __future__ import annotations

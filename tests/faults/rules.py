@@ -188,10 +188,20 @@ def _attempts(top: Path, file: Path, folder: Path) -> list[tuple[str, int, Calla
         ("list", 1, lambda: os.listdir(folder)),
         ("write", 2, lambda: file.open("r+b").close()),
         ("chmod to write", 2, lambda: _forced(file)),
-        ("create and delete", 2, lambda: (new.write_text("x"), new.unlink())),
-        ("make and remove a directory", 2, lambda: (new.mkdir(), new.rmdir())),
+        ("create and delete", 2, lambda: _create_and_delete(new)),
+        ("make and remove a directory", 2, lambda: _make_and_remove(new)),
         ("delete", 2, lambda: (file.rename(new), new.rename(file))),
     ]
+
+
+def _create_and_delete(file: Path) -> None:
+    file.write_text("x")
+    file.unlink()
+
+
+def _make_and_remove(folder: Path) -> None:
+    folder.mkdir()
+    folder.rmdir()
 
 
 def _forced(file: Path) -> None:
@@ -255,7 +265,8 @@ def run_history(seed: int, steps: int = 6) -> list[Mismatch]:
     """The mismatches after each step of the history of *seed*."""
     with tempfile.TemporaryDirectory(prefix="share-actors-rules-") as directory:
         os.chmod(directory, 0o711)
-        world, found = World(Path(directory, "root"), random.Random(seed)), []
+        world = World(Path(directory, "root"), random.Random(seed))
+        found: list[Mismatch] = []
         for _ in range(steps):
             world.step()
             found += world.mismatches()

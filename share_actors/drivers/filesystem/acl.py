@@ -161,7 +161,8 @@ def set_grants(top: int, grants: Grants, check: Callable[[], None] = lambda: Non
     through it. Those who keep less access than before pass again when the whole content is changed. The
     process becomes the owner of everything, except files whose owner is granted all permissions by name.
     Files with several hard links and mounted filesystems are left as they are: they may belong to another
-    share. *check* is called before each change and may raise. Raises `DriverError` if the filesystem does not support ACLs.
+    share. *check* is called before each change and may raise. Raises `DriverError` if the filesystem does not
+    support ACLs.
     """
     check()
     _grant_top(top, meanwhile(_named(_read(top, ACCESS)), grants), grants)

@@ -7,8 +7,18 @@ from uuid import uuid4
 import pytest
 
 from share_actors.drivers.base import DriverError, ShareDriver
+from share_actors.drivers.fence import TOKEN
 from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
-from share_actors.values import NetworkInfo, Share, ShareNetwork, ShareServer, Snapshot
+from share_actors.values import (
+    NetworkInfo,
+    RequestContext,
+    Share,
+    ShareNetwork,
+    ShareServer,
+    Snapshot,
+)
+
+EARLY, LATE = (CONTEXT.replace(attempt=n, token=f"contract:{n}") for n in (1, 2))
 
 
 class ServerContract(ContractBase):
@@ -126,6 +136,36 @@ class ServerContract(ContractBase):
         driver.allow_access(CONTEXT, share, rule, server)
         driver.deny_access(CONTEXT, share, rule, server)
 
+    def test_a_late_call_for_a_server_or_a_share_on_it_is_refused(
+        self, driver: ShareDriver, server: ShareServer, share: Share
+    ) -> None:
+        if not driver.refuses_late_calls:
+            pytest.skip("the driver does not refuse late calls")
+        driver.create_share(EARLY, share, server)
+        driver.delete_share(LATE, share, server)
+        with pytest.raises(DriverError):
+            driver.create_share(EARLY, share, server)
+        tear_down(driver, server, LATE)
+
+        with pytest.raises(DriverError):
+            set_up(driver, server, EARLY)
+        with pytest.raises(DriverError):
+            driver.create_share(LATE, share, server)
+
+    def test_late_allocations_and_teardowns_of_a_server_are_refused(
+        self, driver: ShareDriver
+    ) -> None:
+        if not driver.refuses_late_calls:
+            pytest.skip("the driver does not refuse late calls")
+        server, network = new_server(driver), ShareNetwork(id="net", cidr="192.0.2.0/24")
+        driver.deallocate_network(LATE, server.id)
+        set_up(driver, server, LATE)
+
+        with pytest.raises(DriverError):
+            driver.allocate_network(EARLY, server, network, 1)
+        with pytest.raises(DriverError):
+            tear_down(driver, server, EARLY)
+
 
 def new_server(driver: ShareDriver) -> ShareServer:
     """A server with a new id and a separate address, which is not set up."""
@@ -140,7 +180,9 @@ def new_server(driver: ShareDriver) -> ShareServer:
     )
 
 
-def set_up(driver: ShareDriver, server: ShareServer) -> dict[str, str]:
+def set_up(
+    driver: ShareDriver, server: ShareServer, context: RequestContext = CONTEXT
+) -> dict[str, str]:
     """Set up the server; returns its details."""
     info = NetworkInfo(
         server_id=server.id,
@@ -149,9 +191,10 @@ def set_up(driver: ShareDriver, server: ShareServer) -> dict[str, str]:
         cidr="192.0.0.0/16",
         network_allocations=server.network_allocations,
     )
-    return dict(driver.setup_server(info, metadata={"attempt": 1}))
+    return dict(driver.setup_server(info, metadata={"attempt": 1, "token": context.token}))
 
 
-def tear_down(driver: ShareDriver, server: ShareServer) -> None:
+def tear_down(driver: ShareDriver, server: ShareServer, context: RequestContext = CONTEXT) -> None:
     """Tear down the server."""
-    driver.teardown_server({**server.backend_details, "server_id": server.id}, security_services=())
+    details = {**server.backend_details, "server_id": server.id, TOKEN: context.token}
+    driver.teardown_server(details, security_services=())

@@ -188,6 +188,21 @@ def test_an_overtaken_walk_stops_at_the_next_file(tmp_path: Path) -> None:
     assert len(checked) == 5
 
 
+def test_a_deletion_overtaken_while_it_frees_earlier_leftovers_keeps_the_content(
+    tmp_path: Path,
+) -> None:
+    driver = _driver(tmp_path)
+    (export,) = driver.create_share(attempt(1), Share(id="s1", size=1))
+    (Path(export.path) / "file").write_text("data")
+
+    with driver._fences.enter("s1", attempt(2)) as fence:
+        driver.create_share(attempt(3), Share(id="s1", size=1))
+        with pytest.raises(Overtaken):
+            driver._layout.remove("shares", "s1", fence.check)
+
+    assert (Path(export.path) / "file").read_text() == "data"
+
+
 # -- fences ---------------------------------------------------------------------------------------
 def test_a_fence_outlives_its_share_and_the_process(tmp_path: Path) -> None:
     share = Share(id="s1", size=1)

@@ -113,8 +113,7 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
         """Remove the directory with its content; snapshots stay."""
         with self._share_lock("delete share", share.id, context) as fence:
-            fence.check()
-            self._layout.remove("shares", share.id)
+            self._layout.remove("shares", share.id, fence.check)
             self._layout.forget_size(share.id)
 
     def extend_share(

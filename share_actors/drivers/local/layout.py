@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -110,8 +110,11 @@ class Layout:
                 raise
             os.fsync(target)
 
-    def remove(self, area: Area, name: str) -> None:
-        """Remove *name* atomically, then free its space and that of earlier interrupted attempts."""
+    def remove(self, area: Area, name: str, check: Callable[[], None] = lambda: None) -> None:
+        """Remove *name* atomically, then free its space and that of earlier interrupted attempts.
+
+        *check* is called just before the removal, and may raise.
+        """
         with (
             self.folder("making") as making,
             self.folder("trash") as trash,
@@ -119,6 +122,7 @@ class Layout:
         ):
             remove_tree(trash, name)
             remove_tree(making, name)
+            check()
             with suppress(FileNotFoundError):
                 os.rename(name, name, src_dir_fd=fd, dst_dir_fd=trash)
                 os.fsync(fd)

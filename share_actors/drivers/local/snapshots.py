@@ -35,8 +35,7 @@ class LocalSnapshots(LocalBase):
         ) as fence:
             try:
                 with self._layout.lock(name, wait=False) as lock:
-                    fence.check()
-                    self._layout.remove("snapshots", name)
+                    self._layout.remove("snapshots", name, fence.check)
                     lock.discard()
             except BlockingIOError:
                 raise ShareSnapshotIsBusy(

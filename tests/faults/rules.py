@@ -98,7 +98,7 @@ class World:
             for path in [self.top, *self.top.rglob("*")]:
                 if not any(path.samefile(inside) for inside, _, _ in self.linked):
                     os.chown(path, self.random.choice(list(GROUPS)), STAFF)
-                    path.chmod(0o777)
+                    path.chmod(self.random.choice([0o777, 0o3777]))
         self.shares += 1
         old, self.share = self.top, Share(id=f"s{self.shares}", size=1)
         self.linked = [(self.top / i.relative_to(old), o, kept) for i, o, kept in self.linked]

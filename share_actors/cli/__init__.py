@@ -13,6 +13,7 @@ from share_actors.cli.commands import (
     network,
     receipt,
     server,
+    service,
     share,
     share_type,
     snapshot,
@@ -83,6 +84,7 @@ app.add_typer(network.app, name="network")
 app.add_typer(server.app, name="server")
 app.add_typer(share_type.app, name="type")
 app.add_typer(backend.app, name="backend")
+app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
 

@@ -17,10 +17,12 @@ from typing import Literal
 import psutil
 
 from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.system_state import SystemState, ray_environment
+from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
 from share_actors.errors import LogError, Unavailable
 from share_actors.file_lock import FileLock
 
+OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE}
+"""Variables of `share-actors env` that are for programs, not for Ray itself."""
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 LOCK_TIMEOUT_S = 300.0
@@ -82,7 +84,8 @@ def start_ray(home: Path, namespace: str) -> SystemState:
 
 
 def _start_head(directory: str, token: str, log: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **ray_environment(token)}
+    own = {name: value for name, value in os.environ.items() if name not in OF_PROGRAMS}
+    environment = {**own, **ray_environment(token)}
     with log.open("wb") as output:
         return subprocess.Popen(
             _head_command(directory),

@@ -34,10 +34,11 @@ RETRY_PAUSE_S = 0.2
 
 
 class SentCommand(NamedTuple):
-    """A command on its way, and its future reply."""
+    """A command on its way, its future reply, and when it was sent first (as of `time.monotonic`)."""
 
     message: CommandMessage
     reply: asyncio.Future[CommandReply]
+    began: float
 
 
 class Requests:
@@ -81,7 +82,7 @@ class Requests:
             wait=wait,
             repeated=command_id is not None,
         )
-        return SentCommand(message, self._lanes[wait].put(message))
+        return SentCommand(message, self._lanes[wait].put(message), time.monotonic())
 
     async def reply_to(self, sent: SentCommand, until: float) -> Receipt:
         """The receipt of a command once it is recorded, and its work ended if it is to wait for that.
@@ -89,7 +90,7 @@ class Requests:
         Raises `TimedOut` at *until* (as of `time.monotonic`).
         """
         receipt = await self._recorded(sent, until)
-        return await self.outcome(receipt, until) if sent.message.wait else receipt
+        return await self.outcome(receipt, until, sent.began) if sent.message.wait else receipt
 
     async def _recorded(self, sent: SentCommand, until: float) -> Receipt:
         """The receipt of a command, which is sent again while the system is busy or being restarted."""
@@ -102,16 +103,20 @@ class Requests:
                     raise
                 await asyncio.sleep(pause)
                 message = sent.message._replace(repeated=True)
-                sent = SentCommand(message, self._lanes[message.wait].put(message))
+                reply = self._lanes[message.wait].put(message)
+                sent = SentCommand(message, reply, sent.began)
 
     async def _submit(self, messages: list[CommandMessage]) -> Sequence[CommandReply]:
         replies: Sequence[CommandReply] = await self.call_manager_once("submit", messages)
         return replies
 
     # -- outcomes --------------------------------------------------------------------------------
-    async def outcome(self, receipt: Receipt, until: float) -> Receipt:
-        """The receipt once its work has ended; raises `TimedOut` if that is after *until*."""
-        request, began = receipt[:2], time.monotonic()
+    async def outcome(self, receipt: Receipt, until: float, began: float | None = None) -> Receipt:
+        """The receipt once its work has ended; raises `TimedOut` if that is after *until*.
+
+        The error says how long the caller has waited since *began* (default: now).
+        """
+        request, began = receipt[:2], time.monotonic() if began is None else began
         while receipt.status == "accepted":
             try:
                 async with asyncio.timeout_at(until):
@@ -179,17 +184,16 @@ class Requests:
 
 
 async def _receipt(sent: SentCommand, until: float) -> Receipt:
-    began = time.monotonic()
     try:
         async with asyncio.timeout_at(until):
             return receipt_of(await sent.reply)
     except TimeoutError:
         text = (
-            f"no reply within {until - began:.3g} s; it is unknown whether the request is recorded:"
+            f"no reply within {until - sent.began:.3g} s; it is unknown whether the request is recorded:"
             " look up its receipt, or repeat the request with the same command id"
         )
         message = sent.message
-        raise _timed_out(message.share_id, message.command_id, text, until - began) from None
+        raise _timed_out(message.share_id, message.command_id, text, until - sent.began) from None
 
 
 def _timed_out(share_id: str, command_id: str, text: str, seconds: float) -> TimedOut:

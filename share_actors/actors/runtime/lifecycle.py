@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import ray
 from pydantic import SecretStr
+from ray import _raylet
 from ray._private import ray_constants
-from ray._raylet import Config as RayConfig  # type: ignore[attr-defined]
 from ray.exceptions import RayError
 
 from share_actors.actors.runtime.calls import call_sync
@@ -28,6 +28,7 @@ from share_actors.actors.runtime.names import (
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
 from share_actors.actors.runtime.system_state import (
     LOOPBACK,
+    OUTAGE,
     check_joined,
     check_reachable,
     resolve_address,
@@ -60,7 +61,8 @@ def init(address: str | None, **options: Any) -> None:
     else:
         address, environment = resolve_address(address)
         check_reachable(address)
-        _set_environment(environment)
+        outage = {name: os.environ.get(name, value) for name, value in OUTAGE.items()}
+        _set_environment({**outage, **environment})
     try:
         ray.init(
             address or "local", **{**defaults, **options}
@@ -88,7 +90,9 @@ def _set_environment(variables: Mapping[str, str]) -> None:
     if LOOPBACK.items() <= variables.items():
         ray_constants.ENABLE_RAY_CLUSTER = False
     if variables:
-        RayConfig.initialize("")
+        # the token of a cluster that was joined before
+        _raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
+        _raylet.Config.initialize("")  # type: ignore[attr-defined]
 
 
 def is_initialized() -> bool:
@@ -99,12 +103,24 @@ def is_initialized() -> bool:
 def join(address: str) -> None:
     """Join the Ray cluster at *address*, unless this process has joined it already.
 
-    Raises `Unavailable`, or `Refused` if this process has joined another one.
+    A cluster that is gone is left first. Raises `Unavailable`, or `Refused` if this process has joined
+    another one.
     """
     if is_initialized():
-        check_joined(address, ray.get_runtime_context().gcs_address)
-    else:
-        init(address)
+        joined = ray.get_runtime_context().gcs_address
+        if _can_be_reached(joined):
+            check_joined(address, joined)
+            return
+        shutdown()
+    init(address)
+
+
+def _can_be_reached(address: str) -> bool:
+    try:
+        check_reachable(address)
+    except Unavailable:
+        return False
+    return True
 
 
 def shutdown() -> None:

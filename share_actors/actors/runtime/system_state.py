@@ -21,6 +21,8 @@ NEXT_STEP = (
 )
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Makes Ray a cluster of one machine, which listens on 127.0.0.1 only."""
+OUTAGE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "1000000"}
+"""How long a program that has joined a cluster may be without it: Ray would end it after 60 s."""
 
 
 class SystemState(Frozen):
@@ -53,6 +55,12 @@ class SystemState(Frozen):
 def ray_environment(token: str) -> dict[str, str]:
     """Variables for Ray on loopback sockets, where only users who can read the file *token* may connect."""
     return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token}
+
+
+def program_environment(state: SystemState) -> dict[str, str]:
+    """The variables with which any Ray program joins the system and survives its outages."""
+    address = {"RAY_ADDRESS": state.address or "", "SHARE_ACTORS_NAMESPACE": state.namespace}
+    return {**address, **OUTAGE, **state.environment}
 
 
 def same_process(pid: int, created: float) -> bool:

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
 from share_actors.cli.command import command
 from share_actors.cli.commands.system_status import print_status
+from share_actors.cli.foreground import stay
 from share_actors.cli.output import count
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem
     from share_actors.config import BackendSettings
 
+CRASHED_STOP_TIMEOUT_S = 0.5
+"""How long the rest of a system that died may take to end; nothing there can be stopped in order."""
 MAX_NAMED = 5
 """How many driver calls `down` names while it waits for them."""
 StopTimeout = Annotated[
@@ -36,13 +40,23 @@ IN_PROGRESS = ("creating", "extending", "shrinking", "deleting")
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
-    command(app, "up", examples=["up", "--config site.toml up", "up --address 10.0.0.1:6379"])(up)
+    command(app, "up", examples=["up", "--config site.toml up", "up --foreground"])(up)
     command(app, "down", examples=["down", "down --timeout 600", "down --now"])(down)
+    command(app, "env", examples=["env", "env --json"])(env)
     command(app, "status", examples=["status", "status --json"])(status)
 
 
 # -- up ------------------------------------------------------------------------------------------
-def up(session: Session) -> None:
+def up(
+    session: Session,
+    foreground: Annotated[
+        bool,
+        typer.Option(
+            "--foreground",
+            help="Stay until the system dies (exit code 11) or SIGTERM or Ctrl-C stops it in order.",
+        ),
+    ] = False,
+) -> None:
     """Start a system that keeps running, for later commands and other programs.
 
     Without --address it starts its own Ray, which only you can reach and only from this machine.
@@ -57,10 +71,33 @@ def up(session: Session) -> None:
     ):
         pass
     with ray_process.locked(config.home):
+        before = system_state.read(config.home)
         state = _ensure_cluster(session)
-        system, was_running = _ensure_system(session, state)
-        system_state.write(config.home, state)
-        _print_started(session, state, system, was_running)
+        try:
+            system, was_running = _ensure_system(session, state)
+            system_state.write(config.home, state)
+            _print_started(session, state, system, was_running)
+        except BaseException:
+            if state != before:  # what this command started must not stay behind
+                ray_process.stop_ray(state)
+                system_state.delete(config.home)
+            raise
+    if foreground:
+        _stay(session, state)
+
+
+def _stay(session: Session, state: SystemState) -> None:
+    """Stay in the foreground; stop the system in order after a signal."""
+    from share_actors.actors.runtime import lifecycle
+
+    lifecycle.shutdown()
+    try:
+        signalled = stay(session.home, state)
+    except Unavailable:
+        ray_process.stop_ray(state, CRASHED_STOP_TIMEOUT_S)
+        raise
+    if signalled:
+        stop(session, STOP_TIMEOUT_S)
 
 
 def _check_driver(name: str, backend: BackendSettings) -> None:
@@ -80,7 +117,7 @@ def _ensure_cluster(session: Session) -> SystemState:
         session.output.print_message(
             f"Process {recorded.pid} of the previous system has died; cleaning up."
         )
-        ray_process.stop_ray(recorded)
+        ray_process.stop_ray(recorded, CRASHED_STOP_TIMEOUT_S)
         system_state.delete(config.home)
     if address:
         return SystemState(address=address, namespace=config.namespace)
@@ -162,7 +199,11 @@ def down(
     Work that has not begun, and calls that are cut off, continue with the next `up`; a stop never counts
     as a failed attempt. A Ray that `up` started is stopped too; a cluster given by --address keeps running.
     """
-    timeout_s = 0.0 if now else timeout
+    stop(session, 0.0 if now else timeout)
+
+
+def stop(session: Session, timeout_s: float) -> None:
+    """Stop the system of this home, or the one at --address, and print what became of it."""
     with ray_process.locked(session.home):
         state = system_state.read(session.home)
         address = session.options.address
@@ -232,6 +273,24 @@ def _print_stopped(
         took = f"after {call['seconds']:.1f} s; it is made again after the next `up`"
         session.output.print(f"Cut off: {escape(call['work'])} of {escape(call['id'])} {took}.")
     session.output.print(message)
+
+
+# -- env ------------------------------------------------------------------------------------------
+def env(session: Session) -> None:
+    """Print the variables with which a plain Ray program joins the system: `eval "$(share-actors env)"`.
+
+    Then `ray.init()` joins it, and `ray.get_actor("manager", namespace)` calls it, with the namespace in
+    SHARE_ACTORS_NAMESPACE. The variables must be set before Ray is imported.
+    """
+    state = session.running_system()
+    assert state.address is not None
+    system_state.check_reachable(state.address)
+    variables = system_state.program_environment(state)
+    if session.json:
+        session.output.print_json(variables)
+        return
+    for name, value in variables.items():
+        session.output.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 # -- status --------------------------------------------------------------------------------------

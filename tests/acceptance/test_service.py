@@ -1,0 +1,150 @@
+"""A system as a service: in the foreground, joined by a plain Ray program, killed, and stopped in order."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from share_actors.actors.runtime import system_state
+from share_actors.cli import ray_process
+from tests.acceptance.cli import CommandLine
+
+pytestmark = pytest.mark.timeout(400)
+PLAIN_PROGRAM = """
+import os, ray
+ray.init(log_to_driver=False)
+manager = ray.get_actor("manager", os.environ["SHARE_ACTORS_NAMESPACE"])
+print(sorted(ray.get(manager.status.remote())["backends"]))
+"""
+JOIN = 'eval "$("$0" -m share_actors.cli env)"; exec "$0" -c "$1"'
+PATIENT_PROGRAM = """
+import os, time, share_actors
+system = share_actors.connect()
+print(int(os.environ["RAY_gcs_rpc_server_reconnect_timeout_s"]) > 86400, flush=True)
+while True:
+    try:
+        system.count_shares()
+        time.sleep(0.2)
+    except share_actors.Unavailable:
+        break
+print("unavailable", flush=True)
+while True:
+    try:
+        print(share_actors.connect().count_shares(), flush=True)
+        break
+    except share_actors.Unavailable:
+        time.sleep(0.5)
+"""
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    with tempfile.TemporaryDirectory(prefix="sa") as top:
+        line = CommandLine(Path(top) / "home")
+        try:
+            yield line
+        finally:
+            line.clear_up()
+
+
+def wait_for_system(cli: CommandLine, service: subprocess.Popen[str]) -> None:
+    while cli("--json", "status").code != 0:
+        assert service.poll() is None, service.communicate()
+        time.sleep(0.5)
+
+
+def run(cli: CommandLine, program: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=cli.environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next(
+    cli: CommandLine,
+) -> None:
+    service = cli.start("up", "--foreground")
+    wait_for_system(cli, service)
+    program = run(cli, PATIENT_PROGRAM)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "True\n"
+
+    cli.kill_everything()
+    _, err = service.communicate(timeout=60)
+    assert (service.returncode, "the system died" in err) == (11, True), err
+    assert program.stdout.readline() == "unavailable\n"
+    service = cli.start("up", "--foreground")
+    out, err = program.communicate(timeout=180)
+    assert (program.returncode, out) == (0, "{}\n"), err
+
+    plain = subprocess.run(
+        [
+            "sh",
+            "-c",
+            'eval "$("$0" -m share_actors.cli env)"; exec "$0" -c "$1"',
+            sys.executable,
+            PLAIN_PROGRAM,
+        ],
+        env=cli.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert plain.stdout == "['local']\n", plain.stderr
+    service.send_signal(signal.SIGTERM)
+    out, err = service.communicate(timeout=120)
+    assert service.returncode == 0, err
+    assert "The system is down" in out
+    assert system_state.read(cli.home) is None
+
+
+def test_env_without_a_system_says_so_at_once(tmp_path: Path) -> None:
+    result = CommandLine(tmp_path)("--json", "env")
+
+    assert (result.code, result.error["code"]) == (11, "unavailable")
+
+
+def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
+    unreachable = {"SHARE_ACTORS_LOG__KIND": "postgresql", "SHARE_ACTORS_LOG__PORT": "1"}
+    cli = CommandLine(tmp_path / "home", unreachable)
+
+    up = cli.start("up")
+    state = None
+    while up.poll() is None:
+        state = system_state.read(cli.home) or state
+        time.sleep(0.01)
+
+    assert up.returncode != 0
+    assert state is not None
+    assert state.pid is not None
+    left = ray_process.session_processes(state.pid, state.created)
+    assert [process for process in left if not ray_process.has_ended(process)] == []
+    assert system_state.read(cli.home) is None
+
+
+@pytest.mark.skipif(
+    not Path("/usr/bin/systemd-analyze").exists(), reason="systemd-analyze is not installed"
+)
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    cli = CommandLine(tmp_path / 'home % "x"', {"XDG_CONFIG_HOME": str(tmp_path)})
+    written = cli.json("service", "install")
+
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", written["path"]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert written["unit"] == Path(written["path"]).read_text()
+    assert "share-actors.service" not in verified.stderr, verified.stderr

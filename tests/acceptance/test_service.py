@@ -125,6 +125,7 @@ def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
         state = system_state.read(cli.home) or state
         time.sleep(0.01)
 
+    up.communicate()
     assert up.returncode != 0
     assert state is not None
     assert state.pid is not None

@@ -102,6 +102,7 @@ class Receipts:
         self._settled: dict[str, _Request] = {}
         self._open: dict[str, _Work] = {}
         self._forgotten_upto = 0
+        self._just_settled: dict[str, _Request] = {}
 
     # -- recording ---------------------------------------------------------------------------------
     def record(self, recorded: Recorded) -> None:
@@ -128,6 +129,11 @@ class Receipts:
             request.works = (work,)
         self._keep(request)
         return request.receipt()
+
+    def take_settled(self) -> dict[str, RecordedRequest]:
+        """The receipts of the requests that ended since the last call, however many there are."""
+        settled, self._just_settled = self._just_settled, {}
+        return {command_id: request.receipt() for command_id, request in settled.items()}
 
     # -- queries -----------------------------------------------------------------------------------
     def get(self, command_id: str) -> RecordedRequest | None:
@@ -234,7 +240,7 @@ class Receipts:
         if request.open_works:
             self._under_way[request.command_id] = request
             return
-        self._settled[request.command_id] = request
+        self._settled[request.command_id] = self._just_settled[request.command_id] = request
         if self._max_settled is not None and len(self._settled) > self._max_settled:
             oldest = self._settled.pop(next(iter(self._settled)))
             if not oldest.unrecorded:  # a scan of the stream would find it

@@ -11,6 +11,7 @@ from share_actors.actors.messaging.messages import unpack_error
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, Refused
 from share_actors.events.attempts import AttemptStarted, ReportFailure
 from share_actors.events.log import Log
+from share_actors.events.receipts import MAX_SETTLED
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import (
     DeleteShare,
@@ -384,6 +385,52 @@ def test_a_refusal_that_depends_on_events_that_were_not_recorded_is_not_given(
             assert isinstance(unpack_error((await item.receipt).error or b""), LogError)
 
     within(5, scenario())
+
+
+@pytest.mark.parametrize("requests", [1, MAX_SETTLED, MAX_SETTLED + 1, 300])
+def test_all_requests_that_one_event_ends_get_their_outcomes(log: Log, requests: int) -> None:
+    async def scenario() -> None:
+        work = FakeWork()
+        share_entity = entity(log, work, fresh=True)
+        await tell(share_entity, CREATE)
+        work.paused = True
+        items = [queued(allow(n)) for n in range(requests)]
+        for item in items:
+            share_entity.put(item)
+        await asyncio.gather(*(item.receipt for item in items))
+        work.paused = False
+        work.finish()
+
+        outcomes = await asyncio.gather(*(item.outcome for item in items if item.outcome))
+        assert [outcome.status for outcome in outcomes] == ["done"] * requests
+
+    within(30, scenario())
+
+
+def allow(n: int) -> AllowAccess:
+    return AllowAccess(access_id=f"r{n}", access_type="user", access_to=f"u{n}")
+
+
+def test_the_outcome_of_a_request_is_found_in_the_log_when_memory_has_forgotten_it(
+    log: Log,
+) -> None:
+    async def scenario() -> None:
+        work = FakeWork()
+        share_entity = entity(log, work, fresh=True)
+        await tell(share_entity, CREATE)
+        work.paused = True
+        items = [queued(allow(n)) for n in range(300)]
+        for item in items:
+            share_entity.put(item)
+        await asyncio.gather(*(item.receipt for item in items))
+        work.paused = False
+        work.finish()
+        await asyncio.gather(*(item.outcome for item in items if item.outcome))
+
+        outcome = await share_entity.outcome_of(items[0].message.command_id)
+        assert (await outcome).status == "done"
+
+    within(30, scenario())
 
 
 def _full(*_: object) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
-from share_actors.events.log import Log
-from tests.events.appending import append, ids
+from share_actors.events.log import Conflict, Log
+from tests.conftest import within
+from tests.events.appending import append, entries, ids
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
 
@@ -151,3 +152,26 @@ def test_appends_fail_while_the_server_is_down_and_succeed_afterwards(
 
     append(log, "a", 1, "y")
     assert ids(log.read("a")) == ["x", "y"]
+
+
+@pytest.mark.parametrize(("rows", "size"), [(900, 550), (3, 200_000), (1, 900_000), (2500, 900)])
+def test_a_large_commit_is_recorded_whole_and_in_order(
+    open_postgres: OpenLog, rows: int, size: int
+) -> None:
+    log = open_postgres()
+
+    recorded = within(60, log.append("a", 0, entries(*["x" * size] * rows)))
+
+    positions = [item.position or 0 for item in recorded]
+    assert positions == list(range(positions[0], positions[0] + rows))
+    assert (len(log.read("a")), log.version("a")) == (rows, rows)
+
+
+def test_a_large_commit_that_conflicts_records_nothing(open_postgres: OpenLog) -> None:
+    log = open_postgres()
+    append(log, "a", 0, "x")
+
+    with pytest.raises(Conflict):
+        within(60, log.append("a", 0, entries(*["x" * 550] * 900)))
+
+    assert (log.version("a"), len(log.read("a"))) == (1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Generic
 
 from share_actors.actors.entity.stream import EntityStream
@@ -27,6 +28,7 @@ class PendingReplies(Generic[E, S, F]):
     def settle(self, turn: Turn[Any, Any]) -> None:
         """Reply to the commands and reads of *turn*, which is durable, and to those whose work it ended."""
         receipts = self._stream.receipts
+        ended = receipts.take_settled()  # memory may hold only the last of them
         for queued, error in turn.refusals:
             queued.refuse(error)
         for queued, first, fingerprint in turn.repeats:
@@ -35,7 +37,8 @@ class PendingReplies(Generic[E, S, F]):
             if not reading.confirmed.done():
                 reading.confirmed.set_result(None)
         for queued in turn.recorded:
-            receipt = receipts.get(queued.message.command_id)
+            command_id = queued.message.command_id
+            receipt = ended.get(command_id) or receipts.get(command_id)
             assert receipt is not None  # it was recorded in this turn
             self._reply(receipt, queued)
         for queued, fingerprint in turn.no_ops:
@@ -44,7 +47,7 @@ class PendingReplies(Generic[E, S, F]):
             self._reply(
                 receipts.record_without_events(command_id, fingerprint, work, version), queued
             )
-        self._resolve_ended()
+        self._resolve_ended(ended)
 
     def _repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:
         """Give a repeated command its first reply; refuse it if the first request was another one."""
@@ -82,12 +85,10 @@ class PendingReplies(Generic[E, S, F]):
         if queued.outcome is not None:
             self.resolve_when_done(receipt, queued.outcome)
 
-    def _resolve_ended(self) -> None:
-        for command_id in list(self._waiting):
-            receipt = self._stream.receipts.get(command_id)
-            if receipt is not None and receipt.status != "accepted":
-                for outcome in self._waiting.pop(command_id):
-                    self.resolve_when_done(receipt, outcome)
+    def _resolve_ended(self, ended: Mapping[str, RecordedRequest]) -> None:
+        for command_id in self._waiting.keys() & ended.keys():
+            for outcome in self._waiting.pop(command_id):
+                self.resolve_when_done(ended[command_id], outcome)
 
     def _receipt_reply(self, receipt: RecordedRequest) -> CommandReply:
         return CommandReply(

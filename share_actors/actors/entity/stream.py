@@ -51,6 +51,7 @@ class EntityStream(Generic[E, S, F]):
         for recorded in events:
             self._count(recorded)
             self.state = self._aggregate.evolve(self.state, _as_any(recorded.event))
+        self.receipts.take_settled()  # nobody waits for them yet
 
     def _read(self) -> tuple[S, int, Receipts, list[Recorded]]:
         state, version, receipts = self._read_snapshot()
@@ -112,7 +113,10 @@ class EntityStream(Generic[E, S, F]):
         receipts, receipt = Receipts(), None
         for recorded in self._log.read(self._stream):
             receipts.record(recorded)
-            receipt = receipts.get(command_id) or receipt  # the fold itself forgets old receipts
+            settled = receipts.take_settled().get(
+                command_id
+            )  # the fold itself forgets old receipts
+            receipt = settled or receipts.get(command_id) or receipt
         return receipt
 
 

@@ -33,7 +33,16 @@ _MAY_CREATE = """
     )
 """
 """The privilege in the schema if it exists, or else in the database."""
-_DURABLE = "-c synchronous_commit=on"
+_STATEMENT_TIMEOUT_S = 30
+"""After so long the server ends a statement, or a session idle in a transaction: it may hold a lock."""
+_OPTIONS = (
+    "-c synchronous_commit=on"
+    f" -c statement_timeout={_STATEMENT_TIMEOUT_S}s"
+    f" -c idle_in_transaction_session_timeout={_STATEMENT_TIMEOUT_S}s"
+)
+_RECORDER = "share_actors.events.log.postgres_recorder:BoundedRecorder"
+_UNREACHABLE_MS = 10_000
+"""How long sent data may remain unacknowledged before the connection counts as lost."""
 
 
 def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
@@ -113,6 +122,7 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         "POSTGRES_USER": settings.user,
         "POSTGRES_PASSWORD": settings.password.get_secret_value(),
         "POSTGRES_SCHEMA": settings.schema_name,
+        "APPLICATION_RECORDER_TOPIC": _RECORDER,
         "POSTGRES_POOL_SIZE": "2",
         "POSTGRES_MAX_OVERFLOW": "8",
         # The recorder tries ten times; all tries together take log.lock_timeout_s.
@@ -123,7 +133,9 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
     }
     factory = construct("eventsourcing.postgres", settings, environment, create=create)
     pool = factory.datastore.pool  # type: ignore[attr-defined]
-    pool.kwargs.update(options=_DURABLE, connect_timeout=_CONNECT_TIMEOUT_S)
+    pool.kwargs.update(
+        options=_OPTIONS, connect_timeout=_CONNECT_TIMEOUT_S, tcp_user_timeout=_UNREACHABLE_MS
+    )
     pool.reconnect_timeout = 1.0 * _CONNECT_TIMEOUT_S  # the next caller connects without back-off
     pool.open(wait=True, timeout=2.0 * _CONNECT_TIMEOUT_S)
     pool.timeout = _POOL_TIMEOUT_S

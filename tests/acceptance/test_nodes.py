@@ -85,6 +85,6 @@ def test_a_system_on_two_nodes_outlives_a_kill_of_its_share_actors(
         if a["actor"].startswith("share-actor@near-")
     ]
     assert (pinned["host"], near["shares"]) == ("near#near", 1)
-    assert cli.json("down") == {"running": False, "stopped": True}
+    assert cli.json("down") == {"running": False, "stopped": True, "cut_off": []}
     assert cli.json("--address", address, "up")["already"] is False
     assert {s["size"] for s in cli.json("share", "list")["shares"]} == {1, 2}

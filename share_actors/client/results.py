@@ -24,6 +24,14 @@ class ShareLocation(TypedDict):
     shares: int
 
 
+class CutOffCall(TypedDict):
+    """A driver call that a stop cut off after so many `seconds`: the entity's `id`, and the `work`."""
+
+    id: str
+    work: str
+    seconds: float
+
+
 class BackendChanges(TypedDict):
     """Names of backends that a reload of the configuration `added`, `changed` and `removed`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Self, Unpack, overload
+from typing import Literal, Self, Unpack, overload
 
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.background_loop import run
@@ -19,7 +19,7 @@ from share_actors.client.keywords import (
     SnapshotFilters,
 )
 from share_actors.client.receipt import Receipt
-from share_actors.client.results import ManagePreview, ShareLocation, SystemStatus
+from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import ShareHandle
 from share_actors.client.sync_entities import (
     BackendCollection,
@@ -81,7 +81,7 @@ class ShareSystem:
         """Backends: their capabilities and statistics, and their configuration."""
         return BackendCollection(self._system.backends)
 
-    def close(self, timeout: float = STOP_TIMEOUT_S) -> list[dict[str, Any]]:
+    def close(self, timeout: float = STOP_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
 
         Driver calls that are under way may end within *timeout* seconds; returns those that were cut off.

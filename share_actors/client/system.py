@@ -30,7 +30,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.results import ManagePreview, ShareLocation, SystemStatus
+from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import AsyncShare
 from share_actors.client.share_creator import ShareCreator
 from share_actors.config import Config
@@ -88,7 +88,7 @@ class AsyncShareSystem:
         """The configuration in force; one that a reload changed is read again when it is needed."""
         return self._creator.config
 
-    async def close(self, timeout: float = STOP_TIMEOUT_S) -> list[dict[str, Any]]:
+    async def close(self, timeout: float = STOP_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
 
         Driver calls that are under way may end within *timeout* seconds. Returns those that were cut off:
@@ -98,7 +98,8 @@ class AsyncShareSystem:
         if not self._owns:
             return []
         self._owns = False
-        return await self._connection.stop_system(timeout)
+        cut_off = await self._connection.stop_system(timeout)
+        return [CutOffCall(id=c["id"], work=c["work"], seconds=c["seconds"]) for c in cut_off]
 
     def as_user(self, context: RequestContext) -> AsyncShareSystem:
         """The same system, on behalf of another user."""

@@ -26,6 +26,10 @@ options = {{ root = "{root}/shares" }}
 driver = "dummy"
 options = {{ delay_s = 20 }}
 
+[backends.brief]
+driver = "dummy"
+options = {{ delay_s = 6 }}
+
 [backends.broken]
 driver = "dummy"
 options = {{ fail = {{ create_share = "no space left" }} }}
@@ -121,7 +125,7 @@ def test_status_shows_the_running_system_and_a_second_up_changes_nothing(cli: Co
 
     assert status["log"] == {"kind": "sqlite", "where": str(cli.home / "log.db")}
     assert all(actor["alive"] for actor in status["manager"]["actors"])
-    assert set(status["manager"]["backends"]) == {"local", "slow", "broken"}
+    assert set(status["manager"]["backends"]) == {"local", "slow", "brief", "broken"}
     assert again["already"] is True
     assert again["address"] == status["address"]
     assert (other.code, other.error["field"]) == (7, "home")
@@ -168,18 +172,18 @@ def test_explain_and_receipt_show_the_reason_of_a_failure(cli: CommandLine) -> N
 
 def test_with_no_wait_the_message_says_that_the_request_is_recorded(cli: CommandLine) -> None:
     result = cli(
-        "share", "create", "--size", "1", "--backend", "slow", "--no-wait", "--id", "later"
+        "share", "create", "--size", "1", "--backend", "brief", "--no-wait", "--id", "later"
     )
 
     assert result.code == 0
     assert result.err == "Request for share later recorded; not waiting for the outcome.\n"
-    cli.json("share", "delete", "later", "--no-wait")
+    cli.json("share", "delete", "later")
 
 
 def test_the_receipt_of_a_request_in_progress_shows_its_attempt(cli: CommandLine) -> None:
-    share = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
+    share = cli.json("share", "create", "--size", "1", "--backend", "brief", "--no-wait")
     receipt = cli.json("receipt", share["receipt"]["command_id"])
-    cli.json("share", "delete", share["id"], "--no-wait")
+    cli.json("share", "delete", share["id"])
 
     assert (receipt["status"], receipt["share_id"]) == ("accepted", share["id"])
     assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")
@@ -194,8 +198,8 @@ def test_down_names_the_driver_calls_that_it_cuts_off(cli: CommandLine) -> None:
     history = cli.json("share", "history", "long")["events"]
 
     assert waiting.returncode == 0, err
-    assert "Cut off: create of long after" in out
-    assert "waiting for 1 driver call: create of long" in err
+    assert "create of long after" in out.partition("Cut off: ")[2]
+    assert "create of long" in err.partition("driver call")[2]
     assert [e["event"]["planned"] for e in history if e["topic"] == "share.attempt_failed"] == [
         True
     ]

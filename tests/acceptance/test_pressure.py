@@ -49,7 +49,7 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     hangs = {"hang": {"create_share": 1}, "hang_s": FOR_EVER}
     backends = {
         "dummy": dummy("dummy", {}),
-        "hangs": dummy("hangs", {"timeout_s": 0.3}, **hangs),
+        "hangs": dummy("hangs", {"timeout_s": 2.0}, **hangs),
         "shaky": dummy("shaky", {}, transient={"create_share": 2, "extend_share": 2}),
         "deadly": dummy("deadly", {}, exit={"create_share": 1}),
         "alone": dummy("alone", {"dedicated": True}),

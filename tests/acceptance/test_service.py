@@ -82,10 +82,10 @@ def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next
     cli.kill_everything()
     _, err = service.communicate(timeout=60)
     assert (service.returncode, "the system died" in err) == (11, True), err
-    assert program.stdout.readline() == "unavailable\n"
+    assert "unavailable\n" in iter(program.stdout.readline, "")  # after Ray's own messages
     service = cli.start("up", "--foreground")
     out, err = program.communicate(timeout=180)
-    assert (program.returncode, out) == (0, "{}\n"), err
+    assert (program.returncode, out.splitlines()[-1]) == (0, "{}"), err
 
     plain = subprocess.run(
         [

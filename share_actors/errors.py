@@ -8,7 +8,7 @@ MAX_SHOWN = 120
 """The most characters of an invalid value that a message shows."""
 
 
-def printable(value: object) -> Any:
+def showable(value: object) -> Any:
     """*value*, or a description of an integer with more digits than Python prints."""
     try:
         repr(value)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
-from share_actors.actors.effects.directories import Hold
+from share_actors.actors.effects.driver_setup import Hold, set_up_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -24,7 +24,6 @@ from share_actors.actors.scheduling.pool_stats import silent_report
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers import share_stats
 from share_actors.drivers.base import DriverError, ShareDriver
-from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
@@ -188,14 +187,7 @@ class StatsActor:
         return self._driver
 
     def _set_up(self) -> ShareDriver:
-        settings = self._settings
-        mode = settings.driver_handles_share_servers
-        driver = make_driver(self._backend, settings.driver, settings.options, handles_servers=mode)
-        self._hold(driver)
-        driver.do_setup(SYSTEM_CONTEXT)
-        self._hold(driver)  # those that it created
-        driver.check_for_setup_error()
-        return driver
+        return set_up_driver(self._backend, self._settings, SYSTEM_CONTEXT, self._hold)
 
     async def _call_driver(self, call: Callable[[], Any], limit_s: float) -> Any:
         """The result of *call*, made in a thread; raises its error, or `TimeoutError` after *limit_s*."""

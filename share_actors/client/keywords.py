@@ -8,9 +8,9 @@ from typing import TypedDict
 from share_actors.values import NetworkType
 
 DEFAULT_TIMEOUT_S = 300.0
-STOP_TIMEOUT_S = 60.0
-"""How long `close` and `down` let driver calls go on, by default."""
 """How long a call waits for its outcome unless `timeout` is given, in seconds."""
+STOP_TIMEOUT_S = 60.0
+"""How long `close` and `down` let driver calls go on, by default, in seconds."""
 
 
 class RequestOptions(TypedDict, total=False):

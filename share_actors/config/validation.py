@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from share_actors.errors import ConfigError, printable, shorten
+from share_actors.errors import ConfigError, shorten, showable
 from share_actors.redaction import masked
 
 RENAMED_SECTIONS = {"pool": "hosting"}
@@ -30,7 +30,7 @@ def config_error(
         return ConfigError(f"{subject}: is required", field=key)
     if problem["type"] == "extra_forbidden":  # its value may be a secret, whatever the key
         return ConfigError(f"{subject}: unknown key{_key_hint(key, valid_keys)}", field=key)
-    value = printable(masked(key, problem.get("input")))
+    value = showable(masked(key, problem.get("input")))
     message = str(problem["msg"]).removeprefix("Value error, ")
     return ConfigError(f"{subject}: {message}: {shorten(repr(value))}", field=key, value=value)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.effects import backends as backends_module
+from share_actors.actors.effects import driver_setup
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.base import DriverError, ProbeResult, TransientError
 from share_actors.events.attempts import Attempt, ReportFailure
@@ -46,7 +46,7 @@ class Probed(Scripted):
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     results: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Probed(results))
+    monkeypatch.setattr(driver_setup, "make_driver", lambda *args, **_: Probed(results))
     return results
 
 

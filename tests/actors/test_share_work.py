@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.effects import backends as backends_module
+from share_actors.actors.effects import driver_setup
 from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.share import ShareWork
 from share_actors.config import BackendSettings
@@ -133,7 +133,7 @@ class Scripted(ShareDriver):
 def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The results of the driver of the backend `main`, by method."""
     results: dict[str, Any] = {}
-    monkeypatch.setattr(backends_module, "make_driver", lambda *args, **_: Scripted(results))
+    monkeypatch.setattr(driver_setup, "make_driver", lambda *args, **_: Scripted(results))
     return results
 
 

@@ -7,15 +7,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from share_actors.actors.effects.directories import Hold
+from share_actors.actors.effects.driver_setup import Hold, set_up_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
-from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.values import RequestContext
 
 logger = logging.getLogger(__name__)
+SET_UP_CONTEXT = RequestContext(user_id="share-actors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class BackendDrivers:
             text = f"backend {name!r} is not configured; there are: {', '.join(self.settings)}"
             raise ConfigError(text, field="backend", value=name)
         try:
-            driver = _set_up_driver(name, settings, self._hold)
+            driver = set_up_driver(name, settings, SET_UP_CONTEXT, self._hold)
         except ShareActorsError:
             raise
         except DriverError as error:
@@ -83,16 +83,6 @@ class BackendDrivers:
         """Let the threads of all backends end."""
         for backend in self._ready.values():
             backend.threads.close()
-
-
-def _set_up_driver(name: str, settings: BackendSettings, hold: Hold) -> ShareDriver:
-    mode = settings.driver_handles_share_servers
-    driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
-    hold(driver)
-    driver.do_setup(RequestContext(user_id="share-actors"))
-    hold(driver)  # those that it created
-    driver.check_for_setup_error()
-    return driver
 
 
 def _unavailable(name: str, reason: str) -> Unavailable:

@@ -6,7 +6,6 @@ directory holds the lock shared, until it ends. See `events.log.lease`.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import threading
 import time
@@ -15,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from share_actors.actors.effects.driver_setup import driver_of
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
-from share_actors.drivers.registry import make_driver
 from share_actors.errors import LogError, Refused
 from share_actors.events.log.lease import Lease, Owner, acquire
+from share_actors.events.log.lease_flock import FlockedLease
 from share_actors.file_lock import FileLock
 
 LOCK_FILE = ".share-actors.lock"
@@ -28,28 +28,14 @@ START_WAIT_S = 5.0
 USE_WAIT_S = 0.5
 """How long the first use waits, on an event loop; it is repeated."""
 
-Hold = Callable[[ShareDriver], None]
-"""Has this process's system hold the directories of a driver; raises `DriverError` if another one does."""
 
-
-class DirectoryLease:
+class DirectoryLease(FlockedLease):
     """A `LeaseStore` in the lock file of *directory*. Its lock alone shows that the holder lives."""
-
-    lock_outlives_machine = False
 
     def __init__(self, directory: Path, field: str) -> None:
         self.field, self.value = field, str(directory)
         with self._errors():
             self._lock = FileLock(directory / LOCK_FILE)
-
-    def lock(self, *, shared: bool) -> bool:
-        """See `LeaseStore`."""
-        with self._errors():
-            return self._lock.try_lock(fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-
-    def unlock(self) -> None:
-        """See `LeaseStore`."""
-        self._lock.unlock()
 
     def read(self) -> tuple[Lease | None, float]:
         """See `LeaseStore`; a record that a killed process left incomplete is none."""
@@ -136,8 +122,7 @@ class Directories:
         for name, settings in backends.items():
             if settings.node is not None:
                 continue
-            mode = settings.driver_handles_share_servers
-            driver = make_driver(name, settings.driver, settings.options, handles_servers=mode)
+            driver = driver_of(name, settings)
             try:
                 self.hold(driver, START_WAIT_S)
             except DriverError as error:

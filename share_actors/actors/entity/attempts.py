@@ -33,12 +33,18 @@ class Attempts(Generic[E, S, F]):
         self._put_outcome, self._wake = put_outcome, wake
         self._backoff = Backoff()
         self._under_way: tuple[str, Envelope, float] | None = None
-        self.in_flight = self.held = False
+        """The effect in flight, the envelope of its request, and when it began (`time.monotonic`)."""
+        self.held = False
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an effect is being performed."""
+        return self._under_way is not None
 
     @property
     def under_way(self) -> tuple[str, float] | None:
         """The effect that is being performed and for how many seconds; None if there is none."""
-        if not self.in_flight or self._under_way is None:
+        if self._under_way is None:
             return None
         effect, _, began = self._under_way
         return effect, time.monotonic() - began
@@ -68,11 +74,10 @@ class Attempts(Generic[E, S, F]):
     def perform(self, turn: Turn[S, F]) -> None:
         """Perform the effect whose attempt began with *turn*, which is durable."""
         if turn.outcome is not None:
-            self.in_flight = False
+            self._under_way = None
         if turn.effect is None:
             return
         origin, _ = turn.entries[-1]
-        self.in_flight = True
         self._under_way = turn.effect.key(), origin, time.monotonic()
 
         def done(command: Command) -> None:
@@ -83,7 +88,7 @@ class Attempts(Generic[E, S, F]):
 
     def cut_off(self, now: datetime) -> None:
         """Conclude the attempt in flight, whose driver call a planned stop of the system ends."""
-        if self.in_flight and self._under_way is not None:
+        if self._under_way is not None:
             self._put_outcome(Outcome(stopped(now), self._under_way[1]))
 
     def wake_after(self, seconds: float) -> None:

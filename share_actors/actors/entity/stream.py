@@ -113,10 +113,8 @@ class EntityStream(Generic[E, S, F]):
         receipts, receipt = Receipts(), None
         for recorded in self._log.read(self._stream):
             receipts.record(recorded)
-            settled = receipts.take_settled().get(
-                command_id
-            )  # the fold itself forgets old receipts
-            receipt = settled or receipts.get(command_id) or receipt
+            ended = receipts.take_settled()  # the fold itself forgets old receipts
+            receipt = ended.get(command_id) or receipts.get(command_id) or receipt
         return receipt
 
 

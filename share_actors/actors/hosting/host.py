@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from share_actors.actors.effects.backends import BackendDrivers
-from share_actors.actors.effects.directories import Hold
+from share_actors.actors.effects.driver_setup import Hold
 from share_actors.actors.effects.no_effects import NoWork
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork

@@ -194,10 +194,10 @@ class Supervisor:
         self.directory.passivated(name, await host.passivated(self.directory.leaving(name)))
         if name not in self.directory.hosts:
             resident = await host.resident()
-            strays = [id_ for id_ in resident if self.directory.home(id_) is not None]
-            self._join(name, host, report, [id_ for id_ in resident if id_ not in set(strays)])
-            if strays:
-                await self._drop(name, strays)
+            homeless = [id_ for id_ in resident if self.directory.home(id_) is None]
+            self._join(name, host, report, homeless)
+            if strays := resident.keys() - homeless:
+                await self._drop(name, list(strays))
         self._reports[name] = report
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError, printable, shorten
+from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError, shorten, showable
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
@@ -142,11 +142,11 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
     if not field and first["type"] == "value_error" and ": " in text:
         field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
-    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=printable(value))
+    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=showable(value))
 
 
 def _shown(value: object) -> str:
-    shown = printable(value)
+    shown = showable(value)
     return shorten(repr(value) if shown is value else str(shown))
 
 

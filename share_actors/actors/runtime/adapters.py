@@ -54,7 +54,7 @@ class RayHost:
         return await self._call(self._handle.passivated.remote(leaving))
 
     async def resident(self) -> Mapping[str, int]:
-        """The ids of all active entities."""
+        """The versions of all active entities, by id."""
         return await self._call(self._handle.resident.remote())
 
     async def drop(self, entity_ids: Sequence[str], /) -> None:

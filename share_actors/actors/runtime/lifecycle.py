@@ -14,6 +14,7 @@ from ray import _raylet
 from ray._private import ray_constants
 from ray.exceptions import RayError
 
+from share_actors.actors.effects.driver_setup import driver_of
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.kept_config import delete_saved_config
@@ -35,7 +36,6 @@ from share_actors.actors.runtime.system_state import (
 )
 from share_actors.actors.sealing import home_key
 from share_actors.config import Config
-from share_actors.drivers.registry import make_driver
 from share_actors.errors import ConfigError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -142,8 +142,7 @@ def check_log_fits(config: Config, nodes: int) -> None:
 def check_drivers(config: Config) -> None:
     """Raise `ConfigError`, naming the key, unless every backend's driver exists and accepts its options."""
     for name, backend in config.backends.items():
-        mode = backend.driver_handles_share_servers
-        make_driver(name, backend.driver, backend.options, handles_servers=mode)
+        driver_of(name, backend)
 
 
 def with_key(config: Config) -> Config:

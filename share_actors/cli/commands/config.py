@@ -132,17 +132,11 @@ def _check_files(session: Session, config: Config) -> int | None:
 
 def _check_backend(config: Config, name: str, *, set_up: bool) -> None:
     """Build the driver and, with *set_up*, set it up; raises `ConfigError` or `Unavailable`."""
+    from share_actors.actors.effects.driver_setup import driver_of
     from share_actors.drivers.base import DriverError
-    from share_actors.drivers.registry import make_driver
     from share_actors.values import RequestContext
 
-    backend = config.backends[name]
-    driver = make_driver(
-        name,
-        backend.driver,
-        backend.options,
-        handles_servers=backend.driver_handles_share_servers,
-    )
+    driver = driver_of(name, config.backends[name])
     if not set_up:
         return
     try:
@@ -152,6 +146,6 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> None:
         raise Unavailable(
             f"backend {name!r} is not ready: {error}",
             field=f"backends.{name}",
-            value=backend.driver,
+            value=config.backends[name].driver,
             next_step="The configuration itself is valid. Fix the backend, then check again.",
         ) from None

@@ -101,10 +101,9 @@ def _stay(session: Session, state: SystemState) -> None:
 
 
 def _check_driver(name: str, backend: BackendSettings) -> None:
-    from share_actors.drivers.registry import make_driver
+    from share_actors.actors.effects.driver_setup import driver_of
 
-    mode = backend.driver_handles_share_servers
-    make_driver(name, backend.driver, backend.options, handles_servers=mode)
+    driver_of(name, backend)
 
 
 def _ensure_cluster(session: Session) -> SystemState:
@@ -237,13 +236,14 @@ def _stop_system(
     from share_actors.actors.runtime import lifecycle
 
     with session.output.spinner("finishing the work in progress") as show_text:
-        shown = [""]
+        shown = ""
 
         def show(calls: list[dict[str, Any]]) -> None:
+            nonlocal shown
             text = waiting_for(calls)
-            if text != shown[0]:
+            if text != shown:
                 show_text(text)
-            shown[0] = text
+            shown = text
 
         cut_off = lifecycle.stop_system(system.manager, state.namespace, timeout_s, show)
     lifecycle.shutdown()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -162,6 +162,6 @@ def in_use(store: LeaseStore, lease: Lease | None) -> LogError:
         f"{store.field} {store.value}: is in use by {holder}; nothing was changed",
         field=store.field,
         value=store.value,
-        holder=None if lease is None else replace(lease.owner).__dict__,
+        holder=None if lease is None else asdict(lease.owner),
         next_step="Connect to that system, or stop it first; a second system needs one of its own.",
     )

@@ -12,6 +12,7 @@ from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.log import lease_rows
 from share_actors.events.log.lease import Lease, Owner
+from share_actors.events.log.postgres import login
 
 if TYPE_CHECKING:
     import psycopg
@@ -74,7 +75,7 @@ class PostgresLease:
             return self._execute(self._sql["take"], *parameters).rowcount == 1
 
     def beat(self, owner: Owner, epoch: int) -> bool:
-        """See `LeaseStore`. It also locks again after the connection was lost."""
+        """See `LeaseStore`."""
         with self._errors():
             parameters = lease_rows.beat_parameters(owner, epoch)
             return self._execute(self._sql["beat"], *parameters).rowcount == 1
@@ -104,13 +105,8 @@ class PostgresLease:
     def _connect(self) -> psycopg.Connection:
         import psycopg  # noqa: PLC0415 - an optional package
 
-        settings = self._settings
         return psycopg.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname=settings.database,
-            user=settings.user,
-            password=settings.password.get_secret_value(),
+            **login(self._settings),
             connect_timeout=_TIMEOUT_S,
             options=f"-c statement_timeout={_TIMEOUT_S * 1000}",
             application_name="share-actors lease",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,20 +11,20 @@ from pathlib import Path
 from share_actors.errors import LogError
 from share_actors.events.log import lease_rows, sqlite_file
 from share_actors.events.log.lease import Lease, Owner
+from share_actors.events.log.lease_flock import FlockedLease
 from share_actors.file_lock import FileLock
 
 _SQL = lease_rows.statements("lease", now="(julianday('now') - 2440587.5) * 86400.0", mark="?")
 _TIMEOUT_S = 5.0
 
 
-class SqliteLease:
+class SqliteLease(FlockedLease):
     """A `LeaseStore` for the log in the file *path*.
 
     Not the log itself is locked: closing a file drops the locks that SQLite holds on it in this process.
     """
 
     field = "log.path"
-    lock_outlives_machine = False
 
     def __init__(self, path: Path) -> None:
         self.value = str(path)
@@ -41,15 +40,6 @@ class SqliteLease:
             )
             # a heartbeat that a power failure loses is worth no sync of the disk
             self._connection.execute("PRAGMA synchronous=NORMAL")
-
-    def lock(self, *, shared: bool) -> bool:
-        """See `LeaseStore`."""
-        with self._errors():
-            return self._lock.try_lock(fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-
-    def unlock(self) -> None:
-        """See `LeaseStore`."""
-        self._lock.unlock()
 
     def read(self) -> tuple[Lease | None, float]:
         """See `LeaseStore`."""

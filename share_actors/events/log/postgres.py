@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eventsourcing.persistence import PersistenceError
 
@@ -56,19 +56,24 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
     return LogStore(factory, lambda error: _explain(settings, error))
 
 
+def login(settings: LogSettings) -> dict[str, Any]:
+    """The parameters of psycopg's `connect` that name the database and the user of *settings*."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "dbname": settings.database,
+        "user": settings.user,
+        "password": settings.password.get_secret_value(),
+    }
+
+
 @contextmanager
 def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
     import psycopg  # noqa: PLC0415 - an optional package
 
     try:
         with psycopg.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname=settings.database,
-            user=settings.user,
-            password=settings.password.get_secret_value(),
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            autocommit=True,
+            **login(settings), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True
         ) as connection:
             yield connection
     except (psycopg.Error, PersistenceError) as error:

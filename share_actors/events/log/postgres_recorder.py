@@ -26,11 +26,11 @@ class BoundedRecorder(PostgresApplicationRecorder):
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         """Insert the rows in one transaction and return their ids."""
-        chunks = list(bounded(stored_events))
-        if len(chunks) <= 1 and sum(map(_size, stored_events)) <= MAX_BYTES:
-            inserted: Sequence[int] | None = super().insert_events(stored_events, **kwargs)
-            return inserted
-        ids: Sequence[int] = _retry(self._insert_chunks)(chunks)
+        ids: Sequence[int] | None
+        if len(stored_events) <= MAX_ROWS and sum(map(_size, stored_events)) <= MAX_BYTES:
+            ids = super().insert_events(stored_events, **kwargs)
+        else:
+            ids = _retry(self._insert_chunks)(list(bounded(stored_events)))
         return ids
 
     def _insert_chunks(self, chunks: Sequence[Sequence[StoredEvent]]) -> Sequence[int]:

@@ -238,8 +238,6 @@ def failed(snapshot_id: str, doing: str, *, refused: bool, reason: str) -> Snaps
 
 
 # -- sentences -----------------------------------------------------------------------------------
-
-
 def sentence(event: SnapshotEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     i = event.snapshot_id

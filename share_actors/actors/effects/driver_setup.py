@@ -1,0 +1,31 @@
+"""Drivers of configured backends: made, and set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from share_actors.config import BackendSettings
+from share_actors.drivers.base import ShareDriver
+from share_actors.drivers.registry import make_driver
+from share_actors.values import RequestContext
+
+Hold = Callable[[ShareDriver], None]
+"""Has this process's system hold the directories of a driver; raises `DriverError` if another one does."""
+
+
+def driver_of(name: str, settings: BackendSettings) -> ShareDriver:
+    """The driver of the backend *name*, not set up; raises `ConfigError`."""
+    mode = settings.driver_handles_share_servers
+    return make_driver(name, settings.driver, settings.options, handles_servers=mode)
+
+
+def set_up_driver(
+    name: str, settings: BackendSettings, context: RequestContext, hold: Hold = lambda _: None
+) -> ShareDriver:
+    """The driver of the backend *name*, ready for calls; raises what the driver raises, and `ConfigError`."""
+    driver = driver_of(name, settings)
+    hold(driver)
+    driver.do_setup(context)
+    hold(driver)  # those that it created
+    driver.check_for_setup_error()
+    return driver

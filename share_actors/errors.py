@@ -95,7 +95,7 @@ class TimedOut(ShareActorsError):
 
 
 class Busy(ShareActorsError):
-    """Too many requests are waiting; nothing was recorded. Try again after `retry_after` seconds."""
+    """The request cannot be taken yet; nothing was recorded. Try again after `retry_after` seconds."""
 
     code = "busy"
     exit_code = 10

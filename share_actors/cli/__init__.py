@@ -37,7 +37,7 @@ EXIT_CODES = {
     7: "refused, no_valid_host: not possible in the current state; nothing was recorded",
     8: "failed: the request was recorded and the backend failed",
     9: "timeout: the request was recorded and is still in progress",
-    10: "busy: too many requests are waiting; nothing was recorded; try again",
+    10: "busy: too many requests wait, or backends have not reported; nothing was recorded; try again",
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",

@@ -166,7 +166,7 @@ class SchedulerSettings(Section):
     default_share_type: str | None = None
     """Share type of shares that are created without one."""
     first_stats_s: Annotated[float, Field(ge=0)] = 20.0
-    """How long a creation waits, after a start, for the first statistics of a backend."""
+    """How long a creation waits in the manager for the first statistics of a backend; then it is *busy*."""
 
 
 class ServerSettings(Section):

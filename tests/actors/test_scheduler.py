@@ -13,11 +13,18 @@ import pytest
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
-from share_actors.errors import NotFound, NoValidHost, Refused, Unavailable
+from share_actors.errors import (
+    Busy,
+    NotFound,
+    NoValidHost,
+    Refused,
+    ShareActorsError,
+    Unavailable,
+)
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
-from share_actors.values import nest_spec
+from share_actors.values import BackendReport, nest_spec, utc_now
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
@@ -259,3 +266,50 @@ def test_a_requested_backend_that_is_down_is_unavailable_with_its_reason(run_sce
             await system.create()
 
     run_scenario(scenario, fail={"get_share_stats": "no route to it"})
+
+
+# -- first reports ---------------------------------------------------------------------------------
+def test_a_creation_waits_for_the_first_report_of_a_backend_that_was_added_later(
+    run_scenario: Any,
+) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        await system.create(size=100)
+        larger = settings(system.config.home, capacity_gib=100)
+        extra = larger.backends["plain"].model_copy(update={"options": {"capacity_gib": 500}})
+        backends = {**larger.backends, "extra": extra}
+        await system.manager.reload(larger.model_copy(update={"backends": backends}))
+
+        assert (await system.create(size=50)).host == "extra#extra"
+
+    run_scenario(scenario, capacity_gib=100)
+
+
+async def _report(system: TwoBackendSystem, backend: str) -> BackendReport | None:
+    return (await system.manager.capabilities()).get(backend)
+
+
+def test_a_creation_is_busy_until_the_backend_that_fits_has_reported(
+    tmp_path: Path, run_scenario: Any
+) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        errors = []
+        for host in ("", "plain"):
+            try:
+                await system.create("s1", host=host)
+            except ShareActorsError as error:
+                errors.append(error)
+        assert [type(error) for error in errors] == [Busy, Unavailable]
+        assert errors[1].details == {"passing": True}
+        with pytest.raises(NotFound):
+            await system.share("s1")
+
+        served = (await until(lambda: _report(system, "served"))).capabilities
+        free = served.replace(driver_handles_share_servers=False)
+        await system.manager.publish(
+            BackendReport(backend="plain", at=utc_now(), capabilities=free)
+        )
+        assert (await system.create("s1")).host == "plain#served"
+
+    slow = settings(tmp_path, hang={"get_share_stats": 1}, hang_s=30.0)
+    at_once = slow.scheduler.model_copy(update={"first_stats_s": 0.0})
+    run_scenario(scenario, slow.model_copy(update={"scheduler": at_once}))

@@ -36,8 +36,14 @@ class BackendReports:
     def __init__(self, settings: SchedulerSettings) -> None:
         self._settings = settings
         self._entries: dict[str, _Entry] = {}
+        self._expected_since: dict[str, float] = {}
         self.number = 0
         self._published = asyncio.Event()
+
+    def expect(self, backends: Iterable[str]) -> None:
+        """Expect reports of exactly *backends*: of new ones from now on."""
+        now = time.monotonic()
+        self._expected_since = {name: self._expected_since.get(name, now) for name in backends}
 
     def publish(self, report: BackendReport) -> None:
         """Store *report* as its backend's latest, and wake the waiters."""
@@ -49,6 +55,7 @@ class BackendReports:
     def forget(self, backend: str) -> None:
         """Remove the report of *backend*, which is not configured any more."""
         self._entries.pop(backend, None)
+        self._expected_since.pop(backend, None)
 
     def latest(self, backend: str) -> BackendReport | None:
         """The latest report of *backend*; None before the first."""
@@ -82,6 +89,16 @@ class BackendReports:
         while missing and (remaining_s := until - time.monotonic()) > 0:
             await self.wait_for_update(self.number, remaining_s)
             missing -= self._entries.keys()
+
+    def unreported(self, backends: Iterable[str]) -> dict[str, float]:
+        """Those of *backends* that are expected and have never reported; for how many seconds."""
+        now, names = time.monotonic(), set(backends)
+        expected = self._expected_since.items()
+        return {
+            name: now - since
+            for name, since in expected
+            if name in names and name not in self._entries
+        }
 
     def silence_reason(self, backend: str, settings: BackendSettings) -> str | None:
         """Why *backend* is silent: its latest report is too old. None if it is not, or before the first."""

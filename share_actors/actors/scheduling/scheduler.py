@@ -12,18 +12,14 @@ from typing import Any
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.ports import CatalogPort
+from share_actors.actors.scheduling.candidates import candidates
+from share_actors.actors.scheduling.placement_errors import no_pool_error
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
-from share_actors.errors import (
-    InvalidRequest,
-    NotFound,
-    NoValidHost,
-    ShareActorsError,
-    Unavailable,
-)
+from share_actors.errors import NotFound
 from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
-from share_actors.scheduling.weighing import choose, no_valid_host
+from share_actors.scheduling.weighing import choose
 from share_actors.values import Assignment, Placement, PlacementRequest, Share, ShareType
 
 RESERVATIONS_MAX_AGE_S = 0.5
@@ -31,7 +27,6 @@ RESERVATIONS_MAX_AGE_S = 0.5
 TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
 """How long share types and filter verdicts are cached."""
 NEVER = (-1, 0)
-NO_POOLS = "it reports no pools"
 
 
 class Scheduler:
@@ -52,7 +47,7 @@ class Scheduler:
         self._catalog = catalog
         self._provisioned_at_report: dict[str, float] = {}
         self._refreshed_at: float | None = None
-        self._first_stats_by = time.monotonic() + config.scheduler.first_stats_s
+        self.backend_reports.expect(config.backends)
         self._refreshing = asyncio.Lock()
         self._types: dict[str, tuple[float, ShareType]] = {}
         self._verdicts_valid_for = NEVER
@@ -62,6 +57,7 @@ class Scheduler:
     def reconfigure(self, config: Config) -> None:
         """Continue with *config*, which may have other backends."""
         self.config, self._verdicts_valid_for = config, NEVER
+        self.backend_reports.expect(config.backends)
 
     def note_measured(self, backend: str) -> None:
         """Note that *backend* has just measured its free capacity, which excludes later decisions."""
@@ -80,21 +76,31 @@ class Scheduler:
             for backend in self.config.backends if first else ():
                 self.note_measured(backend)
 
-    async def wait_for_backends(self, backends: Iterable[str]) -> bool:
-        """Return once each of *backends* has reported, or `first_stats_s` after the start.
+    async def wait_for_backends(self, backends: Iterable[str]) -> None:
+        """Return once each of *backends* has reported; waits for each at most `first_stats_s`."""
+        names = list(backends)
+        while await self._wait_for_first_report(names, self.backend_reports.number):
+            pass
 
-        False if that time had passed before the call, so that there was nothing to wait for.
+    async def _wait_for_first_report(self, backends: Iterable[str], after: int) -> bool:
+        """Wait for a report with a number above *after*.
+
+        False, at once, if none of *backends* is to be waited for: each has reported, or was given
+        `first_stats_s` to report since it is configured.
         """
-        remaining_s = self._first_stats_by - time.monotonic()
-        await self.backend_reports.wait_for_backends(backends, remaining_s)
-        return remaining_s > 0
+        waited_s = self.backend_reports.unreported(backends).values()
+        remaining_s = self.config.scheduler.first_stats_s - min(waited_s, default=float("inf"))
+        if remaining_s <= 0:
+            return False
+        await self.backend_reports.wait_for_update(after, remaining_s)
+        return True
 
     # -- one creation ----------------------------------------------------------------------------
     async def place(self, message: CommandMessage, request: PlacementRequest) -> Assignment:
         """Choose the pool of a new share, and reserve its capacity.
 
-        A repeated message gets the first choice again. Raises `NoValidHost`, `NotFound` (a share type) or
-        `ConfigError`.
+        A repeated message gets the first choice again. Raises `NotFound` (a share type), `ConfigError`, or
+        the error of `no_pool_error`.
         """
         share_id = message.share_id
         if message.repeated and (existing := await self._existing(share_id, request)) is not None:
@@ -108,19 +114,34 @@ class Scheduler:
         self, share_id: str, request: PlacementRequest, spec: RequestSpec
     ) -> Assignment:
         """No other choice is made between looking at the pools and reserving."""
-        chosen, placement = self._choose_pool(spec)
-        if chosen is None and await self.wait_for_backends(self._candidates(request.host)):
-            chosen, placement = self._choose_pool(spec)
+        chosen, placement = await self._choose_with_first_reports(spec)
         if chosen is None and (existing := await self._existing(share_id, request)) is not None:
             return existing
         if chosen is None and self._reservations_stale():
             await self.refresh_reservations()
             chosen, placement = self._choose_pool(spec)
         if chosen is None:
-            raise self._no_pool_error(request, placement)
+            self._check_backend(request.host)
+            raise no_pool_error(spec, placement, self.config.backends, self.backend_reports)
         self.reservations.reserve(share_id, chosen.name, request.size)
         share_type = request.share_type if spec.share_type is None else spec.share_type.id
         return Assignment(chosen.name, share_type, placement)
+
+    async def _choose_with_first_reports(
+        self, spec: RequestSpec
+    ) -> tuple[PoolState | None, Placement]:
+        """Choose a pool; while none fits, wait for backends that might fit and have not reported."""
+        might_fit = candidates(spec, self.config.backends)
+        while True:
+            number = self.backend_reports.number
+            chosen, placement = self._choose_pool(spec)
+            if chosen is not None or not await self._wait_for_first_report(might_fit, number):
+                return chosen, placement
+
+    def _check_backend(self, host: str) -> None:
+        """Raise `ConfigError` if *host* names a backend that is not configured."""
+        if host:
+            self.config.backend_name(host.partition("#")[0])
 
     def _reservations_stale(self) -> bool:
         refreshed_at = self._refreshed_at
@@ -165,46 +186,6 @@ class Scheduler:
         at_report = self._provisioned_at_report.get(pool.name, provisioned)
         unmeasured = max(0.0, provisioned - at_report)
         return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
-
-    def _no_pool_error(self, request: PlacementRequest, placement: Placement) -> ShareActorsError:
-        """The error when no pool is suitable; for a backend that was named, its own reasons only."""
-        name = request.host.partition("#")[0]
-        refused = {
-            pool: reasons
-            for pool, reasons in placement.refused.items()
-            if not name or pool.partition("#")[0] == name
-        }
-        if name and (reason := self._not_ready(name)) is not None:
-            message = f"backend {name!r} is not ready: {reason}"
-            return Unavailable(message, field="backend", value=name)
-        if name and all("protocol" in reasons for reasons in refused.values()):
-            supported = ", ".join(self.backend_reports.protocols(name))
-            proto = request.share_proto
-            message = f"protocol: backend {name} supports {supported}, not {proto!r}"
-            return InvalidRequest(message, field="protocol", value=proto)
-        result = placement.replace(refused=refused)
-        result = result if name else self._with_missing_backends(result)
-        return NoValidHost(
-            no_valid_host(result), field="size", value=request.size, pools=result.refused
-        )
-
-    def _not_ready(self, backend: str) -> str | None:
-        report = self.backend_reports.latest(backend)
-        if report is None:
-            return "no report yet"
-        reason = self.backend_reports.failure_reason(backend, self.config.backends[backend])
-        has_pools = report.capabilities is not None and report.capabilities.pools
-        return reason or (None if has_pools else NO_POOLS)
-
-    def _with_missing_backends(self, placement: Placement) -> Placement:
-        """*placement* with the backends that reported no pools, each with the reason."""
-        reported = {pool.partition("#")[0] for pool in placement.refused}
-        missing = {
-            name: {"backend": self._not_ready(name) or NO_POOLS}
-            for name in self.config.backends
-            if name not in reported
-        }
-        return placement.replace(refused={**placement.refused, **missing})
 
     # -- look-ups --------------------------------------------------------------------------------
     async def _existing(self, share_id: str, request: PlacementRequest) -> Assignment | None:
@@ -258,11 +239,6 @@ class Scheduler:
             gone = share is None or share.status in ("deleted", "unmanaged")
             hosts[share_id] = "" if share is None or gone else share.host
         return hosts
-
-    def _candidates(self, host: str) -> list[str]:
-        """The backends that a share may go to: that of *host*, or all if it is empty."""
-        name = host.partition("#")[0]
-        return [self.config.backend_name(name)] if name else list(self.config.backends)
 
 
 def _cache_key(spec: RequestSpec) -> Any:

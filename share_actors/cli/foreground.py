@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from share_actors.actors.runtime import system_state
@@ -11,6 +14,8 @@ from share_actors.actors.runtime.system_state import SystemState, check_reachabl
 from share_actors.errors import Unavailable
 
 CHECK_EVERY_S = 0.5
+DEATH_WAIT_S = 5.0
+"""How long Ray's first process may outlive the one that does not answer; it ends within a second or two."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -25,15 +30,44 @@ def stay(home: Path, state: SystemState) -> bool:
     while not signalled.wait(CHECK_EVERY_S):
         if system_state.read(home) != state:
             return False
-        _check_alive(state)
+        check_alive(state)
     return True
 
 
-def _check_alive(state: SystemState) -> None:
+def check_alive(state: SystemState) -> None:
+    """Raise `Unavailable`, which says that the system died, unless its Ray runs and can be reached."""
     if not state.alive:
-        raise Unavailable(
-            f"the system died: process {state.pid} has ended",
-            next_step="Nothing recorded was lost. Start it again with `share-actors up`.",
-        )
+        raise death_of(state)
     assert state.address is not None
-    check_reachable(state.address)
+    with death_noticed(state):
+        check_reachable(state.address)
+
+
+@contextmanager
+def death_noticed(state: SystemState) -> Iterator[None]:
+    """Replace an error of the block by `Unavailable`, which says that the system died, if it did.
+
+    What fails when Ray ends depends on the moment: a connection, a call, or Ray's own set-up.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _has_died(state, DEATH_WAIT_S if isinstance(error, Unavailable) else 0.0):
+            raise death_of(state) from error
+        raise
+
+
+def death_of(state: SystemState) -> Unavailable:
+    """The error that says that the system of *state* died."""
+    return Unavailable(
+        f"the system died: process {state.pid} has ended",
+        next_step="Nothing recorded was lost. Start it again with `share-actors up`.",
+    )
+
+
+def _has_died(state: SystemState, wait_s: float) -> bool:
+    """Whether Ray's first process has ended, or ends within *wait_s*."""
+    deadline = time.monotonic() + (wait_s if state.pid is not None else 0.0)
+    while state.alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not state.alive

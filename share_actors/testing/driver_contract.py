@@ -21,11 +21,12 @@ from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, same_driver
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
+from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.values import Capabilities, Share, Snapshot
 
 
-class DriverContract(ProbeContract, InterruptionContract, LateCallContract):
+class DriverContract(ProbeContract, InterruptionContract, LateCallContract, OneSystemContract):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
     Subclasses define the fixture `driver`: a driver on an empty backend. They may override `principals`,

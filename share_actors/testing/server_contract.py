@@ -8,7 +8,8 @@ import pytest
 
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.fence import TOKEN
-from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
+from share_actors.testing.contract_base import CONTEXT, new_share, same_driver
+from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.values import (
     NetworkInfo,
     RequestContext,
@@ -21,7 +22,7 @@ from share_actors.values import (
 EARLY, LATE = (CONTEXT.replace(attempt=n, token=f"contract:{n}") for n in (1, 2))
 
 
-class ServerContract(ContractBase):
+class ServerContract(OneSystemContract):
     """Share servers can be set up and torn down repeatedly, and their shares are independent.
 
     Subclasses define the fixture `driver`: a driver on an empty backend, with `driver_handles_share_servers`.

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import psutil
 
@@ -45,16 +45,23 @@ class Result(NamedTuple):
 
 
 class CommandLine:
-    """`share-actors` with its own home."""
+    """`share-actors` with its own home; at the end of a `with` block nothing of it is left."""
 
     def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self._started: list[subprocess.Popen[str]] = []
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("SHARE_ACTORS_", "RAY_"))
         }
         self.environment = {**inherited, "SHARE_ACTORS_HOME": str(home), **(environment or {})}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.clear_up()
 
     def __call__(self, *args: str) -> Result:
         """Run a command to its end."""
@@ -76,13 +83,19 @@ class CommandLine:
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start a command that handles SIGINT as on a terminal."""
-        return subprocess.Popen(
-            [programs.python(), "-c", PROGRAM_WITH_SIGINT, *args],
+        return self.start_program(programs.python(), PROGRAM_WITH_SIGINT, *args)
+
+    def start_program(self, python: str, program: str, *args: str) -> subprocess.Popen[str]:
+        """Start *program* with this home; `clear_up` ends it."""
+        process = subprocess.Popen(
+            [python, "-c", program, *args],
             env=self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._started.append(process)
+        return process
 
     def kill_everything(self) -> None:
         """`kill -9` every process of the home's system, by the ids that it recorded."""
@@ -94,7 +107,10 @@ class CommandLine:
                 process.kill()
 
     def clear_up(self) -> None:
-        """Leave no process, whatever the tests did."""
+        """Leave no process and no open pipe, whatever the tests did."""
+        for process in self._started:
+            with process:  # closes its pipes, and waits for it
+                process.kill()
         state = system_state.read(self.home)
         if state is not None:
             self.kill_everything()

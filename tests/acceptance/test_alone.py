@@ -138,17 +138,18 @@ def test_a_system_that_was_stopped_is_replaced_by_the_next_one(
 
 
 # -- directories -----------------------------------------------------------------------------------
-def test_a_second_system_on_one_root_is_refused_with_who_holds_it(
-    new_site: NewSite, tmp_path: Path
+@pytest.mark.parametrize(("driver", "option"), [("local", "root"), ("dummy", "directory")])
+def test_a_second_system_on_one_directory_is_refused_with_who_holds_it(
+    new_site: NewSite, tmp_path: Path, driver: str, option: str
 ) -> None:
-    local = {"local": {"driver": "local", "options": {"root": str(tmp_path)}}}
-    first, second = new_site(backends=local), new_site(backends=local)
+    backends = {"b": {"driver": driver, "options": {option: str(tmp_path)}}}
+    first, second = new_site(backends=backends), new_site(backends=backends)
     share = first.system.create_share(size=1)
 
     with pytest.raises(Refused, match=f"in use by the system in .* of home {first.home} ") as error:
         client.start(second.config)
 
-    assert error.value.field == "backends.local.options.root"
+    assert error.value.field == f"backends.b.options.{option}"
     assert second.actors() == []
     first.stop()
     assert second.system.create_share(size=1).id != share.id

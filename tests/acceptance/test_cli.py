@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,14 +43,11 @@ def cli() -> Iterator[CommandLine]:
     with tempfile.TemporaryDirectory(prefix="sa") as top:
         config = Path(top) / "site.toml"
         config.write_text(CONFIG.format(root=top))
-        line = CommandLine(Path(top) / "home", {"SHARE_ACTORS_CONFIG": str(config)})
-        try:
+        with CommandLine(Path(top) / "home", {"SHARE_ACTORS_CONFIG": str(config)}) as line:
             assert line.json("up")["already"] is False
             yield line
             assert line.json("down", "--now")["stopped"] is True
             assert system_state.read(line.home) is None
-        finally:
-            line.clear_up()
 
 
 def test_a_share_is_created_extended_and_deleted_and_its_history_is_kept(cli: CommandLine) -> None:
@@ -203,3 +201,12 @@ def test_down_names_the_driver_calls_that_it_cuts_off(cli: CommandLine) -> None:
     assert [e["event"]["planned"] for e in history if e["topic"] == "share.attempt_failed"] == [
         True
     ]
+
+
+def test_what_a_test_started_ends_with_its_command_line(tmp_path: Path) -> None:
+    with CommandLine(tmp_path) as line:
+        started = line.start_program(sys.executable, "import time; time.sleep(600)")
+
+    assert started.stdout is not None
+    assert started.stderr is not None
+    assert (started.returncode, started.stdout.closed, started.stderr.closed) == (-9, True, True)

@@ -36,13 +36,10 @@ def cli() -> Iterator[CommandLine]:
     with tempfile.TemporaryDirectory(prefix="sa") as top:
         config = Path(top) / "site.toml"
         config.write_text(CONFIG.format(root=top))
-        line = CommandLine(Path(top) / "home", {"SHARE_ACTORS_CONFIG": str(config)})
-        try:
+        with CommandLine(Path(top) / "home", {"SHARE_ACTORS_CONFIG": str(config)}) as line:
             line.json("up")
             yield line
             line.json("down")
-        finally:
-            line.clear_up()
 
 
 def top(cli: CommandLine) -> Path:

@@ -33,12 +33,13 @@ def test_the_demo_passes_its_checks_and_leaves_nothing_behind() -> None:
 @pytest.mark.timeout(120)
 def test_the_demo_leaves_nothing_behind_after_ctrl_c() -> None:
     with tempfile.TemporaryDirectory(prefix="sa") as top:
-        demo = CommandLine(Path(top) / "untouched", {"TMPDIR": top}).start("demo")
-        assert demo.stdout is not None
-        while "Create two shares" not in demo.stdout.readline():
-            assert demo.poll() is None
-        demo.send_signal(signal.SIGINT)
-        _, message = demo.communicate(timeout=60)
+        with CommandLine(Path(top) / "untouched", {"TMPDIR": top}) as cli:
+            demo = cli.start("demo")
+            assert demo.stdout is not None
+            while "Create two shares" not in demo.stdout.readline():
+                assert demo.poll() is None
+            demo.send_signal(signal.SIGINT)
+            _, message = demo.communicate(timeout=60)
         remaining = list(Path(top).iterdir())
 
     assert (demo.returncode, remaining) == (130, [])

@@ -44,9 +44,9 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def cli(short_path: Path) -> Iterator[CommandLine]:
-    line = CommandLine(short_path / "home")
-    yield line
-    line("down")
+    with CommandLine(short_path / "home") as line:
+        yield line
+        line("down")
 
 
 def test_sqlite_on_two_nodes_is_refused_and_nothing_is_left_behind(

@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
 from tests.acceptance.cli import CommandLine
 
@@ -46,12 +48,8 @@ while True:
 
 @pytest.fixture(scope="module")
 def cli() -> Iterator[CommandLine]:
-    with tempfile.TemporaryDirectory(prefix="sa") as top:
-        line = CommandLine(Path(top) / "home")
-        try:
-            yield line
-        finally:
-            line.clear_up()
+    with tempfile.TemporaryDirectory(prefix="sa") as top, CommandLine(Path(top) / "home") as line:
+        yield line
 
 
 def wait_for_system(cli: CommandLine, service: subprocess.Popen[str]) -> None:
@@ -60,14 +58,11 @@ def wait_for_system(cli: CommandLine, service: subprocess.Popen[str]) -> None:
         time.sleep(0.5)
 
 
-def run(cli: CommandLine, program: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=cli.environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+def left_of(state: SystemState) -> list[psutil.Process]:
+    """The processes of the system that still run."""
+    assert state.pid is not None
+    session = ray_process.session_processes(state.pid, state.created)
+    return [process for process in session if not ray_process.has_ended(process)]
 
 
 def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next(
@@ -75,7 +70,7 @@ def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next
 ) -> None:
     service = cli.start("up", "--foreground")
     wait_for_system(cli, service)
-    program = run(cli, PATIENT_PROGRAM)
+    program = cli.start_program(sys.executable, PATIENT_PROGRAM)
     assert program.stdout is not None
     assert program.stdout.readline() == "True\n"
 
@@ -109,6 +104,24 @@ def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next
     assert system_state.read(cli.home) is None
 
 
+@pytest.mark.parametrize("reached", ["address", "status"])
+def test_a_service_whose_system_dies_during_the_start_says_so(
+    cli: CommandLine, reached: str
+) -> None:
+    service = cli.start("up", "--foreground")
+    if reached == "status":
+        wait_for_system(cli, service)
+    while not ((state := system_state.read(cli.home)) and state.alive and state.address):
+        assert service.poll() is None, service.communicate()
+        time.sleep(0.01)
+
+    cli.kill_everything()
+
+    _, err = service.communicate(timeout=120)
+    assert (service.returncode, "the system died" in err) == (11, True), err
+    assert left_of(state) == []
+
+
 def test_env_without_a_system_says_so_at_once(tmp_path: Path) -> None:
     result = CommandLine(tmp_path)("--json", "env")
 
@@ -117,20 +130,17 @@ def test_env_without_a_system_says_so_at_once(tmp_path: Path) -> None:
 
 def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
     unreachable = {"SHARE_ACTORS_LOG__KIND": "postgresql", "SHARE_ACTORS_LOG__PORT": "1"}
-    cli = CommandLine(tmp_path / "home", unreachable)
 
-    up = cli.start("up")
-    state = None
-    while up.poll() is None:
-        state = system_state.read(cli.home) or state
-        time.sleep(0.01)
+    with CommandLine(tmp_path / "home", unreachable) as cli:
+        up = cli.start("up")
+        state = None
+        while up.poll() is None:
+            state = system_state.read(cli.home) or state
+            time.sleep(0.01)
 
-    up.communicate()
     assert up.returncode != 0
     assert state is not None
-    assert state.pid is not None
-    left = ray_process.session_processes(state.pid, state.created)
-    assert [process for process in left if not ray_process.has_ended(process)] == []
+    assert left_of(state) == []
     assert system_state.read(cli.home) is None
 
 

@@ -19,11 +19,14 @@ from tests.conftest import within
 
 ONE = Owner("session-1/n", "n", "/home/one", "here", 1)
 TWO = Owner("session-2/n", "n", "/home/two", "here", 2)
-KINDS = pytest.mark.parametrize("kind", ["local", "local-servers"])
+KINDS = pytest.mark.parametrize("kind", ["local", "local-servers", "dummy"])
+OPTIONS = {"dummy": "directory"}
+"""The option with the directory; by default `root`."""
 
 
 def driver_of(kind: str, root: Path) -> ShareDriver:
-    return make_driver("b", kind, {"root": str(root)}, handles_servers=kind == "local-servers")
+    options = {OPTIONS.get(kind, "root"): str(root)}
+    return make_driver("b", kind, options, handles_servers=kind == "local-servers")
 
 
 @KINDS
@@ -36,7 +39,8 @@ def test_a_second_system_on_one_root_is_refused_with_who_holds_it(
 
     with pytest.raises(DriverError, match=r"in use by the system in .* home /home/one") as error:
         Directories(lambda: TWO).hold(driver_of(kind, tmp_path), wait_s=0.0)
-    assert f"backends.b.options.root {tmp_path}" in str(error.value)
+    option = OPTIONS.get(kind, "root")
+    assert f"backends.b.options.{option} {tmp_path}" in str(error.value)
     assert (tmp_path / LOCK_FILE).stat().st_mode & 0o777 == 0o600
 
 

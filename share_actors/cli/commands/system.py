@@ -15,7 +15,7 @@ from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
 from share_actors.cli.command import command
 from share_actors.cli.commands.system_status import print_status
-from share_actors.cli.foreground import stay
+from share_actors.cli.foreground import death_noticed, stay
 from share_actors.cli.output import count
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
@@ -74,12 +74,13 @@ def up(
         before = system_state.read(config.home)
         state = _ensure_cluster(session)
         try:
-            system, was_running = _ensure_system(session, state)
-            system_state.write(config.home, state)
-            _print_started(session, state, system, was_running)
+            with death_noticed(state):
+                system, was_running = _ensure_system(session, state)
+                system_state.write(config.home, state)
+                _print_started(session, state, system, was_running)
         except BaseException:
             if state != before:  # what this command started must not stay behind
-                ray_process.stop_ray(state)
+                _stop_ray(state)
                 system_state.delete(config.home)
             raise
     if foreground:
@@ -90,14 +91,21 @@ def _stay(session: Session, state: SystemState) -> None:
     """Stay in the foreground; stop the system in order after a signal."""
     from share_actors.actors.runtime import lifecycle
 
-    lifecycle.shutdown()
     try:
-        signalled = stay(session.home, state)
+        with death_noticed(state):
+            lifecycle.shutdown()
+            signalled = stay(session.home, state)
     except Unavailable:
         ray_process.stop_ray(state, CRASHED_STOP_TIMEOUT_S)
         raise
     if signalled:
         stop(session, STOP_TIMEOUT_S)
+
+
+def _stop_ray(state: SystemState) -> None:
+    """Stop the Ray of *state*; what is left of one that died cannot be stopped in order."""
+    timeout_s = ray_process.STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
+    ray_process.stop_ray(state, timeout_s)
 
 
 def _check_driver(name: str, backend: BackendSettings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from share_actors.drivers.base import ShareDriver
@@ -36,6 +37,11 @@ class DummyBase(ShareDriver):
     def refuses_late_calls(self) -> bool:
         """Whether the backend has a `directory`; see `drivers.fence`."""
         return self._fences is not None
+
+    def exclusive_directories(self) -> dict[str, Path]:
+        """The `directory` with the state, if the option is set."""
+        directory = self._options.directory
+        return {} if directory is None else {"directory": directory}
 
     @contextmanager
     def _changing(

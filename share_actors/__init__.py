@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from share_actors.errors import ConfigError as ConfigError
     from share_actors.errors import InvalidRequest as InvalidRequest
     from share_actors.errors import LogError as LogError
+    from share_actors.errors import LogInDoubt as LogInDoubt
     from share_actors.errors import LogTooNew as LogTooNew
     from share_actors.errors import NotFound as NotFound
     from share_actors.errors import NoValidHost as NoValidHost
@@ -60,6 +61,7 @@ __all__ = [
     "HostingSettings",
     "InvalidRequest",
     "LogError",
+    "LogInDoubt",
     "LogSettings",
     "LogTooNew",
     "NoValidHost",
@@ -108,6 +110,7 @@ _MODULES = {
         "ConfigError",
         "InvalidRequest",
         "LogError",
+        "LogInDoubt",
         "LogTooNew",
         "NoValidHost",
         "NotFound",

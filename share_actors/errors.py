@@ -120,6 +120,15 @@ class LogError(ShareActorsError):
     exit_code = 12
 
 
+class LogInDoubt(LogError):
+    """The event log failed during a write: it is not known whether the request was recorded.
+
+    The client has repeated it with the same `command_id` until its timeout.
+    """
+
+    code = "log_in_doubt"
+
+
 class LogTooNew(LogError):
     """The log holds an event that a newer version of this program wrote."""
 
@@ -148,6 +157,7 @@ ERRORS: dict[str, type[ShareActorsError]] = {
         Busy,
         Unavailable,
         LogError,
+        LogInDoubt,
         LogTooNew,
         Moved,
     )

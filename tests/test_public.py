@@ -25,6 +25,7 @@ PUBLIC_NAMES = {
         "HostingSettings",
         "InvalidRequest",
         "LogError",
+        "LogInDoubt",
         "LogSettings",
         "LogTooNew",
         "NoValidHost",

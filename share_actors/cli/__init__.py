@@ -39,7 +39,7 @@ EXIT_CODES = {
     9: "timeout: the request was recorded and is still in progress",
     10: "busy: too many requests wait, or backends have not reported; nothing was recorded; try again",
     11: "unavailable: no system is running, or it can't be reached",
-    12: "log, log_too_new: the event log can't be used; nothing was recorded",
+    12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""

@@ -47,6 +47,8 @@ NEXT_STEPS = {
     "busy": "Nothing was recorded. Try again in {retry_after:g} s.",
     "unavailable": "Everything recorded is safe in the log. `share-actors status` shows what is running.",
     "log": "Nothing was recorded. `share-actors config show` shows where the log is.",
+    "log_in_doubt": "It is not known whether the request was recorded. `share-actors share history {share}`"
+    " shows what is recorded.",
     "log_too_new": "Nothing was recorded. Use the version of share-actors that wrote the log, or later.",
 }
 """The second line of an error, by its code."""

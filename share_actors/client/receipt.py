@@ -37,7 +37,7 @@ class Receipt(NamedTuple):
 
 
 def receipt_of(reply: CommandReply) -> Receipt:
-    """The receipt in *reply*; raises the reply's error if nothing was recorded."""
+    """The receipt in *reply*; raises the reply's error if it has one."""
     if reply.error is not None:
         raise unpack_error(reply.error)
     return Receipt(

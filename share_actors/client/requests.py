@@ -18,9 +18,18 @@ from share_actors.actors.messaging.messages import (
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
 from share_actors.client.connection import Connection
+from share_actors.client.doubt import (
+    UNKNOWN,
+    in_doubt,
+    is_temporary,
+    leaves_doubt,
+    look_up,
+    pause_s,
+    timed_out,
+)
 from share_actors.client.keywords import DEFAULT_TIMEOUT_S
 from share_actors.client.receipt import Receipt, receipt_of
-from share_actors.errors import Ambiguous, Busy, NotFound, ShareActorsError, TimedOut, Unavailable
+from share_actors.errors import Ambiguous, Busy, LogError, NotFound, Unavailable
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.values import RequestContext, Share
@@ -29,8 +38,6 @@ POLL_S = 10.0
 """How long one call to the manager waits for outcomes."""
 BATCH_SIZE = 256
 """How many outcomes one call to the manager waits for."""
-RETRY_PAUSE_S = 0.2
-"""The pause before a request is repeated to a manager that is being restarted."""
 
 
 class SentCommand(NamedTuple):
@@ -93,14 +100,22 @@ class Requests:
         return await self.outcome(receipt, until, sent.began) if sent.message.wait else receipt
 
     async def _recorded(self, sent: SentCommand, until: float) -> Receipt:
-        """The receipt of a command, which is sent again while the system is busy or being restarted."""
+        """The receipt of a command, which is sent again while the system is busy or being restarted.
+
+        It is also sent again, by the same id, if an earlier try may have been recorded; if that is still
+        unknown after *until*, the error says so.
+        """
+        doubtful = sent.message.repeated
         while True:
             try:
                 return await _receipt(sent, until)
-            except (Busy, Unavailable) as error:
-                pause = _pause(error)
-                if time.monotonic() + pause > until or not _is_temporary(error):
-                    raise
+            except (Busy, LogError, Unavailable) as error:
+                pause, doubtful = pause_s(error), doubtful or leaves_doubt(error)
+                over = time.monotonic() + pause > until
+                if over or not is_temporary(error, doubtful=doubtful):
+                    if not doubtful:
+                        raise
+                    raise in_doubt(error, sent.message, time.monotonic() - sent.began) from None
                 await asyncio.sleep(pause)
                 message = sent.message._replace(repeated=True)
                 reply = self._lanes[message.wait].put(message)
@@ -121,18 +136,21 @@ class Requests:
             try:
                 async with asyncio.timeout_at(until):
                     reply = await self._outcomes.put(request)
+                receipt = receipt if reply is None else receipt_of(reply)
             except TimeoutError:
                 waited = until - began
                 text = (
                     f"still in progress after {waited:.3g} s; the request is recorded and goes on"
                 )
-                raise _timed_out(*request, text, waited) from None
-            except (Busy, Unavailable) as error:
-                if not _is_temporary(error):
+                raise timed_out(*request, text, waited) from None
+            except (
+                Busy,
+                LogError,
+                Unavailable,
+            ) as error:  # about the question: the request is recorded
+                if not is_temporary(error, doubtful=True):
                     raise
-                await asyncio.sleep(_pause(error))
-            else:
-                receipt = receipt if reply is None else receipt_of(reply)
+                await asyncio.sleep(pause_s(error))
         return receipt
 
     async def look_up(self, command_id: str, share_id: str | None) -> Receipt:
@@ -188,31 +206,10 @@ async def _receipt(sent: SentCommand, until: float) -> Receipt:
         async with asyncio.timeout_at(until):
             return receipt_of(await sent.reply)
     except TimeoutError:
-        text = (
-            f"no reply within {until - sent.began:.3g} s; it is unknown whether the request is recorded:"
-            " look up its receipt, or repeat the request with the same command id"
-        )
+        text = f"no reply within {until - sent.began:.3g} s; {UNKNOWN}"
         message = sent.message
-        raise _timed_out(message.share_id, message.command_id, text, until - sent.began) from None
-
-
-def _timed_out(share_id: str, command_id: str, text: str, seconds: float) -> TimedOut:
-    return TimedOut(
-        f"share {share_id}: {text}",
-        field="timeout",
-        value=round(seconds, 3),
-        share_id=share_id,
-        command_id=command_id,
-    )
-
-
-def _is_temporary(error: ShareActorsError) -> bool:
-    """Whether the system is busy or being restarted, rather than stopped."""
-    return isinstance(error, Busy) or bool(error.details.get("passing"))
-
-
-def _pause(error: ShareActorsError) -> float:
-    return error.retry_after if isinstance(error, Busy) else RETRY_PAUSE_S
+        ids, waited = (message.share_id, message.command_id), until - sent.began
+        raise timed_out(*ids, text, waited, next_step=look_up(message.command_id)) from None
 
 
 def new_id(command_id: str | None) -> str:

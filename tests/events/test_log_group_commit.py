@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
 
-from share_actors.errors import LogError
+from share_actors.errors import LogError, LogInDoubt
 from share_actors.events.log import Conflict, Log, infrastructure
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
@@ -108,6 +108,25 @@ def test_a_storage_error_fails_its_own_batch_only(
     assert "disk I/O error: check that" in str(failed[0])
     assert str(failed[0]).endswith("; nothing was recorded")
     assert {type(r) for r in again} == {tuple}
+
+
+def test_nothing_is_said_to_be_recorded_or_not_if_the_log_cannot_be_read_afterwards(
+    pending_errors: list[Exception], open_sqlite: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_sqlite()
+    append(log, "a", 0, "x")
+    pending_errors.append(OperationalError("disk I/O error"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log._recorder, "select_events", _unreadable)
+        with pytest.raises(LogInDoubt, match="it is unknown whether the events were recorded"):
+            append(log, "a", 1, "y")
+
+    assert append(log, "a", 1, "y")[0].version == 2
+
+
+def _unreadable(*_: object, **__: object) -> None:
+    raise OperationalError("disk I/O error")
 
 
 def test_a_commit_with_a_lost_connection_is_repeated_once(

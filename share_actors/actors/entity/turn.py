@@ -90,7 +90,7 @@ class QueuedCommand:
     outcome: asyncio.Future[CommandReply] | None = None
 
     def refuse(self, error: ShareActorsError) -> None:
-        """Reply with *error*: nothing was recorded."""
+        """Reply with *error*: nothing was recorded, unless it is `LogInDoubt`."""
         if not self.receipt.done():
             self.receipt.set_result(error_reply(self.message, error))
 

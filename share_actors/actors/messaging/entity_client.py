@@ -14,7 +14,14 @@ from share_actors.actors.messaging.messages import (
     command_message,
     unpack_error,
 )
-from share_actors.errors import Busy, Moved, OperationFailed, ShareActorsError, Unavailable
+from share_actors.errors import (
+    Busy,
+    LogInDoubt,
+    Moved,
+    OperationFailed,
+    ShareActorsError,
+    Unavailable,
+)
 from share_actors.events.decider import Command
 from share_actors.values import Frozen, RequestContext
 
@@ -121,7 +128,7 @@ def _retry_pause_s(result: Any) -> float | None:
     error = _error_in(result[0])
     if isinstance(error, Busy):
         return error.retry_after
-    return RETRY_PAUSE_S if isinstance(error, Unavailable) else None
+    return RETRY_PAUSE_S if isinstance(error, LogInDoubt | Unavailable) else None
 
 
 def _error_in(reply: CommandReply) -> ShareActorsError | None:

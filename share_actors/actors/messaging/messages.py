@@ -46,7 +46,7 @@ class CommandReply(NamedTuple):
     """The reply to a command: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
     With an outcome, *view* is the entity as JSON; if *part*, it has only those rules and snapshots that the
-    command concerns. *error* is JSON, and means that nothing was recorded.
+    command concerns. *error* is JSON; nothing was recorded, unless it is `LogInDoubt`.
     """
 
     share_id: str
@@ -151,7 +151,7 @@ def _shown(value: object) -> str:
 
 
 def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandReply:
-    """The reply to a command of which nothing was recorded."""
+    """The reply to a command of which nothing was recorded, unless *error* is `LogInDoubt`."""
     return CommandReply(message.share_id, message.command_id, "error", error=pack_error(error))
 
 

@@ -6,20 +6,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from eventsourcing.persistence import InterfaceError, OperationalError, Tracking
+from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
-from eventsourcing.utils import retry
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.catalog.store import NAME, Store
 from share_actors.events.log.infrastructure import LogStore
 from share_actors.events.log.postgres import open_postgres
+from share_actors.events.log.postgres_connection import with_retries
 
 T = TypeVar("T")
 _SETUP_LOCK = 0x53484341
-_retry = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
-"""As in the library's recorders: a lost connection is opened again."""
 
 
 class PostgresStore(Store, PostgresTrackingRecorder):
@@ -48,8 +46,7 @@ class PostgresStore(Store, PostgresTrackingRecorder):
 
     def with_retries(self, job: Callable[[], T]) -> T:
         """Run *job* again, up to ten times, if the connection is lost."""
-        result: T = _retry(job)()
-        return result
+        return with_retries(job)
 
     def create_table(self) -> None:
         """Create the recorder's table and the catalog's."""

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from share_actors.errors import LogError
+from share_actors.errors import LogError, LogInDoubt
 from share_actors.events.log.append_order import Append, AppendOrder, Conflict
 
 _PAGE_SIZE = 1_000
@@ -163,8 +163,9 @@ class GroupCommit:
     def _resolve_failure(self, appends: Sequence[Append], error: Exception, *, final: bool) -> None:
         """Handle a storage error: a success if the transaction was committed nevertheless.
 
-        Otherwise the commit is repeated, unless this attempt is *final*. If the first commit takes effect
-        by then, the second one conflicts with its own rows, which is a success too.
+        Otherwise the commit is repeated, unless this attempt is *final*. What is read is final as well:
+        the recorder first ends a session whose commit may still take effect. If nothing can be read, the
+        outcome is unknown.
         """
         try:
             recorded = self._is_recorded(appends[0])
@@ -188,12 +189,9 @@ class GroupCommit:
             self._order.failed(append, refusal)
 
     def _fail_in_doubt(self, appends: Sequence[Append], error: Exception) -> None:
-        reason = (
-            f"{self._explain(error)}; it is unknown whether the events were recorded:"
-            " repeat the request with the same command id"
-        )
+        reason = f"{self._explain(error)}; it is unknown whether the events were recorded"
         for append in appends:
-            self._order.failed(append, LogError(reason))
+            self._order.failed(append, LogInDoubt(reason))
 
     def _is_recorded(self, append: Append) -> bool:
         """Return whether the stream has exactly these rows (each contains its event's id)."""

@@ -103,9 +103,11 @@ class PostgresLease:
         return self._connected.execute(query, parameters)
 
     def _connect(self) -> psycopg.Connection:
-        import psycopg  # noqa: PLC0415 - an optional package
+        from share_actors.events.log.postgres_connection import (  # noqa: PLC0415 - an optional package
+            connection_class,
+        )
 
-        return psycopg.connect(
+        return connection_class(_TIMEOUT_S).connect(
             **login(self._settings),
             connect_timeout=_TIMEOUT_S,
             options=f"-c statement_timeout={_TIMEOUT_S * 1000}",

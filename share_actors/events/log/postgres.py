@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from eventsourcing.persistence import PersistenceError
 
@@ -33,14 +34,9 @@ _MAY_CREATE = """
     )
 """
 """The privilege in the schema if it exists, or else in the database."""
-_STATEMENT_TIMEOUT_S = 30
+STATEMENT_TIMEOUT_S = 30
 """After so long the server ends a statement, or a session idle in a transaction: it may hold a lock."""
-_OPTIONS = (
-    "-c synchronous_commit=on"
-    f" -c statement_timeout={_STATEMENT_TIMEOUT_S}s"
-    f" -c idle_in_transaction_session_timeout={_STATEMENT_TIMEOUT_S}s"
-)
-_RECORDER = "share_actors.events.log.postgres_recorder:BoundedRecorder"
+_FACTORY = "share_actors.events.log.postgres_recorder:BoundedFactory"
 _UNREACHABLE_MS = 10_000
 """How long sent data may remain unacknowledged before the connection counts as lost."""
 
@@ -120,6 +116,10 @@ def _create(connection: psycopg.Connection, settings: LogSettings, *, create: bo
 
 
 def _postgres(settings: LogSettings, *, create: bool) -> Factory:
+    from share_actors.events.log.postgres_connection import (  # noqa: PLC0415 - an optional package
+        connection_class,
+    )
+
     environment = {
         "POSTGRES_HOST": settings.host,
         "POSTGRES_PORT": str(settings.port),
@@ -127,24 +127,39 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         "POSTGRES_USER": settings.user,
         "POSTGRES_PASSWORD": settings.password.get_secret_value(),
         "POSTGRES_SCHEMA": settings.schema_name,
-        "APPLICATION_RECORDER_TOPIC": _RECORDER,
         "POSTGRES_POOL_SIZE": "2",
         "POSTGRES_MAX_OVERFLOW": "8",
-        # The recorder tries ten times; all tries together take log.lock_timeout_s.
-        "POSTGRES_LOCK_TIMEOUT": str(max(1, settings.lock_timeout_s // 10)),
+        "POSTGRES_LOCK_TIMEOUT": str(settings.lock_timeout_s),
         "POSTGRES_CONNECT_TIMEOUT": str(_CONNECT_TIMEOUT_S),
         # Its stored functions insert without the table lock, so tailing readers would miss events.
         "POSTGRES_ENABLE_DB_FUNCTIONS": "no",
     }
-    factory = construct("eventsourcing.postgres", settings, environment, create=create)
+    factory = construct(_FACTORY, settings, environment, create=create)
     pool = factory.datastore.pool  # type: ignore[attr-defined]
+    pool.connection_class = connection_class(_statement_timeout_s(settings))
     pool.kwargs.update(
-        options=_OPTIONS, connect_timeout=_CONNECT_TIMEOUT_S, tcp_user_timeout=_UNREACHABLE_MS
+        options=_options(settings),
+        application_name=f"share-actors log {uuid4().hex}",
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        tcp_user_timeout=_UNREACHABLE_MS,
     )
     pool.reconnect_timeout = 1.0 * _CONNECT_TIMEOUT_S  # the next caller connects without back-off
     pool.open(wait=True, timeout=2.0 * _CONNECT_TIMEOUT_S)
     pool.timeout = _POOL_TIMEOUT_S
     return factory
+
+
+def _options(settings: LogSettings) -> str:
+    """The server's settings for a session."""
+    return (
+        f"-c synchronous_commit=on -c statement_timeout={_statement_timeout_s(settings)}s"
+        f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S}s"
+    )
+
+
+def _statement_timeout_s(settings: LogSettings) -> int:
+    """The deadline of a statement, of which a wait for the lock is a part."""
+    return max(STATEMENT_TIMEOUT_S, settings.lock_timeout_s)
 
 
 def _where(settings: LogSettings) -> str:

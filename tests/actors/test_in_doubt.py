@@ -1,0 +1,159 @@
+"""Requests whose commit got no reply: they are repeated by the same id, and an error says what is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from eventsourcing.persistence import OperationalError, StoredEvent
+from eventsourcing.popo import POPOApplicationRecorder
+
+from share_actors import testing
+from share_actors.client.doubt import in_doubt
+from share_actors.client.share import AsyncShare
+from share_actors.errors import Busy, LogError, LogInDoubt, ShareActorsError, TimedOut, Unavailable
+from share_actors.events.log.memory import LogMemory
+from share_actors.events.share.messages import DeleteShare
+from share_actors.testing import InMemoryLog
+from tests.actors.in_process import tell
+from tests.conftest import within
+
+
+class FailingStorage(POPOApplicationRecorder):
+    """A database that can be full, or commits, loses the reply, and is away until it is back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = self.loses_reply = self.is_away = False
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        self._check()
+        if self.is_full:
+            raise OperationalError("the disk is full")
+        ids = super().insert_events(stored_events, **kwargs)
+        if self.loses_reply:
+            self.loses_reply, self.is_away = False, True
+            self._check()
+        return ids
+
+    def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
+        self._check()
+        return super().select_events(*args, **kwargs)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise OperationalError("the server does not answer")
+
+
+@asynccontextmanager
+async def share_on(storage: FailingStorage) -> AsyncIterator[tuple[AsyncShare, Any]]:
+    """A share, and the system that it is on."""
+    memory = LogMemory()
+    memory.events = storage
+    log = InMemoryLog(memory=memory)
+    async with testing.system(log=log) as system:
+        yield await system.create_share(size=1), system
+    log.close()
+
+
+async def come_back(storage: FailingStorage) -> None:
+    """End the outage once it has begun and a request has met it again."""
+    while not storage.is_away:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.0)
+    storage.is_away = False
+
+
+def events_of(command_id: str, history: list[Any]) -> int:
+    """How many events of the history record the request."""
+    return len([item for item in history if item.envelope.command_id == command_id])
+
+
+def test_a_request_whose_commit_got_no_reply_is_done_once_when_the_database_is_back() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, _):
+            storage.loses_reply = True
+            back = asyncio.create_task(come_back(storage))
+
+            await share.extend(2, command_id="extend")
+
+            await back
+            assert share.size == 2
+            assert events_of("extend", await share.history()) == 1
+
+    within(30, scenario())
+
+
+def test_a_request_whose_commit_is_unknown_at_its_timeout_says_so() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, system):
+            storage.loses_reply = True
+            with pytest.raises(LogInDoubt, match="unknown whether the request is recorded") as told:
+                await share.extend(2, timeout=2.0)
+            storage.is_away = False
+
+            assert "nothing was recorded" not in str(told.value)
+            receipt = await system.receipt(told.value.details["command_id"], share.id)
+            assert receipt.status in ("accepted", "done")
+
+    within(30, scenario())
+
+
+def test_a_request_that_was_certainly_not_recorded_fails_at_once() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, _):
+            storage.is_full = True
+            with pytest.raises(LogError, match="disk is full; nothing was recorded") as told:
+                await share.extend(2, timeout=600.0)
+            storage.is_full = False
+
+            assert told.type is LogError
+            assert (await share.refresh()).size == 1
+
+    within(30, scenario())
+
+
+def test_a_recorded_request_is_waited_for_while_the_log_cannot_be_read() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, system):
+            await share.extend(2, command_id="extend", wait=False)
+            storage.is_away = True
+            await system.kill_host_of(share.id)
+            back = asyncio.create_task(come_back(storage))
+
+            await share.extend(2, command_id="extend")
+            await back
+            assert (await share.refresh()).size == 2
+
+    within(30, scenario())
+
+
+@pytest.mark.parametrize(
+    ("last", "kind"),
+    [
+        (LogError("full; nothing was recorded"), LogInDoubt),
+        (Unavailable("the system is stopping; nothing was recorded"), Unavailable),
+        (Busy("9 commands are waiting already"), TimedOut),
+    ],
+)
+def test_an_error_of_the_last_try_says_nothing_about_the_first(
+    last: ShareActorsError, kind: type[ShareActorsError]
+) -> None:
+    message = tell("s1", DeleteShare(), command_id=uuid4().hex)
+
+    error = in_doubt(last, message, 3.0)
+
+    assert type(error) is kind
+    assert "nothing was recorded" not in str(error)
+    assert "it is unknown whether the request is recorded" in str(error)
+    assert error.details["command_id"] == message.command_id

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from typing import Any
 
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem.locks import open_locked
+from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.values import RequestContext
 
 SUFFIX = "@fence"
@@ -80,12 +82,10 @@ class Fences:
 
     def forget_old(self, exists: Path, suffix: str = "") -> None:
         """Remove the fences older than `KEEP_S` of names without an entry *exists*/NAME*suffix*."""
-        for path in self._directory.glob(f"*{SUFFIX}"):
-            with suppress(FileNotFoundError):
-                name = path.name.removesuffix(SUFFIX)
-                is_old = time.time() - path.stat().st_mtime > KEEP_S
-                if is_old and not (exists / f"{name}{suffix}").exists():
-                    path.unlink()
+        for name in own_names(self._directory, SUFFIX):
+            with suppress(OSError):  # it vanished, or cannot be removed: it costs only its space
+                if _is_old(self.path(name)) and not (exists / f"{name}{suffix}").exists():
+                    self.path(name).unlink()
 
     def _announce(self, name: str, number: int) -> int:
         """Store *number* as the greatest; returns the open file, without its lock."""
@@ -147,6 +147,17 @@ class Fence:
                 " changes nothing more. If the log was restored from a backup, its numbers are smaller than"
                 f" before: remove {self._path}"
             )
+
+
+def _is_old(path: Path) -> bool:
+    """Whether *path* is a fence that was not written to for `KEEP_S`."""
+    status = path.lstat()
+    return is_fence(status) and time.time() - status.st_mtime > KEEP_S
+
+
+def is_fence(status: os.stat_result) -> bool:
+    """Whether a file with the *status* and a fence's name can be a fence; an interrupted one is empty."""
+    return stat.S_ISREG(status.st_mode) and status.st_size in (0, _LENGTH)
 
 
 @contextmanager

@@ -23,14 +23,17 @@ from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
+from share_actors.testing.stray_contract import StrayContract
 from share_actors.values import Capabilities, Share, Snapshot
 
 
-class DriverContract(ProbeContract, InterruptionContract, LateCallContract, OneSystemContract):
+class DriverContract(
+    ProbeContract, InterruptionContract, LateCallContract, OneSystemContract, StrayContract
+):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
     Subclasses define the fixture `driver`: a driver on an empty backend. They may override `principals`,
-    two clients that the backend accepts for each access type, `most_steps`, and `state_of`.
+    two clients that the backend accepts for each access type, `most_steps`, `state_of`, and `folders`.
     """
 
     # -- the backend ---------------------------------------------------------------------------

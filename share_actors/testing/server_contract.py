@@ -10,6 +10,8 @@ from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.fence import TOKEN
 from share_actors.testing.contract_base import CONTEXT, new_share, same_driver
 from share_actors.testing.one_system_contract import OneSystemContract
+from share_actors.testing.stray_contract import StrayFolders
+from share_actors.testing.strays import changed, put_strays
 from share_actors.values import (
     NetworkInfo,
     RequestContext,
@@ -22,7 +24,7 @@ from share_actors.values import (
 EARLY, LATE = (CONTEXT.replace(attempt=n, token=f"contract:{n}") for n in (1, 2))
 
 
-class ServerContract(OneSystemContract):
+class ServerContract(OneSystemContract, StrayFolders):
     """Share servers can be set up and torn down repeatedly, and their shares are independent.
 
     Subclasses define the fixture `driver`: a driver on an empty backend, with `driver_handles_share_servers`.
@@ -136,6 +138,36 @@ class ServerContract(OneSystemContract):
         assert not driver.update_access(CONTEXT, share, [rule], [rule], (), (), server)
         driver.allow_access(CONTEXT, share, rule, server)
         driver.deny_access(CONTEXT, share, rule, server)
+
+    def test_strays_beside_our_files_change_nothing_about_servers(
+        self, driver: ShareDriver, strays: dict[bytes, object], share: Share
+    ) -> None:
+        driver.do_setup(CONTEXT)
+        server, network = new_server(driver), ShareNetwork(id="net", cidr="192.0.2.0/24")
+        driver.allocate_network(CONTEXT, server, network, 1)
+        server = server.replace(backend_details=set_up(driver, server))
+        assert driver.create_share(CONTEXT, share, server)
+        driver.get_share_stats(refresh=True)
+        driver.delete_share(CONTEXT, share, server)
+        tear_down(driver, server)
+        driver.deallocate_network(CONTEXT, server.id)
+
+        assert not changed(strays)
+
+    def test_strays_on_a_server_stay_after_its_teardown(
+        self, driver: ShareDriver, server: ShareServer, share: Share
+    ) -> None:
+        strays = put_strays(self.folders(driver))
+        driver.create_share(CONTEXT, share, server)
+        driver.delete_share(CONTEXT, share, server)
+        for _ in range(2):
+            tear_down(same_driver(driver), server)
+
+        assert not changed(strays)
+        with pytest.raises(DriverError):
+            driver.create_share(CONTEXT, share, server)
+        set_up(driver, server)
+        assert driver.create_share(CONTEXT, share, server)
 
     def test_a_late_call_for_a_server_or_a_share_on_it_is_refused(
         self, driver: ShareDriver, server: ShareServer, share: Share

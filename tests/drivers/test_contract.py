@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from share_actors.drivers import ShareDriver, make_driver
+from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.filesystem.acl import grants_of
 from share_actors.drivers.local import LocalOptions
 from share_actors.testing.driver_contract import DriverContract
@@ -31,6 +32,14 @@ def access_of(driver: ShareDriver, share: Share) -> Any:
         os.close(fd)
 
 
+def state_folders(driver: ShareDriver) -> list[Path]:
+    """The directories of the state of a dummy backend."""
+    assert isinstance(driver.configuration, DummyOptions)
+    directory = driver.configuration.directory
+    assert directory is not None
+    return [directory, *(path for path in directory.iterdir() if path.is_dir())]
+
+
 @pytest.mark.usefixtures("keeps_acls")
 class TestLocalDriver(DriverContract):
     @pytest.fixture
@@ -45,6 +54,9 @@ class TestDummyDriver(DriverContract):
     @pytest.fixture
     def driver(self, tmp_path: Path) -> ShareDriver:
         return make_driver("pretended", "dummy", {"directory": str(tmp_path / "state")})
+
+    def folders(self, driver: ShareDriver) -> list[Path]:
+        return state_folders(driver)
 
 
 class TestDummyDriverWithoutState(DriverContract):
@@ -66,3 +78,6 @@ class TestDummyDriverWithServers(ServerContract):
     def driver(self, tmp_path: Path) -> ShareDriver:
         options = {"directory": str(tmp_path / "state")}
         return make_driver("pretended", "dummy", options, handles_servers=True)
+
+    def folders(self, driver: ShareDriver) -> list[Path]:
+        return state_folders(driver)

@@ -14,6 +14,7 @@ from typing import Any
 
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.filesystem.own_files import read_record, records
 from share_actors.drivers.local.layout import snapshot_name
 from share_actors.values import RequestContext
 
@@ -144,16 +145,14 @@ class DummyBackend:
         return self.directory / folder / f"{name}.json"
 
     def _all(self, folder: str) -> dict[str, dict[str, Any]]:
-        names = sorted(path.stem for path in (self.directory / folder).glob("*.json"))
-        records = ((name, self._read(folder, name)) for name in names)
-        return {name: record for name, record in records if record is not None}
+        try:
+            found = records(self.directory / folder)
+        except FileNotFoundError:  # it is not set up yet
+            return {}
+        return {name: record for name, record in found.items() if _name_of(record) == name}
 
     def _read(self, folder: str, name: str) -> dict[str, Any] | None:
-        try:
-            record: dict[str, Any] = json.loads(self._path(folder, name).read_bytes())
-        except FileNotFoundError:
-            return None
-        return record
+        return read_record(self._path(folder, name))
 
     def _write(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
         path = self._path(folder, name)
@@ -173,3 +172,9 @@ class DummyBackend:
             return os.lseek(fd, 0, os.SEEK_CUR)
         finally:
             os.close(fd)
+
+
+def _name_of(record: Mapping[str, Any]) -> str | None:
+    """The name under which *record* is stored: that of a copy of its file differs."""
+    item_id, share_id = record.get("id"), record.get("share_id")
+    return item_id if share_id is None else f"{share_id}@{item_id}"

@@ -181,7 +181,7 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
             name=self.backend_name,
             total_capacity_gib=filesystem.f_blocks * filesystem.f_frsize / GIB,
             free_capacity_gib=filesystem.f_bavail * filesystem.f_frsize / GIB,
-            allocated_capacity_gib=float(sum(self._layout.sizes())),
+            allocated_capacity_gib=float(sum(self._layout.sizes().values())),
             reserved_percentage=self._options.reserved_percentage,
             thin_provisioning=True,
             max_over_subscription_ratio=self._options.max_over_subscription_ratio,

@@ -6,20 +6,24 @@ making/, trash/: incomplete copies and removals, with the same names. locks/: se
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from share_actors.drivers.base import ManageInvalidShare
+from share_actors.drivers.fence import SUFFIX as FENCE
+from share_actors.drivers.fence import is_fence
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import sync_filesystem
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
+from share_actors.drivers.filesystem.own_files import own_names, read_record, records
 from share_actors.drivers.filesystem.tree import opened, remove_tree
 
 logger = logging.getLogger(__name__)
@@ -167,14 +171,8 @@ class Layout:
     # -- sizes ---------------------------------------------------------------------------------
     def size(self, name: str) -> int | None:
         """The recorded size of a share in GiB; None if it is missing or unreadable."""
-        try:
-            record: dict[str, Any] = json.loads((self.root / "meta" / f"{name}.json").read_text())
-            return int(record["size"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            logger.warning("cannot read the size of share %s: %s", name, error)
-            return None
+        record = read_record(self.root / "meta" / f"{name}.json")
+        return None if record is None else _size_in(record, name)
 
     def record_size(self, name: str, size: int) -> None:
         """Record the size of a share in GiB; it survives a power failure."""
@@ -194,21 +192,73 @@ class Layout:
                 with suppress(FileNotFoundError):
                     os.unlink(name + suffix, dir_fd=fd)
 
-    def sizes(self) -> Iterator[int]:
-        """The recorded size of each share in GiB."""
-        for name in os.listdir(self.root / "meta"):
-            if (
-                name.endswith(".json")
-                and (size := self.size(name.removesuffix(".json"))) is not None
-            ):
-                yield size
+    def sizes(self) -> dict[str, int]:
+        """The recorded size of each share in GiB, by id."""
+        found = records(self.root / "meta").items()
+        sizes = {name: _size_in(record, name) for name, record in found if record.get("id") == name}
+        return {name: size for name, size in sizes.items() if size is not None}
+
+    def share_ids(self) -> list[str]:
+        """The ids of the shares that exist; other directories beside them are not shares."""
+        return sorted(name for name in self.sizes() if self.exists("shares", name))
+
+    # -- the end of a root without shares --------------------------------------------------------
+    def clear(self) -> None:
+        """Remove all directories with what the driver made in them; there must be no shares.
+
+        Entries of others stay, with the directories that they are in.
+        """
+        for folder in MODES:
+            with suppress(FileNotFoundError), self.folder(folder) as fd:
+                for name in self._own_entries(folder, fd):
+                    remove_tree(fd, name)
+            try:
+                (self.root / folder).rmdir()
+            except OSError as error:
+                if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY}:
+                    raise
+
+    def _own_entries(self, folder: str, fd: int) -> list[str]:
+        """The names of what the driver made in *folder*, open as *fd*, except shares."""
+        if folder == "meta":
+            temporary = [f"{name}.new" for name in own_names(fd, ".new")]
+            fences = [f"{name}{FENCE}" for name in own_names(fd, FENCE)]
+            return [
+                *(f"{name}.json" for name in self.sizes()),
+                *(name for name in temporary if _has(fd, name, _is_file)),
+                *(name for name in fences if _has(fd, name, is_fence)),
+            ]
+        if folder == "locks":
+            return [name for name in own_names(fd) if _has(fd, name, _is_empty)]
+        return [n for n in own_names(fd) if _is_directory(fd, n)] if folder != "shares" else []
+
+
+def _size_in(record: Mapping[str, Any], name: str) -> int | None:
+    try:
+        return int(record["size"])
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("cannot read the size of share %s: %r", name, error)
+        return None
 
 
 def _is_directory(parent: int, name: str) -> bool:
+    return _has(parent, name, lambda status: stat.S_ISDIR(status.st_mode))
+
+
+def _has(parent: int, name: str, kind: Callable[[os.stat_result], bool]) -> bool:
+    """Whether the entry *name* of the open directory *parent* exists and is of this kind."""
     try:
-        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        return kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
     except FileNotFoundError:
         return False
+
+
+def _is_file(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode)
+
+
+def _is_empty(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and not status.st_size
 
 
 def _sync(path: Path) -> None:

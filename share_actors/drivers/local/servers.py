@@ -6,7 +6,6 @@ It does not need root: a server is a directory with a file of its addresses, and
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,14 +26,10 @@ from share_actors.drivers.fence import TOKEN, Fence, Fences, Overtaken, attempt_
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.filesystem.os_errors import os_errors
-from share_actors.drivers.filesystem.tree import opened, remove_tree
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
+from share_actors.drivers.local.server_directories import ServerDirectories
 from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
-
-FOLDERS = ("servers", "trash", "locks", "networks")
-SERVER_FILE = "server.json"
-"""The file that a server's directory has once the server is set up."""
 
 
 class LocalServersOptions(LocalOptions):
@@ -54,6 +49,7 @@ class LocalServersDriver(ShareDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._options = cast(LocalServersOptions, self.configuration)
+        self._servers = ServerDirectories(self._options.root)
         self._fences = Fences(self._options.root / "networks")
 
     @property
@@ -72,26 +68,24 @@ class LocalServersDriver(ShareDriver):
         with os_errors(f"set up {root}"):
             if self._options.require_mount and not root.is_mount():
                 raise DriverError(f"nothing is mounted at {root}")
-            root.mkdir(mode=0o711, parents=True, exist_ok=True)
-            for name in FOLDERS:
-                (root / name).mkdir(mode=0o711 if name == "servers" else 0o700, exist_ok=True)
+            self._servers.prepare()
             self._fences.forget_old(root / "servers")
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities:
         """The capacity of the filesystem and the sizes of all shares on all servers."""
         with os_errors(f"measure {self._options.root}"):
             filesystem = os.statvfs(self._options.root)
-            servers = [self._local_driver(path.name) for path in self._servers().iterdir()]
-            pools = [p for s in servers for p in s.get_share_stats(refresh=True).pools]
+            server_ids = self._servers.server_ids()
+            allocated_gib = sum(map(self._servers.allocated_gib, server_ids))
         pool = Pool(
             name=self.backend_name,
             total_capacity_gib=filesystem.f_blocks * filesystem.f_frsize / GIB,
             free_capacity_gib=filesystem.f_bavail * filesystem.f_frsize / GIB,
-            allocated_capacity_gib=sum(p.allocated_capacity_gib for p in pools),
+            allocated_capacity_gib=float(allocated_gib),
             reserved_percentage=self._options.reserved_percentage,
             thin_provisioning=True,
             max_over_subscription_ratio=self._options.max_over_subscription_ratio,
-            capabilities={"share_servers": len(servers)},
+            capabilities={"share_servers": len(server_ids)},
         )
         return Capabilities(
             backend_name=self.backend_name,
@@ -126,17 +120,17 @@ class LocalServersDriver(ShareDriver):
             self._server_lock("allocate network of server", server_id, context) as fence,
             self._network_lock(),
         ):
-            for other_id, used in self._addresses().items():
+            for other_id, used in self._servers.addresses().items():
                 if other_id != server_id and (conflicts := set(used) & set(addresses)):
                     raise DriverError(f"share server {other_id} already uses {conflicts}")
             fence.check()
-            _write(self._options.root / "networks" / f"{server_id}.json", {"addresses": addresses})
+            self._servers.record_addresses(server_id, addresses)
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
         """Remove the record of the server's addresses."""
         server_id = _checked_server_id(share_server_id)
         with self._server_lock("deallocate network of server", server_id, context):
-            (self._options.root / "networks" / f"{server_id}.json").unlink(missing_ok=True)
+            self._servers.forget_addresses(server_id)
 
     def setup_server(
         self, network_info: Any, metadata: Any = None, **kwargs: Any
@@ -144,7 +138,7 @@ class LocalServersDriver(ShareDriver):
         """Create the server's directory; its details are `root` and `addresses`."""
         server_id = _checked_server_id(network_info["server_id"])
         addresses = list(network_info["network_allocations"])
-        root = self._servers() / server_id
+        root = self._servers.path(server_id)
         try:
             context = attempt_context(metadata)
             with self._server_lock("set up server", server_id, context) as fence:
@@ -152,7 +146,7 @@ class LocalServersDriver(ShareDriver):
                 self._local_driver(server_id).do_setup(RequestContext())
                 record = {"addresses": addresses, "network": network_info["network_id"]}
                 fence.check()
-                _write(root / SERVER_FILE, record)
+                self._servers.record_server(server_id, record)
         except Overtaken:
             raise
         except DriverError as error:
@@ -162,21 +156,17 @@ class LocalServersDriver(ShareDriver):
     def teardown_server(
         self, server_details: Any, security_services: Any = None, **kwargs: Any
     ) -> None:
-        """Remove the server's directory; raises `DriverError` while it has shares."""
+        """Remove the server's directory; raises `DriverError` while it has shares.
+
+        Entries that the driver did not make stay, with the directory: it is no server without its file.
+        """
         server_id = _checked_server_id(server_details["server_id"])
-        root, trash = self._servers() / server_id, self._options.root / "trash"
-        with self._server_lock(
-            "tear down server", server_id, attempt_context(server_details, TOKEN)
-        ) as fence:
-            share_ids = sorted(path.name for path in (root / "shares").glob("*"))
-            if share_ids:
+        context = attempt_context(server_details, TOKEN)
+        with self._server_lock("tear down server", server_id, context) as fence:
+            if share_ids := self._servers.share_ids(server_id):
                 raise DriverError(f"share server {server_id} has shares: {', '.join(share_ids)}")
-            with self._folder("trash") as fd:
-                remove_tree(fd, server_id)  # left by an interrupted attempt
-                fence.check()
-                if root.is_dir():
-                    root.rename(trash / server_id)
-                remove_tree(fd, server_id)
+            fence.check()
+            self._servers.remove(server_id)
 
     # -- shares on their servers -----------------------------------------------------------------
     def create_share(
@@ -265,30 +255,13 @@ class LocalServersDriver(ShareDriver):
         if share_server is None:
             raise DriverError("a share server is required")
         server_id = _checked_server_id(share_server["id"])
-        if not (self._servers() / server_id / SERVER_FILE).is_file():
+        if not self._servers.is_set_up(server_id):
             raise DriverError(f"share server {server_id} is not set up")
         return self._local_driver(server_id)
 
     def _local_driver(self, server_id: str) -> LocalDriver:
-        options = LocalOptions(root=self._servers() / server_id)
+        options = LocalOptions(root=self._servers.path(server_id))
         return LocalDriver(configuration=options, backend_name=self.backend_name)
-
-    def _servers(self) -> Path:
-        return self._options.root / "servers"
-
-    def _addresses(self) -> dict[str, list[str]]:
-        """The addresses in use, by server id."""
-        paths = (self._options.root / "networks").glob("*.json")
-        return {path.stem: json.loads(path.read_text())["addresses"] for path in paths}
-
-    @contextmanager
-    def _folder(self, name: str) -> Iterator[int]:
-        top = os.open(self._options.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with opened(top, (name,)) as fd:
-                yield fd
-        finally:
-            os.close(top)
 
     @contextmanager
     def _server_lock(
@@ -299,7 +272,7 @@ class LocalServersDriver(ShareDriver):
         with (
             translated,
             self._fences.enter(server_id, context) as fence,
-            self._folder("locks") as fd,
+            self._servers.folder("locks") as fd,
             locked(fd, server_id),
         ):
             fence.check()
@@ -308,19 +281,9 @@ class LocalServersDriver(ShareDriver):
     @contextmanager
     def _network_lock(self) -> Iterator[None]:
         """Lock the addresses of all servers, to compare and record them atomically."""
-        with self._folder("locks") as fd, locked(fd, "all-networks"):
+        with self._servers.folder("locks") as fd, locked(fd, "all-networks"):
             yield
 
 
 def _checked_server_id(server_id: Any) -> str:
     return checked_id("share server", str(server_id))
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    """Write the file atomically; it is on disk when this returns."""
-    new = path.with_suffix(".new")
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(record, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

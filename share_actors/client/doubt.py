@@ -24,7 +24,7 @@ UNKNOWN = (
     " same command id"
 )
 _NOT_RECORDED = "; nothing was recorded"
-"""What an error says about its own try; it says nothing about an earlier one."""
+"""What an error of the log says about its own try, after the entity has found no earlier one."""
 
 
 def is_temporary(error: ShareActorsError, *, doubtful: bool) -> bool:
@@ -37,9 +37,14 @@ def is_temporary(error: ShareActorsError, *, doubtful: bool) -> bool:
     return isinstance(error, Busy) or bool(error.details.get("passing"))
 
 
-def leaves_doubt(error: ShareActorsError) -> bool:
-    """Whether the try that ended with *error* may have been recorded."""
-    return isinstance(error, LogInDoubt) or bool(error.details.get("passing"))
+def leaves_doubt(error: ShareActorsError, *, repeated: bool) -> bool:
+    """Whether the request may be recorded although this try ended with *error*.
+
+    If it is *repeated*, an earlier try may have been recorded, unless the entity has looked for it.
+    """
+    looked_up = isinstance(error, LogError) and error.message.endswith(_NOT_RECORDED)
+    unknown = isinstance(error, LogInDoubt) or bool(error.details.get("passing"))
+    return unknown or (repeated and not looked_up)
 
 
 def pause_s(error: ShareActorsError) -> float:

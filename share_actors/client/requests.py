@@ -105,12 +105,13 @@ class Requests:
         It is also sent again, by the same id, if an earlier try may have been recorded; if that is still
         unknown after *until*, the error says so.
         """
-        doubtful = sent.message.repeated
+        doubtful = False
         while True:
             try:
                 return await _receipt(sent, until)
             except (Busy, LogError, Unavailable) as error:
-                pause, doubtful = pause_s(error), doubtful or leaves_doubt(error)
+                doubtful = doubtful or leaves_doubt(error, repeated=sent.message.repeated)
+                pause = pause_s(error)
                 over = time.monotonic() + pause > until
                 if over or not is_temporary(error, doubtful=doubtful):
                     if not doubtful:

@@ -113,7 +113,7 @@ def test_a_request_that_was_certainly_not_recorded_fails_at_once() -> None:
         async with share_on(storage) as (share, _):
             storage.is_full = True
             with pytest.raises(LogError, match="disk is full; nothing was recorded") as told:
-                await share.extend(2, timeout=600.0)
+                await share.extend(2, timeout=600.0, command_id="new")
             storage.is_full = False
 
             assert told.type is LogError

@@ -129,6 +129,18 @@ def _unreadable(*_: object, **__: object) -> None:
     raise OperationalError("disk I/O error")
 
 
+def test_a_sender_that_does_not_know_its_stream_is_told_so_even_if_the_storage_fails(
+    pending_errors: list[Exception], open_sqlite: OpenLog
+) -> None:
+    log, other = open_sqlite(), open_sqlite()
+    append(log, "a", 0, "x")
+    append(other, "a", 1, "y")
+    pending_errors.append(OperationalError("database or disk is full"))
+
+    with pytest.raises(Conflict, match="version 2 was written by another activation"):
+        append(log, "a", 1, "z")
+
+
 def test_a_commit_with_a_lost_connection_is_repeated_once(
     pending_errors: list[Exception], open_sqlite: OpenLog
 ) -> None:

@@ -155,10 +155,11 @@ class GroupCommit:
         elif self._is_recorded(append):
             self._record([append], self._positions([append]))
         else:
-            reason = (
-                f"{append.stream}: version {append.expected + 1} was written by another activation"
-            )
-            self._order.failed(append, Conflict(reason))
+            self._conflict(append)
+
+    def _conflict(self, append: Append) -> None:
+        reason = f"{append.stream}: version {append.expected + 1} was written by another activation"
+        self._order.failed(append, Conflict(reason))
 
     def _resolve_failure(self, appends: Sequence[Append], error: Exception, *, final: bool) -> None:
         """Handle a storage error: a success if the transaction was committed nevertheless.
@@ -175,9 +176,17 @@ class GroupCommit:
         if recorded:
             self._record(appends, self._positions(appends))
         elif final:
-            self._fail(appends, error)
+            for append in appends:
+                self._fail_or_conflict(append, error)
         else:
             self._commit(appends, repeated=True)
+
+    def _fail_or_conflict(self, append: Append, error: Exception) -> None:
+        """Fail *append*, whose sender would not know of events that another activation has written."""
+        if self._recorder.select_events(append.stream, gt=append.expected, limit=1):
+            self._conflict(append)
+        else:
+            self._fail([append], error)
 
     def _fail(self, appends: Sequence[Append], error: Exception) -> None:
         for append in appends:

@@ -1,6 +1,6 @@
 """`python -m tests.faults.soak --minutes 10`: a system under load and `kill -9`, then a check of its data.
 
-The backend, the replies to clients and the log must agree: eight counts are zero.
+The backend, the replies to clients and the log must agree: nine counts are zero.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,7 +36,7 @@ KILLS_PER_MINUTE = 5
 MIN_COMMANDS = 100
 ZEROS = (
     *("stuck", "lost", "lied", "duplicated", "orphaned", "leaked"),
-    *("false_refusals", "stale_views"),
+    *("false_refusals", "stale_views", "false_errors"),
 )
 CLOCK_S = 1.0
 """How much later than the time in its envelope an event may be recorded."""
@@ -48,8 +48,10 @@ def soak(
     seed: int,
     report_progress: Any = None,
     clients_count: int = CLIENTS,
+    killer: Killer | None = None,
+    others: Sequence[type[Client]] = (),
 ) -> dict[str, Any]:
-    """The report: requests, kills, and the counts that must be zero."""
+    """The report: requests, kills, and the counts that must be zero; *others* are more kinds of clients."""
     stop, rng = threading.Event(), random.Random(seed)
     networks = [
         site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
@@ -58,7 +60,8 @@ def soak(
     clients = [
         Client(f"client{n}", site.system, seed + n, stop, networks) for n in range(clients_count)
     ]
-    killer, deadline = Killer(site, seed), time.monotonic() + 60 * minutes
+    clients += [kind(kind.__name__, site.system, seed, stop) for kind in others]
+    killer, deadline = killer or Killer(site, seed), time.monotonic() + 60 * minutes
     latest = deadline + MAX_WAIT_S
     for client in clients:
         client.start()
@@ -67,6 +70,13 @@ def soak(
         killer.strike()
         if report_progress is not None:
             report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
+    return _stopped(site, stop, clients, killer)
+
+
+def _stopped(
+    site: Site, stop: threading.Event, clients: Sequence[Client], killer: Killer
+) -> dict[str, Any]:
+    """The report, once the clients have ended."""
     stop.set()
     for client in clients:
         client.join(2 * MAX_WAIT_S)
@@ -90,13 +100,10 @@ def rounds_of_rules(site: Site, rounds: int, seed: int, clients_count: int) -> d
     for _ in range(rounds):
         time.sleep(4.0)
         killer.kill_actor_then_manager()
-    stop.set()
-    for client in clients:
-        client.join(2 * MAX_WAIT_S)
-    return _report(site, clients, killer)
+    return _stopped(site, stop, clients, killer)
 
 
-def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]:
+def _report(site: Site, clients: Sequence[Client], killer: Killer) -> dict[str, Any]:
     requests = [request for client in clients for request in client.requests]
     seconds = _wait_until_settled(site)
     check = Reconciliation(site, requests, [name for c in clients for name in c.names])
@@ -107,6 +114,7 @@ def _report(site: Site, clients: list[Client], killer: Killer) -> dict[str, Any]
         **{f"told {reply}": n for reply, n in sorted(replies.items())},
         "by kind": dict(Counter(r.kind for r in requests)),
         "asked again by clients": sum(r.retries for r in requests),
+        "told that nothing was recorded": sum(len(r.denials) for r in requests),
         "attempts after the first": check.repeated,
         "kills": dict(killer.kills),
         "seconds until all rested": round(seconds, 1),
@@ -164,6 +172,26 @@ def false_refusals(site: Site, requests: list[Request]) -> list[str]:
         ]
 
 
+def false_errors(site: Site, requests: list[Request]) -> list[str]:
+    """Errors that said that nothing was recorded although the request, or an earlier try of it, was."""
+    recorded = _recorded_at(site)
+    found = [
+        f"{request.kind} {request.command_id}: {text}"
+        for request in requests
+        for at, text in request.denials
+        if request.command_id in recorded and recorded[request.command_id] <= at
+    ]
+    refused = [r for r in requests if r.reply == "refused" and r.command_id in recorded]
+    return found + [f"{r.kind} {r.command_id}: recorded, but {r.refusal}" for r in refused]
+
+
+def _recorded_at(site: Site) -> dict[str, datetime]:
+    """When each request was recorded, by the id of its command."""
+    with opened(site.config.log, site.config.log_path) as log:
+        envelopes = [log.decode(raw).envelope for raw in of_shares(log)]
+    return {e.command_id: e.at for e in reversed(envelopes) if e.command_id is not None}
+
+
 def _explained(request: Request, recorded: list[Recorded]) -> bool:
     """Whether a state that the share had while *request* was under way rejects its command."""
     state: Any = share.initial
@@ -198,6 +226,7 @@ class Reconciliation:
         self.lost, self.lied = list[str](), list[str]()
         self.stale_views = list[str]()
         self.false_refusals = false_refusals(site, requests)
+        self.false_errors = false_errors(site, requests)
         for request in requests:
             self._check(request, receipts)
         counts = Counter(s.name for s in self._shares.values())
@@ -272,7 +301,7 @@ def main() -> int:
             if options.rounds:
                 report |= rounds_of_rules(site, options.rounds, options.seed, RULE_CLIENTS)
             else:
-                report |= soak(site, options.minutes, options.seed, _print_progress)
+                report |= soak(site, options.minutes, options.seed, print_progress)
         finally:
             site.stop()
     print(json.dumps(report, indent=2), file=out, flush=True)
@@ -299,7 +328,7 @@ def served(site: Site) -> DummyBackend:
     return DummyBackend(site.home / "served")
 
 
-def _print_progress(commands: int, kills: int) -> None:
+def print_progress(commands: int, kills: int) -> None:
     if sys.stderr.isatty() or os.environ.get("SOAK_PROGRESS"):
         print(f"\r{commands} commands, {kills} processes killed", end="", file=sys.stderr)
 

@@ -22,6 +22,7 @@ from share_actors.client import ShareHandle, ShareSystem
 from share_actors.errors import (
     Busy,
     LogError,
+    LogInDoubt,
     NotFound,
     OperationFailed,
     ShareActorsError,
@@ -63,6 +64,28 @@ class Request:
     """The message of the error that refused it."""
     began: datetime = NEVER
     replied: datetime = NEVER
+    denials: list[tuple[datetime, str]] = field(default_factory=list)
+    """Errors that said that nothing was recorded, and when."""
+
+    def note(self, error: ShareActorsError) -> bool:
+        """Note the reply *error*; whether the request is to be sent again."""
+        if isinstance(error, OperationFailed):
+            self.reply = "failed"
+            return False
+        if says_nothing_recorded(error):
+            self.denials.append((utc_now(), error.message))
+        if isinstance(error, RETRIED):
+            self.retries += 1
+            return True
+        self.reply, self.refusal = "refused", f"{error.code}: {error.message}"
+        self.replied = utc_now()
+        return False
+
+
+def says_nothing_recorded(error: ShareActorsError) -> bool:
+    """Whether *error* says, by its kind or its message, that nothing was recorded."""
+    certain = isinstance(error, Busy | LogError) and not isinstance(error, LogInDoubt)
+    return certain or "nothing was recorded" in error.message
 
 
 @dataclass
@@ -219,16 +242,10 @@ class Client(threading.Thread):
         while time.monotonic() < deadline:
             try:
                 result = call(command_id=request.command_id, wait=wait, timeout=20.0)
-            except OperationFailed:
-                request.reply = "failed"
-                return None
-            except RETRIED:
-                request.retries += 1
-                time.sleep(0.1)
             except ShareActorsError as error:
-                request.reply, request.refusal = "refused", f"{error.code}: {error.message}"
-                request.replied = utc_now()
-                return None
+                if not request.note(error):
+                    return None
+                time.sleep(0.1)
             else:
                 request.reply = "done" if wait else "accepted"
                 if isinstance(result, ShareHandle):

@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +28,15 @@ from share_actors.errors import ShareActorsError
 from share_actors.values import utc_now
 from tests.acceptance.systems import Site
 from tests.events import full_disk, postgres
-from tests.faults.log_faults import LOCK_TIMEOUT_S, Faults, PostgresFaults, SqliteFaults, own_disk
-from tests.faults.soak import CLIENTS, SETTINGS, print_progress, slow, soak
+from tests.faults.log_faults import (
+    LOCK_TIMEOUT_S,
+    PAUSE_S,
+    Faults,
+    PostgresFaults,
+    SqliteFaults,
+    own_disk,
+)
+from tests.faults.soak import CLIENTS, SETTINGS, print_progress, slow, soak, stopped
 from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare, Killer, Request
 
 LOG_FAULTS = 0.4
@@ -74,8 +82,12 @@ class BulkClient(Client):
         while not self._stopped.is_set():
             self._create_many()
             with ThreadPoolExecutor(8) as threads:
-                list(threads.map(self._delete_share, [*self._shares]))
+                list(threads.map(self._delete_unless_stopped, [*self._shares]))
             self._stopped.wait(self.pause_s)
+
+    def _delete_unless_stopped(self, share: ClientShare) -> None:
+        if not self._stopped.is_set():
+            self._delete_share(share)
 
     def _create_many(self) -> None:
         """Create shares; those that get no answer are asked for again with the same ids."""
@@ -123,6 +135,20 @@ def chaos(
     return soak(site, minutes, seed, report, clients, killer, [BulkClient])
 
 
+def each_fault_once(site: Site, faults: Faults, seed: int, clients_count: int) -> dict[str, Any]:
+    """The report of a run in which the log fails in each way once, and an actor and the manager die."""
+    stop, killer = threading.Event(), ChaosKiller(site, seed, faults)
+    kinds = [*[Client] * clients_count, BulkClient]
+    clients = [kind(f"client{n}", site.system, seed + n, stop) for n, kind in enumerate(kinds)]
+    for client in clients:
+        client.start()
+    for _ in faults:
+        time.sleep(2.0)
+        killer.let_log_fail()
+    killer.kill_actor_then_manager()
+    return stopped(site, stop, clients, killer)
+
+
 # -- the program -----------------------------------------------------------------------------------
 def main() -> int:
     """Run it and print the report; exit status 1 if a count is not zero."""
@@ -154,7 +180,9 @@ def enter_namespace() -> None:
 
 
 @contextmanager
-def on_sqlite(rng: random.Random) -> Iterator[tuple[Site, Faults]]:
+def on_sqlite(
+    rng: random.Random, pause_s: tuple[float, float] = PAUSE_S
+) -> Iterator[tuple[Site, Faults]]:
     """A system whose log is a file, on a disk of its own if that is permitted."""
     with (
         tempfile.TemporaryDirectory() as home,
@@ -164,18 +192,20 @@ def on_sqlite(rng: random.Random) -> Iterator[tuple[Site, Faults]]:
         path = Path(disk) / "log.db"
         log = {"kind": "sqlite", "path": path, "lock_timeout_s": LOCK_TIMEOUT_S}
         with running(Path(home), log) as site:
-            yield site, SqliteFaults(path, rng, own_disk=own).kinds()
+            yield site, SqliteFaults(path, rng, pause_s, own_disk=own).kinds()
 
 
 @contextmanager
-def on_postgresql(rng: random.Random) -> Iterator[tuple[Site, Faults]]:
+def on_postgresql(
+    rng: random.Random, pause_s: tuple[float, float] = PAUSE_S
+) -> Iterator[tuple[Site, Faults]]:
     """A system whose log is on a database server of its own."""
     with (
         postgres.server() as settings,
         tempfile.TemporaryDirectory() as home,
         running(Path(home), settings) as site,
     ):
-        yield site, PostgresFaults(settings, rng).kinds()
+        yield site, PostgresFaults(settings, rng, pause_s).kinds()
 
 
 @contextmanager

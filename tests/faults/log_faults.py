@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -25,19 +26,19 @@ LOCK_TIMEOUT_S = 3
 """`log.lock_timeout_s` of a system on SQLite, so that some locks outlast it."""
 TMPFS_MB = 600
 READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = on"
+Seconds = tuple[float, float]
 Faults = Mapping[str, Callable[[], None]]
 
 
 class PostgresFaults:
     """Faults of the server of *settings*, which runs on this machine for the tests alone."""
 
-    def __init__(self, settings: LogSettings, rng: random.Random) -> None:
-        self._settings, self._rng = settings, rng
+    def __init__(self, settings: LogSettings, rng: random.Random, pause_s: Seconds) -> None:
+        self._settings, self._rng, self._pause_s = settings, rng, pause_s
         with postgres.admin(settings) as connection:
             row = connection.execute("SHOW data_directory").fetchone()
         assert row is not None
         self._directory = Path(row[0])
-        self._started: subprocess.Popen[bytes] | None = None
 
     def kinds(self) -> Faults:
         """The faults by name; each has ended when its function returns."""
@@ -51,33 +52,29 @@ class PostgresFaults:
     def kill(self) -> None:
         """`kill -9` the server, and start it again."""
         server = self._server()
-        command, ids = server.cmdline(), (server.uids().real, server.gids().real)
-        directory = server.cwd()
+        command, user = server.cmdline(), server.username()
+        control = Path(server.exe()).with_name("pg_ctl")
         server.kill()
-        if self._started is not None:
-            self._started.wait()
+        start: list[str | Path] = [
+            control,
+            "-w",
+            "-o",
+            shlex.join(command[3:]),
+            "-l",
+            self._directory / "log",
+        ]
         deadline = time.monotonic() + MAX_START_S
-        while not self._start(command, ids, directory):
+        while not self._succeeds([*start, "-D", self._directory, "start"], user):
             assert time.monotonic() < deadline, "the database server does not start"
+            time.sleep(0.2)
 
-    def _start(self, command: list[str], ids: tuple[int, int], directory: str) -> bool:
-        """Start the server; false while processes of the one that was killed are still there."""
-        user, group = ids if os.getuid() == 0 else (None, None)
-        with (self._directory / "log").open("ab") as log:
-            self._started = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                cwd=directory,
-                start_new_session=True,
-                user=user,
-                group=group,
-            )
-        while self._started.poll() is None:
-            with suppress(psycopg.OperationalError), postgres.admin(self._settings):
-                return True
-            time.sleep(0.1)
-        return False
+    def _succeeds(self, command: list[str | Path], user: str) -> bool:
+        """Run *command* as *user*; false while processes of the killed server are still there."""
+        owner = user if os.getuid() == 0 else None
+        done = subprocess.run(
+            command, user=owner, cwd=self._directory, stdout=subprocess.DEVNULL, check=False
+        )
+        return done.returncode == 0
 
     def kill_session(self) -> None:
         """`kill -9` one process that serves a client: the server ends all others and recovers."""
@@ -95,7 +92,7 @@ class PostgresFaults:
         paused = [server, *server.children()]
         _signal(paused, signal.SIGSTOP)
         try:
-            time.sleep(self._rng.uniform(*PAUSE_S))
+            time.sleep(self._rng.uniform(*self._pause_s))
         finally:
             _signal(paused, signal.SIGCONT)
 
@@ -103,7 +100,7 @@ class PostgresFaults:
         """Have every transaction refused that writes, for seconds."""
         try:
             self._configure(READ_ONLY)
-            time.sleep(self._rng.uniform(*PAUSE_S))
+            time.sleep(self._rng.uniform(*self._pause_s))
         finally:
             self._configure("ALTER SYSTEM RESET default_transaction_read_only")
 
@@ -126,8 +123,8 @@ def _signal(processes: list[psutil.Process], number: int) -> None:
 class SqliteFaults:
     """Faults of the log in the file at *path*; *own_disk* says that its filesystem has nothing else."""
 
-    def __init__(self, path: Path, rng: random.Random, *, own_disk: bool) -> None:
-        self._path, self._rng, self._own_disk = path, rng, own_disk
+    def __init__(self, path: Path, rng: random.Random, pause_s: Seconds, *, own_disk: bool) -> None:
+        self._path, self._rng, self._pause_s, self._own_disk = path, rng, pause_s, own_disk
 
     def kinds(self) -> Faults:
         """The faults by name; each has ended when its function returns."""
@@ -138,14 +135,14 @@ class SqliteFaults:
         """Hold the write lock from another connection, at times for longer than the log waits."""
         with closing(sqlite3.connect(self._path, isolation_level=None, timeout=30.0)) as other:
             other.execute("BEGIN IMMEDIATE")
-            time.sleep(self._rng.uniform(*PAUSE_S))
+            time.sleep(self._rng.uniform(*self._pause_s))
             other.execute("ROLLBACK")
 
     def fill_disk(self) -> None:
         """Fill the filesystem for seconds."""
         filler = full_disk.fill(self._path.parent)
         try:
-            time.sleep(self._rng.uniform(*PAUSE_S))
+            time.sleep(self._rng.uniform(*self._pause_s))
         finally:
             filler.unlink()
 

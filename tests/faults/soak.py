@@ -70,10 +70,10 @@ def soak(
         killer.strike()
         if report_progress is not None:
             report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
-    return _stopped(site, stop, clients, killer)
+    return stopped(site, stop, clients, killer)
 
 
-def _stopped(
+def stopped(
     site: Site, stop: threading.Event, clients: Sequence[Client], killer: Killer
 ) -> dict[str, Any]:
     """The report, once the clients have ended."""
@@ -100,7 +100,7 @@ def rounds_of_rules(site: Site, rounds: int, seed: int, clients_count: int) -> d
     for _ in range(rounds):
         time.sleep(4.0)
         killer.kill_actor_then_manager()
-    return _stopped(site, stop, clients, killer)
+    return stopped(site, stop, clients, killer)
 
 
 def _report(site: Site, clients: Sequence[Client], killer: Killer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from threading import Event, Lock, Thread
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
+from share_actors.events.log.guarded import LeaseGuard
 from share_actors.events.log.lease import (
     BEAT_S,
     QUIET_S,
@@ -63,6 +64,7 @@ class LeaseKeeper:
         self._verified_at = time.monotonic()
         self._lock, self._closed = Lock(), Event()
         self._lost: LogError | None = None
+        self._log: Log | None = None
 
     @property
     def lease(self) -> Lease:
@@ -70,10 +72,32 @@ class LeaseKeeper:
         return self._lease
 
     def keep(self, log: Log) -> None:
-        """Renew the heartbeat until *log* is closed; before each commit of *log*, see `check`."""
+        """Renew the heartbeat until *log* is closed; before each commit of *log*, see `check`.
+
+        The commit itself reads the lease again: this process may be suspended after the check.
+        """
+        self._log = log
+        self._guard()
         log.before_commit(self.check)
         log.when_closed(self.close)
         Thread(target=self._run, name="log-lease", daemon=True).start()
+
+    def _guard(self) -> None:
+        if self._log is not None:
+            guard = LeaseGuard(self._owner.system, self._lease.epoch, self._refusal)
+            self._log.require_lease(guard)
+
+    def _refusal(self) -> LogError:
+        """The error of a commit that found another lease."""
+        try:
+            self.renew()
+        except LogError as error:
+            return error
+        return LogError(
+            "the lease of the log was lost and regained meanwhile; nothing was recorded",
+            field=self._store.field,
+            value=self._store.value,
+        )
 
     def _run(self) -> None:
         while not self._closed.wait(BEAT_S):
@@ -108,6 +132,7 @@ class LeaseKeeper:
         lease, _ = self._store.read()
         if lease is not None and lease.owner.system == self._owner.system:
             self._lease = lease
+            self._guard()
             return
         self._lost = in_use(self._store, lease)
         self._store.unlock()
@@ -122,4 +147,5 @@ class LeaseKeeper:
             with suppress(LogError):
                 if self._lost is None and self._store.lock(shared=False):
                     self._store.end(self._owner, self._lease.epoch)
+                self._store.unlock()  # a server frees a closed connection's lock only later
             self._store.close()

@@ -18,6 +18,7 @@ from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.group_commit import GroupCommit
+from share_actors.events.log.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.infrastructure import LogStore, open_sqlite
 from share_actors.events.log.postgres import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
@@ -170,6 +171,11 @@ class Log:
     def before_commit(self, check: Callable[[], None]) -> None:
         """Call *check* in the writer's thread before each commit, which its `LogError` refuses."""
         self._group_commit.before_commit = check
+
+    def require_lease(self, guard: LeaseGuard) -> None:
+        """Refuse each append whose transaction does not find the lease of *guard* in the log."""
+        assert isinstance(self._recorder, GuardedRecorder)
+        self._recorder.require_lease(guard)
 
     def when_closed(self, release: Callable[[], None]) -> None:
         """Have *release* called when the log is closed."""

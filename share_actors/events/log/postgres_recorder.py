@@ -13,7 +13,9 @@ from eventsourcing.postgres import (
     PostgresApplicationRecorder,
     PostgresFactory,
 )
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from share_actors.events.log.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.postgres_connection import (
     PAUSE_S,
     NoReply,
@@ -21,6 +23,9 @@ from share_actors.events.log.postgres_connection import (
     with_retries,
 )
 
+_HELD = SQL(
+    " WHERE EXISTS (SELECT 1 FROM {schema}.lease WHERE system = {system} AND epoch = {epoch} FOR SHARE)"
+)
 MAX_ROWS = 256
 MAX_BYTES = 128 * 1024
 _END_S = 5.0
@@ -32,7 +37,7 @@ _END_SESSIONS = """
 """Of this process only: the name is unique, while the system may have given the number to another."""
 
 
-class BoundedRecorder(PostgresApplicationRecorder):
+class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
     """Records events in bounded statements, and knows what it has recorded.
 
     A large batch is inserted with several statements of one transaction, outside psycopg's pipeline mode.
@@ -49,13 +54,28 @@ class BoundedRecorder(PostgresApplicationRecorder):
         """The server's process that the present insertion has reached."""
         self._doubtful: set[int] = set()
         """Those whose last commit got no reply."""
+        self._insert_unguarded: Composed = self.insert_events_statement
+
+    def require_lease(self, guard: LeaseGuard) -> None:
+        """Write only while the log has this lease. Its row is locked until the end of the transaction."""
+        super().require_lease(guard)
+        *insert, returning = self._insert_unguarded
+        condition = _HELD.format(
+            schema=Identifier(self.datastore.schema),
+            system=Literal(guard.system),
+            epoch=Literal(guard.epoch),
+        )
+        self.insert_events_statement = Composed([*insert, condition, returning])
 
     # -- writing -----------------------------------------------------------------------------------
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Insert the rows in one transaction and return their ids."""
-        return with_retries(lambda: self._insert(stored_events))
+        """Insert the rows in one transaction and return their ids; raises the guard's refusal."""
+        ids = with_retries(lambda: self._insert(stored_events))
+        if self.guard is not None and stored_events and not ids:
+            raise self.guard.refusal()
+        return ids
 
     def _insert(self, rows: Sequence[StoredEvent]) -> Sequence[int]:
         self.end_doubtful_sessions()
@@ -90,6 +110,8 @@ class BoundedRecorder(PostgresApplicationRecorder):
             for chunk in chunks:
                 super(PostgresApplicationRecorder, self)._insert_stored_events(cursor, chunk)
                 ids += [row["notification_id"] for row in cursor.fetchall()]
+                if not ids:
+                    break  # another system has the lease
         return ids
 
     def end_doubtful_sessions(self) -> None:

@@ -17,14 +17,17 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
+from share_actors.events.log.guarded import GuardedRecorder, LeaseMissing
+
 _CACHE_KIB = 16 * 1024
 _CHECKPOINT_PAGES = 8192
 """32 MiB. The index pages of the streams are rewritten often, and each checkpoint syncs the file."""
+_HELD = " AND EXISTS (SELECT 1 FROM lease WHERE system = ? AND epoch = ?)"
 _BATCH_SIZES = (4, 16, 64, 256)
 """Rows a statement; few sizes, so that all statements stay in the connection's cache."""
 
 
-class ChunkedRecorder(SQLiteApplicationRecorder):
+class ChunkedRecorder(GuardedRecorder, SQLiteApplicationRecorder):
     """Inserts many rows with one statement, without an explicit transaction if one statement is enough.
 
     `sqlite3` releases the interpreter lock for every statement, and a busy event loop holds it for about
@@ -34,7 +37,16 @@ class ChunkedRecorder(SQLiteApplicationRecorder):
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Insert the rows in one transaction and return their ids."""
+        """Insert the rows in one transaction and return their ids; raises the guard's refusal."""
+        try:
+            return self._insert_in_transaction(stored_events, **kwargs)
+        except LeaseMissing:
+            assert self.guard is not None
+            raise self.guard.refusal() from None
+
+    def _insert_in_transaction(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
         if len(stored_events) > _BATCH_SIZES[-1]:
             return super().insert_events(stored_events, **kwargs)
         with self.datastore.get_connection(commit=True) as connection:
@@ -58,10 +70,14 @@ class ChunkedRecorder(SQLiteApplicationRecorder):
         for row in rows:
             params += (row.originator_id, row.originator_version, row.topic, row.state)
         params += [None] * (4 * (size - len(rows)))
+        condition = "column1 IS NOT NULL"
+        if self.guard is not None:
+            condition += _HELD
+            params += (self.guard.system, self.guard.epoch)
         table = self.events_table_name
-        c.execute(
-            f"INSERT INTO {table} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL", params
-        )
+        c.execute(f"INSERT INTO {table} SELECT * FROM (VALUES {values}) WHERE {condition}", params)
+        if c.sqlite_cursor.rowcount != len(rows):
+            raise LeaseMissing
 
 
 class DurableTransaction(SQLiteTransaction):

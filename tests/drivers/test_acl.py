@@ -59,17 +59,55 @@ def test_invalid_bytes_are_a_driver_error(raw: bytes) -> None:
     assert raw[:4] == b"\x02\0\0\0"
 
 
-@given(GRANTS, GRANTS, st.booleans())
+LEVELS = st.sampled_from([5, 7])
+FEW = [Principal(USER, ALICE), Principal(USER, BOB), Principal(GROUP, 1), Principal(GROUP, 2)]
+RULES = st.dictionaries(st.sampled_from(FEW), LEVELS)
+
+
+@given(GRANTS, GRANTS)
 def test_a_user_who_loses_permissions_has_none_until_the_change_is_complete(
-    old: dict[Principal, int], new: dict[Principal, int], repeated: bool
+    old: dict[Principal, int], new: dict[Principal, int]
 ) -> None:
-    before = acl.meanwhile(acl.meanwhile(old, new), new) if repeated else acl.meanwhile(old, new)
+    before = acl.meanwhile(old, new)
 
     assert before.keys() == old.keys() | new.keys()
     for principal, perm in before.items():
         assert perm in (0, new.get(principal))
         if old.get(principal, 0) & ~new.get(principal, 0):
             assert perm == 0
+
+
+@given(st.lists(RULES, min_size=2, max_size=4), st.booleans(), st.sampled_from([(), (1,), (1, 2)]))
+def test_who_enters_during_interrupted_changes_has_no_more_on_any_file_than_the_new_rules_give(
+    history: list[dict[Principal, int]], complete: bool, groups: tuple[int, ...]
+) -> None:
+    gate: dict[Principal, int] = history[0]
+    for new in history[1:]:
+        gate = acl.meanwhile(gate, new, complete=complete)
+
+    entering = effective(gate, ALICE, groups)
+    for on_file in history:  # each change before the last was interrupted anywhere
+        used = effective(on_file, ALICE, groups) if entering else 0
+        assert not used & ~effective(history[-1], ALICE, groups)
+
+
+def test_new_rules_and_kept_ones_take_effect_before_the_files_are_changed() -> None:
+    old = {Principal(USER, ALICE): 7, Principal(GROUP, STAFF): 5}
+
+    assert acl.meanwhile(old, {**old, Principal(USER, BOB): 7}) == {
+        **old,
+        Principal(USER, BOB): 7,
+    }
+
+
+def effective(grants: dict[Principal, int], user: int, groups: tuple[int, ...]) -> int:
+    """The permissions of *user*, a member of *groups*, as the kernel finds them in *grants*."""
+    if (own := grants.get(Principal(USER, user))) is not None:
+        return own
+    found = 0
+    for group in groups:
+        found |= grants.get(Principal(GROUP, group), 0)
+    return found
 
 
 @pytest.mark.usefixtures("keeps_acls")
@@ -216,19 +254,6 @@ def test_an_unmanaged_share_keeps_no_rules(driver: LocalDriver, inside: Path) ->
 
     assert not os.listxattr(inside)
     assert not os.listxattr(inside / "file")
-
-
-@pytest.mark.usefixtures("keeps_acls")
-def test_an_interrupted_change_is_completed_by_the_next(driver: LocalDriver, inside: Path) -> None:
-    old, new = {Principal(USER, ALICE): 7, Principal(USER, BOB): 7}, {Principal(USER, ALICE): 5}
-    allow(driver, rule("61001"), rule("61002"))
-    with driver._layout.folder("shares", SHARE.id) as fd:
-        acl._grant_top(fd, acl.meanwhile(old, new), new)  # the process died here
-        assert acl.grants_of(fd) == new
-
-    driver.deny_access(CONTEXT, SHARE, rule("61002"))
-
-    assert acl.decode(os.getxattr(inside, acl.ACCESS)) == acl.granting(new, executable=True)
 
 
 @pytest.mark.usefixtures("keeps_acls")

@@ -3,9 +3,11 @@
 python -m tests.faults.rules --histories 1000     prints the counts as JSON; `mismatches` must be 0
 python -m tests.faults.rules --seed 7 --histories 1   one history
 
-A history allows and denies, creates and links files as users, changes modes, and manages the share anew.
-After each step every user tries to read, write, create and delete, in a process of that user; a model that
-knows only the rules says what must succeed. It needs root and a filesystem with POSIX ACLs.
+A history allows and denies, creates and links files as users, changes modes, and manages the share anew; the
+process that changes the rules is killed at any entry, at times again and again, before a last one completes
+the change. After each step every user tries to read, write, create and delete, in a process of that user; a
+model that knows only the rules says what must succeed. After a kill nobody may do more than the new rules
+say. It needs root and a filesystem with POSIX ACLs.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ import json
 import logging
 import os
 import random
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from share_actors.drivers.filesystem import granting
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessRule, RequestContext, Share
 
@@ -34,6 +40,23 @@ Mismatch = tuple[int, str, str, str]
 """The user, what was tried, what the rules say, and what happened."""
 
 
+class KilledDriver(LocalDriver):
+    """A local driver whose process is killed at a check before a change, `left` checks from now."""
+
+    left = 0
+
+    @contextmanager
+    def _share_lock(self, *args: Any, **options: Any) -> Iterator[Any]:
+        with super()._share_lock(*args, **options) as fence:
+            fence.check = self._check  # type: ignore[method-assign]
+            yield fence
+
+    def _check(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 @dataclass
 class World:
     """One share, its rules, and what its users can do with it."""
@@ -43,6 +66,8 @@ class World:
     rules: dict[str, str] = field(default_factory=dict)
     linked: list[tuple[Path, Path, tuple[int, int, str]]] = field(default_factory=list)
     shares: int = 0
+    kills: int = 0
+    found: list[Mismatch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.driver = LocalDriver(configuration=LocalOptions(root=self.root), backend_name="here")
@@ -109,7 +134,22 @@ class World:
         """Make the rules those of the share, as the system does."""
         rules = [rule(principal, level) for principal, level in self.rules.items()]
         self.random.shuffle(rules)
+        while self.random.random() < 0.3 and self.killed(rules):
+            self.kills += 1
+            self.found += self.mismatches(interrupted=True)
+            self.random.choice([self.create, self.change_mode, self.link, self.move])()
         assert not self.driver.update_access(CONTEXT, self.share, rules, rules, ())
+
+    def killed(self, rules: list[AccessRule]) -> bool:
+        """Change the rules in a process that is killed meanwhile; false if it completes the change."""
+        left = self.random.randrange(3, 30)
+        if (child := os.fork()) == 0:
+            granting.SAVE_EVERY = 2
+            driver = KilledDriver(configuration=self.driver.configuration, backend_name="here")
+            driver.left = left
+            driver.update_access(CONTEXT, self.share, rules, rules, ())
+            os._exit(0)
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
     # -- content -------------------------------------------------------------------------------
     def create(self) -> None:
@@ -162,8 +202,8 @@ class World:
         return [p for p in paths if p.stat().st_nlink == 1]
 
     # -- the oracle ----------------------------------------------------------------------------
-    def mismatches(self) -> Iterator[Mismatch]:
-        """Everything that a user can do and must not, or must be able to do and cannot."""
+    def mismatches(self, *, interrupted: bool = False) -> Iterator[Mismatch]:
+        """What a user can do and must not; unless *interrupted*, also what must be possible and is not."""
         for user in GROUPS:
             level = self.level(user)
             file, folder = self.random.choice(self.files()), self.random.choice(self.folders())
@@ -172,7 +212,8 @@ class World:
                 attempts += [("reach a linked file", 1, i.stat) for i, _, _ in self.linked]
             done = as_user(user, *(run for _, _, run in attempts))
             for (tried, needed, _), succeeded in zip(attempts, done, strict=True):
-                if succeeded != ({"": 0, "ro": 1, "rw": 2}[level] >= needed):
+                permitted = {"": 0, "ro": 1, "rw": 2}[level] >= needed
+                if succeeded > permitted or (succeeded < permitted and not interrupted):
                     yield user, f"{tried} {file} {folder}", level or "none", str(succeeded)
         for _, outside, kept in self.linked:
             if _traits(outside) != kept:
@@ -261,16 +302,15 @@ def _succeeds(attempt: Callable[[], object]) -> bool:
     return True
 
 
-def run_history(seed: int, steps: int = 6) -> list[Mismatch]:
-    """The mismatches after each step of the history of *seed*."""
+def run_history(seed: int, steps: int = 6) -> World:
+    """The history of *seed*; `found` has the mismatches after each step and each kill."""
     with tempfile.TemporaryDirectory(prefix="share-actors-rules-") as directory:
         os.chmod(directory, 0o711)
         world = World(Path(directory, "root"), random.Random(seed))
-        found: list[Mismatch] = []
         for _ in range(steps):
             world.step()
-            found += world.mismatches()
-        return found
+            world.found += world.mismatches()
+        return world
 
 
 def main() -> int:
@@ -284,8 +324,9 @@ def main() -> int:
     counts: Counter[str] = Counter(mismatches=0)
     examples = []
     for seed in range(options.seed, options.seed + options.histories):
-        found = run_history(seed)
-        counts.update(histories=1, mismatches=len(found))
+        world = run_history(seed)
+        found = world.found
+        counts.update(histories=1, mismatches=len(found), kills=world.kills)
         examples += [(seed, *mismatch) for mismatch in found[:1]]
     print(json.dumps({**counts, "examples": examples[:10]}))
     return 1 if counts["mismatches"] else 0

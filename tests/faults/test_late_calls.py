@@ -16,6 +16,7 @@ from share_actors.config import BackendSettings, Config
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.fence import Fences, Overtaken
 from share_actors.drivers.filesystem import acl
+from share_actors.drivers.filesystem.granting import set_grants
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.testing import SyncInProcessSystem, sync_system
 from share_actors.values import RequestContext, Share, Snapshot
@@ -183,7 +184,7 @@ def test_an_overtaken_walk_stops_at_the_next_file(tmp_path: Path) -> None:
             fence.check()
 
         with pytest.raises(Overtaken):
-            acl.set_grants(fd, {acl.resolve(USER): 7}, check)
+            set_grants(fd, {acl.resolve(USER): 7}, check)
 
     assert len(checked) == 5
 

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import errno
 import grp
-import logging
 import os
 import pwd
 import stat
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from share_actors.drivers.base import DriverError, UnsupportedAccess
-from share_actors.drivers.filesystem.tree import (
-    OtherFilesystem,
-    open_inside,
-    unless_vanished,
-    walk,
-)
 from share_actors.values import AccessRule
 
-logger = logging.getLogger(__name__)
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 READ, WRITE, EXECUTE = 4, 2, 1
-LEVELS = {"ro": READ | EXECUTE, "rw": READ | WRITE | EXECUTE}
+ALL = READ | WRITE | EXECUTE
+LEVELS = {"ro": READ | EXECUTE, "rw": ALL}
 """Permissions of each access level; execute is granted only on files that their owner may execute."""
 NOBODY = 0xFFFFFFFF
 """The id of an entry without a user or group; no user or group has it."""
@@ -95,21 +88,28 @@ def granting(grants: Grants, *, executable: bool) -> Acl:
     return tuple(sorted(result, key=lambda entry: (entry.tag, entry.id)))
 
 
-def meanwhile(old: Grants, new: Grants) -> dict[Principal, int]:
-    """What the top of a tree grants while *new* replaces *old* below it.
+def meanwhile(old: Grants, new: Grants, *, complete: bool = True) -> dict[Principal, int]:
+    """What a directory grants while *new* replaces *old* in it and below.
 
-    A principal that loses permissions, or may lose those of its groups, gets none until the whole tree is
-    changed. An entry without permissions in *old* is left by an interrupted change, and stays so.
+    A principal that loses permissions, or may lose those of its groups, gets none until the content of the
+    directory is changed: whoever passes through it then has no more on any file than *new* says. An entry
+    without permissions in *old* is left by an interrupted change: the files may grant everything. So may they
+    to a principal that is not in *old*, unless *old* is *complete*, as it is where users cannot change it.
     """
-    groups = 0
-    for principal, perm in old.items():
-        groups |= perm if principal.tag == GROUP else 0
+    before = {principal: perm or ALL for principal, perm in old.items()}
+    groups = lost = 0
+    for principal, perm in before.items():
+        if principal.tag == GROUP:
+            groups |= perm
+            lost |= perm & ~new.get(principal, 0)
+    absent = {USER: groups, GROUP: 0} if complete else {USER: ALL, GROUP: ALL}
     result = {}
-    for principal in old.keys() | new.keys():
-        inherited = groups if principal.tag == USER else 0
-        before, after = old.get(principal, inherited), new.get(principal, 0)
-        interrupted = old.get(principal) == 0
-        result[principal] = 0 if interrupted or before & ~after else after
+    for principal in before.keys() | new.keys():
+        had = before.get(principal, absent[principal.tag])
+        if principal.tag == GROUP:
+            had |= lost  # its members may be members of another group, too
+        after = new.get(principal, 0)
+        result[principal] = 0 if had & ~after else after
     return result
 
 
@@ -143,87 +143,59 @@ def granted_by(rule: AccessRule) -> tuple[Principal, int]:
     return resolve(rule.access_to), LEVELS[rule.access_level]
 
 
-# -- trees ---------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------
 def grants_of(fd: int) -> dict[Principal, int]:
     """The named users and groups of the open directory *fd*, with their permissions.
 
     An interrupted change of the permissions counts as completed.
     """
-    default = _read(fd, DEFAULT)
-    granted = _named(default if default is not None else _read(fd, ACCESS))
+    default = read(fd, DEFAULT)
+    granted = named(default if default is not None else read(fd, ACCESS))
     return {principal: perm for principal, perm in granted.items() if perm}
 
 
-def set_grants(top: int, grants: Grants, check: Callable[[], None] = lambda: None) -> None:
-    """Make *grants* the only access to the open directory *top* and all its content, existing and future.
-
-    The topmost directory is changed first, which takes effect at once: only users who are granted access pass
-    through it. Those who keep less access than before pass again when the whole content is changed. The
-    process becomes the owner of everything, except files whose owner is granted all permissions by name.
-    Files with several hard links and mounted filesystems are left as they are: they may belong to another
-    share. *check* is called before each change and may raise. Raises `DriverError` if the filesystem does not
-    support ACLs.
-    """
-    check()
-    _grant_top(top, meanwhile(_named(_read(top, ACCESS)), grants), grants)
-    linked = 0
-    for folder in walk(top):
-        check()
-        if folder.parent is not None:
-            _grant(folder.fd, os.fstat(folder.fd), grants)
-        for entry in folder.entries:
-            check()
-            if not entry.is_dir(follow_symlinks=False):
-                with unless_vanished():
-                    linked += not _grant_file(folder.fd, entry.name, grants)
-    check()
-    _grant_top(top, grants, grants)
-    if linked:
-        logger.warning("access rules are not applied to %d files with several hard links", linked)
+def named(acl: Acl | None) -> dict[Principal, int]:
+    """The permissions of the named users and groups of *acl*."""
+    return {Principal(e.tag, e.id): e.perm for e in acl or () if e.tag in (USER, GROUP)}
 
 
 def remove_default(directory: Path) -> None:
     """Remove the list that new entries of *directory* inherit, if there is one."""
-    _grant_default(str(directory), {})
+    write_default(str(directory), {})
 
 
-def _grant_top(top: int, now: Grants, later: Grants) -> None:
-    status = os.fstat(top)
-    _own(top, status, {})
-    _write_changed(top, granting(now, executable=True), os.fstat(top).st_mode)
-    _grant_default(top, later)
+def grants_exactly(target: int | str, grants: Grants, mode: int) -> bool:
+    """Whether the directory *target* with *mode* grants exactly *grants*, also to its new entries."""
+    exactly = granting(grants, executable=True)
+    default = exactly if grants else None
+    return (read(target, ACCESS) or from_mode(mode)) == exactly and read(target, DEFAULT) == default
 
 
-def _grant_file(folder: int, name: str, grants: Grants) -> bool:
-    """Grant access to a file; false if it has several links or is mounted."""
-    try:
-        # O_PATH does not open a fifo's other end or a device, and needs no read permission.
-        fd = open_inside(folder, name, os.O_PATH)
-    except OtherFilesystem:
-        return False
-    try:
-        status = os.fstat(fd)
-        if stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode):
-            return True
-        if status.st_nlink > 1:
-            return False
-        _grant(f"/proc/self/fd/{fd}", status, grants)
-        return True
-    finally:
-        os.close(fd)
+def write_access(target: int | str, grants: Grants, mode: int) -> None:
+    """Make *grants* the access to *target*, a directory, or a file whose owner may execute it or not.
+
+    Writes nothing if they are. A list without named entries is stored as permission bits alone.
+    """
+    new = granting(grants, executable=stat.S_ISDIR(mode) or bool(mode & stat.S_IXUSR))
+    if new != (read(target, ACCESS) or from_mode(mode)):
+        _write(target, ACCESS, new)
 
 
-def _grant(target: int | str, status: os.stat_result, grants: Grants) -> None:
-    is_directory = stat.S_ISDIR(status.st_mode)
-    _own(target, status, grants)
-    executable = is_directory or bool(status.st_mode & stat.S_IXUSR)
-    _write_changed(target, granting(grants, executable=executable), status.st_mode)
-    if is_directory:
-        _grant_default(target, grants)
+def write_default(target: int | str, grants: Grants) -> None:
+    """Make *grants* the access to new entries of the directory *target*."""
+    current = read(target, DEFAULT)
+    new = granting(grants, executable=True)
+    if not grants and current is not None:
+        os.removexattr(target, DEFAULT)
+    elif grants and new != current:
+        _write(target, DEFAULT, new)
 
 
-def _own(target: int | str, status: os.stat_result, grants: Grants) -> None:
-    """Take *target* from an owner who is not granted all permissions: an owner can always change the mode."""
+def take(target: int | str, status: os.stat_result, grants: Grants) -> None:
+    """Take *target* from an owner who is not granted all permissions: an owner can always change the mode.
+
+    Removes the set-user-id, set-group-id and sticky bits, too.
+    """
     special = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
     if status.st_mode & special:
         os.chmod(target, stat.S_IMODE(status.st_mode) & ~special)
@@ -232,27 +204,8 @@ def _own(target: int | str, status: os.stat_result, grants: Grants) -> None:
         os.chown(target, owner, -1)
 
 
-def _grant_default(target: int | str, grants: Grants) -> None:
-    current = _read(target, DEFAULT)
-    new = granting(grants, executable=True)
-    if not grants and current is not None:
-        os.removexattr(target, DEFAULT)
-    elif grants and new != current:
-        _write(target, DEFAULT, new)
-
-
-def _named(acl: Acl | None) -> dict[Principal, int]:
-    return {Principal(e.tag, e.id): e.perm for e in acl or () if e.tag in (USER, GROUP)}
-
-
-def _write_changed(target: int | str, acl: Acl, mode: int) -> None:
-    """Write the list unless it is there; one without named entries is stored as permission bits alone."""
-    current = _read(target, ACCESS)
-    if acl != (current or from_mode(mode)):
-        _write(target, ACCESS, acl)
-
-
-def _read(target: int | str, name: str) -> Acl | None:
+def read(target: int | str, name: str) -> Acl | None:
+    """The list *name*, `ACCESS` or `DEFAULT`, of *target*; None if there is none."""
     try:
         return decode(os.getxattr(target, name))
     except OSError as error:

@@ -11,16 +11,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
-from share_actors.drivers.filesystem.tree import (
-    Folder,
-    Names,
-    measure,
-    opened,
-    unless_vanished,
-    walk,
-)
+from share_actors.drivers.filesystem.copy_target import Links, Target, Traits
+from share_actors.drivers.filesystem.tree import Folder, measure, unless_vanished, walk
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
@@ -75,65 +68,37 @@ def sync_filesystem(fd: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-@dataclass(frozen=True, slots=True)
-class _Traits:
-    """The metadata of a file or directory."""
-
-    stat: os.stat_result
-    attributes: dict[str, bytes]
-
-    @classmethod
-    def of(cls, fd: int) -> _Traits:
-        return cls(os.fstat(fd), dict(_attributes(fd)))
-
-    def apply(self, fd: int) -> None:
-        mode = stat.S_IMODE(self.stat.st_mode)
-        try:
-            os.chown(fd, self.stat.st_uid, self.stat.st_gid)
-        except PermissionError:
-            mode &= ~(stat.S_ISUID | stat.S_ISGID)  # they would give the new owner's privileges
-        os.chmod(fd, mode)
-        for name, value in self.attributes.items():
-            _set_attribute(fd, name, value)
-        os.utime(fd, ns=(self.stat.st_atime_ns, self.stat.st_mtime_ns))
-
-
 class _Copy:
     def __init__(self, source: int, target: int, progress: Progress) -> None:
-        self._source, self._target, self._progress = source, target, progress
+        self._source, self._progress = source, progress
         self._total = measure(source).content
         self._done = 0
-        self._links: dict[tuple[int, int], Names] = {}
+        self._target, self._links = Target(target), Links(target)
         self._reflinks = True  # until a reflink fails because the filesystem does not support it
 
     def run(self) -> None:
-        folders: list[tuple[Names, _Traits]] = []
-        for folder in walk(self._source):
-            folders.append((folder.names, _Traits.of(folder.fd)))
-            with opened(self._target, folder.names) as into:
-                for entry in folder.entries:
+        finish = False
+        try:
+            for folder in walk(self._source):
+                self._target.enter(folder)
+                for name in (*folder.files, *folder.directories):
                     with unless_vanished():
-                        self._copy_entry(folder, entry, into)
-        for names, traits in reversed(
-            folders
-        ):  # at the end: new entries change a directory's times
-            with opened(self._target, names) as fd:
-                traits.apply(fd)
+                        self._copy_entry(folder, name, self._target.fd)
+            finish = True
+        finally:
+            self._links.close()
+            self._target.close(finish=finish)
 
-    def _copy_entry(self, folder: Folder, entry: os.DirEntry[str], into: int) -> None:
-        status, name = entry.stat(follow_symlinks=False), entry.name
+    def _copy_entry(self, folder: Folder, name: str, into: int) -> None:
+        status = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             os.mkdir(name, 0o700, dir_fd=into)
-        elif status.st_nlink > 1 and (first := self._links.get((status.st_dev, status.st_ino))):
-            self._link(first, name, into)
-        else:
+        elif status.st_nlink == 1:
             self._copy_inode(folder, name, status, into)
-            if status.st_nlink > 1:
-                self._links[status.st_dev, status.st_ino] = (*folder.names, name)
-
-    def _link(self, first: Names, name: str, into: int) -> None:
-        with opened(self._target, first[:-1]) as parent:
-            os.link(first[-1], name, src_dir_fd=parent, dst_dir_fd=into, follow_symlinks=False)
+        elif not self._links.link(status, name, into):
+            self._copy_inode(folder, name, status, into)
+            with unless_vanished():  # what cannot be copied, such as a device, is not there
+                self._links.keep(status, name, into)
 
     def _copy_inode(self, folder: Folder, name: str, status: os.stat_result, into: int) -> None:
         if stat.S_ISREG(status.st_mode):
@@ -152,13 +117,13 @@ class _Copy:
         # O_NONBLOCK: a user may have replaced the file with a fifo, whose opening would block.
         source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
-            traits = _Traits.of(source)
+            traits = Traits.of(source)
             if stat.S_ISREG(traits.stat.st_mode):
                 self._copy_content(source, traits, name, into)
         finally:
             os.close(source)
 
-    def _copy_content(self, source: int, traits: _Traits, name: str, into: int) -> None:
+    def _copy_content(self, source: int, traits: Traits, name: str, into: int) -> None:
         target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=into)
         try:
             size = traits.stat.st_size
@@ -227,27 +192,3 @@ def _make_node(name: str, status: os.stat_result, into: int) -> bool:
         return False
     os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=into)
     return True
-
-
-def _attributes(fd: int) -> Iterator[tuple[str, bytes]]:
-    try:
-        names = os.listxattr(fd)
-    except OSError as error:
-        if error.errno == errno.EOPNOTSUPP:
-            return
-        raise
-    for name in names:
-        with suppress(PermissionError):
-            try:
-                yield name, os.getxattr(fd, name)
-            except OSError as error:
-                if error.errno != errno.ENODATA:  # ENODATA: the attribute was removed meanwhile
-                    raise
-
-
-def _set_attribute(fd: int, name: str, value: bytes) -> None:
-    try:
-        os.setxattr(fd, name, value)
-    except OSError:
-        if not name.startswith(("security.", "trusted.")):  # only the administrator can set those
-            raise

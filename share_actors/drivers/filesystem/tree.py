@@ -1,4 +1,4 @@
-"""Walk, measure and remove directory trees that users may change at the same time.
+"""Walk and measure directory trees that users may change at the same time.
 
 No path is resolved from the top: each step opens one directory below another and does not follow symbolic
 links, so users of a share cannot redirect an operation out of it.
@@ -10,17 +10,18 @@ import ctypes
 import errno
 import logging
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 Names = tuple[str, ...]
 """The path from the top of a tree to one of its entries."""
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+Steps = tuple[tuple[str, int], ...]
+"""The path from the top of a tree to a directory: the name and the inode at each step."""
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}  # ENOTDIR, ELOOP: replaced by another type
 _BLOCK = 512  # the unit of st_blocks on every filesystem
 _OPENAT2 = 437  # the number of the system call on every architecture
@@ -56,25 +57,50 @@ class Folder:
     """The directory above; None at the top of the tree."""
     visited: tuple[int, int] | None = None
     """Its device and inode when the walk reached it."""
+    depth: int = field(init=False, default=0)
+    """The number of directories above it in the tree."""
+
+    def __post_init__(self) -> None:
+        self.depth = self.parent.depth + 1 if self.parent else 0
 
     @property
-    def names(self) -> Names:
-        """The path from the top of the tree; empty for the top."""
-        names, folder = [], self
+    def path(self) -> Steps:
+        """The names from the top of the tree, each with the inode that the walk found; empty for the top."""
+        return tuple((folder.name, (folder.visited or (0, 0))[1]) for folder in self.chain[1:])
+
+    @property
+    def chain(self) -> list[Folder]:
+        """The directories from the top of the tree to this one."""
+        chain, folder = [self], self
         while folder.parent is not None:
-            names.append(folder.name)
             folder = folder.parent
-        return tuple(reversed(names))
+            chain.append(folder)
+        return chain[::-1]
 
     @cached_property
-    def entries(self) -> list[os.DirEntry[str]]:
-        """The entries of the directory, read on first use."""
-        return list(os.scandir(self.fd))
+    def _listing(self) -> tuple[list[str], list[str]]:
+        files: list[str] = []
+        directories: list[str] = []
+        with os.scandir(self.fd) as entries:
+            for entry in entries:
+                is_directory = entry.is_dir(follow_symlinks=False)
+                (directories if is_directory else files).append(entry.name)
+        return sorted(files), sorted(directories)
+
+    @property
+    def files(self) -> list[str]:
+        """The names of all entries but directories, in order; the directory is read on first use."""
+        return self._listing[0]
+
+    @property
+    def directories(self) -> list[str]:
+        """The names of the directories in it, in order; the directory is read on first use."""
+        return self._listing[1]
 
     @cached_property
     def remaining(self) -> list[str]:
-        """The names of the directories below that the walk has not reached yet."""
-        return [e.name for e in self.entries if e.is_dir(follow_symlinks=False)]
+        """The names of the directories below that the walk has not reached yet, the next one last."""
+        return self.directories[::-1]
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -83,7 +109,7 @@ class Folder:
 
     def close(self) -> None:
         """Close the directory and forget its entries, except those that the walk has not reached yet."""
-        self.__dict__.pop("entries", None)
+        self.__dict__.pop("_listing", None)
         fd, self.fd = self.fd, -1
         os.close(fd)
 
@@ -125,7 +151,7 @@ def _open_on_device(parent: int, name: str, flags: int) -> int:
 
 def open_directory(parent: int, name: str) -> int:
     """Open the directory *name* of the open directory *parent*; never through a symbolic link."""
-    return os.open(name, _DIRECTORY, dir_fd=parent)
+    return os.open(name, DIRECTORY, dir_fd=parent)
 
 
 @contextmanager
@@ -151,14 +177,20 @@ def unless_vanished() -> Iterator[None]:
             raise
 
 
-def walk(top: int) -> Iterator[Folder]:
+def walk(top: int, start: Steps = ()) -> Iterator[Folder]:
     """Each directory of the tree, parents first; the caller may change one before its entries are read.
 
-    Leaves out filesystems that are mounted inside the tree. The work is linear in the number of entries, and
-    one directory is open at any depth.
+    Directories with the same parent come in the order of their names. With *start*, the walk begins at that
+    directory and leaves out those before it. Leaves out filesystems that are mounted inside the tree. The
+    work is linear in the number of entries, and one directory is open at any depth.
     """
-    folder: Folder | None = Folder(open_directory(top, "."))
+    first = Folder(open_directory(top, "."))
+    folder: Folder | None = first
     try:
+        for name, inode in start:
+            if (below := _resumed(first, name, inode)) is None:
+                break
+            folder = first = below
         while folder is not None:
             if not folder.visited:
                 folder.visited = folder.identity
@@ -169,13 +201,30 @@ def walk(top: int) -> Iterator[Folder]:
             folder.close()
 
 
+def _resumed(folder: Folder, name: str, inode: int) -> Folder | None:
+    """The directory *name* in *folder*, open, and *folder* closed; None if it is not the one with *inode*.
+
+    What comes before it remains left out in both cases.
+    """
+    folder.visited = folder.identity
+    folder.remaining = [later for later in reversed(folder.directories) if later > name]
+    with unless_vanished(), suppress(OtherFilesystem):
+        fd = open_inside(folder.fd, name, DIRECTORY)
+        if _identity(fd)[1] == inode:
+            folder.close()
+            return Folder(fd, name, folder)
+        os.close(fd)
+    folder.remaining.append(name)
+    return None
+
+
 def _child(folder: Folder) -> Folder | None:
     """The next directory in *folder*, open; closes *folder*, unless there is none."""
     while folder.remaining:
         name = folder.remaining.pop()
         with unless_vanished():
             try:
-                fd = open_inside(folder.fd, name, _DIRECTORY)
+                fd = open_inside(folder.fd, name, DIRECTORY)
             except OtherFilesystem:
                 logger.warning("%r is left out: another filesystem is mounted there", name)
                 continue
@@ -190,7 +239,7 @@ def _parent(top: int, folder: Folder) -> Folder | None:
     if parent is None:
         folder.close()
         return None
-    parent.fd = os.open("..", _DIRECTORY, dir_fd=folder.fd)
+    parent.fd = os.open("..", DIRECTORY, dir_fd=folder.fd)
     folder.close()
     if parent.identity == parent.visited:
         return parent
@@ -198,14 +247,20 @@ def _parent(top: int, folder: Folder) -> Folder | None:
     return _reopened(top, parent)
 
 
-def _reopened(top: int, folder: Folder | None) -> Folder | None:
-    while folder is not None:
-        with unless_vanished(), opened(top, folder.names) as fd:
-            if _identity(fd) == folder.visited:
-                folder.fd = os.dup(fd)
-                return folder
-        folder = folder.parent
-    return None
+def _reopened(top: int, folder: Folder) -> Folder:
+    """The deepest directory of the path to *folder* that is still at its place, open."""
+    chain = folder.chain
+    found, found.fd = chain[0], open_directory(top, ".")
+    for below in chain[1:]:
+        with unless_vanished():
+            below.fd = open_directory(found.fd, below.name)
+            if below.identity == below.visited:
+                found.close()
+                found = below
+                continue
+            below.close()
+        break
+    return found
 
 
 def measure(top: int) -> Sizes:
@@ -225,65 +280,6 @@ def measure(top: int) -> Sizes:
 def _stats(top: int) -> Iterator[os.stat_result]:
     for folder in walk(top):
         yield os.fstat(folder.fd)
-        for entry in folder.entries:
-            if not entry.is_dir(follow_symlinks=False):
-                with suppress(FileNotFoundError):
-                    yield entry.stat(follow_symlinks=False)
-
-
-def remove_tree(parent: int, name: str) -> None:
-    """Remove *name*, a file or a tree of any depth, from the open directory *parent*.
-
-    Nested directories are moved up into *name* and emptied there, which needs two open files at any depth.
-    An interrupted removal leaves the rest below *name*. Raises `OtherFilesystem` at a directory where another
-    filesystem is mounted; nothing of that filesystem is removed.
-    """
-    try:
-        top = _open_own_directory(parent, name)
-    except FileNotFoundError:
-        return
-    except NotADirectoryError:
-        os.unlink(name, dir_fd=parent)
-        return
-    try:
-        while entries := os.listdir(top):
-            for entry in entries:
-                _remove_entry(top, entry)
-    finally:
-        os.close(top)
-    os.rmdir(name, dir_fd=parent)
-
-
-def _remove_entry(top: int, name: str) -> None:
-    with suppress(FileNotFoundError):
-        try:
-            fd = _open_own_directory(top, name)
-        except NotADirectoryError:
-            os.unlink(name, dir_fd=top)
-            return
-        try:
-            _empty(fd, top)
-        finally:
-            os.close(fd)
-        os.rmdir(name, dir_fd=top)
-
-
-def _empty(folder: int, top: int) -> None:
-    for name in os.listdir(folder):
-        with suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                os.close(_open_own_directory(folder, name))
-                os.rename(name, secrets.token_hex(16), src_dir_fd=folder, dst_dir_fd=top)
-            else:
-                os.unlink(name, dir_fd=folder)
-
-
-def _open_own_directory(parent: int, name: str) -> int:
-    """Open a directory to remove it; its mode may exclude any user but root, so it is changed first."""
-    fd = open_inside(parent, name, os.O_PATH | os.O_DIRECTORY)
-    try:
-        if os.geteuid() != 0:
-            os.chmod(f"/proc/self/fd/{fd}", stat.S_IRWXU)
-        return open_directory(fd, ".")
-    finally:
-        os.close(fd)
+        for name in folder.files:
+            with suppress(FileNotFoundError):
+                yield os.stat(name, dir_fd=folder.fd, follow_symlinks=False)

@@ -70,6 +70,6 @@ class LocalAccess(LocalBase):
             self._must_exist("shares", share.id)
             with self._layout.folder("shares", share.id) as fd:
                 grants = change(acl.grants_of(fd))
-                acl.set_grants(fd, grants, fence.check)
+                self._set_grants(share.id, fd, grants, fence)
                 if acl.grants_of(fd) != grants:
                     raise TransientError(f"the access of share {share.id} was changed meanwhile")

@@ -11,8 +11,9 @@ from pydantic import Field, field_validator
 
 from share_actors.drivers.base import DriverError, DriverOptions, ShareDriver
 from share_actors.drivers.fence import Fence, Fences
-from share_actors.drivers.filesystem import acl
+from share_actors.drivers.filesystem.acl import Grants
 from share_actors.drivers.filesystem.copying import copy_tree, logged
+from share_actors.drivers.filesystem.granting import logged_walk, set_grants
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import Sizes, measure
@@ -112,8 +113,14 @@ class LocalBase(ShareDriver):
         ):
             copy_tree(original, copy, logged(operation, progress))
             if target == "shares":
-                acl.set_grants(copy, {}, fence.check)
+                set_grants(copy, {}, fence.check)
             fence.check()
+
+    def _set_grants(self, share_id: str, directory: int, grants: Grants, fence: Fence) -> None:
+        """Make *grants* the only access to the share, whose *directory* is open."""
+        record = self._layout.applied_rules(share_id)
+        report = logged_walk(f"access rules of share {share_id}")
+        set_grants(directory, grants, fence.check, record, report)
 
     def _measure_share(self, share_id: str) -> Sizes:
         with self._layout.folder("shares", share_id) as fd:

@@ -67,7 +67,7 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         with os_errors(f"check {self._options.root}"), self._layout.lock(probe) as lock:
             lock.discard()
             self._layout.record_size(probe, 0)
-            self._layout.forget_size(probe)
+            self._layout.forget(probe)
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities:
         """The capacity of the filesystem and the sizes of all shares; cached until *refresh*."""
@@ -114,7 +114,7 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         """Remove the directory with its content; snapshots stay."""
         with self._share_lock("delete share", share.id, context) as fence:
             self._layout.remove("shares", share.id, fence.check)
-            self._layout.forget_size(share.id)
+            self._layout.forget(share.id)
 
     def extend_share(
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None

@@ -1,6 +1,7 @@
 """The directories of the local driver below its root, and atomic creation and removal of their entries.
 
-shares/ID, snapshots/SHARE@SNAPSHOT: complete shares and snapshots. meta/ID.json: the size of a share.
+shares/ID, snapshots/SHARE@SNAPSHOT: complete shares and snapshots. meta/ID.json: the size of a share;
+meta/ID@rules: how far its access rules are applied, see `filesystem.granting`.
 making/, trash/: incomplete copies and removals, with the same names. locks/: see `filesystem.locks`.
 """
 
@@ -21,13 +22,17 @@ from share_actors.drivers.fence import SUFFIX as FENCE
 from share_actors.drivers.fence import is_fence
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import sync_filesystem
+from share_actors.drivers.filesystem.granting_record import SavedRecord
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.own_files import own_names, read_record, records
-from share_actors.drivers.filesystem.tree import opened, remove_tree
+from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
+from share_actors.drivers.filesystem.tree import opened
 
 logger = logging.getLogger(__name__)
 Area = Literal["shares", "snapshots"]
+RULES = "@rules"
+"""The end of the name of the file that says how far the rules of a share are applied."""
 # Users of shares must be able to pass through `shares`, but not to list it.
 MODES = {
     "shares": 0o711,
@@ -117,13 +122,16 @@ class Layout:
     def remove(self, area: Area, name: str, check: Callable[[], None] = lambda: None) -> None:
         """Remove *name* atomically, then free its space and that of earlier interrupted attempts.
 
-        *check* is called just before the removal, and may raise.
+        *check* is called just before the removal, and may raise. Raises `RefusedByBackend`, and removes
+        nothing, if a filesystem is mounted inside.
         """
         with (
             self.folder("making") as making,
             self.folder("trash") as trash,
             self.folder(area) as fd,
         ):
+            for parent in (fd, trash):
+                refuse_mounts(parent, name)
             remove_tree(trash, name)
             remove_tree(making, name)
             check()
@@ -185,10 +193,14 @@ class Layout:
             os.rename(f"{name}.new", f"{name}.json", src_dir_fd=fd, dst_dir_fd=fd)
             os.fsync(fd)
 
-    def forget_size(self, name: str) -> None:
-        """Remove the recorded size of a share, if there is one."""
+    def applied_rules(self, name: str) -> SavedRecord:
+        """The record of how far the access rules of a share are applied."""
+        return SavedRecord(self.root / "meta" / f"{name}{RULES}")
+
+    def forget(self, name: str) -> None:
+        """Remove the recorded size of a share, and the record of its rules, if there are any."""
         with self.folder("meta") as fd:
-            for suffix in (".new", ".json"):
+            for suffix in (".new", ".json", f"{RULES}.new", RULES):
                 with suppress(FileNotFoundError):
                     os.unlink(name + suffix, dir_fd=fd)
 
@@ -223,9 +235,10 @@ class Layout:
         if folder == "meta":
             temporary = [f"{name}.new" for name in own_names(fd, ".new")]
             fences = [f"{name}{FENCE}" for name in own_names(fd, FENCE)]
+            rules = [f"{name}{RULES}" for name in own_names(fd, RULES)]
             return [
                 *(f"{name}.json" for name in self.sizes()),
-                *(name for name in temporary if _has(fd, name, _is_file)),
+                *(name for name in (*temporary, *rules) if _has(fd, name, _is_file)),
                 *(name for name in fences if _has(fd, name, is_fence)),
             ]
         if folder == "locks":

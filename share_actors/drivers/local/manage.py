@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from share_actors.drivers.base import ManageInvalidShare
-from share_actors.drivers.filesystem import acl
+from share_actors.drivers.fence import Fence
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.base import GIB, LocalBase
@@ -25,11 +25,11 @@ class LocalManage(LocalBase):
         of another share, or that is not a directory.
         """
         path = _path_option(driver_options)
-        with self._share_lock("manage share", share.id):
+        with self._share_lock("manage share", share.id) as fence:
             if not self._layout.exists("shares", share.id):
                 self._layout.adopt(path, share.id)
             if self._layout.size(share.id) is None:
-                self._remove_access(share.id)
+                self._remove_access(share.id, fence)
             size = _whole_gib(self._measure_share(share.id))
             self._layout.record_size(share.id, size)
         return {"size": size}
@@ -45,10 +45,10 @@ class LocalManage(LocalBase):
 
     def unmanage(self, share: Share) -> None:
         """Leave the directory in place, without access rules and recorded size; it can be managed again."""
-        with self._share_lock("unmanage share", share.id):
+        with self._share_lock("unmanage share", share.id) as fence:
             if self._layout.exists("shares", share.id):
-                self._remove_access(share.id)
-            self._layout.forget_size(share.id)
+                self._remove_access(share.id, fence)
+            self._layout.forget(share.id)
 
     def manage_existing_snapshot(
         self, snapshot: Snapshot, driver_options: Mapping[str, Any]
@@ -65,9 +65,9 @@ class LocalManage(LocalBase):
         """Leave the directory in place."""
         snapshot_name(snapshot.share_id, snapshot.id)
 
-    def _remove_access(self, share_id: str) -> None:
+    def _remove_access(self, share_id: str, fence: Fence) -> None:
         with self._layout.folder("shares", share_id) as fd:
-            acl.set_grants(fd, {})
+            self._set_grants(share_id, fd, {}, fence)
 
 
 def _path_option(driver_options: Mapping[str, Any]) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from share_actors.drivers.filesystem.own_files import own_names, records
-from share_actors.drivers.filesystem.tree import opened, remove_tree
+from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
+from share_actors.drivers.filesystem.tree import opened
 from share_actors.drivers.local.layout import Layout
 
 FOLDERS = ("servers", "trash", "locks", "networks")
@@ -80,8 +81,11 @@ class ServerDirectories:
     def remove(self, server_id: str) -> None:
         """Remove the server, which has no shares; first its file, so that it is not set up any more.
 
-        Entries that the driver did not make stay, with the directory.
+        Entries that the driver did not make stay, with the directory. Raises `RefusedByBackend`, and removes
+        nothing, if a filesystem is mounted inside.
         """
+        with self.folder("servers") as servers:
+            refuse_mounts(servers, server_id)
         with self.folder("trash") as fd:
             remove_tree(fd, server_id)  # left by an interrupted attempt of an earlier version
         with self.folder("servers") as servers, suppress(FileNotFoundError):

@@ -6,7 +6,8 @@ import ctypes
 import os
 import resource
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,39 @@ from share_actors.drivers import RefusedByBackend
 from share_actors.drivers.filesystem import granting, removal, tree
 from share_actors.drivers.filesystem.removal import remove_tree
 from share_actors.drivers.filesystem.tree import OtherFilesystem, walk
-from share_actors.drivers.local import LocalDriver
+from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
 
 needs_mount = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
 
-def test_a_walk_reaches_the_end_of_a_very_deep_tree_that_has_siblings(
-    driver: LocalDriver, inside: Path
-) -> None:
+@pytest.fixture
+def deep() -> Iterator[LocalDriver]:
+    """A driver with the share `SHARE` at a place where pytest does not try to remove deep trees."""
+    place = Path(tempfile.mkdtemp(prefix="share-actors-"))
+    driver = LocalDriver(configuration=LocalOptions(root=place / "root"), backend_name="here")
+    driver.do_setup(CONTEXT)
+    driver.create_share(CONTEXT, SHARE)
+    yield driver
+    parent = os.open(place.parent, os.O_RDONLY)
+    remove_tree(parent, place.name)
+    os.close(parent)
+
+
+def test_a_walk_reaches_the_end_of_a_very_deep_tree_that_has_siblings(deep: LocalDriver) -> None:
+    inside = deep._layout.path("shares", SHARE.id)
     make_deep_tree(inside, 3000)
     for name in ("a", "z"):
         (inside / "below" / "below" / name / "leaf").mkdir(parents=True)
 
-    with driver._layout.folder("shares", SHARE.id) as fd:
+    with deep._layout.folder("shares", SHARE.id) as fd:
         limited = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, limited[1]))
         try:
             assert sum(1 for _ in walk(fd)) == 3005
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limited)
-    driver.delete_share(CONTEXT, SHARE)  # pytest cannot remove a tree of this depth
 
 
 def test_a_directory_that_moves_during_a_walk_does_not_lead_out_of_the_tree(
@@ -127,24 +139,22 @@ def mount(place: Path) -> None:
 
 @pytest.mark.parametrize("operation", ["snapshot", "measure", "rules", "delete"])
 def test_the_work_on_a_deep_tree_is_linear_in_its_depth(
-    driver: LocalDriver, inside: Path, operation: str, monkeypatch: pytest.MonkeyPatch
+    deep: LocalDriver, operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = count_opened(monkeypatch)
     snapshot = Snapshot(id="x", share_id=SHARE.id)
     work: dict[str, Callable[[], object]] = {
-        "snapshot": lambda: driver.create_snapshot(CONTEXT, snapshot),
-        "measure": lambda: driver._measure_share(SHARE.id),
-        "rules": lambda: driver.unmanage(SHARE),
-        "delete": lambda: driver.delete_share(CONTEXT, SHARE),
+        "snapshot": lambda: deep.create_snapshot(CONTEXT, snapshot),
+        "measure": lambda: deep._measure_share(SHARE.id),
+        "rules": lambda: deep.unmanage(SHARE),
+        "delete": lambda: deep.delete_share(CONTEXT, SHARE),
     }
-    make_deep_tree(inside, 3000, hard_links=operation == "snapshot")
+    make_deep_tree(deep._layout.path("shares", SHARE.id), 3000, hard_links=operation == "snapshot")
     del opened[:]
 
     work[operation]()
 
     assert len(opened) < 3000 * 12
-    driver.delete_share(CONTEXT, SHARE)
-    driver.delete_snapshot(CONTEXT, snapshot)
 
 
 def count_opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from share_actors.drivers.filesystem.copying import sync_filesystem
+from share_actors.drivers.filesystem.own_files import read_record
 from share_actors.drivers.filesystem.tree import DIRECTORY, Steps
 
-logger = logging.getLogger(__name__)
+_NUMBERS = ("started", "expected", "done", "linked")
 _CLOCK_NS = 1_000_000_000  # more than the resolution of times of files
 
 
@@ -61,17 +61,20 @@ class SavedRecord(Record):
 
     def read(self, key: str) -> Position | None:
         """The position of an interrupted walk with *key*; None if there is none."""
-        fields = self._read()
+        fields = read_record(self._path) or {}
         try:
-            steps = tuple((str(name), int(inode)) for name, inode in fields.pop("path"))
-            position = Position(**fields, path=steps)
+            steps = tuple((str(name), int(inode)) for name, inode in fields["path"])
+            numbers = {field: int(fields[field]) for field in _NUMBERS}
         except (KeyError, TypeError, ValueError):
             return None
+        position = Position(
+            str(fields.get("key")), path=steps, last=str(fields.get("last")), **numbers
+        )
         return position if position.key == key and position.started else None
 
     def begin(self, key: str) -> Position:
         """Forget other positions; the position of a new walk with *key*."""
-        expected = self._read().get("expected", 0)
+        expected = (read_record(self._path) or {}).get("expected", 0)
         position = Position(key, 0, expected if isinstance(expected, int) else 0)
         self._write(position._asdict())  # durably: no walk goes on at a position of earlier rules
         return position._replace(started=self._path.stat().st_mtime_ns)
@@ -84,18 +87,6 @@ class SavedRecord(Record):
     def finish(self, position: Position) -> None:
         """Keep the number of entries alone, for the progress of the next walk."""
         self._write({"expected": position.done})
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            fields = json.loads(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError:
-            fields = None
-        if not isinstance(fields, dict):
-            logger.warning("cannot read %s: the walk begins anew", self._path)
-            return {}
-        return fields
 
     def _write(self, fields: dict[str, Any]) -> None:
         new = self._path.with_name(f"{self._path.name}.new")

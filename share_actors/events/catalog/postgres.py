@@ -54,8 +54,15 @@ class PostgresStore(Store, PostgresTrackingRecorder):
 
     def _create_table(self, curs: Any) -> None:
         curs.execute("SELECT pg_advisory_xact_lock(%s)", [_SETUP_LOCK])
-        super()._create_table(curs)
-        self.create_layout(curs)
+        if self._is_missing(curs):  # IF NOT EXISTS requires the privilege even if the table exists
+            super()._create_table(curs)
+            self.create_layout(curs)
+        else:
+            self.renew_layout(curs)
+
+    def _is_missing(self, curs: Any) -> bool:
+        curs.execute("SELECT to_regclass(%s) AS found", [f"{self._prefix}catalog_layout"])
+        return curs.fetchone()["found"] is None
 
     def close(self) -> None:
         """Close the connections."""

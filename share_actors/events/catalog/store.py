@@ -131,6 +131,10 @@ class Store(ABC):
     def create_layout(self, c: Any) -> None:
         """Create the catalog's tables unless they exist in the current layout."""
         c.execute(self.dialect(sql.CREATE_LAYOUT))
+        self.renew_layout(c)
+
+    def renew_layout(self, c: Any) -> None:
+        """Create the tables again if they are in another layout."""
         c.execute(self.dialect("SELECT layout FROM {s}catalog_layout"))
         if [row["layout"] for row in c.fetchall()] != [_LAYOUT]:
             self._recreate_tables(c)

@@ -13,6 +13,7 @@ from share_actors.errors import LogError
 from share_actors.events.log import lease_rows
 from share_actors.events.log.lease import Lease, Owner
 from share_actors.events.log.postgres import login
+from share_actors.events.log.postgres_errors import explain
 
 if TYPE_CHECKING:
     import psycopg
@@ -70,7 +71,8 @@ class PostgresLease:
     def take(self, owner: Owner, epoch: int) -> bool:
         """See `LeaseStore`."""
         with self._errors():
-            self._execute(self._sql["create"])
+            if self._value("SELECT to_regclass(%s)", self._table) is None:
+                self._execute(self._sql["create"])
             parameters = lease_rows.take_parameters(owner, epoch)
             return self._execute(self._sql["take"], *parameters).rowcount == 1
 
@@ -126,9 +128,8 @@ class PostgresLease:
             yield
         except psycopg.Error as error:
             self.close()
-            message = str(error).strip().partition("\n")[0]
             raise LogError(
-                f"log.host {self.value}: its lease can't be read or written: {message}",
+                f"the lease of the log can't be read or written: {explain(self._settings, error)}",
                 field="log.host",
                 value=self.value,
             ) from error

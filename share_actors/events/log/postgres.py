@@ -18,6 +18,7 @@ from share_actors.events.log.infrastructure import (
     construct,
     create_tables,
 )
+from share_actors.events.log.postgres_errors import explain, missing_privileges, where
 
 if TYPE_CHECKING:
     import psycopg
@@ -49,7 +50,7 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
         if not _exists(connection, settings):
             _create(connection, settings, create=create)
         factory = _postgres(settings, create=False)
-    return LogStore(factory, lambda error: _explain(settings, error))
+    return LogStore(factory, lambda error: explain(settings, error))
 
 
 def login(settings: LogSettings) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
         ) as connection:
             yield connection
     except (psycopg.Error, PersistenceError) as error:
-        raise LogError(_explain(settings, error), field="log.host", value=settings.host) from None
+        raise LogError(explain(settings, error), field="log.host", value=settings.host) from None
 
 
 def _exists(connection: psycopg.Connection, settings: LogSettings) -> bool:
@@ -91,8 +92,9 @@ def is_still_to_be_created(settings: LogSettings) -> bool:
         row = connection.execute(_MAY_CREATE, (settings.schema_name,)).fetchone()
     if row is None or not row[0]:
         raise LogError(
-            f"{_where(settings)}: schema {settings.schema_name} has no log, and log.user"
-            f" {settings.user} may not create one: grant CREATE, or correct log.schema_name",
+            f"{where(settings)}: schema {settings.schema_name} has no log, and log.user"
+            f" {settings.user} may not create one: {missing_privileges(settings)}; or correct"
+            " log.schema_name",
             field="log.schema_name",
             value=settings.schema_name,
         )
@@ -105,12 +107,13 @@ def _create(connection: psycopg.Connection, settings: LogSettings, *, create: bo
     name = settings.schema_name
     if not create:
         raise LogError(
-            f"{_where(settings)}: schema {name} has no log; start the system once, or correct"
+            f"{where(settings)}: schema {name} has no log; start the system once, or correct"
             " log.database and log.schema_name",
             field="log.database",
             value=settings.database,
         )
-    if name != "public":
+    row = connection.execute("SELECT to_regnamespace(%s)", (name,)).fetchone()
+    if row == (None,):  # IF NOT EXISTS requires the privilege even if the schema exists
         connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
     create_tables(_postgres(settings, create=True))
 
@@ -160,16 +163,3 @@ def _options(settings: LogSettings) -> str:
 def _statement_timeout_s(settings: LogSettings) -> int:
     """The deadline of a statement, of which a wait for the lock is a part."""
     return max(STATEMENT_TIMEOUT_S, settings.lock_timeout_s)
-
-
-def _where(settings: LogSettings) -> str:
-    return f"log.host {settings.host} log.port {settings.port} log.database {settings.database}"
-
-
-def _explain(settings: LogSettings, error: Exception) -> str:
-    message = str(error).strip().partition("\n")[0] or type(error).__name__
-    if "disk" in message or "No space" in message:
-        advice = "free space on the database's disk, then repeat the request"
-    else:
-        advice = "check that the server runs and accepts this user, then repeat the request"
-    return f"{_where(settings)}: {message}: {advice}"

@@ -121,8 +121,11 @@ class Fence:
     def check(self) -> None:
         """Raise `Overtaken` if a later attempt has begun. Cheap enough for each file of a walk."""
         if self._fd is not None:
-            with _flocked(self._fd, fcntl.LOCK_SH):
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
+            try:
                 self.compare()
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -283,7 +283,7 @@ def test_a_filesystem_without_acls_is_a_driver_error() -> None:
     reading, writing = os.pipe()  # pipes never support ACLs
     try:
         with pytest.raises(DriverError, match="does not support POSIX ACLs"):
-            acl._write(reading, acl.ACCESS, acl.from_mode(0o600))
+            acl._write(reading, acl.ACCESS, acl.encode(acl.from_mode(0o600)))
     finally:
         os.close(reading)
         os.close(writing)

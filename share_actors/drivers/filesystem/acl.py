@@ -164,27 +164,27 @@ def remove_default(directory: Path) -> None:
     write_default(str(directory), {})
 
 
-def grants_exactly(target: int | str, grants: Grants, mode: int) -> bool:
-    """Whether the directory *target* with *mode* grants exactly *grants*, also to its new entries."""
-    exactly = granting(grants, executable=True)
-    default = exactly if grants else None
-    return (read(target, ACCESS) or from_mode(mode)) == exactly and read(target, DEFAULT) == default
+def encoded(grants: Grants, *, executable: bool) -> bytes:
+    """The encoded list that grants exactly *grants*."""
+    return encode(granting(grants, executable=executable))
 
 
-def write_access(target: int | str, grants: Grants, mode: int) -> None:
-    """Make *grants* the access to *target*, a directory, or a file whose owner may execute it or not.
+def grants_exactly(directory: int, exactly: bytes, mode: int) -> bool:
+    """Whether *exactly* is the list of the open *directory* with *mode*, and that of its new entries."""
+    default = None if _is_minimal(exactly) else exactly
+    return _read(directory, DEFAULT) == default and _is_access(directory, exactly, mode)
 
-    Writes nothing if they are. A list without named entries is stored as permission bits alone.
-    """
-    new = granting(grants, executable=stat.S_ISDIR(mode) or bool(mode & stat.S_IXUSR))
-    if new != (read(target, ACCESS) or from_mode(mode)):
+
+def write_access(target: int | str, new: bytes, mode: int) -> None:
+    """Make *new* the list of *target*, which has *mode*; writes nothing if it is."""
+    if not _is_access(target, new, mode):
         _write(target, ACCESS, new)
 
 
 def write_default(target: int | str, grants: Grants) -> None:
     """Make *grants* the access to new entries of the directory *target*."""
-    current = read(target, DEFAULT)
-    new = granting(grants, executable=True)
+    current = _read(target, DEFAULT)
+    new = encoded(grants, executable=True)
     if not grants and current is not None:
         os.removexattr(target, DEFAULT)
     elif grants and new != current:
@@ -206,17 +206,34 @@ def take(target: int | str, status: os.stat_result, grants: Grants) -> None:
 
 def read(target: int | str, name: str) -> Acl | None:
     """The list *name*, `ACCESS` or `DEFAULT`, of *target*; None if there is none."""
+    raw = _read(target, name)
+    return None if raw is None else decode(raw)
+
+
+def _is_access(target: int | str, exactly: bytes, mode: int) -> bool:
+    """Whether *exactly* is the list of *target*; without named entries it is stored as mode bits alone."""
+    current = _read(target, ACCESS)
+    if current is None and _is_minimal(exactly):
+        current = encode(from_mode(mode))
+    return current == exactly
+
+
+def _is_minimal(raw: bytes) -> bool:
+    return len(raw) == _HEADER.size + 3 * _ENTRY.size
+
+
+def _read(target: int | str, name: str) -> bytes | None:
     try:
-        return decode(os.getxattr(target, name))
+        return os.getxattr(target, name)
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return None
         raise
 
 
-def _write(target: int | str, name: str, acl: Acl) -> None:
+def _write(target: int | str, name: str, raw: bytes) -> None:
     try:
-        os.setxattr(target, name, encode(acl))
+        os.setxattr(target, name, raw)
     except OSError as error:
         if error.errno == errno.EOPNOTSUPP:
             message = "the filesystem does not support POSIX ACLs; mount it with ACLs enabled"

@@ -98,7 +98,7 @@ def set_grants(
 def _key(top: int, grants: Grants) -> str:
     """What a position belongs to: the directory and the grants."""
     inode = os.fstat(top).st_ino
-    return f"{inode}-{sha256(acl.encode(acl.granting(grants, executable=True))).hexdigest()}"
+    return f"{inode}-{sha256(acl.encoded(grants, executable=True)).hexdigest()}"
 
 
 class _Granting:
@@ -108,6 +108,7 @@ class _Granting:
         self, top: int, grants: Grants, check: Callable[[], None], position: Position
     ) -> None:
         self._top, self._grants, self._check = top, grants, check
+        self._lists = [acl.encoded(grants, executable=executable) for executable in (False, True)]
         self._saved = self.position = position
         self._folder: Folder | None = None
         self._begun: Steps = ()
@@ -159,7 +160,7 @@ class _Granting:
         return (
             status.st_mtime_ns < self.position.started
             and status.st_ino not in [inode for _, inode in self._begun]
-            and acl.grants_exactly(folder.fd, self._grants, status.st_mode)
+            and acl.grants_exactly(folder.fd, self._lists[True], status.st_mode)
         )
 
     def _directory(self, folder: Folder, last: str) -> Iterator[tuple[str, bool]]:
@@ -181,7 +182,7 @@ class _Granting:
                     linked = not self._file(folder.fd, name)
             yield name, linked
         self._check()
-        acl.write_access(folder.fd, self._grants, os.fstat(folder.fd).st_mode)
+        acl.write_access(folder.fd, self._lists[True], os.fstat(folder.fd).st_mode)
 
     def _close(self, directory: int, owners: Grants, *, complete: bool = False) -> None:
         """Close a directory to those who lose permissions, and let in those who get more.
@@ -191,7 +192,8 @@ class _Granting:
         acl.take(directory, os.fstat(directory), owners)
         mode = os.fstat(directory).st_mode
         old = acl.named(acl.read(directory, acl.ACCESS))
-        acl.write_access(directory, acl.meanwhile(old, self._grants, complete=complete), mode)
+        now = acl.meanwhile(old, self._grants, complete=complete)
+        acl.write_access(directory, acl.encoded(now, executable=True), mode)
 
     def _close_below(self, parent: int, name: str) -> None:
         with suppress(OtherFilesystem):
@@ -216,7 +218,8 @@ class _Granting:
                 return False
             target = f"/proc/self/fd/{fd}"
             acl.take(target, status, self._grants)
-            acl.write_access(target, self._grants, status.st_mode)
+            executable = bool(status.st_mode & stat.S_IXUSR)
+            acl.write_access(target, self._lists[executable], status.st_mode)
             return True
         finally:
             os.close(fd)

@@ -12,7 +12,7 @@ import pytest
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli.foreground import check_alive, death_noticed, stay
+from share_actors.cli.foreground import SignalsNoted, check_alive, death_noticed, stay
 from share_actors.errors import LogError, ShareActorsError, Unavailable
 
 
@@ -41,7 +41,7 @@ def test_a_system_whose_first_process_ended_has_died(
     head.kill()
 
     with pytest.raises(Unavailable, match=f"the system died: process {head.pid} has ended"):
-        stay(tmp_path, state)
+        stay(tmp_path, state, SignalsNoted())
 
 
 def test_a_system_has_died_also_if_its_first_process_ends_after_the_one_that_listens(

@@ -11,23 +11,29 @@ from pathlib import Path
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState, check_reachable
+from share_actors.cli.interrupts import SIGNALS
 from share_actors.errors import Unavailable
 
 CHECK_EVERY_S = 0.5
 DEATH_WAIT_S = 5.0
 """How long Ray's first process may outlive the one that does not answer; it ends within a second or two."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def stay(home: Path, state: SystemState) -> bool:
+class SignalsNoted:
+    """Notes from now on that this process got a signal to stop, which interrupts nothing."""
+
+    def __init__(self) -> None:
+        self.signalled = threading.Event()
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: self.signalled.set())
+
+
+def stay(home: Path, state: SystemState, noted: SignalsNoted) -> bool:
     """Return True after a signal to stop, False once another command has stopped the system.
 
     Raises `Unavailable` if the system has died.
     """
-    signalled = threading.Event()
-    for number in SIGNALS:
-        signal.signal(number, lambda *_: signalled.set())
-    while not signalled.wait(CHECK_EVERY_S):
+    while not noted.signalled.wait(CHECK_EVERY_S):
         if system_state.read(home) != state:
             return False
         check_alive(state)

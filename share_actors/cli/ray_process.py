@@ -18,6 +18,7 @@ import psutil
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
+from share_actors.cli import interrupts
 from share_actors.errors import LogError, Unavailable
 from share_actors.file_lock import FileLock
 
@@ -25,6 +26,7 @@ OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE}
 """Variables of `share-actors env` that are for programs, not for Ray itself."""
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
+CRASHED_STOP_TIMEOUT_S = 0.5
 LOCK_TIMEOUT_S = 300.0
 """Longer than any `up` or `down` takes, however slow the machine is."""
 MAX_DIRECTORY_LENGTH = 30
@@ -60,25 +62,24 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
 
 # -- start ---------------------------------------------------------------------------------------
 def start_ray(home: Path, namespace: str) -> SystemState:
-    """Start a Ray head in its own session and record it at once; raises `Unavailable`."""
-    directory = create_short_directory()
-    token = create_token(directory)
+    """Start a Ray head in its own session, and record it at once, so that it can be ended.
+
+    Raises `Unavailable`; the head is not ended then.
+    """
     log = home / "ray.log"
-    head = _start_head(directory, token, log)
-    state = SystemState(
-        namespace=namespace,
-        pid=head.pid,
-        created=psutil.Process(head.pid).create_time(),
-        directory=directory,
-        token=token,
-    )
-    system_state.write(home, state)
-    try:
-        state = state.replace(address=_wait_for_address(head, directory, log))
-    except BaseException:
-        stop_ray(state)
-        system_state.delete(home)
-        raise
+    with interrupts.deferred():
+        directory = create_short_directory()
+        token = create_token(directory)
+        head = _start_head(directory, token, log)
+        state = SystemState(
+            namespace=namespace,
+            pid=head.pid,
+            created=psutil.Process(head.pid).create_time(),
+            directory=directory,
+            token=token,
+        )
+        system_state.write(home, state)
+    state = state.replace(address=_wait_for_address(head, directory, log))
     system_state.write(home, state)
     return state
 
@@ -145,10 +146,15 @@ def _last_line(log: Path) -> str:
 
 
 # -- stop ----------------------------------------------------------------------------------------
-def stop_ray(state: SystemState, timeout_s: float = STOP_TIMEOUT_S) -> int:
-    """Stop the processes of the Ray that *state* describes; returns how many had to be killed."""
+def stop_ray(state: SystemState, timeout_s: float | None = None) -> int:
+    """Stop the processes of the Ray that *state* describes; returns how many had to be killed.
+
+    They may take *timeout_s* to end; what is left of a Ray that died cannot be stopped in order.
+    """
     if state.pid is None:
         return 0
+    if timeout_s is None:
+        timeout_s = STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
     session = session_processes(state.pid, state.created)
     head = [process for process in session if process.pid == state.pid]
     _signal(head or session, "terminate")

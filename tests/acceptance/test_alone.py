@@ -26,7 +26,8 @@ def test_a_start_with_other_settings_in_a_taken_namespace_is_refused(new_site: N
         client.start(other)
 
     assert (error.value.field, error.value.value) == ("namespace", site.config.namespace)
-    assert "other settings: home;" in error.value.message
+    changed = f"other settings: home is {before.home}, not {site.home / 'other'};"
+    assert changed in error.value.message
     assert not (site.home / "other").exists()
     assert site.system.create_share(size=1).status == "available"
     assert site.system.config == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import ray
@@ -36,6 +36,7 @@ from share_actors.actors.runtime.system_state import (
 )
 from share_actors.actors.sealing import home_key
 from share_actors.config import Config
+from share_actors.config.differences import differences, in_words
 from share_actors.errors import ConfigError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -190,19 +191,15 @@ def _running_config(namespace: str) -> Config:
     return config
 
 
-def check_settings(running: Config, wanted: Config, keys: Iterable[str] | None = None) -> None:
-    """Raise `Refused` if the system in this namespace has other settings than *wanted*.
-
-    Compared are *keys*; by default all keys but `secrets_key`, which the manager does not tell.
-    """
-    compared = [key for key in keys or type(running).model_fields if key != "secrets_key"]
-    differing = [key for key in compared if getattr(running, key) != getattr(wanted, key)]
-    if differing:
+def check_settings(running: Config, wanted: Config) -> None:
+    """Raise `Refused`, which says what differs, if the system in this namespace has other settings."""
+    if differing := differences(running, wanted):
         raise Refused(
             f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
-            f" {running.home}, which runs with other settings: {', '.join(differing)}; nothing was started",
+            f" {running.home}, which runs with other settings: {in_words(differing)}; nothing was started",
             field="namespace",
             value=running.namespace,
+            differing=[difference._asdict() for difference in differing],
             next_step="Choose another namespace, connect to the running system, or stop it first.",
         )
 

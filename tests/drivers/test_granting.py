@@ -15,10 +15,11 @@ import pytest
 from share_actors.drivers import DriverError
 from share_actors.drivers.filesystem import acl, granting
 from share_actors.drivers.filesystem.acl import USER, Principal
-from share_actors.drivers.local import LocalDriver
+from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessRule
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
 from tests.drivers.test_acl import ALICE, BOB, as_user, make_file, needs_root, passable, rule
+from tests.drivers.test_tree import mount
 
 __all__ = ["passable"]
 pytestmark = pytest.mark.usefixtures("keeps_acls")
@@ -157,6 +158,23 @@ def test_a_position_is_forgotten_with_its_share(counting: CountingDriver, many: 
     counting.delete_share(CONTEXT, SHARE)
 
     assert not [p.name for p in (many.parent.parent / "meta").iterdir() if "@rules" in p.name]
+
+
+@needs_root
+def test_a_user_who_has_filled_the_disk_is_denied(tmp_path: Path) -> None:
+    def deny() -> str:
+        mount(tmp_path)
+        options = LocalOptions(root=tmp_path / "root")
+        driver = LocalDriver(configuration=options, backend_name="here")
+        driver.do_setup(CONTEXT)
+        (export,) = driver.create_share(CONTEXT, SHARE)
+        apply(driver, rule("61001"))
+        with pytest.raises(OSError, match="No space"):
+            make_file(Path(export.path) / "full", 0o600).write_bytes(b"x" * 2**22)
+        apply(driver)
+        return ",".join(os.listxattr(export.path)) or "no access"
+
+    assert in_child(deny) == "no access"
 
 
 # -- what users can do meanwhile -----------------------------------------------------------------

@@ -91,6 +91,27 @@ def test_links_are_copied_as_links(driver: LocalDriver, inside: Path) -> None:
     assert os.readlink(copy / "dangling") == "nowhere"
 
 
+def test_hard_links_in_several_directories_and_out_of_the_share_are_copied(
+    driver: LocalDriver, inside: Path, tmp_path: Path
+) -> None:
+    (inside / "a" / "b").mkdir(parents=True)
+    for name in ("out", "all"):
+        (inside / name).write_text(name)
+        os.link(inside / name, inside / "a" / name)
+        os.link(inside / name, inside / "a" / "b" / name)
+    os.link(inside / "out", tmp_path / "elsewhere")
+
+    copy = take_snapshot(driver)
+
+    paths = sorted(path.relative_to(inside) for path in inside.rglob("*"))
+    assert sorted(path.relative_to(copy) for path in copy.rglob("*")) == paths
+    for name in ("out", "all"):
+        copies = [copy / folder / name for folder in ("", "a", "a/b")]
+        assert len({path.stat().st_ino for path in copies}) == 1
+        assert copies[0].stat().st_nlink == 3
+        assert copies[0].read_text() == name
+
+
 def test_holes_are_kept(driver: LocalDriver, inside: Path) -> None:
     with (inside / "sparse").open("wb") as file:
         file.seek(64 * 2**20)

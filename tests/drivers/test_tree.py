@@ -134,7 +134,7 @@ def mount(place: Path) -> None:
     if ctypes.CDLL(None).unshare(0x00020000):  # CLONE_NEWNS
         raise AssertionError("a private namespace of mounts is not permitted here")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=True)
 
 
 @pytest.mark.parametrize("operation", ["snapshot", "measure", "rules", "delete"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ from share_actors.drivers.filesystem.copying import sync_filesystem
 from share_actors.drivers.filesystem.own_files import read_record
 from share_actors.drivers.filesystem.tree import DIRECTORY, Steps
 
+logger = logging.getLogger(__name__)
 _NUMBERS = ("started", "expected", "done", "linked")
 _CLOCK_NS = 1_000_000_000  # more than the resolution of times of files
 
@@ -54,10 +57,14 @@ class Record:
 
 
 class SavedRecord(Record):
-    """The position in the file *path*; each is on disk before the walk goes on. Methods raise `OSError`."""
+    """The position in the file *path*; each is on disk before the walk goes on. Methods raise `OSError`.
+
+    On a full disk the rules are still changed, without a position: users can fill the disk, and are denied.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._new = path.with_name(f"{path.name}.new")
 
     def read(self, key: str) -> Position | None:
         """The position of an interrupted walk with *key*; None if there is none."""
@@ -76,7 +83,9 @@ class SavedRecord(Record):
         """Forget other positions; the position of a new walk with *key*."""
         expected = (read_record(self._path) or {}).get("expected", 0)
         position = Position(key, 0, expected if isinstance(expected, int) else 0)
-        self._write(position._asdict())  # durably: no walk goes on at a position of earlier rules
+        if not self._write(position._asdict()):  # no walk goes on at a position of earlier rules
+            self._discard()
+            return super().begin(key)
         return position._replace(started=self._path.stat().st_mtime_ns)
 
     def save(self, tree: int, position: Position) -> None:
@@ -86,16 +95,32 @@ class SavedRecord(Record):
 
     def finish(self, position: Position) -> None:
         """Keep the number of entries alone, for the progress of the next walk."""
-        self._write({"expected": position.done})
+        if not self._write({"expected": position.done}):
+            self._discard()
 
-    def _write(self, fields: dict[str, Any]) -> None:
-        new = self._path.with_name(f"{self._path.name}.new")
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump(fields, file)
-            file.flush()
-            os.fsync(fd)
-        new.replace(self._path)
+    def _write(self, fields: dict[str, Any]) -> bool:
+        """Replace the file; false, and a warning in the log, if the disk is full."""
+        try:
+            fd = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with open(fd, "w", encoding="utf-8") as file:
+                json.dump(fields, file)
+                file.flush()
+                os.fsync(fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            logger.warning("the change of access rules is not saved in %s: disk full", self._path)
+            return False
+        self._new.replace(self._path)
+        self._sync()
+        return True
+
+    def _discard(self) -> None:
+        for path in (self._new, self._path):
+            path.unlink(missing_ok=True)
+        self._sync()
+
+    def _sync(self) -> None:
         directory = os.open(self._path.parent, DIRECTORY)
         try:
             os.fsync(directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
 from share_actors.values import BackendReport, Share
@@ -58,6 +59,12 @@ class Host(Protocol):
 
     async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
         """Have each command decided and recorded; replies in order."""
+
+    async def begin(self, messages: list[CommandMessage], /) -> Answers:
+        """Have each command decided and recorded; the replies that come first."""
+
+    async def more(self, rest: Rest, /) -> Answers:
+        """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
-from share_actors.actors.messaging.coalescer import Coalescer
+from share_actors.actors.messaging.batch import Answers, Rest, in_parts
+from share_actors.actors.messaging.coalescer import Coalescer, Part, at_once
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -48,6 +49,23 @@ class SentCommand(NamedTuple):
     began: float
 
 
+class _Manager:
+    """The manager, as `in_parts` sends batches to it; raises `Unavailable` while it is being restarted."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def begin(self, messages: list[CommandMessage], /) -> Answers:
+        """See `ManagerActor.begin`."""
+        answers: Answers = await self._connection.call_manager("begin", messages)
+        return answers
+
+    async def more(self, rest: Rest, /) -> Answers:
+        """See `ManagerActor.more`."""
+        answers: Answers = await self._connection.call_manager("more", rest)
+        return answers
+
+
 class Requests:
     """Requests to the system on behalf of one user; concurrent ones are sent in batches."""
 
@@ -61,7 +79,7 @@ class Requests:
             for wait in (True, False)
         }
         self._outcomes: Coalescer[tuple[str, str], CommandReply | None] = Coalescer(
-            self._wait_for_outcomes, max_batch=BATCH_SIZE, lanes=64
+            at_once(self._wait_for_outcomes), max_batch=BATCH_SIZE, lanes=64
         )
 
     # -- commands --------------------------------------------------------------------------------
@@ -122,9 +140,8 @@ class Requests:
                 reply = self._lanes[message.wait].put(message)
                 sent = SentCommand(message, reply, sent.began)
 
-    async def _submit(self, messages: list[CommandMessage]) -> Sequence[CommandReply]:
-        replies: Sequence[CommandReply] = await self.call_manager_once("submit", messages)
-        return replies
+    def _submit(self, messages: list[CommandMessage]) -> AsyncIterator[Part[CommandReply]]:
+        return in_parts(_Manager(self._connection), messages)
 
     # -- outcomes --------------------------------------------------------------------------------
     async def outcome(self, receipt: Receipt, until: float, began: float | None = None) -> Receipt:
@@ -177,7 +194,7 @@ class Requests:
 
     async def _wait_for_outcomes(
         self, requests: list[tuple[str, str]]
-    ) -> Sequence[CommandReply | None]:
+    ) -> list[CommandReply | None]:
         replies: Sequence[CommandReply] = await self.call_manager_once("wait", requests, POLL_S)
         ended = {(reply.share_id, reply.command_id): reply for reply in replies}
         return [ended.get(request) for request in requests]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from share_actors.actors.hosting.timings import SupervisorTimings
+from share_actors.actors.hosting.timings import HostTimings, SupervisorTimings
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import CommandMessage, Sender, command_message
 from share_actors.config import Config
@@ -72,9 +72,19 @@ class DummyCluster(InProcessCluster):
     """A cluster whose backend `dummy` tests look at."""
 
     def __init__(
-        self, config: Config, open_log: OpenLog = in_memory, timings: ManagerTimings = FAST
+        self,
+        config: Config,
+        open_log: OpenLog = in_memory,
+        timings: ManagerTimings = FAST,
+        host_timings: HostTimings | None = None,
     ) -> None:
-        super().__init__(config, open_log, timings=timings, stats_retry_s=STATS_RETRY_S)
+        super().__init__(
+            config,
+            open_log,
+            timings=timings,
+            stats_retry_s=STATS_RETRY_S,
+            host_timings=host_timings,
+        )
         self.backend = DummyBackend(config.home / "dummy")
 
     async def status(self, share_id: str) -> str:

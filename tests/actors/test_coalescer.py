@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from share_actors.actors.messaging.coalescer import Coalescer
+from share_actors.actors.messaging.coalescer import Coalescer, at_once
 from tests.conftest import within
 
 
@@ -16,7 +16,7 @@ def test_an_idle_coalescer_sends_at_once() -> None:
             batches.append(items)
             return [item * 10 for item in items]
 
-        assert await Coalescer(send).put(1) == 10
+        assert await Coalescer(at_once(send)).put(1) == 10
         assert batches == [[1]]
 
     within(5, scenario())
@@ -32,7 +32,7 @@ def test_items_that_arrive_while_a_call_is_in_flight_go_together_in_the_next() -
             await gate.wait()
             return items
 
-        coalescer = Coalescer(send, lanes=1)
+        coalescer = Coalescer(at_once(send), lanes=1)
         first = coalescer.put(0)
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -56,7 +56,7 @@ def test_no_batch_is_larger_than_the_limit() -> None:
             sizes.append(len(items))
             return items
 
-        coalescer = Coalescer(send, max_batch=4, lanes=1)
+        coalescer = Coalescer(at_once(send), max_batch=4, lanes=1)
         results = await asyncio.gather(*(coalescer.put(n) for n in range(10)))
 
         assert results == list(range(10))
@@ -72,7 +72,7 @@ def test_a_failed_call_fails_only_its_own_batch() -> None:
                 raise ConnectionError("gone")
             return items
 
-        coalescer = Coalescer(send, max_batch=1, lanes=1)
+        coalescer = Coalescer(at_once(send), max_batch=1, lanes=1)
         failed, sent = coalescer.put(0), coalescer.put(1)
 
         with pytest.raises(ConnectionError, match="gone"):
@@ -88,7 +88,7 @@ def test_a_cancelled_caller_does_not_affect_the_other_items_of_its_batch() -> No
             await asyncio.sleep(0.01)
             return items
 
-        coalescer = Coalescer(send)
+        coalescer = Coalescer(at_once(send))
         cancelled, kept = coalescer.put(1), coalescer.put(2)
         cancelled.cancel()
 

@@ -17,6 +17,7 @@ from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.turn import QueuedCommand
 from share_actors.actors.hosting.residents import ResidentEntities
 from share_actors.actors.hosting.timings import HostTimings
+from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import (
     CommandMessage,
@@ -67,6 +68,7 @@ class ShareHost:
         self._entities = ResidentEntities(config, self._works, lambda: self._log)
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
+        self._batches = OpenBatches()
         self._submitting: set[asyncio.Future[None]] = set()
         self._stopping = False
         self._sweeper: asyncio.Task[None] | None = None
@@ -95,20 +97,38 @@ class ShareHost:
         A command whose outcome was requested and takes longer than a moment gets the reply *accepted*;
         its outcome comes from `wait`.
         """
+        return await self._take(messages).replies()
+
+    async def begin(self, messages: list[CommandMessage]) -> Answers:
+        """The same as `submit`, without waiting for the slowest: the replies that come first."""
+        return await self._batches.begin(self._take(messages))
+
+    async def more(self, rest: Rest) -> Answers:
+        """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
+        return await self._batches.more(rest)
+
+    def _take(self, messages: list[CommandMessage]) -> Batch:
+        """Have each command decided and recorded; each is answered as its outcome comes."""
         self._start_sweeper()
+        batch = Batch(len(messages), self._timings.batch_s)
         started = [self._start(message) for message in messages]
+        for n, queued in enumerate(started):
+            queued.receipt.add_done_callback(partial(_recorded, batch, n, queued))
+            if queued.outcome is not None:
+                queued.outcome.add_done_callback(partial(_ended, batch, n))
         self._waiting += len(started)
-        replied: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._submitting.add(replied)
-        try:
-            await asyncio.wait([queued.receipt for queued in started])
-            pending = [q.outcome for q in started if q.outcome is not None and not _has_ended(q)]
-            await _wait_while_ending(pending, self._timings)
-            return [_reply(queued) for queued in started]
-        finally:
-            self._waiting -= len(started)
-            self._submitting.discard(replied)
-            replied.set_result(None)
+        submitting = asyncio.get_running_loop().create_task(self._follow(batch, started))
+        self._submitting.add(submitting)
+        submitting.add_done_callback(self._submitting.discard)
+        return batch
+
+    async def _follow(self, batch: Batch, started: Sequence[QueuedCommand]) -> None:
+        """Reply *accepted* to the commands of *batch* that take long."""
+        await batch.until_taken()
+        await _wait_while_ending(batch, self._timings)
+        for n in batch.unanswered:
+            batch.answer(n, started[n].receipt.result())
+        self._waiting -= len(started)
 
     async def drain(self) -> None:
         """Return once all that is being submitted now has its reply."""
@@ -278,25 +298,23 @@ def _no_manager() -> Any:
     raise Unavailable("this host has no manager")
 
 
-async def _wait_while_ending(
-    outcomes: Sequence[asyncio.Future[CommandReply]], timings: HostTimings
+async def _wait_while_ending(batch: Batch, timings: HostTimings) -> None:
+    """Wait for outcomes as long as another one comes within every grace period, up to a limit."""
+    deadline, before = time.monotonic() + timings.max_outcome_wait_s, -1
+    waiting = await batch.until_answered(0)
+    while waiting and waiting != before and time.monotonic() < deadline:
+        before, waiting = waiting, await batch.until_answered(timings.grace_s)
+
+
+def _recorded(
+    batch: Batch, n: int, queued: QueuedCommand, receipt: asyncio.Future[CommandReply]
 ) -> None:
-    """Wait for *outcomes* as long as another one comes within every grace period, up to a limit."""
-    waiting = [outcome for outcome in outcomes if not outcome.done()]
-    deadline, ended = time.monotonic() + timings.max_outcome_wait_s, 1
-    while waiting and ended and time.monotonic() < deadline:
-        _, pending = await asyncio.wait(waiting, timeout=timings.grace_s)
-        ended, waiting = len(waiting) - len(pending), list(pending)
+    """Reply to a command that has no outcome, or that nothing was recorded of."""
+    if queued.outcome is None or receipt.result().status == "error":
+        batch.answer(n, receipt.result())
+    else:
+        batch.take(n)
 
 
-def _has_ended(queued: QueuedCommand) -> bool:
-    """Whether there is nothing to wait for: the outcome is known, or nothing was recorded."""
-    assert queued.outcome is not None
-    return queued.outcome.done() or queued.receipt.result().status == "error"
-
-
-def _reply(queued: QueuedCommand) -> CommandReply:
-    receipt = queued.receipt.result()
-    if queued.outcome is None or not queued.outcome.done() or receipt.status == "error":
-        return receipt
-    return queued.outcome.result()
+def _ended(batch: Batch, n: int, outcome: asyncio.Future[CommandReply]) -> None:
+    batch.answer(n, outcome.result())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from share_actors.actors.hosting.supervisor import Supervisor
@@ -22,7 +24,9 @@ from share_actors.events.aggregates import calls_drivers, kind_of
 FIRST_RETRY_S, MAX_RETRY_S = 0.01, 1.0
 """The pauses between two tries to send a command: doubled each time, up to the limit."""
 CALL_RETRY_S = 0.05
+Answer = Callable[[CommandReply], None]
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 class Router:
@@ -38,32 +42,61 @@ class Router:
         self._any_particular = any(b.dedicated or b.node for b in config.backends.values())
 
     # -- commands --------------------------------------------------------------------------------
-    async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
-        """The reply to each command, in order."""
-        if not messages:
-            return []
-        sent = [self._send(message) for message in messages]
-        await asyncio.wait(sent)
-        retries = {
-            n: asyncio.create_task(self._retry(messages[n], first))
-            for n, first in enumerate(sent)
-            if not _arrived(first)
-        }
-        return [await retries[n] if n in retries else f.result() for n, f in enumerate(sent)]
+    def send(self, message: CommandMessage, answer: Answer, taken: Callable[[], None]) -> None:
+        """Send *message* to its entity; *answer* gets the reply, without waiting for other commands.
 
-    def _send(self, message: CommandMessage) -> asyncio.Future[CommandReply]:
-        """Send *message* at once if its home is known; else once there is one, without delaying others."""
-        home = self._supervisor.directory.home(message.share_id)
-        if home is not None:
-            return self._supervisor.send(home, message)
-        return _retrieved(asyncio.ensure_future(self._find_and_send(message)))
+        *taken* is called once a host has recorded it, or before it is sent again.
+        """
+        host = self._home_now(message.share_id)
+        if host is None:
+            self._supervisor.spawn(self._deliver(message, answer, taken))
+            return
+        sent = self._supervisor.send(host, message, taken)
+        sent.add_done_callback(partial(self._sent, message, answer, taken))
 
-    async def _find_and_send(self, message: CommandMessage) -> CommandReply:
+    def _home_now(self, address: str) -> str | None:
+        """The host of an entity, chosen if it has none; None if that takes time."""
+        home = self._supervisor.directory.home(address)
+        if home is not None or self._any_particular:
+            return home
+        return self._supervisor.place_now(address)
+
+    def _sent(
+        self,
+        message: CommandMessage,
+        answer: Answer,
+        taken: Callable[[], None],
+        sent: asyncio.Future[CommandReply],
+    ) -> None:
+        if _arrived(sent):
+            answer(sent.result())
+        else:
+            self._supervisor.spawn(self._deliver(message, answer, taken, sent))
+
+    async def _deliver(
+        self,
+        message: CommandMessage,
+        answer: Answer,
+        taken: Callable[[], None],
+        sent: asyncio.Future[CommandReply] | None = None,
+    ) -> None:
+        """Send *message* until it arrives; *sent* is a first try that did not."""
         try:
-            host = await self._find(message)
+            reply = await self._retry(message, sent or await self._find_and_send(message, taken))
         except ShareActorsError as error:
-            return error_reply(message, error)
-        return await self._supervisor.send(host, message)
+            reply = error_reply(message, error)
+        except Exception as error:  # whatever it is, the caller must get a reply
+            logger.exception("command %s can't be sent", message.command_id)
+            reply = error_reply(message, ShareActorsError(f"internal error: {error!r}"))
+        answer(reply)
+
+    async def _find_and_send(
+        self, message: CommandMessage, taken: Callable[[], None] = lambda: None
+    ) -> asyncio.Future[CommandReply]:
+        """Send *message* once its entity has a home; the future of its reply, which has ended."""
+        sent = self._supervisor.send(await self._find(message), message, taken)
+        await asyncio.wait([sent])
+        return sent
 
     async def _retry(
         self, message: CommandMessage, sent: asyncio.Future[CommandReply]
@@ -73,13 +106,12 @@ class Router:
         pause_s = FIRST_RETRY_S
         while not _arrived(sent) and time.monotonic() < deadline:
             error = sent.exception()
-            if error is not None and not isinstance(error, HostLost):
+            if error is not None and not isinstance(error, HostLost | Unavailable):
                 raise error
             self._supervisor.forget_home(message.share_id, error)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_RETRY_S)
-            sent = self._send(message._replace(repeated=True))
-            await asyncio.wait([sent])
+            sent = await self._find_and_send(message._replace(repeated=True))
         if _arrived(sent):
             return sent.result()
         return error_reply(message, _unreachable(message.share_id))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.timings import SupervisorTimings
+from share_actors.actors.messaging.batch import in_parts
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import CallUnderWay, Cluster, Host, HostLost, HostReport, node_of
@@ -83,7 +85,7 @@ class Supervisor:
         if name not in self.hosts:
             self.hosts[name] = host
             for wait in (True, False):  # so that no receipt waits for the outcomes of others
-                self._lanes[name, wait] = Coalescer(host.submit, lanes=2)
+                self._lanes[name, wait] = Coalescer(partial(in_parts, host), lanes=2)
             self.spawn(self._watch(name))
         self.directory.add(name, entity_ids, node_of(name))
         if report is None:
@@ -123,9 +125,14 @@ class Supervisor:
             del self._reaching[node]
 
     # -- homes -----------------------------------------------------------------------------------
-    def send(self, host: str, message: CommandMessage) -> asyncio.Future[CommandReply]:
-        """Send *message* to *host*, coalesced with others; the future resolves to its reply."""
-        return self._lanes[host, message.wait].put(message)
+    def send(
+        self, host: str, message: CommandMessage, taken: Callable[[], None]
+    ) -> asyncio.Future[CommandReply]:
+        """Send *message* to *host*, coalesced with others; the future resolves to its reply.
+
+        *taken* is called once it is recorded, or has its reply.
+        """
+        return self._lanes[host, message.wait].put(message, taken)
 
     async def place(
         self, entity_id: str, *, dedicated: bool = False, node: str | None = None
@@ -136,16 +143,23 @@ class Supervisor:
         """
         deadline = time.monotonic() + self.timings.max_wait_s
         while time.monotonic() < deadline:
-            host = self.directory.place(entity_id, dedicated=dedicated, node=node)
-            if host is None and not self.directory.may_grow:  # no room: it joins others
-                host = self.directory.place(entity_id, node=node)
-            if host is None and node is not None and not self.directory.reaches(node):
-                self._reach(node)
-            self._grow_if_wanted()
+            host = self.place_now(entity_id, dedicated=dedicated, node=node)
             if host is not None:
                 return host
             await asyncio.sleep(PLACE_RETRY_S)
         raise Unavailable("no share actor is alive and free", field="id", value=entity_id)
+
+    def place_now(
+        self, entity_id: str, *, dedicated: bool = False, node: str | None = None
+    ) -> str | None:
+        """The host of an entity, chosen if it has none; None while no host can take it."""
+        host = self.directory.place(entity_id, dedicated=dedicated, node=node)
+        if host is None and not self.directory.may_grow:  # no room: it joins others
+            host = self.directory.place(entity_id, node=node)
+        if host is None and node is not None and not self.directory.reaches(node):
+            self._reach(node)
+        self._grow_if_wanted()
+        return host
 
     def forget_home(self, entity_id: str, error: BaseException | None) -> None:
         """Forget a home that proved wrong; if *error* is `HostLost`, its host is lost."""

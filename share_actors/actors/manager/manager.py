@@ -10,12 +10,13 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from share_actors.actors.hosting.recovery import Recovery
-from share_actors.actors.hosting.router import Router
+from share_actors.actors.hosting.router import Answer, Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
@@ -23,6 +24,7 @@ from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.timings import ManagerTimings
+from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.actors.ports import Cluster, Stats
@@ -30,6 +32,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.errors import Busy, NotFound, ShareActorsError, Unavailable
+from share_actors.events.share.messages import CreateShare
 
 logger = logging.getLogger(__name__)
 CATALOG_RETRY_S = 0.2
@@ -53,6 +56,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             reservations_max_age_s=timings.reservations_max_age_s,
         )
         self._middleware = Middleware(self._scheduler)
+        self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(
             config, cluster.catalog, self._entity_client, self._backend_reports, timings
@@ -98,30 +102,48 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
     async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
         """Route each command to its share; replies in order. See `ShareHost.submit`."""
         await self.ready()
+        return await self._take(messages).replies()
+
+    async def begin(self, messages: list[CommandMessage]) -> Answers:
+        """The same as `submit`, without waiting for the slowest: the replies that come first."""
+        await self.ready()
+        return await self._batches.begin(self._take(messages))
+
+    async def more(self, rest: Rest) -> Answers:
+        """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
+        return await self._batches.more(rest)
+
+    def _take(self, messages: list[CommandMessage]) -> Batch:
+        """Route each command that there is room for; each is answered as its reply comes."""
+        batch = Batch(len(messages))
         backlog = 0 if self._supervisor.stopping else self._config.hosting.backlog
         room = max(0, backlog - self._waiting)
-        accepted, rejected = messages[:room], messages[room:]
-        rejections = [error_reply(message, self._overload_error()) for message in rejected]
-        self._waiting += len(accepted)
-        try:
-            return [*await self._replies(accepted), *rejections]
-        finally:
-            self._waiting -= len(accepted)
+        for n, message in enumerate(messages[:room]):
+            self._waiting += 1
+            answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
+            if self._middleware.must_place(message):
+                self._supervisor.spawn(self._place_and_send(message, answer, taken))
+            else:
+                self._router.send(message, answer, taken)
+        for n, message in enumerate(messages[room:], room):
+            batch.answer(n, error_reply(message, self._overload_error()))
+        return batch
 
-    async def _replies(self, accepted: list[CommandMessage]) -> list[CommandReply]:
-        prepared = await self._prepare(accepted)
-        messages = [item for item in prepared if isinstance(item, CommandMessage)]
-        replies = await self._router.submit(messages)
-        self._middleware.after_dispatch(messages, replies)
-        if len(messages) == len(prepared):
-            return replies
-        remaining = iter(replies)
-        return [next(remaining) if isinstance(item, CommandMessage) else item for item in prepared]
+    def _answer(self, batch: Batch, n: int, message: CommandMessage, reply: CommandReply) -> None:
+        self._waiting -= 1
+        batch.answer(n, reply)
+        self._middleware.after_dispatch(message, reply)
 
-    async def _prepare(self, messages: list[CommandMessage]) -> list[CommandMessage | CommandReply]:
-        if any(message.topic == "share.create" for message in messages):
+    async def _place_and_send(
+        self, message: CommandMessage, answer: Answer, taken: Callable[[], None]
+    ) -> None:
+        if message.topic == CreateShare.topic:
             await self._wait_for_reservations()
-        return await self._middleware.before_dispatch(messages)
+        placed = await self._middleware.place(message)
+        if isinstance(placed, CommandMessage):
+            self._router.send(placed, answer, taken)
+        else:
+            answer(placed)
 
     async def _wait_for_reservations(self) -> None:
         """Return once the reservations were read; while the catalog can't be reached, that is retried."""

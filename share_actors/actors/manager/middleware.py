@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -14,6 +16,7 @@ from share_actors.events.aggregates import id_of
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 
+logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 """Errors after which certainly nothing was recorded."""
@@ -25,40 +28,41 @@ class Middleware:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
 
-    async def before_dispatch(
-        self, messages: list[CommandMessage]
-    ) -> list[CommandMessage | CommandReply]:
-        """For each message, in order: the message to route, or the error reply if it is refused."""
-        for message in messages:
-            if message.topic in SHARE_TYPE_TOPICS:
-                self._scheduler.forget_type(id_of(message.share_id))
-        if not any(message.placement_request for message in messages):
-            return [*messages]
-        return [await self._prepare(message) for message in messages]
+    def must_place(self, message: CommandMessage) -> bool:
+        """Whether `place` is to be called before *message* is routed."""
+        if message.topic in SHARE_TYPE_TOPICS:
+            self._scheduler.forget_type(id_of(message.share_id))
+        return message.placement_request is not None
 
-    def after_dispatch(self, messages: list[CommandMessage], replies: list[CommandReply]) -> None:
-        """Cancel the reservations of shares that were certainly not recorded."""
-        for message, reply in zip(messages, replies, strict=True):
-            if message.topic != CreateShare.topic:
-                continue
-            error = None if reply.error is None else unpack_error(reply.error)
-            if isinstance(error, _NOT_RECORDED):
-                self._scheduler.reservations.cancel(message.share_id)
-            else:  # recorded, or perhaps recorded: the next refresh from the catalog decides
-                self._scheduler.reservations.mark_recorded(message.share_id)
+    async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
+        """The message to route, or the error reply if it is refused."""
+        try:
+            return await self._placed(message)
+        except ShareActorsError as error:
+            return error_reply(message, error)
+        except Exception as error:  # whatever it is, the caller must get a reply
+            logger.exception("share %s can't be placed", message.share_id)
+            return error_reply(message, ShareActorsError(f"internal error: {error!r}"))
 
-    async def _prepare(self, message: CommandMessage) -> CommandMessage | CommandReply:
+    def after_dispatch(self, message: CommandMessage, reply: CommandReply) -> None:
+        """Cancel the reservation of a share that was certainly not recorded."""
+        if message.topic != CreateShare.topic:
+            return
+        error = None if reply.error is None else unpack_error(reply.error)
+        if isinstance(error, _NOT_RECORDED):
+            self._scheduler.reservations.cancel(message.share_id)
+        else:  # recorded, or perhaps recorded: the next refresh from the catalog decides
+            self._scheduler.reservations.mark_recorded(message.share_id)
+
+    async def _placed(self, message: CommandMessage) -> CommandMessage:
         request = message.placement_request
         if request is None:
             return message
-        try:
-            if message.topic == CreateShare.topic:
-                placed = await self._scheduler.place(message, request)
-                return message._replace(assignment=placed)
-            if request.share_type is not None:
-                await self._check_server_mode(request.share_type, request.host, message.project_id)
-        except ShareActorsError as error:
-            return error_reply(message, error)
+        if message.topic == CreateShare.topic:
+            placed = await self._scheduler.place(message, request)
+            return message._replace(assignment=placed)
+        if request.share_type is not None:
+            await self._check_server_mode(request.share_type, request.host, message.project_id)
         return message
 
     async def _check_server_mode(self, name: str, host: str, project: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
@@ -30,6 +31,14 @@ class RayHost:
     async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
         """Have each command decided and recorded; replies in order."""
         return await self._call(self._handle.submit.remote(messages))
+
+    async def begin(self, messages: list[CommandMessage], /) -> Answers:
+        """Have each command decided and recorded; the replies that come first."""
+        return await self._call(self._handle.begin.remote(messages))
+
+    async def more(self, rest: Rest, /) -> Answers:
+        """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
+        return await self._call(self._handle.more.remote(rest))
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /

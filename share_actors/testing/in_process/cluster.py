@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.ports import AT, Host, Stats
 from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
@@ -31,9 +32,11 @@ class InProcessCluster:
         *,
         timings: ManagerTimings | None = None,
         stats_retry_s: float = STATS_RETRY_S,
+        host_timings: HostTimings | None = None,
     ) -> None:
         self.config, self._open_log = config, open_log
         self._timings, self._stats_retry_s = timings, stats_retry_s
+        self._host_timings = host_timings
         self.running: dict[str, InProcessHost] = {}
         """All hosts that were started, by name, the lost ones too."""
         self.stats_actors: dict[str, InProcessStats] = {}
@@ -66,7 +69,9 @@ class InProcessCluster:
     async def start_host(self, node: str | None = None) -> tuple[str, Host]:
         """Start one more host, ready for calls; its name has *node* in it, see `node_of`."""
         name = f"{HOST if node is None else f'{HOST}{AT}{node}'}-{len(self.running) + 1}"
-        host = InProcessHost(name, lambda: self.config, self._open_log, self.find_manager)
+        host = InProcessHost(
+            name, lambda: self.config, self._open_log, self.find_manager, self._host_timings
+        )
         self.running[name] = host
         await asyncio.sleep(START_S)
         await host.report()

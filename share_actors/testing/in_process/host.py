@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from share_actors.actors.hosting.host import ShareHost
+from share_actors.actors.hosting.timings import HostTimings
+from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
@@ -42,10 +44,12 @@ class InProcessHost:
         config: Callable[[], Config],
         open_log: OpenLog,
         find_manager: Callable[[], ManagerProcess],
+        timings: HostTimings | None = None,
     ) -> None:
         self.name = name
         self.pid = 0
         self._config, self._open_log, self._find_manager = config, open_log, find_manager
+        self._timings = timings
         self._lost: list[tuple[InProcess, InProcessShareHost]] = []
         self._restart: asyncio.TimerHandle | None = None
         self.start()
@@ -60,6 +64,7 @@ class InProcessHost:
             self._config(),
             entity_client=EntityClient(port.when_started),
             open_log=self.process.open_log,
+            timings=self._timings,
         )
 
     @property
@@ -103,6 +108,16 @@ class InProcessHost:
         """See `ShareHost.submit`, as for all of the port's methods here."""
         replies: list[CommandReply] = await self._call("submit", commands)
         return replies
+
+    async def begin(self, commands: list[CommandMessage], /) -> Answers:
+        """The replies that come first."""
+        answers: Answers = await self._call("begin", commands)
+        return answers
+
+    async def more(self, rest: Rest, /) -> Answers:
+        """The next replies to the commands of a batch."""
+        answers: Answers = await self._call("more", rest)
+        return answers
 
     async def wait(
         self, pairs: Sequence[tuple[str, str]], timeout_s: float, /

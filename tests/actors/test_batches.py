@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -40,20 +40,29 @@ class HeldDriver(DummyDriver):
         return list(super().create_share(context, share, share_server))
 
 
+class SilentDriver(DummyDriver):
+    """A driver that does not report before the test lets it."""
+
+    def get_share_stats(self, refresh: bool = False) -> dict[str, Any]:
+        HeldDriver.released.wait()
+        return dict(super().get_share_stats(refresh))
+
+
 @pytest.fixture(autouse=True)
 def held() -> None:
     HeldDriver.released = threading.Event()
 
 
-def two_backends(home: Path) -> Config:
+def two_backends(home: Path, slow: str = "held") -> Config:
+    """The backend `fast`, and another one with this driver and name."""
     fast = {"driver": "dummy", "options": {"directory": str(home / "fast")}}
-    held = {"driver": "held", "options": {"directory": str(home / "held")}}
-    return Config(home=home, backends={"fast": fast, "held": held})
+    other = {"driver": slow, "options": {"directory": str(home / slow)}}
+    return Config(home=home, backends={"fast": fast, slow: other})
 
 
 @asynccontextmanager
 async def system(config: Config, timings: HostTimings = NEVER) -> AsyncIterator[AsyncShareSystem]:
-    with drivers_registered({"held": HeldDriver}):
+    with drivers_registered({"held": HeldDriver, "silent": SilentDriver}):
         cluster = DummyCluster(config, in_memory, host_timings=timings)
         cluster.start_manager()
         running = AsyncShareSystem(InProcessConnection(cluster), config, None)
@@ -103,6 +112,20 @@ def test_creates_one_after_another_do_not_wait_for_slow_ones_sent_before_each(
             assert not any(create.done() for create in slow)
 
     within(60, scenario())
+
+
+def test_a_create_does_not_wait_for_one_whose_backend_has_not_reported(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path, "silent")) as running:
+            placing = asyncio.create_task(running.create_share(size=1, backend="silent"))
+            fast = asyncio.create_task(running.create_share(size=1, backend="fast"))
+
+            assert (await fast).status == "available"
+            assert not placing.done()
+            HeldDriver.released.set()
+            assert (await placing).status == "available"
+
+    within(30, scenario())
 
 
 # -- one batch -------------------------------------------------------------------------------------

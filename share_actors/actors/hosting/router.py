@@ -167,23 +167,28 @@ class Router:
     async def wait(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
         """Outcomes of those of *pairs* (entity id, command id) that have ended; see `ShareHost.wait`."""
         pairs_by_host: dict[str, list[tuple[str, str]]] = {}
-        for share_id, command_id in pairs:
-            pairs_by_host.setdefault(await self.home(share_id), []).append((share_id, command_id))
-        calls = [
-            _retrieved(
-                asyncio.ensure_future(self._supervisor.hosts[host].wait(its_pairs, timeout_s))
-            )
-            for host, its_pairs in pairs_by_host.items()
-        ]
-        done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        calls: list[Awaitable[list[CommandReply]]] = []
+        for pair in pairs:
+            host = self._home_now(pair[0])
+            if host is None:  # others must not wait until it has one
+                calls.append(self._wait_at_home(pair, timeout_s))
+            else:
+                pairs_by_host.setdefault(host, []).append(pair)
+        hosts = self._supervisor.hosts
+        calls += [hosts[host].wait(of_host, timeout_s) for host, of_host in pairs_by_host.items()]
+        running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         return [reply for call in done for reply in self._replies(call) if not _has_moved(reply)]
 
+    async def _wait_at_home(self, pair: tuple[str, str], timeout_s: float) -> list[CommandReply]:
+        return await self._supervisor.hosts[await self.home(pair[0])].wait([pair], timeout_s)
+
     def _replies(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
+        """What *call* returned: nothing if its host is lost, or if the entity can have none now."""
         error = call.exception()
         if isinstance(error, HostLost):
             self._supervisor.mark_lost(error.host)
-            return []
-        return call.result()
+        return [] if isinstance(error, HostLost | Unavailable) else call.result()
 
 
 def _unreachable(share_id: str) -> Unavailable:

@@ -16,8 +16,10 @@ from share_actors.actors.messaging.coalescer import Part
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.errors import Unavailable
 
-GATHER_S = 0.005
-"""How long a part that has replies waits for further ones."""
+GATHER_S, MOST_GATHER_S = 0.005, 0.05
+"""A part that has replies waits for further ones: at least and at most so long."""
+QUIET_S = 0.05
+"""How long a batch whose commands are all taken waits for a reply before it says so."""
 POLL_S = 10.0
 """How long one call of `more` waits for a reply."""
 ABANDONED_S = 60.0
@@ -53,6 +55,8 @@ class Batch:
         self._untaken, self._open = set(range(size)), size
         self._handed_out, self._said_taken, self._parts = 0, False, 0
         self._last = Answers({}, False, None)
+        self._since = time.monotonic()
+        """When the batch began, or its last part was handed out."""
         self._gather_s = gather_s
         self._changed = asyncio.Event()
 
@@ -92,31 +96,36 @@ class Batch:
         return [reply for reply in self._replies if reply is not None]
 
     async def part(self, batch_id: str, number: int) -> Answers:
-        """The next replies, once there are any, or once every command is taken.
+        """The next replies once there are any; without any, that every command is taken.
 
         The part with the last *number* is the same if it is asked for again: its reply may have been lost.
         """
-        await self._until(lambda: self._has_part(number), POLL_S)
-        if self._parts == number and not self._all_new:
-            await self._until(lambda: self._parts != number or self._all_new, self._gather_s)
+        await self._until(lambda: self._has_replies(number) or self._is_untold(), POLL_S)
+        await self._until(lambda: self._has_replies(number), QUIET_S if self._is_untold() else 0.0)
+        await self._until(lambda: self._parts != number or not self._open, self._gathering_s())
         if self._parts == number:
             self._hand_out(batch_id)
         return self._last
 
-    def _has_part(self, number: int) -> bool:
-        untold = not self._untaken and not self._said_taken
-        return bool(self._parts != number or self._new or untold or self._all_new)
+    def _has_replies(self, number: int) -> bool:
+        return bool(self._new) or not self._open or self._parts != number
 
-    @property
-    def _all_new(self) -> bool:
-        """Whether the next part is the last one."""
-        return not self._open
+    def _is_untold(self) -> bool:
+        """Whether every command is taken, and no part has said so."""
+        return not self._untaken and not self._said_taken
+
+    def _gathering_s(self) -> float:
+        """How long to wait for further replies: half of the time that the first ones took."""
+        if not self._new:
+            return 0.0
+        took_s = time.monotonic() - self._since
+        return min(max(self._gather_s, took_s / 2), MOST_GATHER_S)
 
     def _hand_out(self, batch_id: str) -> None:
         new, self._new = self._new, {}
         self._handed_out += len(new)
         self._parts += 1
-        self._said_taken = not self._untaken
+        self._said_taken, self._since = not self._untaken, time.monotonic()
         rest = None if self._handed_out == len(self._replies) else Rest(batch_id, self._parts)
         self._last = Answers(new, self._said_taken, rest)
 

@@ -37,10 +37,12 @@ from tests.faults.log_faults import (
     own_disk,
 )
 from tests.faults.soak import CLIENTS, SETTINGS, print_progress, slow, soak, stopped
-from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare, Killer, Request
+from tests.faults.soak_clients import MAX_WAIT_S, SUSPENDED, Client, ClientShare, Killer, Request
 
 LOG_FAULTS = 0.4
 """The fraction of strikes that are at the log."""
+BOTH = 0.5
+"""The fraction of those during which processes are struck as well."""
 BULK = 400
 """Shares that are created at once: more than half a megabyte in one commit of each actor."""
 IN_NAMESPACE = "CHAOS_NAMESPACE"
@@ -54,17 +56,36 @@ class ChaosKiller(Killer):
         self._faults, self._deck = faults, list[str]()
 
     def strike(self) -> None:
-        """Let the log fail, each way equally often, or do what the soak test does."""
-        if self._rng.random() < LOG_FAULTS:
-            self.let_log_fail()
-        else:
-            try:
-                super().strike()
-            except ShareActorsError:  # the status can't be read just now
-                self.kills["not possible"] += 1
+        """Do what the soak test does, let the log fail, or both at once."""
+        with ThreadPoolExecutor(1) as beside:
+            log_fails = self._rng.random() < LOG_FAULTS
+            failing = beside.submit(self.let_log_fail) if log_fails else None
+            if failing is None or self._rng.random() < BOTH:
+                self._strike_processes()
+            if failing is not None:
+                failing.result()
+
+    def _strike_processes(self) -> None:
+        ways = [*[super().strike] * 4, self._kill_one_after_the_other, self._suspend_manager]
+        try:
+            self._rng.choice(ways)()
+        except ShareActorsError:  # the status can't be read just now
+            self.kills["not possible"] += 1
+
+    def _kill_one_after_the_other(self) -> None:
+        """Kill every process of the system, with pauses in which others take over."""
+        for pids in self._pids():
+            for pid in pids:
+                self.kills["processes"] += self._hit("one after the other", pid)
+                time.sleep(self._rng.uniform(0.2, 2.0))
+        self.kills["one after the other"] += 1
+
+    def _suspend_manager(self) -> None:
+        _, manager, _ = self._pids()
+        self.kills["manager suspended"] += sum(self._hit(SUSPENDED, pid) for pid in manager)
 
     def let_log_fail(self) -> None:
-        """Let the log fail in the next way."""
+        """Let the log fail in the next way; each is as frequent as the others."""
         if not self._deck:
             self._deck = self._rng.sample([*self._faults], len(self._faults))
         kind = self._deck.pop()

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -45,6 +45,8 @@ BOTH = 0.5
 """The fraction of those during which processes are struck as well."""
 BULK = 400
 """Shares that are created at once: more than half a megabyte in one commit of each actor."""
+ANSWERS, MAX_PAUSE_S = 10, 20.0
+"""After so many answers, or seconds, the next strike may come."""
 IN_NAMESPACE = "CHAOS_NAMESPACE"
 
 
@@ -84,6 +86,12 @@ class ChaosKiller(Killer):
         _, manager, _ = self._pids()
         self.kills["manager suspended"] += sum(self._hit(SUSPENDED, pid) for pid in manager)
 
+    def pause(self, answered: Callable[[], int]) -> None:
+        """Let the system answer some requests: on a busy machine its processes start slowly."""
+        before, deadline = answered(), time.monotonic() + MAX_PAUSE_S
+        while answered() < before + ANSWERS and time.monotonic() < deadline:
+            time.sleep(0.2)
+
     def let_log_fail(self) -> None:
         """Let the log fail in the next way; each is as frequent as the others."""
         if not self._deck:
@@ -111,10 +119,15 @@ class BulkClient(Client):
             self._delete_share(share)
 
     def _create_many(self) -> None:
-        """Create shares; those that get no answer are asked for again with the same ids."""
+        """Create shares; those that get no answer are asked for again with the same ids.
+
+        Each try meets more faults than one of a single share: it goes on until the faults have ended.
+        """
         waiting = [self._new_request() for _ in range(self.size)]
         deadline = time.monotonic() + MAX_WAIT_S
         while waiting and time.monotonic() < deadline:
+            if not self._stopped.is_set():
+                deadline = time.monotonic() + MAX_WAIT_S
             asked = [{**ABOUT, "name": name, "command_id": r.command_id} for r, name in waiting]
             results = self._system.create_shares(asked, wait=False, timeout=20.0)
             told = zip(waiting, results, strict=True)

@@ -68,6 +68,7 @@ def soak(
     while time.monotonic() < (deadline if _enough(clients, killer, minutes) else latest):
         time.sleep(rng.uniform(0.3, 4.0))
         killer.strike()
+        killer.pause(lambda: sum(r.reply is not None for c in clients for r in [*c.requests]))
         if report_progress is not None:
             report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
     return stopped(site, stop, clients, killer)
@@ -222,7 +223,9 @@ class Reconciliation:
         self._shares: dict[str, Share] = {i: share.view(s) for i, (s, _) in streams.items()}
         receipts = {i: r for i, (_, r) in streams.items()}
         self.stuck = [i for i, (s, r) in streams.items() if share.pending(s) or r.open_works()]
-        self.stuck += [r.command_id for r in requests if r.reply is None]
+        self.stuck += [
+            f"{r.kind} {r.command_id}: {r.last_error}" for r in requests if r.reply is None
+        ]
         self.lost, self.lied = list[str](), list[str]()
         self.stale_views = list[str]()
         self.false_refusals = false_refusals(site, requests)

@@ -64,6 +64,8 @@ class Request:
     """The message of the error that refused it."""
     began: datetime = NEVER
     replied: datetime = NEVER
+    last_error: str = ""
+    """Why it was sent again."""
     denials: list[tuple[datetime, str]] = field(default_factory=list)
     """Errors that said that nothing was recorded, and when."""
 
@@ -76,6 +78,7 @@ class Request:
             self.denials.append((utc_now(), error.message))
         if isinstance(error, RETRIED):
             self.retries += 1
+            self.last_error = f"{error.code}: {error.message}"
             return True
         self.reply, self.refusal = "refused", f"{error.code}: {error.message}"
         self.replied = utc_now()
@@ -269,6 +272,9 @@ class Killer:
     def __init__(self, site: Site, seed: int) -> None:
         self._site, self._rng = site, random.Random(seed)
         self.kills: Counter[str] = Counter()
+
+    def pause(self, answered: Callable[[], int]) -> None:
+        """Wait after a strike for as long as the run requires, given how many requests are *answered*."""
 
     def kill_actor_then_manager(self) -> None:
         """Kill a share actor and, two to three seconds later, the manager."""

@@ -88,7 +88,7 @@ class OperationFailed(ShareActorsError):
 
 
 class TimedOut(ShareActorsError):
-    """The wait ended before the work did; the request is recorded and still in progress."""
+    """The wait ended before the work did; the request is recorded, unless the message says it is unknown."""
 
     code = "timeout"
     exit_code = 9

@@ -17,6 +17,7 @@ from typing import Literal
 import psutil
 
 from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.stop_times import KILL_TIMEOUT_S, RAY_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
 from share_actors.cli import interrupts
 from share_actors.errors import LogError, Unavailable
@@ -25,7 +26,6 @@ from share_actors.file_lock import FileLock
 OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE}
 """Variables of `share-actors env` that are for programs, not for Ray itself."""
 START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 15.0
 CRASHED_STOP_TIMEOUT_S = 0.5
 LOCK_TIMEOUT_S = 300.0
 """Longer than any `up` or `down` takes, however slow the machine is."""
@@ -154,7 +154,7 @@ def stop_ray(state: SystemState, timeout_s: float | None = None) -> int:
     if state.pid is None:
         return 0
     if timeout_s is None:
-        timeout_s = STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
+        timeout_s = RAY_STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
     session = session_processes(state.pid, state.created)
     head = [process for process in session if process.pid == state.pid]
     _signal(head or session, "terminate")
@@ -174,7 +174,7 @@ def _kill(processes: Iterable[psutil.Process]) -> int:
     """Kill those of *processes* that still run; returns how many."""
     running = _running(processes)
     _signal(running, "kill")
-    _wait_for_end(running, STOP_TIMEOUT_S)
+    _wait_for_end(running, KILL_TIMEOUT_S)
     return len(running)
 
 

@@ -10,7 +10,9 @@ from share_actors.values import NetworkType
 DEFAULT_TIMEOUT_S = 300.0
 """How long a call waits for its outcome unless `timeout` is given, in seconds."""
 STOP_TIMEOUT_S = 60.0
-"""How long `close` and `down` let driver calls go on, by default, in seconds."""
+"""How long `down` lets driver calls go on, by default, in seconds."""
+CLOSE_TIMEOUT_S = 10.0
+"""How long `close` lets driver calls go on, by default, in seconds: a program should end soon."""
 
 
 class RequestOptions(TypedDict, total=False):

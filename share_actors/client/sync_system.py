@@ -8,8 +8,8 @@ from typing import Literal, Self, Unpack, overload
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.background_loop import run
 from share_actors.client.keywords import (
+    CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
-    STOP_TIMEOUT_S,
     ManagedShareProperties,
     PreviewProperties,
     RuleFilters,
@@ -81,7 +81,7 @@ class ShareSystem:
         """Backends: their capabilities and statistics, and their configuration."""
         return BackendCollection(self._system.backends)
 
-    def close(self, timeout: float = STOP_TIMEOUT_S) -> list[CutOffCall]:
+    def close(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
 
         Driver calls that are under way may end within *timeout* seconds; returns those that were cut off.

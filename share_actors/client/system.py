@@ -17,8 +17,8 @@ from share_actors.client.entities import (
     AsyncShareTypeCollection,
 )
 from share_actors.client.keywords import (
+    CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
-    STOP_TIMEOUT_S,
     ManagedShareProperties,
     PreviewProperties,
     RequestOptions,
@@ -88,12 +88,12 @@ class AsyncShareSystem:
         """The configuration in force; one that a reload changed is read again when it is needed."""
         return self._creator.config
 
-    async def close(self, timeout: float = STOP_TIMEOUT_S) -> list[CutOffCall]:
+    async def close(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
 
-        Driver calls that are under way may end within *timeout* seconds. Returns those that were cut off:
-        the `id` of the share, the `work`, and the `seconds` that it took. They are made again after the next
-        start, and a stop never counts towards `max_cut_off`.
+        It waits for driver calls that are under way, for *timeout* seconds, and for nothing if there are
+        none. Returns those that were cut off then: the `id` of the share, the `work`, and the `seconds` that
+        it took. They are made again after the next start, and a stop never counts towards `max_cut_off`.
         """
         if not self._owns:
             return []

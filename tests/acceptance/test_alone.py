@@ -58,6 +58,23 @@ def test_a_given_address_is_never_answered_by_the_cluster_that_was_joined(
     assert error.value.field == "address"
 
 
+# -- the end ---------------------------------------------------------------------------------------
+def test_close_does_not_wait_for_a_long_driver_call_and_says_that_it_was_cut_off(
+    new_site: NewSite,
+) -> None:
+    slow = {"driver": "dummy", "options": {"delay_s": 30}}
+    site = new_site(backends={"slow": slow})
+    share = site.system.create_share(size=1, wait=False)
+    assert share.receipt is not None
+    command_id = share.receipt.command_id
+    eventually(lambda: site.system.receipt(command_id, share.id).attempt)
+
+    cut_off = site.system.close()
+
+    assert [(call["id"], call["work"]) for call in cut_off] == [(share.id, "create")]
+    assert site.actors() == []
+
+
 # -- logs ------------------------------------------------------------------------------------------
 @pytest.fixture(params=["sqlite", "postgres"])
 def two_sites(request: pytest.FixtureRequest, new_site: NewSite) -> tuple[Site, Site]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import psutil
 import pytest
 
 from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.stop_times import longest_stop_s
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
+from share_actors.client.keywords import STOP_TIMEOUT_S
 from tests.acceptance.cli import CommandLine
 
 pytestmark = pytest.mark.timeout(400)
@@ -34,9 +37,9 @@ while True:
     try:
         system.count_shares()
         time.sleep(0.2)
-    except share_actors.Unavailable:
+    except share_actors.Unavailable as error:
+        print("unavailable:", error, flush=True)
         break
-print("unavailable", flush=True)
 while True:
     try:
         print(share_actors.connect().count_shares(), flush=True)
@@ -77,7 +80,8 @@ def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next
     cli.kill_everything()
     _, err = service.communicate(timeout=60)
     assert (service.returncode, "the system died" in err) == (11, True), err
-    assert "unavailable\n" in iter(program.stdout.readline, "")  # after Ray's own messages
+    said = next(line for line in program.stdout if line.startswith("unavailable: "))
+    assert "call share_actors.connect() again" in said
     service = cli.start("up", "--foreground")
     out, err = program.communicate(timeout=180)
     assert (program.returncode, out.splitlines()[-1]) == (0, "{}"), err
@@ -142,6 +146,13 @@ def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
     assert state is not None
     assert left_of(state) == []
     assert system_state.read(cli.home) is None
+
+
+def test_the_unit_lets_a_stop_end_that_takes_as_long_as_down_may(tmp_path: Path) -> None:
+    unit = CommandLine(tmp_path).json("service", "install", "--print")["unit"]
+
+    (allowed,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert int(allowed) >= longest_stop_s(STOP_TIMEOUT_S)
 
 
 @pytest.mark.skipif(

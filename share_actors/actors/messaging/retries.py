@@ -13,6 +13,8 @@ T = TypeVar("T")
 MAX_WAIT_S = 60.0
 """How long a call waits for an actor that is being restarted or does not reply."""
 RETRY_S = 0.2
+AGAIN = "if the system was started again meanwhile, call share_actors.connect() again"
+"""What a program does about a connection whose calls fail."""
 
 
 async def with_retries(call: Callable[[], Awaitable[T]], limit_s: float | None = MAX_WAIT_S) -> T:
@@ -26,7 +28,7 @@ async def with_retries(call: Callable[[], Awaitable[T]], limit_s: float | None =
             async with asyncio.timeout(limit_s):
                 return await call()
         except TimeoutError:
-            raise Unavailable(f"an actor has not replied for {limit_s:g} s") from None
+            raise Unavailable(f"an actor has not replied for {limit_s:g} s: {AGAIN}") from None
         except Unavailable as error:
             if not error.details.get("passing") or time.monotonic() > until:
                 raise

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
 
-from share_actors.actors.messaging.retries import MAX_WAIT_S, with_retries
+from share_actors.actors.messaging.retries import AGAIN, MAX_WAIT_S, with_retries
 from share_actors.errors import ShareActorsError, Unavailable
 
 T = TypeVar("T")
@@ -48,11 +48,11 @@ async def call(pending: Awaitable[T]) -> T:
     except RayTaskError as error:
         raise from_ray(error) from None
     except ActorDiedError:
-        raise Unavailable("the system was stopped: start it with `share-actors up`") from None
+        text = f"the system was stopped: start it with `share-actors up`; {AGAIN}"
+        raise Unavailable(text) from None
     except RayError as error:
-        raise Unavailable(
-            f"an actor can't be reached: {type(error).__name__}", passing=True
-        ) from error
+        text = f"an actor can't be reached: {type(error).__name__}; {AGAIN}"
+        raise Unavailable(text, passing=True) from error
 
 
 async def call_with_retries(

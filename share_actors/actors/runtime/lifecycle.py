@@ -27,6 +27,7 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
+from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import (
     LOOPBACK,
     OUTAGE,
@@ -41,9 +42,6 @@ from share_actors.errors import ConfigError, Refused, Unavailable
 
 logger = logging.getLogger(__name__)
 SHOW_EVERY_S = 1.0
-MANAGER_STOP_TIMEOUT_S = 60.0
-"""How much longer the manager may take to stop."""
-CATALOG_STOP_TIMEOUT_S = 30.0
 ShowCalls = Callable[[list[dict[str, Any]]], None]
 
 
@@ -249,8 +247,11 @@ def _stop_manager(manager: Handle, timeout_s: float, note: ShowCalls) -> list[di
     """Stop the manager and the hosts; *note* gets the calls under way until they have stopped."""
     stopped = manager.stop.remote(timeout_s)
     until = time.monotonic() + timeout_s + MANAGER_STOP_TIMEOUT_S
-    while not ray.wait([stopped], timeout=SHOW_EVERY_S)[0] and time.monotonic() < until:
-        note(ray.get(manager.under_way.remote(), timeout=MANAGER_STOP_TIMEOUT_S))
+    while (
+        not ray.wait([stopped], timeout=SHOW_EVERY_S)[0]
+        and (left_s := until - time.monotonic()) > 0
+    ):
+        note(ray.get(manager.under_way.remote(), timeout=left_s))
     cut_off: list[dict[str, Any]] = ray.get(stopped, timeout=0)
     return cut_off
 

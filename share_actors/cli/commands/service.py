@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from share_actors.actors.runtime.stop_times import longest_stop_s
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
+from share_actors.client.keywords import STOP_TIMEOUT_S
 from share_actors.errors import Refused
 
 service_app = typer.Typer(no_args_is_help=True, help="Run the system as a service of systemd.")
@@ -27,7 +29,8 @@ ExecStart={program} up --foreground
 Restart=on-failure
 RestartSec=2
 KillMode=mixed
-TimeoutStopSec=90
+TimeoutStopSec={stop_s:.0f}
+SuccessExitStatus=130
 
 [Install]
 WantedBy={target}
@@ -74,7 +77,12 @@ def unit(session: Session, *, system: bool) -> str:
     lines = [f"Environment={_quoted(f'{name}={value}')}" for name, value in variables.items()]
     program = _quoted(sys.executable) + " -m share_actors.cli"
     target = "multi-user.target" if system else "default.target"
-    return _TEMPLATE.format(environment="\n".join(lines), program=program, target=target)
+    return _TEMPLATE.format(
+        environment="\n".join(lines),
+        program=program,
+        target=target,
+        stop_s=longest_stop_s(STOP_TIMEOUT_S),
+    )
 
 
 def _quoted(text: str) -> str:

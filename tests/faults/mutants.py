@@ -28,6 +28,7 @@ from share_actors.events import share
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.receipts import Receipts
 from share_actors.testing import InMemoryLog
+from share_actors.values import RequestContext
 from tests.actors import test_batches, test_in_doubt, test_manager, test_many_requests
 from tests.conftest import within
 from tests.drivers import test_contract
@@ -110,6 +111,7 @@ def fast_create(tmp_path: Path) -> None:
 
 def late_call(tmp_path: Path) -> None:
     driver = make_driver("pretended", "dummy", {"directory": str(tmp_path / "state")})
+    driver.do_setup(RequestContext())
     test_contract.TestDummyDriver().test_a_late_call_is_refused(driver, "extend")
 
 

@@ -95,11 +95,15 @@ class Session:
         """A connection to the running system; raises `Unavailable`."""
         return self.connect(self.running_system())
 
-    def connect(self, state: SystemState) -> ShareSystem:
-        """Connect to the system that *state* describes; raises `Unavailable`."""
+    def connect(self, state: SystemState, timeout_s: float | None = None) -> ShareSystem:
+        """Connect to the system that *state* describes; raises `Unavailable`.
+
+        Waits while its manager is being restarted, up to *timeout_s* (default: as `share_actors.connect`).
+        """
         self.prepare_connection(state)
         self.output.reserve_stdout(debug=self.options.debug)
         from share_actors.client import connect
+        from share_actors.client.keywords import CONNECT_TIMEOUT_S
         from share_actors.values import RequestContext
 
         assert state.address is not None
@@ -108,7 +112,12 @@ class Session:
             project_id=self.options.project or "default",
         )
         with self.output.spinner("connecting"):
-            return connect(state.address, namespace=state.namespace, context=context)
+            return connect(
+                state.address,
+                namespace=state.namespace,
+                context=context,
+                timeout=timeout_s or CONNECT_TIMEOUT_S,
+            )
 
     def prepare_connection(self, state: SystemState) -> None:
         """Set the variables that Ray needs; raises `Unavailable` if nothing listens at the address."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from share_actors.actors.messaging.retries import with_retries
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.connection import RayConnection
+from share_actors.client.keywords import CONNECT_TIMEOUT_S
 from share_actors.client.share import AsyncShare
 from share_actors.client.system import AsyncShareSystem
 from share_actors.config import Config
@@ -15,16 +17,22 @@ __all__ = ["AsyncShare", "AsyncShareSystem", "connect", "start"]
 
 
 async def connect(
-    address: str = "auto", *, namespace: str = "share-actors", context: RequestContext | None = None
+    address: str = "auto",
+    *,
+    namespace: str = "share-actors",
+    context: RequestContext | None = None,
+    timeout: float = CONNECT_TIMEOUT_S,
 ) -> AsyncShareSystem:
     """Connect to the system that runs on the Ray cluster at *address*.
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
-    Raises `Unavailable`, or `Refused` if this process has joined another cluster.
+    While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
+    system runs there, or `Refused` if this process has joined another cluster.
     """
     lifecycle.join(address)  # in this thread: Ray sets signal handlers
     connection = RayConnection(lifecycle.find_manager(namespace), namespace)
-    return AsyncShareSystem(connection, await connection.call_manager("config"), context)
+    config = await with_retries(lambda: connection.call_manager("config"), timeout)
+    return AsyncShareSystem(connection, config, context)
 
 
 async def start(

@@ -9,6 +9,8 @@ from share_actors.values import NetworkType
 
 DEFAULT_TIMEOUT_S = 300.0
 """How long a call waits for its outcome unless `timeout` is given, in seconds."""
+CONNECT_TIMEOUT_S = 60.0
+"""How long `connect` waits for a manager that is being restarted unless `timeout` is given, in seconds."""
 STOP_TIMEOUT_S = 60.0
 """How long `down` lets driver calls go on, by default, in seconds."""
 CLOSE_TIMEOUT_S = 10.0

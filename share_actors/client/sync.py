@@ -9,21 +9,28 @@ from __future__ import annotations
 from share_actors.actors.runtime import lifecycle
 from share_actors.client import aio
 from share_actors.client.background_loop import run
+from share_actors.client.keywords import CONNECT_TIMEOUT_S
 from share_actors.client.sync_system import ShareSystem
 from share_actors.config import Config
 from share_actors.values import RequestContext
 
 
 def connect(
-    address: str = "auto", *, namespace: str = "share-actors", context: RequestContext | None = None
+    address: str = "auto",
+    *,
+    namespace: str = "share-actors",
+    context: RequestContext | None = None,
+    timeout: float = CONNECT_TIMEOUT_S,
 ) -> ShareSystem:
     """Connect to the system that runs on the Ray cluster at *address*.
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
-    Raises `Unavailable`, or `Refused` if this process has joined another cluster.
+    While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
+    system runs there, or `Refused` if this process has joined another cluster.
     """
     lifecycle.join(address)  # not in the background thread: Ray sets signal handlers
-    return ShareSystem(run(aio.connect(address, namespace=namespace, context=context)))
+    connecting = aio.connect(address, namespace=namespace, context=context, timeout=timeout)
+    return ShareSystem(run(connecting))
 
 
 def start(config: Config | None = None, *, context: RequestContext | None = None) -> ShareSystem:

@@ -20,12 +20,14 @@ AGAIN = "if the system was started again meanwhile, call share_actors.connect() 
 async def with_retries(call: Callable[[], Awaitable[T]], limit_s: float | None = MAX_WAIT_S) -> T:
     """The result of *call*, repeated while it raises `Busy`, or `Unavailable` with the detail `passing`.
 
-    Raises `Unavailable` if a call does not return within *limit_s*.
+    Raises the last error, or `Unavailable` if a call does not return, after *limit_s*. With None a call may
+    take any time, and is repeated for `MAX_WAIT_S`.
     """
-    until = time.monotonic() + MAX_WAIT_S
+    until = time.monotonic() + (MAX_WAIT_S if limit_s is None else limit_s)
     while True:
+        remaining_s = None if limit_s is None else until - time.monotonic()
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(remaining_s):
                 return await call()
         except TimeoutError:
             raise Unavailable(f"an actor has not replied for {limit_s:g} s: {AGAIN}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -11,9 +11,9 @@ from ray.exceptions import RayError, RayTaskError
 
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.actors.messaging.retries import MAX_WAIT_S
+from share_actors.actors.messaging.retries import MAX_WAIT_S, with_retries
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
-from share_actors.actors.runtime.calls import call, call_with_retries, from_ray
+from share_actors.actors.runtime.calls import call, call_by, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
 from share_actors.errors import Unavailable
@@ -179,11 +179,22 @@ class RayStats:
 
 
 class RayCatalog:
-    """A `CatalogPort` that is a Ray actor, looked up by name at the first call."""
+    """A `CatalogPort` that is a Ray actor, looked up by name at the first call.
 
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+    *explain* may replace an `Unavailable`.
+    """
+
+    def __init__(
+        self, namespace: str, explain: Callable[[Unavailable], Unavailable] | None = None
+    ) -> None:
+        self._namespace, self._explain = namespace, explain
         self._handle: Handle | None = None
+
+    def connected(self) -> RayCatalog:
+        """Look the catalog up if necessary, and return self; raises `Unavailable` if there is none."""
+        if self._handle is None:
+            self._handle = find_actor(CATALOG, self._namespace)
+        return self
 
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's *query*; raises `InvalidRequest` if it is unknown."""
@@ -191,8 +202,12 @@ class RayCatalog:
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call any method of `CatalogActor`; they may be repeated, so a restarting actor is called again."""
-        if self._handle is None:
-            self._handle = find_actor(CATALOG, self._namespace)
-        remote_method = getattr(self._handle, method)
         limit_s = None if method == "rebuild" else MAX_WAIT_S
-        return await call_with_retries(lambda: remote_method.remote(*args, **kwargs), limit_s)
+        if (explain := self._explain) is None:
+            return await call_with_retries(lambda: self._called(method, args, kwargs), limit_s)
+        return await with_retries(
+            lambda: call_by(lambda: self._called(method, args, kwargs), explain), limit_s
+        )
+
+    def _called(self, method: str, args: Any, kwargs: Any) -> Any:
+        return getattr(self.connected()._handle, method).remote(*args, **kwargs)

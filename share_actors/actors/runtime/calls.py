@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    RayActorError,
+    RayError,
+    RaySystemError,
+    RayTaskError,
+)
 
-from share_actors.actors.messaging.retries import AGAIN, MAX_WAIT_S, with_retries
+from share_actors.actors.messaging.retries import AGAIN, MAX_WAIT_S, RETRY_S, with_retries
 from share_actors.errors import ShareActorsError, Unavailable
 
 T = TypeVar("T")
+CHECK_S = 2.0
+"""How often a call without an answer is checked, in seconds."""
 
 
-def call_sync(call: Callable[[], T]) -> T:
-    """The result of *call*, which blocks; Ray's errors become ours as in `from_ray`."""
-    try:
-        return call()
-    except (RayTaskError, RayActorError) as error:
-        raise from_ray(error) from None
+def call_sync(call: Callable[[], T], restarts_s: float = 0.0) -> T:
+    """The result of *call*, which blocks; Ray's errors become ours as in `from_ray`.
+
+    The call is repeated for *restarts_s* while the actor is being restarted.
+    """
+    until = time.monotonic() + restarts_s
+    while True:
+        try:
+            return call()
+        except (RayTaskError, RayActorError) as error:
+            if not isinstance(error, ActorUnavailableError) or time.monotonic() > until:
+                raise from_ray(error) from None
+        time.sleep(RETRY_S)
 
 
 def from_ray(error: RayError) -> Exception:
@@ -41,18 +59,53 @@ def from_ray(error: RayError) -> Exception:
 async def call(pending: Awaitable[T]) -> T:
     """Await a call to one of the system's actors; raises our errors, and `Unavailable` if it is gone.
 
-    The error has the detail `passing` if the actor is being restarted, so that the call may be repeated.
+    The error has the detail `passing` if the actor is being restarted, so that the call may be repeated, and
+    `ended` if the system was stopped.
     """
     try:
         return await pending
     except RayTaskError as error:
         raise from_ray(error) from None
     except ActorDiedError:
-        text = f"the system was stopped: start it with `share-actors up`; {AGAIN}"
-        raise Unavailable(text) from None
+        raise ended() from None
     except RayError as error:
         text = f"an actor can't be reached: {type(error).__name__}; {AGAIN}"
         raise Unavailable(text, passing=True) from error
+
+
+def ended() -> Unavailable:
+    """The error of a call to a system that was stopped."""
+    text = f"the system was stopped: start it with `share-actors up`; {AGAIN}"
+    return Unavailable(text, ended=True)
+
+
+async def _call_watched(pending: Awaitable[T], explain: Callable[[Unavailable], Unavailable]) -> T:
+    """As `call`; ends if *explain* says meanwhile that no answer can come: Ray may wait for ever."""
+    no_answer = Unavailable("an actor has not replied yet", passing=True)
+    calling = asyncio.ensure_future(call(pending))
+    try:
+        while not (await asyncio.wait({calling}, timeout=CHECK_S))[0]:
+            if (error := explain(no_answer)) is not no_answer:
+                raise error
+    finally:
+        calling.cancel()
+    return calling.result()
+
+
+async def call_by(
+    make_call: Callable[[], Awaitable[T]], explain: Callable[[Unavailable], Unavailable]
+) -> T:
+    """As `call`, also if Ray refuses to make the call; *explain* may replace an `Unavailable`."""
+    try:
+        try:
+            pending = make_call()
+        except Exception as error:
+            if type(error) is Exception or isinstance(error, RaySystemError):
+                raise ended() from error  # this process has left the cluster of that actor
+            raise
+        return await _call_watched(pending, explain)
+    except Unavailable as error:
+        raise explain(error) from error.__cause__
 
 
 async def call_with_retries(

@@ -7,7 +7,8 @@ from typing import Any
 
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.adapters import RayCatalog
-from share_actors.actors.runtime.calls import call
+from share_actors.actors.runtime.calls import call_by
+from share_actors.actors.runtime.joined_system import JoinedSystem
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 
 
@@ -16,12 +17,15 @@ class RayConnection:
 
     def __init__(self, manager: ManagerHandle, namespace: str, *, owns_ray: bool = False) -> None:
         self.manager = manager
-        self.catalog = RayCatalog(namespace)
+        self._explain = JoinedSystem(lifecycle.joined_address()).explain
+        self.catalog = RayCatalog(namespace, self._explain).connected()
         self._namespace, self._owns_ray = namespace, owns_ray
 
     async def call_manager(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of one call of the manager; raises `Unavailable` while it is being restarted."""
-        return await call(getattr(self.manager, method).remote(*args, **kwargs))
+        return await call_by(
+            lambda: getattr(self.manager, method).remote(*args, **kwargs), self._explain
+        )
 
     async def stop_system(self, timeout_s: float) -> list[dict[str, Any]]:
         """Stop the system, and shut down the Ray cluster if this process owns it."""

@@ -15,6 +15,7 @@ from ray._private import ray_constants
 from ray.exceptions import RayError
 
 from share_actors.actors.effects.driver_setup import driver_of
+from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.kept_config import delete_saved_config
@@ -99,14 +100,19 @@ def is_initialized() -> bool:
     return bool(ray.is_initialized())
 
 
+def joined_address() -> str | None:
+    """The address of the Ray cluster that this process has joined, if any."""
+    return str(ray.get_runtime_context().gcs_address) if is_initialized() else None
+
+
 def join(address: str) -> None:
     """Join the Ray cluster at *address*, unless this process has joined it already.
 
     A cluster that is gone is left first. Raises `Unavailable`, or `Refused` if this process has joined
     another one.
     """
-    if is_initialized():
-        joined = ray.get_runtime_context().gcs_address
+    joined = joined_address()
+    if joined is not None:
         if _can_be_reached(joined):
             check_joined(address, joined)
             return
@@ -185,7 +191,9 @@ def start_system(config: Config) -> Started:
 
 def _running_config(namespace: str) -> Config:
     """The configuration of the system that runs in *namespace*."""
-    config: Config = call_sync(lambda: ray.get(find_manager(namespace).config.remote()))
+    config: Config = call_sync(
+        lambda: ray.get(find_manager(namespace).config.remote()), restarts_s=MAX_WAIT_S
+    )
     return config
 
 

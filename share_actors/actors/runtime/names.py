@@ -6,6 +6,7 @@ from typing import Any
 
 import ray
 
+from share_actors.actors.runtime.system_state import check_reachable
 from share_actors.errors import Unavailable
 
 Handle = Any
@@ -23,6 +24,7 @@ def node_count() -> int:
 
 def find_actor(name: str, namespace: str) -> Handle:
     """The handle of a running actor; raises `Unavailable` if no system runs in *namespace*."""
+    _check_cluster()
     try:
         return ray.get_actor(name, namespace)
     except ValueError:
@@ -31,6 +33,16 @@ def find_actor(name: str, namespace: str) -> Handle:
             " `share-actors up`",
             field="namespace",
             value=namespace,
+        ) from None
+
+
+def _check_cluster() -> None:
+    """Raise `Unavailable` if the joined cluster cannot be reached: Ray would search there for minutes."""
+    try:
+        check_reachable(ray.get_runtime_context().gcs_address)
+    except Unavailable as error:
+        raise Unavailable(
+            f"the Ray cluster can't be reached: {error.message}", passing=True
         ) from None
 
 

@@ -17,6 +17,8 @@ from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
 from share_actors.errors import Unavailable
 
+LEAST_CONNECT_S = 10.0
+"""How long `down` waits at least, in seconds, for a manager that is being restarted."""
 MAX_NAMED = 5
 """How many driver calls `down` names while it waits for them."""
 StopTimeout = Annotated[
@@ -66,7 +68,7 @@ def _stop_system(
 ) -> list[dict[str, Any]] | None:
     """Stop our actors in order; returns the calls that were cut off, None if the system does not answer."""
     try:
-        system = session.connect(state)
+        system = session.connect(state, max(timeout_s, LEAST_CONNECT_S))
     except Unavailable as error:
         session.output.print_message(
             f"The system does not answer ({error.message}); stopping its processes."

@@ -126,6 +126,7 @@ class _Bench:
             self._note(f"{name}_after_kill", again)
         for probe, at in watching():
             self._figures[f"{name}_{probe}_s"] = round(at - start, 4)
+        self._figures[f"{name}_cpu_s"] = round(usage.ru_utime + usage.ru_stime, 2)
         self._figures[f"{name}_max_rss_mb"] = usage.ru_maxrss // 1000
         print(json.dumps(self._figures), file=sys.stderr)
 

@@ -204,17 +204,19 @@ class World:
     # -- the oracle ----------------------------------------------------------------------------
     def mismatches(self, *, interrupted: bool = False) -> Iterator[Mismatch]:
         """What a user can do and must not; unless *interrupted*, also what must be possible and is not."""
+        targets = [(self.random.choice(self.files()), self.random.choice(self.folders()))]
+        if interrupted:  # any file may be one that is not changed yet
+            targets = [(file, file.parent) for file in self.files()]
         for user in GROUPS:
             level = self.level(user)
-            file, folder = self.random.choice(self.files()), self.random.choice(self.folders())
-            attempts = _attempts(self.top, file, folder)
+            attempts = [attempt for target in targets for attempt in _attempts(self.top, *target)]
             if not level:
-                attempts += [("reach a linked file", 1, i.stat) for i, _, _ in self.linked]
+                attempts += [(f"reach {i}", 1, i.stat) for i, _, _ in self.linked]
             done = as_user(user, *(run for _, _, run in attempts))
             for (tried, needed, _), succeeded in zip(attempts, done, strict=True):
                 permitted = {"": 0, "ro": 1, "rw": 2}[level] >= needed
                 if succeeded > permitted or (succeeded < permitted and not interrupted):
-                    yield user, f"{tried} {file} {folder}", level or "none", str(succeeded)
+                    yield user, tried, level or "none", str(succeeded)
         for _, outside, kept in self.linked:
             if _traits(outside) != kept:
                 yield 0, f"keep {outside}", str(kept), str(_traits(outside))
@@ -224,14 +226,14 @@ def _attempts(top: Path, file: Path, folder: Path) -> list[tuple[str, int, Calla
     """What a user tries: (what, the level that it needs, how)."""
     new = folder / "tried"
     return [
-        ("enter", 1, lambda: os.listdir(top)),
-        ("read", 1, file.read_bytes),
-        ("list", 1, lambda: os.listdir(folder)),
-        ("write", 2, lambda: file.open("r+b").close()),
-        ("chmod to write", 2, lambda: _forced(file)),
-        ("create and delete", 2, lambda: _create_and_delete(new)),
-        ("make and remove a directory", 2, lambda: _make_and_remove(new)),
-        ("delete", 2, lambda: (file.rename(new), new.rename(file))),
+        (f"enter {top}", 1, lambda: os.listdir(top)),
+        (f"read {file}", 1, file.read_bytes),
+        (f"list {folder}", 1, lambda: os.listdir(folder)),
+        (f"write {file}", 2, lambda: file.open("r+b").close()),
+        (f"chmod to write {file}", 2, lambda: _forced(file)),
+        (f"create and delete {new}", 2, lambda: _create_and_delete(new)),
+        (f"make and remove the directory {new}", 2, lambda: _make_and_remove(new)),
+        (f"delete {file}", 2, lambda: (file.rename(new), new.rename(file))),
     ]
 
 

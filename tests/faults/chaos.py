@@ -119,15 +119,10 @@ class BulkClient(Client):
             self._delete_share(share)
 
     def _create_many(self) -> None:
-        """Create shares; those that get no answer are asked for again with the same ids.
-
-        Each try meets more faults than one of a single share: it goes on until the faults have ended.
-        """
+        """Create shares; those that get no answer are asked for again with the same ids."""
         waiting = [self._new_request() for _ in range(self.size)]
-        deadline = time.monotonic() + MAX_WAIT_S
-        while waiting and time.monotonic() < deadline:
-            if not self._stopped.is_set():
-                deadline = time.monotonic() + MAX_WAIT_S
+        self._gives_up = time.monotonic() + MAX_WAIT_S
+        while waiting and self._is_patient():
             asked = [{**ABOUT, "name": name, "command_id": r.command_id} for r, name in waiting]
             results = self._system.create_shares(asked, wait=False, timeout=20.0)
             told = zip(waiting, results, strict=True)

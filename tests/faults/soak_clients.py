@@ -132,6 +132,7 @@ class Client(threading.Thread):
         self._networks = networks
         self._system, self._rng, self._stopped = system, random.Random(seed), stop
         self._shares: list[ClientShare] = []
+        self._gives_up = 0.0
         self.requests: list[Request] = []
         self.names: list[str] = []
         self.stale: list[str] = []
@@ -241,8 +242,8 @@ class Client(threading.Thread):
         request = Request(uuid4().hex, kind, command, share.handle.id if share else None)
         request.began = utc_now()
         self.requests.append(request)
-        wait, deadline = self._rng.random() < 0.7, time.monotonic() + MAX_WAIT_S
-        while time.monotonic() < deadline:
+        wait, self._gives_up = self._rng.random() < 0.7, time.monotonic() + MAX_WAIT_S
+        while self._is_patient():
             try:
                 result = call(command_id=request.command_id, wait=wait, timeout=20.0)
             except ShareActorsError as error:
@@ -255,6 +256,12 @@ class Client(threading.Thread):
                     request.share_id = result.id
                 return result
         return None
+
+    def _is_patient(self) -> bool:
+        """Whether to go on asking: for `MAX_WAIT_S` after the run, when nothing fails any more."""
+        if not self._stopped.is_set():
+            self._gives_up = time.monotonic() + MAX_WAIT_S
+        return time.monotonic() < self._gives_up
 
 
 class RuleClient(Client):

@@ -24,7 +24,7 @@ UNKNOWN = (
     " same command id"
 )
 _NOT_RECORDED = "; nothing was recorded"
-"""What an error of the log says about its own try, after the entity has found no earlier one."""
+"""What an error of the log says about its own try, but not about earlier ones."""
 
 
 def is_temporary(error: ShareActorsError, *, doubtful: bool) -> bool:
@@ -40,11 +40,10 @@ def is_temporary(error: ShareActorsError, *, doubtful: bool) -> bool:
 def leaves_doubt(error: ShareActorsError, *, repeated: bool) -> bool:
     """Whether the request may be recorded although this try ended with *error*.
 
-    If it is *repeated*, an earlier try may have been recorded, unless the entity has looked for it.
+    If it is *repeated*, an earlier try may have been recorded, or may still be on its way.
     """
-    looked_up = isinstance(error, LogError) and error.message.endswith(_NOT_RECORDED)
     unknown = isinstance(error, LogInDoubt) or bool(error.details.get("passing"))
-    return unknown or (repeated and not looked_up)
+    return unknown or repeated
 
 
 def pause_s(error: ShareActorsError) -> float:

@@ -113,7 +113,7 @@ def test_a_request_that_was_certainly_not_recorded_fails_at_once() -> None:
         async with share_on(storage) as (share, _):
             storage.is_full = True
             with pytest.raises(LogError, match="disk is full; nothing was recorded") as told:
-                await share.extend(2, timeout=600.0, command_id="new")
+                await share.extend(2, timeout=600.0)
             storage.is_full = False
 
             assert told.type is LogError
@@ -134,6 +134,18 @@ def test_a_recorded_request_is_waited_for_while_the_log_cannot_be_read() -> None
             await share.extend(2, command_id="extend")
             await back
             assert (await share.refresh()).size == 2
+
+    within(30, scenario())
+
+
+def test_a_repeated_request_is_in_doubt_since_an_earlier_try_may_be_on_its_way() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, _):
+            storage.is_full = True
+            with pytest.raises(LogInDoubt, match="unknown whether the request is recorded"):
+                await share.extend(2, timeout=1.0, command_id="sent before")
+            storage.is_full = False
 
     within(30, scenario())
 

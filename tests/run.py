@@ -42,6 +42,11 @@ _FILES: Mapping[str, tuple[str, ...]] = {
         f"{ACCEPTANCE}/test_nodes.py",
         f"{ACCEPTANCE}/test_demo.py",
     ),
+    "services": (
+        f"{ACCEPTANCE}/test_service.py",
+        f"{ACCEPTANCE}/test_alone.py",
+        f"{ACCEPTANCE}/test_pressure.py",
+    ),
     "systems": (ACCEPTANCE,),
 }
 """Files and folders by lane; a file that a lane names is not run with its folder."""

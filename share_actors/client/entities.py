@@ -208,7 +208,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
     _entity_type = BackendState
 
     async def stats(self) -> dict[str, BackendReport]:
-        """The last report of each backend, by name."""
+        """The last report of each backend, by name; soon after a start, waits for the first of each."""
         reports: dict[str, BackendReport] = await self._requests.call_manager("capabilities")
         return reports
 

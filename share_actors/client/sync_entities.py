@@ -152,7 +152,7 @@ class BackendCollection(EntityCollection[BackendState]):
         self._backends = collection
 
     def stats(self) -> dict[str, BackendReport]:
-        """The last report of each backend, by name."""
+        """The last report of each backend, by name; soon after a start, waits for the first of each."""
         return run(self._backends.stats())
 
     def publish(self, backend: str | None = None) -> dict[str, BackendReport]:

@@ -16,7 +16,7 @@ from share_actors.errors import Unavailable
 
 CHECK_EVERY_S = 0.5
 DEATH_WAIT_S = 5.0
-"""How long Ray's first process may outlive the one that does not answer; it ends within a second or two."""
+"""How long a process of Ray may still be seen to run after its sockets have closed."""
 
 
 class SignalsNoted:
@@ -70,13 +70,13 @@ def death_noticed(state: SystemState) -> Iterator[None]:
 def death_of(state: SystemState) -> Unavailable:
     """The error that says that the system of *state* died."""
     return Unavailable(
-        f"the system died: process {state.pid} has ended",
+        f"the system died: process {state.ended or state.pid} has ended",
         next_step="Nothing recorded was lost. Start it again with `share-actors up`.",
     )
 
 
 def _has_died(state: SystemState, wait_s: float) -> bool:
-    """Whether Ray's first process has ended, or ends within *wait_s*."""
+    """Whether a process of Ray has ended, or ends within *wait_s*."""
     deadline = time.monotonic() + (wait_s if state.pid is not None else 0.0)
     while state.alive and time.monotonic() < deadline:
         time.sleep(0.05)

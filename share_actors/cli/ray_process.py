@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,8 @@ LOCK_TIMEOUT_S = 300.0
 MAX_DIRECTORY_LENGTH = 30
 """Ray's Unix sockets add 70 characters to the path of its directory; Linux allows 107 in all."""
 KILL_ROUNDS = 3
+PARTS = ("gcs_server", "raylet")
+"""The processes of a Ray head without which it cannot go on."""
 OBJECT_STORE_BYTES = 150 * 1024 * 1024
 
 
@@ -79,7 +81,8 @@ def start_ray(home: Path, namespace: str) -> SystemState:
             token=token,
         )
         system_state.write(home, state)
-    state = state.replace(address=_wait_for_address(head, directory, log))
+    address = _wait_for_address(head, directory, log)
+    state = state.replace(address=address, parts=tuple(_parts(head.pid, state.created)))
     system_state.write(home, state)
     return state
 
@@ -138,6 +141,14 @@ def _wait_for_address(head: subprocess.Popen[bytes], directory: str, log: Path) 
             return address
         time.sleep(0.05)
     raise Unavailable(f"Ray did not start within {START_TIMEOUT_S:g} s; its output is in {log}")
+
+
+def _parts(pid: int, created: float) -> Iterator[tuple[int, float]]:
+    """The id and creation time of each process of `PARTS`; they run once the address is known."""
+    for process in session_processes(pid, created):
+        with suppress(psutil.NoSuchProcess):
+            if process.name() in PARTS:
+                yield process.pid, process.create_time()
 
 
 def _last_line(log: Path) -> str:

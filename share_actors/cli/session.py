@@ -85,7 +85,7 @@ class Session:
             raise Unavailable(f"no system is running in {self.home}", next_step=START_A_SYSTEM)
         if not recorded.alive:
             raise Unavailable(
-                f"no system is running in {self.home}: process {recorded.pid} has ended",
+                f"no system is running in {self.home}: process {recorded.ended} has ended",
                 next_step=RESTART_THE_SYSTEM,
             )
         return recorded.replace(namespace=self.options.namespace or recorded.namespace)

@@ -30,21 +30,32 @@ class SystemState(Frozen):
 
     *address* is None while Ray is starting. *pid* is the head process of a Ray that `up` started, and None on
     another cluster; *created*, its creation time, distinguishes it from a later process with the same id.
-    *directory* holds Ray's files while it runs, and is removed afterwards. *token* is the file with the
-    secret that Ray requires of every client.
+    *parts* are the ids and creation times of the processes of Ray that it does not restart. *directory* holds
+    Ray's files while it runs, and is removed afterwards. *token* is the file with the secret that Ray
+    requires of every client.
     """
 
     namespace: str
     address: str | None = None
     pid: int | None = None
     created: float = 0.0
+    parts: tuple[tuple[int, float], ...] = ()
     directory: str | None = None
     token: str | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether the head process is running; assumed of a cluster that `up` did not start."""
-        return self.pid is None or same_process(self.pid, self.created)
+        """Whether Ray is running; assumed of a cluster that `up` did not start."""
+        return self.ended is None
+
+    @property
+    def ended(self) -> int | None:
+        """The id of a process that has ended, without which Ray does not run; None if there is none.
+
+        The head process outlives its parts for seconds, in which Ray answers nothing.
+        """
+        head = () if self.pid is None else ((self.pid, self.created),)
+        return next((pid for pid, at in (*head, *self.parts) if not same_process(pid, at)), None)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -130,7 +141,7 @@ def _address_in_environment(home: Path, system: SystemState | None) -> str:
     address = os.environ.get("RAY_ADDRESS", "auto")
     if address not in ("", "auto"):
         return address
-    ended = f": process {system.pid} has ended" if system is not None and system.address else ""
+    ended = f": process {system.ended} has ended" if system is not None and system.address else ""
     raise Unavailable(
         f"no system is running in {home}{ended}",
         field="address",

@@ -147,7 +147,7 @@ def _ensure_cluster(session: Session) -> SystemState:
         return _matching_system(session, recorded)
     if recorded is not None and recorded.pid is not None:
         session.output.print_message(
-            f"Process {recorded.pid} of the previous system has died; cleaning up."
+            f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
         )
         ray_process.stop_ray(recorded)
         system_state.delete(config.home)

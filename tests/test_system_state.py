@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from share_actors.actors.runtime.system_state import (
     LOOPBACK,
     SystemState,
     check_joined,
+    read,
     resolve_address,
     write,
 )
@@ -52,6 +54,19 @@ def test_the_address_of_a_running_system_is_resolved_with_its_token(
 
     assert resolve_address(address) == ("127.0.0.1:1234", state.environment)
     assert state.environment["RAY_AUTH_TOKEN_PATH"] == "/t"
+
+
+def test_a_system_is_dead_once_a_part_of_its_ray_has_ended(home: Path) -> None:
+    part = subprocess.Popen(["sleep", "600"])
+    at = psutil.Process(part.pid).create_time()
+    write(home, write_state(home).replace(parts=((part.pid, at),)))
+    state = read(home)
+    assert state is not None and state.alive
+
+    part.kill()
+    part.wait()
+
+    assert (state.alive, state.ended) == (False, part.pid)
 
 
 @pytest.mark.parametrize("recorded", [True, False])

@@ -61,7 +61,8 @@ def test_a_system_is_dead_once_a_part_of_its_ray_has_ended(home: Path) -> None:
     at = psutil.Process(part.pid).create_time()
     write(home, write_state(home).replace(parts=((part.pid, at),)))
     state = read(home)
-    assert state is not None and state.alive
+    assert state is not None
+    assert state.alive
 
     part.kill()
     part.wait()

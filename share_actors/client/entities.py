@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
+from share_actors.client.ids import created_id, fresh_id
 from share_actors.client.keywords import (
     EntityFilters,
     NetworkProperties,
@@ -15,7 +16,7 @@ from share_actors.client.keywords import (
     ShareTypeProperties,
 )
 from share_actors.client.receipt import raise_for_status
-from share_actors.client.requests import Requests, new_id
+from share_actors.client.requests import Requests
 from share_actors.client.results import BackendChanges
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound
@@ -120,7 +121,8 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         *properties*: `gateway`, `network_type` (none, flat, vlan, vxlan, gre), `segmentation_id`,
         `description`.
         """
-        network_id = network_id or new_id(command_id)
+        command_id = command_id or fresh_id()
+        network_id = network_id or created_id(command_id)
         context = self._requests.context
         fields = {"network_id": network_id, "cidr": cidr, "name": name, **properties}
         owner = {"project_id": context.project_id, "user_id": context.user_id}
@@ -144,10 +146,12 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         *type*: ldap, kerberos or active_directory. *properties*: `name`, `dns_ip`, `server`, `domain`,
         `ou`, `user`, `password`. The password is sealed before it is recorded.
         """
-        service_id = service_id or new_id(None)
+        command_id = fresh_id()
+        service_id = service_id or created_id(command_id)
         service = {"id": service_id, "type": type, **properties}
         command = build(AddSecurityService, {"service": service})
-        changed = await self._ask(await self._address(network), command)
+        address = await self._address(network)
+        changed = await self._ask(address, command, command_id=command_id)
         return next(service for service in changed.security_services if service.id == service_id)
 
     async def remove_security_service(self, network: str, service_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from share_actors.client.ids import fresh_id
 from share_actors.values import NetworkType
 
 DEFAULT_TIMEOUT_S = 300.0
@@ -28,6 +29,12 @@ class RequestOptions(TypedDict, total=False):
     wait: bool
     timeout: float
     command_id: str | None
+
+
+def with_command_id(options: RequestOptions) -> tuple[str, RequestOptions]:
+    """The command id in *options*, generated if there is none, and the options with it."""
+    command_id = options.get("command_id") or fresh_id()
+    return command_id, {**options, "command_id": command_id}
 
 
 class ShareProperties(TypedDict, total=False):

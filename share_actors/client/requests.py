@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
-from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from share_actors.actors.messaging.batch import Answers, Rest, in_parts
 from share_actors.actors.messaging.coalescer import Coalescer, Part, at_once
@@ -28,6 +27,7 @@ from share_actors.client.doubt import (
     pause_s,
     timed_out,
 )
+from share_actors.client.ids import FreshId, fresh_id
 from share_actors.client.keywords import DEFAULT_TIMEOUT_S
 from share_actors.client.receipt import Receipt, receipt_of
 from share_actors.errors import Ambiguous, Busy, LogError, NotFound, Unavailable
@@ -99,13 +99,14 @@ class Requests:
         self, address: str, command: Command, wait: bool, command_id: str | None
     ) -> SentCommand:
         """Send *command* without waiting for anything."""
+        known = command_id or fresh_id()
         message = command_message(
             address,
             command,
             self._sender,
-            command_id or uuid4().hex,
+            str(known),
             wait=wait,
-            repeated=command_id is not None,
+            repeated=not isinstance(known, FreshId),
         )
         return SentCommand(message, self._lanes[wait].put(message), time.monotonic())
 
@@ -228,18 +229,3 @@ async def _receipt(sent: SentCommand, until: float) -> Receipt:
         message = sent.message
         ids, waited = (message.share_id, message.command_id), until - sent.began
         raise timed_out(*ids, text, waited, next_step=look_up(message.command_id)) from None
-
-
-def new_id(command_id: str | None) -> str:
-    """A new id; the same one for the same command id, so that a repeated request has the same content."""
-    return str(_uuid7() if command_id is None else uuid5(NAMESPACE_OID, command_id))
-
-
-def _uuid7() -> UUID:
-    """A UUID of version 7 (RFC 9562): milliseconds, then random bits.
-
-    Rows of shares that are created together are near each other in every index.
-    """
-    made_at = time.time_ns() // 1_000_000
-    version_and_variant, random_bits = 0x7000_8000_0000_0000_0000, 0x0FFF_3FFF_FFFF_FFFF_FFFF
-    return UUID(int=made_at << 80 | version_and_variant | uuid4().int & random_bits)

@@ -10,9 +10,10 @@ from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.background_loop import run
-from share_actors.client.keywords import RequestOptions
+from share_actors.client.ids import created_id
+from share_actors.client.keywords import RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
-from share_actors.client.requests import Requests, new_id
+from share_actors.client.requests import Requests
 from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
@@ -116,7 +117,8 @@ class AsyncShare:
         share's backend does not support, `Refused` for a client that has a rule of another level.
         """
         rule = {"access_type": type, "access_to": to, "access_level": level}
-        fields = {"access_id": new_id(options.get("command_id")), **rule}
+        command_id, options = with_command_id(options)
+        fields = {"access_id": created_id(command_id), **rule}
         share = await self._ask_for_share(build(AllowAccess, fields), options)
         allowed = same_client_of(share.access_rules, type, to)
         if allowed is None:  # it was denied again in the meantime
@@ -133,7 +135,8 @@ class AsyncShare:
         self, name: str | None = None, **options: Unpack[RequestOptions]
     ) -> Snapshot:
         """Create a snapshot; raises `Refused` if the backend does not support snapshots."""
-        snapshot_id = new_id(options.get("command_id"))
+        command_id, options = with_command_id(options)
+        snapshot_id = created_id(command_id)
         command = build(CreateSnapshot, {"snapshot_id": snapshot_id, "name": name})
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
@@ -179,7 +182,8 @@ class AsyncShare:
 
         *driver_options* are for the driver. Raises `OperationFailed` with the driver's reason.
         """
-        snapshot_id = new_id(options.get("command_id"))
+        command_id, options = with_command_id(options)
+        snapshot_id = created_id(command_id)
         fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
         command = build(ManageSnapshot, {**fields, "driver_options": dict(driver_options or {})})
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)

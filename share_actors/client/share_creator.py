@@ -9,9 +9,10 @@ from typing import Any
 
 from share_actors.actors.manager.request_spec import managed_fields, share_fields, source_snapshot
 from share_actors.actors.messaging.messages import build
-from share_actors.client.keywords import RequestOptions
+from share_actors.client.ids import created_id, fresh_id
+from share_actors.client.keywords import RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
-from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand, new_id
+from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand
 from share_actors.client.share import AsyncShare
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
@@ -30,7 +31,8 @@ class ShareCreator:
 
     async def create(self, requested: dict[str, Any], options: RequestOptions) -> AsyncShare:
         """The share of these arguments; raises as `AsyncShareSystem.create_share` does."""
-        share_id, command = await self._creation(requested, options.get("command_id"))
+        command_id, options = with_command_id(options)
+        share_id, command = await self._creation(requested, command_id)
         return self._share(await self._requests.ask(share_id, command, **options))
 
     async def create_many(
@@ -52,17 +54,16 @@ class ShareCreator:
         options: RequestOptions,
     ) -> AsyncShare:
         """The managed share; raises as `AsyncShareSystem.manage_share` does."""
-        share_id = requested.pop("share_id", None) or new_id(options.get("command_id"))
+        command_id, options = with_command_id(options)
+        share_id = requested.pop("share_id", None) or created_id(command_id)
         await self._reload_config_for(requested.get("backend"))
         fields = managed_fields(requested, self.config, self._requests.context)
         identified = {**fields, "share_id": share_id, "driver_options": dict(driver_options)}
         command = build(ManageShare, identified)
         return self._share(await self._requests.ask(share_id, command, **options))
 
-    async def _creation(
-        self, requested: dict[str, Any], command_id: str | None
-    ) -> tuple[str, Command]:
-        share_id = requested.pop("share_id", None) or new_id(command_id)
+    async def _creation(self, requested: dict[str, Any], command_id: str) -> tuple[str, Command]:
+        share_id = requested.pop("share_id", None) or created_id(command_id)
         snapshot_id = requested.pop("snapshot_id", None)
         await self._reload_config_for(requested.get("backend"))
         fields = share_fields(requested, self.config, self._requests.context)
@@ -78,7 +79,7 @@ class ShareCreator:
 
     async def _send(self, requested: dict[str, Any], wait: bool) -> SentCommand | ShareActorsError:
         try:
-            command_id = requested.pop("command_id", None)
+            command_id = requested.pop("command_id", None) or fresh_id()
             share_id, command = await self._creation(requested, command_id)
         except ShareActorsError as error:
             return error

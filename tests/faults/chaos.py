@@ -21,13 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from share_actors.client import ShareHandle
+from share_actors.client.ids import fresh_id
 from share_actors.errors import ShareActorsError
 from share_actors.values import utc_now
 from tests.acceptance.systems import Site
 from tests.events import full_disk, postgres
+from tests.faults.killer import SUSPENDED, Killer
 from tests.faults.log_faults import (
     LOCK_TIMEOUT_S,
     PAUSE_S,
@@ -37,7 +38,7 @@ from tests.faults.log_faults import (
     own_disk,
 )
 from tests.faults.soak import CLIENTS, SETTINGS, print_progress, slow, soak, stopped
-from tests.faults.soak_clients import MAX_WAIT_S, SUSPENDED, Client, ClientShare, Killer, Request
+from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare, Request
 
 LOG_FAULTS = 0.4
 """The fraction of strikes that are at the log."""
@@ -129,7 +130,7 @@ class BulkClient(Client):
             waiting = [item for item, result in told if not self._take(item[0], result)]
 
     def _new_request(self) -> tuple[Request, str]:
-        request = Request(uuid4().hex, "create at once", began=utc_now())
+        request = Request(fresh_id(), "create at once", began=utc_now())
         self.requests.append(request)
         self.names.append(name := f"{self.name}-{len(self.names)}")
         return request, name

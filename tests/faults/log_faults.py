@@ -129,7 +129,8 @@ class SqliteFaults:
     def kinds(self) -> Faults:
         """The faults by name; each has ended when its function returns."""
         kinds = {"log locked": self.lock}
-        return {**kinds, "disk full": self.fill_disk} if self._own_disk else kinds
+        own_disk = {"disk full": self.fill_disk, "log read-only": self.make_read_only}
+        return kinds | own_disk if self._own_disk else kinds
 
     def lock(self) -> None:
         """Hold the write lock from another connection, at times for longer than the log waits."""
@@ -145,6 +146,29 @@ class SqliteFaults:
             time.sleep(self._rng.uniform(*self._pause_s))
         finally:
             filler.unlink()
+
+    def make_read_only(self) -> None:
+        """Remount the filesystem read-only for seconds, for which every process that writes must die."""
+        deadline = time.monotonic() + MAX_START_S
+        while not self._remount("ro"):
+            assert time.monotonic() < deadline, "a process keeps the log open for writing"
+            self._kill_writers()
+        try:
+            time.sleep(self._rng.uniform(*self._pause_s))
+        finally:
+            assert self._remount("rw")
+
+    def _remount(self, how: str) -> bool:
+        command = ["mount", "-o", f"remount,{how}", str(self._path.parent)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def _kill_writers(self) -> None:
+        """`kill -9` the processes of the system that have the log open."""
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                is_worker = any("ray::" in part for part in process.cmdline())
+                if is_worker and str(self._path) in [f.path for f in process.open_files()]:
+                    process.kill()
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from share_actors.events.envelope import Recorded
 from share_actors.events.receipts import Receipts
 from share_actors.values import Share
 from tests.acceptance.systems import Site, of_shares, opened
-from tests.faults.soak_clients import MAX_WAIT_S, Client, Killer, Request, RuleClient
+from tests.faults.killer import Killer
+from tests.faults.soak_clients import MAX_WAIT_S, NOT_RECORDED, Client, Request, RuleClient
 
 CLIENTS = 16
 RULE_CLIENTS = 30
@@ -180,7 +181,8 @@ def false_errors(site: Site, requests: list[Request]) -> list[str]:
         f"{request.kind} {request.command_id}: {text}"
         for request in requests
         for at, text in request.denials
-        if request.command_id in recorded and recorded[request.command_id] <= at
+        if request.command_id in recorded
+        and (request.reply == NOT_RECORDED or recorded[request.command_id] <= at)
     ]
     refused = [r for r in requests if r.reply == "refused" and r.command_id in recorded]
     return found + [f"{r.kind} {r.command_id}: recorded, but {r.refusal}" for r in refused]

@@ -1,13 +1,10 @@
-"""Clients that send all kinds of requests and note the replies, and a killer of the system's processes."""
+"""Clients that send all kinds of requests and note the replies."""
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +13,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-import psutil
-
 from share_actors.client import ShareHandle, ShareSystem
+from share_actors.client.ids import FreshId, fresh_id
 from share_actors.errors import (
     Busy,
     LogError,
@@ -34,24 +30,23 @@ from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import DeleteShare, ExtendShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import Share, utc_now
-from tests.acceptance.systems import Site, kill
 
 RETRIED = (Busy, LogError, TimedOut, Unavailable)
 MAX_WAIT_S = 120.0
 SHARES_EACH = 6
+NOT_RECORDED = "not recorded"
+"""The reply to a request whose only try ended with an error that said that nothing was recorded."""
 NEVER = datetime.max.replace(tzinfo=UTC)
-ACTOR_THEN_MANAGER = "share actor, then the manager"
-BETWEEN_S = (2.0, 3.0)
-"""Between the deaths: a restarted actor serves what waited for it, while its shares have moved."""
-SUSPENDED = "share actor suspended"
-"""For seconds, by SIGSTOP: it is replaced meanwhile, or not, and wakes up beside its successor."""
 ON_SERVERS = 0.4
 """The fraction of shares that are on share servers."""
 
 
 @dataclass
 class Request:
-    """One command and the reply to its client: `done`, `failed`, `refused`, `accepted`, or None."""
+    """One command and its reply: `done`, `failed`, `refused`, `accepted`, `not recorded`, or None.
+
+    *command_id* is a `FreshId` until the first error, so that this try is known to be the only one.
+    """
 
     command_id: str
     kind: str
@@ -76,6 +71,10 @@ class Request:
             return False
         if says_nothing_recorded(error):
             self.denials.append((utc_now(), error.message))
+            if isinstance(self.command_id, FreshId) and isinstance(error, RETRIED):
+                self.reply = NOT_RECORDED
+                return False
+        self.command_id = str(self.command_id)
         if isinstance(error, RETRIED):
             self.retries += 1
             self.last_error = f"{error.code}: {error.message}"
@@ -238,11 +237,21 @@ class Client(threading.Thread):
         call: Callable[..., Any],
         command: Command | None = None,
     ) -> Any:
+        """The reply, after as many repetitions as it takes: by a new id if no earlier try was recorded."""
+        self._gives_up = time.monotonic() + MAX_WAIT_S
+        while self._is_patient():
+            request = Request(fresh_id(), kind, command, share.handle.id if share else None)
+            request.began = utc_now()
+            self.requests.append(request)
+            result = self._repeat(request, call)
+            if request.reply != NOT_RECORDED:
+                return result
+            time.sleep(0.1)
+        return None
+
+    def _repeat(self, request: Request, call: Callable[..., Any]) -> Any:
         """The reply, after as many repetitions with the same command id as it takes."""
-        request = Request(uuid4().hex, kind, command, share.handle.id if share else None)
-        request.began = utc_now()
-        self.requests.append(request)
-        wait, self._gives_up = self._rng.random() < 0.7, time.monotonic() + MAX_WAIT_S
+        wait = self._rng.random() < 0.7
         while self._is_patient():
             try:
                 result = call(command_id=request.command_id, wait=wait, timeout=20.0)
@@ -271,74 +280,3 @@ class RuleClient(Client):
 
     def _verbs(self) -> list[Callable[[ClientShare], None]]:
         return [self._allow, self._allow, self._deny, self._deny, self._view]
-
-
-class Killer:
-    """`kill -9` of randomly chosen processes of the system."""
-
-    def __init__(self, site: Site, seed: int) -> None:
-        self._site, self._rng = site, random.Random(seed)
-        self.kills: Counter[str] = Counter()
-
-    def pause(self, answered: Callable[[], int]) -> None:
-        """Wait after a strike for as long as the run requires, given how many requests are *answered*."""
-
-    def kill_actor_then_manager(self) -> None:
-        """Kill a share actor and, two to three seconds later, the manager."""
-        actors, manager, _ = self._pids()
-        for pid in [*actors[:1], *manager]:
-            self.kills["processes"] += self._hit(ACTOR_THEN_MANAGER, pid)
-
-    def strike(self) -> None:
-        """Kill one process, a group or all of them, at random; counted in `kills`."""
-        actors, manager, catalog = self._pids()
-        kind, pids = self._rng.choice(
-            [
-                *[("share actor", actors[:1])] * 4,
-                *[("all share actors", actors)] * 2,
-                *[("manager", manager)] * 2,
-                *[(ACTOR_THEN_MANAGER, [*actors[:1], *manager])] * 4,
-                *[(SUSPENDED, actors[:1])] * 2,
-                ("catalog", catalog),
-                ("everything", [*actors, *manager, *catalog]),
-            ]
-        )
-        hit = sum(self._hit(kind, pid) for pid in pids)
-        if hit:
-            self.kills[kind] += 1
-            self.kills["processes"] += hit if kind != SUSPENDED else 0
-
-    def _hit(self, kind: str, pid: int) -> bool:
-        """Kill or suspend a process, and wait if *kind* says so; whether it was one of the system's."""
-        if not _is_ray_worker(pid):
-            return False
-        with suppress(ProcessLookupError):
-            if kind == SUSPENDED:
-                os.kill(pid, signal.SIGSTOP)
-                time.sleep(self._rng.uniform(1.0, 8.0))
-                os.kill(pid, signal.SIGCONT)
-            else:
-                kill(pid)
-        if kind == ACTOR_THEN_MANAGER:
-            time.sleep(self._rng.uniform(*BETWEEN_S))
-        return True
-
-    def _pids(self) -> tuple[list[int], list[int], list[int]]:
-        status = self._site.system.status()
-        actors = [
-            a["pid"] for a in status["manager"].get("actors", []) if a["alive"] and "pid" in a
-        ]
-        self._rng.shuffle(actors)
-        others = (
-            [status[part]["pid"]] if "pid" in status[part] else []
-            for part in ("manager", "catalog")
-        )
-        manager, catalog = others
-        return actors, manager, catalog
-
-
-def _is_ray_worker(pid: int) -> bool:
-    """Whether *pid* is a Ray worker: the status of a killed process may be out of date."""
-    with suppress(psutil.Error):
-        return any("ray::" in part for part in psutil.Process(pid).cmdline())
-    return False

@@ -19,7 +19,7 @@ from tests.events.appending import append
 from tests.faults.chaos import SITES, each_fault_once
 from tests.faults.log_faults import Faults
 from tests.faults.soak import ZEROS, false_errors
-from tests.faults.soak_clients import Request
+from tests.faults.soak_clients import NOT_RECORDED, Request
 from tests.golden.examples import ENVELOPE
 
 SEED = 20261126
@@ -63,12 +63,14 @@ def test_the_oracle_detects_an_error_that_is_false(tmp_path: Path) -> None:
         denied(recorded, after=timedelta(seconds=1)),
         denied(recorded, after=timedelta(seconds=-1)),  # a later try was recorded
         denied("another"),
+        denied(recorded, after=timedelta(seconds=-1), reply=NOT_RECORDED),  # there was no later try
         Request(recorded, "deny", reply="refused", refusal="refused: no", replied=utc_now()),
     ]
 
     found = false_errors(site, requests)
 
     assert found == [
+        f"allow {recorded}: nothing was recorded",
         f"allow {recorded}: nothing was recorded",
         f"deny {recorded}: recorded, but refused: no",
     ]

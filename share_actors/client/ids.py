@@ -1,0 +1,47 @@
+"""Ids of requests and of what they create: the id of a new share follows from the id of its command.
+
+A request that was sent with a generated id can therefore be repeated by that id, and creates one thing.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
+
+_VERSION_SHIFT = 76
+"""Where the four bits of a UUID's version begin (RFC 9562)."""
+_FIXED = (0xF << _VERSION_SHIFT) | (0x3 << 62)
+"""The bits of the version and the variant."""
+_VARIANT = 0x2 << 62
+
+
+class FreshId(str):
+    """A command id that was generated for a request which is not sent yet."""
+
+    __slots__ = ()
+
+
+def fresh_id() -> FreshId:
+    """A new command id: a UUID of version 8 (RFC 9562) with the milliseconds of now, then random bits."""
+    made_at = time.time_ns() // 1_000_000
+    bits = made_at << 80 | uuid4().int & (1 << 80) - 1
+    return FreshId(_with_version(bits, 8).hex)
+
+
+def created_id(command_id: str) -> str:
+    """The id of what a command creates, the same one each time.
+
+    Of a generated command id it is a UUID of version 7, so that rows of shares that are created together
+    are near each other in every index; of another one it is a hash.
+    """
+    try:
+        known = UUID(command_id)
+    except ValueError:
+        return str(uuid5(NAMESPACE_OID, command_id))
+    if known.version != 8 or known.hex != command_id:
+        return str(uuid5(NAMESPACE_OID, command_id))
+    return str(_with_version(known.int, 7))
+
+
+def _with_version(bits: int, version: int) -> UUID:
+    return UUID(int=bits & ~_FIXED | version << _VERSION_SHIFT | _VARIANT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+NOT_RECORDED = "; nothing was recorded"
+"""The end of a message about one try of a request, which says nothing about earlier tries."""
 MAX_SHOWN = 120
 """The most characters of an invalid value that a message shows."""
 
@@ -127,6 +129,12 @@ class LogInDoubt(LogError):
     """
 
     code = "log_in_doubt"
+
+    @classmethod
+    def after(cls, error: LogError) -> LogInDoubt:
+        """The error of a try that ended with *error*, if an earlier try may have been recorded."""
+        text = error.message.removesuffix(NOT_RECORDED)
+        return cls(text, field=error.field, value=error.value, **error.details)
 
 
 class LogTooNew(LogError):

@@ -6,6 +6,7 @@ from typing import Any
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.errors import (
+    NOT_RECORDED,
     Busy,
     LogError,
     LogInDoubt,
@@ -23,8 +24,6 @@ UNKNOWN = (
     "it is unknown whether the request is recorded: look up its receipt, or repeat the request with the"
     " same command id"
 )
-_NOT_RECORDED = "; nothing was recorded"
-"""What an error of the log says about its own try, but not about earlier ones."""
 
 
 def is_temporary(error: ShareActorsError, *, doubtful: bool) -> bool:
@@ -55,7 +54,7 @@ def pause_s(error: ShareActorsError) -> float:
 
 def in_doubt(error: ShareActorsError, message: CommandMessage, seconds: float) -> ShareActorsError:
     """The error of a request that was tried for so many *seconds*, last with *error*; one may be recorded."""
-    text = f"{error.message.removesuffix(_NOT_RECORDED)}; tried for {seconds:.3g} s; {UNKNOWN}"
+    text = f"{error.message.removesuffix(NOT_RECORDED)}; tried for {seconds:.3g} s; {UNKNOWN}"
     ids = (message.share_id, message.command_id)
     if isinstance(error, Busy):
         return timed_out(*ids, text, seconds, next_step=look_up(message.command_id))

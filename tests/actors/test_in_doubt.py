@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -29,6 +29,8 @@ class FailingStorage(POPOApplicationRecorder):
     def __init__(self) -> None:
         super().__init__()
         self.is_full = self.loses_reply = self.is_away = False
+        self.committed: Callable[[], None] | None = None
+        """What happens right after the next commit."""
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -37,6 +39,9 @@ class FailingStorage(POPOApplicationRecorder):
         if self.is_full:
             raise OperationalError("the disk is full")
         ids = super().insert_events(stored_events, **kwargs)
+        if self.committed is not None:
+            happens, self.committed = self.committed, None
+            happens()
         if self.loses_reply:
             self.loses_reply, self.is_away = False, True
             self._check()
@@ -101,6 +106,28 @@ def test_a_request_whose_commit_is_unknown_at_its_timeout_says_so() -> None:
             storage.is_away = False
 
             assert "nothing was recorded" not in str(told.value)
+            receipt = await system.receipt(told.value.details["command_id"], share.id)
+            assert receipt.status in ("accepted", "done")
+
+    within(30, scenario())
+
+
+def test_an_error_after_the_death_of_the_host_that_recorded_the_request_says_so() -> None:
+    async def scenario() -> None:
+        storage, deaths = FailingStorage(), list[asyncio.Task[None]]()
+        async with share_on(storage) as (share, system):
+
+            def dies() -> None:
+                storage.is_away = True
+                loop.call_soon_threadsafe(
+                    lambda: deaths.append(loop.create_task(system.kill_host_of(share.id)))
+                )
+
+            loop, storage.committed = asyncio.get_running_loop(), dies
+            with pytest.raises(LogInDoubt, match="unknown whether the request is recorded") as told:
+                await share.extend(2, timeout=2.0)
+            storage.is_away = False
+
             receipt = await system.receipt(told.value.details["command_id"], share.id)
             assert receipt.status in ("accepted", "done")
 

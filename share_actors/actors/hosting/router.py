@@ -14,6 +14,7 @@ from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
     error_reply,
+    in_doubt,
     unpack_error,
 )
 from share_actors.actors.ports import CatalogPort, Host, HostLost
@@ -102,6 +103,8 @@ class Router:
         self, message: CommandMessage, sent: asyncio.Future[CommandReply]
     ) -> CommandReply:
         """Send a command whose host died or whose entity moved to its new home, with the same id."""
+        if _arrived(sent):
+            return sent.result()
         deadline = time.monotonic() + self._supervisor.timings.max_wait_s
         pause_s = FIRST_RETRY_S
         while not _arrived(sent) and time.monotonic() < deadline:
@@ -113,7 +116,7 @@ class Router:
             pause_s = min(pause_s * 2, MAX_RETRY_S)
             sent = await self._find_and_send(message._replace(repeated=True))
         if _arrived(sent):
-            return sent.result()
+            return in_doubt(message, sent.result())
         return error_reply(message, _unreachable(message.share_id))
 
     # -- homes -----------------------------------------------------------------------------------

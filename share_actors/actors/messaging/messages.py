@@ -9,7 +9,18 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from share_actors.errors import ERRORS, InvalidRequest, ShareActorsError, shorten, showable
+from share_actors.errors import (
+    ERRORS,
+    Busy,
+    InvalidRequest,
+    LogError,
+    LogInDoubt,
+    LogTooNew,
+    ShareActorsError,
+    Unavailable,
+    shorten,
+    showable,
+)
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
@@ -153,6 +164,19 @@ def _shown(value: object) -> str:
 def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandReply:
     """The reply to a command of which nothing was recorded, unless *error* is `LogInDoubt`."""
     return CommandReply(message.share_id, message.command_id, "error", error=pack_error(error))
+
+
+def in_doubt(message: CommandMessage, reply: CommandReply) -> CommandReply:
+    """*reply* to a repetition of *message*, whose first try may have been recorded by a host that is lost.
+
+    An error that says that nothing was recorded is true of the last try only, so the client must ask again.
+    """
+    error = None if reply.error is None else unpack_error(reply.error)
+    if isinstance(error, Busy):
+        return error_reply(message, Unavailable(error.message, passing=True))
+    if isinstance(error, LogError) and not isinstance(error, LogInDoubt | LogTooNew):
+        return error_reply(message, LogInDoubt.after(error))
+    return reply
 
 
 def pack_error(error: ShareActorsError) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain, repeat
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -90,7 +91,9 @@ class EntityClient:
         return view
 
     async def _submit(self, message: CommandMessage) -> CommandReply:
-        [reply] = await _retry_while_busy(lambda: self._manager().submit([message]))
+        """The receipt; every try after the first says that the command may be recorded already."""
+        tries = chain([message], repeat(message._replace(repeated=True)))
+        [reply] = await _retry_while_busy(lambda: self._manager().submit([next(tries)]))
         return reply
 
     async def _outcome(self, reply: CommandReply, pair: tuple[str, str]) -> CommandReply:

@@ -28,6 +28,7 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
+from share_actors.actors.runtime.signals import sigterm_kept
 from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import (
     LOOPBACK,
@@ -64,9 +65,8 @@ def init(address: str | None, **options: Any) -> None:
         outage = {name: os.environ.get(name, value) for name, value in OUTAGE.items()}
         _set_environment({**outage, **environment})
     try:
-        ray.init(
-            address or "local", **{**defaults, **options}
-        )  # None would join a cluster it finds
+        with sigterm_kept():  # None would join a cluster that Ray finds
+            ray.init(address or "local", **{**defaults, **options})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"no Ray cluster at {address!r}: {error}{_hint(address)}",
@@ -130,7 +130,8 @@ def _can_be_reached(address: str) -> bool:
 
 def shutdown() -> None:
     """Leave the cluster; a cluster that `init` started ends."""
-    ray.shutdown()
+    with sigterm_kept():
+        ray.shutdown()
 
 
 def check_log_fits(config: Config, nodes: int) -> None:

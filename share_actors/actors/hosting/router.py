@@ -114,7 +114,10 @@ class Router:
             self._supervisor.forget_home(message.share_id, error)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_RETRY_S)
-            sent = await self._find_and_send(message._replace(repeated=True))
+            try:
+                sent = await self._find_and_send(message._replace(repeated=True))
+            except ShareActorsError as failed:
+                return in_doubt(message, error_reply(message, failed))
         if _arrived(sent):
             return in_doubt(message, sent.result())
         return error_reply(message, _unreachable(message.share_id))

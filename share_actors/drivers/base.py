@@ -269,8 +269,9 @@ class ShareDriver:
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt an existing share of the backend as *share*; return `{"size": GiB}`.
 
-        The result may have `export_locations`; otherwise `ensure_share` is called for them. Raises
-        `ManageInvalidShare`.
+        The result may have `export_locations`; otherwise `ensure_share` is called for them. This and the
+        other methods without a context find the attempt's token in `drivers.fence.current_attempt()`.
+        Raises `ManageInvalidShare`.
         """
         raise NotSupported(f"{type(self).__name__} cannot manage existing shares")
 

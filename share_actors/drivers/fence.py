@@ -14,6 +14,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,25 @@ TOKEN = "attempt_token"
 KEEP_S = 30 * 24 * 3600.0
 """How long the fence of a deleted share is kept, in seconds: no process waits that long for a call."""
 _LENGTH = 20  # digits; a write of this length never crosses a disk sector
+_ATTEMPT: ContextVar[RequestContext] = ContextVar("attempt", default=RequestContext())  # noqa: B039 - it is frozen
+
+
+@contextmanager
+def within_attempt(context: RequestContext) -> Iterator[None]:
+    """Make *context* the `current_attempt` of the driver calls in the block."""
+    before = _ATTEMPT.set(context)
+    try:
+        yield
+    finally:
+        _ATTEMPT.reset(before)
+
+
+def current_attempt() -> RequestContext:
+    """The attempt of a call that has no context, as Manila's `manage_existing` and `unmanage` have none.
+
+    A call that no attempt makes has a context without a token.
+    """
+    return _ATTEMPT.get()
 
 
 def attempt_context(fields: Mapping[str, Any] | None, key: str = "token") -> RequestContext:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -11,10 +11,11 @@ from uuid import uuid4
 import pytest
 
 from share_actors.drivers.base import DriverError, ShareDriver
+from share_actors.drivers.fence import within_attempt
 from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
 from share_actors.testing.crash_points import count_steps
 from share_actors.testing.stalls import StalledCall, package_of
-from share_actors.values import AccessRule, Share, Snapshot
+from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 FIRST, LATE, LATER = (CONTEXT.replace(attempt=n, token=f"contract:{n}") for n in (1, 2, 3))
 GRACE_S = 0.05
@@ -52,7 +53,37 @@ class LateCallContract(ContractBase):
             pytest.skip("the driver does not support it")
         self.late_calls_change_nothing(driver, CASES[case])
 
+    def test_a_late_call_of_manage_is_refused(self, driver: ShareDriver) -> None:
+        if not (driver.supports("manage_existing") and driver.supports("extend_share")):
+            pytest.skip("the driver does not support it")
+        self.late_calls_change_nothing(driver, self._late_management)
+
+    def test_a_late_call_of_unmanage_is_refused(self, driver: ShareDriver) -> None:
+        if not driver.supports("unmanage"):
+            pytest.skip("the driver does not support it")
+        self.late_calls_change_nothing(driver, _late_unmanagement)
+
+    def unmanaged_share(self, driver: ShareDriver) -> Mapping[str, Any]:
+        """The options with which `manage_existing` adopts a new unmanaged share; override if not a path."""
+        share = new_share(driver)
+        [export, *_] = driver.create_share(FIRST, share)
+        driver.unmanage(share)
+        return {"path": export.path}
+
     # ------------------------------------------------------------------------------------------
+    def _late_management(self, driver: ShareDriver, _: list[AccessRule]) -> Calls:
+        share, options = new_share(driver), self.unmanaged_share(driver)
+
+        def manage(driver: ShareDriver, attempt: RequestContext) -> None:
+            with within_attempt(attempt):
+                driver.manage_existing(share, options)
+
+        def manage_and_extend(driver: ShareDriver) -> None:
+            manage(driver, LATER)
+            driver.extend_share(LATER, share, 8)
+
+        return share, lambda d: manage(d, LATE), manage_and_extend
+
     def late_calls_change_nothing(self, driver: ShareDriver, prepare: Prepare) -> None:
         """Stall the call at one step after the other while the later one is made, and compare the states."""
         if not driver.refuses_late_calls:
@@ -183,6 +214,16 @@ def _late_deletion_of_snapshot(driver: ShareDriver, _: list[AccessRule]) -> Call
         lambda d: d.delete_snapshot(LATE, snapshot),
         lambda d: d.create_snapshot(LATER, snapshot),
     )
+
+
+def _late_unmanagement(driver: ShareDriver, _: list[AccessRule]) -> Calls:
+    share = _created(driver)
+
+    def unmanage(driver: ShareDriver, attempt: RequestContext) -> None:
+        with within_attempt(attempt):
+            driver.unmanage(share)
+
+    return share, lambda d: unmanage(d, LATE), lambda d: unmanage(d, LATER)
 
 
 def _late_copy(driver: ShareDriver, _: list[AccessRule]) -> Calls:

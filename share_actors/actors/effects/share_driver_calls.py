@@ -9,6 +9,7 @@ from share_actors.actors.effects.access_rules import update_rules
 from share_actors.actors.effects.manage_existing import managed_outcome, managed_snapshot_outcome
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.drivers.fence import within_attempt
 from share_actors.events import share
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
@@ -49,7 +50,8 @@ def perform(
         outcome = _probe(driver, effect, state, context)
         if outcome is not None:
             return outcome
-    return _call(driver, effect, state, context)
+    with within_attempt(context):  # for the methods that get no context
+        return _call(driver, effect, state, context)
 
 
 def _probe(

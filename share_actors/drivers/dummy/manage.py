@@ -7,6 +7,7 @@ from typing import Any
 
 from share_actors.drivers.dummy.base import NO_CONTEXT, DummyBase
 from share_actors.drivers.dummy.faults import end
+from share_actors.drivers.fence import current_attempt
 from share_actors.values import Share, Snapshot
 
 
@@ -15,11 +16,10 @@ class DummyManage(DummyBase):
 
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt any share; its size is `driver_options["size"]` in GiB, default 1."""
-        exits = self._faults.begin("manage_existing", NO_CONTEXT, share.id)
         size = int(driver_options.get("size", 1))
-        if self._backend is not None:
-            self._backend.add_share(share.id, size, pool=self.get_pool(share))
-        end(exits)
+        with self._changing("manage_existing", current_attempt(), share.id):
+            if self._backend is not None:
+                self._backend.add_share(share.id, size, pool=self.get_pool(share))
         return {"size": size}
 
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,22 +30,21 @@ class DummyManage(DummyBase):
 
     def unmanage(self, share: Share) -> None:
         """Leave the share as it is."""
-        exits = self._faults.begin("unmanage", NO_CONTEXT, share.id)
-        end(exits)
+        with self._changing("unmanage", current_attempt(), share.id):
+            pass
 
     def manage_existing_snapshot(
         self, snapshot: Snapshot, driver_options: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Adopt any snapshot; its size is `driver_options["size"]` in GiB, default `snapshot.size`."""
-        exits = self._faults.begin(
-            "manage_existing_snapshot", NO_CONTEXT, snapshot.share_id, snapshot.id
-        )
-        if self._backend is not None:
-            self._backend.add_snapshot(snapshot.share_id, snapshot.id)
-        end(exits)
+        ids = (snapshot.share_id, snapshot.id)
+        with self._changing("manage_existing_snapshot", current_attempt(), *ids):
+            if self._backend is not None:
+                self._backend.add_snapshot(*ids)
         return {"size": int(driver_options.get("size", snapshot.size))}
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Leave the snapshot as it is."""
-        exits = self._faults.begin("unmanage_snapshot", NO_CONTEXT, snapshot.share_id, snapshot.id)
-        end(exits)
+        ids = (snapshot.share_id, snapshot.id)
+        with self._changing("unmanage_snapshot", current_attempt(), *ids):
+            pass

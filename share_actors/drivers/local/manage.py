@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from share_actors.drivers.base import ManageInvalidShare
-from share_actors.drivers.fence import Fence
+from share_actors.drivers.fence import Fence, current_attempt
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.base import GIB, LocalBase
@@ -25,7 +25,7 @@ class LocalManage(LocalBase):
         of another share, or that is not a directory.
         """
         path = _path_option(driver_options)
-        with self._share_lock("manage share", share.id) as fence:
+        with self._share_lock("manage share", share.id, current_attempt()) as fence:
             if not self._layout.exists("shares", share.id):
                 self._layout.adopt(path, share.id)
             if self._layout.size(share.id) is None:
@@ -45,7 +45,7 @@ class LocalManage(LocalBase):
 
     def unmanage(self, share: Share) -> None:
         """Leave the directory in place, without access rules and recorded size; it can be managed again."""
-        with self._share_lock("unmanage share", share.id) as fence:
+        with self._share_lock("unmanage share", share.id, current_attempt()) as fence:
             if self._layout.exists("shares", share.id):
                 self._remove_access(share.id, fence)
             self._layout.forget(share.id)
@@ -55,7 +55,8 @@ class LocalManage(LocalBase):
     ) -> dict[str, Any]:
         """Adopt the directory `snapshot.provider_location`, below the root, and move it to its place."""
         name = snapshot_name(snapshot.share_id, snapshot.id)
-        with self._share_lock(f"manage snapshot {snapshot.id} of share", snapshot.share_id):
+        operation = f"manage snapshot {snapshot.id} of share"
+        with self._share_lock(operation, snapshot.share_id, current_attempt()):
             if not self._layout.exists("snapshots", name):
                 self._layout.adopt(snapshot.provider_location or "", name, area="snapshots")
         path = str(self._layout.path("snapshots", name))

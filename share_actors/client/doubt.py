@@ -64,6 +64,19 @@ def in_doubt(error: ShareActorsError, message: CommandMessage, seconds: float) -
     return kind(f"share {ids[0]}: {text}", field=error.field, value=error.value, **details)
 
 
+def recorded_unseen(error: ShareActorsError, address: str, command_id: str) -> Unavailable:
+    """The error of a request that is recorded, if its entity cannot be read because of *error*."""
+    text = error.message.removesuffix(NOT_RECORDED)
+    return Unavailable(
+        f"the request is recorded and goes on, but {address} cannot be read: {text}",
+        field=error.field,
+        value=error.value,
+        share_id=address,
+        command_id=command_id,
+        next_step=look_up(command_id),
+    )
+
+
 def timed_out(
     share_id: str, command_id: str, text: str, seconds: float, **details: Any
 ) -> TimedOut:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.client.ids import created_id, fresh_id
 from share_actors.client.keywords import (
+    DEFAULT_TIMEOUT_S,
     EntityFilters,
     NetworkProperties,
     RequestOptions,
@@ -91,10 +93,12 @@ class AsyncEntityCollection(Generic[EntityT]):
         self, address: str, command: Command, **options: Unpack[RequestOptions]
     ) -> EntityT:
         """The entity when the work of *command* is done (or recorded, if that is enough)."""
+        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
         receipt = raise_for_status(await self._requests.ask(address, command, **options))
         if receipt.view is not None:
             return self._entity_type.model_validate_json(receipt.view)
-        return await self._view(address)
+        entity: EntityT = await self._requests.view_recorded(receipt, until)
+        return entity
 
     async def _view(self, address: str) -> EntityT:
         entity: EntityT = await self._requests.call_manager("view", address)

@@ -25,6 +25,7 @@ from share_actors.client.doubt import (
     leaves_doubt,
     look_up,
     pause_s,
+    recorded_unseen,
     timed_out,
 )
 from share_actors.client.ids import FreshId, fresh_id
@@ -213,6 +214,24 @@ class Requests:
         """A share's present state, from its entity; raises `NotFound`."""
         share: Share = await self.call_manager("view", share_id)
         return share
+
+    async def view_recorded(self, receipt: Receipt, until: float) -> Any:
+        """The entity of a recorded request, which is read again while the log or the manager fails.
+
+        Raises `NotFound`, or `Unavailable` at *until* (as of `time.monotonic`).
+        """
+        while True:
+            try:
+                return await self.call_manager_once("view", receipt.share_id)
+            except NotFound as error:
+                raise NotFound(
+                    f"the request is recorded, but {error.message}", field="id", value=error.value
+                ) from None
+            except (Busy, LogError, Unavailable) as error:
+                over = time.monotonic() + pause_s(error) > until
+                if over or not is_temporary(error, doubtful=True):
+                    raise recorded_unseen(error, *receipt[:2]) from None
+                await asyncio.sleep(pause_s(error))
 
     async def history(self, address: str) -> list[Recorded]:
         """All events of a share or another entity; raises `NotFound`."""

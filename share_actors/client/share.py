@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
@@ -11,7 +12,7 @@ from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.background_loop import run
 from share_actors.client.ids import created_id
-from share_actors.client.keywords import RequestOptions, with_command_id
+from share_actors.client.keywords import DEFAULT_TIMEOUT_S, RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.share_view import ShareView
@@ -208,10 +209,19 @@ class AsyncShare:
 
     async def _ask_for_share(self, command: Command, options: RequestOptions) -> Share:
         """The share, or the part of it in the reply, once *command* is done (or recorded)."""
+        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
         share = await self._send(command, options)
-        return share or (await self.refresh()).seen
+        return share or await self._seen_after(until)
+
+    async def _seen_after(self, until: float) -> Share:
+        """The share after its last request, which is recorded; raises `Unavailable` at *until*."""
+        assert self.receipt is not None
+        share: Share = await self._requests.view_recorded(self.receipt, until)
+        self._view = ShareView(share)
+        return share
 
     async def _send(self, command: Command, options: RequestOptions) -> Share | None:
+        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
         receipt = await self._requests.ask(self.id, command, **options)
         share, view = receipt.share, self._last_view()
         self.receipt = receipt
@@ -220,7 +230,7 @@ class AsyncShare:
         elif share is not None and view is not None:
             view.update(share, _part_id(command))
         elif share is not None:
-            await self.refresh()
+            await self._seen_after(until)
         raise_for_status(receipt)
         return share
 

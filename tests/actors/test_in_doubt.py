@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,7 +29,7 @@ class FailingStorage(POPOApplicationRecorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_full = self.loses_reply = self.is_away = False
+        self.is_full = self.loses_reply = self.is_away = self.cannot_read = False
         self.committed: Callable[[], None] | None = None
         """What happens right after the next commit."""
 
@@ -39,6 +40,8 @@ class FailingStorage(POPOApplicationRecorder):
         if self.is_full:
             raise OperationalError("the disk is full")
         ids = super().insert_events(stored_events, **kwargs)
+        if not any(str(event.originator_id).startswith("share-") for event in stored_events):
+            return ids  # of a backend's report
         if self.committed is not None:
             happens, self.committed = self.committed, None
             happens()
@@ -49,6 +52,8 @@ class FailingStorage(POPOApplicationRecorder):
 
     def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
         self._check()
+        if self.cannot_read:
+            raise OperationalError("the server does not answer")
         return super().select_events(*args, **kwargs)
 
     def _check(self) -> None:
@@ -69,10 +74,10 @@ async def share_on(storage: FailingStorage) -> AsyncIterator[tuple[AsyncShare, A
 
 async def come_back(storage: FailingStorage) -> None:
     """End the outage once it has begun and a request has met it again."""
-    while not storage.is_away:
+    while not (storage.is_away or storage.cannot_read):
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)
-    storage.is_away = False
+    storage.is_away = storage.cannot_read = False
 
 
 def events_of(command_id: str, history: list[Any]) -> int:
@@ -130,6 +135,46 @@ def test_an_error_after_the_death_of_the_host_that_recorded_the_request_says_so(
 
             receipt = await system.receipt(told.value.details["command_id"], share.id)
             assert receipt.status in ("accepted", "done")
+
+    within(30, scenario())
+
+
+def lose_reads(storage: FailingStorage) -> None:
+    """Let the next commit succeed, and reads fail from then on."""
+
+    def lose() -> None:
+        storage.cannot_read = True
+
+    storage.committed = lose
+
+
+def test_a_recorded_request_whose_share_cannot_be_read_is_no_error_of_the_log() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, system):
+            assert share.receipt is not None
+            receipt = await system.receipt(share.receipt.command_id, share.id)
+            storage.is_away = True
+            with pytest.raises(Unavailable, match="the request is recorded and goes on") as told:
+                await share._requests.view_recorded(receipt, time.monotonic() + 1.0)
+            storage.is_away = False
+
+            assert "nothing was recorded" not in str(told.value)
+
+    within(30, scenario())
+
+
+def test_a_rule_is_allowed_although_the_share_cannot_be_read_at_first() -> None:
+    async def scenario() -> None:
+        storage = FailingStorage()
+        async with share_on(storage) as (share, _):
+            lose_reads(storage)
+            back = asyncio.create_task(come_back(storage))
+
+            rule = await share.allow_access("bob", wait=False)
+
+            await back
+            assert [each.id for each in (await share.refresh()).access_rules] == [rule.id]
 
     within(30, scenario())
 

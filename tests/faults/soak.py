@@ -28,7 +28,14 @@ from share_actors.events.receipts import Receipts
 from share_actors.values import Share
 from tests.acceptance.systems import Site, of_shares, opened
 from tests.faults.killer import Killer
-from tests.faults.soak_clients import MAX_WAIT_S, NOT_RECORDED, Client, Request, RuleClient
+from tests.faults.soak_clients import (
+    MAX_WAIT_S,
+    NOT_RECORDED,
+    Client,
+    Request,
+    RuleClient,
+    last_errors,
+)
 
 CLIENTS = 16
 RULE_CLIENTS = 30
@@ -116,6 +123,7 @@ def _report(site: Site, clients: Sequence[Client], killer: Killer) -> dict[str, 
         **{f"told {reply}": n for reply, n in sorted(replies.items())},
         "by kind": dict(Counter(r.kind for r in requests)),
         "asked again by clients": sum(r.retries for r in requests),
+        "asked again after": last_errors(requests),
         "told that nothing was recorded": sum(len(r.denials) for r in requests),
         "attempts after the first": check.repeated,
         "kills": dict(killer.kills),

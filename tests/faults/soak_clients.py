@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -88,6 +90,15 @@ def says_nothing_recorded(error: ShareActorsError) -> bool:
     """Whether *error* says, by its kind or its message, that nothing was recorded."""
     certain = isinstance(error, Busy | LogError) and not isinstance(error, LogInDoubt)
     return certain or "nothing was recorded" in error.message
+
+
+def last_errors(requests: Sequence[Request]) -> dict[str, int]:
+    """How often requests were sent again, by the beginning of the last error of each."""
+    counts: Counter[str] = Counter()
+    for request in requests:
+        if request.retries:
+            counts[re.sub(r"[0-9a-f-]{32,}", "ID", request.last_error)[:90]] += request.retries
+    return dict(counts.most_common(5))
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 NOT_RECORDED = "; nothing was recorded"
-"""The end of a message about one try of a request, which says nothing about earlier tries."""
+"""The end of a message about one try of a request, which says nothing about earlier tries; see `reason`."""
 MAX_SHOWN = 120
 """The most characters of an invalid value that a message shows."""
 
@@ -39,6 +39,11 @@ class ShareActorsError(Exception):
     ) -> None:
         super().__init__(message)
         self.message, self.field, self.value, self.details = message, field, value, details
+
+    @property
+    def reason(self) -> str:
+        """The message without its claim that nothing was recorded, which is about one try alone."""
+        return self.message.removesuffix(NOT_RECORDED)
 
 
 class InvalidRequest(ShareActorsError):
@@ -133,8 +138,7 @@ class LogInDoubt(LogError):
     @classmethod
     def after(cls, error: LogError) -> LogInDoubt:
         """The error of a try that ended with *error*, if an earlier try may have been recorded."""
-        text = error.message.removesuffix(NOT_RECORDED)
-        return cls(text, field=error.field, value=error.value, **error.details)
+        return cls(error.reason, field=error.field, value=error.value, **error.details)
 
 
 class LogTooNew(LogError):

@@ -6,7 +6,6 @@ from typing import Any
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.errors import (
-    NOT_RECORDED,
     Busy,
     LogError,
     LogInDoubt,
@@ -54,7 +53,7 @@ def pause_s(error: ShareActorsError) -> float:
 
 def in_doubt(error: ShareActorsError, message: CommandMessage, seconds: float) -> ShareActorsError:
     """The error of a request that was tried for so many *seconds*, last with *error*; one may be recorded."""
-    text = f"{error.message.removesuffix(NOT_RECORDED)}; tried for {seconds:.3g} s; {UNKNOWN}"
+    text = f"{error.reason}; tried for {seconds:.3g} s; {UNKNOWN}"
     ids = (message.share_id, message.command_id)
     if isinstance(error, Busy):
         return timed_out(*ids, text, seconds, next_step=look_up(message.command_id))
@@ -66,9 +65,8 @@ def in_doubt(error: ShareActorsError, message: CommandMessage, seconds: float) -
 
 def recorded_unseen(error: ShareActorsError, address: str, command_id: str) -> Unavailable:
     """The error of a request that is recorded, if its entity cannot be read because of *error*."""
-    text = error.message.removesuffix(NOT_RECORDED)
     return Unavailable(
-        f"the request is recorded and goes on, but {address} cannot be read: {text}",
+        f"the request is recorded and goes on, but {address} cannot be read: {error.reason}",
         field=error.field,
         value=error.value,
         share_id=address,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.client.ids import created_id, fresh_id
 from share_actors.client.keywords import (
-    DEFAULT_TIMEOUT_S,
     EntityFilters,
     NetworkProperties,
     RequestOptions,
     SecurityServiceProperties,
     ShareTypeChanges,
     ShareTypeProperties,
+    deadline,
 )
 from share_actors.client.receipt import raise_for_status
 from share_actors.client.requests import Requests
@@ -93,7 +92,7 @@ class AsyncEntityCollection(Generic[EntityT]):
         self, address: str, command: Command, **options: Unpack[RequestOptions]
     ) -> EntityT:
         """The entity when the work of *command* is done (or recorded, if that is enough)."""
-        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
+        until = deadline(options)
         receipt = raise_for_status(await self._requests.ask(address, command, **options))
         if receipt.view is not None:
             return self._entity_type.model_validate_json(receipt.view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -29,6 +30,11 @@ class RequestOptions(TypedDict, total=False):
     wait: bool
     timeout: float
     command_id: str | None
+
+
+def deadline(options: RequestOptions) -> float:
+    """When a request of now is given up, as of `time.monotonic`."""
+    return time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
 
 
 def with_command_id(options: RequestOptions) -> tuple[str, RequestOptions]:

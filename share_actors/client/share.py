@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
@@ -12,7 +11,7 @@ from share_actors.actors.messaging.messages import build
 from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.background_loop import run
 from share_actors.client.ids import created_id
-from share_actors.client.keywords import DEFAULT_TIMEOUT_S, RequestOptions, with_command_id
+from share_actors.client.keywords import RequestOptions, deadline, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.share_view import ShareView
@@ -209,7 +208,7 @@ class AsyncShare:
 
     async def _ask_for_share(self, command: Command, options: RequestOptions) -> Share:
         """The share, or the part of it in the reply, once *command* is done (or recorded)."""
-        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
+        until = deadline(options)
         share = await self._send(command, options)
         return share or await self._seen_after(until)
 
@@ -221,7 +220,7 @@ class AsyncShare:
         return share
 
     async def _send(self, command: Command, options: RequestOptions) -> Share | None:
-        until = time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
+        until = deadline(options)
         receipt = await self._requests.ask(self.id, command, **options)
         share, view = receipt.share, self._last_view()
         self.receipt = receipt

@@ -13,8 +13,8 @@ from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
+    doubtful_reply,
     error_reply,
-    in_doubt,
     unpack_error,
 )
 from share_actors.actors.ports import CatalogPort, Host, HostLost
@@ -117,9 +117,9 @@ class Router:
             try:
                 sent = await self._find_and_send(message._replace(repeated=True))
             except ShareActorsError as failed:
-                return in_doubt(message, error_reply(message, failed))
+                return doubtful_reply(message, error_reply(message, failed))
         if _arrived(sent):
-            return in_doubt(message, sent.result())
+            return doubtful_reply(message, sent.result())
         return error_reply(message, _unreachable(message.share_id))
 
     # -- homes -----------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from share_actors.actors.ports import Cluster, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
-from share_actors.errors import Busy, NotFound, ShareActorsError, Unavailable
+from share_actors.errors import NOT_RECORDED, Busy, NotFound, ShareActorsError, Unavailable
 from share_actors.events.share.messages import CreateShare
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
 
     def _overload_error(self) -> ShareActorsError:
         if self._supervisor.stopping:
-            return Unavailable("the system is stopping; nothing was recorded")
+            return Unavailable(f"the system is stopping{NOT_RECORDED}")
         return Busy(f"{self._waiting} commands are waiting already", retry_after=0.2)
 
     async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:

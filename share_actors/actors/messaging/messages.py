@@ -166,7 +166,7 @@ def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandRepl
     return CommandReply(message.share_id, message.command_id, "error", error=pack_error(error))
 
 
-def in_doubt(message: CommandMessage, reply: CommandReply) -> CommandReply:
+def doubtful_reply(message: CommandMessage, reply: CommandReply) -> CommandReply:
     """*reply* to a repetition of *message*, whose first try may have been recorded by a host that is lost.
 
     An error that says that nothing was recorded is true of the last try only, so the client must ask again.

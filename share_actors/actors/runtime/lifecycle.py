@@ -65,7 +65,8 @@ def init(address: str | None, **options: Any) -> None:
         outage = {name: os.environ.get(name, value) for name, value in OUTAGE.items()}
         _set_environment({**outage, **environment})
     try:
-        with sigterm_kept():  # None would join a cluster that Ray finds
+        with sigterm_kept():
+            # None would join a cluster that Ray finds
             ray.init(address or "local", **{**defaults, **options})
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(

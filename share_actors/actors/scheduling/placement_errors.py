@@ -7,7 +7,14 @@ from collections.abc import Collection, Mapping
 from share_actors.actors.scheduling.candidates import candidates
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.config import BackendSettings
-from share_actors.errors import Busy, InvalidRequest, NoValidHost, ShareActorsError, Unavailable
+from share_actors.errors import (
+    NOT_RECORDED,
+    Busy,
+    InvalidRequest,
+    NoValidHost,
+    ShareActorsError,
+    Unavailable,
+)
 from share_actors.scheduling.filters import RequestSpec
 from share_actors.scheduling.weighing import no_valid_host
 from share_actors.values import Placement
@@ -39,7 +46,7 @@ def no_pool_error(
     if awaited:
         missing = ", ".join(f"{name} for {seconds:.0f} s" for name, seconds in awaited.items())
         return Busy(
-            f"{text}; this is not final: there was no report of {missing}; nothing was recorded",
+            f"{text}; this is not final: there was no report of {missing}{NOT_RECORDED}",
             retry_after=RETRY_S,
             pools=refused,
         )
@@ -55,7 +62,7 @@ def _named_error(
 ) -> ShareActorsError:
     """The error when no pool of the backend *name* fits *spec*."""
     if (reason := _not_ready(name, backends[name], reports)) is not None:
-        message = f"backend {name!r} is not ready: {reason}; nothing was recorded"
+        message = f"backend {name!r} is not ready: {reason}{NOT_RECORDED}"
         passing = {} if reports.latest(name) else {"passing": True}
         return Unavailable(message, field="backend", value=name, **passing)
     pools = placement.refused.items()

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 from typing_extensions import TypedDict
 
-from share_actors.errors import LogError, LogTooNew
+from share_actors.errors import NOT_RECORDED, LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.upcasting import UPCASTERS, Upcasters, upcast
@@ -67,7 +67,7 @@ class Codec:
         except (PydanticSerializationError, KeyError, UnicodeEncodeError) as error:
             raise LogError(
                 f"stream {stream} version {version}: {type(event).__name__} cannot be written:"
-                f" {error}; nothing was recorded"
+                f" {error}{NOT_RECORDED}"
             ) from None
 
     def _envelope_json(self, envelope: Envelope) -> str:

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from share_actors.errors import LogError, LogInDoubt
+from share_actors.errors import NOT_RECORDED, LogError, LogInDoubt
 from share_actors.events.log.append_order import Append, AppendOrder, Conflict
 
 _PAGE_SIZE = 1_000
@@ -52,7 +52,7 @@ class GroupCommit:
         append = Append(stream, expected, rows, loop.create_future(), self._delivered)
         with self._lock:
             if self._closed:
-                raise LogError("the log is closed; nothing was recorded")
+                raise LogError(f"the log is closed{NOT_RECORDED}")
             first = not self._gathered or self._gathering is not loop
             self._gathered.append(append)
             self._gathering = loop
@@ -190,7 +190,7 @@ class GroupCommit:
 
     def _fail(self, appends: Sequence[Append], error: Exception) -> None:
         for append in appends:
-            self._order.failed(append, LogError(f"{self._explain(error)}; nothing was recorded"))
+            self._order.failed(append, LogError(f"{self._explain(error)}{NOT_RECORDED}"))
 
     def _refuse(self, appends: Sequence[Append], error: LogError) -> None:
         refusal = LogError(error.message, field=error.field, value=error.value, **error.details)

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 from share_actors.config import Config, LogSettings
-from share_actors.errors import LogError
+from share_actors.errors import NOT_RECORDED, LogError
 from share_actors.events.log.guarded import LeaseGuard
 from share_actors.events.log.lease import (
     BEAT_S,
@@ -94,7 +94,7 @@ class LeaseKeeper:
         except LogError as error:
             return error
         return LogError(
-            "the lease of the log was lost and regained meanwhile; nothing was recorded",
+            f"the lease of the log was lost and regained meanwhile{NOT_RECORDED}",
             field=self._store.field,
             value=self._store.value,
         )

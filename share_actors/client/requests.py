@@ -222,7 +222,11 @@ class Requests:
         """
         while True:
             try:
-                return await self.call_manager_once("view", receipt.share_id)
+                async with asyncio.timeout_at(until):
+                    return await self.call_manager_once("view", receipt.share_id)
+            except TimeoutError:
+                silent = Unavailable("the manager has not replied in time")
+                raise recorded_unseen(silent, *receipt[:2]) from None
             except NotFound as error:
                 raise NotFound(
                     f"the request is recorded, but {error.message}", field="id", value=error.value

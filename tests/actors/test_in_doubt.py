@@ -15,11 +15,14 @@ from eventsourcing.popo import POPOApplicationRecorder
 
 from share_actors import testing
 from share_actors.client.doubt import in_doubt
+from share_actors.client.receipt import Receipt
+from share_actors.client.requests import Requests
 from share_actors.client.share import AsyncShare
 from share_actors.errors import Busy, LogError, LogInDoubt, ShareActorsError, TimedOut, Unavailable
 from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import DeleteShare
 from share_actors.testing import InMemoryLog
+from share_actors.values import RequestContext
 from tests.actors.in_process import tell
 from tests.conftest import within
 
@@ -162,6 +165,28 @@ def test_a_recorded_request_whose_share_cannot_be_read_is_no_error_of_the_log() 
             assert "nothing was recorded" not in str(told.value)
 
     within(30, scenario())
+
+
+class SilentManager:
+    """A connection whose manager never replies."""
+
+    catalog = None
+
+    async def call_manager(self, *_: object) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_recorded_request_is_not_waited_for_beyond_its_deadline_if_the_manager_is_silent() -> (
+    None
+):
+    async def scenario() -> None:
+        connection: Any = SilentManager()
+        requests = Requests(connection, RequestContext())
+
+        with pytest.raises(Unavailable, match="recorded and goes on, but s1 cannot be read"):
+            await requests.view_recorded(Receipt("s1", "c1", "accepted"), time.monotonic() + 0.2)
+
+    within(10, scenario())
 
 
 def test_a_rule_is_allowed_although_the_share_cannot_be_read_at_first() -> None:

@@ -24,10 +24,6 @@ class SignalsNoted:
 
     def __init__(self) -> None:
         self.signalled = threading.Event()
-        self.listen()
-
-    def listen(self) -> None:
-        """Note signals again, after other code has changed what they do."""
         for number in SIGNALS:
             signal.signal(number, lambda *_: self.signalled.set())
 

@@ -123,7 +123,6 @@ def _stay(session: Session, state: SystemState, noted: SignalsNoted) -> None:
     try:
         with death_noticed(state):
             lifecycle.shutdown()
-            noted.listen()  # Ray resets SIGTERM, which would end this process
             signalled = stay(session.home, state, noted)
     except Unavailable:
         ray_process.stop_ray(state)

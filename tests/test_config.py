@@ -82,7 +82,13 @@ def test_a_printed_configuration_shows_no_secret() -> None:
 
     assert SECRET not in repr(config)
     assert KEY not in repr(config)
-    assert "/srv" in repr(config)
+    assert "directory" in repr(config)
+
+
+def test_no_text_among_the_options_of_a_driver_is_printed_whatever_its_name() -> None:
+    backend = {"driver": "dummy", "options": {"pw": SECRET, "deep": {"er": [SECRET]}}}
+
+    assert SECRET not in repr(Config(backends={"b": backend}))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Secrets at rest: the log holds secrets only sealed, that is, encrypted under the system's key.
 
-AES-SIV (RFC 5297) is deterministic: a repeated request has the same content as the first.
+A secret is sealed for its place, an entity and a field: copied to another, it does not open. AES-SIV (RFC
+5297) is deterministic: a repeated request has the same content as the first.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +18,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from share_actors.errors import ConfigError
-from share_actors.redaction import looks_secret
+from share_actors.redaction import remember_secret, without_url_passwords
+from share_actors.values.secret import Sealed, Secret
 
 if TYPE_CHECKING:
     from share_actors.config import Config
 
-SEALED = "sealed:1:"
+ANYWHERE = "sealed:1:"
+"""How secrets of earlier versions begin: they are not bound to a place."""
+SEALED = "sealed:2:"
 _BYTES = 64
 
 
@@ -39,32 +43,57 @@ class Sealer:
         key = home_key(config) if configured is None else configured.get_secret_value()
         return cls(urlsafe_b64decode(key))
 
-    def seal(self, secret: str) -> str:
-        """*secret* in sealed form; a sealed secret is returned unchanged."""
-        if secret.startswith(SEALED):
-            return secret
-        return SEALED + urlsafe_b64encode(self._cipher.encrypt(secret.encode(), None)).decode()
+    def seal(self, secret: str, entity: str = "", field: str = "") -> Sealed:
+        """*secret*, which may be any text, sealed for a *field* of the entity at an address."""
+        remember_secret(secret)
+        sealed = self._cipher.encrypt(secret.encode(), _place(entity, field))
+        return Sealed(SEALED + urlsafe_b64encode(sealed).decode())
 
-    def open(self, sealed: str) -> str:
-        """The secret, or *sealed* itself if it is not sealed; raises `ConfigError` if the key is another."""
-        if not sealed.startswith(SEALED):
-            return sealed
+    def open(self, text: str, entity: str = "", field: str = "") -> str:
+        """The secret, or *text* itself unless it is `Sealed`.
+
+        Raises `ConfigError` if the key is another, or if it was sealed for another place.
+        """
+        if not isinstance(text, Sealed):
+            return text
+        place = None if text.startswith(ANYWHERE) else _place(entity, field)
         try:
-            return self._cipher.decrypt(urlsafe_b64decode(sealed[len(SEALED) :]), None).decode()
+            sealed = urlsafe_b64decode(text[len(SEALED) :])
+            secret = Secret(self._cipher.decrypt(sealed, place).decode())
         except (InvalidTag, ValueError):
             raise ConfigError(
-                "secrets_key: a secret in the log was sealed under another key: restore secrets.key"
-                " from the home of the system that wrote it",
+                "secrets_key: a secret in the log was sealed under another key, or for another entity:"
+                " restore secrets.key from the home of the system that wrote it",
                 field="secrets_key",
             ) from None
+        remember_secret(secret)
+        return secret
 
-    def seal_details(self, details: Mapping[str, str]) -> dict[str, str]:
-        """*details* with the values sealed whose names are those of secrets (see `looks_secret`)."""
-        return {k: self.seal(v) if looks_secret(k) else v for k, v in details.items()}
+    def seal_details(
+        self, details: Mapping[str, str], entity: str = "", public: Collection[str] = ()
+    ) -> dict[str, str]:
+        """*details* of a driver, sealed for *entity*, but for those with the names *public*.
 
-    def open_details(self, details: Mapping[str, str]) -> dict[str, str]:
+        A `Secret`, and a URL with a password, are sealed whatever their names.
+        """
+        return {
+            name: value
+            if name in public and not _is_secret(value)
+            else self.seal(value, entity, f"details.{name}")
+            for name, value in details.items()
+        }
+
+    def open_details(self, details: Mapping[str, str], entity: str = "") -> dict[str, str]:
         """*details* with sealed values opened; raises `ConfigError` as `open` does."""
-        return {k: self.open(v) for k, v in details.items()}
+        return {name: self.open(v, entity, f"details.{name}") for name, v in details.items()}
+
+
+def _is_secret(text: str) -> bool:
+    return isinstance(text, Secret) or without_url_passwords(text) != text
+
+
+def _place(entity: str, field: str) -> list[bytes]:
+    return [entity.encode(), field.encode()]
 
 
 def new_key() -> bytes:

@@ -27,6 +27,7 @@ from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
+from share_actors.redaction import remember_secret, scrubbed
 from share_actors.values import BackendReport, Capabilities, RequestContext, Share, utc_now
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class StatsActor:
     async def preview(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """What managing with these options would adopt; raises `Refused` with the driver's reason."""
         driver = await self._ready_driver()
+        for name, value in driver_options.items():
+            if name not in driver.public_manage_options and isinstance(value, str):
+                remember_secret(value)
         call = partial(driver.preview_manage, share, driver_options)
         try:
             properties = await self._call_driver(call, self._settings.timeout_s)
@@ -205,7 +209,7 @@ class StatsActor:
 
     def _failure_reason(self, error: Exception) -> str:
         if isinstance(error, ConfigError):
-            return error.message
+            return scrubbed(error.message)
         if isinstance(error, DriverError | TimeoutError):
             return writable(str(error) or type(error).__name__)
         logger.error("backend %s: its driver raised", self._backend, exc_info=error)

@@ -16,7 +16,9 @@ from share_actors.events.share import ShareState
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.failure import ERRORS
 from share_actors.events.share.messages import ShareCreationRequested
+from share_actors.redaction import without_url_passwords
 from share_actors.values import Frozen, Placement, Share
+from share_actors.values.escaping import escaped
 
 MAX_ATTEMPTS = 10
 """How many attempts an explanation shows."""
@@ -142,7 +144,7 @@ class _Explainer:
             name=view.name,
             status=view.status,
             since=self._since,
-            summary=_summary(view, owed, last),
+            summary=escaped(without_url_passwords(_summary(view, owed, last))),
             owed=owed,
             failed=failed,
             attempts=tuple(self._attempts),

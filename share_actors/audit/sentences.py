@@ -12,6 +12,8 @@ from share_actors.events.share.messages import ShareEvent
 from share_actors.events.share_network import sentences as network
 from share_actors.events.share_server import messages as server_messages
 from share_actors.events.share_server import sentences as server
+from share_actors.redaction import without_url_passwords
+from share_actors.values.escaping import escaped
 
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
     kind: describe
@@ -29,9 +31,13 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
 def who(recorded: Recorded) -> str:
     """Return the user and project of the request: `alice (project demo)`."""
     envelope = recorded.envelope
-    return f"{envelope.user_id} (project {envelope.project_id})"
+    return escaped(f"{envelope.user_id} (project {envelope.project_id})")
 
 
 def sentence(recorded: Recorded) -> str:
-    """Describe an event in one sentence, without its time."""
-    return _SENTENCES[type(recorded.event)](recorded.event, who(recorded))
+    """Describe an event in one sentence, without its time.
+
+    It is one line without control characters or URLs' passwords, whatever an old log holds.
+    """
+    text = _SENTENCES[type(recorded.event)](recorded.event, who(recorded))
+    return escaped(without_url_passwords(text))

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.markup import escape
 
-from share_actors.cli.output import Output
+from share_actors.cli.output import Output, escape
 from share_actors.cli.session import Options, Session
 from share_actors.cli.usage_errors import json_requested
 from share_actors.errors import ShareActorsError

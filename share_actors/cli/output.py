@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from share_actors.errors import Busy, ShareActorsError
+from share_actors.redaction import without_url_passwords
+from share_actors.values.escaping import escaped
 
 PIPE_WIDTH = 100_000
 """Columns of output that is not a terminal: nothing is cut or wrapped."""
@@ -78,11 +80,11 @@ class Output:
     # -- JSON ------------------------------------------------------------------------------------
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command."""
-        self._write_line(json.dumps(document, indent=2, default=str))
+        self._write_line(_json(document, indent=2))
 
     def print_json_line(self, document: Any) -> None:
         """Print one JSON document of several, in one line."""
-        self._write_line(json.dumps(document, default=str))
+        self._write_line(_json(document))
 
     def _write_line(self, text: str) -> None:
         self.stdout.write(text + "\n")
@@ -92,12 +94,12 @@ class Output:
     def print(self, text: str) -> None:
         """Print a line of the result, which may contain markup; nothing with `--json`."""
         if not self.as_json:
-            self.out.print(text, highlight=False)
+            self.out.print(escaped(text, keep="\n"), highlight=False)
 
     def print_message(self, text: str) -> None:
         """Print a line about the result to stderr, which may contain markup; nothing with `--json`."""
         if not self.as_json:
-            self.err.print(text, highlight=False)
+            self.err.print(escaped(text, keep="\n"), highlight=False)
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table."""
@@ -155,8 +157,14 @@ class Output:
         if self.as_json:
             self.print_json({"error": error_document(error)})
             return
-        self.err.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)
+        self.err.print(f"[bold red]Error:[/] {_indented(error.message)}", highlight=False)
         self.err.print(f"  {escape(next_step(error, command))}", highlight=False)
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    """*document* as JSON in ASCII, with the newlines of *indent* as its only control characters."""
+    text = json.dumps(document, indent=indent, default=str).replace("\x7f", "\\u007f")
+    return without_url_passwords(text)
 
 
 def _console(stream: TextIO) -> Console:
@@ -187,6 +195,11 @@ def next_step(error: ShareActorsError, command: str) -> str:
     )
 
 
+def _indented(text: str) -> str:
+    """*text* as markup; its further lines, such as those of a driver's traceback, are indented."""
+    return "\n    ".join(map(escape, text.strip().splitlines()))
+
+
 # -- values as text ------------------------------------------------------------------------------
 def count(number: int, noun: str) -> str:
     """*number* and *noun*, which gets an *s* or *es* unless the number is 1: `1 share`, `2 processes`."""
@@ -194,8 +207,13 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
+def escape(text: str) -> str:
+    """*text* as markup in one line, shown literally, without control characters and URLs' passwords."""
+    return escape_markup(escaped(without_url_passwords(text)))
+
+
 def format_cell(value: Any) -> str:
-    """*value* as the markup of a table cell."""
+    """*value* as the markup of a table cell; the items of a tuple are lines."""
     match value:
         case None | "":
             return "-"
@@ -207,6 +225,8 @@ def format_cell(value: Any) -> str:
             return format_time(value)
         case str() if value in STATUS_COLOURS:
             return f"[{STATUS_COLOURS[value]}]{value}[/]"
+        case tuple():
+            return "\n".join(escape(str(item)) for item in value)
         case _:
             return escape(str(value))
 

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
-from share_actors.cli.output import format_time
+from share_actors.cli.output import escape, format_time
 from share_actors.cli.session import Session
-from share_actors.redaction import MASK
 from share_actors.values import AccessRule, Share, Snapshot, Value
+from share_actors.values.secret import SHOWN
 
 if TYPE_CHECKING:
     from share_actors.audit.explanation import Explanation
@@ -66,7 +64,7 @@ def print_share(session: Session, share: Share) -> None:
     fields = {k: share[k] for k in SHARE_FIELDS if share[k] not in (None, "", {}, ())}
     fields["size"] = f"{share.size} GiB"
     fields["metadata"] = format_pairs(share.metadata)
-    fields["export_locations"] = "\n".join(e.path for e in share.export_locations)
+    fields["export_locations"] = tuple(e.path for e in share.export_locations)
     for section in ("access_rules", "snapshots"):
         fields.pop(section, None)
     output = session.output
@@ -90,20 +88,7 @@ def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
 # -- other entities ------------------------------------------------------------------------------
 def entity_document(entity: Value) -> dict[str, Any]:
     """A network, server or type as JSON; sealed values are masked."""
-    document: dict[str, Any] = _mask_sealed(entity.model_dump(mode="json"))
-    return document
-
-
-def _mask_sealed(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _mask_sealed(item) for key, item in value.items()}
-        case list():
-            return [_mask_sealed(item) for item in value]
-        case str() if value.startswith("sealed:"):
-            return MASK
-        case _:
-            return value
+    return entity.model_dump(mode="json", context=SHOWN)
 
 
 def print_entity(
@@ -154,7 +139,7 @@ def event_document(recorded: Recorded) -> dict[str, Any]:
         "topic": topic_of(type(recorded.event)),
         "sentence": sentence(recorded),
         "envelope": recorded.envelope.model_dump(mode="json"),
-        "event": _mask_sealed(recorded.event.model_dump(mode="json")),
+        "event": recorded.event.model_dump(mode="json", context=SHOWN),
     }
 
 

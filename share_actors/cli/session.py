@@ -102,15 +102,13 @@ class Session:
         """
         self.prepare_connection(state)
         self.output.reserve_stdout(debug=self.options.debug)
+        from share_actors.actors.messaging.messages import context_with
         from share_actors.client import connect
         from share_actors.client.keywords import CONNECT_TIMEOUT_S
-        from share_actors.values import RequestContext
 
         assert state.address is not None
-        context = RequestContext(
-            user_id=self.options.user or _login_name(),
-            project_id=self.options.project or "default",
-        )
+        user, project = self.options.user or _login_name(), self.options.project or "default"
+        context = context_with({"user_id": user, "project_id": project})
         with self.output.spinner("connecting"):
             return connect(
                 state.address,

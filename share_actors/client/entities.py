@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar, Unpack
+from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.client.ids import created_id, fresh_id
@@ -41,6 +41,7 @@ from share_actors.values import (
     ShareServer,
     ShareType,
 )
+from share_actors.values.secret import Secret
 
 EntityT = TypeVar("EntityT", bound=Frozen)
 WATCH_S = 30.0
@@ -151,7 +152,9 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         """
         command_id = fresh_id()
         service_id = service_id or created_id(command_id)
-        service = {"id": service_id, "type": type, **properties}
+        service: dict[str, Any] = {"id": service_id, "type": type, **properties}
+        if isinstance(properties.get("password"), str):
+            service["password"] = Secret(properties["password"])
         command = build(AddSecurityService, {"service": service})
         address = await self._address(network)
         changed = await self._ask(address, command, command_id=command_id)

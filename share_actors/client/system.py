@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, Literal, Self, Unpack, overload
 
+from share_actors.actors.messaging.messages import context_with
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
@@ -40,12 +41,12 @@ from share_actors.values import BackendReport, Page, RequestContext, ShareRule, 
 
 
 def default_context() -> RequestContext:
-    """The context of the user who runs this process."""
+    """The context of the user who runs this process; raises `InvalidRequest` for an unsafe name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
-    return RequestContext(user_id=user)
+    return context_with({"user_id": user})
 
 
 class AsyncShareSystem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,17 +32,25 @@ class Difference(NamedTuple):
 
 
 def differences(
-    running: Config, wanted: Config, keys: Iterable[str] | None = None
+    running: Config,
+    wanted: Config,
+    keys: Iterable[str] | None = None,
+    *,
+    shown: Callable[[Config], Config] = lambda config: config,
 ) -> list[Difference]:
     """The settings that differ, of these *keys* of the configuration or of all but `secrets_key`.
 
-    A running system does not tell the key that its secrets are sealed with.
+    A running system does not tell the key that its secrets are sealed with. *shown* masks the options that
+    the drivers declare secret.
     """
     compared = set(keys or Config.model_fields) - {"secrets_key"}
-    one, other = (
-        dict(_flatten("", config.model_dump(include=compared))) for config in (running, wanted)
-    )
+
+    def values(config: Config) -> dict[str, Any]:
+        return dict(_flatten("", config.model_dump(include=compared)))
+
+    one, other = values(running), values(wanted)
     differing = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    one, other = values(shown(running)), values(shown(wanted))
     return [Difference(key, _displayed(key, one), _displayed(key, other)) for key in differing]
 
 
@@ -64,4 +72,4 @@ def _displayed(key: str, values: dict[str, Any]) -> Any:
     value = values.get(key)
     if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return None
-    return str(value) if isinstance(value, Path) else masked(key, value)
+    return str(value) if isinstance(value, Path) else masked(key, value, options=True)

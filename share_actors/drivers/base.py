@@ -111,6 +111,10 @@ class ShareDriver:
     access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
     modes: ClassVar[tuple[bool, ...]] = (False,)
     """The supported values of `driver_handles_share_servers`: one or both."""
+    public_details: ClassVar[frozenset[str]] = frozenset()
+    """The details of a share server that are no secrets. All others are encrypted in the log and masked."""
+    public_manage_options: ClassVar[frozenset[str]] = frozenset()
+    """The options of `manage_existing` that are no secrets. All others are encrypted and masked."""
 
     def __init__(
         self,

@@ -19,19 +19,14 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr
 
 from share_actors.drivers.base import DriverError, DriverOptions
-from share_actors.redaction import MASK, looks_secret
+from share_actors.redaction import MASK, looks_secret, scrubbed
+from share_actors.values.secret import Secret
 
 logger = logging.getLogger(__name__)
 MAX_SHOWN = 2_000
 """How many characters of a command's output an error shows."""
 Execute = Callable[..., tuple[str, str]]
 """Runs a command: `(*command, run_as_root, check_exit_code, timeout_s, input)` to (stdout, stderr)."""
-
-
-class Secret(str):
-    """An argument that logs and errors mask."""
-
-    __slots__ = ()
 
 
 class ExecuteOptions(DriverOptions):
@@ -73,11 +68,12 @@ def execute(
     try:
         code, out, err = _run_process(words, timeout_s, input, env)
     except subprocess.TimeoutExpired as error:
-        raise ProcessExecutionError(shown, None, _text(error.stdout), "") from None
+        output_so_far = scrubbed(_mask(_text(error.stdout), _secrets(command)))[:MAX_SHOWN]
+        raise ProcessExecutionError(shown, None, output_so_far, "") from None
     except (FileNotFoundError, PermissionError) as error:
         raise DriverError(f"{shown}: {error.strerror}") from None
     if not _accepted(code, check_exit_code):
-        output = (_mask(text, _secrets(command))[:MAX_SHOWN] for text in (out, err))
+        output = (scrubbed(_mask(text, _secrets(command)))[:MAX_SHOWN] for text in (out, err))
         raise ProcessExecutionError(shown, code, *output)
     return out, err
 
@@ -109,7 +105,7 @@ def _run_process(
 def masked_command(command: Sequence[object]) -> str:
     """*command* in shell syntax with masked secrets, for logs and errors."""
     secrets = _secrets(command)
-    return shlex.join(_mask(str(word), secrets) for word in command)
+    return shlex.join(scrubbed(_mask(str(word), secrets)) for word in command)
 
 
 def _secrets(command: Sequence[object]) -> list[str]:

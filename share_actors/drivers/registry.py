@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from share_actors.drivers.base import DriverOptions, ShareDriver
 from share_actors.errors import ConfigError
-from share_actors.redaction import MASK, masked
+from share_actors.redaction import MASK, masked, remember_secret
 
 GROUP = "share_actors.drivers"
 
@@ -83,11 +84,50 @@ def make_driver(
         raise ConfigError(
             f"{field}: driver {driver_name!r} {supported}", field=field, value=handles_servers
         )
-    return driver_class(
-        handles_servers,
-        configuration=_validated(driver_class.Options, backend_name, options or {}),
-        backend_name=backend_name,
+    configuration = _validated(driver_class.Options, backend_name, options or {})
+    for secret in _secrets_in(configuration):
+        remember_secret(secret)
+    return driver_class(handles_servers, configuration=configuration, backend_name=backend_name)
+
+
+def shown_options(driver_name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """A backend's *options* for display: the secret and the undeclared ones are masked.
+
+    A field of the driver's `Options` is secret if its type is, or holds, `SecretStr`. All are masked if the
+    driver is not installed.
+    """
+    try:
+        fields = load_driver(driver_name).Options.model_fields
+    except ConfigError:
+        return dict.fromkeys(options, MASK)
+    return {
+        name: value if name in fields and not _declared_secret(fields[name]) else MASK
+        for name, value in options.items()
+    }
+
+
+def _declared_secret(field: FieldInfo) -> bool:
+    """Whether the type of *field* holds a secret, itself or in a part of it."""
+    return any(
+        name in repr(field.annotation) for name in (SecretStr.__name__, SecretBytes.__name__)
     )
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    """The secrets in validated options, in plain text, so that logs and errors can mask them."""
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case SecretBytes():
+            yield value.get_secret_value().decode(errors="replace")
+        case BaseModel():
+            yield from _secrets_in(dict(value))
+        case Mapping():
+            for item in value.values():
+                yield from _secrets_in(item)
+        case list() | tuple() | set() | frozenset():
+            for item in value:
+                yield from _secrets_in(item)
 
 
 def _validated(
@@ -110,7 +150,7 @@ def _option_error(
         options = ", ".join(model.model_fields) or "none"
         return ConfigError(f"{field}: unknown option; available: {options}", field=field)
     given, secret = first["input"], _is_secret(model, first["loc"])
-    value = MASK if secret else masked(field, given)
+    value = MASK if secret else masked(field, given, options=True)
     text = first["msg"].removeprefix("Value error, ")
     if given and value != given:
         text = text.replace(str(given), MASK)  # an option's own validator may quote the value
@@ -118,8 +158,9 @@ def _option_error(
 
 
 def _is_secret(model: type[DriverOptions], path: tuple[int | str, ...]) -> bool:
+    """Whether the value at *path* may be secret; the values of all options together may be."""
     field = model.model_fields.get(str(path[0])) if path else None
-    return field is not None and SecretStr.__name__ in repr(field.annotation)
+    return field is None or _declared_secret(field)
 
 
 def _import(point: EntryPoint) -> Any:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, RequestJoined
 from share_actors.events.phrases import phrase, time_of
 from share_actors.values import Frozen
+from share_actors.values.secret import SecretText
 
 RetryKind = Literal["transient", "bug", "unknown"]
 
@@ -33,7 +34,7 @@ class ReportFailure(Command):
     retry_at: datetime = EPOCH
     max_attempts: int = 1
     planned: bool = False
-    details: dict[str, str] = {}
+    details: dict[str, SecretText] = {}
     """The remains of the failed call, such as the details of a share server that is half set up."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
@@ -37,6 +37,8 @@ MIN_CAPACITY_CHANGE = 0.1
 class ReportStats(Command, topic="backend.report_stats"):
     """Report the driver's statistics. *wrong*: the invalid values, by field."""
 
+    from_outside: ClassVar[bool] = False
+
     backend: str
     capabilities: Capabilities
     wrong: dict[str, str] = {}
@@ -46,6 +48,8 @@ class ReportStats(Command, topic="backend.report_stats"):
 
 class ReportSilence(Command, topic="backend.report_silence"):
     """Report that the driver raised an error, did not reply, or cannot be set up."""
+
+    from_outside: ClassVar[bool] = False
 
     backend: str
     reason: str

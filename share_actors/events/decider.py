@@ -20,6 +20,10 @@ class Command(Frozen):
     """
 
     topic: ClassVar[str] = ""
+    from_outside: ClassVar[bool] = True
+    """Whether clients send it, so that its texts are checked; a backend's texts are its driver's."""
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold secrets, as dotted names: no error shows them, and the log has them sealed."""
 
     def __init_subclass__(cls, *, topic: str = "", **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -32,6 +36,17 @@ class Command(Frozen):
     def placement_request(self) -> PlacementRequest | None:
         """Return what the scheduler has to know before the command goes to its entity, if anything."""
         return None
+
+    @classmethod
+    def is_secret(cls, field: str) -> bool:
+        """Return whether *field*, a dotted name, is one of the secrets or part of one."""
+        return any(f"{field}.".startswith(f"{secret}.") for secret in cls.secrets)
+
+    @classmethod
+    def holds_secret(cls, field: str) -> bool:
+        """Return whether *field*, a dotted name, is or holds one of the secrets; empty: the whole command."""
+        holds = any(not field or f"{secret}.".startswith(f"{field}.") for secret in cls.secrets)
+        return holds or cls.is_secret(field)
 
     def work(self) -> str | None:
         """Return the requested work, such as `create`; a repeated command joins it while it is pending."""

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from share_actors.values.base import Value
+from share_actors.values.fields import Name
+
+MAX_ROLES = 64
+"""How many roles a request may have."""
 
 
 class RequestContext(Value):
     """The user and project of a request, and its id (`manila.context.RequestContext`).
 
+    Raises ValueError, with the field, for a text of more than 255 characters or with a control character.
     In a driver's context, also the number of the attempt and its fencing token.
     """
 
-    user_id: str = "unknown"
-    project_id: str = "default"
-    roles: tuple[str, ...] = ()
-    request_id: str | None = None
+    user_id: Name = "unknown"
+    project_id: Name = "default"
+    roles: Annotated[tuple[Name, ...], Field(max_length=MAX_ROLES)] = ()
+    request_id: Name | None = None
     attempt: int = 0
     token: str = ""
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from share_actors.values.base import Frozen, Value
+from share_actors.values.secret import SecretText
 
 NetworkType = Literal["none", "flat", "vlan", "vxlan", "gre"]
 SecurityServiceType = Literal["ldap", "kerberos", "active_directory"]
@@ -21,7 +22,7 @@ SEGMENTS: dict[str, int] = {"vlan": 4094, "vxlan": 16_777_215, "gre": 4_294_967_
 class SecurityService(Value):
     """The directory service that a share network's servers authenticate against, as in Manila.
 
-    `password` is sealed (`actors.sealing.Sealer`) in every event; only a driver gets the plain text.
+    `password` is `Sealed` in every event and view; only a driver gets the plain text, as a `Secret`.
     """
 
     id: str
@@ -32,7 +33,7 @@ class SecurityService(Value):
     domain: str | None = None
     ou: str | None = None
     user: str | None = None
-    password: Annotated[str | None, Field(repr=False)] = None
+    password: Annotated[SecretText | None, Field(repr=False)] = None
 
 
 class Network(Frozen):
@@ -119,7 +120,10 @@ class NetworkInfo(Value):
 
 
 class ShareServer(Value):
-    """A share server, with Manila's field names. `backend_details` is the result of `setup_server`."""
+    """A share server, with Manila's field names. `backend_details` is the result of `setup_server`.
+
+    Those of the details that are not public are `Sealed`: see `ShareDriver.public_details`.
+    """
 
     id: str = ""
     host: str = ""
@@ -131,7 +135,7 @@ class ShareServer(Value):
     unused_since: datetime | None = None
     """When its last share was detached; None while it has shares."""
     network_allocations: tuple[str, ...] = ()
-    backend_details: dict[str, str] = {}
+    backend_details: dict[str, SecretText] = {}
     shares: tuple[str, ...] = ()
 
     @property

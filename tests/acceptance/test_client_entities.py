@@ -246,4 +246,4 @@ def test_no_file_of_the_system_has_a_password_in_plain(site: Site, system: Share
     history = json.dumps(
         [r.event.model_dump(mode="json") for r in system.networks.history("secret")]
     )
-    assert "sealed:1:" in history
+    assert '{"sealed": "sealed:2:' in history

@@ -50,8 +50,8 @@ def test_a_command_arrives_as_it_was_sent() -> None:
     assert (asked.share_id, asked.command_id, asked.wait) == ("s1", "c1", True)
 
 
-@pytest.mark.parametrize("kind", list(COMMANDS.values()), ids=lambda kind: kind.__name__)
-def test_every_command_can_travel(kind: Any) -> None:
+def example(kind: Any) -> Any:
+    """A command of *kind*."""
     fields = {
         **CREATE,
         "spec": ShareSpec(host="dummy"),
@@ -77,7 +77,12 @@ def test_every_command_can_travel(kind: Any) -> None:
     }
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}
-    command = kind(**{k: v for k, v in fields.items() if k in kind.model_fields})
+    return kind(**{k: v for k, v in fields.items() if k in kind.model_fields})
+
+
+@pytest.mark.parametrize("kind", list(COMMANDS.values()), ids=lambda kind: kind.__name__)
+def test_every_command_can_travel(kind: Any) -> None:
+    command = example(kind)
 
     assert command_in(command_message("s1", command, SENDER, "c1")) == command
 

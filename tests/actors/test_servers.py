@@ -140,7 +140,7 @@ def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_p
 
     play(scenario)
     written = b"".join(f.read_bytes() for f in tmp_path.glob("*.db*"))
-    assert b"sealed:1:" in written
+    assert b'{"sealed":"sealed:2:' in written
     assert b"hunter2-in-plain" not in written
     assert b"secret of" not in written
 

@@ -15,7 +15,11 @@ from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied
 from share_actors.events.share.messages import ShareCreationRequested, ShareErrored
+from share_actors.events.share.server_attachment import ShareServerAcquired
+from share_actors.events.share_network import SecurityServiceAdded
+from share_actors.events.share_server import ServerSetUp, ServerSetUpFailed
 from share_actors.events.topics import COMMANDS, EVENTS, topic_of
+from share_actors.values.secret import Sealed
 from tests.golden.examples import (
     ENVELOPE,
     EVENT_ID,
@@ -33,7 +37,12 @@ def _example(topic: str) -> Event:
 
 
 _creation = EXAMPLES[0]
+_added = _example("network.security_service_added")
+_acquired, _managing = _example("share.server_acquired"), _example("share.manage_requested")
 assert isinstance(_creation, ShareCreationRequested)
+assert isinstance(_added, SecurityServiceAdded)
+assert isinstance(_acquired, ShareServerAcquired)
+_SEALED_1 = Sealed("sealed:1:AAAA")
 EARLIER: dict[str, Event] = {
     "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
         kind="transient", reason="busy", planned=False
@@ -42,7 +51,19 @@ EARLIER: dict[str, Event] = {
         spec=_creation.spec.replace(share_network_id=None), placement=None
     ),
     "share.creation_requested.v2.json": _creation,
-    "share.manage_requested.v1.json": _example("share.manage_requested"),
+    "network.security_service_added.v1.json": SecurityServiceAdded(
+        service=_added.service.replace(password=_SEALED_1)
+    ),
+    "server.set_up.v1.json": ServerSetUp(details={"root": "/servers/1", "password": _SEALED_1}),
+    "server.set_up_failed.v1.json": ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
+    "share.manage_requested.v1.json": _managing.replace(driver_options={"path": "/old/share"}),
+    "share.manage_requested.v2.json": _managing.replace(driver_options={"path": "/old/share"}),
+    "share.server_acquired.v1.json": ShareServerAcquired(
+        server=_acquired.server.replace(backend_details={"root": "/servers/1"})
+    ),
+    "snapshot.manage_requested.v1.json": _example("snapshot.manage_requested").replace(
+        driver_options={"deep": True}
+    ),
 }
 """The current events that the golden files of older schema versions are read as, by file name."""
 

@@ -27,6 +27,7 @@ from share_actors.values import (
     ShareSpec,
     Snapshot,
 )
+from share_actors.values.secret import Sealed
 
 AT = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
 STREAM, VERSION, EVENT_ID = "share-1", 7, "5f0c8a4e9b7d4c7f8a1b2c3d4e5f6071"
@@ -54,6 +55,7 @@ _SOURCE = Snapshot(
     created_at=AT,
 )
 
+SEALED = Sealed("sealed:2:AAAA")
 _SERVER = ShareServer(
     id="server-1",
     host="local#gold",
@@ -62,7 +64,7 @@ _SERVER = ShareServer(
     status="active",
     created_at=AT,
     network_allocations=("10.0.0.2",),
-    backend_details={"root": "/servers/1"},
+    backend_details={"root": "/servers/1", "password": SEALED},
 )
 _SAID = Capabilities(
     backend_name="local",
@@ -130,7 +132,7 @@ EXAMPLES: tuple[Event, ...] = (
         snapshot_id="snap-3",
         name=None,
         provider_location="/old/3",
-        driver_options={"deep": True},
+        driver_options={"deep": True, "token": SEALED},
         at=AT,
     ),
     snapshot_messages.SnapshotManaged(
@@ -140,7 +142,7 @@ EXAMPLES: tuple[Event, ...] = (
     snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
     manage.ShareManageRequested(
         share_id="share-2",
-        driver_options={"path": "/old/share"},
+        driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},
         at=AT,
         spec=ShareSpec(
             name="found",
@@ -179,7 +181,7 @@ EXAMPLES: tuple[Event, ...] = (
     share_network.ShareNetworkDeleted(),
     share_network.SecurityServiceAdded(
         service=SecurityService(
-            id="sec-1", type="ldap", server="10.0.0.9", user="admin", password="sealed:1:AAAA"
+            id="sec-1", type="ldap", server="10.0.0.9", user="admin", password=SEALED
         )
     ),
     share_network.SecurityServiceRemoved(service_id="sec-1"),
@@ -199,8 +201,8 @@ EXAMPLES: tuple[Event, ...] = (
     share_server.ShareAttached(share_id="share-1", ready=False),
     share_server.ShareDetached(share_id="share-1", at=AT),
     share_server.AddressesAllocated(addresses=("10.0.0.2",)),
-    share_server.ServerSetUp(details={"root": "/servers/1", "password": "sealed:1:AAAA"}),
-    share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
+    share_server.ServerSetUp(details={"root": "/servers/1", "password": SEALED}),
+    share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7", "key": SEALED}),
     share_server.ServerDeletionRequested(why="unused"),
     share_server.ServerTornDown(),
     share_server.ServerDeleted(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from share_actors.actors.effects.outcomes import driver_message
+from share_actors.actors.effects.outcomes import driver_message, writable
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
@@ -30,7 +30,7 @@ def update_rules(
 
     def update(desired: Rules, add: Rules, delete: Rules) -> dict[str, str]:
         failed = driver.update_access(context, share, desired, add, delete, (), state.server)
-        return dict(failed or {})
+        return {access_id: writable(reason) for access_id, reason in (failed or {}).items()}
 
     failed = _failed_rules(update, effect, access.desired(state.rules, effect))
     if effect.cascade and failed:

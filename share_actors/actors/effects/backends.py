@@ -65,6 +65,11 @@ class BackendDrivers:
         loop = asyncio.get_running_loop()
         return BackendDriver(name, settings, driver, DriverThreads(loop, settings.threads, name))
 
+    def public_details(self, name: str) -> frozenset[str]:
+        """The details of share servers that the driver of the backend *name* declares public."""
+        backend = self._ready.get(name)
+        return frozenset() if backend is None else backend.driver.public_details
+
     def reconfigure(self, settings: Mapping[str, BackendSettings]) -> None:
         """Use these settings; a backend whose settings did not change keeps its driver.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from share_actors.config import BackendSettings
+from share_actors.config import BackendSettings, Config
 from share_actors.drivers.base import ShareDriver
-from share_actors.drivers.registry import make_driver
+from share_actors.drivers.registry import make_driver, shown_options
 from share_actors.values import RequestContext
 
 Hold = Callable[[ShareDriver], None]
@@ -17,6 +17,15 @@ def driver_of(name: str, settings: BackendSettings) -> ShareDriver:
     """The driver of the backend *name*, not set up; raises `ConfigError`."""
     mode = settings.driver_handles_share_servers
     return make_driver(name, settings.driver, settings.options, handles_servers=mode)
+
+
+def without_secret_options(config: Config) -> Config:
+    """*config* for display: the drivers' options are masked that `registry.shown_options` masks."""
+    backends = {
+        name: backend.model_copy(update={"options": shown_options(backend.driver, backend.options)})
+        for name, backend in config.backends.items()
+    }
+    return config.model_copy(update={"backends": backends})
 
 
 def set_up_driver(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -21,7 +21,9 @@ from share_actors.errors import (
 )
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
+from share_actors.redaction import scrubbed
 from share_actors.values import RequestContext
+from share_actors.values.secret import Secret
 
 logger = logging.getLogger(__name__)
 _TRANSIENT_ERRORS = (Busy, LogError, Moved, TimedOut, Unavailable)
@@ -86,7 +88,7 @@ def outcome(
         case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own
             return retryable("unknown", str(result), settings, context, now)
         case BaseException():
-            text = "".join(traceback.format_exception(result))
+            text = scrubbed("".join(traceback.format_exception(result)))
             logger.error("backend %s: the driver raised\n%s", backend, text)
             reason, details = writable(text.strip()), _details(result)
             return retryable("bug", reason, settings, context, now, details)
@@ -142,12 +144,17 @@ def driver_message(error: DriverError) -> str:
 
 
 def writable(text: str) -> str:
-    """*text* in a form that can be recorded: file names may hold bytes that are not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """*text* in a form that can be recorded: without secrets, and in UTF-8, which file names may not be."""
+    return scrubbed(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def texts(details: Mapping[Any, Any]) -> dict[str, str]:
+    """The *details* of a driver as texts; a `Secret` stays one."""
+    return {str(k): v if isinstance(v, Secret) else str(v) for k, v in details.items()}
 
 
 def _details(error: BaseException) -> dict[str, str]:
     """The details of a half-made share server: Manila's `detail_data["server_details"]`."""
     data = getattr(error, "detail_data", None)
     details = data.get("server_details", data) if isinstance(data, dict) else {}
-    return {str(k): str(v) for k, v in details.items()} if isinstance(details, dict) else {}
+    return texts(details) if isinstance(details, dict) else {}

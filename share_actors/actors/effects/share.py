@@ -10,6 +10,8 @@ from typing import Any
 from share_actors.actors.effects import outcomes, server_attachment, share_driver_calls
 from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.preconditions import check
+from share_actors.actors.effects.sealed_commands import opened_effect
+from share_actors.actors.effects.share_driver_calls import DriverEffect
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
@@ -92,7 +94,10 @@ class ShareWork:
             now = self._clock()
             done(outcomes.outcome(result, backend.name, backend.settings, context, now))
 
-        self._start_on(backend, effect, state, context, ended)
+        try:
+            self._start_on(backend, effect, state, context, ended)
+        except ConfigError as error:  # a secret does not open
+            ended(error)
 
     def _start_on(
         self,
@@ -111,17 +116,20 @@ class ShareWork:
                 release = partial(self._release_server, state, settings, context)
                 self.tasks.start(release, _attachment_timeout_s(settings), ended)
             case _:
-                opened = self._with_open_details(state)
-                call = partial(share_driver_calls.perform, backend.driver, effect, opened, context)
+                opened = self._opened(effect, state)
+                call = partial(share_driver_calls.perform, backend.driver, *opened, context)
                 backend.threads.submit(call, settings.timeout_s, ended)
 
-    def _with_open_details(self, state: ShareState) -> ShareState:
-        """*state* with the details of its share server unsealed, as the driver returned them."""
-        server = state.server
-        if server is None or self._sealer is None:
-            return state
-        details = self._sealer().open_details(server.backend_details)
-        return state.replace(server=server.replace(backend_details=details))
+    def _opened(self, effect: DriverEffect, state: ShareState) -> tuple[DriverEffect, ShareState]:
+        """*effect* and *state* with unsealed secrets, for the driver: options, and server details."""
+        if self._sealer is None:
+            return effect, state
+        effect, server = opened_effect(effect, state.share.id, self._sealer), state.server
+        if server is None:
+            return effect, state
+        address = f"{server_attachment.SERVER}{server.id}"
+        details = self._sealer().open_details(server.backend_details, address)
+        return effect, state.replace(server=server.replace(backend_details=details))
 
     async def _acquire_server(
         self, state: ShareState, settings: BackendSettings, context: RequestContext

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, assert_never
 
 from share_actors.actors.effects import outcomes
 from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
-from share_actors.actors.effects.server_attachment import NETWORK
+from share_actors.actors.effects.sealed_commands import opened_services
+from share_actors.actors.effects.server_attachment import NETWORK, SERVER
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
@@ -94,7 +95,13 @@ class ServerWork:
         settings, backend = self._settings(state), state.server.backend
 
         def ended(result: Any) -> None:
-            done(outcomes.outcome(result, backend, settings, context, self._clock()))
+            now = self._clock()
+            outcome = outcomes.outcome(result, backend, settings, context, now)
+            try:
+                outcome = self._sealed(outcome, state.server)
+            except ConfigError as error:  # there is no key
+                outcome = outcomes.outcome(error, backend, settings, context, now)
+            done(outcome)
 
         perform = partial(self._perform, effect, state.server, context)
         self.tasks.start(perform, self.timeout_s(state), ended)
@@ -152,8 +159,15 @@ class ServerWork:
         info = self._network_info(server, network)
         call = partial(backend.driver.setup_server, info, metadata=metadata)
         details = dict(await _in_thread(backend, call) or {})
-        texts = {str(key): str(value) for key, value in details.items()}
-        return ConfirmSetUp(details=self._sealer().seal_details(texts))
+        return ConfirmSetUp(details=outcomes.texts(details))
+
+    def _sealed(self, outcome: Command, server: ShareServer) -> Command:
+        """*outcome* with the details sealed that are not public: of a server that is set up, or in part."""
+        if not isinstance(outcome, ConfirmSetUp | ReportFailure) or not outcome.details:
+            return outcome
+        public = self._backends.public_details(server.backend)
+        details = self._sealer().seal_details(outcome.details, _address(server), public)
+        return outcome.replace(details=details)
 
     async def _tear_down(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
@@ -162,8 +176,8 @@ class ServerWork:
             network = await self._entity_client.view(ShareNetwork, _network(server))
         except NotFound:
             network = ShareNetwork()
-        details = {**self._sealer().open_details(server.backend_details), "server_id": server.id}
-        details[TOKEN] = context.token
+        opened = self._sealer().open_details(server.backend_details, _address(server))
+        details = {**opened, "server_id": server.id, TOKEN: context.token}
         services = self._open_services(network)
         call = partial(backend.driver.teardown_server, details, security_services=services)
         await _in_thread(backend, call)
@@ -184,10 +198,12 @@ class ServerWork:
 
     def _open_services(self, network: ShareNetwork) -> tuple[SecurityService, ...]:
         """The security services with their passwords unsealed, for a driver."""
-        return tuple(
-            s if s.password is None else s.replace(password=self._sealer().open(s.password))
-            for s in network.security_services
-        )
+        address = f"{NETWORK}{network.id}"
+        return opened_services(network.security_services, address, self._sealer())
+
+
+def _address(server: ShareServer) -> str:
+    return f"{SERVER}{server.id}"
 
 
 def _network(server: ShareServer) -> str:

@@ -22,6 +22,7 @@ F_co = TypeVar("F_co", bound=Effect, covariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
 F_contra = TypeVar("F_contra", contravariant=True)
 SYSTEM_USER = "share-actors"
+NOBODY = RequestContext()
 
 
 class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
@@ -188,7 +189,7 @@ class Turn(Generic[S, F]):
         """The context of the driver's call: the requester, the attempt's number, and its unique token."""
         last: tuple[Envelope, Any] = self.entries[-1]
         origin, attempt_started = last
-        return RequestContext(
+        return NOBODY.replace(  # not validated: an old log may hold any text
             user_id=origin.user_id,
             project_id=origin.project_id,
             roles=origin.roles,

@@ -12,6 +12,7 @@ from typing import Any
 from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.driver_setup import Hold
 from share_actors.actors.effects.no_effects import NoWork
+from share_actors.actors.effects.sealed_commands import sealed_command, without_secrets
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.turn import QueuedCommand
@@ -35,7 +36,6 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
-from share_actors.events.share_network import AddSecurityService
 from share_actors.values import RequestContext
 
 MAX_CONTEXTS = 1000
@@ -244,7 +244,7 @@ class ShareHost:
         outcome = loop.create_future() if message.wait else None
         queued = QueuedCommand(message, NO_COMMAND, NOBODY, loop.create_future(), outcome)
         try:
-            queued.command = self._sealed(command_in(message))
+            self._parse(queued)
             queued.context = self._context(message.context)
             self._admit(message)
             fresh = isinstance(queued.command, CreateShare) and not message.repeated
@@ -254,12 +254,14 @@ class ShareHost:
             self._entities.refuse(message.share_id)
         return queued
 
-    def _sealed(self, command: Command) -> Command:
-        """*command* with its secrets sealed: the log must not hold them in plain text."""
-        if not isinstance(command, AddSecurityService) or command.service.password is None:
-            return command
-        password = self._sealer.seal(command.service.password)
-        return command.replace(service=command.service.replace(password=password))
+    def _parse(self, queued: QueuedCommand) -> None:
+        """Set the command of *queued*, from here on with its secrets sealed."""
+        message, command = queued.message, command_in(queued.message)
+        if command.secrets:
+            backends = self._config.backends
+            command = sealed_command(command, message.share_id, lambda: self._sealer, backends)
+            queued.message = without_secrets(message, command)
+        queued.command = command
 
     def _admit(self, message: CommandMessage) -> None:
         if self._stopping:

@@ -7,7 +7,6 @@ Manila reads from its database are keywords: the name and size of a share, the c
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from share_actors.actors.messaging.messages import (
     Sender,
     build,
     command_message,
-    context_in,
+    context_with,
     unpack_error,
 )
 from share_actors.actors.ports import CatalogPort, Cluster
@@ -258,4 +257,4 @@ def context_of(context: Context) -> RequestContext:
     """The request context of *context*, which may be a mapping or None; raises `InvalidRequest`."""
     if isinstance(context, RequestContext):
         return context
-    return context_in(json.dumps(dict(context or {})).encode())
+    return context_with(context or {})

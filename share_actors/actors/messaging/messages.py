@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
+from share_actors.actors.messaging.texts import check_texts
 from share_actors.errors import (
     ERRORS,
     Busy,
@@ -24,6 +25,7 @@ from share_actors.errors import (
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
+from share_actors.redaction import MASK
 from share_actors.values import Assignment, PlacementRequest, RequestContext
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
@@ -115,7 +117,8 @@ def command_in(message: CommandMessage) -> Command:
     try:
         command = kind.model_validate_json(message.body)
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, kind) from None
+    check_texts(kind, message.body)
     if message.assignment is not None and isinstance(command, CreateShare):
         return command.placed(message.assignment)
     return command
@@ -125,6 +128,14 @@ def context_in(context: bytes) -> RequestContext:
     """The request context in a message; raises `InvalidRequest` naming the field."""
     try:
         return RequestContext.model_validate_json(context)
+    except ValidationError as error:
+        raise invalid_request(error) from None
+
+
+def context_with(fields: Mapping[str, Any]) -> RequestContext:
+    """A request context with *fields*; raises `InvalidRequest` naming the field."""
+    try:
+        return RequestContext.model_validate(dict(fields))
     except ValidationError as error:
         raise invalid_request(error) from None
 
@@ -139,12 +150,12 @@ def build(kind: type[Command], fields: Mapping[str, Any]) -> Command:
     try:
         return kind(**fields)
     except ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, kind) from None
 
 
 # -- errors --------------------------------------------------------------------------------------
-def invalid_request(error: ValidationError) -> InvalidRequest:
-    """The first of the errors, as one sentence that names the field and the value."""
+def invalid_request(error: ValidationError, kind: type[Command] = Command) -> InvalidRequest:
+    """The first of the errors, as one sentence that names the field and the value, unless it is secret."""
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     field = ".".join(location[1:] if location[:1] == ["spec"] else location)
@@ -153,6 +164,8 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
     if not field and first["type"] == "value_error" and ": " in text:
         field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
+    if kind.holds_secret(".".join(location)):
+        return InvalidRequest(f"{field}: {text}: {MASK}", field=field, value=MASK)
     return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=showable(value))
 
 

@@ -14,7 +14,7 @@ from ray import _raylet
 from ray._private import ray_constants
 from ray.exceptions import RayError
 
-from share_actors.actors.effects.driver_setup import driver_of
+from share_actors.actors.effects.driver_setup import driver_of, without_secret_options
 from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
@@ -201,7 +201,7 @@ def _running_config(namespace: str) -> Config:
 
 def check_settings(running: Config, wanted: Config) -> None:
     """Raise `Refused`, which says what differs, if the system in this namespace has other settings."""
-    if differing := differences(running, wanted):
+    if differing := differences(running, wanted, shown=without_secret_options):
         raise Refused(
             f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
             f" {running.home}, which runs with other settings: {in_words(differing)}; nothing was started",

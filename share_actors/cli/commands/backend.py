@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 
 from share_actors.cli.command import command
 from share_actors.cli.options import BackendArgument
+from share_actors.cli.output import escape
 from share_actors.cli.rendering import print_history
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from share_actors.cli.command import command
-from share_actors.cli.output import count
+from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
 from share_actors.config import Config, load
@@ -52,7 +51,9 @@ def show(
 
 def config_items(config: Config) -> Iterator[tuple[str, Any]]:
     """Every key with its value as JSON; unset keys with a derived value show that value."""
-    values = config.model_dump()
+    from share_actors.actors.effects.driver_setup import without_secret_options
+
+    values = without_secret_options(config).model_dump()
     values["log"]["path"], values["catalog_path"] = config.log_path, config.catalog_file
     values["default_backend"] = config.backend_name()
     yield from _flatten("", values)
@@ -63,7 +64,7 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _flatten(f"{prefix}.{key}" if prefix else str(key), inner)
     else:
-        yield prefix, str(value) if isinstance(value, Path) else masked(prefix, value)
+        yield prefix, str(value) if isinstance(value, Path) else masked(prefix, value, options=True)
 
 
 def _sources(file: Path | None) -> Callable[[str], str]:

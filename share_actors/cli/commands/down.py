@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
-from share_actors.cli.output import count
+from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
 from share_actors.errors import Unavailable

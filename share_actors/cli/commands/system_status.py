@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
-
-from share_actors.cli.output import Output, count
+from share_actors.cli.output import Output, count, escape
 
 ACTOR_COLUMNS = ("ACTOR", "PID", "ALIVE", "SHARES", "WAITING", "HUNG CALLS")
 

@@ -195,13 +195,14 @@ def _ensure_system(session: Session, state: SystemState, progress: _Progress) ->
 
 def _check_settings(session: Session, running: Config) -> None:
     """Raise `Refused`, which says what differs, if the system runs with other settings."""
+    from share_actors.actors.effects.driver_setup import without_secret_options
     from share_actors.actors.manager.reload import CHANGEABLE
     from share_actors.actors.runtime import lifecycle
     from share_actors.config.differences import differences, in_words
 
     if running.home != session.home:
         lifecycle.check_settings(running, session.config)
-    if differing := differences(running, session.config):
+    if differing := differences(running, session.config, shown=without_secret_options):
         sections = {difference.key.partition(".")[0] for difference in differing}
         raise Refused(
             f"the system of {running.home} runs with other settings: {in_words(differing)};"

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
+from share_actors.cli.output import escape
 from share_actors.cli.ray_process import OBJECT_STORE_BYTES
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError

@@ -40,6 +40,8 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         "MAPRFS",
     )
     modes: ClassVar[tuple[bool, ...]] = (False, True)
+    public_details = frozenset({"dummy_server", "half"})
+    public_manage_options = frozenset({"size"})
 
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:

@@ -17,6 +17,8 @@ from share_actors.values import Share, Snapshot
 class LocalManage(LocalBase):
     """The manage and unmanage methods of `LocalDriver`."""
 
+    public_manage_options = frozenset({"path"})
+
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt the directory `driver_options["path"]`, below the root, and move it to its place.
 

@@ -45,6 +45,7 @@ class LocalServersDriver(ShareDriver):
     protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
     access_types: ClassVar[tuple[str, ...]] = ("user",)
     modes: ClassVar[tuple[bool, ...]] = (True,)
+    public_details = frozenset({"root", "addresses"})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

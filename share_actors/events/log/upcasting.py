@@ -24,12 +24,46 @@ def _attempt_failed_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "planned": False}
 
 
+def _sealed_1(text: Any) -> Any:
+    """A secret as it was marked until its sealed form became an object of its own."""
+    is_sealed = isinstance(text, str) and text.startswith("sealed:1:")
+    return {"sealed": text} if is_sealed else text
+
+
+def _details_1(fields: dict[str, Any]) -> dict[str, Any]:
+    details = {name: _sealed_1(value) for name, value in fields["details"].items()}
+    return {**fields, "details": details}
+
+
+def _server_acquired_1(fields: dict[str, Any]) -> dict[str, Any]:
+    server = fields["server"]
+    details = {name: _sealed_1(value) for name, value in server["backend_details"].items()}
+    return {**fields, "server": {**server, "backend_details": details}}
+
+
+def _security_service_added_1(fields: dict[str, Any]) -> dict[str, Any]:
+    service = fields["service"]
+    return {**fields, "service": {**service, "password": _sealed_1(service["password"])}}
+
+
+def _options_in_plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Options of managing, which were all recorded in plain until then."""
+    options = {name: {"plain": value} for name, value in fields["driver_options"].items()}
+    return {**fields, "driver_options": options}
+
+
 UPCASTERS: Upcasters = MappingProxyType(
     {
+        ("network.security_service_added", 1): _security_service_added_1,
+        ("server.set_up", 1): _details_1,
+        ("server.set_up_failed", 1): _details_1,
         ("share.attempt_failed", 1): _attempt_failed_1,
         ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,
         ("share.manage_requested", 1): nest_spec,
+        ("share.manage_requested", 2): _options_in_plain,
+        ("share.server_acquired", 1): _server_acquired_1,
+        ("snapshot.manage_requested", 1): _options_in_plain,
     }
 )
 """By topic and schema version: the conversion to the next version."""

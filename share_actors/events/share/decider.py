@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 KIND = "share"
-STATE_VERSION = 4
+STATE_VERSION = 5
 """Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
 
 

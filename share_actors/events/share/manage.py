@@ -14,11 +14,14 @@ from share_actors.events.phrases import exported_at, joined, named, place
 from share_actors.events.share.state import ShareState, initial, require_status, settle
 from share_actors.values import ExportLocation, PlacementRequest, Share, ShareSpec, SizeGiB
 from share_actors.values.fields import Id
+from share_actors.values.secret import MASK, OptionValue, Sealed
 
 
 # -- messages ------------------------------------------------------------------------------------
 class ManageShare(Command, topic="share.manage"):
     """`ShareManager.manage_share`: manage what *driver_options* (such as a path) locate on *host*."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("driver_options",)
 
     share_id: Id
     spec: ShareSpec
@@ -62,11 +65,11 @@ class ConfirmUnmanaged(Command):
 class ShareManageRequested(Event, topic="share.manage_requested"):
     """What exists on the backend is to be managed as a share."""
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     share_id: str
     spec: ShareSpec
-    driver_options: dict[str, Any]
+    driver_options: dict[str, OptionValue]
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
@@ -105,7 +108,7 @@ class ShareUnmanaged(Event, topic="share.unmanaged"):
 class ManageExisting(Effect):
     """The driver's `manage_existing`."""
 
-    driver_options: dict[str, Any]
+    driver_options: dict[str, OptionValue]
 
     def key(self) -> str:
         """Return the name of the effect."""
@@ -200,7 +203,7 @@ def sentence(event: ManageEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     match event:
         case ShareManageRequested(share_id=i, spec=spec, driver_options=options):
-            where = joined(f"{key}={value}" for key, value in options.items())
+            where = joined(f"{key}={_shown(value)}" for key, value in options.items())
             name = named("share", spec.name, i)
             return f"{who} asked to manage {where} on {place(spec.host)} as {name}"
         case ShareUnmanageRequested():
@@ -211,3 +214,7 @@ def sentence(event: ManageEvent, who: str) -> str:
             return "it is no longer managed; its data is on the backend as before"
         case _:
             assert_never(event)
+
+
+def _shown(option: Any) -> Any:
+    return MASK if isinstance(option, Sealed) else option

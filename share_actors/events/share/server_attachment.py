@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event
@@ -23,6 +23,8 @@ class ConfirmReleased(Command):
 
 class ShareServerAcquired(Event, topic="share.server_acquired"):
     """The share is attached to *server*, which is kept with the details that its driver returned."""
+
+    schema_version: ClassVar[int] = 2
 
     server: ShareServer
 

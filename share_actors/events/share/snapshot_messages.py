@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
 from share_actors.values import SnapshotDoing
 from share_actors.values.fields import Id, Name
+from share_actors.values.secret import OptionValue
 
 
 class CreateSnapshot(Command, topic="snapshot.create"):
@@ -34,6 +35,8 @@ class DeleteSnapshot(Command, topic="snapshot.delete"):
 
 class ManageSnapshot(Command, topic="snapshot.manage"):
     """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
+
+    secrets: ClassVar[tuple[str, ...]] = ("driver_options",)
 
     snapshot_id: Id
     name: Name | None = None
@@ -155,10 +158,12 @@ class SnapshotDeletionRefused(Event, topic="snapshot.deletion_refused"):
 class SnapshotManageRequested(Event, topic="snapshot.manage_requested"):
     """What exists on the backend is to be managed as a snapshot."""
 
+    schema_version: ClassVar[int] = 2
+
     snapshot_id: str
     name: str | None
     provider_location: str
-    driver_options: dict[str, Any]
+    driver_options: dict[str, OptionValue]
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
@@ -223,7 +228,7 @@ class ManageExistingSnapshot(Effect):
     """The driver's `manage_existing_snapshot`."""
 
     snapshot_id: str
-    driver_options: dict[str, Any]
+    driver_options: dict[str, OptionValue]
 
     def key(self) -> str:
         """Return the name of the effect."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from share_actors.events.decider import Missing, Rejected
 from share_actors.events.phrases import PARTICIPLES, named
@@ -35,6 +35,7 @@ from share_actors.events.share.snapshot_messages import (
     UnmanageSnapshot,
 )
 from share_actors.values import Frozen, Snapshot, SnapshotDoing, SnapshotStatus
+from share_actors.values.secret import OptionValue
 
 
 class Snapshots(Frozen):
@@ -42,7 +43,7 @@ class Snapshots(Frozen):
 
     held: dict[str, Snapshot] = {}
     taken: frozenset[str] = frozenset()
-    options: dict[str, dict[str, Any]] = {}
+    options: dict[str, dict[str, OptionValue]] = {}
     """What those that are being managed are to be found by, for their driver."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from share_actors.events.attempts import Attempt
 from share_actors.events.decider import Rejected
@@ -11,6 +11,7 @@ from share_actors.events.share import access, snapshots
 from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshots import Snapshots
 from share_actors.values import Frozen, Share, ShareServer, Snapshot
+from share_actors.values.secret import OptionValue
 
 Doing = Literal["create", "extend", "shrink", "delete", "manage", "unmanage"]
 
@@ -27,7 +28,7 @@ class ShareState(Frozen):
     """The share is being deleted together with its snapshots."""
     source: Snapshot | None = None
     """The snapshot that the share is created from, while it is being created."""
-    driver_options: dict[str, Any] = {}
+    driver_options: dict[str, OptionValue] = {}
     """Where the driver finds a share that is being managed."""
     server: ShareServer | None = None
     """The share server that the share is on, with the details that its driver returned."""

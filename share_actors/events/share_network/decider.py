@@ -56,7 +56,7 @@ __all__ = [
     "view",
 ]
 KIND = "share_network"
-STATE_VERSION = 2
+STATE_VERSION = 3
 MAX_SHOWN = 5
 """How many ids an error message lists."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event
 from share_actors.values import Network, NetworkType, SecurityService
 from share_actors.values.fields import Description, Id, Name
+from share_actors.values.secret import require_plain
 
 
 class CreateShareNetwork(Command, Network, topic="network.create"):
@@ -30,7 +31,17 @@ class DeleteShareNetwork(Command, topic="network.delete"):
 class AddSecurityService(Command, topic="network.add_security_service"):
     """Add a security service; rejected while the network has share servers."""
 
+    secrets: ClassVar[tuple[str, ...]] = ("service.password",)
+
     service: SecurityService
+
+    @field_validator("service", mode="before")
+    @classmethod
+    def _in_plain(cls, service: Any) -> Any:
+        """Refuse a sealed password: only the network itself seals it."""
+        fields = service if isinstance(service, dict) else dict(service)
+        require_plain("password", fields.get("password"))
+        return service
 
 
 class RemoveSecurityService(Command, topic="network.remove_security_service"):
@@ -105,6 +116,8 @@ class ShareNetworkDeleted(Event, topic="network.deleted"):
 
 class SecurityServiceAdded(Event, topic="network.security_service_added"):
     """A security service was added; its password is sealed."""
+
+    schema_version: ClassVar[int] = 2
 
     service: SecurityService
 

@@ -64,7 +64,7 @@ __all__ = [
     "view",
 ]
 KIND = "share_server"
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 class ShareServerState(Frozen):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from share_actors.events.attempts import AttemptEvent, BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Command, Effect, Event, RequestJoined, Settled
 from share_actors.values.fields import Id
+from share_actors.values.secret import SecretText
 
 DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]
 """Why a server is deleted: on request, unused for too long, its last share left, or its set-up failed."""
@@ -56,7 +57,7 @@ class ConfirmAddressesAllocated(Command):
 class ConfirmSetUp(Command):
     """The outcome of `SetUpServer`, with the backend details that the driver returned."""
 
-    details: dict[str, str]
+    details: dict[str, SecretText]
 
 
 class ConfirmTornDown(Command):
@@ -111,9 +112,11 @@ class AddressesAllocated(Event, topic="server.addresses_allocated"):
 
 
 class ServerSetUp(Event, topic="server.set_up"):
-    """The backend set the server up; *details* are the driver's."""
+    """The backend set the server up; *details* are the driver's, sealed unless they are public."""
 
-    details: dict[str, str]
+    schema_version: ClassVar[int] = 2
+
+    details: dict[str, SecretText]
 
     def settles(self) -> tuple[Settled, ...]:
         """End `create` and the requests of the attached shares."""
@@ -123,8 +126,10 @@ class ServerSetUp(Event, topic="server.set_up"):
 class ServerSetUpFailed(Event, topic="server.set_up_failed"):
     """The set-up failed, and the server is torn down; *details* are the driver's, for the teardown."""
 
+    schema_version: ClassVar[int] = 2
+
     reason: str
-    details: dict[str, str]
+    details: dict[str, SecretText]
 
     def opens(self) -> tuple[str, ...]:
         """Open `delete`."""

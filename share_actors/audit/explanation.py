@@ -239,6 +239,9 @@ def _advice(
         yield "Or run `unmanage` to give the share up; its data is left in place."
     elif view.status in ERRORS:
         yield "Or run `delete` to give the share up; it is accepted in any state."
+    for rule in view.access_rules:
+        if rule.warning:
+            yield f"Access rule {rule.id} is {rule.state} but cannot work: {rule.warning}."
     if not owed or last is None:
         return
     if last.result == "under way" and now > last.deadline:

@@ -76,7 +76,7 @@ def print_share(session: Session, share: Share) -> None:
 def rule_row(rule: AccessRule) -> tuple[object, ...]:
     """An access rule as a row of `RULE_COLUMNS`."""
     subject = (rule.access_type, rule.access_to, rule.access_level)
-    return (rule.id, *subject, rule.state, rule.reason)
+    return (rule.id, *subject, rule.state, rule.reason or rule.warning)
 
 
 def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:

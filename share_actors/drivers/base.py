@@ -150,6 +150,10 @@ class ShareDriver:
     def check_for_setup_error(self) -> None:
         """Raise `DriverError` if the backend cannot work as configured."""
 
+    def setup_warnings(self) -> Sequence[str]:
+        """What does not prevent the backend from working, but likely its users: shown by `config check`."""
+        return ()
+
     def exclusive_directories(self) -> Mapping[str, Path]:
         """Directories that only one system may use, by the option that sets them. They may not exist yet."""
         return {}
@@ -268,6 +272,15 @@ class ShareDriver:
     ) -> None:
         """Remove the rule *access*; succeeds for a rule that was never applied."""
         raise NotSupported(f"{type(self).__name__} does not support access rules")
+
+    def access_warnings(
+        self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
+    ) -> Mapping[str, str]:
+        """Which of *access_rules*, which are applied, cannot work and why: access id to reason.
+
+        Called after the rules were applied. Each rule shows its warning.
+        """
+        return {}
 
     # -- manage and unmanage -------------------------------------------------------------------
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class AccessRule(Value):
     access_level: AccessLevel = "rw"
     state: RuleState = "queued"
     reason: str | None = None
+    warning: str | None = None
+    """Why an active rule cannot work, if the driver knows of an obstacle."""
 
 
 class ShareRule(AccessRule):

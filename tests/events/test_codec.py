@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from share_actors.errors import LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
-from share_actors.events.share.access import AccessAllowed, AccessDenied
+from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
 from share_actors.events.share.messages import ShareCreationRequested, ShareErrored
 from share_actors.events.share.server_attachment import ShareServerAcquired
 from share_actors.events.share_network import SecurityServiceAdded
@@ -44,6 +44,9 @@ assert isinstance(_added, SecurityServiceAdded)
 assert isinstance(_acquired, ShareServerAcquired)
 _SEALED_1 = Sealed("sealed:1:AAAA")
 EARLIER: dict[str, Event] = {
+    "access.rules_applied.v1.json": AccessRulesApplied(
+        applied=("r1",), removed=("r2",), failed={"r3": "no such user"}
+    ),
     "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
         kind="transient", reason="busy", planned=False
     ),

@@ -121,7 +121,12 @@ EXAMPLES: tuple[Event, ...] = (
         access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
     ),
     access.AccessDenied(access_id="r1"),
-    access.AccessRulesApplied(applied=("r1",), removed=("r2",), failed={"r3": "no such user"}),
+    access.AccessRulesApplied(
+        applied=("r1",),
+        removed=("r2",),
+        failed={"r3": "no such user"},
+        warnings={"r1": "out of reach"},
+    ),
     snapshot_messages.SnapshotRequested(snapshot_id="snap-2", name="nightly", at=AT),
     snapshot_messages.SnapshotCreated(snapshot_id="snap-2", provider_location="/snapshots/2"),
     snapshot_messages.SnapshotDeletionRequested(snapshot_id="snap-2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from share_actors.actors.effects.outcomes import driver_message, writable
@@ -10,6 +11,7 @@ from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
 from share_actors.values import AccessRule, RequestContext, Share
 
+logger = logging.getLogger(__name__)
 Rules = Sequence[AccessRule]
 UpdateAccess = Callable[[Rules, Rules, Rules], dict[str, str]]
 """Bring the desired rules about by adding and deleting some; the rules that failed, with reasons."""
@@ -35,11 +37,25 @@ def update_rules(
     failed = _failed_rules(update, effect, access.desired(state.rules, effect))
     if effect.cascade and failed:
         raise DriverError("; ".join(failed.values()))
+    added = [rule for rule in effect.add if rule.id not in failed]
     return ConfirmRules(
-        applied=tuple(rule.id for rule in effect.add if rule.id not in failed),
+        applied=tuple(rule.id for rule in added),
+        warnings=_warnings(driver, share, added, state),
         removed=tuple(rule.id for rule in effect.delete if rule.id not in failed),
         failed=failed,
     )
+
+
+def _warnings(driver: ShareDriver, share: Share, added: Rules, state: ShareState) -> dict[str, str]:
+    """Which of the *added* rules cannot work; none if the driver cannot tell."""
+    if not added:
+        return {}
+    try:
+        warnings = driver.access_warnings(share, added, state.server)
+    except Exception:  # the rules are applied, whatever this says
+        logger.exception("share %s: the driver could not check its access rules", share.id)
+        return {}
+    return {access_id: writable(warning) for access_id, warning in warnings.items()}
 
 
 def _failed_rules(update: UpdateAccess, effect: ApplyRules, desired: Rules) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,12 +104,16 @@ def check(
     log and its key. A PostgreSQL log must be reachable.
     """
     config = session.config if file is None else load(file)
-    for name in config.backends:
-        _check_backend(config, name, set_up=backends)
+    warnings = [
+        warning
+        for name in config.backends
+        for warning in _check_backend(config, name, set_up=backends)
+    ]
     events = _check_files(session, config)
     drivers = {name: backend.driver for name, backend in config.backends.items()}
     if session.json:
         document = {"ok": True, "backends": drivers, "asked": backends, "events": events}
+        document["warnings"] = warnings
         session.output.print_json(document)
         return
     for name, driver in drivers.items():
@@ -119,6 +123,8 @@ def check(
         "will be created at the first start" if events is None else f"has {count(events, 'event')}"
     )
     session.output.print(f"The log ({config.log.kind}) {log}.")
+    for warning in warnings:
+        session.output.print(f"[yellow]Warning:[/] {escape(warning)}.")
     session.output.print("The configuration is valid.")
 
 
@@ -131,15 +137,18 @@ def _check_files(session: Session, config: Config) -> int | None:
         return preflight.check(config)
 
 
-def _check_backend(config: Config, name: str, *, set_up: bool) -> None:
-    """Build the driver and, with *set_up*, set it up; raises `ConfigError` or `Unavailable`."""
+def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
+    """Build the driver and, with *set_up*, set it up; returns its warnings.
+
+    Raises `ConfigError` or `Unavailable`.
+    """
     from share_actors.actors.effects.driver_setup import driver_of
     from share_actors.drivers.base import DriverError
     from share_actors.values import RequestContext
 
     driver = driver_of(name, config.backends[name])
     if not set_up:
-        return
+        return driver.setup_warnings()
     try:
         driver.do_setup(RequestContext(user_id="share-actors"))
         driver.check_for_setup_error()
@@ -150,3 +159,4 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> None:
             value=config.backends[name].driver,
             next_step="The configuration itself is valid. Fix the backend, then check again.",
         ) from None
+    return driver.setup_warnings()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from share_actors.drivers.base import DriverError, RuleUpdates, TransientError
 from share_actors.drivers.filesystem import acl
+from share_actors.drivers.filesystem.reach import advice, barrier, parents_from_top
 from share_actors.drivers.local.base import LocalBase
 from share_actors.values import AccessRule, RequestContext, Share
 
@@ -56,6 +58,19 @@ class LocalAccess(LocalBase):
         except DriverError:
             return
         self._change_grants(context, share, lambda old: {p: old[p] for p in old if p != denied})
+
+    def access_warnings(
+        self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
+    ) -> dict[str, str]:
+        """The rules for users and groups that cannot pass through a directory above the share."""
+        above = parents_from_top(self._layout.path("shares", share.id))
+        warnings: dict[str, str] = {}
+        for rule in access_rules:
+            with suppress(DriverError, OSError):
+                closed = barrier(acl.granted_by(rule)[0], above)
+                if closed is not None:
+                    warnings[rule.id] = f"{rule.access_to} cannot pass through {advice(closed)}"
+        return warnings
 
     def _change_grants(
         self,

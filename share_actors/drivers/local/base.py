@@ -16,6 +16,7 @@ from share_actors.drivers.filesystem.copying import copy_tree, logged
 from share_actors.drivers.filesystem.granting import logged_walk, set_grants
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.os_errors import os_errors
+from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.layout import Area, Layout
 from share_actors.values import RequestContext
@@ -63,6 +64,10 @@ class LocalBase(ShareDriver):
     def exclusive_directories(self) -> dict[str, Path]:
         """The root: another system would take its shares for lost or leftover ones."""
         return {"root": self._options.root}
+
+    def setup_warnings(self) -> tuple[str, ...]:
+        """A directory at or above the root that users in general cannot pass through."""
+        return root_warnings(self.backend_name, self._options.root)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Override to follow copies: copied and total bytes, after each file and each large chunk."""

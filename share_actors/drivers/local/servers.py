@@ -26,6 +26,7 @@ from share_actors.drivers.fence import TOKEN, Fence, Fences, Overtaken, attempt_
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.filesystem.os_errors import os_errors
+from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
 from share_actors.drivers.local.server_directories import ServerDirectories
@@ -61,6 +62,10 @@ class LocalServersDriver(ShareDriver):
     def exclusive_directories(self) -> dict[str, Path]:
         """The root, with the servers and their shares."""
         return {"root": self._options.root}
+
+    def setup_warnings(self) -> tuple[str, ...]:
+        """A directory at or above the root that users in general cannot pass through."""
+        return root_warnings(self.backend_name, self._options.root)
 
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
@@ -249,6 +254,12 @@ class LocalServersDriver(ShareDriver):
     ) -> None:
         """Remove the rule *access*."""
         self._on(share_server).deny_access(context, share, access)
+
+    def access_warnings(
+        self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
+    ) -> dict[str, str]:
+        """The rules for users and groups that cannot pass through a directory above the share."""
+        return self._on(share_server).access_warnings(share, access_rules)
 
     # ------------------------------------------------------------------------------------------
     def _on(self, share_server: Any) -> LocalDriver:

@@ -20,6 +20,10 @@ def _share_creation_requested_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "share_network_id": None, "placement": None}
 
 
+def _access_rules_applied_1(fields: dict[str, Any]) -> dict[str, Any]:
+    return {**fields, "warnings": {}}
+
+
 def _attempt_failed_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "planned": False}
 
@@ -54,6 +58,7 @@ def _options_in_plain(fields: dict[str, Any]) -> dict[str, Any]:
 
 UPCASTERS: Upcasters = MappingProxyType(
     {
+        ("access.rules_applied", 1): _access_rules_applied_1,
         ("network.security_service_added", 1): _security_service_added_1,
         ("server.set_up", 1): _details_1,
         ("server.set_up_failed", 1): _details_1,

@@ -6,7 +6,7 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 from __future__ import annotations
 
 import ipaddress
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from pydantic import ValidationInfo, field_validator
 
@@ -72,6 +72,7 @@ class ConfirmRules(Command):
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
+    warnings: dict[str, str] = {}
 
 
 class AccessAllowed(Event, topic="access.allowed"):
@@ -98,11 +99,17 @@ class AccessDenied(Event, topic="access.denied"):
 
 
 class AccessRulesApplied(Event, topic="access.rules_applied"):
-    """The outcome of an attempt to apply rules, for each of them."""
+    """The outcome of an attempt to apply rules, for each of them.
+
+    *warnings*: why those of the applied ones that cannot work do not.
+    """
+
+    schema_version: ClassVar[int] = 2
 
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
+    warnings: dict[str, str] = {}
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
@@ -140,9 +147,13 @@ def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
             return _allow(command, state)
         case DenyAccess(access_id=access_id):
             return _deny(access_id, state)
-        case ConfirmRules(applied=applied, removed=removed):
+        case ConfirmRules(applied=applied, removed=removed, warnings=warnings):
             failed = {i: why for i, why in command.failed.items() if not _denied_since(i, state)}
-            return [AccessRulesApplied(applied=applied, removed=removed, failed=failed)]
+            return [
+                AccessRulesApplied(
+                    applied=applied, removed=removed, failed=failed, warnings=warnings
+                )
+            ]
         case _:
             assert_never(command)
 
@@ -193,12 +204,14 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
     state = state.without(event.removed) if event.removed else state
     known = state.rules
     active = [
-        known[i].replace(state="active", reason=None)
+        known[i].replace(state="active", reason=None, warning=event.warnings.get(i))
         for i in event.applied
         if i in known and known[i].state != "denying"
     ]
     failed = [
-        known[i].replace(state="error", reason=why) for i, why in event.failed.items() if i in known
+        known[i].replace(state="error", reason=why, warning=None)
+        for i, why in event.failed.items()
+        if i in known
     ]
     applied = (state.applied | set(event.applied)) - set(event.removed)
     denied = state.denied - set(event.removed)
@@ -291,7 +304,9 @@ def _outcome(event: AccessRulesApplied) -> str:
     if event.removed:
         done.append(f"removed access {_named(event.removed)}")
     done += [f"failed at access rule {i} ({why})" for i, why in event.failed.items()]
-    return f"the backend {joined(done)}" if done else "the backend had no access rule to change"
+    text = f"the backend {joined(done)}" if done else "the backend had no access rule to change"
+    idle = [f"access rule {i} cannot work yet: {why}" for i, why in event.warnings.items()]
+    return "; ".join([text, *idle])
 
 
 def _named(ids: tuple[str, ...]) -> str:

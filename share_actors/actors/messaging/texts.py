@@ -17,6 +17,9 @@ MAX_BODY = 1_000_000
 """The largest request, in bytes."""
 
 
+_LINE_ENDS, _NONE = dict.fromkeys(map(ord, "\r\n\t")), dict[int, None]()
+
+
 def check_texts(kind: type[Command], body: bytes) -> None:
     """Raise `InvalidRequest`, with field and value, if the JSON *body* of a command holds an unsafe text.
 
@@ -36,8 +39,12 @@ def check_texts(kind: type[Command], body: bytes) -> None:
 
 
 def check_text(field: str, value: str) -> None:
-    """Raise `InvalidRequest` if *value* holds a control character or is too long."""
-    if CONTROL.search(value):
+    """Raise `InvalidRequest` if *value* holds a control character or is too long.
+
+    Only a description may have several lines.
+    """
+    line = _LINE_ENDS if field == "description" else _NONE
+    if CONTROL.search(value.translate(line)):
         message = f"{field}: holds a control character: {shorten(repr(value))}"
         raise InvalidRequest(message, field=field, value=value)
     if len(value) > MAX_TEXT:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 
 from share_actors.drivers.base import (
     DriverError,
@@ -78,6 +78,8 @@ class DummyOptions(DriverOptions):
     """The result of `get_backend_info`; the values are part of the export locations."""
     addresses: Annotated[int, Field(ge=0)] = 1
     """The number of addresses that a share server needs."""
+    password: SecretStr = SecretStr("")
+    """A secret that the simulated backend has to do with: for `{password}` in the messages of faults."""
     fail: dict[Method, str] = {}
     """Methods that raise `DriverError`, with the message."""
     refuse: dict[Method, str] = {}
@@ -133,12 +135,16 @@ class Faults:
         if count <= options.transient.get(method, 0):
             raise TransientError(f"{method}: temporary failure (call {count})")
         if count <= options.bug.get(method, 0):
-            raise RuntimeError(f"{method}: simulated bug (call {count})")
+            raise RuntimeError(self._message(f"{method}: simulated bug (call {count}){{password}}"))
         if method in options.refuse:
-            raise RefusedByBackend(options.refuse[method])
+            raise RefusedByBackend(self._message(options.refuse[method]))
         if method in options.fail:
-            raise DriverError(options.fail[method])
+            raise DriverError(self._message(options.fail[method]))
         return count <= options.exit.get(method, 0)
+
+    def _message(self, text: str) -> str:
+        """*text* as a careless backend's: with its password."""
+        return text.replace("{password}", self._options.password.get_secret_value())
 
     def _count(self, method: Method, share_id: str) -> int:
         if self._backend is not None:

@@ -75,6 +75,17 @@ def test_an_allowed_rule_is_queued_and_owed() -> None:
     spec.then_pending(ApplyRules(add=(queued,), delete=()))
 
 
+def test_an_active_rule_that_cannot_work_has_a_warning() -> None:
+    spec = applying.when(ConfirmRules(applied=("a",), warnings={"a": "/srv is closed"}))
+
+    spec.then(AccessRulesApplied(applied=("a",), warnings={"a": "/srv is closed"}))
+    warned = applying.given(AccessRulesApplied(applied=("a",), warnings={"a": "/srv is closed"}))
+    warned.then_state(lambda s: s.rules.rules["a"].warning, "/srv is closed")
+    warned.given(denied("a"), began("access"), AccessRulesApplied(removed=("a",))).then_state(
+        states, {}
+    )
+
+
 def test_a_rule_is_applying_while_the_backend_is_asked() -> None:
     applying.then_state(states, {"a": "applying"})
 

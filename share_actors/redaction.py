@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,15 @@ from pydantic import SecretBytes, SecretStr
 
 from share_actors.values.secret import MASK, Sealed, Secret
 
-__all__ = ["MASK", "looks_secret", "masked", "remember_secret", "scrubbed", "without_url_passwords"]
+__all__ = [
+    "MASK",
+    "KnownSecrets",
+    "looks_secret",
+    "masked",
+    "remember_secret",
+    "scrubbed",
+    "without_url_passwords",
+]
 _SECRET_PART = re.compile(r"pass|pwd?\b|secret|token|key|cipher|cypher|credential", re.IGNORECASE)
 _SECRET_WORDS = ("password", "passphrase", "secret", "token", "key", "cipher", "credentials")
 _MIN_SIMILARITY = 0.66
@@ -79,38 +88,50 @@ def without_url_passwords(text: str) -> str:
 
 
 # -- known secrets -------------------------------------------------------------------------------
-MIN_KNOWN = 4
-"""Shorter secrets are not looked for: masking them would only make texts unreadable."""
-MAX_KNOWN = 1000
-_known: dict[str, None] = {}
-_pattern: re.Pattern[str] | None = None
+class KnownSecrets:
+    """The secrets that a process has had to do with, at most *most* of them, the last ones.
+
+    Those of less than `MIN_KNOWN` characters are left out: masking them would make texts unreadable.
+    """
+
+    MIN_KNOWN = 4
+    SHORT = 8
+    """Shorter secrets are masked as whole words only."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._known: dict[str, None] = {}
+        self._pattern: re.Pattern[str] | None = None
+
+    def remember(self, secret: str) -> None:
+        """Mask *secret* from now on."""
+        if len(secret) < self.MIN_KNOWN or secret in self._known:
+            return
+        known = {**self._known, secret: None}
+        if len(known) > self._most:
+            del known[next(iter(known))]
+        self._known, self._pattern = known, None
+
+    def scrub(self, text: str) -> str:
+        """*text* without the known secrets, and without credentials in URLs."""
+        if self._known:
+            pattern = self._pattern = self._pattern or self._compile()
+            text = pattern.sub(MASK, text)
+        return without_url_passwords(text)
+
+    def _compile(self) -> re.Pattern[str]:
+        forms = {form: None for secret in self._known for form in self._forms(secret)}
+        return re.compile("|".join(sorted(forms, key=len, reverse=True)))
+
+    def _forms(self, secret: str) -> Iterator[str]:
+        """*secret* as texts may hold it: itself, in a string literal, in JSON, and in a URL."""
+        for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")):
+            pattern = re.escape(form)
+            yield rf"(?<!\w){pattern}(?!\w)" if len(secret) < self.SHORT else pattern
 
 
-def remember_secret(secret: str) -> None:
-    """Mask *secret* from now on in what this process logs and records of failures (`scrubbed`)."""
-    global _pattern  # noqa: PLW0603 - one set for the process, as its loggers are
-    if len(secret) < MIN_KNOWN:
-        return
-    _pattern = None if secret not in _known else _pattern
-    _known.pop(secret, None)
-    _known[secret] = None
-    if len(_known) > MAX_KNOWN:
-        del _known[next(iter(_known))]
-
-
-def scrubbed(text: str) -> str:
-    """*text* without the secrets that this process has had to do with, and without credentials in URLs."""
-    return without_url_passwords(_known_pattern().sub(MASK, text) if _known else text)
-
-
-def _forms(secret: str) -> tuple[str, ...]:
-    """*secret* as texts may hold it: itself, in a string literal, in JSON, and in a URL."""
-    return (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe=""))
-
-
-def _known_pattern() -> re.Pattern[str]:
-    global _pattern  # noqa: PLW0603
-    if _pattern is None:
-        forms = {form for secret in [*_known] for form in _forms(secret)}
-        _pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
-    return _pattern
+_of_process = KnownSecrets()
+remember_secret = _of_process.remember
+"""Mask a secret from now on in what this process logs, and records of failures."""
+scrubbed = _of_process.scrub
+"""A text without the secrets that this process has had to do with, and without credentials in URLs."""

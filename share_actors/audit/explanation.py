@@ -191,8 +191,8 @@ def _owed_work(work: str, receipts: Receipts) -> Owed:
     return Owed(
         work=work,
         what=phrase(work),
-        asked_by=cause.user_id,
-        project=cause.project_id,
+        asked_by=escaped(cause.user_id),
+        project=escaped(cause.project_id),
         asked_at=cause.at,
         command_id=cause.command_id,
     )

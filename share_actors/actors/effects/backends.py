@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from share_actors.actors.effects.driver_setup import Hold, set_up_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
+from share_actors.actors.effects.outcomes import writable
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
@@ -91,4 +92,5 @@ class BackendDrivers:
 
 
 def _unavailable(name: str, reason: str) -> Unavailable:
-    return Unavailable(f"backend {name!r} is not ready: {reason}", field="backend", value=name)
+    text = f"backend {name!r} is not ready: {writable(reason)}"
+    return Unavailable(text, field="backend", value=name)

@@ -69,6 +69,7 @@ PUBLIC_NAMES = {
         "ProbeResult",
         "ProcessExecutionError",
         "RefusedByBackend",
+        "Secret",
         "ShareDriver",
         "ShareServerSetUpFailed",
         "ShareSnapshotIsBusy",

@@ -18,6 +18,7 @@ from share_actors.drivers.base import (
 from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessExecutionError
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
+from share_actors.values.secret import Secret
 
 __all__ = [
     "DriverError",
@@ -32,6 +33,7 @@ __all__ = [
     "NotSupported",
     "ProcessExecutionError",
     "RefusedByBackend",
+    "Secret",
     "ShareDriver",
     "ShareServerSetUpFailed",
     "ShareSnapshotIsBusy",

@@ -20,6 +20,7 @@ from share_actors.values.network import (
 )
 from share_actors.values.page import Page
 from share_actors.values.placement import Assignment, Placement, PlacementRequest, PoolVerdict
+from share_actors.values.secret import Sealed, Secret
 from share_actors.values.share import (
     MAX_SIZE_GIB,
     AccessLevel,
@@ -64,6 +65,8 @@ __all__ = [
     "RequestContext",
     "RuleState",
     "SEGMENTS",
+    "Sealed",
+    "Secret",
     "ServerSlot",
     "SecurityService",
     "SecurityServiceType",

@@ -199,10 +199,22 @@ def test_a_sealed_password_is_refused_as_input() -> None:
         command_in(message)
 
 
-@pytest.mark.parametrize("password", [7654321, ["hunter2"], {"is": "hunter2"}])
-def test_no_error_shows_a_password_of_the_wrong_type(password: object) -> None:
+@pytest.mark.parametrize(
+    "service",
+    [
+        *(
+            {"id": "c", "type": "ldap", "password": p}
+            for p in (7654321, ["hunter2"], {"a": "hunter2"})
+        ),
+        {"id": "c", "type": "of-tomorrow", "password": "hunter2"},
+        {"id": "c", "typ": "ldap", "password": "hunter2"},
+        {"id": "c", "type": "ldap", "pasword": "hunter2"},
+        *(["hunter2"], "hunter2", 7654321, None),
+    ],
+)
+def test_no_error_shows_a_password_whatever_is_wrong_with_it(service: object) -> None:
     with pytest.raises(InvalidRequest) as error:
-        build(AddSecurityService, {"service": {"id": "c", "type": "ldap", "password": password}})
+        build(AddSecurityService, {"service": service})
 
     shown = f"{error.value} {error.value.value!r}"
     assert "hunter2" not in shown

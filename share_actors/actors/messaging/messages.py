@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from share_actors.actors.messaging.texts import check_texts
 from share_actors.errors import (
@@ -164,9 +165,18 @@ def invalid_request(error: ValidationError, kind: type[Command] = Command) -> In
     if not field and first["type"] == "value_error" and ": " in text:
         field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
-    if kind.holds_secret(".".join(location)):
+    if _may_be_secret(kind, ".".join(location), first):
         return InvalidRequest(f"{field}: {text}: {MASK}", field=field, value=MASK)
     return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=showable(value))
+
+
+def _may_be_secret(kind: type[Command], field: str, error: ErrorDetails) -> bool:
+    """Whether the value that an *error* is about is, or may hold, a secret of a command."""
+    if not kind.secrets:
+        return False
+    unknown = error["type"] == "extra_forbidden"  # it may be a misspelt secret
+    whole = not isinstance(error["input"], str | int | float | None)
+    return unknown or whole or kind.holds_secret(field)
 
 
 def _shown(value: object) -> str:

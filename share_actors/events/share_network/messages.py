@@ -39,8 +39,8 @@ class AddSecurityService(Command, topic="network.add_security_service"):
     @classmethod
     def _in_plain(cls, service: Any) -> Any:
         """Refuse a sealed password: only the network itself seals it."""
-        fields = service if isinstance(service, dict) else dict(service)
-        require_plain("password", fields.get("password"))
+        if isinstance(service, dict | SecurityService):
+            require_plain("password", service.get("password"))
         return service
 
 

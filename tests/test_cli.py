@@ -409,3 +409,20 @@ def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> No
 
 def test_every_field_of_a_share_is_printed() -> None:
     assert sorted(SHARE_FIELDS) == sorted(Share.model_fields)
+
+
+# -- what the check of a configuration warns of ----------------------------------------------------
+@pytest.mark.usefixtures("home")
+def test_the_check_of_a_configuration_warns_of_a_root_that_users_cannot_reach(
+    tmp_path: Path,
+) -> None:
+    closed, file = tmp_path / "closed", tmp_path / "site.toml"
+    closed.mkdir(0o700)
+    file.write_text(f'[backends.b]\ndriver = "local"\noptions = {{ root = "{closed}/root" }}\n')
+
+    checked = run("config", "check", str(file), "--json")
+
+    assert checked.exit_code == 0
+    [warning] = json.loads(checked.stdout)["warnings"]
+    assert warning.startswith("backends.b.options.root: users of shares cannot pass through /")
+    assert "Warning: backends.b.options.root" in run("config", "check", str(file)).stderr

@@ -123,9 +123,9 @@ def check(
         "will be created at the first start" if events is None else f"has {count(events, 'event')}"
     )
     session.output.print(f"The log ({config.log.kind}) {log}.")
-    for warning in warnings:
-        session.output.print(f"[yellow]Warning:[/] {escape(warning)}.")
     session.output.print("The configuration is valid.")
+    for warning in warnings:
+        session.output.print_message(f"[yellow]Warning:[/] {escape(warning)}.")
 
 
 def _check_files(session: Session, config: Config) -> int | None:

@@ -15,11 +15,11 @@ from share_actors.drivers.execute import (
     ExecuteMixin,
     ExecuteOptions,
     ProcessExecutionError,
-    Secret,
     execute,
     masked_command,
 )
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
+from share_actors.values.secret import Secret
 
 PYTHON = sys.executable
 

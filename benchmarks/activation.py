@@ -21,7 +21,7 @@ from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import CreateShare
 from share_actors.values import RequestContext, ShareSpec
 
-CONTEXT = Sender.of(RequestContext(user_id="bench"))
+CONTEXT = Sender.of(RequestContext(user_id="bench", project_id="bench"))
 BATCH_SIZE = 500
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from share_actors.errors import Ambiguous as Ambiguous
     from share_actors.errors import Busy as Busy
     from share_actors.errors import ConfigError as ConfigError
+    from share_actors.errors import Forbidden as Forbidden
     from share_actors.errors import InvalidRequest as InvalidRequest
     from share_actors.errors import LogError as LogError
     from share_actors.errors import LogInDoubt as LogInDoubt
@@ -58,6 +59,7 @@ __all__ = [
     "ConfigError",
     "Explanation",
     "ExportLocation",
+    "Forbidden",
     "HostingSettings",
     "InvalidRequest",
     "LogError",
@@ -108,6 +110,7 @@ _MODULES = {
         "Ambiguous",
         "Busy",
         "ConfigError",
+        "Forbidden",
         "InvalidRequest",
         "LogError",
         "LogInDoubt",

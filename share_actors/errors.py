@@ -81,6 +81,12 @@ class Refused(ShareActorsError):
     exit_code = 7
 
 
+class Forbidden(Refused):
+    """The role of the caller does not permit the operation; nothing was recorded."""
+
+    code = "forbidden"
+
+
 class NoValidHost(Refused):
     """No pool of any backend fits; the message has the reasons, pool by pool. Nothing was recorded."""
 
@@ -163,6 +169,7 @@ ERRORS: dict[str, type[ShareActorsError]] = {
         NotFound,
         Ambiguous,
         Refused,
+        Forbidden,
         NoValidHost,
         OperationFailed,
         TimedOut,

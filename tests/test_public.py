@@ -22,6 +22,7 @@ PUBLIC_NAMES = {
         "ConfigError",
         "Explanation",
         "ExportLocation",
+        "Forbidden",
         "HostingSettings",
         "InvalidRequest",
         "LogError",

@@ -15,11 +15,15 @@ from inspect import signature
 from typing import Any, TypeVar
 
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unavailable
-from share_actors.events.aggregates import id_of, kind_of, stream_of
+from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
+from share_actors.events import share
+from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, OpenLog, open_configured
+from share_actors.events.visibility import no_such_entity
+from share_actors.policy import Caller, Role, caller_of, check_role, not_permitted
+from share_actors.values import OPERATOR, RequestContext
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -29,6 +33,11 @@ QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
     "rule_share snapshot_share command_shares provisioned entities entity".split()
 )
+
+
+SYSTEM_QUERIES = frozenset(("owing", "provisioned"))
+"""The queries about all projects together."""
+ANYONE = Caller("", Role.SYSTEM_ADMIN)
 
 
 class CatalogActor:
@@ -81,32 +90,52 @@ class CatalogActor:
 
         Raises `InvalidRequest` if *query* or a parameter is unknown.
         """
-        if query not in QUERIES:
-            raise InvalidRequest(f"{query!r} is not a query", field="query", value=query)
         _check(query, parameters)
         return await self._run(lambda: self._query(query, parameters))
 
-    def _query(self, query: str, parameters: dict[str, Any]) -> Any:
-        self._catalog.catch_up()
-        return getattr(self._catalog, query)(**parameters)
+    async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
+        """The same for the caller in *context*: what it may not read does not exist.
 
-    async def history(self, share_id: str) -> list[Recorded]:
+        Raises `Forbidden` for a query about the whole system.
+        """
+        caller = caller_of(context)
+        _check(query, parameters)
+        if query in SYSTEM_QUERIES and not caller.is_system_admin:
+            raise not_permitted(query, caller)
+        return await self._run(lambda: self._query(query, parameters, caller))
+
+    def _query(self, query: str, parameters: dict[str, Any], caller: Caller = ANYONE) -> Any:
+        self._catalog.catch_up()
+        return getattr(self._catalog.as_seen_by(caller), query)(**parameters)
+
+    async def history(self, share_id: str, *, context: RequestContext = OPERATOR) -> list[Recorded]:
         """All events of a share, or of the entity at that address, read from the log.
 
-        Raises `NotFound` or `LogTooNew`.
+        Raises `NotFound`, also for an entity of another project, or `LogTooNew`.
         """
+        caller = caller_of(context)
+        if not caller.is_system_admin:
+            await self._run(lambda: self._check_owner(share_id, caller))
         log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
         loop = asyncio.get_running_loop()
         events = await loop.run_in_executor(self._readers, log.read, stream_of(share_id))
         if not events:
-            kind = kind_of(share_id).replace("_", " ")
-            raise NotFound(
-                f"there is no {kind} {id_of(share_id)}", field="id", value=id_of(share_id)
-            )
+            raise no_such_entity(share_id)
         return events
 
-    async def status(self) -> dict[str, Any]:
+    def _check_owner(self, address: str, caller: Caller) -> None:
+        """Raise unless *address* is that of an entity of the caller's project."""
+        self._catalog.catch_up()
+        catalog = self._catalog.as_seen_by(caller)
+        if catalog.owns(address):
+            return
+        is_share = kind_of(address) == share.KIND
+        seen = catalog.share(address) if is_share else catalog.entity(address)
+        raise no_such_entity(address) if seen is None else not_permitted("history", caller)
+
+    async def status(self, *, context: RequestContext = OPERATOR) -> dict[str, Any]:
         """Counts, how many events the catalog lags behind the log, and the parked streams."""
+        check_role("status", caller_of(context))
         return await self._run(self._status)
 
     def _status(self) -> dict[str, Any]:
@@ -120,19 +149,22 @@ class CatalogActor:
             "parked": [parked.model_dump() for parked in self._catalog.parked()],
         }
 
-    async def rebuild(self) -> int:
+    async def rebuild(self, *, context: RequestContext = OPERATOR) -> int:
         """Drop the catalog and replay the log into it; returns the number of events."""
+        check_role("rebuild", caller_of(context))
         return await self._run(lambda: self._catalog.rebuild(self._note_progress))
 
     def _note_progress(self, done: int, total: int) -> None:
         self._rebuild_progress = done, total
 
-    async def progress(self) -> tuple[int, int] | None:
+    async def progress(self, *, context: RequestContext = OPERATOR) -> tuple[int, int] | None:
         """(events replayed, events in all) of the last or running rebuild."""
+        check_role("progress", caller_of(context))
         return self._rebuild_progress
 
-    async def unpark(self, stream: str) -> bool:
+    async def unpark(self, stream: str, *, context: RequestContext = OPERATOR) -> bool:
         """Retry a parked stream, for example after an upgrade; returns whether it is projected again."""
+        check_role("unpark", caller_of(context))
         return bool(await self._run(lambda: self._catalog.unpark(stream)))
 
     async def stop(self) -> None:
@@ -151,11 +183,15 @@ class CatalogActor:
 
 
 def _check(query: str, parameters: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequest` unless *parameters* are those of the catalog's method *query*."""
+    """Raise `InvalidRequest` unless *query* is one, and *parameters* are those of its method."""
+    if query not in QUERIES:
+        raise InvalidRequest(f"{query!r} is not a query", field="query", value=query)
     allowed = list(signature(getattr(Catalog, query)).parameters)[1:]
     for field, value in parameters.items():
         if field not in allowed:
             message = f"{field}: not a filter of {query}, which has: {', '.join(allowed)}"
             raise InvalidRequest(message, field=field, value=value)
+        if field == "is_public" and isinstance(value, bool | None):
+            continue
         if field not in ("limit", "without") and not isinstance(value, str | None):
             raise InvalidRequest(f"{field}: {value!r} is not a string", field=field, value=value)

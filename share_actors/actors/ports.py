@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
-from share_actors.values import BackendReport, Share
+from share_actors.policy import Caller
+from share_actors.values import BackendReport, RequestContext, Share
 
 
 class HostReport(NamedTuple):
@@ -67,9 +68,13 @@ class Host(Protocol):
         """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
 
     async def wait(
-        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+        self,
+        pairs: Sequence[tuple[str, str]],
+        timeout_s: float,
+        caller: Caller | None = None,
+        /,
     ) -> list[CommandReply]:
-        """Outcomes of those of *pairs* (entity id, command id) that have ended."""
+        """Outcomes of those of *pairs* (entity id, command id of the caller's project) that have ended."""
 
     async def wake(self, entity_ids: Sequence[str], /) -> dict[str, str]:
         """Activate these entities; the reasons of those that can't be, by id (empty: no room now)."""
@@ -115,6 +120,24 @@ class CatalogPort(Protocol):
         """The result of the catalog's method *query*, once it has caught up with the log."""
 
 
+class CatalogForCallers(CatalogPort, Protocol):
+    """The catalog's actor, which can also be asked on behalf of a caller."""
+
+    async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
+        """The same for the caller in *context*, who sees what it may read; raises `Forbidden`."""
+
+
+class CatalogFor:
+    """The catalog as one caller sees it."""
+
+    def __init__(self, catalog: CatalogForCallers, context: RequestContext) -> None:
+        self._catalog, self._context = catalog, context
+
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's method *query* for this caller."""
+        return await self._catalog.ask_as(self._context, query, **parameters)
+
+
 class Stats(Protocol):
     """The `StatsActor` of one backend; raises `Unavailable` while it can't be reached."""
 
@@ -141,7 +164,7 @@ class Cluster(Protocol):
     """Where hosts, stats actors and the catalog run."""
 
     @property
-    def catalog(self) -> CatalogPort:
+    def catalog(self) -> CatalogForCallers:
         """The catalog's actor."""
 
     async def hosts(self) -> Sequence[tuple[str, Host]]:

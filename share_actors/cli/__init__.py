@@ -18,6 +18,7 @@ from share_actors.cli.commands import (
     share_type,
     snapshot,
     system,
+    whoami,
 )
 from share_actors.cli.demo import command as demo
 from share_actors.cli.session import INTERRUPTED
@@ -34,7 +35,8 @@ EXIT_CODES = {
     4: "config: the configuration is invalid; nothing was started",
     5: "not_found: no such share, snapshot, access rule, network, server or type",
     6: "ambiguous: several shares have that name",
-    7: "refused, no_valid_host: not possible in the current state; nothing was recorded",
+    7: "refused, no_valid_host: not possible in the current state; forbidden: not permitted to the role;"
+    " nothing was recorded",
     8: "failed: the request was recorded and the backend failed",
     9: "timeout: the request was recorded and is still in progress",
     10: "busy: too many requests wait, or backends have not reported; nothing was recorded; try again",
@@ -77,6 +79,7 @@ def _root() -> None:
 demo.register(app)
 system.register(app)
 receipt.register(app)
+whoami.register(app)
 app.add_typer(share.app, name="share")
 app.add_typer(access.app, name="access")
 app.add_typer(snapshot.app, name="snapshot")

@@ -58,7 +58,17 @@ def global_options(*, root: bool) -> list[Parameter]:
         ),
         option("namespace", text, "Use the system in this Ray namespace."),
         option("user", text, "Act as this user. Default: your login name."),
-        option("project", text, "Act for this project. Default: 'default'."),
+        option(
+            "project",
+            text,
+            "Act for this project, as its admin unless --role says otherwise. Default: 'default'.",
+        ),
+        option(
+            "role",
+            text,
+            "Act in this role: reader, member or admin of the project, or system-admin."
+            " Default: system-admin without --project.",
+        ),
         option("json", bool, "Print one JSON document to stdout, also for an error."),
         option("debug", bool, "Show the traceback of an unexpected error."),
     ]

@@ -42,6 +42,7 @@ NEXT_STEPS = {
     "no_valid_host": "Nothing was recorded. `share-actors backend list` shows the state of each backend,"
     " `backend stats` its capacity.",
     "refused": "Nothing was recorded. `share-actors share show {share}` shows the current state.",
+    "forbidden": "Nothing was recorded. `share-actors whoami` shows on whose behalf you act.",
     "failed": "The request and its failure are recorded: see `share-actors share history {share}`."
     " Fix the cause, then run `share-actors share retry {share}`.",
     "timeout": "The request is recorded and still in progress."

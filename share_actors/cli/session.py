@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState, check_reachable
 from share_actors.cli.output import Output
-from share_actors.errors import ShareActorsError, Unavailable
+from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
     from share_actors.config import Config
+    from share_actors.values import RequestContext
 
+SYSTEM_ADMIN = "system-admin"
+ROLES = ("reader", "member", "admin", SYSTEM_ADMIN)
+"""The values of `--role`."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells: 128 plus the number of the signal."""
 START_A_SYSTEM = "Start one with `share-actors up`."
@@ -35,6 +39,7 @@ class Options:
     namespace: str | None = None
     user: str | None = None
     project: str | None = None
+    role: str | None = None
     json: bool = False
     debug: bool = False
 
@@ -69,6 +74,25 @@ class Session:
             os.environ["SHARE_ACTORS_NAMESPACE"] = self.options.namespace
         return load(self.options.config)
 
+    @cached_property
+    def context(self) -> RequestContext:
+        """On whose behalf requests are made: the operator's, unless a project or a role is given.
+
+        Raises `InvalidRequest` for an unknown role.
+        """
+        from share_actors.actors.messaging.messages import context_with
+
+        role, project = self.options.role, self.options.project
+        if role not in (None, *ROLES):
+            text = f"--role: {role!r} is not one of {', '.join(ROLES)}"
+            raise InvalidRequest(text, field="role", value=role)
+        fields = {
+            "user_id": self.options.user or _login_name(),
+            "roles": () if role in (None, SYSTEM_ADMIN) else (role,),
+            "is_admin": role == SYSTEM_ADMIN or (role is None and project is None),
+        }
+        return context_with(fields if project is None else {**fields, "project_id": project})
+
     @property
     def home(self) -> Path:
         """The system's home directory."""
@@ -102,13 +126,11 @@ class Session:
         """
         self.prepare_connection(state)
         self.output.reserve_stdout(debug=self.options.debug)
-        from share_actors.actors.messaging.messages import context_with
         from share_actors.client import connect
         from share_actors.client.keywords import CONNECT_TIMEOUT_S
 
         assert state.address is not None
-        user, project = self.options.user or _login_name(), self.options.project or "default"
-        context = context_with({"user_id": user, "project_id": project})
+        context = self.context
         with self.output.spinner("connecting"):
             return connect(
                 state.address,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.values import RequestContext
 
 
 class CatalogConnection(Protocol):
@@ -15,6 +16,21 @@ class CatalogConnection(Protocol):
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """The result of any method of `CatalogActor`."""
+
+
+class CallerCatalog:
+    """The catalog's actor, called on behalf of one user: it answers with what that user may read."""
+
+    def __init__(self, catalog: CatalogConnection, context: RequestContext) -> None:
+        self._catalog, self._context = catalog, context
+
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's method *query*; raises `InvalidRequest`, or `Forbidden`."""
+        return await self._catalog.call("ask_as", self._context, query, **parameters)
+
+    async def call(self, method: str, *args: Any) -> Any:
+        """The result of another method of `CatalogActor`; raises `Forbidden`."""
+        return await self._catalog.call(method, *args, context=self._context)
 
 
 class Connection(Protocol):

@@ -76,10 +76,7 @@ class AsyncEntityCollection(Generic[EntityT]):
         address = f"{self._kind}:{id_or_name}"
         if await self._requests.catalog.ask("entity", address=address) is not None:
             return address
-        page = await self._requests.catalog.ask(
-            "entities", kind=self._kind, name=id_or_name, limit=20
-        )
-        ids = [entity.id for entity in page.items]
+        ids = await self._ids_named(id_or_name)
         if not ids:
             kind = self._kind.replace("_", " ")
             text = f"there is no {kind} with the id or name {id_or_name!r}"
@@ -88,6 +85,16 @@ class AsyncEntityCollection(Generic[EntityT]):
             text = f"{len(ids)} are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
             raise Ambiguous(text, field="id", value=id_or_name, ids=ids)
         return f"{self._kind}:{ids[0]}"
+
+    async def _ids_named(self, name: str) -> Sequence[str]:
+        """The ids of those with this name: of the user's project if there are any, else of all."""
+        for project_id in (self._requests.context.project_id, None):
+            page = await self._requests.catalog.ask(
+                "entities", kind=self._kind, name=name, project_id=project_id, limit=20
+            )
+            if page.items:
+                break
+        return [entity.id for entity in page.items]
 
     async def _ask(
         self, address: str, command: Command, **options: Unpack[RequestOptions]
@@ -101,7 +108,7 @@ class AsyncEntityCollection(Generic[EntityT]):
         return entity
 
     async def _view(self, address: str) -> EntityT:
-        entity: EntityT = await self._requests.call_manager("view", address)
+        entity: EntityT = await self._requests.ask_manager("view", address)
         return entity
 
 
@@ -126,8 +133,8 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         `description`.
         """
         command_id = command_id or fresh_id()
-        network_id = network_id or created_id(command_id)
         context = self._requests.context
+        network_id = network_id or created_id(command_id, context.project_id)
         fields = {"network_id": network_id, "cidr": cidr, "name": name, **properties}
         owner = {"project_id": context.project_id, "user_id": context.user_id}
         command = build(CreateShareNetwork, {**fields, **owner})
@@ -151,7 +158,7 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         `ou`, `user`, `password`. The password is sealed before it is recorded.
         """
         command_id = fresh_id()
-        service_id = service_id or created_id(command_id)
+        service_id = service_id or created_id(command_id, self._requests.context.project_id)
         service: dict[str, Any] = {"id": service_id, "type": type, **properties}
         if isinstance(properties.get("password"), str):
             service["password"] = Secret(properties["password"])
@@ -182,7 +189,9 @@ class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
 
     async def delete_free(self) -> list[str]:
         """Delete the share servers that have been unused for longer than configured; their ids."""
-        ids: list[str] = await self._requests.call_manager("delete_free_share_servers")
+        ids: list[str] = await self._requests.call_manager(
+            "delete_free_share_servers", self._requests.context
+        )
         return ids
 
 
@@ -219,7 +228,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 
     async def stats(self) -> dict[str, BackendReport]:
         """The last report of each backend, by name; soon after a start, waits for the first of each."""
-        reports: dict[str, BackendReport] = await self._requests.call_manager("capabilities")
+        reports: dict[str, BackendReport] = await self._requests.ask_manager("capabilities")
         return reports
 
     async def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
@@ -228,14 +237,17 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         Raises `ConfigError` for an unknown backend.
         """
         verb = "publish_service_capabilities"
-        reports: dict[str, BackendReport] = await self._requests.call_manager(verb, None, backend)
+        context = self._requests.context
+        reports: dict[str, BackendReport] = await self._requests.call_manager(
+            verb, context, backend
+        )
         return reports
 
     async def watch(self) -> AsyncIterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""
         after = 0
         while True:
-            update = await self._requests.call_manager("watch", after, WATCH_S)
+            update = await self._requests.ask_manager("watch", after, WATCH_S)
             after = update.number
             for report in update.items:
                 yield report
@@ -245,5 +257,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 
         Raises `ConfigError` if a setting differs that takes a restart; nothing is changed then.
         """
-        changes: BackendChanges = await self._requests.call_manager_once("reload", config)
+        changes: BackendChanges = await self._requests.call_manager_once(
+            "reload", config, context=self._requests.context
+        )
         return changes

@@ -8,6 +8,9 @@ from __future__ import annotations
 import time
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
+from share_actors.values import RequestContext
+
+DEFAULT_PROJECT = RequestContext().project_id
 _VERSION_SHIFT = 76
 """Where the four bits of a UUID's version begin (RFC 9562)."""
 _FIXED = (0xF << _VERSION_SHIFT) | (0x3 << 62)
@@ -28,19 +31,35 @@ def fresh_id() -> FreshId:
     return FreshId(_with_version(bits, 8).hex)
 
 
-def created_id(command_id: str) -> str:
-    """The id of what a command creates, the same one each time.
+def created_id(command_id: str, project_id: str = DEFAULT_PROJECT) -> str:
+    """The id of what a command of a project creates, the same one each time.
 
     Of a generated command id it is a UUID of version 7, so that rows of shares that are created together
-    are near each other in every index; of another one it is a hash.
+    are near each other in every index; of another one it is a hash. Two projects may use one command id.
     """
     try:
         known = UUID(command_id)
     except ValueError:
-        return str(uuid5(NAMESPACE_OID, command_id))
+        return _hashed(command_id, project_id)
     if known.version != 8 or known.hex != command_id:
-        return str(uuid5(NAMESPACE_OID, command_id))
-    return str(_with_version(known.int, 7))
+        return _hashed(command_id, project_id)
+    return str(_with_version(known.int ^ _distance(project_id), 7))
+
+
+def _hashed(command_id: str, project_id: str) -> str:
+    return str(uuid5(_namespace(project_id), command_id))
+
+
+def _namespace(project_id: str) -> UUID:
+    """The namespace of a project's command ids; that of the default project is older than the others."""
+    default = project_id == DEFAULT_PROJECT
+    return NAMESPACE_OID if default else uuid5(NAMESPACE_OID, f"project {project_id}")
+
+
+def _distance(project_id: str) -> int:
+    """A number of 62 random bits, which keeps the ids of projects apart; 0 for the default project."""
+    default = project_id == DEFAULT_PROJECT
+    return 0 if default else _namespace(project_id).int & (1 << 62) - 1
 
 
 def _with_version(bits: int, version: int) -> UUID:

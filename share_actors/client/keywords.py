@@ -108,12 +108,16 @@ class PageOptions(TypedDict, total=False):
 
 
 class ShareCountFilters(TypedDict, total=False):
-    """Filters of shares; those that are deleted are included only if `status` is `deleted`."""
+    """Filters of shares; those that are deleted are included only if `status` is `deleted`.
+
+    Public shares of other projects are included only with `is_public`, or if `project_id` is theirs.
+    """
 
     name: str | None
     status: str | None
     project_id: str | None
     backend: str | None
+    is_public: bool | None
 
 
 class ShareFilters(ShareCountFilters, PageOptions, total=False):

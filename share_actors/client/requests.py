@@ -17,7 +17,7 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
-from share_actors.client.connection import Connection
+from share_actors.client.connection import CallerCatalog, Connection
 from share_actors.client.doubt import (
     UNKNOWN,
     in_doubt,
@@ -71,7 +71,7 @@ class Requests:
     """Requests to the system on behalf of one user; concurrent ones are sent in batches."""
 
     def __init__(self, connection: Connection, context: RequestContext) -> None:
-        self.catalog = connection.catalog
+        self.catalog = CallerCatalog(connection.catalog, context)
         self._connection = connection
         self.context = context
         self._sender = Sender.of(context)
@@ -176,7 +176,7 @@ class Requests:
     async def look_up(self, command_id: str, share_id: str | None) -> Receipt:
         """The receipt of an earlier request, with the last attempt if in progress; raises `NotFound`."""
         share_id = share_id or await self._share_of(command_id)
-        replies = await self.call_manager("wait", [(share_id, command_id)], 0.0)
+        replies = await self.ask_manager("wait", [(share_id, command_id)], 0.0)
         if replies:
             return receipt_of(replies[0])
         history = await self.history(share_id)
@@ -185,7 +185,7 @@ class Requests:
 
     async def _share_of(self, command_id: str) -> str:
         """The id of the share that the request was about."""
-        ids = await self.catalog.call("ask", "command_shares", command_id=command_id)
+        ids = await self.catalog.ask("command_shares", command_id=command_id)
         if not ids:
             text = f"no request {command_id!r} is recorded: it was refused, or there was nothing to change"
             raise NotFound(text, field="command_id", value=command_id)
@@ -197,7 +197,9 @@ class Requests:
     async def _wait_for_outcomes(
         self, requests: list[tuple[str, str]]
     ) -> list[CommandReply | None]:
-        replies: Sequence[CommandReply] = await self.call_manager_once("wait", requests, POLL_S)
+        replies: Sequence[CommandReply] = await self.call_manager_once(
+            "wait", requests, POLL_S, context=self.context
+        )
         ended = {(reply.share_id, reply.command_id): reply for reply in replies}
         return [ended.get(request) for request in requests]
 
@@ -206,13 +208,20 @@ class Requests:
         """The result of an idempotent call, which is repeated while the manager is being restarted."""
         return await with_retries(lambda: self._connection.call_manager(method, *args))
 
+    async def ask_manager(self, method: str, *args: object) -> Any:
+        """The answer to a question on behalf of the user, which is asked again like `call_manager`."""
+        context = self.context
+        return await with_retries(
+            lambda: self._connection.call_manager(method, *args, context=context)
+        )
+
     async def call_manager_once(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of a call; raises `Unavailable` while the manager is being restarted."""
         return await self._connection.call_manager(method, *args, **kwargs)
 
     async def view(self, share_id: str) -> Share:
         """A share's present state, from its entity; raises `NotFound`."""
-        share: Share = await self.call_manager("view", share_id)
+        share: Share = await self.ask_manager("view", share_id)
         return share
 
     async def view_recorded(self, receipt: Receipt, until: float) -> Any:

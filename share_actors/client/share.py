@@ -118,7 +118,7 @@ class AsyncShare:
         """
         rule = {"access_type": type, "access_to": to, "access_level": level}
         command_id, options = with_command_id(options)
-        fields = {"access_id": created_id(command_id), **rule}
+        fields = {"access_id": created_id(command_id, self._requests.context.project_id), **rule}
         share = await self._ask_for_share(build(AllowAccess, fields), options)
         allowed = same_client_of(share.access_rules, type, to)
         if allowed is None:  # it was denied again in the meantime
@@ -136,7 +136,7 @@ class AsyncShare:
     ) -> Snapshot:
         """Create a snapshot; raises `Refused` if the backend does not support snapshots."""
         command_id, options = with_command_id(options)
-        snapshot_id = created_id(command_id)
+        snapshot_id = created_id(command_id, self._requests.context.project_id)
         command = build(CreateSnapshot, {"snapshot_id": snapshot_id, "name": name})
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
@@ -183,7 +183,7 @@ class AsyncShare:
         *driver_options* are for the driver. Raises `OperationFailed` with the driver's reason.
         """
         command_id, options = with_command_id(options)
-        snapshot_id = created_id(command_id)
+        snapshot_id = created_id(command_id, self._requests.context.project_id)
         fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
         command = build(ManageSnapshot, {**fields, "driver_options": dict(driver_options or {})})
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)

@@ -55,7 +55,9 @@ class ShareCreator:
     ) -> AsyncShare:
         """The managed share; raises as `AsyncShareSystem.manage_share` does."""
         command_id, options = with_command_id(options)
-        share_id = requested.pop("share_id", None) or created_id(command_id)
+        share_id = requested.pop("share_id", None) or created_id(
+            command_id, self._requests.context.project_id
+        )
         await self._reload_config_for(requested.get("backend"))
         fields = managed_fields(requested, self.config, self._requests.context)
         identified = {**fields, "share_id": share_id, "driver_options": dict(driver_options)}
@@ -63,7 +65,9 @@ class ShareCreator:
         return self._share(await self._requests.ask(share_id, command, **options))
 
     async def _creation(self, requested: dict[str, Any], command_id: str) -> tuple[str, Command]:
-        share_id = requested.pop("share_id", None) or created_id(command_id)
+        share_id = requested.pop("share_id", None) or created_id(
+            command_id, self._requests.context.project_id
+        )
         snapshot_id = requested.pop("snapshot_id", None)
         await self._reload_config_for(requested.get("backend"))
         fields = share_fields(requested, self.config, self._requests.context)

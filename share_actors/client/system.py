@@ -35,18 +35,21 @@ from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation
 from share_actors.client.share import AsyncShare
 from share_actors.client.share_creator import ShareCreator
 from share_actors.config import Config
-from share_actors.errors import Ambiguous, NotFound, ShareActorsError
+from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError
 from share_actors.events.envelope import Recorded
 from share_actors.values import BackendReport, Page, RequestContext, ShareRule, Snapshot
 
 
 def default_context() -> RequestContext:
-    """The context of the user who runs this process; raises `InvalidRequest` for an unsafe name."""
+    """The context of the user who runs this process, who is the operator of the system by default.
+
+    Raises `InvalidRequest` for an unsafe name.
+    """
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = "unknown"
-    return context_with({"user_id": user})
+    return context_with({"user_id": user, "is_admin": True})
 
 
 class AsyncShareSystem:
@@ -198,8 +201,8 @@ class AsyncShareSystem:
     async def shares(self, **filters: Unpack[ShareFilters]) -> Page[AsyncShare]:
         """A page of shares (as handles), the oldest first.
 
-        *filters*: `name`, `status`, `project_id`, `backend`, with `limit` (default 100, at most 1000) and
-        `marker`. Raises `InvalidRequest` for an unknown filter or value, as every list does.
+        *filters*: `name`, `status`, `project_id`, `backend`, `is_public`, with `limit` (default 100, at most
+        1000) and `marker`. Raises `InvalidRequest` for an unknown filter or value, as every list does.
         """
         page = await self._requests.catalog.ask("shares", **filters)
         shares = (AsyncShare(self._requests, share.id, None, share) for share in page.items)
@@ -267,10 +270,12 @@ class AsyncShareSystem:
         manager: Any
         catalog: Any
         manager, catalog = await asyncio.gather(
-            self._requests.call_manager("status"),
+            self._requests.ask_manager("status"),
             self._requests.catalog.call("status"),
             return_exceptions=True,
         )
+        if isinstance(manager, Forbidden):
+            raise manager
         return {
             "namespace": self.config.namespace,
             "manager": {"error": str(manager)} if isinstance(manager, BaseException) else manager,
@@ -279,7 +284,7 @@ class AsyncShareSystem:
 
     async def where(self, share_id: str) -> ShareLocation:
         """The Ray actor that hosts a share, and its OS process id; raises `NotFound`."""
-        location: ShareLocation = await self._requests.call_manager("where", share_id)
+        location: ShareLocation = await self._requests.ask_manager("where", share_id)
         return location
 
     async def history(self, share_id: str) -> list[Recorded]:

@@ -22,6 +22,7 @@ __all__ = [
     "initial",
     "joins",
     "not_before",
+    "owned",
     "part",
     "pending",
     "under_way",
@@ -177,6 +178,11 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
             return state.replace(ensured=info)
         case _:
             assert_never(event)
+
+
+def owned(state: BackendState) -> BackendState:
+    """Return what says whose the backend is."""
+    return state
 
 
 def view(state: BackendState) -> BackendState:

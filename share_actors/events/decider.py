@@ -48,6 +48,14 @@ class Command(Frozen):
         holds = any(not field or f"{secret}.".startswith(f"{field}.") for secret in cls.secrets)
         return holds or cls.is_secret(field)
 
+    def operation(self) -> str:
+        """Return the name of the operation in the table of permissions; see `share_actors.policy`."""
+        return self.topic
+
+    def owning_project(self) -> str | None:
+        """Return the project that a new entity is to belong to; None: the command creates none."""
+        return None
+
     def work(self) -> str | None:
         """Return the requested work, such as `create`; a repeated command joins it while it is pending."""
         return None

@@ -17,6 +17,10 @@ MAX_SETTLED = 128
 """How many receipts of ended requests a stream keeps in memory; those in progress are all kept."""
 
 
+Key = tuple[str, str]
+"""What identifies a request: the project that sent it, and the command id, which is the project's own."""
+
+
 class RecordedRequest(NamedTuple):
     """The status of one request; *version* is that of its first event, *works* are those it requested."""
 
@@ -26,6 +30,12 @@ class RecordedRequest(NamedTuple):
     status: Literal["accepted", "done", "failed"]
     reason: str | None = None
     works: tuple[str, ...] = ()
+    project_id: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The key of the request."""
+        return self.project_id, self.command_id
 
 
 class _Request:
@@ -35,8 +45,8 @@ class _Request:
     """
 
     __slots__ = (
-        "command_id",
         "fingerprint",
+        "key",
         "open_works",
         "reason",
         "unrecorded",
@@ -44,10 +54,8 @@ class _Request:
         "works",
     )
 
-    def __init__(
-        self, command_id: str, fingerprint: str | None, version: int, unrecorded: bool
-    ) -> None:
-        self.command_id, self.fingerprint, self.version = command_id, fingerprint, version
+    def __init__(self, key: Key, fingerprint: str | None, version: int, unrecorded: bool) -> None:
+        self.key, self.fingerprint, self.version = key, fingerprint, version
         self.unrecorded = unrecorded
         self.works: tuple[str, ...] = ()
         self.open_works: set[str] = set()
@@ -56,8 +64,9 @@ class _Request:
     def receipt(self) -> RecordedRequest:
         result: Literal["done", "failed"] = "done" if self.reason is None else "failed"
         status = "accepted" if self.open_works else result
+        project_id, command_id = self.key
         return RecordedRequest(
-            self.command_id, self.fingerprint, self.version, status, self.reason, self.works
+            command_id, self.fingerprint, self.version, status, self.reason, self.works, project_id
         )
 
 
@@ -68,7 +77,7 @@ class _Work:
 
     def __init__(self, cause: Envelope) -> None:
         self.cause = cause
-        self.waiters: dict[str, _Request] = {}
+        self.waiters: dict[Key, _Request] = {}
 
 
 class _StoredRequest(Frozen):
@@ -81,12 +90,16 @@ class _StoredRequest(Frozen):
 
 class _StoredWork(Frozen):
     cause: Envelope
-    waiters: tuple[str, ...]
+    waiters: tuple[Key, ...]
 
 
 class _StoredReceipts(Frozen):
-    """The whole fold, as it is stored in a state snapshot."""
+    """The whole fold, as it is stored in a state snapshot.
 
+    *identified_by* is missing in those of earlier versions, which have no projects: they cannot be loaded.
+    """
+
+    identified_by: Literal["project and command id"]
     under_way: tuple[_StoredRequest, ...]
     settled: tuple[_StoredRequest, ...]
     open: dict[str, _StoredWork]
@@ -98,11 +111,11 @@ class Receipts:
 
     def __init__(self, keep: int | None = MAX_SETTLED) -> None:
         self._max_settled = keep
-        self._under_way: dict[str, _Request] = {}
-        self._settled: dict[str, _Request] = {}
+        self._under_way: dict[Key, _Request] = {}
+        self._settled: dict[Key, _Request] = {}
         self._open: dict[str, _Work] = {}
         self._forgotten_upto = 0
-        self._just_settled: dict[str, _Request] = {}
+        self._just_settled: dict[Key, _Request] = {}
 
     # -- recording ---------------------------------------------------------------------------------
     def record(self, recorded: Recorded) -> None:
@@ -112,34 +125,53 @@ class Receipts:
             self._settle(settled)
         opened = event.opens()
         if envelope.command_id is not None:
-            self._record_request(envelope.command_id, recorded, opened, event.awaits())
+            key = (envelope.project_id, envelope.command_id)
+            self._record_request(key, recorded, opened, event.awaits())
             return
         for work in opened:
             self._open_work(work, envelope)
 
     def record_without_events(
-        self, command_id: str, fingerprint: str | None, work: str | None, version: int
+        self,
+        command_id: str,
+        fingerprint: str | None,
+        work: str | None,
+        version: int,
+        project_id: str = "",
     ) -> RecordedRequest:
         """Add a request without events, since its *work* was done before, and return its receipt."""
-        existing = self.get(command_id)
+        existing = self.get(command_id, project_id)
         if existing is not None:
             return existing
-        request = _Request(command_id, fingerprint, version, unrecorded=True)
+        request = _Request((project_id, command_id), fingerprint, version, unrecorded=True)
         if work is not None:
             request.works = (work,)
         self._keep(request)
         return request.receipt()
 
-    def take_settled(self) -> dict[str, RecordedRequest]:
+    def take_settled(self) -> dict[Key, RecordedRequest]:
         """The receipts of the requests that ended since the last call, however many there are."""
         settled, self._just_settled = self._just_settled, {}
-        return {command_id: request.receipt() for command_id, request in settled.items()}
+        return {key: request.receipt() for key, request in settled.items()}
 
     # -- queries -----------------------------------------------------------------------------------
-    def get(self, command_id: str) -> RecordedRequest | None:
-        """Return the receipt of a request; None if there is none in memory (see `forgotten`)."""
-        request = self._under_way.get(command_id) or self._settled.get(command_id)
+    def get(self, command_id: str, project_id: str | None = None) -> RecordedRequest | None:
+        """Return the receipt of a request; None if there is none in memory (see `forgotten`).
+
+        Without *project_id*, of any project: the first that used this id.
+        """
+        if project_id is None:
+            return self._of_any_project(command_id)
+        key = (project_id, command_id)
+        request = self._under_way.get(key) or self._settled.get(key)
         return None if request is None else request.receipt()
+
+    def _of_any_project(self, command_id: str) -> RecordedRequest | None:
+        for requests in (self._under_way, self._settled):
+            for key, request in requests.items():
+                if key[1] == command_id:
+                    return request.receipt()
+        return None
 
     def cause(self, work: str) -> Envelope | None:
         """Return the envelope of the last event that opened *work*; None if it is not open."""
@@ -164,6 +196,7 @@ class Receipts:
     def dump(self) -> bytes:
         """Return the fold as JSON, for `load`."""
         stored = _StoredReceipts(
+            identified_by="project and command id",
             under_way=_stored(self._under_way),
             settled=_stored(self._settled),
             open={
@@ -178,20 +211,20 @@ class Receipts:
     def load(cls, dumped: bytes) -> Self:
         """Restore the fold from `dump`; raises ValueError if *dumped* is not one."""
         stored, receipts = _StoredReceipts.model_validate_json(dumped), cls()
-        receipts._under_way = {s.receipt.command_id: _restored(s) for s in stored.under_way}
-        receipts._settled = {s.receipt.command_id: _restored(s) for s in stored.settled}
+        receipts._under_way = {s.receipt.key: _restored(s) for s in stored.under_way}
+        receipts._settled = {s.receipt.key: _restored(s) for s in stored.settled}
         receipts._forgotten_upto = stored.forgotten_upto
         for name, work in stored.open.items():
             receipts._open_work(name, work.cause)
-            for command_id in work.waiters:
-                receipts._wait(receipts._under_way[command_id], name)
+            for key in work.waiters:
+                receipts._wait(receipts._under_way[key], name)
         return receipts
 
     # -- inside ------------------------------------------------------------------------------------
     def _record_request(
-        self, command_id: str, recorded: Recorded, opened: tuple[str, ...], joined: tuple[str, ...]
+        self, key: Key, recorded: Recorded, opened: tuple[str, ...], joined: tuple[str, ...]
     ) -> None:
-        request = self._take(command_id, recorded)
+        request = self._take(key, recorded)
         for work in opened:
             self._open_work(work, recorded.envelope)
         for work in (*opened, *joined):
@@ -200,13 +233,13 @@ class Receipts:
         request.works += opened + joined
         self._keep(request)
 
-    def _take(self, command_id: str, recorded: Recorded) -> _Request:
+    def _take(self, key: Key, recorded: Recorded) -> _Request:
         """Remove and return the request of *recorded*; create it with its first event."""
-        existing = self._under_way.pop(command_id, None) or self._settled.pop(command_id, None)
+        existing = self._under_way.pop(key, None) or self._settled.pop(key, None)
         if existing is not None:
             return existing
         fingerprint = recorded.envelope.fingerprint
-        return _Request(command_id, fingerprint, recorded.version, unrecorded=False)
+        return _Request(key, fingerprint, recorded.version, unrecorded=False)
 
     def _open_work(self, work: str, cause: Envelope) -> None:
         open_work = self._open.get(work)
@@ -217,7 +250,7 @@ class Receipts:
 
     def _wait(self, request: _Request, work: str) -> None:
         request.open_works.add(work)
-        self._open[work].waiters[request.command_id] = request
+        self._open[work].waiters[request.key] = request
 
     def _settle(self, settled: Settled) -> None:
         if "*" not in settled.work:
@@ -233,21 +266,21 @@ class Receipts:
             if request.reason is None:
                 request.reason = failed
             if not request.open_works:
-                del self._under_way[request.command_id]
+                del self._under_way[request.key]
                 self._keep(request)
 
     def _keep(self, request: _Request) -> None:
         if request.open_works:
-            self._under_way[request.command_id] = request
+            self._under_way[request.key] = request
             return
-        self._settled[request.command_id] = self._just_settled[request.command_id] = request
+        self._settled[request.key] = self._just_settled[request.key] = request
         if self._max_settled is not None and len(self._settled) > self._max_settled:
             oldest = self._settled.pop(next(iter(self._settled)))
             if not oldest.unrecorded:  # a scan of the stream would find it
                 self._forgotten_upto = max(self._forgotten_upto, oldest.version)
 
 
-def _stored(requests: dict[str, _Request]) -> tuple[_StoredRequest, ...]:
+def _stored(requests: dict[Key, _Request]) -> tuple[_StoredRequest, ...]:
     return tuple(
         _StoredRequest(receipt=request.receipt(), unrecorded=request.unrecorded)
         for request in requests.values()
@@ -256,6 +289,6 @@ def _stored(requests: dict[str, _Request]) -> tuple[_StoredRequest, ...]:
 
 def _restored(stored: _StoredRequest) -> _Request:
     receipt = stored.receipt
-    request = _Request(receipt.command_id, receipt.fingerprint, receipt.version, stored.unrecorded)
+    request = _Request(receipt.key, receipt.fingerprint, receipt.version, stored.unrecorded)
     request.works, request.reason = receipt.works, receipt.reason
     return request

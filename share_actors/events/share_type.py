@@ -23,6 +23,7 @@ __all__ = [
     "initial",
     "joins",
     "not_before",
+    "owned",
     "part",
     "pending",
     "under_way",
@@ -162,6 +163,11 @@ def evolve(state: ShareType, event: TypeEvent) -> ShareType:
             return state.replace(status="deleted")
         case _:
             assert_never(event)
+
+
+def owned(state: ShareType) -> ShareType:
+    """Return what says whose the type is."""
+    return state
 
 
 def view(state: ShareType) -> ShareType:

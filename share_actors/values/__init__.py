@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from share_actors.values.backend import BackendReport, BackendState, Capabilities, Pool
 from share_actors.values.base import Frozen, Value, utc_now
-from share_actors.values.context import RequestContext
+from share_actors.values.context import OPERATOR, RequestContext
 from share_actors.values.network import (
     SEGMENTS,
     Network,
@@ -54,6 +54,7 @@ __all__ = [
     "NetworkInfo",
     "NetworkStatus",
     "NetworkType",
+    "OPERATOR",
     "Page",
     "Assignment",
     "Placement",

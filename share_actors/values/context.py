@@ -16,8 +16,10 @@ MAX_ROLES = 64
 class RequestContext(Value):
     """The user and project of a request, and its id (`manila.context.RequestContext`).
 
-    Raises ValueError, with the field, for a text of more than 255 characters or with a control character.
-    In a driver's context, also the number of the attempt and its fencing token.
+    `roles` are those of the user in the project; `is_admin` says that the user administers the whole
+    system. Whoever sends a context is believed; see `share_actors.policy` for what each may do. In a driver's
+    context, also the number of the attempt and its fencing token. Raises ValueError, with the field, for a
+    text of more than 255 characters or with a control character.
     """
 
     user_id: Name = "unknown"
@@ -26,6 +28,7 @@ class RequestContext(Value):
     request_id: Name | None = None
     attempt: int = 0
     token: str = ""
+    is_admin: bool = False
 
     @property
     def fence(self) -> int:
@@ -36,3 +39,11 @@ class RequestContext(Value):
         """
         number = self.token.rpartition(":")[2]
         return int(number) if number.isdecimal() else 0
+
+    def elevated(self) -> RequestContext:
+        """This context with the rights of the system's administrator, for work of the system itself."""
+        return self if self.is_admin else self.replace(is_admin=True)
+
+
+OPERATOR = RequestContext(is_admin=True)
+"""The context of a caller who gives none: the operator, who has access to the system's processes."""

@@ -78,6 +78,18 @@ def test_a_share_has_access_rules_and_snapshots(cli: CommandLine) -> None:
     assert [s["name"] for s in snapshots] == ["now"]
 
 
+def test_a_project_finds_nothing_of_another_one(cli: CommandLine) -> None:
+    cli.json("--project", "blue", "share", "create", "--size", "1", "--name", "books")
+
+    foreign = cli("--json", "--project", "red", "share", "show", "books")
+    forbidden = cli("--json", "--project", "blue", "--role", "reader", "share", "delete", "books")
+
+    assert (foreign.code, foreign.error["code"]) == (5, "not_found")
+    assert cli.json("--project", "red", "share", "list")["shares"] == []
+    assert (forbidden.code, forbidden.error["code"]) == (7, "forbidden")
+    assert cli.json("share", "show", "books")["status"] == "available"
+
+
 def test_an_invalid_size_is_refused_and_nothing_is_recorded(cli: CommandLine) -> None:
     for size in ("1.5", "-1", "abc"):
         result = cli("--json", "share", "create", "--size", size, "--name", "invalid")

@@ -224,7 +224,7 @@ def test_the_asynchronous_client_has_the_same_collections(site: Site) -> None:
     async def scenario() -> tuple[str, list[str]]:
         from share_actors.client import aio
 
-        context = RequestContext(user_id="bob")
+        context = RequestContext(user_id="bob", is_admin=True)
         system = await aio.connect(namespace=site.config.namespace, context=context)
         network = await system.networks.create(cidr="10.4.0.0/29", name="aio")
         await system.networks.delete("aio")

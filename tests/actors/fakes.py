@@ -42,7 +42,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.values import ExportLocation, RequestContext, Share, ShareSpec
 
-CALLER = RequestContext(user_id="alice", project_id="demo", request_id="req-1")
+CALLER = RequestContext(user_id="alice", project_id="demo", request_id="req-1", is_admin=True)
 CREATE = CreateShare(
     share_id="s1", size=1, spec=ShareSpec(host="fake", project_id="demo", user_id="alice")
 )

@@ -24,7 +24,7 @@ from share_actors.testing.in_process.cluster import InProcessCluster
 from share_actors.testing.in_process.manager import InProcessManager
 from share_actors.values import RequestContext, Share, nest_spec
 
-WHO = Sender.of(RequestContext(user_id="alice", project_id="demo"))
+WHO = Sender.of(RequestContext(user_id="alice", project_id="demo", is_admin=True))
 
 FAST = ManagerTimings(
     silence_check_s=0.1,

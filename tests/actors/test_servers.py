@@ -113,18 +113,6 @@ def test_a_share_from_a_snapshot_is_on_the_server_of_the_snapshot(play: Any) -> 
     play(scenario)
 
 
-def test_a_share_on_a_network_that_does_not_exist_is_in_error_and_can_be_deleted(play: Any) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        answer = await system.create_reply("s1", share_network_id="nowhere")
-        assert answer.status == "failed"
-        assert "there is no share network nowhere" in str(answer.reason)
-
-        assert (await system.ask("s1", DeleteShare())).status == "done"
-        assert (await system.share("s1")).status == "deleted"
-
-    play(scenario)
-
-
 # -- secrets -------------------------------------------------------------------------------------
 def test_passwords_reach_the_driver_and_are_written_only_sealed(play: Any, tmp_path: Path) -> None:
     async def scenario(system: TwoBackendSystem) -> None:

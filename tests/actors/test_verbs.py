@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.manager.share_verbs import Context, ManagerVerbs
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -46,6 +46,9 @@ class Catalog:
             case _:
                 return None
 
+    async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
+        return await self.ask(query, **parameters)
+
 
 class Cluster:
     catalog = Catalog()
@@ -79,7 +82,9 @@ class Manager(ManagerVerbs):
             return [error_reply(message, self.error) for message in messages]
         return [CommandReply(m.share_id, m.command_id, "accepted", 1) for m in messages]
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: Context = None
+    ) -> list[CommandReply]:
         return self.outcomes.pop(0)
 
     @property
@@ -175,10 +180,11 @@ def test_a_context_may_be_a_mapping_or_a_request_context(manager: Manager, conte
     assert context_in(manager.messages[-1].context) == RequestContext(**ALICE)
 
 
-def test_without_a_context_the_request_context_is_empty(manager: Manager) -> None:
-    run(manager.delete_share(None, "s1"))
+@pytest.mark.parametrize("context", [None, {}])
+def test_without_a_context_the_operator_makes_the_request(manager: Manager, context: Any) -> None:
+    run(manager.delete_share(context, "s1"))
 
-    assert context_in(manager.messages[-1].context) == RequestContext()
+    assert context_in(manager.messages[-1].context) == RequestContext(is_admin=True)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ from share_actors.events.topics import COMMANDS, EVENTS
 from tests.docs import shell
 from tests.docs.pages import ROOT
 from tests.golden.examples import EXAMPLES, stored
+from tests.tenants.callers import CALLERS
+from tests.tenants.test_matrix import MATRIX
 
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -282,6 +284,14 @@ def functions() -> str:
     return "\n\n".join(f"#### {n}\n\n`{n}{signature(f)}`\n\n{doc(f)}" for n, f in made)
 
 
+# -- permissions -----------------------------------------------------------------------------------
+def permissions() -> str:
+    """Who may do what: the cells that `tests/tenants/test_matrix.py` tries."""
+    columns = ["", *("another project" if who == "other" else who for who in CALLERS)]
+    columns[-1] = "system admin"
+    return table(columns, [[operation, *row] for operation, (_, row) in MATRIX.items()])
+
+
 # -- the pages -----------------------------------------------------------------------------------
 SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "configuration.md": {
@@ -317,7 +327,13 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "global options": shell.global_options,
         "exit codes": shell.exit_codes,
     },
+    "security.md": {"matrix": permissions},
 }
+
+
+def page_named(name: str) -> Path:
+    """The path of a page with generated tables."""
+    return (REFERENCE.parent if name == "security.md" else REFERENCE) / name
 
 
 def render(page: Path) -> str:
@@ -335,7 +351,7 @@ def render(page: Path) -> str:
 
 def main() -> None:
     for name in SECTIONS:
-        (REFERENCE / name).write_text(render(REFERENCE / name), encoding="utf-8")
+        page_named(name).write_text(render(page_named(name)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ from tests.faults.virtual_clock import Deadlock, Died, SimulatedLoop
 
 Fault = Literal["", "transient", "transient after", "bug", "refused", "failed", "hangs"]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-WHO = RequestContext(user_id="alice", project_id="demo")
+WHO = RequestContext(user_id="alice", project_id="demo", is_admin=True)
 SENDER = Sender.of(WHO)
 SETTINGS = BackendSettings(driver="sim", timeout_s=30.0, backoff_s=0.5, max_backoff_s=5.0)
 A_DAY = 86_400.0

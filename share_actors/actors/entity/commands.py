@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic
 
+from share_actors.actors.entity.permission import check_permission
 from share_actors.actors.entity.replies import PendingReplies
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import (
@@ -22,7 +23,9 @@ from share_actors.actors.messaging.messages import fingerprint
 from share_actors.errors import NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
 from share_actors.events.decider import Missing, Rejected
-from share_actors.events.receipts import RecordedRequest
+from share_actors.events.receipts import Key, RecordedRequest
+from share_actors.events.visibility import no_such_entity
+from share_actors.policy import caller_of
 
 
 class CommandDecisions(Generic[E, S, F]):
@@ -38,7 +41,7 @@ class CommandDecisions(Generic[E, S, F]):
     ) -> None:
         self._id, self._aggregate, self._work = entity_id, aggregate, work
         self._stream, self._replies = stream, replies
-        self._old_receipts: dict[str, RecordedRequest | None] = {}
+        self._old_receipts: dict[Key, RecordedRequest | None] = {}
         """Receipts read from the log, for commands that may be older than memory."""
 
     def to_look_up(self, inbox: Iterable[QueuedCommand | Reading | Outcome]) -> list[QueuedCommand]:
@@ -50,19 +53,20 @@ class CommandDecisions(Generic[E, S, F]):
             for item in inbox
             if isinstance(item, QueuedCommand)
             and item.message.repeated
-            and item.message.command_id not in self._old_receipts
+            and item.key not in self._old_receipts
         ]
 
-    async def look_up(self, command_id: str) -> None:
+    async def look_up(self, key: Key) -> None:
         """Read the receipt of an old command from the log; raises `LogError`."""
-        self._old_receipts[command_id] = await self._stream.find_receipt(command_id)
+        project_id, command_id = key
+        self._old_receipts[key] = await self._stream.find_receipt(command_id, project_id)
 
     def decide(self, queued: QueuedCommand, turn: Turn[S, F]) -> bool:
         """Decide *queued* into *turn*; False: the next turn has to decide it."""
-        message = queued.message
-        receipt = self._stream.receipts.get(message.command_id)
-        receipt = receipt or self._old_receipts.pop(message.command_id, None)
-        if message.command_id in turn.command_ids:
+        message, (project_id, command_id) = queued.message, queued.key
+        receipt = self._stream.receipts.get(command_id, project_id)
+        receipt = receipt or self._old_receipts.pop(queued.key, None)
+        if queued.key in turn.keys:
             return False  # the same command is in this turn: its reply is known in the next
         content = fingerprint(message.topic, message.body)
         if receipt is not None:
@@ -76,6 +80,9 @@ class CommandDecisions(Generic[E, S, F]):
         return True
 
     def _events(self, queued: QueuedCommand, turn: Turn[S, F]) -> list[E]:
+        new = turn.state is self._aggregate.initial
+        entity = None if new else self._aggregate.owned(turn.state)
+        check_permission(queued.command, caller_of(queued.context), entity, self.not_found)
         try:
             self._work.check(queued.command, turn.state)
             return self._aggregate.decide(queued.command.stamped(turn.at), turn.state)
@@ -93,4 +100,4 @@ class CommandDecisions(Generic[E, S, F]):
 
     def not_found(self) -> NotFound:
         """The error of an entity that does not exist."""
-        return NotFound(f"there is no {self._name}", field="id", value=id_of(self._id))
+        return no_such_entity(self._id)

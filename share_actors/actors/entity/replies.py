@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, S, Turn
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import InvalidRequest, ShareActorsError
-from share_actors.events.receipts import RecordedRequest
+from share_actors.events.receipts import Key, RecordedRequest
+from share_actors.policy import Caller, caller_of, owner_of, shown_to
+
+
+class _Waiting(NamedTuple):
+    """A caller that waits for an outcome; None: a part of the system."""
+
+    outcome: asyncio.Future[CommandReply]
+    caller: Caller | None
 
 
 class PendingReplies(Generic[E, S, F]):
@@ -20,7 +28,7 @@ class PendingReplies(Generic[E, S, F]):
         self, entity_id: str, aggregate: Aggregate[E, S, F], stream: EntityStream[E, S, F]
     ) -> None:
         self._id, self._aggregate, self._stream = entity_id, aggregate, stream
-        self._waiting: dict[str, list[asyncio.Future[CommandReply]]] = {}
+        self._waiting: dict[Key, list[_Waiting]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -32,21 +40,24 @@ class PendingReplies(Generic[E, S, F]):
         for queued, error in turn.refusals:
             queued.refuse(error)
         for queued, first, fingerprint in turn.repeats:
-            self._repeat(queued, receipts.get(first.command_id) or first, fingerprint)
+            self._repeat(
+                queued, receipts.get(first.command_id, first.project_id) or first, fingerprint
+            )
         for reading in turn.readings:
             if not reading.confirmed.done():
                 reading.confirmed.set_result(None)
         for queued in turn.recorded:
-            command_id = queued.message.command_id
-            receipt = ended.get(command_id) or receipts.get(command_id)
+            project_id, command_id = queued.key
+            receipt = ended.get(queued.key) or receipts.get(command_id, project_id)
             assert receipt is not None  # it was recorded in this turn
             self._reply(receipt, queued)
         for queued, fingerprint in turn.no_ops:
             work = self._aggregate.joins(queued.command, self._stream.state) or ""
-            command_id, version = queued.message.command_id, self._stream.version
-            self._reply(
-                receipts.record_without_events(command_id, fingerprint, work, version), queued
+            (project_id, command_id), version = queued.key, self._stream.version
+            receipt = receipts.record_without_events(
+                command_id, fingerprint, work, version, project_id
             )
+            self._reply(receipt, queued)
         self._resolve_ended(ended)
 
     def _repeat(self, queued: QueuedCommand, receipt: RecordedRequest, fingerprint: str) -> None:
@@ -59,21 +70,24 @@ class PendingReplies(Generic[E, S, F]):
         queued.refuse(InvalidRequest(text, field="command_id", value=command_id))
 
     def resolve_when_done(
-        self, receipt: RecordedRequest, outcome: asyncio.Future[CommandReply]
+        self,
+        receipt: RecordedRequest,
+        outcome: asyncio.Future[CommandReply],
+        caller: Caller | None = None,
     ) -> None:
         """Resolve *outcome* once the work of *receipt* is done, which may be now."""
         if receipt.status == "accepted":
-            waiting = self._waiting.setdefault(receipt.command_id, [])
-            waiting[:] = [future for future in waiting if not future.done()]
-            waiting.append(outcome)
+            waiting = self._waiting.setdefault(receipt.key, [])
+            waiting[:] = [other for other in waiting if not other.outcome.done()]
+            waiting.append(_Waiting(outcome, caller))
         elif not outcome.done():
-            outcome.set_result(self._outcome_reply(receipt))
+            outcome.set_result(self._outcome_reply(receipt, caller))
 
     def fail_all(self, error: ShareActorsError) -> None:
         """Reply with *error* to every caller that waits: this activation has ended."""
-        for command_id, outcomes in self._waiting.items():
+        for (_, command_id), waiting in self._waiting.items():
             message = CommandMessage(self._id, command_id, "", b"", b"")
-            for outcome in outcomes:
+            for outcome, _caller in waiting:
                 if not outcome.done():
                     outcome.set_result(error_reply(message, error))
         self._waiting.clear()
@@ -83,22 +97,24 @@ class PendingReplies(Generic[E, S, F]):
         """Resolve the receipt of *queued*, and its outcome now or when its work is done."""
         queued.receipt.set_result(self._receipt_reply(receipt))
         if queued.outcome is not None:
-            self.resolve_when_done(receipt, queued.outcome)
+            self.resolve_when_done(receipt, queued.outcome, caller_of(queued.context))
 
-    def _resolve_ended(self, ended: Mapping[str, RecordedRequest]) -> None:
-        for command_id in self._waiting.keys() & ended.keys():
-            for outcome in self._waiting.pop(command_id):
-                self.resolve_when_done(ended[command_id], outcome)
+    def _resolve_ended(self, ended: Mapping[Key, RecordedRequest]) -> None:
+        for key in self._waiting.keys() & ended.keys():
+            for outcome, caller in self._waiting.pop(key):
+                self.resolve_when_done(ended[key], outcome, caller)
 
     def _receipt_reply(self, receipt: RecordedRequest) -> CommandReply:
         return CommandReply(
             self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason
         )
 
-    def _outcome_reply(self, receipt: RecordedRequest) -> CommandReply:
+    def _outcome_reply(self, receipt: RecordedRequest, caller: Caller | None) -> CommandReply:
         """The receipt with the view of the entity, or with the part of it that the request is about."""
         state = self._stream.state
         part = self._aggregate.part(state, receipt.works)
         view = self._aggregate.view(state) if part is None else part
+        if caller is not None:
+            view = shown_to(caller, view, owner_of(view))
         packed = view.model_dump_json().encode()
         return self._receipt_reply(receipt)._replace(view=packed, part=part is not None)

@@ -38,6 +38,7 @@ from share_actors.events.aggregates import stream_of
 from share_actors.events.decider import Rejected
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
+from share_actors.policy import Caller
 from share_actors.values import Frozen, utc_now
 
 logger = logging.getLogger(__name__)
@@ -139,22 +140,24 @@ class Entity(Generic[E, S, F]):
             raise
         self.wake()
 
-    async def outcome_of(self, command_id: str) -> asyncio.Future[CommandReply]:
-        """The future outcome of a recorded command.
+    async def outcome_of(
+        self, command_id: str, caller: Caller | None = None
+    ) -> asyncio.Future[CommandReply]:
+        """The future outcome of a recorded command; see `EntityStream.receipt_for`.
 
         Raises `NotFound` if there is no such command, and `Moved` if this activation is not the last.
         """
         await self._load()
-        receipt = await self._stream.find_receipt(command_id)
+        receipt = await self._stream.receipt_for(caller, command_id)
         if receipt is None or receipt.status != "accepted":
             await self._confirm_current()
-            receipt = await self._stream.find_receipt(command_id)
+            receipt = await self._stream.receipt_for(caller, command_id)
         if receipt is None:
             raise NotFound(
                 f"{self.id} has no command {command_id}", field="command_id", value=command_id
             )
         outcome: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
-        self._replies.resolve_when_done(receipt, outcome)
+        self._replies.resolve_when_done(receipt, outcome, caller)
         self.wake()
         return outcome
 
@@ -211,7 +214,7 @@ class Entity(Generic[E, S, F]):
         try:
             await self._load()
             for queued in self._commands.to_look_up(self._inbox):
-                await self._commands.look_up(queued.message.command_id)
+                await self._commands.look_up(queued.key)
         except ShareActorsError as error:  # the stream can't be read: this entity decides nothing
             self._end(error)
         except Exception as error:

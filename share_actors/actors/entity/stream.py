@@ -13,6 +13,7 @@ from share_actors.events.decider import Effect, Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log
 from share_actors.events.receipts import Receipts, RecordedRequest
+from share_actors.policy import Caller
 from share_actors.values import Frozen
 
 if TYPE_CHECKING:
@@ -102,20 +103,34 @@ class EntityStream(Generic[E, S, F]):
         content = json.dumps({"state": self.state.model_dump_json(), "receipts": receipts})
         self._log.save_snapshot(self._stream, self.version, self._snapshot_kind, content.encode())
 
-    async def find_receipt(self, command_id: str) -> RecordedRequest | None:
-        """The receipt of a command; reads the whole stream if the command may be older than memory."""
-        receipt = self.receipts.get(command_id)
+    async def find_receipt(
+        self, command_id: str, project_id: str | None = None
+    ) -> RecordedRequest | None:
+        """The receipt of a command of a project (None: of any).
+
+        Reads the whole stream if the command may be older than memory.
+        """
+        receipt = self.receipts.get(command_id, project_id)
         if receipt is not None or not self.receipts.forgotten:
             return receipt
-        return await asyncio.to_thread(self._search_receipt, command_id)
+        return await asyncio.to_thread(self._search_receipt, command_id, project_id)
 
-    def _search_receipt(self, command_id: str) -> RecordedRequest | None:
-        receipts, receipt = Receipts(), None
+    async def receipt_for(self, caller: Caller | None, command_id: str) -> RecordedRequest | None:
+        """The receipt of a command of the caller's project (None: of any).
+
+        The system's administrator gets that of another project if its own sent none with this id.
+        """
+        project_id = None if caller is None else caller.project_id
+        receipt = await self.find_receipt(command_id, project_id)
+        if receipt is None and caller is not None and caller.is_system_admin:
+            return await self.find_receipt(command_id)
+        return receipt
+
+    def _search_receipt(self, command_id: str, project_id: str | None) -> RecordedRequest | None:
+        receipts = Receipts(keep=None)
         for recorded in self._log.read(self._stream):
             receipts.record(recorded)
-            ended = receipts.take_settled()  # the fold itself forgets old receipts
-            receipt = ended.get(command_id) or receipts.get(command_id) or receipt
-        return receipt
+        return receipts.get(command_id, project_id)
 
 
 def _as_any(event: Event) -> Any:

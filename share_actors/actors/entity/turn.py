@@ -12,7 +12,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply,
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope
-from share_actors.events.receipts import RecordedRequest
+from share_actors.events.receipts import Key, RecordedRequest
 from share_actors.values import Frozen, RequestContext
 
 E = TypeVar("E", bound=Event)
@@ -35,6 +35,9 @@ class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
     @property
     def STATE_VERSION(self) -> int:  # noqa: N802
         """The version of its state, as state snapshots hold it."""
+
+    def owned(self, state: S, /) -> Frozen:
+        """The value that says whose the entity is; see `policy.owner_of`."""
 
     def view(self, state: S, /) -> Frozen:
         """The entity as clients see it."""
@@ -90,6 +93,11 @@ class QueuedCommand:
     receipt: asyncio.Future[CommandReply]
     outcome: asyncio.Future[CommandReply] | None = None
 
+    @property
+    def key(self) -> Key:
+        """The project that sent it, and its command id: the same id of another project is another request."""
+        return self.context.project_id, self.message.command_id
+
     def refuse(self, error: ShareActorsError) -> None:
         """Reply with *error*: nothing was recorded, unless it is `LogInDoubt`."""
         if not self.receipt.done():
@@ -136,7 +144,8 @@ class Turn(Generic[S, F]):
     refusals: list[tuple[QueuedCommand, ShareActorsError]] = field(default_factory=list)
     repeats: list[tuple[QueuedCommand, RecordedRequest, str]] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
-    command_ids: set[str] = field(default_factory=set)
+    keys: set[Key] = field(default_factory=set)
+    """The keys of its requests."""
     outcome: Outcome | None = None
     origin: Envelope | None = None
     effect: F | None = None
@@ -160,7 +169,7 @@ class Turn(Generic[S, F]):
 
         A request for work that is among *open_works* already is recorded as `RequestJoined`.
         """
-        self.command_ids.add(queued.message.command_id)
+        self.keys.add(queued.key)
         if not events and (work := self._joined_work(queued.command, open_works)) is not None:
             events = [RequestJoined(work=work)]
         self.origin = self._client_envelope(queued, fingerprint)

@@ -36,6 +36,7 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
+from share_actors.policy import Caller
 from share_actors.values import RequestContext
 
 MAX_CONTEXTS = 1000
@@ -135,20 +136,28 @@ class ShareHost:
         if self._submitting:
             await asyncio.wait(list(self._submitting))
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+    async def wait(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        timeout_s: float,
+        caller: Caller | None = None,
+    ) -> list[CommandReply]:
         """Outcomes of those of *pairs* (entity id, command id) that have ended, once one has.
 
-        After *timeout_s* without any, an empty list. A command that was not recorded gets an error.
+        After *timeout_s* without any, an empty list. A command that was not recorded gets an error, and so
+        does one of another project than the *caller*'s.
         """
-        futures = [await self._outcome(entity_id, command_id) for entity_id, command_id in pairs]
+        futures = [await self._outcome(*pair, caller) for pair in pairs]
         if not any(future.done() for future in futures):
             await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(self._timings.batch_s)
         return [future.result() for future in futures if future.done()]
 
-    async def _outcome(self, entity_id: str, command_id: str) -> asyncio.Future[CommandReply]:
+    async def _outcome(
+        self, entity_id: str, command_id: str, caller: Caller | None
+    ) -> asyncio.Future[CommandReply]:
         try:
-            return await self._entities.get(entity_id).outcome_of(command_id)
+            return await self._entities.get(entity_id).outcome_of(command_id, caller)
         except ShareActorsError as error:
             failed: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
             message = CommandMessage(entity_id, command_id, "", b"", b"")

@@ -21,6 +21,7 @@ from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
 from share_actors.events.aggregates import calls_drivers, kind_of
+from share_actors.policy import Caller
 
 FIRST_RETRY_S, MAX_RETRY_S = 0.01, 1.0
 """The pauses between two tries to send a command: doubled each time, up to the limit."""
@@ -170,24 +171,31 @@ class Router:
                     raise _unreachable(share_id) from None
                 await asyncio.sleep(CALL_RETRY_S)
 
-    async def wait(self, pairs: list[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+    async def wait(
+        self, pairs: list[tuple[str, str]], timeout_s: float, caller: Caller | None = None
+    ) -> list[CommandReply]:
         """Outcomes of those of *pairs* (entity id, command id) that have ended; see `ShareHost.wait`."""
         pairs_by_host: dict[str, list[tuple[str, str]]] = {}
         calls: list[Awaitable[list[CommandReply]]] = []
         for pair in pairs:
             host = self._home_now(pair[0])
             if host is None:  # others must not wait until it has one
-                calls.append(self._wait_at_home(pair, timeout_s))
+                calls.append(self._wait_at_home(pair, timeout_s, caller))
             else:
                 pairs_by_host.setdefault(host, []).append(pair)
         hosts = self._supervisor.hosts
-        calls += [hosts[host].wait(of_host, timeout_s) for host, of_host in pairs_by_host.items()]
+        calls += [
+            hosts[host].wait(of_host, timeout_s, caller) for host, of_host in pairs_by_host.items()
+        ]
         running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         return [reply for call in done for reply in self._replies(call) if not _has_moved(reply)]
 
-    async def _wait_at_home(self, pair: tuple[str, str], timeout_s: float) -> list[CommandReply]:
-        return await self._supervisor.hosts[await self.home(pair[0])].wait([pair], timeout_s)
+    async def _wait_at_home(
+        self, pair: tuple[str, str], timeout_s: float, caller: Caller | None
+    ) -> list[CommandReply]:
+        host = self._supervisor.hosts[await self.home(pair[0])]
+        return await host.wait([pair], timeout_s, caller)
 
     def _replies(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
         """What *call* returned: nothing if its host is lost, or if the entity can have none now."""

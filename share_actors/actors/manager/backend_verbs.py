@@ -11,6 +11,7 @@ from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
+from share_actors.actors.manager.share_verbs import Context, permit
 from share_actors.actors.ports import Cluster, HostLost, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
@@ -74,21 +75,24 @@ class BackendVerbs:
             self._backend_reports.publish(published)
             self._scheduler.note_measured(published.backend)
 
-    async def capabilities(self) -> dict[str, BackendReport]:
+    async def capabilities(self, context: Context = None) -> dict[str, BackendReport]:
         """The latest report of each backend; soon after the start, waits for the first of each."""
+        permit("capabilities", context)
         await self.ready()
         await self._scheduler.wait_for_backends(self._config.backends)
         return self._backend_reports.all()
 
-    async def watch(self, after: int, timeout_s: float) -> StatsUpdate:
+    async def watch(self, after: int, timeout_s: float, context: Context = None) -> StatsUpdate:
         """The reports published after number *after* (0: all); waits at most *timeout_s* for one."""
+        permit("watch", context)
         await self.ready()
         return await self._backend_reports.wait_for_update(after, timeout_s)
 
     async def publish_service_capabilities(
-        self, context: Any = None, backend: str | None = None
+        self, context: Context = None, backend: str | None = None
     ) -> dict[str, BackendReport]:
         """Read the statistics of every backend, or of *backend*, now; returns their reports by name."""
+        permit("publish_service_capabilities", context)
         await self.ready()
         names = [self._config.backend_name(backend)] if backend else list(self._config.backends)
         reports = await asyncio.gather(*(self._publish_now(name) for name in names))
@@ -103,17 +107,20 @@ class BackendVerbs:
             self._stats[backend] = await self._cluster.stats(backend, self._config)
         return self._stats[backend]
 
-    async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
+    async def init_host(
+        self, backend: str | None = None, context: Context = None
+    ) -> dict[str, BackendReport]:
         """Set up every backend, or *backend*, and return their reports; runs automatically at start."""
-        return await self.publish_service_capabilities(None, backend)
+        return await self.publish_service_capabilities(context, backend)
 
     # -- the configuration -----------------------------------------------------------------------
-    async def reload(self, config: Config) -> dict[str, list[str]]:
+    async def reload(self, config: Config, context: Context = None) -> dict[str, list[str]]:
         """Continue with other backends and other settings of them; unchanged backends keep running.
 
         Returns the names of backends that were `added`, `changed` and `removed`. Raises `ConfigError`, and
         changes nothing, if anything else differs that only a restart can change.
         """
+        permit("reload", context)
         await self.ready()
         difference = reload.difference(self._config, config)
         config = reload.with_current_key(self._config, config)

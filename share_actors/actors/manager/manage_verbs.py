@@ -9,7 +9,13 @@ from uuid import uuid4
 from share_actors.actors.effects.server_attachment import SERVER
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.request_spec import managed_fields
-from share_actors.actors.manager.share_verbs import Context, VerbResult, Verbs, context_of
+from share_actors.actors.manager.share_verbs import (
+    Context,
+    VerbResult,
+    Verbs,
+    context_of,
+    permit,
+)
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.ports import Stats
 from share_actors.config import Config
@@ -51,6 +57,7 @@ class ManageVerbs(Verbs):
         self, context: Context, driver_options: Mapping[str, Any] | None = None, **properties: Any
     ) -> dict[str, Any]:
         """Return the properties (at least `size`) of the share that `manage_share` would adopt."""
+        permit("preview_manage", context)
         share_id = str(uuid4())
         fields = managed_fields(properties, self._config, context_of(context))
         command = build(ManageShare, {**fields, "share_id": share_id})
@@ -103,9 +110,10 @@ class ManageVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Stop managing a snapshot; it stays on its backend unchanged."""
-        address = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
+        request, kind = context_of(context), "snapshot"
+        address = share_id or await self._share_of("snapshot_share", snapshot_id, kind, request)
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask(request, address, command, wait, command_id)
 
     # -- share servers ---------------------------------------------------------------------------
     async def delete_share_server(
@@ -134,6 +142,7 @@ class ManageVerbs(Verbs):
 
     async def delete_free_share_servers(self, ctxt: Context = None) -> list[str]:
         """Delete the share servers that have been unused for long, as happens periodically; their ids."""
+        permit("delete_free_share_servers", ctxt)
         return await self._periodic_tasks.delete_free_servers()
 
 

@@ -22,7 +22,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
-from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -33,6 +33,7 @@ from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.errors import NOT_RECORDED, Busy, NotFound, ShareActorsError, Unavailable
 from share_actors.events.share.messages import CreateShare
+from share_actors.events.visibility import seen_by
 
 logger = logging.getLogger(__name__)
 CATALOG_RETRY_S = 0.2
@@ -55,7 +56,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             self._backend_reports,
             reservations_max_age_s=timings.reservations_max_age_s,
         )
-        self._middleware = Middleware(self._scheduler)
+        self._middleware = Middleware(self._scheduler, cluster.catalog)
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(
@@ -161,29 +162,35 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             return Unavailable(f"the system is stopping{NOT_RECORDED}")
         return Busy(f"{self._waiting} commands are waiting already", retry_after=0.2)
 
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: Context = None
+    ) -> list[CommandReply]:
         """The outcomes of those of *pairs* (share id, command id) that have ended; see `ShareHost.wait`."""
         await self.ready()
-        return await self._router.wait(list(pairs), timeout_s)
+        caller = None if context is None else caller_in(context)
+        return await self._router.wait(list(pairs), timeout_s, caller)
 
     # -- questions -------------------------------------------------------------------------------
-    async def view(self, share_id: str) -> Any:
+    async def view(self, share_id: str, context: Context = None) -> Any:
         """The current share, or the entity at that address, read from its activation; raises `NotFound`."""
         await self.ready()
         try:
-            return (await self._router.call(share_id, lambda host: host.view(share_id)))[1]
+            _, entity = await self._router.call(share_id, lambda host: host.view(share_id))
         except NotFound:
             self._supervisor.directory.forget([share_id])  # it has no events, so it needs no home
             raise
+        return seen_by(caller_in(context), entity, share_id)
 
-    async def where(self, share_id: str) -> dict[str, Any]:
+    async def where(self, share_id: str, context: Context = None) -> dict[str, Any]:
         """Name, process id and number of entities of the Ray actor that hosts *share_id*, once active."""
-        await self.view(share_id)
+        await self.view(share_id, context)
+        permit("where", context)
         name, report = await self._router.call(share_id, lambda host: host.report())
         return {"actor": name, "pid": report.pid, "shares": report.entities}
 
-    async def status(self) -> dict[str, Any]:
+    async def status(self, context: Context = None) -> dict[str, Any]:
         """The state of the system for `share-actors status`, without the catalog's part."""
+        permit("status", context)
         await self.ready()
         return {
             "pid": os.getpid(),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 
+from share_actors.actors.manager.reference_permission import check_references
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
     error_reply,
     unpack_error,
 )
+from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import Busy, InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
+from share_actors.policy import Caller
 
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
@@ -25,8 +28,8 @@ _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 class Middleware:
     """Handles commands before and after the manager routes them."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
+    def __init__(self, scheduler: Scheduler, catalog: CatalogPort) -> None:
+        self._scheduler, self._catalog = scheduler, catalog
 
     def must_place(self, message: CommandMessage) -> bool:
         """Whether `place` is to be called before *message* is routed."""
@@ -59,15 +62,16 @@ class Middleware:
         if request is None:
             return message
         if message.topic == CreateShare.topic:
+            await check_references(self._catalog, message.caller, request)
             placed = await self._scheduler.place(message, request)
             return message._replace(assignment=placed)
         if request.share_type is not None:
-            await self._check_server_mode(request.share_type, request.host, message.project_id)
+            await self._check_server_mode(request.share_type, request.host, message.caller)
         return message
 
-    async def _check_server_mode(self, name: str, host: str, project: str) -> None:
+    async def _check_server_mode(self, name: str, host: str, caller: Caller) -> None:
         """Raise `Refused` if the share type requires the mode of share servers that the backend lacks."""
-        required = (await self._scheduler.share_type(name, project)).handles_servers
+        required = (await self._scheduler.share_type(name, caller)).handles_servers
         backend = self._scheduler.config.backends.get(host.partition("#")[0])
         if backend is not None and required not in (None, backend.driver_handles_share_servers):
             raise Refused(

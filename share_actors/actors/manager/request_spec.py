@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from share_actors.actors.ports import CatalogPort
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, Refused
 from share_actors.values import RequestContext, Snapshot, nest_spec
@@ -90,7 +89,14 @@ def _canonical(requested: Mapping[str, Any]) -> dict[str, Any]:
     return properties
 
 
-async def source_snapshot(catalog: CatalogPort, snapshot_id: str) -> Snapshot:
+class AskCatalog(Protocol):
+    """The catalog as a caller sees it: `actors.ports.CatalogFor`, or the client's."""
+
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """The result of the catalog's method *query*."""
+
+
+async def source_snapshot(catalog: AskCatalog, snapshot_id: str) -> Snapshot:
     """The snapshot to create a share from; raises `NotFound`, or `Refused` if it is not available."""
     snapshot: Snapshot | None = await catalog.ask("snapshot", snapshot_id=snapshot_id)
     if snapshot is None:

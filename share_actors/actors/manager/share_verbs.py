@@ -23,7 +23,7 @@ from share_actors.actors.messaging.messages import (
     context_with,
     unpack_error,
 )
-from share_actors.actors.ports import CatalogPort, Cluster
+from share_actors.actors.ports import CatalogFor, CatalogForCallers, Cluster
 from share_actors.config import Config
 from share_actors.errors import NotFound, TimedOut
 from share_actors.events.decider import Command
@@ -36,7 +36,8 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
-from share_actors.values import RequestContext
+from share_actors.policy import Caller, caller_of, check_role
+from share_actors.values import OPERATOR, RequestContext
 
 Context = RequestContext | Mapping[str, Any] | None
 VerbResult = dict[str, Any]
@@ -54,16 +55,18 @@ class Verbs(ABC):
         """Route each command to its share; replies in order."""
 
     @abstractmethod
-    async def wait(self, pairs: Sequence[tuple[str, str]], timeout_s: float) -> list[CommandReply]:
+    async def wait(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: Context = None
+    ) -> list[CommandReply]:
         """The outcomes of those of *pairs* (share id, command id) that have ended."""
 
     @property
-    def _catalog(self) -> CatalogPort:
+    def _catalog(self) -> CatalogForCallers:
         return self._cluster.catalog
 
-    async def _share_of(self, query: str, item_id: str, kind: str) -> str:
+    async def _share_of(self, query: str, item_id: str, kind: str, context: RequestContext) -> str:
         """The id of the share that an access rule or a snapshot belongs to; raises `NotFound`."""
-        share_id: str | None = await self._catalog.ask(query, item_id=item_id)
+        share_id: str | None = await self._catalog.ask_as(context, query, item_id=item_id)
         if share_id is None:
             raise NotFound(f"there is no {kind} {item_id}", field="id", value=item_id)
         return share_id
@@ -86,7 +89,7 @@ class Verbs(ABC):
         )
         [reply] = await self.submit([message])
         if wait and reply.status == "accepted":
-            reply = await self._outcome(reply)
+            reply = await self._outcome(reply, context)
         if reply.error is not None:
             raise unpack_error(reply.error)
         return {
@@ -97,10 +100,10 @@ class Verbs(ABC):
             "reason": reply.reason,
         }
 
-    async def _outcome(self, receipt: CommandReply) -> CommandReply:
-        until = time.monotonic() + MAX_OUTCOME_WAIT_S
+    async def _outcome(self, receipt: CommandReply, context: RequestContext) -> CommandReply:
+        until, pairs = time.monotonic() + MAX_OUTCOME_WAIT_S, [receipt[:2]]
         while time.monotonic() < until:
-            for outcome in await self.wait([(receipt.share_id, receipt.command_id)], POLL_S):
+            for outcome in await self.wait(pairs, POLL_S, context):
                 return outcome
         raise TimedOut(f"command {receipt.command_id} is still in progress")
 
@@ -133,7 +136,8 @@ class ManagerVerbs(Verbs):
         spec = {**spec.pop("share_properties", spec), **hints, **properties}
         fields = share_fields(spec, self._config, request_context)
         if source_id := snapshot_id or spec.get("snapshot_id"):
-            fields["source"] = await source_snapshot(self._catalog, source_id)
+            catalog = CatalogFor(self._catalog, request_context)
+            fields["source"] = await source_snapshot(catalog, source_id)
         command = build(CreateShare, {**fields, "share_id": share_id})
         return await self._ask(request_context, share_id, command, wait, command_id)
 
@@ -219,9 +223,10 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Remove an access rule; its share is looked up unless given."""
-        address = share_id or await self._share_of("rule_share", access_id, "access rule")
+        request, kind = context_of(context), "access rule"
+        address = share_id or await self._share_of("rule_share", access_id, kind, request)
         command = build(DenyAccess, {"access_id": access_id})
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask(request, address, command, wait, command_id)
 
     async def create_snapshot(
         self,
@@ -248,13 +253,27 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Delete a snapshot; its share is looked up unless given."""
-        address = share_id or await self._share_of("snapshot_share", snapshot_id, "snapshot")
+        request, kind = context_of(context), "snapshot"
+        address = share_id or await self._share_of("snapshot_share", snapshot_id, kind, request)
         command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask(request, address, command, wait, command_id)
 
 
 def context_of(context: Context) -> RequestContext:
-    """The request context of *context*, which may be a mapping or None; raises `InvalidRequest`."""
+    """The request context of *context*, which may be a mapping; raises `InvalidRequest`.
+
+    None or an empty one is the operator's: whoever calls the manager can call every Ray actor of the system.
+    """
     if isinstance(context, RequestContext):
         return context
-    return context_with(context or {})
+    return context_with(context) if context else OPERATOR
+
+
+def caller_in(context: Context) -> Caller:
+    """The caller that *context* describes; raises `InvalidRequest`."""
+    return caller_of(context_of(context))
+
+
+def permit(operation: str, context: Context) -> None:
+    """Raise `Forbidden` unless the role in *context* permits *operation*."""
+    check_role(operation, caller_in(context))

@@ -50,7 +50,11 @@ class Manager(Protocol):
 
 
 class EntityClient:
-    """Sends commands to other entities. A caller that stops waiting cancels; the command goes on."""
+    """Sends commands to other entities. A caller that stops waiting cancels; the command goes on.
+
+    The commands carry the requester's context, elevated: what the system has to do for a request that was
+    permitted is not asked again.
+    """
 
     def __init__(self, manager: Callable[[], Manager]) -> None:
         self._manager = manager
@@ -63,7 +67,7 @@ class EntityClient:
         Raises `OperationFailed` if it was recorded and failed, or the error that it was refused with.
         """
         command_id = uuid4().hex
-        message = command_message(address, command, Sender.of(context), command_id, wait=True)
+        message = command_message(address, command, _elevated(context), command_id, wait=True)
         reply = await self._outcome(await self._submit(message), (address, command_id))
         if reply.error is not None:
             raise unpack_error(reply.error)
@@ -79,7 +83,7 @@ class EntityClient:
         Raises the error that it was refused with.
         """
         reply = await self._submit(
-            command_message(address, command, Sender.of(context), uuid4().hex)
+            command_message(address, command, _elevated(context), uuid4().hex)
         )
         if reply.error is not None:
             raise unpack_error(reply.error)
@@ -103,6 +107,10 @@ class EntityClient:
             if replies and not isinstance(_error_in(replies[0]), Moved):
                 reply = replies[0]
         return reply
+
+
+def _elevated(context: RequestContext) -> Sender:
+    return Sender.of(context.elevated())
 
 
 async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:

@@ -26,6 +26,7 @@ from share_actors.errors import (
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
 from share_actors.events.topics import COMMANDS, topic_of
+from share_actors.policy import Caller, Role, caller_of
 from share_actors.redaction import MASK
 from share_actors.values import Assignment, PlacementRequest, RequestContext
 
@@ -37,7 +38,8 @@ class CommandMessage(NamedTuple):
 
     *share_id* is the address of the entity: the id of a share; `kind:id` of any other entity. *wait* asks
     for the outcome rather than the receipt. *repeated* says that the command id may have been used before,
-    so that the entity has to look further back than its memory reaches. *project_id* is the sender's;
+    so that the entity has to look further back than its memory reaches. *project_id* and *role* are the
+    sender's;
     *backend* is the one that a new entity goes to, empty if the command does not name one. A message that
     creates a share has a *placement_request*; the manager answers it with an *assignment*. *body* and
     *context* are JSON.
@@ -54,6 +56,12 @@ class CommandMessage(NamedTuple):
     backend: str = ""
     placement_request: PlacementRequest | None = None
     assignment: Assignment | None = None
+    role: Role = Role.MEMBER
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf it is sent."""
+        return Caller(self.project_id, self.role)
 
 
 class CommandReply(NamedTuple):
@@ -74,15 +82,17 @@ class CommandReply(NamedTuple):
 
 
 class Sender(NamedTuple):
-    """On whose behalf commands are sent: the request context as JSON, and its project."""
+    """On whose behalf commands are sent: the request context as JSON, its project, and its role."""
 
     context: bytes
     project_id: str
+    role: Role = Role.MEMBER
 
     @classmethod
     def of(cls, context: RequestContext) -> Sender:
         """The sender with this request context."""
-        return cls(context.model_dump_json().encode(), context.project_id)
+        caller = caller_of(context)
+        return cls(context.model_dump_json().encode(), caller.project_id, caller.role)
 
 
 # -- commands ------------------------------------------------------------------------------------
@@ -107,6 +117,7 @@ def command_message(
         sender.project_id,
         command.destination().partition("#")[0],
         command.placement_request(),
+        role=sender.role,
     )
 
 

@@ -17,7 +17,8 @@ from share_actors.actors.runtime.calls import call, call_by, call_with_retries, 
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
 from share_actors.errors import Unavailable
-from share_actors.values import BackendReport, Share
+from share_actors.policy import Caller
+from share_actors.values import BackendReport, RequestContext, Share
 
 T = TypeVar("T")
 
@@ -41,10 +42,14 @@ class RayHost:
         return await self._call(self._handle.more.remote(rest))
 
     async def wait(
-        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+        self,
+        pairs: Sequence[tuple[str, str]],
+        timeout_s: float,
+        caller: Caller | None = None,
+        /,
     ) -> list[CommandReply]:
         """Outcomes of those of *pairs* (entity id, command id) that have ended."""
-        return await self._call(self._handle.wait.remote(pairs, timeout_s))
+        return await self._call(self._handle.wait.remote(pairs, timeout_s, caller))
 
     async def wake(self, entity_ids: Sequence[str], /) -> dict[str, str]:
         """Activate these entities; the reasons of those that cannot be, by id."""
@@ -199,6 +204,10 @@ class RayCatalog:
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's *query*; raises `InvalidRequest` if it is unknown."""
         return await self.call("ask", query, **parameters)
+
+    async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
+        """The same for the caller in *context*, who sees what it may read."""
+        return await self.call("ask_as", context, query, **parameters)
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call any method of `CatalogActor`; they may be repeated, so a restarting actor is called again."""

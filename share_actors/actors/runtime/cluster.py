@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from share_actors.actors.ports import AT, CatalogPort, Host, Stats
+from share_actors.actors.ports import AT, CatalogForCallers, Host, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
 from share_actors.actors.runtime.kept_config import save_config, saved_config
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
@@ -44,7 +44,7 @@ class RayCluster:
         self._catalog: RayCatalog | None = None
 
     @property
-    def catalog(self) -> CatalogPort:
+    def catalog(self) -> CatalogForCallers:
         """The catalog's actor."""
         if self._catalog is None:
             self._catalog = RayCatalog(self._config.namespace)

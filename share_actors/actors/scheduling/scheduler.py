@@ -18,6 +18,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
 from share_actors.errors import NotFound
+from share_actors.policy import Caller, may_read, owner_of
 from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
 from share_actors.scheduling.weighing import choose
 from share_actors.values import Assignment, Placement, PlacementRequest, Share, ShareType
@@ -107,7 +108,7 @@ class Scheduler:
             return existing
         if (reserved := self.reservations.host_of(share_id)) is not None:
             return _assigned_before(reserved, request)
-        spec = await self._request_spec(share_id, message.project_id, request)
+        spec = await self._request_spec(share_id, message.caller, request)
         return await self._choose(share_id, request, spec)
 
     async def _choose(
@@ -194,36 +195,35 @@ class Scheduler:
         return None if share is None else _assigned_before(share.host, request)
 
     async def _request_spec(
-        self, share_id: str, project_id: str, request: PlacementRequest
+        self, share_id: str, caller: Caller, request: PlacementRequest
     ) -> RequestSpec:
         source_id = request.source_share_id
-        snapshot_hosts = await self._hosts_of([] if source_id is None else [source_id])
+        snapshot_hosts = await self._hosts_of([] if source_id is None else [source_id], caller)
         return RequestSpec(
             share_id=share_id,
             size=request.size,
             share_proto=request.share_proto,
             requested_host=request.host or None,
-            share_type=await self._type(request.share_type, project_id),
+            share_type=await self._type(request.share_type, caller),
             needs_share_server=request.share_network_id is not None,
             availability_zone=request.availability_zone,
             snapshot_host=None if source_id is None else snapshot_hosts[source_id],
-            same_host=await self._hosts_of(request.same_host),
-            different_host=await self._hosts_of(request.different_host),
+            same_host=await self._hosts_of(request.same_host, caller),
+            different_host=await self._hosts_of(request.different_host, caller),
         )
 
-    async def _type(self, name: str | None, project_id: str) -> ShareType | None:
+    async def _type(self, name: str | None, caller: Caller) -> ShareType | None:
         name = name or self.config.scheduler.default_share_type
-        return None if name is None else await self.share_type(name, project_id)
+        return None if name is None else await self.share_type(name, caller)
 
-    async def share_type(self, name: str, project_id: str) -> ShareType:
-        """The share type *name*; raises `NotFound` unless *project_id* may use it."""
+    async def share_type(self, name: str, caller: Caller) -> ShareType:
+        """The share type *name*; raises `NotFound` unless *caller* may use it."""
         read_at, share_type = self._types.get(name, (float("-inf"), ShareType()))
         if time.monotonic() - read_at > TYPES_MAX_AGE_S:
             entity = await self._catalog.ask("entity", address=f"share_type:{name}")
             share_type = entity or ShareType()
             self._types[name] = (time.monotonic(), share_type)
-        hidden = not share_type.is_public and project_id not in share_type.projects
-        if share_type.status != "active" or hidden:
+        if share_type.status != "active" or not may_read(caller, owner_of(share_type)):
             raise NotFound(f"there is no share type {name}", field="share_type", value=name)
         return share_type
 
@@ -231,11 +231,13 @@ class Scheduler:
         """Drop *name* from the cache of share types: it is being changed."""
         self._types.pop(name, None)
 
-    async def _hosts_of(self, share_ids: Iterable[str]) -> dict[str, str]:
-        """The host of each share by id; '' for a share that is on no backend."""
+    async def _hosts_of(self, share_ids: Iterable[str], caller: Caller) -> dict[str, str]:
+        """The host of each share by id; '' for one that is on no backend, or not the caller's to see."""
         hosts: dict[str, str] = {}
         for share_id in share_ids:
             share: Share | None = await self._catalog.ask("share", share_id=share_id)
+            if share is not None and not may_read(caller, owner_of(share)):
+                share = None
             gone = share is None or share.status in ("deleted", "unmanaged")
             hosts[share_id] = "" if share is None or gone else share.host
         return hosts

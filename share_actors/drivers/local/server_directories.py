@@ -102,19 +102,24 @@ class ServerDirectories:
                 os.rmdir(server_id, dir_fd=servers)
 
     # -- addresses -------------------------------------------------------------------------------
-    def addresses(self) -> dict[str, list[str]]:
-        """The addresses in use, by server id."""
-        found = records(self.root / "networks").items()
-        used = {
-            name: record.get("addresses")
-            for name, record in found
-            if record.get("id", name) == name
-        }
-        return {name: addresses for name, addresses in used.items() if isinstance(addresses, list)}
+    def addresses_on(self, segment: str, *, besides: str) -> set[str]:
+        """The addresses that servers other than *besides* use on *segment*.
 
-    def record_addresses(self, server_id: str, addresses: Sequence[str]) -> None:
-        """Record the addresses of a server as in use."""
-        _write(self._addresses_of(server_id), {"id": server_id, "addresses": list(addresses)})
+        A record of an earlier version names no segment: it may be any.
+        """
+        used: set[str] = set()
+        for name, record in records(self.root / "networks").items():
+            same_segment = record.get("segment", segment) == segment
+            addresses = record.get("addresses")
+            other = name != besides and record.get("id", name) == name
+            if other and same_segment and isinstance(addresses, list):
+                used.update(addresses)
+        return used
+
+    def record_addresses(self, server_id: str, addresses: Sequence[str], segment: str) -> None:
+        """Record the addresses of a server as in use on *segment*."""
+        record = {"id": server_id, "addresses": list(addresses), "segment": segment}
+        _write(self._addresses_of(server_id), record)
 
     def forget_addresses(self, server_id: str) -> None:
         """Remove the record of a server's addresses, if there is one."""
@@ -122,6 +127,12 @@ class ServerDirectories:
 
     def _addresses_of(self, server_id: str) -> Path:
         return self.root / "networks" / f"{server_id}.json"
+
+
+def segment_of(network: Any) -> str:
+    """The segment that a share network is on; one without a segmentation id is a segment of its own."""
+    number = network.get("segmentation_id")
+    return f"network {network['id']}" if number is None else f"{network['network_type']} {number}"
 
 
 def _new(name: str) -> str:

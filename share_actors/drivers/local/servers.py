@@ -29,7 +29,7 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
-from share_actors.drivers.local.server_directories import ServerDirectories
+from share_actors.drivers.local.server_directories import ServerDirectories, segment_of
 from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
 
 
@@ -119,18 +119,23 @@ class LocalServersDriver(ShareDriver):
         count: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Record the addresses as in use; raises `DriverError` if another server uses one of them."""
+        """Record the addresses as in use; raises `DriverError` if another server there uses one of them.
+
+        Networks on different segments may have the same addresses, as those of different tenants often do.
+        """
         server_id = _checked_server_id(share_server["id"])
         addresses = list(share_server["network_allocations"])
+        segment = segment_of(share_network)
         with (
             self._server_lock("allocate network of server", server_id, context) as fence,
             self._network_lock(),
         ):
-            for other_id, used in self._servers.addresses().items():
-                if other_id != server_id and (conflicts := set(used) & set(addresses)):
-                    raise DriverError(f"share server {other_id} already uses {conflicts}")
+            used = self._servers.addresses_on(segment, besides=server_id)
+            if conflicts := used & set(addresses):
+                listed = ", ".join(sorted(conflicts))
+                raise DriverError(f"another share server on {segment} already uses {listed}")
             fence.check()
-            self._servers.record_addresses(server_id, addresses)
+            self._servers.record_addresses(server_id, addresses, segment)
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
         """Remove the record of the server's addresses."""

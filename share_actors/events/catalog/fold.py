@@ -55,14 +55,14 @@ class Changes:
     after: dict[str, EntityState] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     unparked: tuple[str, ...] = ()
-    commands: dict[tuple[str, str], None] = field(default_factory=dict)
-    """The pairs of command id and address in the batch, in order."""
+    commands: dict[tuple[str, str, str], None] = field(default_factory=dict)
+    """The command ids in the batch, in order, with the project and the address of each."""
 
     def add_command(self, address: str, recorded: Recorded) -> None:
         """Add the command of *recorded*, if a client sent it."""
-        command_id = recorded.envelope.command_id
+        command_id, project = recorded.envelope.command_id, recorded.envelope.project_id
         if command_id is not None:
-            self.commands[searchable(command_id), address] = None
+            self.commands[searchable(command_id), searchable(project), address] = None
 
     def rows(self) -> Rows:
         """Return the changed rows."""
@@ -193,6 +193,7 @@ def _share_row(share_id: str, entity: EntityState) -> Row:
         entity.version,
         entity.position,
         int(share.pending(state) is not None),
+        int(view.is_public),
         state.model_dump_json(),
     )
 

@@ -7,17 +7,21 @@ be applied is parked, and the other streams are followed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from share_actors.config import LogSettings
-from share_actors.errors import Ambiguous, InvalidRequest
+from share_actors.errors import Ambiguous, InvalidRequest, NotFound
 from share_actors.events import share as aggregate
+from share_actors.events import share_type
 from share_actors.events.aggregates import AGGREGATES, kind_of
 from share_actors.events.catalog import sql, sqlite
 from share_actors.events.catalog.fold import Parked, searchable
 from share_actors.events.catalog.projection import Projection, read_state
 from share_actors.events.log import Log
+from share_actors.events.visibility import seen_by
+from share_actors.policy import Caller, Role
 from share_actors.values import (
     AccessRule,
     Page,
@@ -50,6 +54,35 @@ class Catalog(Projection):
         """Close the catalog's database; the log stays open."""
         self._store.close()
 
+    # -- callers ---------------------------------------------------------------------------------------
+    _caller = Caller("", Role.SYSTEM_ADMIN)
+
+    def as_seen_by(self, caller: Caller) -> Self:
+        """Return this catalog with what *caller* may read; what it may not, does not exist in it."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
+
+    def _scope(self, table: sql.Table, *, or_public: bool = False) -> sql.Scope:
+        """Return the rows that the caller may list."""
+        if self._caller.is_system_admin:
+            return sql.EVERYTHING
+        project = searchable(self._caller.project_id)
+        return sql.own_rows(table, project, or_public=or_public) if project else sql.NOTHING
+
+    def _seen(self, address: str, entity: Any) -> Any:
+        """Return *entity* as the caller may see it; None if it may not."""
+        try:
+            return seen_by(self._caller, entity, address)
+        except NotFound:
+            return None
+
+    def owns(self, address: str) -> bool:
+        """Return whether the entity at *address* exists, and is of the caller's project if that matters."""
+        self.catch_up()
+        table = sql.SHARES if kind_of(address) == aggregate.KIND else sql.ENTITIES
+        return bool(self._store.rows(sql.find(table, address, self._scope(table))))
+
     # -- shares ----------------------------------------------------------------------------------------
     def shares(
         self,
@@ -58,14 +91,19 @@ class Catalog(Projection):
         status: str | None = None,
         project_id: str | None = None,
         backend: str | None = None,
+        is_public: bool | None = None,
         limit: int = 100,
         marker: str | None = None,
     ) -> Page[Share]:
-        """List shares, the oldest first; deleted and unmanaged ones only if *status* selects them."""
-        _check_value("status", status, ShareStatus)
-        filters = {"name": name, "status": status, "project_id": project_id, "backend": backend}
-        rows, next_marker = self._page(sql.SHARES, filters, limit, marker)
-        return Page(tuple(aggregate.view(read_state(row)) for row in rows), next_marker)
+        """List shares, the oldest first; deleted and unmanaged ones only if *status* selects them.
+
+        Public shares of other projects are listed with *is_public*, or if *project_id* is theirs.
+        """
+        filters = _share_filters(name, status, project_id, backend, is_public)
+        scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
+        rows, next_marker = self._page(sql.SHARES, filters, limit, marker, scope)
+        shares = (aggregate.view(read_state(row)) for row in rows)
+        return Page(tuple(self._seen(share.id, share) for share in shares), next_marker)
 
     def count_shares(
         self,
@@ -74,21 +112,30 @@ class Catalog(Projection):
         status: str | None = None,
         project_id: str | None = None,
         backend: str | None = None,
+        is_public: bool | None = None,
     ) -> dict[str, int]:
         """Count them by status."""
-        _check_value("status", status, ShareStatus)
-        filters = {"name": name, "status": status, "project_id": project_id, "backend": backend}
-        return self._count(sql.SHARES, filters)
+        filters = _share_filters(name, status, project_id, backend, is_public)
+        scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
+        return self._count(sql.SHARES, filters, scope)
 
     def share(self, share_id: str) -> Share | None:
         """Return one share, also a deleted one; None if there is none."""
         self.catch_up()
         rows = self._store.rows(sql.find(sql.SHARES, share_id))
-        return aggregate.view(read_state(rows[0])) if rows else None
+        return self._seen(share_id, aggregate.view(read_state(rows[0]))) if rows else None
 
     def named(self, name: str) -> tuple[Share, ...]:
-        """Return the shares named *name*, which need not be unique; at most 1,000."""
-        return self.shares(name=name, limit=MAX_LIMIT).items
+        """Return the shares named *name*, which need not be unique; at most 1,000.
+
+        If the caller's own project has any, these are all: names are per project.
+        """
+        own = self._caller.project_id or None
+        return (
+            (self.shares(name=name, project_id=own, limit=MAX_LIMIT).items if own else ())
+            or self.shares(name=name, limit=MAX_LIMIT).items
+            or self.shares(name=name, is_public=True, limit=MAX_LIMIT).items
+        )
 
     def owing(self, limit: int = 100, marker: str | None = None) -> list[str]:
         """Return the sorted addresses of entities with pending work, after *marker*."""
@@ -118,20 +165,43 @@ class Catalog(Projection):
         if kind not in AGGREGATES or kind == aggregate.KIND:
             raise InvalidRequest(f"kind: {kind!r} is not a listable kind", field="kind", value=kind)
         filters = {"kind": kind, "name": name, "status": status, "project_id": project_id}
-        rows, next_marker = self._page(sql.ENTITIES, {**filters, "parent": parent}, limit, marker)
+        scope = self._scope(sql.ENTITIES)
+        if kind == share_type.KIND and not self._caller.is_system_admin:
+            return self._types_seen(filters, limit, marker)
+        filters = {**filters, "parent": parent}
+        rows, next_marker = self._page(sql.ENTITIES, filters, limit, marker, scope)
         return Page(tuple(_view(row, kind) for row in rows), next_marker)
+
+    def _types_seen(
+        self, filters: dict[str, str | None], limit: int, marker: str | None
+    ) -> Page[Any]:
+        """List the share types that the caller may read: public ones, and those for its project."""
+        seen: list[Any] = []
+        while len(seen) < _check_limit(limit):
+            rows, marker = self._page(sql.ENTITIES, filters, limit - len(seen), marker)
+            types = (_view(row, share_type.KIND) for row in rows)
+            seen += [found for each in types if (found := self._seen(each.id, each)) is not None]
+            if marker is None:
+                break
+        return Page(tuple(seen), marker)
 
     def entity(self, address: str) -> Any:
         """Return one entity other than a share, also a deleted one; None if there is none."""
         self.catch_up()
         rows = self._store.rows(sql.find(sql.ENTITIES, address))
-        return _view(rows[0], kind_of(address)) if rows else None
+        return self._seen(address, _view(rows[0], kind_of(address))) if rows else None
 
     def command_shares(self, command_id: str, limit: int = 2) -> list[str]:
         """Return the ids of the shares with a request of this command id: one, unless command ids clash."""
         self.catch_up()
-        values = [searchable(command_id), _check_limit(limit)]
-        return [row["share_id"] for row in self._store.rows(sql.Query(sql.COMMAND, values))]
+        projects: list[str | None] = [searchable(self._caller.project_id)]
+        if self._caller.is_system_admin:
+            projects.append(None)
+        for project in projects:
+            query = sql.command(searchable(command_id), project, _check_limit(limit))
+            if rows := self._store.rows(query):
+                return [row["share_id"] for row in rows]
+        return []
 
     # -- snapshots and rules ---------------------------------------------------------------------------
     def snapshots(
@@ -147,14 +217,16 @@ class Catalog(Projection):
         """List snapshots, the oldest first."""
         _check_value("status", status, SnapshotStatus)
         filters = {"share_id": share_id, "name": name, "status": status, "project_id": project_id}
-        rows, next_marker = self._page(sql.SNAPSHOTS, filters, limit, marker)
+        scope = self._scope(sql.SNAPSHOTS)
+        rows, next_marker = self._page(sql.SNAPSHOTS, filters, limit, marker, scope)
         return Page(tuple(Snapshot.model_validate_json(row["value"]) for row in rows), next_marker)
 
     def count_snapshots(
         self, *, share_id: str | None = None, project_id: str | None = None
     ) -> dict[str, int]:
         """Count them by status."""
-        return self._count(sql.SNAPSHOTS, {"share_id": share_id, "project_id": project_id})
+        filters = {"share_id": share_id, "project_id": project_id}
+        return self._count(sql.SNAPSHOTS, filters, self._scope(sql.SNAPSHOTS))
 
     def snapshot(self, snapshot_id: str) -> Snapshot | None:
         """Return one snapshot, None if there is none; raises `Ambiguous` if several shares have this id."""
@@ -177,12 +249,13 @@ class Catalog(Projection):
         """List access rules, ordered by share."""
         _check_value("state", state, RuleState)
         filters = {"share_id": share_id, "state": state}
-        rows, next_marker = self._page(sql.RULES, filters, limit, marker)
+        scope = self._scope(sql.RULES)
+        rows, next_marker = self._page(sql.RULES, filters, limit, marker, scope)
         return Page(tuple(_rule(row) for row in rows), next_marker)
 
     def count_rules(self, *, share_id: str | None = None) -> dict[str, int]:
         """Count them by state."""
-        return self._count(sql.RULES, {"share_id": share_id})
+        return self._count(sql.RULES, {"share_id": share_id}, self._scope(sql.RULES))
 
     def rule_share(self, item_id: str) -> str | None:
         """Return the id of the share of an access rule; raises `Ambiguous` if several shares have this id."""
@@ -191,28 +264,51 @@ class Catalog(Projection):
 
     # -- inside ----------------------------------------------------------------------------------------
     def _page(
-        self, table: sql.Table, filters: dict[str, str | None], limit: int, marker: str | None
+        self,
+        table: sql.Table,
+        filters: sql.Filters,
+        limit: int,
+        marker: str | None,
+        scope: sql.Scope = sql.EVERYTHING,
     ) -> tuple[list[Any], str | None]:
         after = _after(marker, table)
-        query = sql.page(table, filters, after, _check_limit(limit))
+        query = sql.page(table, filters, after, _check_limit(limit), scope)
         self.catch_up()
         rows = self._store.rows(query)
         if len(rows) <= limit:
             return rows, None
         return rows[:limit], ",".join(rows[limit - 1][column] for column in table.order)
 
-    def _count(self, table: sql.Table, filters: dict[str, str | None]) -> dict[str, int]:
+    def _count(self, table: sql.Table, filters: sql.Filters, scope: sql.Scope) -> dict[str, int]:
         self.catch_up()
-        return {row["kind"]: row["n"] for row in self._store.rows(sql.count(table, filters))}
+        query = sql.count(table, filters, scope)
+        return {row["kind"]: row["n"] for row in self._store.rows(query)}
 
     def _one(self, table: sql.Table, item_id: str, kind: str) -> Any:
         self.catch_up()
-        rows = self._store.rows(sql.find(table, item_id))
+        rows = self._store.rows(sql.find(table, item_id, self._scope(table)))
         if len(rows) > 1:
             shares = ", ".join(row["share_id"] for row in rows)
             message = f"several shares have a {kind} {item_id}: {shares}; give the share's id"
             raise Ambiguous(message, field="id", value=item_id)
         return rows[0] if rows else None
+
+
+def _share_filters(
+    name: str | None,
+    status: str | None,
+    project_id: str | None,
+    backend: str | None,
+    is_public: bool | None,
+) -> sql.Filters:
+    _check_value("status", status, ShareStatus)
+    return {
+        "name": name,
+        "status": status,
+        "project_id": project_id,
+        "backend": backend,
+        "is_public": None if is_public is None else int(is_public),
+    }
 
 
 def _view(row: Any, kind: str) -> Any:

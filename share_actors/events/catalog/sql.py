@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 3
+LAYOUT = 4
 """Grows with every change of the tables; a catalog with another layout is dropped and replayed."""
 
 TABLES = (
@@ -26,7 +26,10 @@ CREATE = (
         id TEXT{c} PRIMARY KEY, name TEXT, status TEXT NOT NULL, project_id TEXT NOT NULL,
         user_id TEXT NOT NULL, backend TEXT NOT NULL, host TEXT NOT NULL, share_proto TEXT NOT NULL,
         size BIGINT NOT NULL, created_at TEXT{c} NOT NULL, version BIGINT NOT NULL,
-        position BIGINT NOT NULL, owes INTEGER NOT NULL, state TEXT NOT NULL)""",
+        position BIGINT NOT NULL, owes INTEGER NOT NULL, is_public INTEGER NOT NULL,
+        state TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_public"
+    " ON {s}catalog_shares (created_at, id) WHERE is_public = 1",
     "CREATE INDEX IF NOT EXISTS catalog_shares_live ON {s}catalog_shares (created_at, id)"
     " WHERE status <> 'deleted'",
     "CREATE INDEX IF NOT EXISTS catalog_shares_status"
@@ -55,8 +58,8 @@ CREATE = (
         PRIMARY KEY (share_id, id))""",
     "CREATE INDEX IF NOT EXISTS catalog_rules_id ON {s}catalog_rules (id)",
     """CREATE TABLE IF NOT EXISTS {s}catalog_commands (
-        command_id TEXT{c} NOT NULL, share_id TEXT{c} NOT NULL,
-        PRIMARY KEY (command_id, share_id)) {w}""",
+        command_id TEXT{c} NOT NULL, project_id TEXT{c} NOT NULL, share_id TEXT{c} NOT NULL,
+        PRIMARY KEY (command_id, project_id, share_id)) {w}""",
     """CREATE TABLE IF NOT EXISTS {s}catalog_parked (
         stream TEXT{c} PRIMARY KEY, version BIGINT NOT NULL, position BIGINT NOT NULL,
         error TEXT NOT NULL, last_version BIGINT NOT NULL)""",
@@ -65,9 +68,9 @@ CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
 )
 
-# A share's name and project do not change; leaving them out avoids updates of their indexes.
+# A share's name, project and publicity do not change; leaving them out avoids updates of their indexes.
 PUT_SHARE = (
-    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, host = excluded.host, size = excluded.size,"
     " version = excluded.version,"
     " position = excluded.position, owes = excluded.owes, state = excluded.state"
@@ -89,7 +92,7 @@ PUT_RULE = (
     " SET state = excluded.state, value = excluded.value"
 )
 DROP_RULE = "DELETE FROM {s}catalog_rules WHERE share_id = ? AND id = ?"
-PUT_COMMAND = "INSERT INTO {s}catalog_commands VALUES (?,?) ON CONFLICT DO NOTHING"
+PUT_COMMAND = "INSERT INTO {s}catalog_commands VALUES (?,?,?) ON CONFLICT DO NOTHING"
 PUT_PARKED = (
     "INSERT INTO {s}catalog_parked VALUES (?,?,?,?,?) ON CONFLICT (stream) DO UPDATE"
     " SET version = excluded.version, position = excluded.position, error = excluded.error,"
@@ -103,13 +106,20 @@ PROVISIONED = (
     "SELECT host, SUM(size) AS gib FROM {s}catalog_shares"
     " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error'){and} GROUP BY host"
 )
-COMMAND = "SELECT share_id FROM {s}catalog_commands WHERE command_id = ? ORDER BY share_id LIMIT ?"
+COMMAND = (
+    "SELECT DISTINCT share_id FROM {s}catalog_commands WHERE command_id = ?{and}"
+    " ORDER BY share_id LIMIT ?"
+)
 PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
 OWING = (
     "SELECT id FROM (SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ?"
     " UNION ALL SELECT id FROM {s}catalog_entities WHERE owes = 1 AND id > ?) AS owing"
     " ORDER BY id LIMIT ?"
 )
+
+
+Filters = Mapping[str, str | int | None]
+"""The values that columns must have; None: any."""
 
 
 class Query(NamedTuple):
@@ -120,26 +130,55 @@ class Query(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table to list: its columns, the order of pages, and the statuses excluded unless requested."""
+    """A table to list: its columns, the order of pages, and the statuses excluded unless requested.
+
+    *own* is the condition for the rows of one project.
+    """
 
     name: str
     columns: str
     order: tuple[str, ...]
     kind: str
     hidden: tuple[str, ...] = ()
+    own: str = "project_id = ?"
 
 
 SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", ("deleted", "unmanaged"))
 ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", ("deleted", "absent"))
 SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
-RULES = Table("catalog_rules", "value", ("share_id", "id"), "state")
+RULES = Table(
+    "catalog_rules",
+    "value",
+    ("share_id", "id"),
+    "state",
+    own="share_id IN (SELECT id FROM {s}catalog_shares WHERE project_id = ?)",
+)
+
+
+class Scope(NamedTuple):
+    """The rows that a caller may read: those that fulfil *condition*; all if it is empty."""
+
+    condition: str = ""
+    values: tuple[str, ...] = ()
+
+
+EVERYTHING, NOTHING = Scope(), Scope("1 = 0")
+
+
+def own_rows(table: Table, project: str, *, or_public: bool = False) -> Scope:
+    """The rows of *project*, and of shares also those that are public."""
+    return Scope(f"({table.own} OR is_public = 1)" if or_public else table.own, (project,))
 
 
 def page(
-    table: Table, filters: Mapping[str, str | None], after: Sequence[str], limit: int
+    table: Table,
+    filters: Filters,
+    after: Sequence[str],
+    limit: int,
+    scope: Scope = EVERYTHING,
 ) -> Query:
     """Select the rows after *after*, and one more than *limit* to find out whether another page follows."""
-    where, values = _where(table, filters)
+    where, values = _where(table, filters, scope)
     order = ", ".join(table.order)
     if after:
         where.append(f"({order}) > ({_marks(len(after))})")
@@ -148,9 +187,9 @@ def page(
     return Query(f"{text}{_and(where)} ORDER BY {order} LIMIT ?", [*values, limit + 1])
 
 
-def count(table: Table, filters: Mapping[str, str | None]) -> Query:
+def count(table: Table, filters: Filters, scope: Scope = EVERYTHING) -> Query:
     """Count the rows of each status."""
-    where, values = _where(table, filters)
+    where, values = _where(table, filters, scope)
     text = f"SELECT {table.kind} AS kind, COUNT(*) AS n FROM {{s}}{table.name}{_and(where)}"
     return Query(f"{text} GROUP BY {table.kind} ORDER BY {table.kind}", values)
 
@@ -171,18 +210,29 @@ def provisioned(without: Sequence[str]) -> Query:
     return Query(PROVISIONED.replace("{and}", excluded), list(without))
 
 
-def find(table: Table, item_id: str) -> Query:
+def find(table: Table, item_id: str, scope: Scope = EVERYTHING) -> Query:
     """Select the rows with this id: one, unless several shares have an item of this id."""
     text = f"SELECT {', '.join(table.order)}, {table.columns} FROM {{s}}{table.name}"
-    return Query(f"{text} WHERE id = ? ORDER BY {', '.join(table.order)}", [item_id])
+    where = ["id = ?", scope.condition] if scope.condition else ["id = ?"]
+    values = [item_id, *scope.values]
+    return Query(f"{text}{_and(where)} ORDER BY {', '.join(table.order)}", values)
 
 
-def _where(table: Table, filters: Mapping[str, str | None]) -> tuple[list[str], list[Any]]:
+def command(command_id: str, project: str | None, limit: int) -> Query:
+    """Select the shares with a request of this command id, of one project or of any."""
+    of_project = "" if project is None else " AND project_id = ?"
+    values = [command_id, *([] if project is None else [project]), limit]
+    return Query(COMMAND.replace("{and}", of_project), values)
+
+
+def _where(table: Table, filters: Filters, scope: Scope) -> tuple[list[str], list[Any]]:
     given = {column: value for column, value in filters.items() if value is not None}
     where = [f"{column} = ?" for column in given]
     if table.kind not in given:
         where += [f"{table.kind} <> '{hidden}'" for hidden in table.hidden]
-    return where, list(given.values())
+    if scope.condition:
+        where.append(scope.condition)
+    return where, [*given.values(), *scope.values]
 
 
 def _and(where: Sequence[str]) -> str:

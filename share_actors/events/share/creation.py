@@ -63,6 +63,14 @@ class CreateShare(Command, topic="share.create"):
         spec = self.spec.replace(host=assignment.host, share_type=assignment.share_type)
         return self.replace(spec=spec, placement=assignment.placement)
 
+    def operation(self) -> str:
+        """Return the operation; to let every project read the share takes a greater role."""
+        return "share.create_public" if self.spec.is_public else self.topic
+
+    def owning_project(self) -> str:
+        """Return the project of the new share."""
+        return self.spec.project_id
+
     def work(self) -> str:
         """Return the requested work."""
         return "create"

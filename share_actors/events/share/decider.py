@@ -34,6 +34,7 @@ from share_actors.events.share.rules import same_client
 from share_actors.events.share.state import (
     ShareState,
     initial,
+    owned,
     part,
     require_status,
     resize_failed,
@@ -49,6 +50,7 @@ __all__ = [
     "initial",
     "joins",
     "not_before",
+    "owned",
     "part",
     "pending",
     "sentence",

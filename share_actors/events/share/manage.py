@@ -37,6 +37,10 @@ class ManageShare(Command, topic="share.manage"):
         spec = self.spec
         return PlacementRequest(0, spec.share_proto, spec.host, spec.share_type)
 
+    def owning_project(self) -> str:
+        """Return the project of the new share."""
+        return self.spec.project_id
+
     def work(self) -> str:
         """Return the requested work."""
         return "manage"

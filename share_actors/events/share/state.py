@@ -44,6 +44,11 @@ class ShareState(Frozen):
 initial = ShareState()
 
 
+def owned(state: ShareState) -> Share:
+    """The share as far as it says whose it is, without its rules and snapshots."""
+    return state.share
+
+
 def view(state: ShareState) -> Share:
     """The share with its rules and snapshots, as clients and drivers see it."""
     rules = tuple(state.rules.rules.values())

@@ -50,6 +50,7 @@ __all__ = [
     "initial",
     "joins",
     "not_before",
+    "owned",
     "part",
     "pending",
     "under_way",
@@ -278,6 +279,11 @@ def _without_server(server_id: str, state: ShareNetworkState) -> ShareNetworkSta
         shares={share: i for share, i in network.shares.items() if i != server_id},
     )
     return removed.replace(gone=add_tombstone(state.gone, server_id))
+
+
+def owned(state: ShareNetworkState) -> ShareNetwork:
+    """Return what says whose the network is."""
+    return state.network
 
 
 def view(state: ShareNetworkState) -> ShareNetwork:

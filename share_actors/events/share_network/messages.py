@@ -23,6 +23,10 @@ class CreateShareNetwork(Command, Network, topic="network.create"):
     user_id: str
     at: datetime = EPOCH
 
+    def owning_project(self) -> str:
+        """Return the project of the new network."""
+        return self.project_id
+
 
 class DeleteShareNetwork(Command, topic="network.delete"):
     """Delete the network; rejected while it has share servers or shares."""

@@ -58,6 +58,7 @@ __all__ = [
     "initial",
     "joins",
     "not_before",
+    "owned",
     "part",
     "pending",
     "under_way",
@@ -236,6 +237,11 @@ def pending(state: ShareServerState) -> ServerEffect | None:
 
 
 # -- for the shell -------------------------------------------------------------------------------
+def owned(state: ShareServerState) -> ShareServer:
+    """Return what says whose the server is."""
+    return state.server
+
+
 def view(state: ShareServerState) -> ShareServer:
     """Return the server as clients and drivers see it."""
     return state.server

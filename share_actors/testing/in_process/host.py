@@ -14,6 +14,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.config import Config
 from share_actors.events.log import OpenLog
+from share_actors.policy import Caller
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 
@@ -120,10 +121,14 @@ class InProcessHost:
         return answers
 
     async def wait(
-        self, pairs: Sequence[tuple[str, str]], timeout_s: float, /
+        self,
+        pairs: Sequence[tuple[str, str]],
+        timeout_s: float,
+        caller: Caller | None = None,
+        /,
     ) -> list[CommandReply]:
         """Outcomes of those commands that ended."""
-        replies: list[CommandReply] = await self._call("wait", pairs, timeout_s)
+        replies: list[CommandReply] = await self._call("wait", pairs, timeout_s, caller)
         return replies
 
     async def wake(self, share_ids: Sequence[str], /) -> dict[str, str]:

@@ -13,7 +13,7 @@ from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
-from share_actors.values import BackendReport, Share
+from share_actors.values import BackendReport, RequestContext, Share
 
 
 class InProcessCatalog:
@@ -26,6 +26,10 @@ class InProcessCatalog:
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's *query*; raises `InvalidRequest` for an unknown one."""
         return await self.call("ask", query, **parameters)
+
+    async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
+        """The same for the caller in *context*, who sees what it may read."""
+        return await self.call("ask_as", context, query, **parameters)
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Any method of `CatalogActor`; raises `Unavailable` when it cannot be reached."""

@@ -20,7 +20,7 @@ from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.testing.in_memory_log import InMemoryLog
 from share_actors.testing.in_process.cluster import InProcessCluster
 from share_actors.testing.in_process.services import InProcessCatalog
-from share_actors.values import RequestContext
+from share_actors.values import OPERATOR, RequestContext
 
 
 class InProcessConnection:
@@ -116,7 +116,7 @@ async def system(
         running = InProcessSystem(cluster, settings, context)
         try:
             cluster.start_manager()
-            await running.status()
+            await running.as_user(OPERATOR).status()
             yield running
         finally:
             await running.close()

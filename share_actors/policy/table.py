@@ -1,0 +1,92 @@
+"""The table of permissions: the least role that an operation needs, as by Manila's default policies.
+
+Except for questions about the whole system, the role is one in the project that owns the entity. What
+the system's administrator alone may do in Manila is so here, too; docs/security.md names the exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from share_actors.policy.callers import Role
+
+_READER, _MEMBER, _ADMIN, _SYSTEM = Role.READER, Role.MEMBER, Role.ADMIN, Role.SYSTEM_ADMIN
+
+COMMANDS: Mapping[str, Role] = MappingProxyType(
+    {
+        "share.create": _MEMBER,
+        "share.create_public": _ADMIN,
+        "share.delete": _MEMBER,
+        "share.extend": _MEMBER,
+        "share.shrink": _MEMBER,
+        "share.retry": _MEMBER,
+        "share.manage": _SYSTEM,
+        "share.unmanage": _SYSTEM,
+        "access.allow": _MEMBER,
+        "access.deny": _MEMBER,
+        "snapshot.create": _MEMBER,
+        "snapshot.delete": _MEMBER,
+        "snapshot.manage": _SYSTEM,
+        "snapshot.unmanage": _SYSTEM,
+        "network.create": _MEMBER,
+        "network.delete": _MEMBER,
+        "network.add_security_service": _MEMBER,
+        "network.remove_security_service": _MEMBER,
+        "server.delete": _SYSTEM,
+        "server.retry": _SYSTEM,
+        "type.create": _SYSTEM,
+        "type.change": _SYSTEM,
+        "type.delete": _SYSTEM,
+    }
+)
+"""Commands of clients, by topic; `share.create_public` is the creation of a share that is public."""
+CREATIONS = frozenset(
+    ("share.create", "share.create_public", "share.manage", "network.create", "type.create")
+)
+"""The commands about what does not exist yet."""
+
+INTERNAL = frozenset(
+    (
+        "share.ensure",
+        "network.grant_addresses",
+        "network.release_addresses",
+        "network.acquire_server",
+        "network.retire_server",
+        "network.turn_away",
+        "network.leave_server",
+        "server.attach_share",
+        "server.detach_share",
+        "backend.report_stats",
+        "backend.report_silence",
+        "backend.confirm_shares",
+    )
+)
+"""Commands that the system's parts send to each other: no project may send them."""
+
+QUESTIONS: Mapping[str, Role] = MappingProxyType(
+    {
+        "show": _READER,
+        "list": _READER,
+        "history": _READER,
+        "receipt": _READER,
+        "where": _SYSTEM,
+        "preview_manage": _SYSTEM,
+        "delete_free_share_servers": _SYSTEM,
+        "capabilities": _SYSTEM,
+        "watch": _SYSTEM,
+        "publish_service_capabilities": _SYSTEM,
+        "init_host": _SYSTEM,
+        "reload": _SYSTEM,
+        "status": _SYSTEM,
+        "under_way": _SYSTEM,
+        "stop": _SYSTEM,
+        "rebuild": _SYSTEM,
+        "progress": _SYSTEM,
+        "unpark": _SYSTEM,
+    }
+)
+"""Questions to the manager and the catalog, and their verbs that are not commands of one entity."""
+
+OPERATIONS: Mapping[str, Role] = MappingProxyType({**COMMANDS, **QUESTIONS})
+"""Every operation, with the least role that it needs. What is not listed, no project may do."""

@@ -1,0 +1,24 @@
+"""One system in this process for all tests of a module: each makes its own shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from share_actors.client import ShareSystem
+from share_actors.testing import sync_system
+from tests.tenants.callers import Blue, two_backends
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShareSystem]:
+    home: Path = tmp_path_factory.mktemp("tenants")
+    with sync_system(two_backends(home)) as running:
+        yield running
+
+
+@pytest.fixture
+def blue(system: ShareSystem) -> Blue:
+    return Blue(system)

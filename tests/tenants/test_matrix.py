@@ -1,0 +1,255 @@
+"""The matrix of who may do what: each cell is tried through the client, on a running system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+
+from share_actors.client import ShareSystem
+from share_actors.client.share import AsyncShare, ShareHandle
+from share_actors.errors import ConfigError, NotFound
+from tests.tenants.callers import CALLERS, Blue, answer
+
+Attempt = Callable[[ShareSystem], Any]
+_numbers = count()
+
+YES, FORBIDDEN, NOT_FOUND = "yes", "forbidden", "not found"
+
+
+def _share(act: Callable[[Any], Any]) -> Callable[[Blue], Attempt]:
+    """Do *act* on a share of `blue`."""
+
+    def prepare(blue: Blue) -> Attempt:
+        share = blue.share()
+        return lambda user: act(_handle(user, share))
+
+    return prepare
+
+
+def _handle(user: ShareSystem, share_id: str) -> Any:
+    """A handle of the share that needs no look-up: the system itself has to refuse."""
+    return ShareHandle(AsyncShare(user._system._requests, share_id))
+
+
+def _deny(blue: Blue) -> Attempt:
+    share, rule = blue.ruled()
+    return lambda user: _handle(user, share).deny_access(rule)
+
+
+def _snapshot(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
+    def prepare(blue: Blue) -> Attempt:
+        share, snapshot = blue.snapped()
+        return lambda user: act(_handle(user, share), snapshot)
+
+    return prepare
+
+
+def _show_snapshot(blue: Blue) -> Attempt:
+    _, snapshot = blue.snapped()
+    return lambda user: user.snapshot(snapshot)
+
+
+def _from_snapshot(blue: Blue) -> Attempt:
+    _, snapshot = blue.snapped()
+    return lambda user: user.create_share(size=1, snapshot_id=snapshot)
+
+
+def _network(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
+    def prepare(blue: Blue) -> Attempt:
+        network = blue.network()
+        return lambda user: act(user.networks, network)
+
+    return prepare
+
+
+def _remove_service(blue: Blue) -> Attempt:
+    network = blue.network()
+    service = blue.user.networks.add_security_service(network, type="ldap").id
+    return lambda user: user.networks.remove_security_service(network, service)
+
+
+def _on_network(blue: Blue) -> Attempt:
+    network = blue.network()
+    return lambda user: user.create_share(size=1, share_network_id=network)
+
+
+def _server(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
+    def prepare(blue: Blue) -> Attempt:
+        _, server = blue.served()
+        return lambda user: act(user.servers, server)
+
+    return prepare
+
+
+def _delete_server(blue: Blue) -> Attempt:
+    server = blue.unused_server()
+    return lambda user: user.servers.delete(server)
+
+
+def _receipt(blue: Blue) -> Attempt:
+    share = blue.user.create_share(size=1, backend="d", command_id=f"c{next(_numbers)}")
+    assert share.receipt is not None
+    command_id = share.receipt.command_id
+    return lambda user: user.receipt(command_id, share.id)
+
+
+def _type(*, public: bool, act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
+    """Do *act* on a share type; a private one is for the project `blue`."""
+
+    def prepare(blue: Blue) -> Attempt:
+        name, specs = f"type{next(_numbers)}", {"driver_handles_share_servers": "False"}
+        projects = () if public else ("blue",)
+        blue.operator.types.create(name, specs, is_public=public, projects=projects)
+        return lambda user: act(user, name)
+
+    return prepare
+
+
+def _anything(act: Attempt) -> Callable[[Blue], Attempt]:
+    return lambda _: act
+
+
+def _in_list(user: ShareSystem, share: str) -> None:
+    if share not in [item.id for item in user.shares(limit=1000).items]:
+        raise NotFound(share)
+
+
+def _listed(blue: Blue) -> Attempt:
+    share = blue.share()
+    return lambda user: _in_list(user, share)
+
+
+def _where(blue: Blue) -> Attempt:
+    share = blue.share()
+    return lambda user: user.where(share)
+
+
+def _reload(user: ShareSystem) -> None:
+    with suppress(ConfigError):  # permitted: the catalog of a system in memory is elsewhere
+        user.backends.reload(user.config)
+
+
+SPECS = {"driver_handles_share_servers": "False"}
+READ = (YES, YES, YES, NOT_FOUND, YES)
+CHANGE = (FORBIDDEN, YES, YES, NOT_FOUND, YES)
+OPERATE = (FORBIDDEN, FORBIDDEN, FORBIDDEN, NOT_FOUND, YES)
+CREATE = (FORBIDDEN, YES, YES, YES, YES)
+SYSTEM = (FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, YES)
+
+MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
+    "show a share": (_share(lambda share: share.refresh()), READ),
+    "list shares": (_listed, READ),
+    "see the history of a share": (_share(lambda share: share.history()), READ),
+    "explain a share": (_share(lambda share: share.explain()), READ),
+    "see a receipt": (_receipt, READ),
+    "create a share": (
+        _anything(lambda user: user.create_share(size=1, backend="d")),
+        CREATE,
+    ),
+    "create a public share": (
+        _anything(lambda user: user.create_share(size=1, backend="d", is_public=True)),
+        (FORBIDDEN, FORBIDDEN, YES, YES, YES),
+    ),
+    "extend a share": (_share(lambda share: share.extend(3)), CHANGE),
+    "shrink a share": (_share(lambda share: share.shrink(1)), CHANGE),
+    "allow access": (_share(lambda share: share.allow_access("bob")), CHANGE),
+    "deny access": (_deny, CHANGE),
+    "delete a share": (_share(lambda share: share.delete()), CHANGE),
+    "unmanage a share": (_share(lambda share: share.unmanage()), OPERATE),
+    "manage a share": (
+        _anything(lambda user: user.manage_share({"size": 1}, backend="d")),
+        SYSTEM,
+    ),
+    "preview what would be managed": (
+        _anything(lambda user: user.preview_manage({"size": 1}, backend="d")),
+        SYSTEM,
+    ),
+    "show a snapshot": (_show_snapshot, READ),
+    "create a snapshot": (_share(lambda share: share.create_snapshot()), CHANGE),
+    "delete a snapshot": (_snapshot(lambda share, i: share.delete_snapshot(i)), CHANGE),
+    "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
+    "create a share from a snapshot": (_from_snapshot, CHANGE),
+    "show a network": (_network(lambda networks, i: networks.get(i)), READ),
+    "see the history of a network": (_network(lambda networks, i: networks.history(i)), READ),
+    "create a network": (
+        _anything(lambda user: user.networks.create(cidr="10.1.0.0/24")),
+        CREATE,
+    ),
+    "create a share on a network": (_on_network, CHANGE),
+    "add a security service": (
+        _network(lambda networks, i: networks.add_security_service(i, type="ldap")),
+        CHANGE,
+    ),
+    "remove a security service": (_remove_service, CHANGE),
+    "delete a network": (_network(lambda networks, i: networks.delete(i)), CHANGE),
+    "show a share server": (_server(lambda servers, i: servers.get(i)), READ),
+    "see the history of a share server": (_server(lambda servers, i: servers.history(i)), READ),
+    "delete a share server": (_delete_server, OPERATE),
+    "delete all unused share servers": (
+        _anything(lambda user: user.servers.delete_free()),
+        SYSTEM,
+    ),
+    "show a public type": (
+        _type(public=True, act=lambda user, i: user.types.get(i)),
+        (YES, YES, YES, YES, YES),
+    ),
+    "show a private type": (_type(public=False, act=lambda user, i: user.types.get(i)), READ),
+    "create a share of a private type": (
+        _type(
+            public=False,
+            act=lambda user, i: user.create_share(size=1, backend="d", share_type=i),
+        ),
+        CHANGE,
+    ),
+    "see the history of a private type": (
+        _type(public=False, act=lambda user, i: user.types.history(i)),
+        OPERATE,
+    ),
+    "create a type": (
+        _anything(lambda user: user.types.create(f"new{next(_numbers)}", SPECS)),
+        SYSTEM,
+    ),
+    "change a private type": (
+        _type(public=False, act=lambda user, i: user.types.change(i, is_public=True)),
+        OPERATE,
+    ),
+    "delete a private type": (
+        _type(public=False, act=lambda user, i: user.types.delete(i)),
+        OPERATE,
+    ),
+    "show a backend": (
+        _anything(lambda user: user.backends.get("d")),
+        (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
+    ),
+    "see the statistics of backends": (_anything(lambda user: user.backends.stats()), SYSTEM),
+    "have backends report": (_anything(lambda user: user.backends.publish()), SYSTEM),
+    "set backends up": (_anything(lambda user: user.init_host()), SYSTEM),
+    "reload the configuration": (_anything(_reload), SYSTEM),
+    "see where a share is hosted": (
+        _where,
+        OPERATE,
+    ),
+    "see the status of the system": (_anything(lambda user: user.status()), SYSTEM),
+    "rebuild the catalog": (_anything(lambda user: user.rebuild_catalog()), SYSTEM),
+    "see the progress of a rebuild": (_anything(lambda user: user.rebuild_progress()), SYSTEM),
+    "retry a parked stream": (_anything(lambda user: user.unpark("share-none")), SYSTEM),
+}
+CELLS = [
+    (operation, who, expected)
+    for operation, (_, row) in MATRIX.items()
+    for who, expected in zip(CALLERS, row, strict=True)
+]
+
+
+@pytest.mark.parametrize(("operation", "who", "expected"), CELLS)
+def test_each_caller_may_do_what_the_matrix_says(
+    system: ShareSystem, blue: Blue, operation: str, who: str, expected: str
+) -> None:
+    prepare, _ = MATRIX[operation]
+    attempt = prepare(blue)
+
+    assert answer(lambda: attempt(system.as_user(CALLERS[who]))) == expected

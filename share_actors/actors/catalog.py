@@ -31,11 +31,11 @@ FOLLOW_EVERY_S = 0.25
 FOLLOW_BATCH_SIZE = 2000
 QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
-    "rule_share snapshot_share command_shares provisioned entities entity".split()
+    "rule_share snapshot_share command_shares provisioned entities entity source copies on_network".split()
 )
 
 
-SYSTEM_QUERIES = frozenset(("owing", "provisioned"))
+SYSTEM_QUERIES = frozenset(("owing", "provisioned", "source", "copies", "on_network"))
 """The queries about all projects together."""
 ANYONE = Caller("", Role.SYSTEM_ADMIN)
 

@@ -148,7 +148,7 @@ class _Explainer:
             owed=owed,
             failed=failed,
             attempts=tuple(self._attempts),
-            advice=tuple(_advice(view, owed, failed, last, now)),
+            advice=(*_waits(self._state), *_advice(view, owed, failed, last, now)),
             placement=self._placement,
         )
 
@@ -224,6 +224,18 @@ def _summary(view: Share, owed: tuple[Owed, ...], last: Tried | None) -> str:
         return f"{attempt} in progress since {time_of(last.began)}"
     due = "" if last.next_at is None else f"; next attempt at {time_of(last.next_at)}"
     return f"{attempt} did not succeed ({last.said}){due}"
+
+
+def _waits(state: ShareState) -> Iterator[str]:
+    """Name the shares whose creation a deletion waits for."""
+    removed = {i for i, s in state.snapshots.held.items() if s.status in _REMOVED}
+    for i in state.holds.snapshots:
+        if i in removed or state.share.status == "deleting":
+            shares = ", ".join(state.holds.holders(i))
+            yield f"Wait: snapshot {i} is removed once what is created from it is done: share {shares}."
+
+
+_REMOVED = ("deleting", "unmanage_starting")
 
 
 def _advice(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from share_actors.actors.manager.request_spec import managed_fields, share_fields, source_snapshot
+from share_actors.actors.manager.request_spec import managed_fields, share_fields
 from share_actors.actors.messaging.messages import build
 from share_actors.client.ids import created_id, fresh_id
 from share_actors.client.keywords import RequestOptions, with_command_id
@@ -68,11 +68,8 @@ class ShareCreator:
         share_id = requested.pop("share_id", None) or created_id(
             command_id, self._requests.context.project_id
         )
-        snapshot_id = requested.pop("snapshot_id", None)
         await self._reload_config_for(requested.get("backend"))
         fields = share_fields(requested, self.config, self._requests.context)
-        if snapshot_id is not None:
-            fields["source"] = await source_snapshot(self._requests.catalog, snapshot_id)
         fields = {**fields, "share_id": share_id}
         return share_id, build(CreateShare, fields)
 

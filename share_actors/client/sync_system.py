@@ -98,7 +98,7 @@ class ShareSystem:
         *,
         size: int,
         name: str | None = None,
-        protocol: str = "NFS",
+        protocol: str | None = None,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT_S,
         command_id: str | None = None,

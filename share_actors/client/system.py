@@ -115,7 +115,7 @@ class AsyncShareSystem:
         *,
         size: int,
         name: str | None = None,
-        protocol: str = "NFS",
+        protocol: str | None = None,
         wait: bool = True,
         timeout: float = DEFAULT_TIMEOUT_S,
         command_id: str | None = None,
@@ -125,7 +125,8 @@ class AsyncShareSystem:
 
         *properties*: `description`, `backend` (default: chosen by the scheduler), `metadata`, `is_public`,
         `availability_zone`, `share_type`, `share_network_id` (to be on a share server),
-        `snapshot_id` (create from this snapshot), `same_host` and `different_host` (ids of shares),
+        `snapshot_id` (create from this snapshot: with its share's protocol, share type, network and
+        pool, so those that are named must be the same), `same_host` and `different_host` (ids of shares),
         and `share_id` (default: generated). Raises `NoValidHost` with every pool's reason, `InvalidRequest`
         for an unknown property or invalid value, and `OperationFailed` with the backend's reason.
         With `wait=False` it returns when the request is durable; `share.receipt` has its `command_id`.

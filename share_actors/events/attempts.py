@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -11,6 +12,8 @@ from share_actors.values import Frozen
 from share_actors.values.secret import SecretText
 
 RetryKind = Literal["transient", "bug", "unknown"]
+UNDONE_BY: Mapping[str, str] = {"hold": "release_snapshot"}
+"""Work that is owed from the first attempt at an effect on, whatever comes of the attempt."""
 
 
 class BeginAttempt(Command):
@@ -50,6 +53,11 @@ class AttemptStarted(Event, topic="share.attempt_started"):
     activation: str
     timeout_s: float
     probe: bool = False
+
+    def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
+        undone_by = UNDONE_BY.get(self.effect)
+        return () if undone_by is None else (undone_by,)
 
 
 class AttemptFailed(Event, topic="share.attempt_failed"):
@@ -116,11 +124,19 @@ def failed(command: ReportFailure, attempt: Attempt) -> AttemptFailed | str:
     counted = attempt.n - attempt.planned_stops
     if not command.planned and counted >= command.max_attempts:
         return f"{reason} (gave up after {counted} attempts)"
+    return again(command, attempt)
+
+
+def again(command: ReportFailure, attempt: Attempt) -> AttemptFailed:
+    """Return the event before another attempt, whatever the kind of the failure."""
+    kind = command.kind
+    if kind in ("failed", "refused"):
+        kind = "transient"
     return AttemptFailed(
         n=attempt.n,
         effect=attempt.effect,
         kind=kind,
-        reason=reason,
+        reason=command.reason,
         retry_at=command.retry_at,
         planned=command.planned,
     )

@@ -30,6 +30,8 @@ _PHRASES = {
     "server": "acquire a share server",
     "give_back": "release its addresses",
     "release": "detach it from its share server",
+    "hold": "hold the snapshot that it is created from",
+    "release_snapshot": "release the snapshot that it was created from",
     "ensure": "re-export it with its backend's current settings",
 }
 """The works that are not simply done to "it", such as `create` and `extend`."""

@@ -49,6 +49,8 @@ CREATIONS = frozenset(
 INTERNAL = frozenset(
     (
         "share.ensure",
+        "snapshot.hold",
+        "snapshot.release",
         "network.grant_addresses",
         "network.release_addresses",
         "network.acquire_server",

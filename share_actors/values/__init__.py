@@ -19,7 +19,13 @@ from share_actors.values.network import (
     ShareServer,
 )
 from share_actors.values.page import Page
-from share_actors.values.placement import Assignment, Placement, PlacementRequest, PoolVerdict
+from share_actors.values.placement import (
+    Assignment,
+    Implied,
+    Placement,
+    PlacementRequest,
+    PoolVerdict,
+)
 from share_actors.values.secret import Sealed, Secret
 from share_actors.values.share import (
     MAX_SIZE_GIB,
@@ -51,6 +57,7 @@ __all__ = [
     "Frozen",
     "MAX_SIZE_GIB",
     "Network",
+    "Implied",
     "NetworkInfo",
     "NetworkStatus",
     "NetworkType",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from share_actors.values.base import Frozen
+from share_actors.values.share import Snapshot
 
 
 class PoolVerdict(Frozen):
@@ -41,7 +42,10 @@ class Placement(Frozen):
 
 
 class PlacementRequest(NamedTuple):
-    """What the scheduler has to know of a share that is to be created or managed; sizes in GiB."""
+    """What the scheduler has to know of a share that is to be created or managed; sizes in GiB.
+
+    An empty *share_proto* was not named: it is that of the snapshot's share, or NFS.
+    """
 
     size: int
     share_proto: str
@@ -50,16 +54,27 @@ class PlacementRequest(NamedTuple):
     share_type: str | None = None
     share_network_id: str | None = None
     availability_zone: str | None = None
-    source_share_id: str | None = None
-    """The share of the snapshot that the new share is created from."""
+    snapshot_id: str | None = None
+    """The snapshot that the new share is created from."""
+    source_host: str | None = None
+    """The host of that snapshot, which the manager looks up."""
     same_host: tuple[str, ...] = ()
     different_host: tuple[str, ...] = ()
     """Scheduler hints: ids of shares to be placed with, and apart from."""
 
 
+class Implied(NamedTuple):
+    """What the references of a creation come to: the snapshot, and what a share from it has as its share."""
+
+    share_proto: str
+    share_network_id: str | None
+    source: Snapshot | None = None
+
+
 class Assignment(NamedTuple):
-    """The scheduler's answer to a `PlacementRequest`."""
+    """The answer to a `PlacementRequest`; without *implied*, the request names all of it."""
 
     host: str
     share_type: str | None
     placement: Placement
+    implied: Implied | None = None

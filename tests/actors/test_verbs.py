@@ -26,21 +26,18 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
-from share_actors.values import RequestContext, Snapshot, nest_spec
+from share_actors.values import RequestContext, nest_spec
 from tests.conftest import within
 
 ALICE = {"user_id": "alice", "project_id": "web", "request_id": "req-1"}
 
 
 class Catalog:
-    """A catalog with an available snapshot, one being created, and an access rule."""
+    """A catalog with a snapshot and an access rule."""
 
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         item_id = next(iter(parameters.values()))
         match query, item_id:
-            case "snapshot", "n1" | "n2":
-                status: Any = "available" if item_id == "n1" else "creating"
-                return Snapshot(id=item_id, share_id="s1", size=3, status=status)
             case ("rule_share", "a1") | ("snapshot_share", "n1"):
                 return "s1"
             case _:
@@ -133,13 +130,21 @@ def test_create_share_accepts_properties_as_keywords(manager: Manager) -> None:
     assert manager.last_command == ("s1", creation(metadata={"a": "b"}))
 
 
-def test_a_creation_from_a_snapshot_contains_the_snapshot(manager: Manager) -> None:
+def test_a_creation_from_a_snapshot_names_it_for_the_manager_to_look_up(manager: Manager) -> None:
     run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id="n1"))
 
-    _, command = manager.last_command
-    assert isinstance(command, CreateShare)
-    assert command.source is not None
-    assert (command.source.id, command.source.size) == ("n1", 3)
+    created = creation(share_id="s2", size=3, snapshot_id="n1", default_protocol=True)
+    assert manager.last_command == ("s2", created)
+
+
+def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Manager) -> None:
+    manager._config = manager._config.model_copy(update={"default_backend": "main"})
+
+    for snapshot_id, host in ((None, "main"), ("n1", "")):
+        run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id=snapshot_id))
+        _, command = manager.last_command
+        assert isinstance(command, CreateShare)
+        assert command.spec.host == host
 
 
 @pytest.mark.parametrize(
@@ -195,8 +200,6 @@ def test_without_a_context_the_operator_makes_the_request(manager: Manager, cont
         (lambda m: m.create_share(ALICE, "s1"), InvalidRequest, "size"),
         (lambda m: m.create_share(ALICE, "a b", {"size": 1}), InvalidRequest, "share_id"),
         (lambda m: m.create_share({"user": "x"}, "s1", {"size": 1}), InvalidRequest, "user"),
-        (lambda m: m.create_share(ALICE, "s1", size=9, snapshot_id="n9"), NotFound, "snapshot_id"),
-        (lambda m: m.create_share(ALICE, "s1", size=9, snapshot_id="n2"), Refused, "snapshot_id"),
         (lambda m: m.deny_access(ALICE, "a9"), NotFound, "id"),
         (lambda m: m.delete_snapshot(ALICE, "n9"), NotFound, "id"),
     ],

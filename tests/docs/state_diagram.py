@@ -15,7 +15,7 @@ from typing import NamedTuple
 from share_actors.events import share
 from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Rejected
-from share_actors.events.share import ShareState
+from share_actors.events.share import ShareState, cloning
 from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
 from share_actors.events.share.manage import (
@@ -124,6 +124,8 @@ _OTHERS: Mapping[str, ShareCommand] = {
     "server": ConfirmServer(server=ShareServer(id="v")),
     "release": ConfirmReleased(),
     "ensure": ConfirmEnsured(),
+    cloning.HOLD: cloning.ConfirmSourceHeld(),
+    cloning.RELEASE: cloning.ConfirmSourceReleased(),
 }
 
 

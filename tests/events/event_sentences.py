@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from share_actors.events import backend, share_network, share_server, share_type
 from share_actors.events.decider import Event
-from share_actors.events.share import ensure, manage, server_attachment, snapshot_messages
+from share_actors.events.share import (
+    cloning,
+    ensure,
+    holds,
+    manage,
+    server_attachment,
+    snapshot_messages,
+)
 from share_actors.values import (
     Capabilities,
     ExportLocation,
@@ -97,6 +104,16 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
 ]
 
 OTHER_SENTENCES: list[tuple[Event, str]] = [
+    (
+        holds.SnapshotHeld(snapshot_id="n", share_id="s2", number=5),
+        "snapshot n is held: share s2 is created from it",
+    ),
+    (
+        holds.SnapshotReleased(snapshot_id="n", share_id="s2", number=9),
+        "share s2 has released snapshot n",
+    ),
+    (cloning.ShareSourceHeld(snapshot_id="n"), "snapshot n is held for it"),
+    (cloning.ShareSourceReleased(snapshot_id="n"), "it has released snapshot n"),
     (
         share_network.ShareNetworkCreated(
             network_id="n1",

@@ -11,6 +11,7 @@ from share_actors.events import share
 from share_actors.events.attempts import AttemptFailed
 from share_actors.events.decider import Event
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.holds import SnapshotHeld
 from share_actors.events.share.messages import (
     ShareDeleted,
     ShareDeletionRequested,
@@ -18,8 +19,9 @@ from share_actors.events.share.messages import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
+from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotRequested
 from tests.events.share_events import NOON, Stream, began, created, requested
-from tests.events.test_share_properties import Walk, walks
+from tests.events.test_share_properties import Walk, release_all, walks
 
 ALLOWED = AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.1", access_level="rw")
 DUE = NOON + timedelta(seconds=60)
@@ -160,6 +162,7 @@ def test_an_explanation_has_the_last_attempts_only() -> None:
 def test_an_explanation_has_pending_work_exactly_when_the_share_has_a_pending_effect(
     walk: Walk,
 ) -> None:
+    release_all(walk)  # a deletion that waits for a release is pending without an effect
     stream, state = Stream(), walk.state
     if not walk.events:
         return
@@ -176,3 +179,16 @@ def test_an_explanation_has_pending_work_exactly_when_the_share_has_a_pending_ef
     errors = ("error", "manage_error", "unmanage_error")
     assert len(explanation.failed) == sum(status in errors for status in statuses)
     assert explanation.status == view.status
+
+
+def test_a_deletion_that_waits_for_a_share_from_the_snapshot_names_that_share() -> None:
+    snapshot = SnapshotRequested(snapshot_id="n", name=None, at=NOON)
+    taken = SnapshotCreated(snapshot_id="n", provider_location=None)
+    held, deleting = (
+        SnapshotHeld(snapshot_id="n", share_id="x", number=5),
+        ShareDeletionRequested(cascade=True),
+    )
+
+    explanation = explained(requested(), created(), snapshot, taken, held, deleting)
+
+    assert any("created from it is done: share x" in advice for advice in explanation.advice)

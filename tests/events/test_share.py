@@ -136,14 +136,6 @@ def test_what_is_about_the_share_is_told_of_all_of_it(works: tuple[str, ...]) ->
     assert share.part(available.given(allowed).state, works) is None
 
 
-def test_a_share_from_a_snapshot_remembers_it_until_it_is_provisioned() -> None:
-    source = Snapshot(id="n", share_id="other", size=1, status="available")
-    spec = absent.when(create.replace(source=source))
-
-    spec.then_pending(Provision(source=source))
-    spec.then_state(lambda s: s.share.snapshot_id, "n")
-
-
 def test_an_attempt_is_recorded_before_the_driver_is_called() -> None:
     absent.given(requested()).when(begin).then(began("create"))
 

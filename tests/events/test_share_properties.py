@@ -15,7 +15,13 @@ from share_actors.events.decider import Rejected, replay
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, ConfirmRules, DenyAccess
+from share_actors.events.share.cloning import (
+    RELEASE,
+    ConfirmSourceHeld,
+    ConfirmSourceReleased,
+)
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
 from share_actors.events.share.manage import (
     ConfirmManaged,
     ConfirmUnmanaged,
@@ -44,7 +50,7 @@ from share_actors.events.share.snapshot_messages import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
-from share_actors.values import ShareSpec
+from share_actors.values import ShareSpec, Snapshot
 from tests.docs.state_diagram import ATTEMPTS, success
 from tests.events.share_events import NOON, Stream
 
@@ -54,12 +60,14 @@ begin = BeginAttempt(activation="a", timeout_s=1.0)
 broken = ReportFailure(kind="failed", reason="broken")
 
 ids = st.sampled_from(["a", "b"])
+copies = st.sampled_from(["x", "y"])
 subsets = st.lists(ids, unique=True).map(tuple)
 create = CreateShare(
     share_id="s", size=5, at=NOON, spec=ShareSpec(host="b", project_id="p", user_id="u")
 )
 deletion = st.one_of(st.builds(DeleteShare, cascade=st.booleans()), st.just(UnmanageShare()))
 on_network = create.replace(spec=create.spec.replace(share_network_id="n"))
+copied = create.replace(source=Snapshot(id="n", share_id="p", size=5, status="available"))
 found = ManageShare(share_id="s", at=NOON, spec=ShareSpec(host="b", project_id="p", user_id="u"))
 NOT_OURS = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 requests: st.SearchStrategy[ShareCommand] = st.one_of(
@@ -80,6 +88,8 @@ requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(ManageSnapshot, snapshot_id=ids, provider_location=st.just("/n"), at=st.just(NOON)),
     st.builds(UnmanageSnapshot, snapshot_id=ids),
     st.builds(EnsureShare, info=st.just("i")),
+    st.builds(HoldSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
+    st.builds(ReleaseSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
 )
 strays: st.SearchStrategy[ShareCommand] = st.one_of(
     st.just(create),
@@ -100,6 +110,8 @@ strays: st.SearchStrategy[ShareCommand] = st.one_of(
             ConfirmUnmanaged(),
             ConfirmReleased(),
             ConfirmEnsured(),
+            ConfirmSourceHeld(),
+            ConfirmSourceReleased(),
         ]
     ),
 )
@@ -180,25 +192,37 @@ starts: st.SearchStrategy[list[Move]] = st.sampled_from(
 
 
 def lived(first: ShareCommand, start: list[Move], later: list[list[Move]]) -> Walk:
-    begun = [say(begin), success] if first == on_network else []
+    begun = [say(begin), success] if first in (on_network, copied) else []
     return Walk([say(first), *begun, *start, *(move for some in later for move in some)])
 
 
-walks = st.builds(lived, st.sampled_from([create, create, on_network, found]), starts, moves)
+walks = st.builds(
+    lived, st.sampled_from([create, create, on_network, copied, found]), starts, moves
+)
 any_order = settings(max_examples=200, deadline=None)
 
 
 def finish(walk: Walk, outcome: Move) -> None:
     """Begin and end what is owed, one after the other, until nothing is."""
-    bound = 6 + 2 * (len(walk.state.rules.rules) + len(walk.state.snapshots.held))
+    bound = 9 + 2 * (len(walk.state.rules.rules) + len(walk.state.snapshots.held))
     for _ in range(bound):
+        if share.pending(walk.state) is None:
+            release_all(walk)  # the shares that are created from its snapshots end as well
         if share.pending(walk.state) is None:
             return
         assert walk.ask(begin)
-        command = outcome(walk.state)
+        releases = walk.state.attempt is not None and walk.state.attempt.effect == RELEASE
+        command = success(walk.state) if releases else outcome(walk.state)
         assert command is not None
         assert walk.ask(command)
     pytest.fail(f"still owed after {bound} attempts: {share.pending(walk.state)}")
+
+
+def release_all(walk: Walk) -> None:
+    """End all holds on its snapshots, as each share that is created from one does."""
+    for share_id, hold in walk.state.holds.by_share.items():
+        snapshot_id = hold.snapshot_id
+        assert walk.ask(ReleaseSnapshot(snapshot_id=snapshot_id, share_id=share_id, number=9))
 
 
 @any_order
@@ -277,6 +301,7 @@ def test_every_state_but_deleted_and_unmanaged_has_a_way_on(walk: Walk) -> None:
         return
     if share.pending(walk.state) is None:
         let_go(walk)
+        release_all(walk)
         assert walk.ask(DeleteShare(cascade=True)) or walk.ask(UnmanageShare())
         assert share.pending(walk.state) is not None
 
@@ -331,6 +356,31 @@ def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) ->
 
     assert walk.state == share.initial.replace(share=walk.state.share)
     assert walk.state.share.status == "deleted"
+
+
+@any_order
+@given(walks, ids, copies)
+def test_a_snapshot_stays_on_the_backend_while_a_share_holds_it(
+    walk: Walk, snapshot_id: str, copy: str
+) -> None:
+    held = walk.ask(HoldSnapshot(snapshot_id=snapshot_id, share_id=copy, number=8))
+
+    for request in (DeleteSnapshot(snapshot_id=snapshot_id), DeleteShare(cascade=True)):
+        walk.ask(request)
+        while walk.ask(begin) and (outcome := success(walk.state)) is not None:
+            walk.ask(outcome)
+
+    assert not held or snapshot_id in walk.state.snapshots.held
+
+
+@any_order
+@given(walks)
+def test_a_share_that_owes_nothing_holds_no_snapshot(walk: Walk) -> None:
+    finish(walk, success)
+    walk.ask(DeleteShare())
+    finish(walk, success)
+
+    assert (walk.state.hold, walk.state.source_held) == (None, False)
 
 
 @any_order

@@ -19,7 +19,7 @@ network.grant_addresses network.leave_server network.release_addresses
 network.remove_security_service network.retire_server network.turn_away server.attach_share
 server.delete server.detach_share server.retry share.create share.delete share.ensure share.extend
 share.manage share.retry share.shrink share.unmanage snapshot.create snapshot.delete
-snapshot.manage snapshot.unmanage type.change type.create type.delete
+snapshot.hold snapshot.manage snapshot.release snapshot.unmanage type.change type.create type.delete
 """
 
 
@@ -28,7 +28,7 @@ def test_exactly_these_commands_can_be_sent() -> None:
 
 
 def test_each_event_topic_names_one_class() -> None:
-    assert len({*EVENTS.values()}) == len(EVENTS) == 63
+    assert len({*EVENTS.values()}) == len(EVENTS) == 67
 
 
 def test_a_command_that_is_never_sent_has_no_topic() -> None:

@@ -14,7 +14,15 @@ from share_actors.events import attempts, backend, share_network, share_server, 
 from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
-from share_actors.events.share import access, ensure, manage, server_attachment, snapshot_messages
+from share_actors.events.share import (
+    access,
+    cloning,
+    ensure,
+    holds,
+    manage,
+    server_attachment,
+    snapshot_messages,
+)
 from share_actors.events.share import messages as share
 from share_actors.events.topics import topic_of
 from share_actors.values import (
@@ -145,6 +153,10 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     snapshot_messages.SnapshotUnmanageRequested(snapshot_id="snap-3"),
     snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
+    holds.SnapshotHeld(snapshot_id="snap-1", share_id="share-1", number=8),
+    holds.SnapshotReleased(snapshot_id="snap-1", share_id="share-1", number=9),
+    cloning.ShareSourceHeld(snapshot_id="snap-1"),
+    cloning.ShareSourceReleased(snapshot_id="snap-1"),
     manage.ShareManageRequested(
         share_id="share-2",
         driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},

@@ -13,6 +13,7 @@ from share_actors.drivers.base import ProbeResult
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState, access, snapshot_messages
 from share_actors.events.share.access import ApplyRules, ConfirmRules
+from share_actors.events.share.cloning import HoldSource, ReleaseSource
 from share_actors.events.share.ensure import Ensure
 from share_actors.events.share.manage import ManageExisting, Unmanage
 from share_actors.events.share.messages import (
@@ -55,7 +56,7 @@ def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) ->
             | Unmanage()
         ):
             return None
-        case AcquireServer() | ReleaseServer() | Ensure():
+        case AcquireServer() | ReleaseServer() | Ensure() | HoldSource() | ReleaseSource():
             return None
         case _:
             assert_never(effect)

@@ -7,7 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from share_actors.actors.effects import outcomes, server_attachment, share_driver_calls
+from share_actors.actors.effects import (
+    outcomes,
+    server_attachment,
+    share_driver_calls,
+    source_hold,
+)
 from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
 from share_actors.actors.effects.preconditions import check
 from share_actors.actors.effects.sealed_commands import opened_effect
@@ -20,9 +25,11 @@ from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
+from share_actors.events.share.cloning import CloningEffect, HoldSource, ReleaseSource
 from share_actors.events.share.messages import ShareEffect
 from share_actors.events.share.server_attachment import (
     AcquireServer,
+    AttachmentEffect,
     ConfirmReleased,
     ConfirmServer,
     ReleaseServer,
@@ -80,6 +87,9 @@ class ShareWork:
         done: Callable[[Command], None],
     ) -> None:
         """Start *effect* in a thread or as a task; *done* gets the outcome as a command."""
+        if isinstance(effect, HoldSource | ReleaseSource):  # their backend need not be configured
+            self._start_with_parent(effect, state, context, done)
+            return
         try:
             backend = self._backends.get(state.share.backend)
         except ConfigError as error:  # it was removed from the configuration
@@ -99,10 +109,31 @@ class ShareWork:
         except ConfigError as error:  # a secret does not open
             ended(error)
 
+    def _start_with_parent(
+        self,
+        effect: CloningEffect,
+        state: ShareState,
+        context: RequestContext,
+        done: Callable[[Command], None],
+    ) -> None:
+        """Start *effect* on the share of the snapshot that the share is created from."""
+        assert self._entity_client is not None
+        settings, backend = self._settings(state), state.share.backend
+        perform = partial(source_hold.perform, self._entity_client, effect, state.share.id, context)
+
+        def ended(result: Any) -> None:
+            now = self._clock()
+            outcome = outcomes.outcome(result, backend, settings, context, now)
+            if isinstance(effect, ReleaseSource):
+                outcome = source_hold.paused(outcome, settings, context, now)
+            done(outcome)
+
+        self.tasks.start(perform, self.timeout_s(state), ended)
+
     def _start_on(
         self,
         backend: BackendDriver,
-        effect: ShareEffect,
+        effect: share_driver_calls.DriverEffect | AttachmentEffect,
         state: ShareState,
         context: RequestContext,
         ended: Callable[[Any], None],

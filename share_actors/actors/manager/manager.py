@@ -22,6 +22,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
+from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
@@ -56,7 +57,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
             self._backend_reports,
             reservations_max_age_s=timings.reservations_max_age_s,
         )
-        self._middleware = Middleware(self._scheduler, cluster.catalog)
+        self._middleware = Middleware(self._scheduler, References(cluster.catalog))
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(

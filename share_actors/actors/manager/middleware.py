@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from share_actors.actors.manager.reference_permission import check_references
+from share_actors.actors.manager.references import References, removes_references
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
     error_reply,
     unpack_error,
 )
-from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import Busy, InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
@@ -28,14 +27,13 @@ _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 class Middleware:
     """Handles commands before and after the manager routes them."""
 
-    def __init__(self, scheduler: Scheduler, catalog: CatalogPort) -> None:
-        self._scheduler, self._catalog = scheduler, catalog
+    def __init__(self, scheduler: Scheduler, references: References) -> None:
+        self._scheduler, self._references = scheduler, references
 
     def must_place(self, message: CommandMessage) -> bool:
-        """Whether `place` is to be called before *message* is routed."""
-        if message.topic in SHARE_TYPE_TOPICS:
-            self._scheduler.forget_type(id_of(message.share_id))
-        return message.placement_request is not None
+        """Whether `place` is to be called before *message* is routed: it has or removes references."""
+        self._forget(message)
+        return message.placement_request is not None or removes_references(message)
 
     async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
         """The message to route, or the error reply if it is refused."""
@@ -49,6 +47,7 @@ class Middleware:
 
     def after_dispatch(self, message: CommandMessage, reply: CommandReply) -> None:
         """Cancel the reservation of a share that was certainly not recorded."""
+        self._forget(message)
         if message.topic != CreateShare.topic:
             return
         error = None if reply.error is None else unpack_error(reply.error)
@@ -57,14 +56,22 @@ class Middleware:
         else:  # recorded, or perhaps recorded: the next refresh from the catalog decides
             self._scheduler.reservations.mark_recorded(message.share_id)
 
+    def _forget(self, message: CommandMessage) -> None:
+        """Drop what the command changes from all caches: before it is routed, and once it is recorded."""
+        if message.topic in SHARE_TYPE_TOPICS:
+            self._scheduler.forget_type(id_of(message.share_id))
+        self._references.forget(message)
+
     async def _placed(self, message: CommandMessage) -> CommandMessage:
+        if removes_references(message):
+            await self._references.check_unused(message)
         request = message.placement_request
         if request is None:
             return message
         if message.topic == CreateShare.topic:
-            await check_references(self._catalog, message.caller, request)
-            placed = await self._scheduler.place(message, request)
-            return message._replace(assignment=placed)
+            resolved, implied = await self._references.resolve(message, request)
+            placed = await self._scheduler.place(message, resolved)
+            return message._replace(assignment=placed._replace(implied=implied))
         if request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
         return message

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest, NotFound, Refused
-from share_actors.values import RequestContext, Snapshot, nest_spec
+from share_actors.errors import InvalidRequest
+from share_actors.values import RequestContext, nest_spec
 
 _SYNONYMS = {
     "protocol": "share_proto",
@@ -21,6 +21,7 @@ _PROPERTIES = _MANAGED_PROPERTIES | {
     "size",
     "availability_zone",
     "share_network_id",
+    "snapshot_id",
     "same_host",
     "different_host",
 }
@@ -35,9 +36,13 @@ def share_fields(
     """
     properties = _canonical(requested)
     backend = properties.pop("backend", None)
-    backend = config.default_backend if backend is None else backend
-    properties.pop("snapshot_id", None)
-    _check_names(properties, _PROPERTIES, ("backend", "share_id", "snapshot_id"))
+    if properties.get("snapshot_id") is None:
+        backend = config.default_backend if backend is None else backend
+    _check_names(properties, _PROPERTIES, ("backend", "share_id"))
+    if properties.get("share_proto", "") is None:
+        del properties["share_proto"]
+    from_snapshot = properties.get("snapshot_id") is not None
+    properties["default_protocol"] = from_snapshot and "share_proto" not in properties
     if "size" not in properties:
         raise InvalidRequest("size: missing (in GiB)", field="size", value=None)
     host = properties.pop("host", None)
@@ -87,22 +92,3 @@ def _canonical(requested: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(message, field=key, value=value)
         properties[name] = value
     return properties
-
-
-class AskCatalog(Protocol):
-    """The catalog as a caller sees it: `actors.ports.CatalogFor`, or the client's."""
-
-    async def ask(self, query: str, /, **parameters: Any) -> Any:
-        """The result of the catalog's method *query*."""
-
-
-async def source_snapshot(catalog: AskCatalog, snapshot_id: str) -> Snapshot:
-    """The snapshot to create a share from; raises `NotFound`, or `Refused` if it is not available."""
-    snapshot: Snapshot | None = await catalog.ask("snapshot", snapshot_id=snapshot_id)
-    if snapshot is None:
-        message = f"there is no snapshot {snapshot_id}"
-        raise NotFound(message, field="snapshot_id", value=snapshot_id)
-    if snapshot.status != "available":
-        message = f"snapshot {snapshot_id} is {snapshot.status}; it must be available"
-        raise Refused(message, field="snapshot_id", value=snapshot_id)
-    return snapshot

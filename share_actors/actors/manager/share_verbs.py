@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from share_actors.actors.manager.request_spec import share_fields, source_snapshot
+from share_actors.actors.manager.request_spec import share_fields
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -23,7 +23,7 @@ from share_actors.actors.messaging.messages import (
     context_with,
     unpack_error,
 )
-from share_actors.actors.ports import CatalogFor, CatalogForCallers, Cluster
+from share_actors.actors.ports import CatalogForCallers, Cluster
 from share_actors.config import Config
 from share_actors.errors import NotFound, TimedOut
 from share_actors.events.decider import Command
@@ -134,10 +134,9 @@ class ManagerVerbs(Verbs):
         spec = dict(request_spec or {})
         hints = dict((filter_properties or {}).get("scheduler_hints") or {})
         spec = {**spec.pop("share_properties", spec), **hints, **properties}
+        if snapshot_id is not None:
+            spec["snapshot_id"] = snapshot_id
         fields = share_fields(spec, self._config, request_context)
-        if source_id := snapshot_id or spec.get("snapshot_id"):
-            catalog = CatalogFor(self._catalog, request_context)
-            fields["source"] = await source_snapshot(catalog, source_id)
         command = build(CreateShare, {**fields, "share_id": share_id})
         return await self._ask(request_context, share_id, command, wait, command_id)
 

@@ -197,23 +197,24 @@ class Scheduler:
     async def _request_spec(
         self, share_id: str, caller: Caller, request: PlacementRequest
     ) -> RequestSpec:
-        source_id = request.source_share_id
-        snapshot_hosts = await self._hosts_of([] if source_id is None else [source_id], caller)
         return RequestSpec(
             share_id=share_id,
             size=request.size,
             share_proto=request.share_proto,
             requested_host=request.host or None,
-            share_type=await self._type(request.share_type, caller),
+            share_type=await self._type(request, caller),
             needs_share_server=request.share_network_id is not None,
             availability_zone=request.availability_zone,
-            snapshot_host=None if source_id is None else snapshot_hosts[source_id],
+            snapshot_host=request.source_host,
             same_host=await self._hosts_of(request.same_host, caller),
             different_host=await self._hosts_of(request.different_host, caller),
         )
 
-    async def _type(self, name: str | None, caller: Caller) -> ShareType | None:
-        name = name or self.config.scheduler.default_share_type
+    async def _type(self, request: PlacementRequest, caller: Caller) -> ShareType | None:
+        """The requested share type, or the default; a share from a snapshot has its parent's or none."""
+        name = request.share_type
+        if request.snapshot_id is None:
+            name = name or self.config.scheduler.default_share_type
         return None if name is None else await self.share_type(name, caller)
 
     async def share_type(self, name: str, caller: Caller) -> ShareType:

@@ -15,6 +15,7 @@ from share_actors.cli.commands.share_options import (
     IdOption,
     MetadataOption,
     NetworkOption,
+    NewProtocolOption,
     PublicOption,
     SameHostOption,
     SizeOption,
@@ -96,7 +97,7 @@ def create(
     session: Session,
     size: SizeOption,
     name: NameOption = None,
-    protocol: ProtocolOption = "NFS",
+    protocol: NewProtocolOption = None,
     backend: BackendOption = None,
     description: DescriptionOption = None,
     metadata: MetadataOption = None,
@@ -121,9 +122,8 @@ def create(
     same, different = tuple(same_host or ()), tuple(different_host or ())
     share = session.system.create_share(
         size=_size(size),
-        protocol=protocol,
         wait=False,
-        **_set_fields(name=name, description=description, metadata=pairs),
+        **_set_fields(name=name, description=description, metadata=pairs, protocol=protocol),
         **_set_fields(share_id=share_id, snapshot_id=from_snapshot, is_public=public),
         **_set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
         **_set_fields(share_network_id=network_id, same_host=same, different_host=different),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
+
+from share_actors.cli.command import choices
+from share_actors.values import Protocol
 
 SizeOption = Annotated[str, typer.Option("--size", metavar="GIB", help="Size in whole GiB.")]
 
@@ -20,6 +23,14 @@ FromSnapshotOption = Annotated[
     str | None,
     typer.Option(
         "--from-snapshot", metavar="SNAPSHOT_ID", help="Copy the contents of this snapshot."
+    ),
+]
+NewProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="Export the share with this protocol. Default: NFS, or that of the snapshot's share.",
+        autocompletion=choices(*get_args(Protocol)),
     ),
 ]
 IdOption = Annotated[str | None, typer.Option("--id", help="Id of the share. Default: generated.")]

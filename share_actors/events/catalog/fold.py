@@ -195,7 +195,16 @@ def _share_row(share_id: str, entity: EntityState) -> Row:
         int(share.pending(state) is not None),
         int(view.is_public),
         state.model_dump_json(),
+        view.share_network_id,
+        _source_share_id(state),
     )
+
+
+def _source_share_id(state: ShareState) -> str | None:
+    """Return the id of the share whose snapshot the share is being created from now, if any."""
+    if state.source is None or state.share.status != "creating":
+        return None
+    return searchable(state.source.share_id)
 
 
 def _entity_row(address: str, entity: EntityState) -> Row:

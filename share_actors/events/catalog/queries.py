@@ -20,6 +20,8 @@ from share_actors.events.catalog import sql, sqlite
 from share_actors.events.catalog.fold import Parked, searchable
 from share_actors.events.catalog.projection import Projection, read_state
 from share_actors.events.log import Log
+from share_actors.events.share import cloning
+from share_actors.events.share.cloning import Source
 from share_actors.events.visibility import seen_by
 from share_actors.policy import Caller, Role
 from share_actors.values import (
@@ -148,6 +150,27 @@ class Catalog(Projection):
         self.catch_up()
         rows = self._store.rows(sql.provisioned(without))
         return {row["host"]: float(row["gib"]) for row in rows}
+
+    def source(self, snapshot_id: str) -> Source | None:
+        """Return what a share is to be created from; None if there is none. See `snapshot`."""
+        row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot")
+        if row is None:
+            return None
+        [share] = self._store.rows(sql.find(sql.SHARES, row["share_id"]))
+        return cloning.source(read_state(share), snapshot_id)
+
+    def copies(self, share_id: str) -> dict[str, str]:
+        """Return the shares that are being created from snapshots of a share: snapshot ids by share id."""
+        self.catch_up()
+        rows = self._store.rows(sql.Query(sql.COPIES, [share_id]))
+        sources = {row["id"]: read_state(row).source for row in rows}
+        return {i: source.id for i, source in sources.items() if source is not None}
+
+    def on_network(self, network_id: str, limit: int = 100) -> list[str]:
+        """Return the sorted ids of the shares that use a share network, also of those in error."""
+        self.catch_up()
+        values = [searchable(network_id), _check_limit(limit)]
+        return [row["id"] for row in self._store.rows(sql.Query(sql.ON_NETWORK, values))]
 
     # -- networks, servers, types, backends ------------------------------------------------------------
     def entities(

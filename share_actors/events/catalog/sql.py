@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 4
+LAYOUT = 5
 """Grows with every change of the tables; a catalog with another layout is dropped and replayed."""
 
 TABLES = (
@@ -27,7 +27,7 @@ CREATE = (
         user_id TEXT NOT NULL, backend TEXT NOT NULL, host TEXT NOT NULL, share_proto TEXT NOT NULL,
         size BIGINT NOT NULL, created_at TEXT{c} NOT NULL, version BIGINT NOT NULL,
         position BIGINT NOT NULL, owes INTEGER NOT NULL, is_public INTEGER NOT NULL,
-        state TEXT NOT NULL)""",
+        state TEXT NOT NULL, share_network_id TEXT, source_share_id TEXT)""",
     "CREATE INDEX IF NOT EXISTS catalog_shares_public"
     " ON {s}catalog_shares (created_at, id) WHERE is_public = 1",
     "CREATE INDEX IF NOT EXISTS catalog_shares_live ON {s}catalog_shares (created_at, id)"
@@ -37,6 +37,10 @@ CREATE = (
     "CREATE INDEX IF NOT EXISTS catalog_shares_name ON {s}catalog_shares (name)",
     "CREATE INDEX IF NOT EXISTS catalog_shares_project"
     " ON {s}catalog_shares (project_id, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_network ON {s}catalog_shares (share_network_id)"
+    " WHERE share_network_id IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_source ON {s}catalog_shares (source_share_id)"
+    " WHERE source_share_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS catalog_shares_owing ON {s}catalog_shares (id) WHERE owes = 1",
     """CREATE TABLE IF NOT EXISTS {s}catalog_entities (
         id TEXT{c} PRIMARY KEY, kind TEXT NOT NULL, name TEXT, status TEXT NOT NULL,
@@ -68,12 +72,13 @@ CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
 )
 
-# A share's name, project and publicity do not change; leaving them out avoids updates of their indexes.
+# What of a share does not change is left out, which avoids updates of its indexes.
 PUT_SHARE = (
-    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, host = excluded.host, size = excluded.size,"
     " version = excluded.version,"
-    " position = excluded.position, owes = excluded.owes, state = excluded.state"
+    " position = excluded.position, owes = excluded.owes, state = excluded.state,"
+    " source_share_id = excluded.source_share_id"
 )
 PUT_SNAPSHOT = (
     "INSERT INTO {s}catalog_snapshots VALUES (?,?,?,?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
@@ -106,6 +111,11 @@ PROVISIONED = (
     "SELECT host, SUM(size) AS gib FROM {s}catalog_shares"
     " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error'){and} GROUP BY host"
 )
+ON_NETWORK = (
+    "SELECT id FROM {s}catalog_shares WHERE share_network_id = ?"
+    " AND status NOT IN ('deleted', 'unmanaged') ORDER BY id LIMIT ?"
+)
+COPIES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE source_share_id = ? ORDER BY id"
 COMMAND = (
     "SELECT DISTINCT share_id FROM {s}catalog_commands WHERE command_id = ?{and}"
     " ORDER BY share_id LIMIT ?"

@@ -12,6 +12,7 @@ from share_actors.events.share.state import ShareState, settle
 from share_actors.values import (
     Assignment,
     ExportLocation,
+    Implied,
     Placement,
     PlacementRequest,
     Share,
@@ -24,12 +25,16 @@ from share_actors.values.fields import Id
 
 # -- messages ------------------------------------------------------------------------------------
 class CreateShare(Command, topic="share.create"):
-    """`ShareManager.create_share`. *source* is the snapshot to create from, looked up by the sender."""
+    """`ShareManager.create_share`; from the snapshot *snapshot_id*, which the manager looks up."""
 
     share_id: Id
     spec: ShareSpec
     size: SizeGiB
+    snapshot_id: Id | None = None
+    default_protocol: bool = False
+    """The sender named no protocol: a share from a snapshot has that of the snapshot's share."""
     source: Snapshot | None = None
+    """The snapshot, as the manager found it."""
     placement: Placement | None = None
     """Why the scheduler chose the host; None if the sender named it."""
     same_host: tuple[str, ...] = ()
@@ -45,23 +50,30 @@ class CreateShare(Command, topic="share.create"):
         """Return what the scheduler has to know."""
         if self.placement is not None:
             return None
-        spec = self.spec
+        spec, source = self.spec, self.source
         return PlacementRequest(
             size=self.size,
-            share_proto=spec.share_proto,
+            share_proto="" if self.default_protocol else spec.share_proto,
             host=spec.host,
             share_type=spec.share_type,
             share_network_id=spec.share_network_id,
             availability_zone=spec.availability_zone,
-            source_share_id=None if self.source is None else self.source.share_id,
+            snapshot_id=self.snapshot_id if source is None else source.id,
             same_host=self.same_host,
             different_host=self.different_host,
         )
 
     def placed(self, assignment: Assignment) -> Self:
-        """This command with the host that the scheduler chose, and why."""
-        spec = self.spec.replace(host=assignment.host, share_type=assignment.share_type)
-        return self.replace(spec=spec, placement=assignment.placement)
+        """This command with the host that the scheduler chose, and why, and what its snapshot implies."""
+        implied = assignment.implied or Implied(self.spec.share_proto, self.spec.share_network_id)
+        spec = self.spec.replace(
+            host=assignment.host,
+            share_type=assignment.share_type,
+            share_proto=implied.share_proto,
+            share_network_id=implied.share_network_id,
+        )
+        source = self.source if implied.source is None else implied.source
+        return self.replace(spec=spec, placement=assignment.placement, source=source)
 
     def operation(self) -> str:
         """Return the operation; to let every project read the share takes a greater role."""
@@ -139,8 +151,11 @@ def decide(command: CreationCommand, state: ShareState) -> list[CreationEvent]:
 def _create(command: CreateShare, state: ShareState) -> list[CreationEvent]:
     status = state.share.status
     if status == "absent":
+        if command.snapshot_id is not None and command.source is None:
+            raise Rejected(f"snapshot {command.snapshot_id} was not looked up")
         fields = {**command.__dict__}
-        del fields["same_host"], fields["different_host"]
+        for name in ("snapshot_id", "default_protocol", "same_host", "different_host"):
+            del fields[name]
         return [ShareCreationRequested(**fields)]
     if status in ("creating", "available", "extending", "shrinking") and _repeated(command, state):
         return []
@@ -150,7 +165,7 @@ def _create(command: CreateShare, state: ShareState) -> list[CreationEvent]:
 def _repeated(command: CreateShare, state: ShareState) -> bool:
     """Whether *command* requests the share that exists; a host that the scheduler chose may differ."""
     share, spec = state.share, command.spec
-    source_id = None if command.source is None else command.source.id
+    source_id = command.snapshot_id if command.source is None else command.source.id
     same = ["name", "share_proto", "project_id", "share_network_id"]
     same += ["host"] if command.placement is None else []
     matches = all(getattr(spec, field) == getattr(share, field) for field in same)

@@ -16,10 +16,12 @@ from share_actors.events.attempts import BeginAttempt
 from share_actors.events.decider import Command, Event, Rejected, RequestJoined
 from share_actors.events.share import (
     access,
+    cloning,
     creation,
     deletion,
     ensure,
     failure,
+    holds,
     manage,
     resize,
     server_attachment,
@@ -59,7 +61,7 @@ __all__ = [
 ]
 
 KIND = "share"
-STATE_VERSION = 5
+STATE_VERSION = 6
 """Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
 
 
@@ -123,7 +125,8 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
 def _evolve_attempt(state: ShareState, event: attempts.AttemptEvent) -> ShareState:
     applying = isinstance(event, attempts.AttemptStarted) and event.effect == "access"
     rules = access.started(state.rules) if applying else state.rules
-    return state.replace(attempt=attempts.evolve(event, state.attempt), rules=rules)
+    begun = cloning.attempted(state, event.effect)
+    return begun.replace(attempt=attempts.evolve(event, state.attempt), rules=rules)
 
 
 def _evolve_access(state: ShareState, event: access.AccessEvent) -> ShareState:
@@ -154,6 +157,10 @@ def _evolve_snapshots(state: ShareState, event: snapshot_messages.SnapshotEvent)
             return state.replace(snapshots=changed, attempt=None)
 
 
+def _evolve_holds(state: ShareState, event: holds.HoldEvent) -> ShareState:
+    return state.replace(holds=holds.evolve(state.holds, event))
+
+
 def _evolve_joined(state: ShareState, event: RequestJoined) -> ShareState:
     return state
 
@@ -173,6 +180,8 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
     (ensure.EnsureCommand, ensure.decide),
     (access.AccessCommand, _access),
     (snapshot_messages.SnapshotCommand, _snapshots),
+    (holds.HoldCommand, cloning.decide_hold),
+    (cloning.CloningCommand, cloning.decide),
     (failure.FailureCommand, failure.decide),
     (BeginAttempt, _begin),
 )
@@ -185,6 +194,8 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (ensure.EnsureEvent, ensure.evolve),
     (access.AccessEvent, _evolve_access),
     (snapshot_messages.SnapshotEvent, _evolve_snapshots),
+    (holds.HoldEvent, _evolve_holds),
+    (cloning.CloningEvent, cloning.evolve),
     (failure.FailureEvent, failure.evolve),
     (attempts.AttemptEvent, _evolve_attempt),
     (RequestJoined, _evolve_joined),
@@ -199,6 +210,8 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (ensure.EnsureEvent, ensure.sentence),
     (access.AccessEvent, access.sentence),
     (snapshot_messages.SnapshotEvent, snapshots.sentence),
+    (holds.HoldEvent, holds.sentence),
+    (cloning.CloningEvent, cloning.sentence),
     (failure.FailureEvent, failure.sentence),
     (attempts.AttemptEvent, attempts.sentence),
     (RequestJoined, attempts.joined_sentence),
@@ -215,7 +228,7 @@ def pending(state: ShareState) -> ShareEffect | None:
     """The effect that is owed next: one at a time, a deletion before all else."""
     match state.share.status:
         case "creating":
-            return server_attachment.pending(state) or Provision(source=state.source)
+            return _of_creating(state)
         case "deleting":
             return deletion.pending(state)
         case "extending":
@@ -227,21 +240,29 @@ def pending(state: ShareState) -> ShareEffect | None:
         case "error" if resize_failed(state):
             return _of_available(state)
         case "error":
-            return snapshots.dropping(state.snapshots)
+            dropping = snapshots.dropping(state.snapshots, state.holds.snapshots)
+            return dropping or cloning.releasing(state)
         case "manage_starting":
             return manage.ManageExisting(driver_options=state.driver_options)
         case "unmanage_starting":
-            return manage.Unmanage()
+            return cloning.releasing(state) or manage.Unmanage()
         case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
             return None
         case _:
             assert_never(state.share.status)
 
 
+def _of_creating(state: ShareState) -> ShareEffect:
+    """The snapshot is held first; then there is a share server, then the share."""
+    attached = cloning.holding(state) or server_attachment.pending(state)
+    return attached or Provision(source=state.source)
+
+
 def _of_available(state: ShareState) -> ShareEffect | None:
-    """Access rules first, then snapshots, then exports."""
-    rules_or_snapshots = access.pending(state.rules) or snapshots.pending(state.snapshots)
-    return rules_or_snapshots or ensure.pending(state)
+    """Access rules first, then snapshots, then exports, then the release of what it was created from."""
+    changing_snapshots = snapshots.pending(state.snapshots, state.holds.snapshots)
+    rules_or_snapshots = access.pending(state.rules) or changing_snapshots
+    return rules_or_snapshots or ensure.pending(state) or cloning.releasing(state)
 
 
 def joins(command: ShareCommand, state: ShareState) -> str | None:

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
-from share_actors.events.share import access, snapshots
+from share_actors.events.share import access, cloning, snapshots
 from share_actors.events.share.server_attachment import (
     ConfirmReleased,
     ReleaseServer,
@@ -124,9 +124,13 @@ def evolve(state: ShareState, event: DeletionEvent) -> ShareState:
 
 def pending(
     state: ShareState,
-) -> DropSnapshot | access.ApplyRules | Destroy | ReleaseServer:
-    """The next step of a deletion in progress."""
-    removal = snapshots.removal(state.snapshots) or access.removal(state.rules)
+) -> cloning.ReleaseSource | DropSnapshot | access.ApplyRules | Destroy | ReleaseServer | None:
+    """The next step of a deletion in progress; None while shares are created from its last snapshots."""
+    if (release := cloning.releasing(state)) is not None:
+        return release
+    if state.snapshots.held:
+        return snapshots.removal(state.snapshots, state.holds.snapshots)
+    removal = access.removal(state.rules)
     if removal is not None or state.share.share_network_id is None:
         return removal or Destroy()
     exists = state.share.share_server_id is not None and not state.destroyed

@@ -8,7 +8,7 @@ from share_actors.events import attempts
 from share_actors.events.attempts import AttemptFailed, ReportFailure
 from share_actors.events.decider import Command, Event, Rejected, Settled
 from share_actors.events.phrases import PARTICIPLES, joined, phrase
-from share_actors.events.share import access, snapshots
+from share_actors.events.share import access, cloning, snapshots
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
 from share_actors.events.share.resize import ShareResizeRefused
@@ -109,6 +109,8 @@ def _retry(state: ShareState) -> RetryRequested:
 def _failure(command: ReportFailure, state: ShareState) -> AttemptFailed | FinalFailure:
     if state.attempt is None:
         raise Rejected("no attempt is in progress")
+    if state.attempt.effect == cloning.RELEASE:  # a snapshot must not be held for ever
+        return attempts.again(command, state.attempt)
     failed = attempts.failed(command, state.attempt)
     if isinstance(failed, AttemptFailed):
         return failed
@@ -120,7 +122,7 @@ def _failure(command: ReportFailure, state: ShareState) -> AttemptFailed | Final
 def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> FinalFailure:
     """The event for an effect that failed for good; *effect* is the key of the attempt."""
     match effect.split("/"):
-        case ["create" | "server"]:
+        case ["create" | "server" | "hold"]:
             return ShareErrored(doing="create", reason=reason)
         case ["manage" | "unmanage" as doing]:
             return ShareErrored(doing=doing, reason=reason)

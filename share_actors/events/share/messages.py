@@ -5,6 +5,7 @@ from __future__ import annotations
 from share_actors.events.attempts import AttemptEvent, BeginAttempt
 from share_actors.events.decider import RequestJoined
 from share_actors.events.share.access import AccessCommand, AccessEvent, ApplyRules
+from share_actors.events.share.cloning import CloningCommand, CloningEffect, CloningEvent
 from share_actors.events.share.creation import (
     ConfirmCreated,
     CreateShare,
@@ -31,6 +32,7 @@ from share_actors.events.share.failure import (
     RetryShare,
     ShareErrored,
 )
+from share_actors.events.share.holds import HoldCommand, HoldEvent
 from share_actors.events.share.manage import ManageCommand, ManageEffect, ManageEvent
 from share_actors.events.share.resize import (
     ConfirmResized,
@@ -90,6 +92,8 @@ ShareCommand = (
     | EnsureCommand
     | AccessCommand
     | SnapshotCommand
+    | HoldCommand
+    | CloningCommand
     | BeginAttempt
 )
 ShareEvent = (
@@ -102,6 +106,8 @@ ShareEvent = (
     | EnsureEvent
     | AccessEvent
     | SnapshotEvent
+    | HoldEvent
+    | CloningEvent
     | AttemptEvent
     | RequestJoined
 )
@@ -114,4 +120,5 @@ ShareEffect = (
     | AttachmentEffect
     | Ensure
     | SnapshotEffect
+    | CloningEffect
 )

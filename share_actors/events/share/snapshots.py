@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 
@@ -204,29 +205,30 @@ def in_error(state: Snapshots) -> list[str]:
     return [f"snapshot/{i}/{s.doing}" for i, s in state.held.items() if s.status in ERRORS]
 
 
-def pending(state: Snapshots) -> SnapshotEffect | None:
-    """Return the driver call that the snapshots owe next, if any."""
+def pending(state: Snapshots, in_use: Collection[str] = ()) -> SnapshotEffect | None:
+    """Return the driver call that the snapshots owe next, if any; those *in_use* are not removed yet."""
     for i, snapshot in state.held.items():
         if snapshot.status == "creating":
             return TakeSnapshot(snapshot_id=i)
-        if snapshot.status == "deleting":
-            return DropSnapshot(snapshot_id=i)
         if snapshot.status == "manage_starting":
             return ManageExistingSnapshot(snapshot_id=i, driver_options=state.options.get(i, {}))
-        if snapshot.status == "unmanage_starting":
+        if snapshot.status == "deleting" and i not in in_use:
+            return DropSnapshot(snapshot_id=i)
+        if snapshot.status == "unmanage_starting" and i not in in_use:
             return UnmanageExistingSnapshot(snapshot_id=i)
     return None
 
 
-def dropping(state: Snapshots) -> DropSnapshot | None:
-    """The deletion that is pending although the share is in error, if any."""
-    deleting = (i for i, snapshot in state.held.items() if snapshot.status == "deleting")
+def dropping(state: Snapshots, in_use: Collection[str] = ()) -> DropSnapshot | None:
+    """The deletion that is pending although the share is in error, if any; see `pending`."""
+    deleting = (i for i, s in state.held.items() if s.status == "deleting" and i not in in_use)
     return next((DropSnapshot(snapshot_id=i) for i in deleting), None)
 
 
-def removal(state: Snapshots) -> DropSnapshot | None:
-    """The deletion of the next snapshot, before the share itself is deleted."""
-    return next((DropSnapshot(snapshot_id=i, cascade=True) for i in state.held), None)
+def removal(state: Snapshots, in_use: Collection[str] = ()) -> DropSnapshot | None:
+    """The deletion of the next snapshot, before the share itself is deleted; see `pending`."""
+    free = (i for i in state.held if i not in in_use)
+    return next((DropSnapshot(snapshot_id=i, cascade=True) for i in free), None)
 
 
 def failed(snapshot_id: str, doing: str, *, refused: bool, reason: str) -> SnapshotEvent:

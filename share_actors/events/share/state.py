@@ -7,7 +7,8 @@ from typing import Literal
 
 from share_actors.events.attempts import Attempt
 from share_actors.events.decider import Rejected
-from share_actors.events.share import access, snapshots
+from share_actors.events.share import access, holds, snapshots
+from share_actors.events.share.holds import Holds
 from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshots import Snapshots
 from share_actors.values import Frozen, Share, ShareServer, Snapshot
@@ -28,6 +29,10 @@ class ShareState(Frozen):
     """The share is being deleted together with its snapshots."""
     source: Snapshot | None = None
     """The snapshot that the share is created from, while it is being created."""
+    source_held: bool = False
+    """The source is held by its share until the creation ends."""
+    hold: Snapshot | None = None
+    """The snapshot that may be held for this share, from the first attempt to hold it until the release."""
     driver_options: dict[str, OptionValue] = {}
     """Where the driver finds a share that is being managed."""
     server: ShareServer | None = None
@@ -38,6 +43,7 @@ class ShareState(Frozen):
     """The share is to be exported again with its backend's present settings."""
     rules: Rules = access.initial
     snapshots: Snapshots = snapshots.initial
+    holds: Holds = holds.initial
     attempt: Attempt | None = None
 
 

@@ -31,7 +31,7 @@ from share_actors.config.validation import check_variables, config_error, invali
 from share_actors.errors import ConfigError
 
 PREFIX = "SHARE_ACTORS_"
-COMMAND_LINE_VARIABLES = ("CONFIG", "ADDRESS", "USER", "PROJECT", "JSON", "DEBUG")
+COMMAND_LINE_VARIABLES = ("CONFIG", "ADDRESS", "USER", "PROJECT", "ROLE", "JSON", "DEBUG")
 """Variables, without the prefix, that set options of the command line instead of keys."""
 
 

@@ -20,6 +20,7 @@ from share_actors.values import RequestContext, Snapshot, nest_spec
 from tests.tenants.callers import NOWHERE, OTHER, Blue, error_of
 
 SPECS = {"driver_handles_share_servers": "False"}
+SAME_ID = "01a00000-0000-7000-8000-00000000000a"
 
 
 def handle(user: ShareSystem, share_id: str) -> ShareHandle:
@@ -308,3 +309,16 @@ def test_a_message_without_a_role_is_not_the_operators(system: ShareSystem, blue
 
     assert isinstance(sent(system, share, DeleteShare(), context), NotFound)
     assert blue.user.share(share).status == "available"
+
+
+def test_a_snapshot_id_that_two_projects_use_means_ones_own(
+    system: ShareSystem, blue: Blue
+) -> None:
+    (share, _), red = blue.snapped(), system.as_user(OTHER)
+    mine = red.create_share(size=1, backend="d")
+    for user, share_id in ((blue.user, share), (red, mine.id)):
+        verb(user, "create_snapshot", share_id, SAME_ID, wait=True)
+
+    assert red.snapshot(SAME_ID).share_id == mine.id
+    assert red.create_share(size=1, snapshot_id=SAME_ID).status == "available"
+    assert isinstance(error_of(lambda: blue.operator.snapshot(SAME_ID)), Ambiguous)

@@ -74,7 +74,10 @@ class References:
 
     async def _source(self, snapshot_id: str, caller: Caller) -> Source:
         """The snapshot to create a share from; raises `NotFound`, or `Refused` by its state."""
-        source: Source | None = await self._catalog.ask("source", snapshot_id=snapshot_id)
+        project = None if caller.is_system_admin else caller.project_id
+        source: Source | None = await self._catalog.ask(
+            "source", snapshot_id=snapshot_id, project_id=project
+        )
         if source is None or not _is_for(caller, source.share):
             message = f"there is no snapshot {snapshot_id}"
             raise NotFound(message, field="snapshot_id", value=snapshot_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from share_actors.events.catalog.queries import MAX_LIMIT, Catalog, ShareRule
+from share_actors.events.catalog.parameters import MAX_LIMIT
+from share_actors.events.catalog.queries import Catalog, ShareRule
 
 __all__ = [
     "Catalog",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from share_actors.config import LogSettings
 from share_actors.errors import Ambiguous, InvalidRequest, NotFound
@@ -18,6 +18,13 @@ from share_actors.events import share_type
 from share_actors.events.aggregates import AGGREGATES, kind_of
 from share_actors.events.catalog import sql, sqlite
 from share_actors.events.catalog.fold import Parked, searchable
+from share_actors.events.catalog.parameters import (
+    MAX_LIMIT,
+    after_marker,
+    check_limit,
+    check_value,
+    share_filters,
+)
 from share_actors.events.catalog.projection import Projection, read_state
 from share_actors.events.log import Log
 from share_actors.events.share import cloning
@@ -30,14 +37,11 @@ from share_actors.values import (
     RuleState,
     Share,
     ShareRule,
-    ShareStatus,
     Snapshot,
     SnapshotStatus,
 )
 
 __all__ = ["Catalog", "Parked", "ShareRule"]
-
-MAX_LIMIT = 1_000
 
 
 class Catalog(Projection):
@@ -101,7 +105,7 @@ class Catalog(Projection):
 
         Public shares of other projects are listed with *is_public*, or if *project_id* is theirs.
         """
-        filters = _share_filters(name, status, project_id, backend, is_public)
+        filters = share_filters(name, status, project_id, backend, is_public)
         scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
         rows, next_marker = self._page(sql.SHARES, filters, limit, marker, scope)
         shares = (aggregate.view(read_state(row)) for row in rows)
@@ -117,7 +121,7 @@ class Catalog(Projection):
         is_public: bool | None = None,
     ) -> dict[str, int]:
         """Count them by status."""
-        filters = _share_filters(name, status, project_id, backend, is_public)
+        filters = share_filters(name, status, project_id, backend, is_public)
         scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
         return self._count(sql.SHARES, filters, scope)
 
@@ -142,7 +146,7 @@ class Catalog(Projection):
     def owing(self, limit: int = 100, marker: str | None = None) -> list[str]:
         """Return the sorted addresses of entities with pending work, after *marker*."""
         self.catch_up()
-        values = [marker or "", marker or "", _check_limit(limit)]
+        values = [marker or "", marker or "", check_limit(limit)]
         return [row["id"] for row in self._store.rows(sql.Query(sql.OWING, values))]
 
     def provisioned(self, *, without: Sequence[str] = ()) -> dict[str, float]:
@@ -151,9 +155,13 @@ class Catalog(Projection):
         rows = self._store.rows(sql.provisioned(without))
         return {row["host"]: float(row["gib"]) for row in rows}
 
-    def source(self, snapshot_id: str) -> Source | None:
-        """Return what a share is to be created from; None if there is none. See `snapshot`."""
-        row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot")
+    def source(self, snapshot_id: str, project_id: str | None = None) -> Source | None:
+        """Return what a share is to be created from; None if there is none. See `snapshot`.
+
+        With *project_id*, snapshots of other projects that have the same id do not count.
+        """
+        own = None if project_id is None else sql.own_rows(sql.SNAPSHOTS, searchable(project_id))
+        row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot", own)
         if row is None:
             return None
         [share] = self._store.rows(sql.find(sql.SHARES, row["share_id"]))
@@ -169,7 +177,7 @@ class Catalog(Projection):
     def on_network(self, network_id: str, limit: int = 100) -> list[str]:
         """Return the sorted ids of the shares that use a share network, also of those in error."""
         self.catch_up()
-        values = [searchable(network_id), _check_limit(limit)]
+        values = [searchable(network_id), check_limit(limit)]
         return [row["id"] for row in self._store.rows(sql.Query(sql.ON_NETWORK, values))]
 
     # -- networks, servers, types, backends ------------------------------------------------------------
@@ -200,7 +208,7 @@ class Catalog(Projection):
     ) -> Page[Any]:
         """List the share types that the caller may read: public ones, and those for its project."""
         seen: list[Any] = []
-        while len(seen) < _check_limit(limit):
+        while len(seen) < check_limit(limit):
             rows, marker = self._page(sql.ENTITIES, filters, limit - len(seen), marker)
             types = (_view(row, share_type.KIND) for row in rows)
             seen += [found for each in types if (found := self._seen(each.id, each)) is not None]
@@ -221,7 +229,7 @@ class Catalog(Projection):
         if self._caller.is_system_admin:
             projects.append(None)
         for project in projects:
-            query = sql.command(searchable(command_id), project, _check_limit(limit))
+            query = sql.command(searchable(command_id), project, check_limit(limit))
             if rows := self._store.rows(query):
                 return [row["share_id"] for row in rows]
         return []
@@ -238,7 +246,7 @@ class Catalog(Projection):
         marker: str | None = None,
     ) -> Page[Snapshot]:
         """List snapshots, the oldest first."""
-        _check_value("status", status, SnapshotStatus)
+        check_value("status", status, SnapshotStatus)
         filters = {"share_id": share_id, "name": name, "status": status, "project_id": project_id}
         scope = self._scope(sql.SNAPSHOTS)
         rows, next_marker = self._page(sql.SNAPSHOTS, filters, limit, marker, scope)
@@ -270,7 +278,7 @@ class Catalog(Projection):
         marker: str | None = None,
     ) -> Page[ShareRule]:
         """List access rules, ordered by share."""
-        _check_value("state", state, RuleState)
+        check_value("state", state, RuleState)
         filters = {"share_id": share_id, "state": state}
         scope = self._scope(sql.RULES)
         rows, next_marker = self._page(sql.RULES, filters, limit, marker, scope)
@@ -294,8 +302,8 @@ class Catalog(Projection):
         marker: str | None,
         scope: sql.Scope = sql.EVERYTHING,
     ) -> tuple[list[Any], str | None]:
-        after = _after(marker, table)
-        query = sql.page(table, filters, after, _check_limit(limit), scope)
+        after = after_marker(marker, table)
+        query = sql.page(table, filters, after, check_limit(limit), scope)
         self.catch_up()
         rows = self._store.rows(query)
         if len(rows) <= limit:
@@ -307,31 +315,16 @@ class Catalog(Projection):
         query = sql.count(table, filters, scope)
         return {row["kind"]: row["n"] for row in self._store.rows(query)}
 
-    def _one(self, table: sql.Table, item_id: str, kind: str) -> Any:
+    def _one(
+        self, table: sql.Table, item_id: str, kind: str, scope: sql.Scope | None = None
+    ) -> Any:
         self.catch_up()
-        rows = self._store.rows(sql.find(table, item_id, self._scope(table)))
+        rows = self._store.rows(sql.find(table, item_id, scope or self._scope(table)))
         if len(rows) > 1:
             shares = ", ".join(row["share_id"] for row in rows)
             message = f"several shares have a {kind} {item_id}: {shares}; give the share's id"
             raise Ambiguous(message, field="id", value=item_id)
         return rows[0] if rows else None
-
-
-def _share_filters(
-    name: str | None,
-    status: str | None,
-    project_id: str | None,
-    backend: str | None,
-    is_public: bool | None,
-) -> sql.Filters:
-    _check_value("status", status, ShareStatus)
-    return {
-        "name": name,
-        "status": status,
-        "project_id": project_id,
-        "backend": backend,
-        "is_public": None if is_public is None else int(is_public),
-    }
 
 
 def _view(row: Any, kind: str) -> Any:
@@ -342,29 +335,3 @@ def _view(row: Any, kind: str) -> Any:
 def _rule(row: Any) -> ShareRule:
     rule = AccessRule.model_validate_json(row["value"])
     return ShareRule(share_id=row["share_id"], **dict(rule))
-
-
-def _check_value(field: str, value: str | None, literal: Any) -> None:
-    if value is not None and value not in get_args(literal):
-        message = f"{field}: {value!r} is not one of {', '.join(get_args(literal))}"
-        raise InvalidRequest(message, field=field, value=value)
-
-
-def _check_limit(limit: int) -> int:
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidRequest(
-            f"limit: {limit!r} is not 1 to {MAX_LIMIT}", field="limit", value=limit
-        )
-    return limit
-
-
-def _after(marker: str | None, table: sql.Table) -> list[str]:
-    """Return the sort key of the last row of the previous page."""
-    after = [] if marker is None else marker.split(",")
-    if after and len(after) != len(table.order):
-        raise InvalidRequest(
-            f"marker: {marker!r} is not the next_marker of a page of these",
-            field="marker",
-            value=marker,
-        )
-    return after

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 if TYPE_CHECKING:
+    from share_actors.audit.entity_explanation import EntityExplanation as EntityExplanation
+    from share_actors.audit.exits import Exit as Exit
     from share_actors.audit.explanation import Explanation as Explanation
     from share_actors.audit.sentences import sentence as sentence
     from share_actors.client import ShareHandle as ShareHandle
@@ -57,6 +59,8 @@ __all__ = [
     "Busy",
     "Config",
     "ConfigError",
+    "EntityExplanation",
+    "Exit",
     "Explanation",
     "ExportLocation",
     "Forbidden",
@@ -93,6 +97,8 @@ __all__ = [
     "start",
 ]
 _MODULES = {
+    "audit.entity_explanation": ["EntityExplanation"],
+    "audit.exits": ["Exit"],
     "audit.explanation": ["Explanation"],
     "audit.sentences": ["sentence"],
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],

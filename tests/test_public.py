@@ -20,6 +20,8 @@ PUBLIC_NAMES = {
         "Busy",
         "Config",
         "ConfigError",
+        "EntityExplanation",
+        "Exit",
         "Explanation",
         "ExportLocation",
         "Forbidden",

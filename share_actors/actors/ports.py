@@ -153,6 +153,9 @@ class Stats(Protocol):
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
         """What managing *share* with these options would find on the backend; raises `Refused`."""
 
+    async def missing(self, shares: Sequence[Share], /) -> list[str]:
+        """The ids of those of *shares* that the driver does not find on the backend."""
+
     async def reconfigure(self, config: Config, /) -> None:
         """Use this configuration from now on."""
 

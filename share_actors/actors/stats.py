@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -100,6 +100,22 @@ class StatsActor:
         except DriverError as error:
             raise Refused(writable(str(error)), field="driver_options") from None
         return dict(properties)
+
+    async def missing(self, shares: Sequence[Share]) -> list[str]:
+        """The ids of those of *shares* that the driver does not find; raises `Unavailable` if it fails."""
+        return [share.id for share in shares if await self._is_missing(share)]
+
+    async def _is_missing(self, share: Share) -> bool:
+        try:
+            driver = await self._ready_driver()
+            call = partial(driver.probe_share, SYSTEM_CONTEXT, share)
+            probe = await self._call_driver(call, self._settings.timeout_s)
+        except ShareActorsError:
+            raise
+        except Exception as error:
+            text = f"backend {self._backend!r} cannot tell about share {share.id}"
+            raise Unavailable(f"{text}: {self._failure_reason(error)}", field="backend") from None
+        return probe is not None and probe.state == "absent"
 
     async def reconfigure(self, config: Config) -> None:
         """Continue with *config*: set the backend up again if its settings changed, and publish a report."""

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any
 
+from share_actors.audit import exits
+from share_actors.audit.exits import Exit
+from share_actors.audit.trail import Owed, Trail, Tried, gone_advice, summary, waiting_advice
 from share_actors.events import share
-from share_actors.events.attempts import AttemptFailed, AttemptStarted
 from share_actors.events.envelope import Recorded
-from share_actors.events.phrases import phrase, time_of
-from share_actors.events.receipts import Receipts
+from share_actors.events.phrases import phrase
 from share_actors.events.share import ShareState
-from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.failure import ERRORS
+from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
+from share_actors.events.share.manage import ShareUnmanaged
 from share_actors.events.share.messages import ShareCreationRequested
-from share_actors.redaction import without_url_passwords
 from share_actors.values import Frozen, Placement, Share
-from share_actors.values.escaping import escaped
 
 MAX_ATTEMPTS = 10
 """How many attempts an explanation shows."""
-
-Result = Literal["under way", "succeeded", "failed", "transient", "bug", "unknown", "cut off"]
-"""The last four are retried. `cut off`: the process died during the attempt."""
-
-
-class Owed(Frozen):
-    """Pending work, with the user, project and time of the request for it."""
-
-    work: str
-    what: str
-    asked_by: str
-    project: str
-    asked_at: datetime
-    command_id: str | None
-
-
-class Tried(Frozen):
-    """One attempt; `said` is the driver's message, `next_at` when the next attempt is due."""
-
-    n: int
-    effect: str
-    what: str
-    began: datetime
-    deadline: datetime
-    result: Result = "under way"
-    ended: datetime | None = None
-    said: str | None = None
-    next_at: datetime | None = None
 
 
 class Failed(Frozen):
@@ -74,6 +45,8 @@ class Explanation(Frozen):
     advice: tuple[str, ...]
     placement: Placement | None = None
     """The scheduler's verdicts on every pool when it placed the share."""
+    exits: tuple[Exit, ...] = ()
+    """The requests that lead out of an error, or end work that does not end; empty if all is well."""
 
 
 def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
@@ -82,10 +55,18 @@ def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
 
 
 def explain(
-    history: Sequence[Recorded], now: datetime, attempts: int = MAX_ATTEMPTS
+    history: Sequence[Recorded],
+    now: datetime,
+    attempts: int = MAX_ATTEMPTS,
+    backends: Collection[str] | None = None,
+    permits: Callable[[str], bool] = exits.everything,
 ) -> Explanation:
-    """Explain the state of a share at the time *now*; *history* is its stream, not empty."""
-    return _fold(history, attempts).explanation(now)
+    """Explain the state of a share at the time *now*; *history* is its stream, not empty.
+
+    *backends* are those that are configured: without its backend a share has fewer exits. *permits* tells
+    whether the caller may do an operation: no other is an exit for the caller.
+    """
+    return _fold(history, attempts).explanation(now, backends, permits)
 
 
 def _fold(history: Sequence[Recorded], attempts: int) -> _Explainer:
@@ -96,106 +77,65 @@ def _fold(history: Sequence[Recorded], attempts: int) -> _Explainer:
 
 
 class _Explainer:
-    """A fold over a stream: the share's state, its receipts, and its last attempts."""
+    """A fold over a stream: the share's trail, its placement, and what it was when it left the system."""
 
     def __init__(self, attempts: int) -> None:
-        self._state: ShareState = share.initial
-        self._receipts = Receipts(keep=0)
-        self._attempts: deque[Tried] = deque(maxlen=attempts)
-        self._since: datetime
+        self._trail = Trail(share.initial, share.evolve, lambda s: str(s.share.status), attempts)
         self._placement: Placement | None = None
+        self._last_managed = share.initial
 
     def record(self, recorded: Recorded) -> None:
         """Add the next event of the stream."""
         event: Any = recorded.event
-        before, at = self._state.share.status, recorded.envelope.at
-        self._state = share.evolve(self._state, event)
-        self._receipts.record(recorded)
-        if self._state.share.status != before:
-            self._since = at
         match event:
             case ShareCreationRequested(placement=placement):
                 self._placement = placement
-            case AttemptStarted():
-                self._end_attempt(at, "cut off", None)
-                self._attempts.append(_started(event, at))
-            case AttemptFailed(kind=kind, reason=reason, retry_at=due):
-                self._end_attempt(at, kind, reason, due)
-            case _ if recorded.envelope.command_id is None:
-                failure = _failure_reason(event)
-                self._end_attempt(at, "succeeded" if failure is None else "failed", failure)
+            case ShareForgetRequested() | ShareForgotten() | ShareUnmanaged():
+                if self._trail.state.doing != "forget":
+                    self._last_managed = self._trail.state
             case _:
                 pass
+        self._trail.record(recorded)
 
-    def _end_attempt(
-        self, at: datetime, result: Result, message: str | None, due: datetime | None = None
-    ) -> None:
-        if self._attempts and self._attempts[-1].result == "under way":
-            last = self._attempts.pop()
-            self._attempts.append(last.replace(ended=at, result=result, said=message, next_at=due))
-
-    def explanation(self, now: datetime) -> Explanation:
+    def explanation(
+        self,
+        now: datetime,
+        backends: Collection[str] | None,
+        permits: Callable[[str], bool],
+    ) -> Explanation:
         """Return the explanation at the time *now*."""
-        view = share.view(self._state)
-        owed, failed = self._owed(), tuple(_failures(self._state, view))
-        last = self._last_attempt()
+        trail = self._trail
+        view = share.view(trail.state)
+        owed, failed = trail.owed(), tuple(_failures(trail.state, view))
+        gone = backends is not None and view.backend not in backends
+        ways_out, others = exits.split(exits.of_share(trail.state, gone=gone), permits)
+        reading = _Advice(view, owed, failed, trail.last_attempt, ways_out, gone)
         return Explanation(
             share_id=view.id,
             name=view.name,
             status=view.status,
-            since=self._since,
-            summary=escaped(without_url_passwords(_summary(view, owed, last))),
+            since=trail.since,
+            summary=summary(view.status, view.status_reason, owed, trail.last_attempt),
             owed=owed,
             failed=failed,
-            attempts=tuple(self._attempts),
-            advice=(*_waits(self._state), *_advice(view, owed, failed, last, now)),
+            attempts=tuple(trail.attempts),
+            advice=(
+                *_waits(trail.state),
+                *reading.lines(now),
+                *exits.for_an_administrator(others if gone or failed else ()),
+                *_return_advice(view, self._last_managed),
+            ),
             placement=self._placement,
+            exits=ways_out,
         )
 
     def progress(self, command_id: str) -> Tried | None:
         """Return the last attempt at the work that *command_id* requested, unless it has ended."""
-        receipt, last = self._receipts.get(command_id), self._last_attempt()
+        receipt, last = self._trail.receipts.get(command_id), self._trail.last_attempt
         if receipt is None or last is None or last.result in ("succeeded", "failed"):
             return None
         effects = {"access" if work.startswith("rule/") else work for work in receipt.works}
         return last if last.effect in effects else None
-
-    def _last_attempt(self) -> Tried | None:
-        return self._attempts[-1] if self._attempts else None
-
-    def _owed(self) -> tuple[Owed, ...]:
-        return tuple(_owed_work(work, self._receipts) for work in self._receipts.open_works())
-
-
-def _failure_reason(event: Any) -> str | None:
-    """Return the reason in the outcome *event*; None if the outcome is a success."""
-    if isinstance(event, AccessRulesApplied):
-        return "; ".join(event.failed.values()) or None
-    reason: str | None = getattr(event, "reason", None)
-    return reason
-
-
-def _started(event: AttemptStarted, at: datetime) -> Tried:
-    return Tried(
-        n=event.n,
-        effect=event.effect,
-        what=phrase(event.effect),
-        began=at,
-        deadline=at + timedelta(seconds=event.timeout_s),
-    )
-
-
-def _owed_work(work: str, receipts: Receipts) -> Owed:
-    cause = receipts.cause(work)
-    assert cause is not None
-    return Owed(
-        work=work,
-        what=phrase(work),
-        asked_by=escaped(cause.user_id),
-        project=escaped(cause.project_id),
-        asked_at=cause.at,
-        command_id=cause.command_id,
-    )
 
 
 def _failures(state: ShareState, view: Share) -> Iterator[Failed]:
@@ -212,18 +152,49 @@ def _failures(state: ShareState, view: Share) -> Iterator[Failed]:
 
 
 # -- text ----------------------------------------------------------------------------------------
-def _summary(view: Share, owed: tuple[Owed, ...], last: Tried | None) -> str:
-    status = f"status {view.status}"
-    if not owed:
-        reason = f": {view.status_reason}" if view.status_reason else ""
-        return f"{status}{reason}; no work is pending"
-    if last is None or last.result in ("succeeded", "failed"):
-        return f"{status}; waiting to {owed[0].what}"
-    attempt = f"{status}; attempt {last.n} to {last.what}"
-    if last.result == "under way":
-        return f"{attempt} in progress since {time_of(last.began)}"
-    due = "" if last.next_at is None else f"; next attempt at {time_of(last.next_at)}"
-    return f"{attempt} did not succeed ({last.said}){due}"
+class _Advice:
+    """What can be done now, in words; only what the share accepts is named."""
+
+    def __init__(
+        self,
+        view: Share,
+        owed: tuple[Owed, ...],
+        failed: tuple[Failed, ...],
+        last: Tried | None,
+        ways_out: tuple[Exit, ...],
+        gone: bool,
+    ) -> None:
+        self._view, self._owed, self._failed, self._last = view, owed, failed, last
+        self._exits, self._gone = ways_out, gone
+        self._verbs = {exit_.verb for exit_ in ways_out if exit_.of == "share"}
+
+    def lines(self, now: datetime) -> Iterator[str]:
+        """The lines of advice at the time *now*."""
+        if self._gone and self._view.status not in ("deleted", "unmanaged"):
+            yield gone_advice(self._view.backend)
+            yield from (f"Or: {exit_.how}." for exit_ in self._exits if exit_.of == "share")
+            return
+        yield from self._ways_out_of_errors()
+        for rule in self._view.access_rules:
+            if rule.warning:
+                yield f"Access rule {rule.id} is {rule.state} but cannot work: {rule.warning}."
+        waiting = waiting_advice(self._last, now) if self._owed else None
+        if waiting is not None:
+            yield waiting
+
+    def _ways_out_of_errors(self) -> Iterator[str]:
+        if self._failed and "retry" in self._verbs:
+            yield "Fix the cause, then run `retry` to repeat what failed."
+        if self._view.status in ERRORS:
+            if "delete" in self._verbs:
+                yield "Or run `delete` to give the share up; it is accepted in any state."
+            elif "unmanage" in self._verbs:
+                yield "Or run `unmanage` to give the share up; its data is left in place."
+            if "forget" in self._verbs:
+                yield "Or run `forget` if its backend is lost for good: no driver is called."
+        for exit_ in self._exits:
+            if exit_.of != "share":
+                yield f"Or for {_name_of(exit_)}: {exit_.how}."
 
 
 def _waits(state: ShareState) -> Iterator[str]:
@@ -238,27 +209,19 @@ def _waits(state: ShareState) -> Iterator[str]:
 _REMOVED = ("deleting", "unmanage_starting")
 
 
-def _advice(
-    view: Share,
-    owed: tuple[Owed, ...],
-    failed: tuple[Failed, ...],
-    last: Tried | None,
-    now: datetime,
-) -> Iterator[str]:
-    if failed:
-        yield "Fix the cause, then run `retry` to repeat what failed."
-    if view.status == "manage_error":
-        yield "Or run `unmanage` to give the share up; its data is left in place."
-    elif view.status in ERRORS:
-        yield "Or run `delete` to give the share up; it is accepted in any state."
-    for rule in view.access_rules:
-        if rule.warning:
-            yield f"Access rule {rule.id} is {rule.state} but cannot work: {rule.warning}."
-    if not owed or last is None:
+def _name_of(way_out: Exit) -> str:
+    return f"{'access rule' if way_out.of == 'rule' else way_out.of} {way_out.id}"
+
+
+def _return_advice(view: Share, before: ShareState) -> Iterator[str]:
+    """How a share that left the system can be managed again; *before* is its state when it left."""
+    if view.status != "unmanaged":
         return
-    if last.result == "under way" and now > last.deadline:
-        yield "The deadline has passed and no process continues the work: run `status` to check the system."
-    elif last.result == "under way":
-        yield "Wait: if the driver does not reply by the deadline, the attempt is repeated."
-    elif last.next_at is not None:
-        yield "Wait: the next attempt starts automatically when it is due."
+    yield (
+        f"To manage it again, run `share manage --id {view.id} --backend {before.share.backend}`"
+        " with the options by which the driver finds it (such as `--option path=PATH`)."
+    )
+    for i, snapshot in before.snapshots.held.items():
+        where = snapshot.provider_location
+        if where is not None:
+            yield f"Then its snapshot: `snapshot manage {view.id} --id {i} --location {where}`."

@@ -10,6 +10,7 @@ from share_actors.cli.commands import (
     backend,
     catalog,
     config,
+    exits,  # noqa: F401 - its commands are in the groups of the others
     network,
     receipt,
     server,

@@ -13,7 +13,9 @@ from share_actors.values import AccessRule, Share, Snapshot, Value
 from share_actors.values.secret import SHOWN
 
 if TYPE_CHECKING:
+    from share_actors.audit.entity_explanation import EntityExplanation
     from share_actors.audit.explanation import Explanation
+    from share_actors.audit.trail import Owed, Tried
     from share_actors.events.envelope import Recorded
     from share_actors.values import Placement
 
@@ -155,10 +157,36 @@ def print_explanation(session: Session, explanation: Explanation) -> None:
             "why": explanation.summary,
         }
     )
-    output.print_section(OWED_COLUMNS, [(o.what, o.asked_by, o.asked_at) for o in explanation.owed])
+    output.print_section(OWED_COLUMNS, _owed_rows(explanation.owed))
     failures = [(failure.what, _last_line(failure.reason)) for failure in explanation.failed]
     output.print_section(FAILED_COLUMNS, failures)
-    attempts = [
+    output.print_section(ATTEMPT_COLUMNS, _attempt_rows(explanation.attempts))
+    if explanation.placement is not None:
+        output.print_section(PLACEMENT_COLUMNS, _placement_rows(explanation.placement))
+    _print_advice(session, explanation.advice)
+
+
+def print_entity_explanation(session: Session, explanation: EntityExplanation) -> None:
+    """Print the state of a share server or a share network and the reasons for it."""
+    output = session.output
+    output.print_fields(
+        {
+            explanation.kind.replace("_", " "): explanation.id,
+            "status": f"{explanation.status}, since {format_time(explanation.since)}",
+            "why": explanation.summary,
+        }
+    )
+    output.print_section(OWED_COLUMNS, _owed_rows(explanation.owed))
+    output.print_section(ATTEMPT_COLUMNS, _attempt_rows(explanation.attempts))
+    _print_advice(session, explanation.advice)
+
+
+def _owed_rows(owed: Sequence[Owed]) -> list[tuple[object, ...]]:
+    return [(work.what, work.asked_by, work.asked_at) for work in owed]
+
+
+def _attempt_rows(attempts: Sequence[Tried]) -> list[tuple[object, ...]]:
+    return [
         (
             attempt.began,
             attempt.n,
@@ -167,13 +195,13 @@ def print_explanation(session: Session, explanation: Explanation) -> None:
             _last_line(attempt.said),
             attempt.next_at,
         )
-        for attempt in explanation.attempts
+        for attempt in attempts
     ]
-    output.print_section(ATTEMPT_COLUMNS, attempts)
-    if explanation.placement is not None:
-        output.print_section(PLACEMENT_COLUMNS, _placement_rows(explanation.placement))
-    for line in ("", *explanation.advice) if explanation.advice else ():
-        output.print(escape(line))
+
+
+def _print_advice(session: Session, advice: Sequence[str]) -> None:
+    for line in ("", *advice) if advice else ():
+        session.output.print(escape(line))
 
 
 def _placement_rows(placement: Placement) -> list[tuple[object, ...]]:

@@ -6,6 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
+from share_actors.audit.entity_explanation import (
+    EntityExplanation,
+    explain_network,
+    explain_server,
+)
 from share_actors.client.ids import created_id, fresh_id
 from share_actors.client.keywords import (
     EntityFilters,
@@ -18,7 +23,8 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.results import BackendChanges
+from share_actors.client.results import BackendChanges, HandledEntities
+from share_actors.client.share_exits import configured_backends, permitted_operations
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound
 from share_actors.events.decider import Command
@@ -29,7 +35,7 @@ from share_actors.events.share_network import (
     DeleteShareNetwork,
     RemoveSecurityService,
 )
-from share_actors.events.share_server import DeleteServer, RetryServer
+from share_actors.events.share_server import DeleteServer, ForgetServer, RetryServer
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.values import (
     BackendReport,
@@ -40,6 +46,7 @@ from share_actors.values import (
     ShareNetwork,
     ShareServer,
     ShareType,
+    utc_now,
 )
 from share_actors.values.secret import Secret
 
@@ -144,6 +151,12 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         """Delete a network; raises `Refused` while a share or a share server is on it."""
         await self._ask(await self._address(network), DeleteShareNetwork())
 
+    async def explain(self, network: str) -> EntityExplanation:
+        """What is on a network, and what has to go before it can be deleted."""
+        backends = await configured_backends(self._requests)
+        permits = permitted_operations(self._requests)
+        return explain_network(await self.history(network), backends, permits)
+
     async def add_security_service(
         self,
         network: str,
@@ -186,6 +199,22 @@ class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
     async def retry(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
         """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
         return await self._ask(f"{self._kind}:{server}", RetryServer(), **options)
+
+    async def forget(
+        self, server: str, reason: str, **options: Unpack[RequestOptions]
+    ) -> ShareServer:
+        """Remove a share server from the system; no driver is called, and its addresses are free again.
+
+        *reason* is recorded. Raises `Refused` (ShareServerInUse) while it has shares.
+        """
+        command = build(ForgetServer, {"reason": reason})
+        return await self._ask(f"{self._kind}:{server}", command, **options)
+
+    async def explain(self, server: str) -> EntityExplanation:
+        """Why a share server is in its status: pending work, attempts, and what can be done now."""
+        backends = await configured_backends(self._requests)
+        permits = permitted_operations(self._requests)
+        return explain_server(await self.history(server), utc_now(), backends, permits)
 
     async def delete_free(self) -> list[str]:
         """Delete the share servers that have been unused for longer than configured; their ids."""
@@ -261,3 +290,26 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
             "reload", config, context=self._requests.context
         )
         return changes
+
+    async def rename(self, old: str, new: str) -> HandledEntities:
+        """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.
+
+        Work that is under way goes on, and what failed only for lack of a backend *old* is tried again.
+        Raises `ConfigError` if *new* is not configured, `NotFound` if *old* never was, and `Refused` if it
+        is still configured or *new* is not the same storage. It may be repeated.
+        """
+        context = self._requests.context
+        verb = "rename_backend"
+        renamed: HandledEntities = await self._requests.call_manager(verb, context, old, new)
+        return renamed
+
+    async def forget(self, backend: str, reason: str) -> HandledEntities:
+        """Forget all shares and share servers of a backend that is not configured any more.
+
+        No driver is called; *reason* is recorded with each of them. Raises `Refused` while it is configured.
+        """
+        context, verb = self._requests.context, "forget_backend"
+        forgotten: HandledEntities = await self._requests.call_manager(
+            verb, context, backend, reason
+        )
+        return forgotten

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from share_actors.actors.messaging.messages import CommandReply, unpack_error
-from share_actors.audit.explanation import Tried
+from share_actors.audit.trail import Tried
 from share_actors.errors import OperationFailed
 from share_actors.values import Share
 

@@ -40,6 +40,18 @@ class BackendChanges(TypedDict):
     removed: list[str]
 
 
+class HandledEntities(TypedDict):
+    """The ids of the `shares`, `servers` and `networks` of a backend that were changed.
+
+    `failed`: the errors of the others, by id; the call can be repeated for them.
+    """
+
+    shares: list[str]
+    servers: list[str]
+    networks: list[str]
+    failed: dict[str, str]
+
+
 class HostStatus(TypedDict):
     """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one."""
 

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
-from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.background_loop import run
 from share_actors.client.ids import created_id
 from share_actors.client.keywords import RequestOptions, deadline, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
+from share_actors.client.share_exits import AsyncShareExits, id_of
 from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.access import AllowAccess, DenyAccess
-from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share.rules import same_client_of
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,
-    UnmanageSnapshot,
 )
-from share_actors.values import AccessRule, Share, Snapshot, utc_now
+from share_actors.values import AccessRule, Share, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AsyncShare:
+class AsyncShare(AsyncShareExits):
     """One share. Its properties are as of the last reply or `refresh`.
 
     A reply about one rule or snapshot updates that one; the others stay as last seen.
@@ -144,7 +141,7 @@ class AsyncShare:
         self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
     ) -> None:
         """Delete one of the share's snapshots (or the one with this id); raises `NotFound`."""
-        await self._ask(build(DeleteSnapshot, {"snapshot_id": _id(snapshot)}), options)
+        await self._ask(build(DeleteSnapshot, {"snapshot_id": id_of(snapshot)}), options)
 
     async def extend(self, size: int, **options: Unpack[RequestOptions]) -> Self:
         """Extend the share to *size* GiB; raises `Refused` if that is not more than now."""
@@ -166,41 +163,29 @@ class AsyncShare:
         """Retry what failed on the share, its rules and its snapshots; `Refused` if nothing is in error."""
         return await self._ask(RetryShare(), options)
 
-    async def unmanage(self, **options: Unpack[RequestOptions]) -> Self:
-        """Remove the share from the system; its data on the backend are left in place."""
-        return await self._ask(UnmanageShare(), options)
-
     async def manage_snapshot(
         self,
         provider_location: str,
         name: str | None = None,
         *,
         driver_options: Mapping[str, object] | None = None,
+        snapshot_id: str | None = None,
         **options: Unpack[RequestOptions],
     ) -> Snapshot:
         """Manage what is at *provider_location* on the backend as a snapshot of this share.
 
-        *driver_options* are for the driver. Raises `OperationFailed` with the driver's reason.
+        *driver_options* are for the driver. *snapshot_id* (default: generated): that of a snapshot which
+        was forgotten or unmanaged brings it back. Raises `OperationFailed` with the driver's reason.
         """
         command_id, options = with_command_id(options)
-        snapshot_id = created_id(command_id, self._requests.context.project_id)
+        snapshot_id = snapshot_id or created_id(command_id, self._requests.context.project_id)
         fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
         command = build(ManageSnapshot, {**fields, "driver_options": dict(driver_options or {})})
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
-    async def unmanage_snapshot(
-        self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
-    ) -> None:
-        """Remove a snapshot from the system; its data on the backend are left in place."""
-        await self._ask(build(UnmanageSnapshot, {"snapshot_id": _id(snapshot)}), options)
-
     async def history(self) -> list[Recorded]:
         """All events of the share; `share_actors.sentence` describes one."""
         return await self._requests.history(self.id)
-
-    async def explain(self) -> Explanation:
-        """Why the share is in its status: pending work, attempts, and what can be done now."""
-        return await asyncio.to_thread(explain, await self.history(), utc_now())
 
     async def _ask(self, command: Command, options: RequestOptions) -> Self:
         await self._send(command, options)
@@ -245,10 +230,6 @@ def _part_id(command: Command) -> str | None:
     """The id of the rule or snapshot that *command* is about."""
     access_id: str | None = getattr(command, "access_id", None)
     return access_id or getattr(command, "snapshot_id", None)
-
-
-def _id(snapshot: Snapshot | str) -> str:
-    return snapshot if isinstance(snapshot, str) else snapshot.id
 
 
 def _snapshot(share: Share, snapshot_id: str) -> Snapshot:
@@ -356,7 +337,9 @@ class ShareHandle:
     delete = _blocking_request(AsyncShare.delete)
     retry = _blocking_request(AsyncShare.retry)
     unmanage = _blocking_request(AsyncShare.unmanage)
+    forget = _blocking_request(AsyncShare.forget)
     manage_snapshot = _blocking(AsyncShare.manage_snapshot)
     unmanage_snapshot = _blocking(AsyncShare.unmanage_snapshot)
+    forget_snapshot = _blocking(AsyncShare.forget_snapshot)
     history = _blocking(AsyncShare.history)
     explain = _blocking(AsyncShare.explain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, Unpack
 
+from share_actors.audit.entity_explanation import EntityExplanation
 from share_actors.client.background_loop import run
 from share_actors.client.entities import (
     AsyncBackendCollection,
@@ -21,7 +22,7 @@ from share_actors.client.keywords import (
     ShareTypeChanges,
     ShareTypeProperties,
 )
-from share_actors.client.results import BackendChanges
+from share_actors.client.results import BackendChanges, HandledEntities
 from share_actors.config import Config
 from share_actors.events.envelope import Recorded
 from share_actors.values import (
@@ -83,6 +84,10 @@ class ShareNetworkCollection(EntityCollection[ShareNetwork]):
         """Delete a network; raises `Refused` while a share or a share server is on it."""
         run(self._networks.delete(network))
 
+    def explain(self, network: str) -> EntityExplanation:
+        """What is on a network, and what has to go before it can be deleted."""
+        return run(self._networks.explain(network))
+
     def add_security_service(
         self,
         network: str,
@@ -116,6 +121,14 @@ class ShareServerCollection(EntityCollection[ShareServer]):
     def retry(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
         """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
         return run(self._servers.retry(server, **options))
+
+    def forget(self, server: str, reason: str, **options: Unpack[RequestOptions]) -> ShareServer:
+        """Remove a share server from the system; no driver is called, and its addresses are free again."""
+        return run(self._servers.forget(server, reason, **options))
+
+    def explain(self, server: str) -> EntityExplanation:
+        """Why a share server is in its status: pending work, attempts, and what can be done now."""
+        return run(self._servers.explain(server))
 
     def delete_free(self) -> list[str]:
         """Delete the share servers that have been unused for longer than configured; their ids."""
@@ -172,3 +185,11 @@ class BackendCollection(EntityCollection[BackendState]):
     def reload(self, config: Config) -> BackendChanges:
         """Continue with the backends of *config*; the names `added`, `changed` and `removed`."""
         return run(self._backends.reload(config))
+
+    def rename(self, old: str, new: str) -> HandledEntities:
+        """Record that the backend *old* is called *new* now; all that is on it belongs to *new*."""
+        return run(self._backends.rename(old, new))
+
+    def forget(self, backend: str, reason: str) -> HandledEntities:
+        """Forget all shares and share servers of a backend that is not configured any more."""
+        return run(self._backends.forget(backend, reason))

@@ -1,6 +1,7 @@
 """A backend: the changes of its capabilities and status, and the settings its shares were ensured for.
 
-absent -> up <-> down. Its stats actor reports every period; only changes are recorded as events.
+absent -> up <-> down; or renamed, as long as no backend of this name reports again. Its stats actor
+reports every period; only changes are recorded as events.
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ class ReportSilence(Command, topic="backend.report_silence"):
     at: datetime = EPOCH
 
 
+class RenameBackend(Command, topic="backend.rename"):
+    """The backend is called *new* from now on; its storage is the same."""
+
+    backend: str
+    new: str
+    at: datetime = EPOCH
+
+
 class ConfirmShares(Command, topic="backend.confirm_shares"):
     """Confirm that all shares of the backend were ensured for *info*, a digest of its settings."""
 
@@ -90,6 +99,14 @@ class BackendDown(Event, topic="backend.down"):
     at: datetime
 
 
+class BackendRenamed(Event, topic="backend.renamed"):
+    """The backend is called *new* from now on; its shares, share servers and networks follow."""
+
+    backend: str
+    new: str
+    at: datetime
+
+
 class BackendInfoChanged(Event, topic="backend.info_changed"):
     """The backend's settings changed, so its shares have to be ensured."""
 
@@ -103,8 +120,15 @@ class BackendSharesEnsured(Event, topic="backend.shares_ensured"):
     shares: int
 
 
-BackendCommand = ReportStats | ReportSilence | ConfirmShares
-BackendEvent = BackendUp | BackendChanged | BackendDown | BackendInfoChanged | BackendSharesEnsured
+BackendCommand = ReportStats | ReportSilence | RenameBackend | ConfirmShares
+BackendEvent = (
+    BackendUp
+    | BackendChanged
+    | BackendDown
+    | BackendRenamed
+    | BackendInfoChanged
+    | BackendSharesEnsured
+)
 initial = BackendState()
 
 
@@ -117,12 +141,22 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
             if state.status == "down" and state.reason == reason:
                 return []
             return [BackendDown(backend=backend, reason=reason, at=at)]
+        case RenameBackend():
+            return _rename(command, state)
         case ConfirmShares(info=info, shares=shares):
             if info != state.info:
                 raise Rejected("the backend's info has changed since")
             return [] if info == state.ensured else [BackendSharesEnsured(info=info, shares=shares)]
         case _:
             assert_never(command)
+
+
+def _rename(command: RenameBackend, state: BackendState) -> list[BackendEvent]:
+    if state.status != "renamed":
+        return [BackendRenamed(backend=command.backend, new=command.new, at=command.at)]
+    if state.renamed_to != command.new:
+        raise Rejected(f"it was renamed to {state.renamed_to!r} already")
+    return []
 
 
 def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEvent]:
@@ -166,12 +200,16 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
     """Return the state after *event*."""
     match event:
         case BackendUp(backend=name, capabilities=capabilities, at=at):
-            up = state.replace(id=name, status="up", reason=None, since=at)
+            up = state.replace(id=name, status="up", reason=None, since=at, renamed_to=None)
             return up.replace(capabilities=capabilities)
         case BackendChanged(capabilities=capabilities):
             return state.replace(capabilities=capabilities)
         case BackendDown(backend=name, reason=reason, at=at):
-            return state.replace(id=name, status="down", reason=reason, since=at)
+            down = state.replace(id=name, status="down", reason=reason, since=at)
+            return down.replace(renamed_to=None)
+        case BackendRenamed(backend=name, new=new, at=at):
+            renamed = state.replace(id=name, status="renamed", since=at, renamed_to=new)
+            return renamed.replace(reason=f"renamed to {new}")
         case BackendInfoChanged(info=info):
             return state.replace(info=info)
         case BackendSharesEnsured(info=info):
@@ -192,7 +230,7 @@ def view(state: BackendState) -> BackendState:
 
 # -- sentences ---------------------------------------------------------------------------------
 def sentence(event: BackendEvent, who: str) -> str:
-    """Describe *event*; *who* is not part of it, since the system itself reports on backends."""
+    """Describe *event*; *who* requested it, unless it is the system's own report."""
     match event:
         case BackendUp(backend=name, capabilities=capabilities, wrong=wrong):
             return f"backend {name} is up: {_pools(capabilities)}{_ignored(wrong)}"
@@ -200,6 +238,8 @@ def sentence(event: BackendEvent, who: str) -> str:
             return f"its capabilities changed: {_pools(capabilities)}{_ignored(wrong)}"
         case BackendDown(backend=name, reason=reason):
             return f"backend {name} is down: {reason}"
+        case BackendRenamed(backend=name, new=new):
+            return f"{who} renamed backend {name} to {new}"
         case BackendInfoChanged():
             return "its settings changed; its shares will be re-exported with them"
         case BackendSharesEnsured(shares=shares):

@@ -44,6 +44,7 @@ PARTICIPLES: Mapping[str, str] = {
     "delete": "deleted",
     "manage": "managed",
     "unmanage": "unmanaged",
+    "forget": "forgotten",
 }
 """What was done to a share or a snapshot, by the work that did it."""
 
@@ -70,6 +71,11 @@ def place(host: str) -> str:
     """Describe *host* (`backend#pool`): its backend, and its pool unless that has the backend's name."""
     backend, _, pool = host.partition("#")
     return f"backend {backend}, pool {pool}" if pool not in ("", backend) else f"backend {backend}"
+
+
+def not_configured(backend: str) -> str:
+    """Return the beginning of every message that no backend of this name is configured."""
+    return f"backend {backend!r} is not configured"
 
 
 def exported_at(locations: tuple[ExportLocation, ...]) -> str:

@@ -46,7 +46,7 @@ class BackendState(Value):
     """The recorded state of a backend; its name is the id."""
 
     id: str = ""
-    status: Literal["absent", "up", "down"] = "absent"
+    status: Literal["absent", "up", "down", "renamed"] = "absent"
     reason: str | None = None
     since: datetime | None = None
     """The time of the last change of status."""
@@ -54,6 +54,8 @@ class BackendState(Value):
     """As of the last change that was recorded as an event."""
     ensured: str | None = None
     """The value of `info` for which all shares of the backend were ensured."""
+    renamed_to: str | None = None
+    """The name that it has now, if it was renamed and has not reported by this name since."""
     info: str | None = None
     """A digest of the backend's settings (`ShareDriver.get_backend_info`)."""
 

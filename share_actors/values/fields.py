@@ -16,5 +16,15 @@ def printable(text: str) -> str:
     return text
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
 Name = Annotated[str, Field(max_length=255), AfterValidator(printable)]
 Description = Annotated[str, Field(max_length=255), AfterValidator(printable)]
+Reason = Annotated[
+    str, Field(max_length=255), AfterValidator(printable), AfterValidator(_not_blank)
+]
+"""Why something was done, in the words of whoever asked for it."""

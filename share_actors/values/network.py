@@ -13,7 +13,16 @@ from share_actors.values.secret import SecretText
 
 NetworkType = Literal["none", "flat", "vlan", "vxlan", "gre"]
 SecurityServiceType = Literal["ldap", "kerberos", "active_directory"]
-ServerStatus = Literal["absent", "creating", "active", "deleting", "deleted", "error"]
+ServerStatus = Literal[
+    "absent",
+    "creating",
+    "active",
+    "deleting",
+    "deleted",
+    "error",
+    "unmanage_starting",
+    "unmanaged",
+]
 NetworkStatus = Literal["absent", "active", "deleted"]
 SEGMENTS: dict[str, int] = {"vlan": 4094, "vxlan": 16_777_215, "gre": 4_294_967_295}
 """The largest segmentation id of each network type that has one; the smallest is 1."""

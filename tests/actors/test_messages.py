@@ -74,6 +74,9 @@ def example(kind: Any) -> Any:
         "name": "gold",
         "capabilities": SAID,
         "reason": "silent",
+        "old": "b",
+        "new": "c",
+        "number": 1,
     }
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}

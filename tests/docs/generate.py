@@ -20,9 +20,10 @@ from pydantic.fields import FieldInfo
 
 from share_actors import config, errors
 from share_actors.actors.manager.backend_verbs import BackendVerbs
+from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.client import aio, entities, keywords, results, share
+from share_actors.client import aio, entities, keywords, results, share, share_exits
 from share_actors.drivers import base as drivers
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.execute import ExecuteOptions
@@ -37,6 +38,8 @@ from tests.golden.examples import EXAMPLES, stored
 from tests.tenants.callers import CALLERS
 from tests.tenants.test_matrix import MATRIX
 
+PARTS = (share_exits.AsyncShareExits,)
+"""Parts of documented classes that are in modules of their own."""
 REFERENCE = ROOT / "docs" / "reference"
 
 
@@ -222,7 +225,8 @@ def record() -> str:
 # -- Python --------------------------------------------------------------------------------------
 def methods(cls: type) -> Iterator[tuple[str, Any]]:
     """The public methods and properties of *cls*."""
-    for name, thing in vars(cls).items():
+    parts = [part for part in cls.__mro__ if part is cls or part in PARTS]
+    for name, thing in (item for part in parts for item in vars(part).items()):
         if name.startswith("_") or getattr(thing, "__isabstractmethod__", False):
             continue
         if callable(thing) or isinstance(thing, property):
@@ -321,6 +325,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "verbs": members(ManagerVerbs),
         "manage verbs": members(ManageVerbs),
         "backend verbs": members(BackendVerbs),
+        "exit verbs": members(ExitVerbs),
     },
     "cli.md": {
         "commands": shell.commands,

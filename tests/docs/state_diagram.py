@@ -18,6 +18,7 @@ from share_actors.events.decider import EPOCH, Rejected
 from share_actors.events.share import ShareState, cloning
 from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import (
     ConfirmManaged,
     ConfirmUnmanaged,
@@ -45,6 +46,7 @@ from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     DropSnapshot,
+    ForgetSnapshot,
     ManageSnapshot,
     UnmanageSnapshot,
 )
@@ -78,8 +80,10 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DeleteSnapshot(snapshot_id="n"),
     ManageShare(share_id="s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")),
     UnmanageShare(),
+    ForgetShare(reason="gone"),
     ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),
     UnmanageSnapshot(snapshot_id="n"),
+    ForgetSnapshot(snapshot_id="n", reason="gone"),
     EnsureShare(info="i"),
 )
 
@@ -158,8 +162,10 @@ def explore() -> frozenset[Edge]:
     seen, waiting, edges = {_place(share.initial)}, [share.initial], set[Edge]()
     while waiting:
         state = waiting.pop()
-        for event, before, after in _steps(state):
-            edges.update(_edges(event, before, after))
+        for steps in _steps(state):
+            for event, before, after in steps:
+                edges.update(_edges(event, before, after))
+            *_, (_, _, after) = steps
             if _place(after) not in seen:
                 seen.add(_place(after))
                 waiting.append(after)
@@ -167,30 +173,29 @@ def explore() -> frozenset[Edge]:
 
 
 def _place(state: ShareState) -> str:
-    """A key of *state* that leaves out counters and explanations."""
+    """A key of *state*: all that tells one transition from another, without sizes, names and reasons."""
     effect = state.attempt and state.attempt.effect
-    plain = state.share.replace(status_reason=None, size=0)
-    rules = {i: r.replace(reason=None) for i, r in state.rules.rules.items()}
-    held = {i: s.replace(reason=None, size=0) for i, s in state.snapshots.held.items()}
-    place = state.replace(
-        share=plain,
-        attempt=None,
-        cascade=False,
-        resize_to=0,
-        rules=state.rules.replace(rules=rules),
-        snapshots=state.snapshots.replace(held=held),
-    )
-    return f"{effect} {place.model_dump_json()}"
+    known, held = state.rules, state.snapshots
+    rules = [
+        (rule.state, i in known.denied, i in known.applied, i in known.attempted)
+        for i, rule in known.rules.items()
+    ]
+    snapshots = [(s.status, s.doing, i in held.taken) for i, s in held.held.items()]
+    status = (state.share.status, state.doing, effect, bool(state.former_rules))
+    return str((status, rules, snapshots))
 
 
-def _steps(state: ShareState) -> Iterator[tuple[ShareEvent, ShareState, ShareState]]:
+def _steps(state: ShareState) -> Iterator[list[tuple[ShareEvent, ShareState, ShareState]]]:
+    """For each command that is possible: its events, each with the states before and after it."""
     outcome = success(state)
     for command in (*REQUESTS, *ATTEMPTS, *([] if outcome is None else [outcome])):
-        before = state
+        before, steps = state, []
         for event in _decided(command, state):
             after = share.evolve(before, event)
-            yield event, before, after
+            steps.append((event, before, after))
             before = after
+        if steps:
+            yield steps
 
 
 def _decided(command: ShareCommand, state: ShareState) -> list[ShareEvent]:

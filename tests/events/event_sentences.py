@@ -5,8 +5,10 @@ from __future__ import annotations
 from share_actors.events import backend, share_network, share_server, share_type
 from share_actors.events.decider import Event
 from share_actors.events.share import (
+    backend_change,
     cloning,
     ensure,
+    forgetting,
     holds,
     manage,
     server_attachment,
@@ -84,6 +86,22 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         server_attachment.ShareDestroyed(),
         "the backend deleted it; it is still attached to its share server",
+    ),
+    (
+        forgetting.ShareForgetRequested(reason="its disk broke"),
+        f"{alice} asked to forget it: its disk broke",
+    ),
+    (
+        forgetting.ShareForgotten(reason="its disk broke"),
+        "it is no longer managed; its driver was not called: its disk broke",
+    ),
+    (
+        backend_change.ShareBackendChanged(old="local", host="nas#gold"),
+        f"{alice} renamed backend local; it is on backend nas, pool gold",
+    ),
+    (
+        snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
+        f"{alice} had snapshot n forgotten, without a driver call: lost",
     ),
     (
         ensure.ShareEnsureRequested(info="i"),
@@ -197,6 +215,23 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         "it could not be deleted and is now in error: stuck",
     ),
     (share_server.ServerRetried(), f"{alice} asked to retry its deletion"),
+    (share_server.ServerForgetRequested(reason="lost"), f"{alice} asked to forget it: lost"),
+    (
+        share_server.ServerForgotten(),
+        "its addresses were released; it is no longer managed, and its driver was not called",
+    ),
+    (
+        share_server.ServerBackendChanged(old="local", host="nas#nas"),
+        f"{alice} renamed backend local; it is on backend nas",
+    ),
+    (
+        share_network.NetworkBackendChanged(old="local", new="nas"),
+        f"{alice} renamed backend local to nas; its share servers are on backend nas",
+    ),
+    (
+        backend.BackendRenamed(backend="local", new="nas", at=NOON),
+        f"{alice} renamed backend local to nas",
+    ),
     (
         share_type.ShareTypeCreated(
             name="gold",

@@ -25,11 +25,12 @@ def test_writing_the_page_replaces_the_text_between_the_markers(tmp_path: Path) 
     assert "old" not in drawn
 
 
-def test_only_deleted_and_unmanaged_shares_have_no_further_transition() -> None:
+def test_only_deleted_shares_have_no_further_transition_and_unmanaged_ones_return() -> None:
     edges = [edge for edge in explore() if edge.of == "share"]
 
     ends = {edge.after for edge in edges} - {edge.before for edge in edges}
-    assert ends == {"deleted", "unmanaged"}
+    assert ends == {"deleted"}
+    assert {e.after for e in edges if e.before == "unmanaged"} == {"manage_starting"}
 
 
 def test_events_with_the_same_transition_share_an_arrow() -> None:

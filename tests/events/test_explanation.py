@@ -106,6 +106,7 @@ def test_an_error_has_its_reason_and_the_ways_out() -> None:
     assert explanation.advice == (
         "Fix the cause, then run `retry` to repeat what failed.",
         "Or run `delete` to give the share up; it is accepted in any state.",
+        "Or run `forget` if its backend is lost for good: no driver is called.",
     )
 
 

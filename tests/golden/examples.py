@@ -16,8 +16,10 @@ from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
 from share_actors.events.share import (
     access,
+    backend_change,
     cloning,
     ensure,
+    forgetting,
     holds,
     manage,
     server_attachment,
@@ -157,6 +159,7 @@ EXAMPLES: tuple[Event, ...] = (
     holds.SnapshotReleased(snapshot_id="snap-1", share_id="share-1", number=9),
     cloning.ShareSourceHeld(snapshot_id="snap-1"),
     cloning.ShareSourceReleased(snapshot_id="snap-1"),
+    snapshot_messages.SnapshotForgotten(snapshot_id="snap-3", reason="its disk broke"),
     manage.ShareManageRequested(
         share_id="share-2",
         driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},
@@ -178,6 +181,9 @@ EXAMPLES: tuple[Event, ...] = (
     ),
     manage.ShareUnmanageRequested(),
     manage.ShareUnmanaged(),
+    forgetting.ShareForgetRequested(reason="its disk broke"),
+    forgetting.ShareForgotten(reason="its disk broke"),
+    backend_change.ShareBackendChanged(old="local", host="nas#gold"),
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),
@@ -208,6 +214,7 @@ EXAMPLES: tuple[Event, ...] = (
     share_network.ServerRetired(server_id="server-1"),
     share_network.ShareRejected(share_id="share-1"),
     share_network.ShareUnassigned(share_id="share-1", server_id="server-1"),
+    share_network.NetworkBackendChanged(old="local", new="nas"),
     share_server.ServerRequested(
         server_id="server-1",
         host="local#gold",
@@ -225,6 +232,9 @@ EXAMPLES: tuple[Event, ...] = (
     share_server.ServerDeleted(),
     share_server.ServerErrored(reason="stuck"),
     share_server.ServerRetried(),
+    share_server.ServerForgetRequested(reason="its disk broke"),
+    share_server.ServerForgotten(),
+    share_server.ServerBackendChanged(old="local", host="nas#gold"),
     share_type.ShareTypeCreated(
         name="gold",
         description="fast",
@@ -242,6 +252,7 @@ EXAMPLES: tuple[Event, ...] = (
         capabilities=_SAID, wrong={"pools.1.free_capacity_gib": "-1 is not 0 or more"}, at=AT
     ),
     backend.BackendDown(backend="local", reason="no route", at=AT),
+    backend.BackendRenamed(backend="local", new="nas", at=AT),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),
 )

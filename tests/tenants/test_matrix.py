@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.client import ShareSystem
 from share_actors.client.share import AsyncShare, ShareHandle
-from share_actors.errors import ConfigError, NotFound
+from share_actors.errors import ConfigError, Forbidden, NotFound, Refused
 from tests.tenants.callers import CALLERS, Blue, answer
 
 Attempt = Callable[[ShareSystem], Any]
@@ -90,6 +90,11 @@ def _delete_server(blue: Blue) -> Attempt:
     return lambda user: user.servers.delete(server)
 
 
+def _forget_server(blue: Blue) -> Attempt:
+    server = blue.unused_server()
+    return lambda user: user.servers.forget(server, "lost")
+
+
 def _receipt(blue: Blue) -> Attempt:
     share = blue.user.create_share(size=1, backend="d", command_id=f"c{next(_numbers)}")
     assert share.receipt is not None
@@ -133,6 +138,23 @@ def _reload(user: ShareSystem) -> None:
         user.backends.reload(user.config)
 
 
+def _refused(act: Attempt) -> Attempt:
+    """Permitted, and then refused, since the backend is configured."""
+
+    def attempt(user: ShareSystem) -> None:
+        try:
+            act(user)
+        except Refused as error:
+            if isinstance(error, Forbidden):
+                raise
+
+    return attempt
+
+
+_forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
+_rename_backend = _refused(lambda user: user.backends.rename("d", "d"))
+
+
 SPECS = {"driver_handles_share_servers": "False"}
 READ = (YES, YES, YES, NOT_FOUND, YES)
 CHANGE = (FORBIDDEN, YES, YES, NOT_FOUND, YES)
@@ -160,6 +182,7 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "deny access": (_deny, CHANGE),
     "delete a share": (_share(lambda share: share.delete()), CHANGE),
     "unmanage a share": (_share(lambda share: share.unmanage()), OPERATE),
+    "forget a share": (_share(lambda share: share.forget("lost")), OPERATE),
     "manage a share": (
         _anything(lambda user: user.manage_share({"size": 1}, backend="d")),
         SYSTEM,
@@ -172,8 +195,10 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "create a snapshot": (_share(lambda share: share.create_snapshot()), CHANGE),
     "delete a snapshot": (_snapshot(lambda share, i: share.delete_snapshot(i)), CHANGE),
     "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
+    "forget a snapshot": (_snapshot(lambda share, i: share.forget_snapshot(i, "lost")), OPERATE),
     "create a share from a snapshot": (_from_snapshot, CHANGE),
     "show a network": (_network(lambda networks, i: networks.get(i)), READ),
+    "explain a network": (_network(lambda networks, i: networks.explain(i)), READ),
     "see the history of a network": (_network(lambda networks, i: networks.history(i)), READ),
     "create a network": (
         _anything(lambda user: user.networks.create(cidr="10.1.0.0/24")),
@@ -188,7 +213,9 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "delete a network": (_network(lambda networks, i: networks.delete(i)), CHANGE),
     "show a share server": (_server(lambda servers, i: servers.get(i)), READ),
     "see the history of a share server": (_server(lambda servers, i: servers.history(i)), READ),
+    "explain a share server": (_server(lambda servers, i: servers.explain(i)), READ),
     "delete a share server": (_delete_server, OPERATE),
+    "forget a share server": (_forget_server, OPERATE),
     "delete all unused share servers": (
         _anything(lambda user: user.servers.delete_free()),
         SYSTEM,
@@ -227,6 +254,8 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "see the statistics of backends": (_anything(lambda user: user.backends.stats()), SYSTEM),
     "have backends report": (_anything(lambda user: user.backends.publish()), SYSTEM),
+    "forget what is on a backend": (_anything(_forget_backend), SYSTEM),
+    "rename a backend": (_anything(_rename_backend), SYSTEM),
     "set backends up": (_anything(lambda user: user.init_host()), SYSTEM),
     "reload the configuration": (_anything(_reload), SYSTEM),
     "see where a share is hosted": (

@@ -13,6 +13,7 @@ from share_actors.actors.effects.outcomes import writable
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
+from share_actors.events.phrases import not_configured
 from share_actors.values import RequestContext
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class BackendDrivers:
     def _make(self, name: str) -> BackendDriver:
         settings = self.settings.get(name)
         if settings is None:
-            text = f"backend {name!r} is not configured; there are: {', '.join(self.settings)}"
+            text = f"{not_configured(name)}; there are: {', '.join(self.settings)}"
             raise ConfigError(text, field="backend", value=name)
         try:
             driver = set_up_driver(name, settings, SET_UP_CONTEXT, self._hold)

@@ -86,7 +86,7 @@ async def _is_going(client: EntityClient, server_id: str) -> bool:
         server = await client.view(ShareServer, f"{SERVER}{server_id}")
     except NotFound:
         return False
-    return server.status in ("deleting", "deleted", "error")
+    return server.status not in ("creating", "active")
 
 
 async def release(

@@ -26,13 +26,17 @@ from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share.cloning import CloningEffect, HoldSource, ReleaseSource
+from share_actors.events.share.manage import ConfirmUnmanaged, Unmanage
 from share_actors.events.share.messages import ShareEffect
 from share_actors.events.share.server_attachment import (
     AcquireServer,
-    AttachmentEffect,
     ConfirmReleased,
     ConfirmServer,
     ReleaseServer,
+)
+from share_actors.events.share.snapshot_messages import (
+    ConfirmSnapshotUnmanaged,
+    UnmanageExistingSnapshot,
 )
 from share_actors.values import RequestContext, utc_now
 
@@ -90,10 +94,13 @@ class ShareWork:
         if isinstance(effect, HoldSource | ReleaseSource):  # their backend need not be configured
             self._start_with_parent(effect, state, context, done)
             return
+        if isinstance(effect, ReleaseServer):
+            self._start_release(state, context, done)
+            return
         try:
             backend = self._backends.get(state.share.backend)
         except ConfigError as error:  # it was removed from the configuration
-            done(ReportFailure(kind="failed", reason=error.message))
+            done(without_backend(effect, error.message))
             return
         except Unavailable as error:
             settings, now = self._backends.settings[state.share.backend], self._clock()
@@ -130,10 +137,24 @@ class ShareWork:
 
         self.tasks.start(perform, self.timeout_s(state), ended)
 
+    def _start_release(
+        self, state: ShareState, context: RequestContext, done: Callable[[Command], None]
+    ) -> None:
+        """Detach the share from its server: no driver is called, so that it works without a backend."""
+        settings, backend = self._settings(state), state.share.backend
+        if backend not in self._backends.settings or state.doing == "forget":
+            settings = settings.model_copy(update={"delete_server_with_last_share": False})
+
+        def ended(result: Any) -> None:
+            done(outcomes.outcome(result, backend, settings, context, self._clock()))
+
+        release = partial(self._release_server, state, settings, context)
+        self.tasks.start(release, _attachment_timeout_s(settings), ended)
+
     def _start_on(
         self,
         backend: BackendDriver,
-        effect: share_driver_calls.DriverEffect | AttachmentEffect,
+        effect: AcquireServer | share_driver_calls.DriverEffect,
         state: ShareState,
         context: RequestContext,
         ended: Callable[[Any], None],
@@ -143,9 +164,6 @@ class ShareWork:
             case AcquireServer():
                 acquire = partial(self._acquire_server, state, settings, context)
                 self.tasks.start(acquire, _attachment_timeout_s(settings), ended)
-            case ReleaseServer():
-                release = partial(self._release_server, state, settings, context)
-                self.tasks.start(release, _attachment_timeout_s(settings), ended)
             case _:
                 opened = self._opened(effect, state)
                 call = partial(share_driver_calls.perform, backend.driver, *opened, context)
@@ -175,6 +193,17 @@ class ShareWork:
         assert self._entity_client is not None
         await server_attachment.release(self._entity_client, state.share, settings, context)
         return ConfirmReleased()
+
+
+def without_backend(effect: ShareEffect, reason: str) -> Command:
+    """The outcome of an effect whose backend is not configured: what leaves data in place needs no driver."""
+    match effect:
+        case Unmanage():
+            return ConfirmUnmanaged(gone=reason)
+        case UnmanageExistingSnapshot(snapshot_id=i):
+            return ConfirmSnapshotUnmanaged(snapshot_id=i, gone=reason)
+        case _:
+            return ReportFailure(kind="failed", reason=reason)
 
 
 def _attachment_timeout_s(settings: BackendSettings) -> float:

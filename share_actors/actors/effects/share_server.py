@@ -109,6 +109,8 @@ class ServerWork:
     async def _perform(
         self, effect: ServerEffect, server: ShareServer, context: RequestContext
     ) -> Command:
+        if server.status == "unmanage_starting":  # it is being forgotten: its driver is not called
+            return await self._release_addresses(server, context)
         try:
             backend = self._backends.get(server.backend)
         except ConfigError as error:  # it was removed from the configuration
@@ -142,6 +144,9 @@ class ServerWork:
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
+        return await self._release_addresses(server, context)
+
+    async def _release_addresses(self, server: ShareServer, context: RequestContext) -> Command:
         release = ReleaseAddresses(server_id=server.id)
         await self._entity_client.ask(ShareNetwork, _network(server), release, context)
         return ConfirmAddressesDeallocated()

@@ -125,7 +125,7 @@ class ManageVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Tear down a share server (id, or mapping with `id`); raises `ShareServerInUse` if it has shares."""
-        address = f"{SERVER}{_server_id(share_server)}"
+        address = f"{SERVER}{server_id_of(share_server)}"
         return await self._ask(context_of(context), address, DeleteServer(), wait, command_id)
 
     async def retry_share_server(
@@ -137,7 +137,7 @@ class ManageVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Retry the tear-down of a share server that is in error."""
-        address = f"{SERVER}{_server_id(share_server)}"
+        address = f"{SERVER}{server_id_of(share_server)}"
         return await self._ask(context_of(context), address, RetryServer(), wait, command_id)
 
     async def delete_free_share_servers(self, ctxt: Context = None) -> list[str]:
@@ -146,7 +146,7 @@ class ManageVerbs(Verbs):
         return await self._periodic_tasks.delete_free_servers()
 
 
-def _server_id(share_server: Any) -> str:
+def server_id_of(share_server: Any) -> str:
     """The id of *share_server*, which is an id or a mapping with `id`; raises `InvalidRequest`."""
     server_id = share_server if isinstance(share_server, str) else share_server["id"]
     if not isinstance(server_id, str) or not server_id:

@@ -19,6 +19,7 @@ from share_actors.actors.hosting.recovery import Recovery
 from share_actors.actors.hosting.router import Answer, Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager.backend_verbs import BackendVerbs
+from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
@@ -42,7 +43,7 @@ STOP_TIMEOUT_S = 10.0
 """How long `stop` waits for replies to commands in progress."""
 
 
-class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs):
+class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(

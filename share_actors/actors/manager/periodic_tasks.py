@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from share_actors.actors.effects.server_attachment import SERVER
+from share_actors.actors.manager.backend_contents import BackendContents
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import CatalogPort
@@ -55,6 +56,7 @@ class PeriodicTasks:
                 "deleting unused share servers",
             ),
             self._repeat(lambda: timings.ensure_check_s, self._ensure_shares, "ensuring shares"),
+            self._finish_renames(),
         )
 
     async def _repeat(
@@ -80,6 +82,27 @@ class PeriodicTasks:
                 command = ReportSilence(backend=name, reason="no reports")
                 await self._entity_client.tell(f"backend:{name}", command, SYSTEM_CONTEXT)
 
+    async def _finish_renames(self) -> None:
+        """Continue, once, the renaming of backends that the end of an earlier manager cut off."""
+        while True:
+            try:
+                if await self._renames_finished():
+                    return
+            except ShareActorsError as error:
+                logger.warning("finishing the renaming of a backend: %s", error)
+            await asyncio.sleep(self._timings.ensure_check_s)
+
+    async def _renames_finished(self) -> bool:
+        """Whether nothing is left on any renamed backend, after a further pass over what was left."""
+        contents = BackendContents(self._catalog, self._entity_client)
+        finished = True
+        for backend in await self._entities("backend", "renamed"):
+            new = backend.renamed_to
+            if backend.id not in self.config.backends and new in self.config.backends:
+                handled = await contents.rename(backend.id, new, SYSTEM_CONTEXT)
+                finished = finished and not handled.failed
+        return finished
+
     # -- share servers ---------------------------------------------------------------------------
     async def delete_free_servers(self) -> list[str]:
         """Request deletion of servers unused for longer than configured; returns their ids.
@@ -99,6 +122,8 @@ class PeriodicTasks:
     async def _delete_if_unused(self, server: ShareServer, before: datetime) -> bool:
         if server.unused_since is None or server.unused_since > before:
             return False
+        if server.backend not in self.config.backends:
+            return False  # the tear-down would fail: it can be forgotten, or its backend comes back
         command = DeleteServer(why="unused", unused_since=before)
         try:
             await self._entity_client.tell(f"{SERVER}{server.id}", command, SYSTEM_CONTEXT)
@@ -110,7 +135,7 @@ class PeriodicTasks:
         """Detach deleted shares, whose request to attach arrived late; they must not keep a server."""
         for share_id in server.shares:
             share: Share | None = await self._catalog.ask("share", share_id=share_id)
-            if share is not None and share.status == "deleted":
+            if share is not None and share.status in ("deleted", "unmanaged"):
                 command = DetachShare(share_id=share_id)
                 await self._entity_client.tell(f"{SERVER}{server.id}", command, SYSTEM_CONTEXT)
 

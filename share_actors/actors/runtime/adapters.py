@@ -172,6 +172,11 @@ class RayStats:
         )
         return properties
 
+    async def missing(self, shares: Sequence[Share], /) -> list[str]:
+        """The ids of those of *shares* that the driver does not find on the backend."""
+        missing: list[str] = await call(self._handle.missing.remote(list(shares)))
+        return missing
+
     async def reconfigure(self, config: Config, /) -> None:
         """Use *config* from now on."""
         await call(self._handle.reconfigure.remote(config))

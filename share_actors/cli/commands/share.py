@@ -258,6 +258,7 @@ def manage(
         str | None,
         typer.Option("--type", metavar="TYPE", help="Share type, which the backend must meet."),
     ] = None,
+    share_id: IdOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be managed and change nothing.")
     ] = False,
@@ -274,7 +275,9 @@ def manage(
     if dry_run:
         _print_preview(session, session.system.preview_manage(options, **fields))
         return
-    share = session.system.manage_share(options, wait=False, **fields)
+    share = session.system.manage_share(
+        options, wait=False, **fields, **_set_fields(share_id=share_id)
+    )
     _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 
 
@@ -324,16 +327,18 @@ def explain(session: Session, share: ShareArgument) -> None:
 
 
 def _existing_or_deleted(session: Session, share: str) -> ShareHandle:
-    """The share with this id or name, or else the only deleted one that had the name."""
+    """The share with this id or name, or else the only one that had the name and has left the system."""
     try:
         return session.system.share(share)
     except NotFound as not_found:
-        page = session.system.shares(name=share, status="deleted", limit=20)
-        deleted: tuple[ShareHandle, ...] = page.items
+        deleted: list[ShareHandle] = []
+        for status in ("deleted", "unmanaged"):
+            deleted += session.system.shares(name=share, status=status, limit=20).items
         if len(deleted) > 1:
             ids = [handle.id for handle in deleted]
             raise Ambiguous(
-                f"several deleted shares were named {share!r}: use one of the ids {', '.join(ids)}",
+                f"several deleted or unmanaged shares were named {share!r}:"
+                f" use one of the ids {', '.join(ids)}",
                 field="share",
                 value=share,
                 ids=ids,

@@ -103,9 +103,14 @@ def manage(
     share: ShareArgument,
     location: Annotated[str, typer.Option(help="Location of the snapshot on the backend.")],
     name: NameOption = None,
+    snapshot_id: Annotated[
+        str | None,
+        typer.Option("--id", help="Id that it had before it was unmanaged or forgotten."),
+    ] = None,
 ) -> None:
     """Manage an existing snapshot on the backend as a snapshot of a share."""
-    snapshot = session.system.share(share).manage_snapshot(location, name)
+    handle = session.system.share(share)
+    snapshot = handle.manage_snapshot(location, name, snapshot_id=snapshot_id)
     if session.json:
         session.output.print_json(snapshot.model_dump(mode="json"))
     else:

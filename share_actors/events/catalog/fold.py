@@ -14,7 +14,7 @@ from share_actors.events.decider import EPOCH
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, Notification
 from share_actors.events.share import ShareState
-from share_actors.values import Frozen, Snapshot
+from share_actors.values import Frozen, Share, Snapshot
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -73,8 +73,11 @@ class Changes:
         )
         for address, entity in self.after.items():
             if kind_of(address) == share.KIND:
+                before = self.before[address].state
                 rows.shares.append(_share_row(address, entity))
-                _add_parts(rows, address, self.before[address].state, entity.state)
+                _add_parts(rows, address, before, entity.state)
+                if before.share.id and _identity(before.share) != _identity(entity.state.share):
+                    rows.moved.append((*_identity(entity.state.share), address))
             else:
                 rows.entities.append(_entity_row(address, entity))
         return rows
@@ -85,6 +88,7 @@ class Rows:
     """The rows of the catalog to write, and the keys of those to delete."""
 
     shares: list[Row] = field(default_factory=list)
+    moved: list[Row] = field(default_factory=list)
     entities: list[Row] = field(default_factory=list)
     snapshots: list[Row] = field(default_factory=list)
     dropped_snapshots: list[Row] = field(default_factory=list)
@@ -205,6 +209,19 @@ def _source_share_id(state: ShareState) -> str | None:
     if state.source is None or state.share.status != "creating":
         return None
     return searchable(state.source.share_id)
+
+
+def _identity(view: Share) -> Row:
+    """The columns of a share that hardly ever change, as `sql.MOVE_SHARE` sets them."""
+    return (
+        _name(view.name),
+        searchable(view.project_id),
+        searchable(view.user_id),
+        searchable(view.backend),
+        view.share_proto,
+        time_key(view.created_at),
+        int(view.is_public),
+    )
 
 
 def _entity_row(address: str, entity: EntityState) -> Row:

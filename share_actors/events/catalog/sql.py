@@ -72,7 +72,8 @@ CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
 )
 
-# What of a share does not change is left out, which avoids updates of its indexes.
+# A share's name, project, publicity and backend hardly ever change (`MOVE_SHARE`); leaving them out avoids
+# updates of their indexes.
 PUT_SHARE = (
     "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, host = excluded.host, size = excluded.size,"
@@ -80,6 +81,11 @@ PUT_SHARE = (
     " position = excluded.position, owes = excluded.owes, state = excluded.state,"
     " source_share_id = excluded.source_share_id"
 )
+MOVE_SHARE = (
+    "UPDATE {s}catalog_shares SET name = ?, project_id = ?, user_id = ?, backend = ?,"
+    " share_proto = ?, created_at = ?, is_public = ? WHERE id = ?"
+)
+"""For a share whose backend was renamed, or that is managed again."""
 PUT_SNAPSHOT = (
     "INSERT INTO {s}catalog_snapshots VALUES (?,?,?,?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
     " SET name = excluded.name, status = excluded.status, created_at = excluded.created_at,"
@@ -154,7 +160,13 @@ class Table(NamedTuple):
 
 
 SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", ("deleted", "unmanaged"))
-ENTITIES = Table("catalog_entities", "state", ("created_at", "id"), "status", ("deleted", "absent"))
+ENTITIES = Table(
+    "catalog_entities",
+    "state",
+    ("created_at", "id"),
+    "status",
+    ("deleted", "absent", "unmanaged"),
+)
 SNAPSHOTS = Table("catalog_snapshots", "value", ("created_at", "share_id", "id"), "status")
 RULES = Table(
     "catalog_rules",

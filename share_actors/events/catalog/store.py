@@ -105,6 +105,7 @@ class Store(ABC):
     def _put(self, c: Any, rows: Rows) -> None:
         for text, values in (
             (sql.PUT_SHARE, rows.shares),
+            (sql.MOVE_SHARE, rows.moved),
             (sql.PUT_ENTITY, rows.entities),
             (sql.DROP_SNAPSHOT, rows.dropped_snapshots),
             (sql.PUT_SNAPSHOT, rows.snapshots),

@@ -6,6 +6,7 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import ClassVar, assert_never
 
 from pydantic import ValidationInfo, field_validator
@@ -278,6 +279,13 @@ def removal(state: Rules) -> ApplyRules | None:
     """The removal of every rule that may be on the backend, before the share itself is deleted."""
     gone = tuple(r for i, r in state.rules.items() if i in state.applied)
     return ApplyRules(add=(), delete=gone, cascade=True) if gone else None
+
+
+def removing(rules: Iterable[AccessRule]) -> Rules:
+    """*rules*, which are on the backend and are all to be removed from it."""
+    denying = [rule.replace(state="denying", reason=None) for rule in rules]
+    ids = frozenset(rule.id for rule in denying)
+    return initial.with_rules(*denying).replace(applied=ids, denied=ids)
 
 
 # -- sentences -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import NamedTuple, assert_never
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.share import holds
+from share_actors.events.share.forgetting import ShareForgotten, forgotten
 from share_actors.events.share.holds import HoldCommand, HoldEvent, HoldSnapshot, ReleaseSnapshot
 from share_actors.events.share.state import ShareState, resize_failed, view
 from share_actors.values import Share, Snapshot
@@ -71,7 +72,7 @@ CloningEffect = HoldSource | ReleaseSource
 
 
 # -- the new share -------------------------------------------------------------------------------
-def decide(command: CloningCommand, state: ShareState) -> list[CloningEvent]:
+def decide(command: CloningCommand, state: ShareState) -> list[CloningEvent | ShareForgotten]:
     """The outcome of an attempt; raises `Rejected` unless that was being attempted."""
     match command:
         case ConfirmSourceHeld():
@@ -79,7 +80,10 @@ def decide(command: CloningCommand, state: ShareState) -> list[CloningEvent]:
             return [ShareSourceHeld(snapshot_id=_asked(state).id)]
         case ConfirmSourceReleased():
             attempts.require(state.attempt, RELEASE)
-            return [ShareSourceReleased(snapshot_id=_asked(state).id)]
+            released = ShareSourceReleased(snapshot_id=_asked(state).id)
+            if state.doing == "forget" and state.share.share_network_id is None:
+                return [released, forgotten(state)]
+            return [released]
         case _:
             assert_never(command)
 

@@ -16,11 +16,13 @@ from share_actors.events.attempts import BeginAttempt
 from share_actors.events.decider import Command, Event, Rejected, RequestJoined
 from share_actors.events.share import (
     access,
+    backend_change,
     cloning,
     creation,
     deletion,
     ensure,
     failure,
+    forgetting,
     holds,
     manage,
     resize,
@@ -33,6 +35,7 @@ from share_actors.events.share.failure import ShareErrored
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import ShareCommand, ShareEffect, ShareEvent
 from share_actors.events.share.rules import same_client
+from share_actors.events.share.server_attachment import ReleaseServer
 from share_actors.events.share.state import (
     ShareState,
     initial,
@@ -103,6 +106,8 @@ def _snapshots(command: snapshot_messages.SnapshotCommand, state: ShareState) ->
             require_status(state, "available", "extending", "shrinking", "error")
         case snapshot_messages.UnmanageSnapshot() if resize_failed(state):
             pass  # else a share in error with such a snapshot could be neither deleted nor unmanaged
+        case snapshot_messages.ForgetSnapshot():
+            pass
         case snapshot_messages.ConfirmSnapshotDeleted():
             attempts.require(state.attempt, f"{work}/delete", "delete")
         case snapshot_messages.ConfirmSnapshotCreated():
@@ -153,12 +158,21 @@ def _evolve_snapshots(state: ShareState, event: snapshot_messages.SnapshotEvent)
             | snapshot_messages.SnapshotUnmanageRequested()
         ):
             return state.replace(snapshots=changed)
+        case snapshot_messages.SnapshotForgotten(snapshot_id=i):
+            return state.replace(snapshots=changed, attempt=_attempt_without(i, state))
         case _:
             return state.replace(snapshots=changed, attempt=None)
 
 
 def _evolve_holds(state: ShareState, event: holds.HoldEvent) -> ShareState:
     return state.replace(holds=holds.evolve(state.holds, event))
+
+
+def _attempt_without(snapshot_id: str, state: ShareState) -> attempts.Attempt | None:
+    """The attempt in progress, unless it is about this snapshot: its outcome is of no interest then."""
+    attempt = state.attempt
+    ours = attempt is not None and attempt.effect.startswith(f"snapshot/{snapshot_id}/")
+    return None if ours else attempt
 
 
 def _evolve_joined(state: ShareState, event: RequestJoined) -> ShareState:
@@ -176,6 +190,8 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
     (deletion.DeletionCommand, deletion.decide),
     (resize.ResizeCommand, resize.decide),
     (manage.ManageCommand, manage.decide),
+    (forgetting.ForgetShare, forgetting.decide),
+    (backend_change.ChangeBackend, backend_change.decide),
     (server_attachment.ConfirmServer, server_attachment.decide),
     (ensure.EnsureCommand, ensure.decide),
     (access.AccessCommand, _access),
@@ -190,6 +206,8 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (deletion.DeletionEvent, deletion.evolve),
     (resize.ResizeEvent, resize.evolve),
     (manage.ManageEvent, manage.evolve),
+    (forgetting.ForgettingEvent, forgetting.evolve),
+    (backend_change.ShareBackendChanged, backend_change.evolve),
     (server_attachment.AttachmentEvent, server_attachment.evolve),
     (ensure.EnsureEvent, ensure.evolve),
     (access.AccessEvent, _evolve_access),
@@ -206,6 +224,8 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (deletion.DeletionEvent, deletion.sentence),
     (resize.ResizeEvent, resize.sentence),
     (manage.ManageEvent, manage.sentence),
+    (forgetting.ForgettingEvent, forgetting.sentence),
+    (backend_change.ShareBackendChanged, backend_change.sentence),
     (server_attachment.AttachmentEvent, server_attachment.sentence),
     (ensure.EnsureEvent, ensure.sentence),
     (access.AccessEvent, access.sentence),
@@ -245,7 +265,8 @@ def pending(state: ShareState) -> ShareEffect | None:
         case "manage_starting":
             return manage.ManageExisting(driver_options=state.driver_options)
         case "unmanage_starting":
-            return cloning.releasing(state) or manage.Unmanage()
+            leaving = ReleaseServer() if state.doing == "forget" else manage.Unmanage()
+            return cloning.releasing(state) or leaving
         case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
             return None
         case _:

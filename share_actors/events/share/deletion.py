@@ -10,6 +10,7 @@ from typing import assert_never
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
 from share_actors.events.share import access, cloning, snapshots
+from share_actors.events.share.forgetting import ShareForgotten, forgotten
 from share_actors.events.share.server_attachment import (
     ConfirmReleased,
     ReleaseServer,
@@ -68,7 +69,7 @@ _UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged
 # -- decisions -----------------------------------------------------------------------------------
 def decide(
     command: DeletionCommand, state: ShareState
-) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed]:
+) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten]:
     """The events that *command* comes to; raises `Rejected` if the share cannot be deleted now."""
     match command:
         case DeleteShare(cascade=cascade):
@@ -81,6 +82,8 @@ def decide(
             return [ShareDestroyed() if on_server else ShareDeleted()]
         case ConfirmReleased():
             attempts.require(state.attempt, "release")
+            if state.doing == "forget":
+                return [forgotten(state)]
             return [ShareDeleted()]
         case _:
             assert_never(command)
@@ -88,7 +91,7 @@ def decide(
 
 def _delete(
     cascade: bool, state: ShareState
-) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed]:
+) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten]:
     status, held = state.share.status, state.snapshots.held
     if status in ("deleting", "deleted"):
         return []

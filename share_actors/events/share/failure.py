@@ -35,6 +35,8 @@ class ShareErrored(Event, topic="share.errored"):
             return (over, Settled("rule/*", f"the share could not be created: {self.reason}"))
         if self.doing == "delete":  # works that the deletion superseded will never be done
             return (over, *(Settled(work, "the share is being deleted") for work in _SUPERSEDED))
+        if self.doing == "forget":
+            return (over, *(Settled(work, "the share is being forgotten") for work in _SUPERSEDED))
         if self.doing == "unmanage":
             waiting = ("ensure", "rule/*")
             return (over, *(Settled(work, "the share is being unmanaged") for work in waiting))
@@ -70,7 +72,11 @@ FinalFailure = (
 )
 
 ERRORS: tuple[ShareStatus, ...] = ("error", "manage_error", "unmanage_error")
-_FAILED: dict[Doing, ShareStatus] = {"manage": "manage_error", "unmanage": "unmanage_error"}
+_FAILED: dict[Doing, ShareStatus] = {
+    "manage": "manage_error",
+    "unmanage": "unmanage_error",
+    "forget": "unmanage_error",
+}
 _RESUMED: dict[Doing, ShareStatus] = {
     "create": "creating",
     "extend": "extending",
@@ -78,6 +84,7 @@ _RESUMED: dict[Doing, ShareStatus] = {
     "delete": "deleting",
     "manage": "manage_starting",
     "unmanage": "unmanage_starting",
+    "forget": "unmanage_starting",
 }
 
 
@@ -88,14 +95,15 @@ def decide(
     """A retry of what failed; or that the attempt in progress failed, for now or for good."""
     match command:
         case RetryShare():
-            return [_retry(state)]
+            return [retry(state)]
         case ReportFailure():
             return [_failure(command, state)]
         case _:
             assert_never(command)
 
 
-def _retry(state: ShareState) -> RetryRequested:
+def retry(state: ShareState) -> RetryRequested:
+    """The retry of all that failed; raises `Rejected` if nothing did."""
     works: list[str] = [state.doing] if state.share.status in ERRORS and state.doing else []
     if state.share.status in ("error", "available") and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
@@ -133,6 +141,8 @@ def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> Fin
             return kind(doing=doing, reason=reason)
         case ["snapshot", i, doing]:
             return snapshots.failed(i, doing, refused=refused, reason=reason)
+        case ["release"] if state.doing == "forget":
+            return ShareErrored(doing="forget", reason=reason)
         case ["access"]:
             return access.failed(state.rules, reason)
         case _:
@@ -161,7 +171,7 @@ def _retried(state: ShareState) -> ShareState:
     if share.status in ERRORS and state.doing is not None:
         resumed = share.replace(status=_RESUMED[state.doing], status_reason=None)
         state = state.replace(share=resumed)
-    if state.doing in ("delete", "unmanage"):
+    if state.doing in ("delete", "unmanage", "forget"):
         return state  # its rules and snapshots are only removed
     return state.replace(
         rules=access.retried(state.rules), snapshots=snapshots.retried(state.snapshots)

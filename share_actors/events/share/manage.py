@@ -11,6 +11,8 @@ from typing import Any, ClassVar, assert_never
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
 from share_actors.events.phrases import exported_at, joined, named, place
+from share_actors.events.share import access
+from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.state import ShareState, initial, require_status, settle
 from share_actors.values import ExportLocation, PlacementRequest, Share, ShareSpec, SizeGiB
 from share_actors.values.fields import Id
@@ -63,7 +65,9 @@ class ConfirmManaged(Command):
 
 
 class ConfirmUnmanaged(Command):
-    """The driver released the share."""
+    """The driver released the share; or it was not called, since its backend is *gone* (the reason)."""
+
+    gone: str | None = None
 
 
 class ShareManageRequested(Event, topic="share.manage_requested"):
@@ -133,7 +137,7 @@ ManageEffect = ManageExisting | Unmanage
 
 
 # -- decisions -----------------------------------------------------------------------------------
-def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent]:
+def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent | ShareForgotten]:
     """The events that *command* comes to; raises `Rejected` if it is not possible now."""
     match command:
         case ManageShare():
@@ -145,13 +149,14 @@ def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent]:
             return [ShareManaged(**command.__dict__)]
         case ConfirmUnmanaged():
             attempts.require(state.attempt, "unmanage")
-            return [ShareUnmanaged()]
+            gone = command.gone
+            return [ShareUnmanaged() if gone is None else ShareForgotten(reason=gone)]
         case _:
             assert_never(command)
 
 
-def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent]:
-    if state.share.status == "absent":
+def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent | ShareForgotten]:
+    if state.share.status in ("absent", "unmanaged"):
         return [ShareManageRequested(**command.__dict__)]
     share, spec = state.share, command.spec
     same = all(getattr(spec, k) == getattr(share, k) for k in ("name", "share_proto", "project_id"))
@@ -163,17 +168,18 @@ def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent]:
     raise Rejected(f"share {command.share_id} exists already and is {state.share.status}")
 
 
-def _unmanage(state: ShareState) -> list[ManageEvent]:
+def _unmanage(state: ShareState) -> list[ManageEvent | ShareForgotten]:
     """Manila's `UnmanageInvalidShare`, if what belongs to the share could not be found again without it."""
     if state.share.status in ("unmanage_starting", "unmanaged"):
         return []
-    if state.share.status != "error" or state.doing == "delete":
-        require_status(state, "available", "manage_error", "unmanage_error")
+    require_status(state, "available", "error", "manage_error", "unmanage_error")
     if state.snapshots.held:
         ids = ", ".join(state.snapshots.held)
-        raise Rejected(f"the share has snapshots ({ids}): unmanage or delete them first")
+        text = f"the share has snapshots ({ids}): unmanage or delete them first"
+        raise Rejected(f"{text}, or forget the share with them")
     if state.share.share_network_id is not None:
-        raise Rejected("the share is on a share server, which would be torn down with it")
+        text = "the share is on a share server, which would be torn down with it"
+        raise Rejected(f"{text}; `forget` detaches it and calls no driver")
     return [ShareUnmanageRequested()]
 
 
@@ -185,7 +191,8 @@ def evolve(state: ShareState, event: ManageEvent) -> ShareState:
         case ShareManaged(size=size, export_locations=locations, pool=pool):
             host = state.share.host if pool is None else f"{state.share.backend}#{pool}"
             share = state.share.replace(size=size, export_locations=locations, host=host)
-            return settle(state.replace(share=share, driver_options={}), "manage")
+            found = state.replace(share=share, driver_options={}, former_rules=())
+            return settle(found.replace(rules=access.removing(state.former_rules)), "manage")
         case ShareUnmanageRequested():
             leaving = state.share.replace(status="unmanage_starting", status_reason=None)
             return state.replace(share=leaving, doing="unmanage")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from share_actors.events.attempts import AttemptEvent, BeginAttempt
 from share_actors.events.decider import RequestJoined
 from share_actors.events.share.access import AccessCommand, AccessEvent, ApplyRules
+from share_actors.events.share.backend_change import ChangeBackend, ShareBackendChanged
 from share_actors.events.share.cloning import CloningCommand, CloningEffect, CloningEvent
 from share_actors.events.share.creation import (
     ConfirmCreated,
@@ -32,6 +33,7 @@ from share_actors.events.share.failure import (
     RetryShare,
     ShareErrored,
 )
+from share_actors.events.share.forgetting import ForgetShare, ForgettingEvent
 from share_actors.events.share.holds import HoldCommand, HoldEvent
 from share_actors.events.share.manage import ManageCommand, ManageEffect, ManageEvent
 from share_actors.events.share.resize import (
@@ -88,6 +90,8 @@ ShareCommand = (
     | ResizeCommand
     | FailureCommand
     | ManageCommand
+    | ForgetShare
+    | ChangeBackend
     | AttachmentCommand
     | EnsureCommand
     | AccessCommand
@@ -102,6 +106,8 @@ ShareEvent = (
     | ResizeEvent
     | FailureEvent
     | ManageEvent
+    | ForgettingEvent
+    | ShareBackendChanged
     | AttachmentEvent
     | EnsureEvent
     | AccessEvent

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
 from share_actors.values import SnapshotDoing
-from share_actors.values.fields import Id, Name
+from share_actors.values.fields import Id, Name, Reason
 from share_actors.values.secret import OptionValue
 
 
@@ -59,6 +59,13 @@ class UnmanageSnapshot(Command, topic="snapshot.unmanage"):
         return f"snapshot/{self.snapshot_id}/unmanage"
 
 
+class ForgetSnapshot(Command, topic="snapshot.forget"):
+    """Forget the snapshot, whatever its status; *reason* is recorded. No driver is called."""
+
+    snapshot_id: Id
+    reason: Reason
+
+
 class ConfirmSnapshotManaged(Command):
     """The driver found the snapshot, of *size* GiB."""
 
@@ -68,9 +75,10 @@ class ConfirmSnapshotManaged(Command):
 
 
 class ConfirmSnapshotUnmanaged(Command):
-    """The driver released the snapshot."""
+    """The driver released the snapshot; or it was not called, since its backend is *gone* (the reason)."""
 
     snapshot_id: str
+    gone: str | None = None
 
 
 class ConfirmSnapshotCreated(Command):
@@ -203,6 +211,18 @@ class SnapshotUnmanaged(Event, topic="snapshot.unmanaged"):
         return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
 
 
+class SnapshotForgotten(Event, topic="snapshot.forgotten"):
+    """The snapshot is no longer managed, for this *reason*. Whatever the backend has of it is as it was."""
+
+    snapshot_id: str
+    reason: str
+
+    def settles(self) -> tuple[Settled, ...]:
+        """Return the works that end."""
+        work = f"snapshot/{self.snapshot_id}"
+        return (Settled(f"{work}/unmanage"), Settled(f"{work}/*", "the snapshot was forgotten"))
+
+
 class TakeSnapshot(Effect):
     """The driver's `create_snapshot`."""
 
@@ -252,6 +272,7 @@ SnapshotCommand = (
     | ConfirmSnapshotDeleted
     | ManageSnapshot
     | UnmanageSnapshot
+    | ForgetSnapshot
     | ConfirmSnapshotManaged
     | ConfirmSnapshotUnmanaged
 )
@@ -266,5 +287,6 @@ SnapshotEvent = (
     | SnapshotManaged
     | SnapshotUnmanageRequested
     | SnapshotUnmanaged
+    | SnapshotForgotten
 )
 SnapshotEffect = TakeSnapshot | DropSnapshot | ManageExistingSnapshot | UnmanageExistingSnapshot

@@ -16,6 +16,7 @@ from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
     DropSnapshot,
+    ForgetSnapshot,
     ManageExistingSnapshot,
     ManageSnapshot,
     SnapshotCommand,
@@ -26,6 +27,7 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotEffect,
     SnapshotErrored,
     SnapshotEvent,
+    SnapshotForgotten,
     SnapshotManaged,
     SnapshotManageRequested,
     SnapshotRequested,
@@ -83,11 +85,16 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
             return _manage(command, state)
         case UnmanageSnapshot(snapshot_id=i):
             return _unmanage(i, state)
+        case ForgetSnapshot(snapshot_id=i, reason=reason):
+            _require(i, state)
+            return [SnapshotForgotten(snapshot_id=i, reason=reason)]
         case ConfirmSnapshotManaged(snapshot_id=i, size=size, provider_location=location):
             _require(i, state)
             return [SnapshotManaged(snapshot_id=i, size=size, provider_location=location)]
-        case ConfirmSnapshotUnmanaged(snapshot_id=i):
+        case ConfirmSnapshotUnmanaged(snapshot_id=i, gone=gone):
             _require(i, state)
+            if gone is not None:
+                return [SnapshotForgotten(snapshot_id=i, reason=gone)]
             return [SnapshotUnmanaged(snapshot_id=i)]
         case _:
             assert_never(command)
@@ -143,7 +150,11 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             return taken.change(i, "available", provider_location=location, reason=None, doing=None)
         case SnapshotDeletionRequested(snapshot_id=i):
             return state.change(i, "deleting", reason=None, doing="delete")
-        case SnapshotDeleted(snapshot_id=i) | SnapshotUnmanaged(snapshot_id=i):
+        case (
+            SnapshotDeleted(snapshot_id=i)
+            | SnapshotUnmanaged(snapshot_id=i)
+            | SnapshotForgotten(snapshot_id=i)
+        ):
             return state.without(i)
         case SnapshotManageRequested() | SnapshotManaged():
             return _managed(state, event)
@@ -263,6 +274,8 @@ def sentence(event: SnapshotEvent, who: str) -> str:
             return f"the backend refused to delete snapshot {i}: {reason}"
         case SnapshotManaged(size=size):
             return f"snapshot {i}, {size} GiB, is managed"
+        case SnapshotForgotten(reason=reason):
+            return f"{who} had snapshot {i} forgotten, without a driver call: {reason}"
         case SnapshotUnmanaged():
             return f"snapshot {i} is no longer managed; its data is on the backend as before"
         case _:

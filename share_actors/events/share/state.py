@@ -11,10 +11,10 @@ from share_actors.events.share import access, holds, snapshots
 from share_actors.events.share.holds import Holds
 from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshots import Snapshots
-from share_actors.values import Frozen, Share, ShareServer, Snapshot
+from share_actors.values import AccessRule, Frozen, Share, ShareServer, Snapshot
 from share_actors.values.secret import OptionValue
 
-Doing = Literal["create", "extend", "shrink", "delete", "manage", "unmanage"]
+Doing = Literal["create", "extend", "shrink", "delete", "manage", "unmanage", "forget"]
 
 
 class ShareState(Frozen):
@@ -41,6 +41,8 @@ class ShareState(Frozen):
     """The backend deleted the share; it is still attached to its share server."""
     ensure: bool = False
     """The share is to be exported again with its backend's present settings."""
+    former_rules: tuple[AccessRule, ...] = ()
+    """The rules that the backend of a forgotten share may still have; managed again, it loses them."""
     rules: Rules = access.initial
     snapshots: Snapshots = snapshots.initial
     holds: Holds = holds.initial

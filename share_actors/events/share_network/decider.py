@@ -19,9 +19,11 @@ from share_actors.events.share_network.messages import (
     AddressesReleased,
     AddSecurityService,
     AssignServer,
+    ChangeNetworkBackend,
     CreateShareNetwork,
     DeleteShareNetwork,
     GrantAddresses,
+    NetworkBackendChanged,
     NetworkCommand,
     NetworkEvent,
     RejectShare,
@@ -94,6 +96,9 @@ def decide(command: NetworkCommand, state: ShareNetworkState) -> list[NetworkEve
             return [] if slot is None or not slot.open else [ServerRetired(server_id=server_id)]
         case RejectShare(share_id=share_id):
             return [] if share_id in state.left else [ShareRejected(share_id=share_id)]
+        case ChangeNetworkBackend(old=old, new=new):
+            on_it = any(slot.backend == old for slot in network.servers.values())
+            return [NetworkBackendChanged(old=old, new=new)] if on_it else []
         case UnassignShare(share_id=share_id):
             return _unassign_share(share_id, network)
         case _ if network.status == "deleted":
@@ -253,6 +258,10 @@ def evolve(state: ShareNetworkState, event: NetworkEvent) -> ShareNetworkState:
             return _with(state, servers={**network.servers, server_id: closed})
         case ShareRejected(share_id=share_id):
             return state.replace(left=add_tombstone(state.left, share_id))
+        case NetworkBackendChanged(old=old, new=new):
+            slots = network.servers.items()
+            moved = {i: s.replace(backend=new) if s.backend == old else s for i, s in slots}
+            return _with(state, servers=moved)
         case ShareUnassigned(share_id=share_id):
             left = state.replace(left=add_tombstone(state.left, share_id))
             return _with(left, shares={k: v for k, v in network.shares.items() if k != share_id})

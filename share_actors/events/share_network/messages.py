@@ -99,6 +99,13 @@ class UnassignShare(Command, topic="network.leave_server"):
     share_id: Id
 
 
+class ChangeNetworkBackend(Command, topic="network.change_backend"):
+    """The share servers of backend *old* are on backend *new* from now on: it was renamed."""
+
+    old: str
+    new: str
+
+
 class ShareNetworkCreated(Event, topic="network.created"):
     """A share network was created."""
 
@@ -173,6 +180,13 @@ class ShareUnassigned(Event, topic="network.share_unassigned"):
     server_id: str | None
 
 
+class NetworkBackendChanged(Event, topic="network.backend_changed"):
+    """The backend *old* was renamed: its share servers are on backend *new*."""
+
+    old: str
+    new: str
+
+
 NetworkCommand = (
     CreateShareNetwork
     | DeleteShareNetwork
@@ -184,6 +198,7 @@ NetworkCommand = (
     | RetireServer
     | RejectShare
     | UnassignShare
+    | ChangeNetworkBackend
 )
 NetworkEvent = (
     ShareNetworkCreated
@@ -196,4 +211,5 @@ NetworkEvent = (
     | ServerRetired
     | ShareRejected
     | ShareUnassigned
+    | NetworkBackendChanged
 )

@@ -8,6 +8,7 @@ from share_actors.events.phrases import listed
 from share_actors.events.share_network.messages import (
     AddressesGranted,
     AddressesReleased,
+    NetworkBackendChanged,
     NetworkEvent,
     SecurityServiceAdded,
     SecurityServiceRemoved,
@@ -41,6 +42,8 @@ def sentence(event: NetworkEvent, who: str) -> str:
             return f"share server {server} accepts no more shares"
         case ShareRejected(share_id=share):
             return f"share {share} is being deleted; no server will be assigned to it"
+        case NetworkBackendChanged(old=old, new=new):
+            return f"{who} renamed backend {old} to {new}; its share servers are on backend {new}"
         case ShareUnassigned(share_id=share, server_id=server):
             source = "its share network" if server is None else f"share server {server}"
             return f"share {share} left {source}"

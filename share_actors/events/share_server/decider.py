@@ -18,10 +18,12 @@ from share_actors.events.attempts import (
     ReportFailure,
 )
 from share_actors.events.decider import Rejected, RequestJoined
+from share_actors.events.phrases import not_configured
 from share_actors.events.share_server.messages import (
     AddressesAllocated,
     AllocateAddresses,
     AttachShare,
+    ChangeServerBackend,
     ConfirmAddressesAllocated,
     ConfirmAddressesDeallocated,
     ConfirmSetUp,
@@ -29,13 +31,17 @@ from share_actors.events.share_server.messages import (
     DeallocateAddresses,
     DeleteServer,
     DetachShare,
+    ForgetServer,
     RetryServer,
+    ServerBackendChanged,
     ServerCommand,
     ServerDeleted,
     ServerDeletionRequested,
     ServerEffect,
     ServerErrored,
     ServerEvent,
+    ServerForgetRequested,
+    ServerForgotten,
     ServerRequested,
     ServerRetried,
     ServerSetUp,
@@ -72,7 +78,7 @@ class ShareServerState(Frozen):
     """A share server; `addressed`: it has its addresses; `torn`: it is torn down.
 
     `touched`: the driver was called to set it up. `left`: the shares that left; commands that would
-    attach them again are rejected.
+    attach them again are rejected. `forgotten`: it is to leave the system without a driver call.
     """
 
     left: Tombstones = {}
@@ -80,6 +86,7 @@ class ShareServerState(Frozen):
     addressed: bool = False
     touched: bool = False
     torn: bool = False
+    forgotten: bool = False
     attempt: Attempt | None = None
 
 
@@ -109,11 +116,15 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
             return [ServerTornDown()]
         case ConfirmAddressesDeallocated():
             attempts.require(state.attempt, "give_back")
-            return [ServerDeleted()]
+            return [ServerForgotten() if state.forgotten else ServerDeleted()]
         case _ if state.server.status == "absent":
             raise Rejected("there is no such share server")
         case DeleteServer():
             return _delete(command, state.server)
+        case ForgetServer(reason=reason):
+            return _forget(reason, state.server)
+        case ChangeServerBackend():
+            return _change_backend(command, state.server)
         case RetryServer():
             if state.server.status != "error":
                 raise Rejected(f"the share server is {state.server.status}, not in error")
@@ -138,16 +149,44 @@ def _attach(command: AttachShare, state: ShareServerState) -> list[ServerEvent]:
 def _delete(command: DeleteServer, server: ShareServer) -> list[ServerEvent]:
     if server.status in ("deleting", "deleted"):
         return []
-    if server.shares:
-        first, *others = server.shares
-        users = f"{len(server.shares)} shares, such as {first}" if others else f"share {first}"
-        raise Rejected(f"the share server is in use by {users} (ShareServerInUse)")
+    if server.status in ("unmanage_starting", "unmanaged"):
+        raise Rejected(f"the share server is {server.status}: it is not managed here")
+    _require_unused(server)
     if server.status == "error":
         return [ServerRetried()]
     required, since = command.unused_since, server.unused_since
     if required is not None and (since is None or since > required):
         raise Rejected(f"the share server was in use until {since}")
     return [ServerDeletionRequested(why=command.why)]
+
+
+def _require_unused(server: ShareServer) -> None:
+    """Manila's `ShareServerInUse`."""
+    if server.shares:
+        first, *others = server.shares
+        users = f"{len(server.shares)} shares, such as {first}" if others else f"share {first}"
+        raise Rejected(f"the share server is in use by {users} (ShareServerInUse)")
+
+
+def _forget(reason: str, server: ShareServer) -> list[ServerEvent]:
+    if server.status == "deleted":
+        raise Rejected("the share server is deleted; there is nothing to forget")
+    if server.status in ("unmanage_starting", "unmanaged"):
+        return []
+    _require_unused(server)
+    return [ServerForgetRequested(reason=reason)]
+
+
+def _change_backend(command: ChangeServerBackend, server: ShareServer) -> list[ServerEvent]:
+    """The change, and a retry of what failed only because no backend had the old name."""
+    if server.host == command.host or server.status in ("deleted", "unmanaged"):
+        return []
+    if server.backend != command.old:
+        raise Rejected(f"the server is on backend {server.backend!r}, not on {command.old!r}")
+    changed = ServerBackendChanged(old=command.old, host=command.host)
+    reason, missing = server.status_reason or "", not_configured(command.old)
+    failed = server.status == "error" and reason.startswith(missing)
+    return [changed, ServerRetried()] if failed else [changed]
 
 
 def _report_failure(command: ReportFailure, state: ShareServerState) -> list[ServerEvent]:
@@ -186,6 +225,8 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
             return _with(state.replace(attempt=None), status=status, backend_details=details)
         case ServerSetUpFailed(reason=reason, details=details):
             merged = {**server.backend_details, **details}
+            if state.forgotten:
+                return _with(state.replace(attempt=None), backend_details=merged)
             deleting = _with(state.replace(attempt=None), status="deleting", status_reason=reason)
             return _with(deleting, backend_details=merged, shares=())
         case ServerDeletionRequested():
@@ -195,12 +236,26 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
         case ServerDeleted():
             deleted = _with(state.replace(attempt=None), status="deleted", unused_since=None)
             return _with(deleted, network_allocations=())
+        case ServerErrored() if state.forgotten and not _gave_back(state.attempt):
+            return state.replace(attempt=None)  # of the driver's call before it was to be forgotten
         case ServerErrored(reason=reason):
             return _with(state.replace(attempt=None), status="error", status_reason=reason)
         case ServerRetried():
-            return _with(state, status="deleting")
+            return _with(state, status="unmanage_starting" if state.forgotten else "deleting")
+        case ServerForgetRequested(reason=reason):
+            forgotten = state.replace(forgotten=True)
+            return _with(forgotten, status="unmanage_starting", status_reason=reason)
+        case ServerForgotten():
+            left = _with(state.replace(attempt=None), status="unmanaged", unused_since=None)
+            return _with(left, network_allocations=())
+        case ServerBackendChanged(host=host):
+            return _with(state, host=host)
         case _:
             assert_never(event)
+
+
+def _gave_back(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.effect == "give_back"
 
 
 def _requested_server(event: ServerRequested) -> ShareServer:
@@ -230,7 +285,9 @@ def pending(state: ShareServerState) -> ServerEffect | None:
             return SetUpServer() if state.addressed else AllocateAddresses()
         case "deleting":
             return DeallocateAddresses() if state.torn or not state.touched else TearDownServer()
-        case "absent" | "active" | "deleted" | "error":
+        case "unmanage_starting":
+            return DeallocateAddresses()
+        case "absent" | "active" | "deleted" | "error" | "unmanaged":
             return None
         case _:
             assert_never(state.server.status)
@@ -259,6 +316,8 @@ def joins(command: ServerCommand, state: ShareServerState) -> str | None:
             return f"share/{share_id}"
         case DeleteServer():
             return "delete"
+        case ForgetServer():
+            return "forget"
         case _:
             return None
 

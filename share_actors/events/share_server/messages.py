@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from share_actors.events.attempts import AttemptEvent, BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Command, Effect, Event, RequestJoined, Settled
-from share_actors.values.fields import Id
+from share_actors.values.fields import Id, Reason
 from share_actors.values.secret import SecretText
 
 DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]
@@ -46,6 +46,19 @@ class DeleteServer(Command, topic="server.delete"):
 
 class RetryServer(Command, topic="server.retry"):
     """Retry the teardown of a server in error."""
+
+
+class ForgetServer(Command, topic="server.forget"):
+    """Forget the server, without a driver call; rejected while it has shares. *reason* is recorded."""
+
+    reason: Reason
+
+
+class ChangeServerBackend(Command, topic="server.change_backend"):
+    """The server of backend *old* is on *host* from now on: the backend was renamed."""
+
+    old: str
+    host: str
 
 
 class ConfirmAddressesAllocated(Command):
@@ -172,8 +185,8 @@ class ServerErrored(Event, topic="server.errored"):
     reason: str
 
     def settles(self) -> tuple[Settled, ...]:
-        """Fail `delete`."""
-        return (Settled("delete", self.reason),)
+        """Fail `delete` and `forget`."""
+        return (Settled("delete", self.reason), Settled("forget", self.reason))
 
 
 class ServerRetried(Event, topic="server.retried"):
@@ -182,6 +195,35 @@ class ServerRetried(Event, topic="server.retried"):
     def opens(self) -> tuple[str, ...]:
         """Open `delete`."""
         return ("delete",)
+
+
+class ServerForgetRequested(Event, topic="server.forget_requested"):
+    """The server is to be forgotten, for this *reason*; its addresses are released first."""
+
+    reason: str
+
+    def opens(self) -> tuple[str, ...]:
+        """Open `forget`."""
+        return ("forget",)
+
+    def settles(self) -> tuple[Settled, ...]:
+        """Fail `create`, if it is still open."""
+        return (Settled("create", "the share server is being forgotten"),)
+
+
+class ServerForgotten(Event, topic="server.forgotten"):
+    """The addresses were released, and the server is no longer managed."""
+
+    def settles(self) -> tuple[Settled, ...]:
+        """End `forget` and `delete`."""
+        return (Settled("forget"), Settled("delete"))
+
+
+class ServerBackendChanged(Event, topic="server.backend_changed"):
+    """The backend *old* was renamed: the server is on *host*. An attempt in progress goes on."""
+
+    old: str
+    host: str
 
 
 # -- effects -------------------------------------------------------------------------------------
@@ -222,6 +264,8 @@ ServerCommand = (
     | DetachShare
     | DeleteServer
     | RetryServer
+    | ForgetServer
+    | ChangeServerBackend
     | ConfirmAddressesAllocated
     | ConfirmSetUp
     | ConfirmTornDown
@@ -241,6 +285,9 @@ OwnEvent = (
     | ServerDeleted
     | ServerErrored
     | ServerRetried
+    | ServerForgetRequested
+    | ServerForgotten
+    | ServerBackendChanged
 )
 ServerEvent = OwnEvent | AttemptEvent | RequestJoined
 ServerEffect = AllocateAddresses | SetUpServer | TearDownServer | DeallocateAddresses

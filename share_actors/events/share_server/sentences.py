@@ -9,9 +9,12 @@ from share_actors.events.share_server.messages import (
     AddressesAllocated,
     DeletionReason,
     OwnEvent,
+    ServerBackendChanged,
     ServerDeleted,
     ServerDeletionRequested,
     ServerErrored,
+    ServerForgetRequested,
+    ServerForgotten,
     ServerRequested,
     ServerRetried,
     ServerSetUp,
@@ -56,5 +59,11 @@ def sentence(event: OwnEvent, who: str) -> str:
             return f"it could not be deleted and is now in error: {reason}"
         case ServerRetried():
             return f"{who} asked to retry its deletion"
+        case ServerForgetRequested(reason=reason):
+            return f"{who} asked to forget it: {reason}"
+        case ServerForgotten():
+            return "its addresses were released; it is no longer managed, and its driver was not called"
+        case ServerBackendChanged(old=old, host=host):
+            return f"{who} renamed backend {old}; it is on {place(host)}"
         case _:
             assert_never(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from share_actors.actors.catalog import CatalogActor
@@ -78,6 +78,11 @@ class InProcessStats:
         """What managing *share* with these options would adopt; raises `Refused`."""
         result: dict[str, Any] = await self._call("preview", share, dict(driver_options))
         return result
+
+    async def missing(self, shares: Sequence[Share], /) -> list[str]:
+        """The ids of those of *shares* that the driver does not find on the backend."""
+        missing: list[str] = await self._call("missing", list(shares))
+        return missing
 
     async def reconfigure(self, config: Config, /) -> None:
         """Set the backend up again with *config*, if its settings changed."""

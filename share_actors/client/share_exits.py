@@ -1,0 +1,92 @@
+"""Requests of the asynchronous client by which a share or a snapshot leaves the system, and explanations."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Self, Unpack
+
+from share_actors.actors.messaging.messages import build
+from share_actors.audit.explanation import Explanation, explain
+from share_actors.client.keywords import RequestOptions
+from share_actors.client.requests import Requests
+from share_actors.config import Config
+from share_actors.errors import Unavailable
+from share_actors.events.decider import Command
+from share_actors.events.envelope import Recorded
+from share_actors.events.share.forgetting import ForgetShare
+from share_actors.events.share.manage import UnmanageShare
+from share_actors.events.share.snapshot_messages import ForgetSnapshot, UnmanageSnapshot
+from share_actors.policy import caller_of, is_permitted
+from share_actors.values import Snapshot, utc_now
+
+
+class AsyncShareExits(ABC):
+    """The part of `AsyncShare` that does not depend on a driver's success."""
+
+    _requests: Requests
+
+    @abstractmethod
+    async def _ask(self, command: Command, options: RequestOptions) -> Self:
+        """Have *command* done, and keep the share as it is then."""
+
+    @abstractmethod
+    async def history(self) -> list[Recorded]:
+        """All events of the share."""
+
+    async def unmanage(self, **options: Unpack[RequestOptions]) -> Self:
+        """Remove the share from the system; its data on the backend are left in place."""
+        return await self._ask(UnmanageShare(), options)
+
+    async def unmanage_snapshot(
+        self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
+    ) -> None:
+        """Remove a snapshot from the system; its data on the backend are left in place."""
+        await self._ask(build(UnmanageSnapshot, {"snapshot_id": id_of(snapshot)}), options)
+
+    async def forget(self, reason: str, **options: Unpack[RequestOptions]) -> Self:
+        """Remove the share with its rules and snapshots from the system, whatever its status.
+
+        No driver is called, so that it works for a backend that is gone for good; *reason* is recorded.
+        What the backend has of the share is left as it is, also the access of its clients. It can be
+        managed again: `manage_share` with the same `share_id`.
+        """
+        return await self._ask(build(ForgetShare, {"reason": reason}), options)
+
+    async def forget_snapshot(
+        self, snapshot: Snapshot | str, reason: str, **options: Unpack[RequestOptions]
+    ) -> None:
+        """Remove a snapshot from the system, whatever its status; no driver is called."""
+        fields = {"snapshot_id": id_of(snapshot), "reason": reason}
+        await self._ask(build(ForgetSnapshot, fields), options)
+
+    async def explain(self) -> Explanation:
+        """Why the share is in its status: pending work, attempts, and what can be done now."""
+        history, backends = await asyncio.gather(
+            self.history(), configured_backends(self._requests)
+        )
+        permits = permitted_operations(self._requests)
+        return await asyncio.to_thread(
+            explain, history, utc_now(), backends=backends, permits=permits
+        )
+
+
+def id_of(snapshot: Snapshot | str) -> str:
+    """The id of *snapshot*, which may be the id itself."""
+    return snapshot if isinstance(snapshot, str) else snapshot.id
+
+
+def permitted_operations(requests: Requests) -> Callable[[str], bool]:
+    """Whether the user of *requests* may do an operation on what the user's project owns."""
+    return partial(is_permitted, caller=caller_of(requests.context))
+
+
+async def configured_backends(requests: Requests) -> Collection[str] | None:
+    """The names of the configured backends; None if the manager cannot be asked now."""
+    with suppress(Unavailable):
+        config: Config = await requests.call_manager_once("config")
+        return set(config.backends)
+    return None

@@ -16,6 +16,7 @@ from share_actors import (
     AccessRule,
     BackendReport,
     Config,
+    EntityExplanation,
     Explanation,
     Page,
     Receipt,
@@ -42,6 +43,7 @@ from share_actors.client.entities import (
 )
 from share_actors.client.results import (
     BackendChanges,
+    HandledEntities,
     ManagePreview,
     ShareLocation,
     SystemStatus,
@@ -167,6 +169,8 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.shrink(1), ShareHandle)
     assert_type(share.retry(wait=False), ShareHandle)
     assert_type(share.unmanage(), ShareHandle)
+    share.forget_snapshot(snapshot, "lost")
+    assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
     assert_type(share.explain(), Explanation)
@@ -183,6 +187,7 @@ def use_networks(networks: ShareNetworkCollection) -> None:
     assert_type(networks.list(name="blue", limit=10), Page[ShareNetwork])
     assert_type(networks.get("blue"), ShareNetwork)
     assert_type(networks.history("blue"), Sequence[Recorded])
+    assert_type(networks.explain("blue"), EntityExplanation)
     networks.delete("blue")
 
 
@@ -192,6 +197,8 @@ def use_servers(servers: ShareServerCollection) -> None:
     assert_type(servers.history("server-1"), Sequence[Recorded])
     assert_type(servers.delete("server-1", wait=False), ShareServer)
     assert_type(servers.retry("server-1", timeout=1.0), ShareServer)
+    assert_type(servers.forget("server-1", "lost"), ShareServer)
+    assert_type(servers.explain("server-1"), EntityExplanation)
     assert_type(servers.delete_free(), list[str])
 
 
@@ -209,6 +216,8 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
     assert_type(backends.watch(), Iterator[BackendReport])
+    assert_type(backends.rename("old", "new"), HandledEntities)
+    assert_type(backends.forget("old", "lost"), HandledEntities)
     changes = backends.reload(Config())
     assert_type(changes, BackendChanges)
     assert_type(changes["added"], list[str])
@@ -293,6 +302,8 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.shrink(1), AsyncShare)
     assert_type(await share.retry(), AsyncShare)
     assert_type(await share.unmanage(), AsyncShare)
+    await share.forget_snapshot("snapshot-1", "lost")
+    assert_type(await share.forget("lost"), AsyncShare)
     assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
     assert_type(await share.history(), list[Recorded])
     assert_type(await share.explain(), Explanation)
@@ -306,6 +317,7 @@ async def use_asynchronous_networks(networks: AsyncShareNetworkCollection) -> No
     assert_type(await networks.list(project_id="web"), Page[ShareNetwork])
     assert_type(await networks.get("blue"), ShareNetwork)
     assert_type(await networks.history("blue"), Sequence[Recorded])
+    assert_type(await networks.explain("blue"), EntityExplanation)
     await networks.delete("blue")
 
 
@@ -315,6 +327,8 @@ async def use_asynchronous_servers(servers: AsyncShareServerCollection) -> None:
     assert_type(await servers.history("server-1"), Sequence[Recorded])
     assert_type(await servers.delete("server-1"), ShareServer)
     assert_type(await servers.retry("server-1"), ShareServer)
+    assert_type(await servers.forget("server-1", "lost"), ShareServer)
+    assert_type(await servers.explain("server-1"), EntityExplanation)
     assert_type(await servers.delete_free(), list[str])
 
 
@@ -333,6 +347,8 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.publish(), dict[str, BackendReport])
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
+    assert_type(await backends.rename("old", "new"), HandledEntities)
+    assert_type(await backends.forget("old", "lost"), HandledEntities)
     assert_type(await backends.list(), Page[BackendState])
     assert_type(await backends.get("fast"), BackendState)
     assert_type(await backends.history("fast"), Sequence[Recorded])

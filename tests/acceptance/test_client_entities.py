@@ -16,7 +16,7 @@ from share_actors.values import Share
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.systems import Site, eventually, kill
 
-CONTEXT = {"user_id": "alice", "project_id": "demo"}
+CONTEXT = {"user_id": "alice", "project_id": "demo", "is_admin": True}
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,7 @@ def test_metadata_that_is_not_text_is_refused_with_its_key(site: Site, system: S
     refused(site, call, InvalidRequest, "metadata.a", 7)
 
 
-@pytest.mark.parametrize("protocol", ["FTP", "nfs", "", None, 7])
+@pytest.mark.parametrize("protocol", ["FTP", "nfs", "", 7])
 def test_an_unknown_protocol_is_refused(site: Site, system: ShareSystem, protocol: Any) -> None:
     call = partial(system.create_share, size=1, protocol=protocol)
     message = refused(site, call, InvalidRequest, "share_proto", protocol)

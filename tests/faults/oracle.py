@@ -14,6 +14,7 @@ from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
+from share_actors.events.share.holds import ReleaseSnapshot
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import (
@@ -77,6 +78,8 @@ class Verdict:
         works = {w for i in asked if (known := self.receipts.get(i)) for w in known.works}
         acknowledged = [i for i, told in world.replies.items() if told.acknowledged]
         missing = [i for i in acknowledged if self.receipts.get(i) is None]
+        # to release what is not held changes nothing, and is not recorded
+        missing = [i for i in missing if not isinstance(asked[i], ReleaseSnapshot)]
         return [i for i in missing if not any(fnmatch(w, same_work(asked[i])) for w in works)]
 
     def _lied(self, world: World) -> list[str]:

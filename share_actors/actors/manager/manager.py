@@ -23,6 +23,7 @@ from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
+from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
 from share_actors.actors.manager.timings import ManagerTimings
@@ -124,7 +125,9 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
         for n, message in enumerate(messages[:room]):
             self._waiting += 1
             answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
-            if self._middleware.must_place(message):
+            if (refusal := misdirection(message)) is not None:
+                self._answer(batch, n, message, error_reply(message, refusal))
+            elif self._middleware.must_place(message):
                 self._supervisor.spawn(self._place_and_send(message, answer, taken))
             else:
                 self._router.send(message, answer, taken)

@@ -10,13 +10,23 @@ MAX_SHOWN = 120
 """The most characters of an invalid value that a message shows."""
 
 
+MAX_TOLD = 65_536
+"""The most characters of an invalid value (as `repr`) that an error holds."""
+
+
 def showable(value: object) -> Any:
-    """*value*, or a description of an integer with more digits than Python prints."""
+    """*value*, or a description of one that is too large for an error or that cannot be printed."""
     try:
-        repr(value)
-    except ValueError:
+        size = len(repr(value))
+    except Exception:
         return f"(a very large {type(value).__name__})"
-    return value
+    return value if size <= MAX_TOLD else f"({type(value).__name__} of {size} characters)"
+
+
+def shown(value: object) -> str:
+    """*value* for a message: shortened, and a description if it cannot be printed."""
+    told = showable(value)
+    return shorten(repr(value) if told is value else str(told))
 
 
 def shorten(text: str) -> str:

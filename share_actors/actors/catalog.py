@@ -15,7 +15,13 @@ from inspect import signature
 from typing import Any, TypeVar
 
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
+from share_actors.errors import (
+    InvalidRequest,
+    ShareActorsError,
+    Unavailable,
+    showable,
+    shown,
+)
 from share_actors.events import share
 from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
@@ -190,8 +196,20 @@ def _check(query: str, parameters: Mapping[str, Any]) -> None:
     for field, value in parameters.items():
         if field not in allowed:
             message = f"{field}: not a filter of {query}, which has: {', '.join(allowed)}"
-            raise InvalidRequest(message, field=field, value=value)
-        if field == "is_public" and isinstance(value, bool | None):
+            raise InvalidRequest(message, field=field, value=showable(value))
+        if field == "is_public":
+            if not isinstance(value, bool | None):
+                text = f"{field}: {shown(value)} is not True or False"
+                raise InvalidRequest(text, field=field, value=showable(value))
             continue
         if field not in ("limit", "without") and not isinstance(value, str | None):
-            raise InvalidRequest(f"{field}: {value!r} is not a string", field=field, value=value)
+            text = f"{field}: {shown(value)} is not a string"
+            raise InvalidRequest(text, field=field, value=showable(value))
+        if isinstance(value, str) and not _storable(value):
+            text = f"{field}: holds a character that cannot be stored: {shown(value)}"
+            raise InvalidRequest(text, field=field, value=showable(value))
+
+
+def _storable(text: str) -> bool:
+    """Whether a database takes *text*: no NUL, and no half of a pair of surrogates."""
+    return "\0" not in text and text.encode(errors="ignore").decode() == text

@@ -9,7 +9,7 @@ from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
 from share_actors.policy import Caller
-from share_actors.values import BackendReport, RequestContext, Share
+from share_actors.values import BackendReport, RequestContext, Share, Snapshot
 
 
 class HostReport(NamedTuple):
@@ -155,6 +155,11 @@ class Stats(Protocol):
 
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
+
+    async def check_manage(
+        self, item: Share | Snapshot, driver_options: Mapping[str, Any], /
+    ) -> None:
+        """Raise `Refused` if *item* could never be managed with these options."""
 
     async def reconfigure(self, config: Config, /) -> None:
         """Use this configuration from now on."""

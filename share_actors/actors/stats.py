@@ -23,12 +23,19 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.scheduling.pool_stats import silent_report
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers import share_stats
-from share_actors.drivers.base import DriverError, ShareDriver
+from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
 from share_actors.redaction import remember_secret, scrubbed
-from share_actors.values import BackendReport, Capabilities, RequestContext, Share, utc_now
+from share_actors.values import (
+    BackendReport,
+    Capabilities,
+    RequestContext,
+    Share,
+    Snapshot,
+    utc_now,
+)
 
 logger = logging.getLogger(__name__)
 SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
@@ -89,17 +96,54 @@ class StatsActor:
             return await self._publish()
 
     async def preview(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """What managing with these options would adopt; raises `Refused` with the driver's reason."""
-        driver = await self._ready_driver()
-        for name, value in driver_options.items():
-            if name not in driver.public_manage_options and isinstance(value, str):
-                remember_secret(value)
+        """What managing with these options would adopt; raises `Refused` with the driver's reason.
+
+        Raises `Unavailable` if the backend is not ready or does not answer.
+        """
+        driver = await self._driver_or_unavailable()
+        _remember_secrets(driver, driver_options)
         call = partial(driver.preview_manage, share, driver_options)
         try:
-            properties = await self._call_driver(call, self._settings.timeout_s)
+            return dict(await self._call_driver(call, self._settings.timeout_s))
         except DriverError as error:
-            raise Refused(writable(str(error)), field="driver_options") from None
-        return dict(properties)
+            raise _cannot_be_managed(str(error)) from None
+        except TimeoutError:
+            raise self._unavailable("it did not answer in time") from None
+        except Exception as error:
+            logger.exception("backend %s: its driver raised", self._backend)
+            raise _cannot_be_managed(f"its driver raised {error!r}") from None
+
+    async def check_manage(self, item: Share | Snapshot, driver_options: Mapping[str, Any]) -> None:
+        """Raise `Refused` with the driver's reason if *item* could never be managed with these options.
+
+        What cannot be found out now is no reason.
+        """
+        try:
+            driver = await self._ready_driver()
+            _remember_secrets(driver, driver_options)
+            snapshot = isinstance(item, Snapshot)
+            check: Any = driver.check_manage_snapshot if snapshot else driver.check_manage
+            call = partial(check, item, driver_options)
+            await self._call_driver(call, self._settings.stats_timeout_s)
+        except (TransientError, NotSupported, TimeoutError) as error:
+            logger.info(
+                "backend %s: what is to be managed is not checked: %r", self._backend, error
+            )
+        except DriverError as error:
+            if self._driver is not None:  # else the backend is not ready
+                raise _cannot_be_managed(str(error)) from None
+        except Exception:
+            logger.exception("backend %s: its driver raised", self._backend)
+
+    async def _driver_or_unavailable(self) -> ShareDriver:
+        try:
+            return await self._ready_driver()
+        except Exception as error:
+            raise self._unavailable(self._failure_reason(error)) from None
+
+    def _unavailable(self, reason: str) -> Unavailable:
+        text = f"backend {self._backend!r} is not ready: {reason}"
+        return Unavailable(text, field="backend", value=self._backend)
 
     async def missing(self, shares: Sequence[Share]) -> list[str]:
         """The ids of those of *shares* that the driver does not find; raises `Unavailable` if it fails."""
@@ -236,6 +280,17 @@ class StatsActor:
         if self._threads is not None:
             self._threads.close()
             self._threads = None
+
+
+def _remember_secrets(driver: ShareDriver, driver_options: Mapping[str, Any]) -> None:
+    """Have the texts among *driver_options* masked in logs, unless the driver declares them public."""
+    for name, value in driver_options.items():
+        if name not in driver.public_manage_options and isinstance(value, str):
+            remember_secret(value)
+
+
+def _cannot_be_managed(reason: str) -> Refused:
+    return Refused(writable(reason), field="driver_options")
 
 
 def _command(report: BackendReport, info_digest: str | None) -> Command:

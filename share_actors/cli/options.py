@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from share_actors.actors.messaging.parameters import seconds
 from share_actors.cli.command import choices
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -43,6 +44,16 @@ ProtocolOption = Annotated[
         autocompletion=choices(*get_args(Protocol)),
     ),
 ]
+
+
+def check_seconds(value: float) -> float:
+    """*value*, before the command does anything; raises `typer.BadParameter` for no number of seconds."""
+    try:
+        return seconds("timeout", value)
+    except InvalidRequest as error:
+        raise typer.BadParameter(error.message) from None
+
+
 NoWaitOption = Annotated[
     bool, typer.Option("--no-wait", help="Return once the request is recorded and durable.")
 ]
@@ -51,6 +62,7 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
+        callback=check_seconds,
         help="Wait this long for the outcome. The work continues after a timeout.",
     ),
 ]
@@ -65,6 +77,11 @@ AllOption = Annotated[bool, typer.Option("--all", help="List all pages.")]
 def outcome_timeout(no_wait: bool, timeout: float) -> float | None:
     """How many seconds to wait for the outcome; None to return at once."""
     return None if no_wait else timeout
+
+
+def set_fields(**fields: Any) -> dict[str, Any]:
+    """Those of *fields* that were given; an empty text is given, an empty list is not."""
+    return {k: v for k, v in fields.items() if v not in (None, (), {})}
 
 
 def parse_number(text: str) -> int | float | str:

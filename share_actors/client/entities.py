@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import instance, known_id, mapping, word
 from share_actors.audit.entity_explanation import (
     EntityExplanation,
     explain_network,
     explain_server,
 )
-from share_actors.client.ids import created_id, fresh_id
+from share_actors.client.ids import chosen_id, command_id_of, created_id, fresh_id
 from share_actors.client.keywords import (
     EntityFilters,
     NetworkProperties,
@@ -26,7 +27,7 @@ from share_actors.client.requests import Requests
 from share_actors.client.results import BackendChanges, HandledEntities
 from share_actors.client.share_exits import configured_backends, permitted_operations
 from share_actors.config import Config
-from share_actors.errors import Ambiguous, NotFound
+from share_actors.errors import Ambiguous, NotFound, shorten
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share_network import (
@@ -48,6 +49,7 @@ from share_actors.values import (
     ShareType,
     utc_now,
 )
+from share_actors.values.ids import is_name, is_uuid
 from share_actors.values.secret import Secret
 
 EntityT = TypeVar("EntityT", bound=Frozen)
@@ -80,18 +82,25 @@ class AsyncEntityCollection(Generic[EntityT]):
         return await self._requests.history(await self._address(id_or_name))
 
     async def _address(self, id_or_name: str) -> str:
-        address = f"{self._kind}:{id_or_name}"
-        if await self._requests.catalog.ask("entity", address=address) is not None:
-            return address
-        ids = await self._ids_named(id_or_name)
+        """The address of the entity with this id, else of the only one with this name."""
+        ids = await self._ids(id_or_name) if is_name(word("id", id_or_name)) else []
         if not ids:
             kind = self._kind.replace("_", " ")
-            text = f"there is no {kind} with the id or name {id_or_name!r}"
+            text = f"there is no {kind} with the id or name {shorten(repr(id_or_name))}"
             raise NotFound(text, field="id", value=id_or_name)
         if len(ids) > 1:
             text = f"{len(ids)} are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
             raise Ambiguous(text, field="id", value=id_or_name, ids=ids)
         return f"{self._kind}:{ids[0]}"
+
+    async def _ids(self, id_or_name: str) -> Sequence[str]:
+        """The ids of the entities that *id_or_name* may mean."""
+        address = f"{self._kind}:{id_or_name}"
+        known = await self._requests.catalog.ask("entity", address=address) is not None
+        if known and is_uuid(id_or_name):
+            return [id_or_name]
+        named = await self._ids_named(id_or_name)
+        return list(dict.fromkeys([id_or_name] * known + list(named)))
 
     async def _ids_named(self, name: str) -> Sequence[str]:
         """The ids of those with this name: of the user's project if there are any, else of all."""
@@ -102,6 +111,10 @@ class AsyncEntityCollection(Generic[EntityT]):
             if page.items:
                 break
         return [entity.id for entity in page.items]
+
+    def _address_of(self, entity_id: str) -> str:
+        """The address of the entity with this id; raises `NotFound` if it is the id of nothing."""
+        return f"{self._kind}:{known_id(self._kind.replace('_', ' '), entity_id)}"
 
     async def _ask(
         self, address: str, command: Command, **options: Unpack[RequestOptions]
@@ -139,9 +152,9 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         *properties*: `gateway`, `network_type` (none, flat, vlan, vxlan, gre), `segmentation_id`,
         `description`.
         """
-        command_id = command_id or fresh_id()
-        context = self._requests.context
-        network_id = network_id or created_id(command_id, context.project_id)
+        command_id, context = command_id_of(command_id), self._requests.context
+        chosen = None if network_id is None else word("network_id", network_id)
+        network_id = created_id(command_id, context.project_id) if chosen is None else chosen
         fields = {"network_id": network_id, "cidr": cidr, "name": name, **properties}
         owner = {"project_id": context.project_id, "user_id": context.user_id}
         command = build(CreateShareNetwork, {**fields, **owner})
@@ -171,7 +184,8 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         `ou`, `user`, `password`. The password is sealed before it is recorded.
         """
         command_id = fresh_id()
-        service_id = service_id or created_id(command_id, self._requests.context.project_id)
+        project_id = self._requests.context.project_id
+        service_id = chosen_id("service_id", service_id, command_id, project_id)
         service: dict[str, Any] = {"id": service_id, "type": type, **properties}
         if isinstance(properties.get("password"), str):
             service["password"] = Secret(properties["password"])
@@ -194,11 +208,11 @@ class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
 
     async def delete(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
         """Tear down a share server; raises `Refused` (ShareServerInUse) while it has shares."""
-        return await self._ask(f"{self._kind}:{server}", DeleteServer(), **options)
+        return await self._ask(self._address_of(server), DeleteServer(), **options)
 
     async def retry(self, server: str, **options: Unpack[RequestOptions]) -> ShareServer:
         """Retry the teardown of a share server in error; raises `Refused` if it is not in error."""
-        return await self._ask(f"{self._kind}:{server}", RetryServer(), **options)
+        return await self._ask(self._address_of(server), RetryServer(), **options)
 
     async def forget(
         self, server: str, reason: str, **options: Unpack[RequestOptions]
@@ -237,16 +251,18 @@ class AsyncShareTypeCollection(AsyncEntityCollection[ShareType]):
 
         *properties*: `description`, `is_public`, `projects` (that may use it if it is not public).
         """
-        fields = {"name": name, "extra_specs": dict(extra_specs), **properties}
+        specs = mapping("extra_specs", extra_specs)
+        fields = {"name": word("name", name), "extra_specs": specs, **properties}
         return await self._ask(f"{self._kind}:{name}", build(CreateShareType, fields))
 
     async def change(self, name: str, **changes: Unpack[ShareTypeChanges]) -> ShareType:
         """Set `extra_specs` (the value None removes one), `is_public` or `projects`."""
-        return await self._ask(f"{self._kind}:{name}", build(ChangeShareType, changes))
+        command = build(ChangeShareType, changes)
+        return await self._ask(self._address_of(name), command)
 
     async def delete(self, name: str) -> None:
         """Delete a share type; shares of this type stay, and no more are created."""
-        await self._ask(f"{self._kind}:{name}", DeleteShareType())
+        await self._ask(self._address_of(name), DeleteShareType())
 
 
 class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
@@ -286,6 +302,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 
         Raises `ConfigError` if a setting differs that takes a restart; nothing is changed then.
         """
+        config = instance("config", config, Config)
         changes: BackendChanges = await self._requests.call_manager_once(
             "reload", config, context=self._requests.context
         )

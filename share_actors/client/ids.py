@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
+from share_actors.actors.messaging.parameters import command_id as checked
+from share_actors.actors.messaging.parameters import new_id
 from share_actors.values import RequestContext
 
 DEFAULT_PROJECT = RequestContext().project_id
@@ -60,6 +62,16 @@ def _distance(project_id: str) -> int:
     """A number of 62 random bits, which keeps the ids of projects apart; 0 for the default project."""
     default = project_id == DEFAULT_PROJECT
     return 0 if default else _namespace(project_id).int & (1 << 62) - 1
+
+
+def command_id_of(given: object) -> str:
+    """The command id that the caller has *given*, checked; None: a fresh one."""
+    return checked(given) or fresh_id()
+
+
+def chosen_id(field: str, chosen: object, command_id: str, project_id: str) -> str:
+    """The UUID that the caller has *chosen* for what a command creates; None: see `created_id`."""
+    return created_id(command_id, project_id) if chosen is None else new_id(field, chosen)
 
 
 def _with_version(bits: int, version: int) -> UUID:

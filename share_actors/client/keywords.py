@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from share_actors.client.ids import fresh_id
+from share_actors.actors.messaging.parameters import seconds
+from share_actors.client.ids import command_id_of
 from share_actors.values import NetworkType
 
 DEFAULT_TIMEOUT_S = 300.0
@@ -39,8 +40,13 @@ def deadline(options: RequestOptions) -> float:
 
 def with_command_id(options: RequestOptions) -> tuple[str, RequestOptions]:
     """The command id in *options*, generated if there is none, and the options with it."""
-    command_id = options.get("command_id") or fresh_id()
+    command_id = command_id_of(options.get("command_id"))
     return command_id, {**options, "command_id": command_id}
+
+
+def deadline(options: RequestOptions) -> float:
+    """When the `timeout` in *options* ends, as of `time.monotonic`; raises `InvalidRequest`."""
+    return time.monotonic() + seconds("timeout", options.get("timeout", DEFAULT_TIMEOUT_S))
 
 
 class ShareProperties(TypedDict, total=False):

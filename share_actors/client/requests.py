@@ -15,6 +15,7 @@ from share_actors.actors.messaging.messages import (
     Sender,
     command_message,
 )
+from share_actors.actors.messaging.parameters import flag, not_found, seconds, word
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
 from share_actors.client.connection import CallerCatalog, Connection
@@ -28,10 +29,11 @@ from share_actors.client.doubt import (
     recorded_unseen,
     timed_out,
 )
-from share_actors.client.ids import FreshId, fresh_id
+from share_actors.client.ids import FreshId, command_id_of
 from share_actors.client.keywords import DEFAULT_TIMEOUT_S
 from share_actors.client.receipt import Receipt, receipt_of
 from share_actors.errors import Ambiguous, Busy, LogError, NotFound, Unavailable
+from share_actors.events.aggregates import is_address
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.values import RequestContext, Share
@@ -93,14 +95,15 @@ class Requests:
         command_id: str | None = None,
     ) -> Receipt:
         """Record *command*, and if *wait* wait for its work; the same id is executed once."""
+        timeout_s = seconds("timeout", timeout)
         sent = self.send(address, command, wait, command_id)
-        return await self.reply_to(sent, time.monotonic() + timeout)
+        return await self.reply_to(sent, time.monotonic() + timeout_s)
 
     def send(
         self, address: str, command: Command, wait: bool, command_id: str | None
     ) -> SentCommand:
         """Send *command* without waiting for anything."""
-        known = command_id or fresh_id()
+        wait, known = flag("wait", wait), command_id_of(command_id)
         message = command_message(
             address,
             command,
@@ -175,7 +178,11 @@ class Requests:
 
     async def look_up(self, command_id: str, share_id: str | None) -> Receipt:
         """The receipt of an earlier request, with the last attempt if in progress; raises `NotFound`."""
-        share_id = share_id or await self._share_of(command_id)
+        word("command_id", command_id)
+        if share_id is None:
+            share_id = await self._share_of(command_id)
+        elif not is_address(word("share_id", share_id)):
+            raise not_found("share", share_id, "share_id")
         replies = await self.ask_manager("wait", [(share_id, command_id)], 0.0)
         if replies:
             return receipt_of(replies[0])

@@ -7,8 +7,9 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import mapping, word
 from share_actors.client.background_loop import run
-from share_actors.client.ids import created_id
+from share_actors.client.ids import chosen_id, created_id
 from share_actors.client.keywords import RequestOptions, deadline, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
@@ -116,8 +117,10 @@ class AsyncShare(AsyncShareExits):
         rule = {"access_type": type, "access_to": to, "access_level": level}
         command_id, options = with_command_id(options)
         fields = {"access_id": created_id(command_id, self._requests.context.project_id), **rule}
-        share = await self._ask_for_share(build(AllowAccess, fields), options)
-        allowed = same_client_of(share.access_rules, type, to)
+        command = build(AllowAccess, fields)
+        assert isinstance(command, AllowAccess)
+        share = await self._ask_for_share(command, options)
+        allowed = same_client_of(share.access_rules, command.access_type, command.access_to)
         if allowed is None:  # it was denied again in the meantime
             text = f"the rule for {type} {to} is gone already"
             raise NotFound(text, field="access_to", value=to)
@@ -125,7 +128,7 @@ class AsyncShare(AsyncShareExits):
 
     async def deny_access(self, rule: AccessRule | str, **options: Unpack[RequestOptions]) -> None:
         """Remove a rule (or the rule with this id); raises `NotFound`."""
-        access_id = rule if isinstance(rule, str) else rule.id
+        access_id = rule.id if isinstance(rule, AccessRule) else word("rule", rule)
         await self._ask(build(DenyAccess, {"access_id": access_id}), options)
 
     async def create_snapshot(
@@ -178,9 +181,11 @@ class AsyncShare(AsyncShareExits):
         was forgotten or unmanaged brings it back. Raises `OperationFailed` with the driver's reason.
         """
         command_id, options = with_command_id(options)
-        snapshot_id = snapshot_id or created_id(command_id, self._requests.context.project_id)
+        project_id = self._requests.context.project_id
+        snapshot_id = chosen_id("snapshot_id", snapshot_id, command_id, project_id)
         fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
-        command = build(ManageSnapshot, {**fields, "driver_options": dict(driver_options or {})})
+        located = {**fields, "driver_options": mapping("driver_options", driver_options)}
+        command = build(ManageSnapshot, located)
         return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
     async def history(self) -> list[Recorded]:

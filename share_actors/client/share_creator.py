@@ -9,7 +9,8 @@ from typing import Any
 
 from share_actors.actors.manager.request_spec import managed_fields, share_fields
 from share_actors.actors.messaging.messages import build
-from share_actors.client.ids import created_id, fresh_id
+from share_actors.actors.messaging.parameters import flag, items, mapping, seconds
+from share_actors.client.ids import chosen_id, command_id_of
 from share_actors.client.keywords import RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand
@@ -39,10 +40,11 @@ class ShareCreator:
         self, shares: Iterable[Mapping[str, object]], wait: bool, timeout: float
     ) -> list[AsyncShare | ShareActorsError]:
         """The share of each mapping of arguments, or its error, in order."""
-        until = time.monotonic() + timeout
+        until = time.monotonic() + seconds("timeout", timeout)
+        flag("wait", wait)
         sent: list[SentCommand | ShareActorsError] = []
-        for requested in shares:
-            sent.append(await self._send(dict(requested), wait))
+        for requested in items("shares", shares):
+            sent.append(await self._send(requested, wait))
             if len(sent) % BATCH_SIZE == 0:
                 await asyncio.sleep(0)  # send these while the next are prepared
         return list(await asyncio.gather(*(self._created(item, until) for item in sent)))
@@ -55,36 +57,38 @@ class ShareCreator:
     ) -> AsyncShare:
         """The managed share; raises as `AsyncShareSystem.manage_share` does."""
         command_id, options = with_command_id(options)
-        share_id = requested.pop("share_id", None) or created_id(
-            command_id, self._requests.context.project_id
-        )
+        share_id = self._chosen_id(requested, command_id)
+        driver_options = mapping("driver_options", driver_options)
         await self._reload_config_for(requested.get("backend"))
         fields = managed_fields(requested, self.config, self._requests.context)
-        identified = {**fields, "share_id": share_id, "driver_options": dict(driver_options)}
+        identified = {**fields, "share_id": share_id, "driver_options": driver_options}
         command = build(ManageShare, identified)
         return self._share(await self._requests.ask(share_id, command, **options))
 
     async def _creation(self, requested: dict[str, Any], command_id: str) -> tuple[str, Command]:
-        share_id = requested.pop("share_id", None) or created_id(
-            command_id, self._requests.context.project_id
-        )
+        share_id = self._chosen_id(requested, command_id)
         await self._reload_config_for(requested.get("backend"))
         fields = share_fields(requested, self.config, self._requests.context)
         fields = {**fields, "share_id": share_id}
         return share_id, build(CreateShare, fields)
+
+    def _chosen_id(self, requested: dict[str, Any], command_id: str) -> str:
+        project_id = self._requests.context.project_id
+        return chosen_id("share_id", requested.pop("share_id", None), command_id, project_id)
 
     async def _reload_config_for(self, backend: object) -> None:
         """Get the configuration again if it has no such backend: a reload may have added it."""
         if isinstance(backend, str) and backend not in self.config.backends:
             self.config = await self._requests.call_manager("config")
 
-    async def _send(self, requested: dict[str, Any], wait: bool) -> SentCommand | ShareActorsError:
+    async def _send(self, item: object, wait: bool) -> SentCommand | ShareActorsError:
         try:
-            command_id = requested.pop("command_id", None) or fresh_id()
+            requested = mapping("share", item)
+            command_id = command_id_of(requested.pop("command_id", None))
             share_id, command = await self._creation(requested, command_id)
+            return self._requests.send(share_id, command, wait, command_id)
         except ShareActorsError as error:
             return error
-        return self._requests.send(share_id, command, wait, command_id)
 
     async def _created(
         self, sent: SentCommand | ShareActorsError, until: float

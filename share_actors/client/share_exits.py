@@ -10,6 +10,7 @@ from functools import partial
 from typing import Self, Unpack
 
 from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import word
 from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.keywords import RequestOptions
 from share_actors.client.requests import Requests
@@ -76,7 +77,7 @@ class AsyncShareExits(ABC):
 
 def id_of(snapshot: Snapshot | str) -> str:
     """The id of *snapshot*, which may be the id itself."""
-    return snapshot if isinstance(snapshot, str) else snapshot.id
+    return snapshot.id if isinstance(snapshot, Snapshot) else word("snapshot", snapshot)
 
 
 def permitted_operations(requests: Requests) -> Callable[[str], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Self, Unpack, overload
 
+from share_actors.actors.messaging.parameters import flag
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.background_loop import run
 from share_actors.client.keywords import (
@@ -192,7 +193,7 @@ class ShareSystem:
         self, watch: bool = False
     ) -> dict[str, BackendReport] | Iterator[BackendReport]:
         """The last report of each backend, by name; with *watch* an iterator of all reports."""
-        return self.backends.watch() if watch else self.backends.stats()
+        return self.backends.watch() if flag("watch", watch) else self.backends.stats()
 
     def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Set up every backend, or this one, and return the reports (done at start without a call)."""

@@ -9,6 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, Literal, Self, Unpack, overload
 
 from share_actors.actors.messaging.messages import context_with
+from share_actors.actors.messaging.parameters import (
+    flag,
+    instance,
+    known_id,
+    mapping,
+    not_found,
+    seconds,
+    word,
+)
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
@@ -35,9 +44,10 @@ from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation
 from share_actors.client.share import AsyncShare
 from share_actors.client.share_creator import ShareCreator
 from share_actors.config import Config
-from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError
+from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError, shorten
 from share_actors.events.envelope import Recorded
-from share_actors.values import BackendReport, Page, RequestContext, ShareRule, Snapshot
+from share_actors.values import BackendReport, Page, RequestContext, Share, ShareRule, Snapshot
+from share_actors.values.ids import is_id, is_name, is_uuid
 
 
 def default_context() -> RequestContext:
@@ -67,7 +77,8 @@ class AsyncShareSystem:
         *,
         owns: bool = False,
     ) -> None:
-        self.context = context or default_context()
+        given = None if context is None else instance("context", context, RequestContext)
+        self.context = given or default_context()
         self._connection, self._owns = connection, owns
         self._requests = Requests(connection, self.context)
         self._creator = ShareCreator(self._requests, config)
@@ -99,15 +110,17 @@ class AsyncShareSystem:
         none. Returns those that were cut off then: the `id` of the share, the `work`, and the `seconds` that
         it took. They are made again after the next start, and a stop never counts towards `max_cut_off`.
         """
+        timeout_s = seconds("timeout", timeout)
         if not self._owns:
             return []
         self._owns = False
-        cut_off = await self._connection.stop_system(timeout)
+        cut_off = await self._connection.stop_system(timeout_s)
         return [CutOffCall(id=c["id"], work=c["work"], seconds=c["seconds"]) for c in cut_off]
 
     def as_user(self, context: RequestContext) -> AsyncShareSystem:
         """The same system, on behalf of another user."""
-        return AsyncShareSystem(self._connection, self.config, context)
+        other = instance("context", context, RequestContext)
+        return AsyncShareSystem(self._connection, self.config, other)
 
     # -- shares ----------------------------------------------------------------------------------
     async def create_share(
@@ -178,26 +191,45 @@ class AsyncShareSystem:
 
         Raises `Refused` with the driver's reason.
         """
+        options = mapping("driver_options", driver_options)
         preview: ManagePreview = await self._requests.call_manager_once(
-            "preview_manage", self.context, dict(driver_options), **properties
+            "preview_manage", self.context, options, **properties
         )
         return preview
 
     async def share(self, id_or_name: str) -> AsyncShare:
-        """The share with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids."""
-        try:
-            share = await self._requests.view(id_or_name)
-        except NotFound:
-            named = await self._requests.catalog.ask("named", name=id_or_name)
-            ids = [share.id for share in named]
-            if not named:
-                text = f"there is no share with the id or name {id_or_name!r}"
-                raise NotFound(text, field="share", value=id_or_name) from None
-            if len(named) > 1:
-                text = f"{len(ids)} shares are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
-                raise Ambiguous(text, field="share", value=id_or_name, ids=ids) from None
-            share = named[0]
+        """The share with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids.
+
+        A UUID that is the id of a share means that share, whatever others are named. An id of an
+        earlier version that is no UUID, and is another share's name too, is ambiguous.
+        """
+        share = await self._with_id(word("share", id_or_name))
+        if share is None or not is_uuid(id_or_name):
+            share = await self._only_one(share, id_or_name)
         return AsyncShare(self._requests, share.id, None, share)
+
+    async def _with_id(self, share_id: str) -> Share | None:
+        """The share with this id, also a deleted one; None if there is none."""
+        if not is_id(share_id):
+            return None
+        try:
+            return await self._requests.view(share_id)
+        except NotFound:
+            return None
+
+    async def _only_one(self, with_id: Share | None, name: str) -> Share:
+        """The only share that *name* means: *with_id* has it as its id, others as their name."""
+        meant: dict[str, Share] = {} if with_id is None else {with_id.id: with_id}
+        if is_name(name):
+            named = await self._requests.catalog.ask("named", name=name)
+            meant |= {share.id: share for share in named}
+        if len(meant) == 1:
+            return next(iter(meant.values()))
+        if not meant:
+            text = f"there is no share with the id or name {shorten(repr(name))}"
+            raise NotFound(text, field="share", value=name)
+        text = f"{len(meant)} shares are named {name!r}: use one of the ids {', '.join(meant)}"
+        raise Ambiguous(text, field="share", value=name, ids=list(meant))
 
     async def shares(self, **filters: Unpack[ShareFilters]) -> Page[AsyncShare]:
         """A page of shares (as handles), the oldest first.
@@ -221,11 +253,12 @@ class AsyncShareSystem:
 
     async def snapshot(self, snapshot_id: str) -> Snapshot:
         """One snapshot; raises `NotFound`."""
+        known_id("snapshot", snapshot_id)
         snapshot: Snapshot | None = await self._requests.catalog.ask(
             "snapshot", snapshot_id=snapshot_id
         )
         if snapshot is None:
-            raise NotFound(f"there is no snapshot {snapshot_id}", field="id", value=snapshot_id)
+            raise not_found("snapshot", snapshot_id)
         return snapshot
 
     async def rules(self, **filters: Unpack[RuleFilters]) -> Page[ShareRule]:
@@ -244,7 +277,7 @@ class AsyncShareSystem:
         self, watch: bool = False
     ) -> Awaitable[dict[str, BackendReport]] | AsyncIterator[BackendReport]:
         """The last report of each backend, by name, to await; with *watch* an iterator of all reports."""
-        return self.backends.watch() if watch else self.backends.stats()
+        return self.backends.watch() if flag("watch", watch) else self.backends.stats()
 
     async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Set up every backend, or this one, and return the reports (done at start without a call)."""
@@ -261,7 +294,9 @@ class AsyncShareSystem:
 
     async def wait(self, receipt: Receipt, timeout: float = DEFAULT_TIMEOUT_S) -> Receipt:
         """Wait for the work of a request; raises `OperationFailed`, or `TimedOut` (the work continues)."""
-        return raise_for_status(await self._requests.outcome(receipt, time.monotonic() + timeout))
+        until = time.monotonic() + seconds("timeout", timeout)
+        receipt = instance("receipt", receipt, Receipt)
+        return raise_for_status(await self._requests.outcome(receipt, until))
 
     async def status(self) -> SystemStatus:
         """The status of the system: Ray actors, backends, counts of shares, how far the catalog is behind.
@@ -285,12 +320,13 @@ class AsyncShareSystem:
 
     async def where(self, share_id: str) -> ShareLocation:
         """The Ray actor that hosts a share, and its OS process id; raises `NotFound`."""
-        location: ShareLocation = await self._requests.ask_manager("where", share_id)
+        address = known_id("share", share_id)
+        location: ShareLocation = await self._requests.ask_manager("where", address)
         return location
 
     async def history(self, share_id: str) -> list[Recorded]:
         """All events of a share, the oldest first; raises `NotFound`."""
-        return await self._requests.history(share_id)
+        return await self._requests.history(known_id("share", share_id))
 
     async def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""
@@ -303,4 +339,4 @@ class AsyncShareSystem:
 
     async def unpark(self, stream: str) -> bool:
         """Retry a stream that the catalog could not follow; whether it can follow it now."""
-        return bool(await self._requests.catalog.call("unpark", stream))
+        return bool(await self._requests.catalog.call("unpark", word("stream", stream)))

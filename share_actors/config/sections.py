@@ -19,12 +19,16 @@ from pydantic import (
 
 from share_actors.config.validation import config_error
 from share_actors.redaction import masked
+from share_actors.values.limits import MAX_SECONDS
+
+MAX_WEIGHT = 1_000_000
+Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
 
 
 class Section(BaseModel):
     """A table of the configuration; an invalid value raises `ConfigError`, which shows no secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     key_path: ClassVar[tuple[str, ...]] = ()
     """The section's key in the whole configuration, for errors."""
 
@@ -95,13 +99,13 @@ class HostingSettings(Section):
     """Maximum number of share actors; more are started in the background."""
     entities_per_actor: Annotated[int, Field(ge=1)] = 100_000
     """Maximum number of active entities in a share actor; the longest idle one is passivated first."""
-    idle_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    idle_timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 300.0
     """A share without commands for this long is passivated."""
     mailbox: Annotated[int, Field(ge=1)] = 1_000
     """Commands that may wait for one share; further ones are answered with Busy."""
     backlog: Annotated[int, Field(ge=1)] = 20_000
     """Commands that may wait in one actor, and in the manager; further ones are answered with Busy."""
-    unresponsive_s: Annotated[float, Field(gt=0)] = 30.0
+    unresponsive_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 30.0
     """An actor whose process runs but which does not answer for this long is restarted."""
     recovery_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
     """How many shares with pending work are activated at a time, at start and after a crash."""
@@ -127,15 +131,15 @@ class BackendSettings(Section):
     """The driver's own options."""
     threads: Annotated[int, Field(ge=1, le=1000)] = 16
     """Driver calls that run at the same time in each actor."""
-    timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 300.0
     """A driver call that takes longer has an unknown outcome and is repeated."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """Maximum number of attempts at one effect before the share is in error."""
     max_cut_off: Annotated[int, Field(ge=1, le=1000)] = 10
     """Maximum number of attempts cut off by the end of their process before the share is in error."""
-    backoff_s: Annotated[float, Field(ge=0)] = 1.0
+    backoff_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 1.0
     """Pause before the second attempt; each further pause is twice as long, up to `max_backoff_s`."""
-    max_backoff_s: Annotated[float, Field(ge=0)] = 60.0
+    max_backoff_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 60.0
     """Longest pause between two attempts."""
     dedicated: bool = False
     """Host each share of this backend in its own share actor."""
@@ -147,7 +151,7 @@ class BackendSettings(Section):
     """Delete a share server together with its last share, instead of after `servers.unused_minutes`."""
     availability_zone: str | None = None
     """Availability zone of the backend. Default: the one that the driver reports."""
-    stats_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    stats_timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 30.0
     """A backend that does not report statistics within this time is down."""
     node: str | None = None
     """Ray resource of the nodes that can reach the backend. Its stats actor and shares run there."""
@@ -159,13 +163,13 @@ class SchedulerSettings(Section):
     key_path = ("scheduler",)
     stats_period_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     """How often the capabilities of each backend are published."""
-    capacity_weight: float = 1.0
+    capacity_weight: Weight = 1.0
     """Weight of a pool's free capacity in the choice of a pool."""
-    goodness_weight: float = 1.0
+    goodness_weight: Weight = 1.0
     """Weight of the goodness that a driver reports for a pool."""
     default_share_type: str | None = None
     """Share type of shares that are created without one."""
-    first_stats_s: Annotated[float, Field(ge=0)] = 20.0
+    first_stats_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 20.0
     """How long a creation waits in the manager for the first statistics of a backend; then it is *busy*."""
 
 
@@ -177,7 +181,7 @@ class ServerSettings(Section):
     """Delete unused share servers automatically."""
     unused_minutes: Annotated[int, Field(ge=10, le=60)] = 10
     """A share server is deleted after this many minutes without a share."""
-    check_every_s: Annotated[float, Field(gt=0)] = 60.0
+    check_every_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     """How often to look for unused servers."""
 
 

@@ -28,7 +28,9 @@ from share_actors.config.sections import (
     keys_of,
 )
 from share_actors.config.validation import check_variables, config_error, invalid_json_error
-from share_actors.errors import ConfigError
+from share_actors.errors import ConfigError, showable, shown
+from share_actors.values.ids import is_id
+from share_actors.values.text import PartError
 
 PREFIX = "SHARE_ACTORS_"
 COMMAND_LINE_VARIABLES = ("CONFIG", "ADDRESS", "USER", "PROJECT", "ROLE", "JSON", "DEBUG")
@@ -70,6 +72,17 @@ class Config(BaseSettings):
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 
+    @field_validator("backends")
+    @classmethod
+    def _check_backend_names(
+        cls, backends: dict[str, BackendSettings]
+    ) -> dict[str, BackendSettings]:
+        for name in backends:
+            if not is_id(name):  # it is part of hosts (`backend#pool`), addresses and metrics
+                allowed = "1 to 64 letters, digits, '_', '.' and '-', the first a letter or digit"
+                raise PartError(f"a backend's name is {allowed}", part="backends", value=name)
+        return backends
+
     @field_validator("secrets_key")
     @classmethod
     def _check_secrets_key(cls, key: SecretStr | None) -> SecretStr | None:
@@ -110,9 +123,9 @@ class Config(BaseSettings):
         if not isinstance(name, str) or name not in self.backends:
             backends = ", ".join(self.backends)
             raise ConfigError(
-                f"backend {name!r} is not configured; there are: {backends}",
+                f"backend {shown(name)} is not configured; there are: {backends}",
                 field=field,
-                value=name,
+                value=showable(name),
             )
         return name
 

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from share_actors.errors import ConfigError, shorten, showable
+from share_actors.errors import ConfigError, showable, shown
 from share_actors.redaction import masked
+from share_actors.values.text import PartError
 
 RENAMED_SECTIONS = {"pool": "hosting"}
 """New names of sections, by their names in earlier versions."""
@@ -25,6 +26,10 @@ def config_error(
     # an unknown key first: it may explain what is missing
     problem = min(problems, key=lambda item: item["type"] != "extra_forbidden")
     key = ".".join([*prefix, *map(str, problem["loc"])])
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, PartError):
+        text = f"configuration key {key}: {cause}: {shown(cause.value)}"
+        return ConfigError(text, field=key, value=showable(cause.value))
     subject = f"configuration key {key or '(top level)'}"
     if problem["type"] == "missing":
         return ConfigError(f"{subject}: is required", field=key)
@@ -32,7 +37,7 @@ def config_error(
         return ConfigError(f"{subject}: unknown key{_key_hint(key, valid_keys)}", field=key)
     value = showable(masked(key, problem.get("input")))
     message = str(problem["msg"]).removeprefix("Value error, ")
-    return ConfigError(f"{subject}: {message}: {shorten(repr(value))}", field=key, value=value)
+    return ConfigError(f"{subject}: {message}: {shown(value)}", field=key, value=value)
 
 
 def _key_hint(key: str, valid_keys: Iterable[str]) -> str:

@@ -296,6 +296,14 @@ class ShareDriver:
         """What `manage_existing` would adopt, changing nothing: at least `size`; raises the same errors."""
         raise NotSupported(f"{type(self).__name__} cannot preview the management of shares")
 
+    def check_manage(self, share: Share, driver_options: Mapping[str, Any]) -> None:
+        """Raise `ManageInvalidShare` for what `manage_existing` could never adopt, before it is recorded.
+
+        Changes nothing and is quick. The default is the dry run, for drivers that have one.
+        """
+        if self.supports("preview_manage"):
+            self.preview_manage(share, driver_options)
+
     def unmanage(self, share: Share) -> None:
         """Stop managing *share*; its data stay in place."""
 
@@ -304,6 +312,9 @@ class ShareDriver:
     ) -> dict[str, Any]:
         """Adopt the existing snapshot at `snapshot.provider_location`; return `{"size": GiB}`."""
         raise NotSupported(f"{type(self).__name__} cannot manage existing snapshots")
+
+    def check_manage_snapshot(self, snapshot: Snapshot, driver_options: Mapping[str, Any]) -> None:
+        """As `check_manage`, for `manage_existing_snapshot`."""
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Stop managing *snapshot*; its data stay in place."""

@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr
 
 from share_actors.drivers.base import DriverError, DriverOptions
 from share_actors.redaction import MASK, looks_secret, scrubbed
+from share_actors.values.limits import MAX_SECONDS
 from share_actors.values.secret import Secret
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class ExecuteOptions(DriverOptions):
 
     privileged_prefix: tuple[str, ...] = ("sudo", "-n")
     """The prefix of a command that needs root; empty if the whole system runs as root."""
-    command_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    command_timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     num_shell_tries: Annotated[int, Field(ge=1, le=20)] = 3
     """How often a failing command is run in total (Manila's option of this name)."""
 

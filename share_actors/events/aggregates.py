@@ -7,6 +7,7 @@ are unambiguous.
 from __future__ import annotations
 
 from share_actors.events import backend, share, share_network, share_server, share_type
+from share_actors.values.ids import is_id
 
 AGGREGATES = {
     module.KIND: module for module in (share, share_server, share_network, share_type, backend)
@@ -18,6 +19,12 @@ def kind_of(address: str) -> str:
     """Return the kind of the entity at *address*; without a colon it is a share."""
     kind, colon, _ = address.partition(":")
     return kind if colon else share.KIND
+
+
+def is_address(text: str) -> bool:
+    """Return whether *text* has the form of an address, and has it in the only way: `share:ID` is none."""
+    kind, colon, name = text.partition(":")
+    return kind in AGGREGATES and kind != share.KIND and bool(name) if colon else is_id(text)
 
 
 def calls_drivers(address: str) -> bool:

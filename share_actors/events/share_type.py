@@ -13,7 +13,9 @@ from share_actors.events.no_effects import joins, not_before, part, pending, und
 from share_actors.events.phrases import listed
 from share_actors.scheduling.extra_specs import check_requirement
 from share_actors.values import ShareType, SpecValue, parse_bool
-from share_actors.values.fields import Description, Id
+from share_actors.values.fields import Description, Id, Project
+from share_actors.values.limits import SPEC_KEY, SPEC_VALUE
+from share_actors.values.text import check_part
 
 __all__ = [
     "KIND",
@@ -42,6 +44,8 @@ BOOLEAN_SPECS = frozenset(
 
 def _check_specs(specs: dict[str, str]) -> dict[str, str]:
     for key, value in specs.items():
+        check_part("extra_specs", key, SPEC_KEY, subject="a key ")
+        check_part(f"extra_specs.{key}", value, SPEC_VALUE)
         if key in BOOLEAN_SPECS and parse_bool(value) is None:
             raise ValueError(f"{key}: {value!r} is not true or false")
         check_requirement(key, value)
@@ -72,7 +76,7 @@ class ChangeShareType(Command, topic="type.change"):
 
     extra_specs: dict[str, SpecValue | None] = {}
     is_public: bool | None = None
-    projects: tuple[str, ...] | None = None
+    projects: tuple[Project, ...] | None = None
 
     @field_validator("extra_specs")
     @classmethod

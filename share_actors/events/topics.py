@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
-from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events import backend, share, share_network, share_server, share_type
 from share_actors.events.decider import Command, Event
 from share_actors.events.share.messages import ShareCommand, ShareEvent
 
@@ -28,18 +28,22 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
 )
 """Every type of event that a log may hold, by its topic. A topic, once released, is never changed."""
 
-COMMANDS: Mapping[str, type[Command]] = _by_topic(
-    Command,
-    ShareCommand,
-    share_network.NetworkCommand,
-    share_server.ServerCommand,
-    share_type.TypeCommand,
-    backend.BackendCommand,
-)
+_COMMANDS_OF: Mapping[str, Any] = {
+    share.KIND: ShareCommand,
+    share_network.KIND: share_network.NetworkCommand,
+    share_server.KIND: share_server.ServerCommand,
+    share_type.KIND: share_type.TypeCommand,
+    backend.KIND: backend.BackendCommand,
+}
+COMMANDS: Mapping[str, type[Command]] = _by_topic(Command, *_COMMANDS_OF.values())
 """Every type of command that clients, or entities among themselves, may send, by its topic.
 
 Reports about an entity's own attempts (`BeginAttempt`, `ConfirmCreated`, ...) are never sent.
 """
+ENTITY_KINDS: Mapping[str, str] = {
+    topic: kind for kind, union in _COMMANDS_OF.items() for topic in _by_topic(Command, union)
+}
+"""The kind of entity that a command is for, by the command's topic."""
 
 
 def topic_of(cls: type[Event] | type[Command]) -> str:

@@ -17,6 +17,7 @@ from share_actors.values.network import (
     ServerStatus,
     ShareNetwork,
     ShareServer,
+    check_service,
 )
 from share_actors.values.page import Page
 from share_actors.values.placement import (
@@ -34,6 +35,7 @@ from share_actors.values.share import (
     AccessType,
     ExportLocation,
     Protocol,
+    RequestedSpec,
     RuleState,
     Share,
     ShareRule,
@@ -71,6 +73,7 @@ __all__ = [
     "Protocol",
     "BackendReport",
     "RequestContext",
+    "RequestedSpec",
     "RuleState",
     "SEGMENTS",
     "Sealed",
@@ -92,6 +95,7 @@ __all__ = [
     "SnapshotStatus",
     "SpecValue",
     "Value",
+    "check_service",
     "parse_bool",
     "nest_spec",
     "utc_now",

@@ -1,30 +1,67 @@
-"""Field types: identifiers and names, checked where they enter the system."""
+"""Field types: identifiers, names and other texts, checked where they enter the system.
+
+Limits are in `limits.py`, the checks in `text.py`, `ids.py` and `addresses.py`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from share_actors.values import addresses, limits, text
+from share_actors.values.ids import ID_PATTERN, check_uuid
+from share_actors.values.limits import Limit
+from share_actors.values.text import printable
+
+__all__ = [
+    "Address",
+    "Cidr",
+    "Description",
+    "DriverOptions",
+    "Hints",
+    "Id",
+    "Location",
+    "Metadata",
+    "Name",
+    "Project",
+    "Reason",
+    "Uuid",
+    "printable",
+    "text_field",
+]
 
 
-def printable(text: str) -> str:
-    """Return *text*; raises ValueError if it holds a control or unprintable character."""
-    if not text.isprintable():
-        raise ValueError("holds a control or unprintable character")
-    return text
+def text_field(limit: Limit) -> Any:
+    """The validator of a printable text within *limit*."""
+    return AfterValidator(lambda value: text.check(value, limit))
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
+def _not_blank(value: str) -> str:
+    if not value.strip():
         raise ValueError("is blank")
-    return text
+    return value
 
 
-Name = Annotated[str, Field(max_length=255), AfterValidator(printable)]
-Description = Annotated[str, Field(max_length=255), AfterValidator(printable)]
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Uuid = Annotated[str, AfterValidator(check_uuid)]
+Name = Annotated[str, Field(max_length=limits.NAME.most), AfterValidator(printable)]
+Description = Annotated[
+    str, Field(max_length=limits.DESCRIPTION.most), AfterValidator(text.printable_lines)
+]
 Reason = Annotated[
-    str, Field(max_length=255), AfterValidator(printable), AfterValidator(_not_blank)
+    str,
+    Field(max_length=limits.REASON.most),
+    AfterValidator(printable),
+    AfterValidator(_not_blank),
 ]
 """Why something was done, in the words of whoever asked for it."""
+Metadata = Annotated[dict[str, str], AfterValidator(text.check_metadata)]
+DriverOptions = Annotated[dict[str, Any], AfterValidator(text.check_options)]
+Hints = Annotated[
+    tuple[Annotated[str, text_field(limits.WORD)], ...], Field(max_length=limits.HINTS.most)
+]
+Location = Annotated[str, text_field(limits.LOCATION)]
+Project = Annotated[str, text_field(limits.PROJECT)]
+Cidr = Annotated[str, AfterValidator(lambda value: str(addresses.network(value)))]
+Address = Annotated[str, AfterValidator(lambda value: str(addresses.address(value)))]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from share_actors.values import addresses
 from share_actors.values.base import Frozen, Value
+from share_actors.values.fields import Address, Cidr
+from share_actors.values.ids import is_id
+from share_actors.values.limits import SERVICE_TEXT
 from share_actors.values.secret import SecretText
+from share_actors.values.text import PartError, check_part
 
 NetworkType = Literal["none", "flat", "vlan", "vxlan", "gre"]
 SecurityServiceType = Literal["ldap", "kerberos", "active_directory"]
@@ -26,6 +31,9 @@ ServerStatus = Literal[
 NetworkStatus = Literal["absent", "active", "deleted"]
 SEGMENTS: dict[str, int] = {"vlan": 4094, "vxlan": 16_777_215, "gre": 4_294_967_295}
 """The largest segmentation id of each network type that has one; the smallest is 1."""
+SegmentationId = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+_POINT_TO_POINT = 31
+"""IPv4 networks of this prefix and longer have no broadcast address (RFC 3021)."""
 
 
 class SecurityService(Value):
@@ -45,33 +53,40 @@ class SecurityService(Value):
     password: Annotated[SecretText | None, Field(repr=False)] = None
 
 
+def check_service(service: SecurityService) -> SecurityService:
+    """*service* as a command may add it; raises `PartError`."""
+    if not is_id(service.id):
+        raise PartError("is not an id", part="service.id", value=service.id)
+    for part in ("name", "dns_ip", "server", "domain", "ou", "user"):
+        if (value := getattr(service, part)) is not None:
+            check_part(f"service.{part}", value, SERVICE_TEXT)
+    return service
+
+
 class Network(Frozen):
     """A subnet: its CIDR, gateway, and segment. Raises ValueError, with the field, for invalid values."""
 
-    cidr: str
-    gateway: str | None = None
+    cidr: Cidr
+    gateway: Address | None = None
     network_type: NetworkType = "none"
-    segmentation_id: int | None = None
+    segmentation_id: SegmentationId | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        try:
-            subnet = ip_network(self.cidr)
-        except ValueError as error:
-            raise ValueError(f"cidr: {error}") from None
         if self.gateway is not None:
-            _check_gateway(self.gateway, subnet)
+            _check_gateway(self.gateway, addresses.network(self.cidr))
         _check_segment(self.network_type, self.segmentation_id)
         return self
 
 
 def _check_gateway(gateway: str, subnet: IPv4Network | IPv6Network) -> None:
-    try:
-        inside = ip_address(gateway) in subnet
-    except ValueError as error:
-        raise ValueError(f"gateway: {error}") from None
-    if not inside:
+    """Raise ValueError unless *gateway* can be one, as by `neutron.ipam.utils`."""
+    address = addresses.address(gateway)
+    if address not in subnet:
         raise ValueError(f"gateway: {gateway} is not an address of {subnet}")
+    ends = (subnet.network_address, subnet.broadcast_address)
+    if isinstance(subnet, IPv4Network) and subnet.prefixlen < _POINT_TO_POINT and address in ends:
+        raise ValueError(f"gateway: {gateway} is the network's own or broadcast address")
 
 
 def _check_segment(kind: NetworkType, segment: int | None) -> None:

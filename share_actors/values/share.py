@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from share_actors.values.base import Value
 from share_actors.values.fields import Description, Id, Name
+from share_actors.values.limits import HOST, WORD
+from share_actors.values.text import check_metadata, check_part
 
 MAX_SIZE_GIB = 2_147_483_647
 """The largest size of a share, in GiB (the range of Manila's `shares.size` column)."""
@@ -109,6 +111,19 @@ class ShareSpec(Value):
     def backend(self) -> str:
         """The backend's name."""
         return self.host.partition("#")[0]
+
+
+def check_spec(spec: ShareSpec) -> ShareSpec:
+    """*spec* as a command may request it; raises `PartError`. What an old log holds is not checked again."""
+    check_metadata(spec.metadata)
+    check_part("host", spec.host, HOST)
+    for part in ("share_type", "availability_zone"):
+        if (value := getattr(spec, part)) is not None:
+            check_part(part, value, WORD)
+    return spec
+
+
+RequestedSpec = Annotated[ShareSpec, AfterValidator(check_spec)]
 
 
 def nest_spec(fields: Mapping[str, Any]) -> dict[str, Any]:

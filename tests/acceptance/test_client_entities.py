@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import ray
@@ -179,9 +180,10 @@ def test_the_verbs_of_the_manager_manage_shares_and_delete_servers(
     def ask(verb: str, *args: Any, **more: Any) -> Any:
         return ray.get(getattr(system.manager, verb).remote(CONTEXT, *args, **more))
 
-    managed = ask("manage_share", "by-verb", {"size": 2}, backend="plain", wait=True)
+    by_verb = str(uuid4())
+    managed = ask("manage_share", by_verb, {"size": 2}, backend="plain", wait=True)
     assert managed["status"] == "done"
-    assert ask("unmanage_share", "by-verb", wait=True)["status"] == "done"
+    assert ask("unmanage_share", by_verb, wait=True)["status"] == "done"
     reports = ask("publish_service_capabilities")
     assert {name: report.reason for name, report in reports.items()} == {
         "plain": None,
@@ -198,11 +200,12 @@ def test_the_verbs_of_the_manager_manage_shares_and_delete_servers(
 
 
 def test_scheduler_hints_are_accepted_in_manilas_form(system: ShareSystem) -> None:
-    hints = {"scheduler_hints": {"different_host": ["plain-share"]}}
+    plain_share, other = str(uuid4()), str(uuid4())
+    hints = {"scheduler_hints": {"different_host": [plain_share]}}
     ask = system.manager.create_share.remote
-    ray.get(ask(CONTEXT, "plain-share", {"size": 1}, wait=True))
+    ray.get(ask(CONTEXT, plain_share, {"size": 1}, wait=True))
     with pytest.raises(Exception, match="different_host: share"):
-        ray.get(ask(CONTEXT, "other", {"size": 1}, hints, wait=True))
+        ray.get(ask(CONTEXT, other, {"size": 1}, hints, wait=True))
 
 
 # -- going on with other settings ----------------------------------------------------------------

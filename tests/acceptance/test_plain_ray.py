@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 import ray
@@ -17,7 +17,6 @@ from tests.acceptance.conftest import NewSite
 from tests.acceptance.systems import MAX_WAIT_S, Site, eventually
 
 Step = tuple[str, list[Any], dict[str, Any]]
-_numbers = count(1)
 ANN = {"user_id": "ann", "project_id": "physics"}
 
 
@@ -30,7 +29,12 @@ def site(new_sites: NewSite) -> Site:
 
 @pytest.fixture
 def share_id(site: Site) -> str:
-    return f"plain-{next(_numbers)}"
+    return str(uuid4())
+
+
+def of(share_id: str, what: str) -> str:
+    """The id of something that belongs to a share."""
+    return str(uuid5(UUID(share_id), what))
 
 
 def run(site: Site, *steps: Step) -> list[dict[str, Any]]:
@@ -54,17 +58,21 @@ def test_a_share_is_created_changed_and_deleted_by_manilas_verbs(site: Site, sha
         ("create_share", [ANN, share_id, spec], wait),
         ("extend_share", [ANN, share_id, 3], wait),
         ("shrink_share", [ANN, share_id, 2], wait),
-        ("allow_access", [ANN, f"{share_id}-rule"], rule),
-        ("create_snapshot", [ANN, share_id, f"{share_id}-snap"], wait),
-        ("create_share", [ANN, f"{share_id}-twin", {"size": 2}, None, f"{share_id}-snap"], wait),
-        ("deny_access", [ANN, f"{share_id}-rule"], wait),
-        ("delete_snapshot", [ANN, f"{share_id}-snap"], wait),
+        ("allow_access", [ANN, of(share_id, "rule")], rule),
+        ("create_snapshot", [ANN, share_id, of(share_id, "snap")], wait),
+        (
+            "create_share",
+            [ANN, of(share_id, "twin"), {"size": 2}, None, of(share_id, "snap")],
+            wait,
+        ),
+        ("deny_access", [ANN, of(share_id, "rule")], wait),
+        ("delete_snapshot", [ANN, of(share_id, "snap")], wait),
         ("delete_share", [ANN, share_id], wait),
     )
 
     assert [item["result"]["status"] for item in results] == ["done"] * len(results)
     assert site.replayed()[share_id].status == "deleted"
-    assert site.system.share(f"{share_id}-twin").status == "available"
+    assert site.system.share(of(share_id, "twin")).status == "available"
     requests = [r.envelope for r in site.system.share(share_id).history() if r.envelope.command_id]
     assert {(e.user_id, e.project_id) for e in requests} == {("ann", "physics")}
 
@@ -77,10 +85,10 @@ def test_an_error_names_the_field_and_the_value_and_nothing_is_recorded(
 
     results = run(
         site,
-        ("create_share", [ANN, f"{share_id}-b", {"size": 0}], {}),
-        ("create_share", [ANN, f"{share_id}-b", {"size": 1, "backend": "none"}], {}),
+        ("create_share", [ANN, of(share_id, "b"), {"size": 0}], {}),
+        ("create_share", [ANN, of(share_id, "b"), {"size": 1, "backend": "none"}], {}),
         ("create_share", [ANN, share_id, {"size": 1}], {}),
-        ("create_share", [{"user_id": 5}, f"{share_id}-b", {"size": 1}], {}),
+        ("create_share", [{"user_id": 5}, of(share_id, "b"), {"size": 1}], {}),
         ("extend_share", [ANN, share_id, "2"], {}),
         ("deny_access", [ANN, "no-such-rule"], {}),
         ("delete_share", [ANN, "no-such-share"], {}),

@@ -383,7 +383,7 @@ def test_a_server_that_does_not_exist_is_not_found(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         with pytest.raises(NotFound, match="there is no share server nobody"):
             await system.ask(f"{SERVER}nobody", DeleteServer())
-        with pytest.raises(ShareActorsError, match="is not of a known kind"):
+        with pytest.raises(ShareActorsError, match="is not the address of a share server"):
             await system.ask("what:ever", DeleteServer())
 
     play(scenario)

@@ -30,6 +30,7 @@ from share_actors.values import RequestContext, nest_spec
 from tests.conftest import within
 
 ALICE = {"user_id": "alice", "project_id": "web", "request_id": "req-1"}
+NEW, OTHER = "5f0c6a9e-8d0b-4d5e-9b0e-2f4a1a1f5d11", "6a1d7bae-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 
 
 class Catalog:
@@ -100,7 +101,7 @@ def run(verb: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
 
 
 def creation(**changes: Any) -> CreateShare:
-    fields = {"share_id": "s1", "size": 1, "project_id": "web", "user_id": "alice"}
+    fields = {"share_id": NEW, "size": 1, "project_id": "web", "user_id": "alice"}
     return CreateShare(**nest_spec({**{**fields, "host": "", **changes}}))
 
 
@@ -115,33 +116,33 @@ def creation(**changes: Any) -> CreateShare:
 def test_create_share_accepts_all_of_manilas_names_for_properties(
     manager: Manager, spec: Mapping[str, Any]
 ) -> None:
-    run(manager.create_share(ALICE, "s1", request_spec=spec))
+    run(manager.create_share(ALICE, NEW, request_spec=spec))
 
     host = "main" if "backend" in spec else ""  # empty: the scheduler chooses
     assert manager.last_command == (
-        "s1",
+        NEW,
         creation(size=2, name="data", share_proto="CIFS", host=host),
     )
 
 
 def test_create_share_accepts_properties_as_keywords(manager: Manager) -> None:
-    run(manager.create_share(RequestContext(**ALICE), "s1", size=1, metadata={"a": "b"}))
+    run(manager.create_share(RequestContext(**ALICE), NEW, size=1, metadata={"a": "b"}))
 
-    assert manager.last_command == ("s1", creation(metadata={"a": "b"}))
+    assert manager.last_command == (NEW, creation(metadata={"a": "b"}))
 
 
 def test_a_creation_from_a_snapshot_names_it_for_the_manager_to_look_up(manager: Manager) -> None:
-    run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id="n1"))
+    run(manager.create_share(ALICE, OTHER, {"size": 3}, snapshot_id="n1"))
 
-    created = creation(share_id="s2", size=3, snapshot_id="n1", default_protocol=True)
-    assert manager.last_command == ("s2", created)
+    created = creation(share_id=OTHER, size=3, snapshot_id="n1", default_protocol=True)
+    assert manager.last_command == (OTHER, created)
 
 
 def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Manager) -> None:
     manager._config = manager._config.model_copy(update={"default_backend": "main"})
 
     for snapshot_id, host in ((None, "main"), ("n1", "")):
-        run(manager.create_share(ALICE, "s2", {"size": 3}, snapshot_id=snapshot_id))
+        run(manager.create_share(ALICE, OTHER, {"size": 3}, snapshot_id=snapshot_id))
         _, command = manager.last_command
         assert isinstance(command, CreateShare)
         assert command.spec.host == host
@@ -157,14 +158,14 @@ def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Ma
         (lambda m: m.retry_share(ALICE, "s1"), "s1", RetryShare()),
         (
             lambda m: m.allow_access(
-                ALICE, "a1", share_id="s1", access_type="user", access_to="bob"
+                ALICE, OTHER, share_id="s1", access_type="user", access_to="bob"
             ),
             "s1",
-            AllowAccess(access_id="a1", access_type="user", access_to="bob"),
+            AllowAccess(access_id=OTHER, access_type="user", access_to="bob"),
         ),
         (lambda m: m.deny_access(ALICE, "a1"), "s1", DenyAccess(access_id="a1")),
         (lambda m: m.deny_access(ALICE, "x", share_id="s9"), "s9", DenyAccess(access_id="x")),
-        (lambda m: m.create_snapshot(ALICE, "s1", "n9"), "s1", CreateSnapshot(snapshot_id="n9")),
+        (lambda m: m.create_snapshot(ALICE, "s1", NEW), "s1", CreateSnapshot(snapshot_id=NEW)),
         (lambda m: m.delete_snapshot(ALICE, "n1"), "s1", DeleteSnapshot(snapshot_id="n1")),
     ],
 )
@@ -195,11 +196,11 @@ def test_without_a_context_the_operator_makes_the_request(manager: Manager, cont
 @pytest.mark.parametrize(
     ("verb", "kind", "field"),
     [
-        (lambda m: m.create_share(ALICE, "s1", {"size": 0}), InvalidRequest, "size"),
-        (lambda m: m.create_share(ALICE, "s1", {"colour": "red"}), InvalidRequest, "colour"),
-        (lambda m: m.create_share(ALICE, "s1"), InvalidRequest, "size"),
+        (lambda m: m.create_share(ALICE, NEW, {"size": 0}), InvalidRequest, "size"),
+        (lambda m: m.create_share(ALICE, NEW, {"colour": "red"}), InvalidRequest, "colour"),
+        (lambda m: m.create_share(ALICE, NEW), InvalidRequest, "size"),
         (lambda m: m.create_share(ALICE, "a b", {"size": 1}), InvalidRequest, "share_id"),
-        (lambda m: m.create_share({"user": "x"}, "s1", {"size": 1}), InvalidRequest, "user"),
+        (lambda m: m.create_share({"user": "x"}, NEW, {"size": 1}), InvalidRequest, "user"),
         (lambda m: m.deny_access(ALICE, "a9"), NotFound, "id"),
         (lambda m: m.delete_snapshot(ALICE, "n9"), NotFound, "id"),
     ],

@@ -32,7 +32,8 @@ from share_actors.drivers.local import LocalOptions
 from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
-from tests.docs import shell
+from share_actors.values.limits import LIMITS
+from tests.docs import bad_input, shell
 from tests.docs.pages import ROOT
 from tests.golden.examples import EXAMPLES, stored
 from tests.tenants.callers import CALLERS
@@ -296,6 +297,16 @@ def permissions() -> str:
     return table(columns, [[operation, *row] for operation, (_, row) in MATRIX.items()])
 
 
+def limits() -> str:
+    rows = ([li.subject, f"{li.least} to {li.most:,}", li.unit] for li in LIMITS)
+    return table(["What", "How many", "Of what"], rows)
+
+
+def answers(door: str) -> Callable[[], str]:
+    """The lines of bad input at one door, with what each is answered."""
+    return lambda: table(["Input", "Answer"], bad_input.answers()[door])
+
+
 # -- the pages -----------------------------------------------------------------------------------
 SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "configuration.md": {
@@ -307,6 +318,10 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "options of dummy": options(DummyOptions),
     },
     "errors.md": {"errors": error_classes, "driver errors": driver_errors},
+    "input.md": {
+        "limits": limits,
+        **{f"{door} answers": answers(door) for door in bad_input.LINES},
+    },
     "events.md": {"events": events, "commands": client_commands},
     "log.md": {"record": record, "envelope": lambda: fields(Envelope)},
     "client.md": {

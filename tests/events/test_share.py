@@ -458,7 +458,48 @@ def test_a_size_is_a_whole_number_of_gib_that_fits(size: Any) -> None:
 @pytest.mark.parametrize("text", ["x" * 256, "a\nb", "a\0b", "\x1b[31m", "a\u202eb", "\ud800"])
 def test_a_name_and_a_description_are_short_and_printable(text: str) -> None:
     assert wrong_fields(name=text) == {"name"}
-    assert wrong_fields(description=text) == {"description"}
+    if "\n" not in text:
+        assert wrong_fields(description=text) == {"description"}
+
+
+def test_a_description_may_have_several_lines() -> None:
+    described = create_with(description="first line\r\n\tsecond")
+
+    assert described.spec.description == "first line\n\tsecond"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"": "v"},
+        {"k": ""},
+        {"k" * 256: "v"},
+        {"k": "v" * 1024},
+        {"k": "v" * 5_000_000},
+        {"a\nb": "v"},
+        {"k": "v\x1b[31m"},
+        {f"k{n}": "v" for n in range(129)},
+    ],
+    ids=range(8),
+)
+def test_metadata_beyond_the_limits_of_manila_is_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        create_with(metadata=metadata)
+
+    [error] = refusal.value.errors()
+    assert error["ctx"]["error"].part.startswith("metadata")
+
+
+def test_metadata_at_the_limits_is_accepted() -> None:
+    metadata = {f"{n:0>255}": "v" * 1023 for n in range(128)}
+
+    assert create_with(metadata=metadata).spec.metadata == metadata
+
+
+def test_an_old_log_may_hold_metadata_beyond_the_limits() -> None:
+    old = ShareSpec(metadata={"k": "", "b" * 300: "\n"})
+
+    assert ShareSpec.model_validate_json(old.model_dump_json()) == old
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "übung", "名前", "a b", ""])

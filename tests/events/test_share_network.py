@@ -67,6 +67,11 @@ def test_a_repeated_creation_creates_one_network() -> None:
         ({"cidr": "10.0.0.0/99"}, "cidr"),
         ({"cidr": "10.0.0.1/29"}, "cidr"),
         ({"gateway": "10.1.0.1"}, "gateway: 10.1.0.1 is not an address of"),
+        ({"gateway": "10.0.0.0"}, "gateway: 10.0.0.0 is the network's own or broadcast address"),
+        ({"gateway": "10.0.0.7"}, "gateway: 10.0.0.7 is the network's own or broadcast address"),
+        ({"gateway": "fe80::1%eth0", "cidr": "fe80::/64"}, "zone"),
+        ({"cidr": "fe80::%eth0/64"}, "zone"),
+        ({"cidr": "1" * 5_000_000}, "at most 64"),
         ({"gateway": "nonsense"}, "gateway"),
         ({"network_type": "vlan"}, "segmentation_id: .* needs one, 1 to 4094"),
         ({"network_type": "vlan", "segmentation_id": 4095}, "is not 1 to 4094"),
@@ -140,6 +145,27 @@ def test_a_second_service_of_a_type_or_a_change_while_there_are_servers_is_rejec
 
 
 # -- addresses -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("cidr", "gateway", "recorded", "first"),
+    [
+        ("2001:db8::/126", "2001:db8:0:0::1", "2001:db8::1", "2001:db8::2"),
+        ("2001:DB8:1::/64", "2001:DB8:1::1", "2001:db8:1::1", "2001:db8:1::2"),
+        ("10.9.0.0/255.255.255.0", "10.9.0.1", "10.9.0.1", "10.9.0.2"),
+        ("10.9.0.0/31", "10.9.0.0", "10.9.0.0", "10.9.0.1"),
+    ],
+)
+def test_a_gateway_is_granted_to_no_server_however_it_is_spelt(
+    cidr: str, gateway: str, recorded: str, first: str
+) -> None:
+    spelt = ShareNetworkCreated(**{**dict(created), "cidr": cidr, "gateway": gateway})  # an old log
+    normal = ShareNetworkCreated(**dict(create(cidr=cidr, gateway=gateway)))
+
+    assert normal.gateway == recorded
+    for event in (spelt, normal):
+        grant = Spec(share_network).given(event).when(GrantAddresses(server_id="v1", count=1))
+        grant.then(AddressesGranted(server_id="v1", addresses=(first,)))
+
+
 def test_granted_addresses_exclude_the_gateway_and_a_repeated_request_changes_nothing() -> None:
     network.when(GrantAddresses(server_id="v1", count=2)).then(granted)
     network.given(granted).when(GrantAddresses(server_id="v1", count=2)).then()

@@ -80,12 +80,12 @@ class CommandDecisions(Generic[E, S, F]):
         return True
 
     def _events(self, queued: QueuedCommand, turn: Turn[S, F]) -> list[E]:
+        """The events of *queued*: what does not exist is not found, before its backend is asked."""
         new = turn.state is self._aggregate.initial
         entity = None if new else self._aggregate.owned(turn.state)
         check_permission(queued.command, caller_of(queued.context), entity, self.not_found)
         try:
-            self._work.check(queued.command, turn.state)
-            return self._aggregate.decide(queued.command.stamped(turn.at), turn.state)
+            events = self._aggregate.decide(queued.command.stamped(turn.at), turn.state)
         except Rejected as rejection:
             if turn.state == self._aggregate.initial:
                 raise self.not_found() from None
@@ -93,6 +93,8 @@ class CommandDecisions(Generic[E, S, F]):
             if isinstance(rejection, Missing):
                 raise NotFound(text, field=rejection.field, value=rejection.value) from None
             raise Refused(text, field="id", value=id_of(self._id)) from None
+        self._work.check(queued.command, turn.state)
+        return events
 
     @property
     def _name(self) -> str:

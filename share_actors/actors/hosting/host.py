@@ -23,6 +23,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
+    check_addressee,
     command_in,
     context_in,
     error_reply,
@@ -253,6 +254,7 @@ class ShareHost:
         outcome = loop.create_future() if message.wait else None
         queued = QueuedCommand(message, NO_COMMAND, NOBODY, loop.create_future(), outcome)
         try:
+            check_addressee(message)
             self._parse(queued)
             queued.context = self._context(message.context)
             self._admit(message)

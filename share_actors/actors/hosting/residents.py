@@ -10,8 +10,8 @@ from uuid import uuid4
 from share_actors.actors.entity.shell import Entity
 from share_actors.actors.ports import CallUnderWay
 from share_actors.config import Config
-from share_actors.errors import Busy, InvalidRequest
-from share_actors.events.aggregates import AGGREGATES, calls_drivers, kind_of
+from share_actors.errors import Busy, InvalidRequest, shorten
+from share_actors.events.aggregates import AGGREGATES, calls_drivers, is_address, kind_of
 from share_actors.events.log import Log
 
 AnyEntity = Entity[Any, Any, Any]
@@ -90,10 +90,10 @@ class ResidentEntities:
     def _activate(self, entity_id: str, fresh: bool) -> AnyEntity:
         if len(self._entities) >= self.config.hosting.entities_per_actor:
             self._make_room(entity_id)
-        kind = kind_of(entity_id)
-        if kind not in AGGREGATES:
-            text = f"id: {entity_id!r} is not of a known kind"
+        if not is_address(entity_id):
+            text = f"id: {shorten(repr(entity_id))} is not of a known kind"
             raise InvalidRequest(text, field="id", value=entity_id)
+        kind = kind_of(entity_id)
         self._activations += 1
         aggregate: Any = AGGREGATES[kind]
         entity: AnyEntity = Entity(

@@ -12,6 +12,7 @@ from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import Context, permit
+from share_actors.actors.messaging.parameters import instance, number, seconds
 from share_actors.actors.ports import Cluster, HostLost, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
@@ -71,6 +72,7 @@ class BackendVerbs:
 
     async def publish(self, published: BackendReport) -> None:
         """Receive a report from a backend's stats actor."""
+        published = instance("published", published, BackendReport)
         if published.backend in self._config.backends:
             self._backend_reports.publish(published)
             self._scheduler.note_measured(published.backend)
@@ -85,6 +87,7 @@ class BackendVerbs:
     async def watch(self, after: int, timeout_s: float, context: Context = None) -> StatsUpdate:
         """The reports published after number *after* (0: all); waits at most *timeout_s* for one."""
         permit("watch", context)
+        after, timeout_s = number("after", after), seconds("timeout_s", timeout_s)
         await self.ready()
         return await self._backend_reports.wait_for_update(after, timeout_s)
 
@@ -94,7 +97,8 @@ class BackendVerbs:
         """Read the statistics of every backend, or of *backend*, now; returns their reports by name."""
         permit("publish_service_capabilities", context)
         await self.ready()
-        names = [self._config.backend_name(backend)] if backend else list(self._config.backends)
+        every = backend is None
+        names = list(self._config.backends) if every else [self._config.backend_name(backend)]
         reports = await asyncio.gather(*(self._publish_now(name) for name in names))
         return dict(zip(names, reports, strict=True))
 
@@ -121,6 +125,7 @@ class BackendVerbs:
         changes nothing, if anything else differs that only a restart can change.
         """
         permit("reload", context)
+        config = instance("config", config, Config)
         await self.ready()
         difference = reload.difference(self._config, config)
         config = reload.with_current_key(self._config, config)

@@ -21,6 +21,7 @@ from share_actors.actors.manager.share_verbs import (
 )
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import known_id, word
 from share_actors.actors.ports import Stats
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
@@ -62,7 +63,8 @@ class ExitVerbs(Verbs):
     ) -> VerbResult:
         """Forget a share with its rules and snapshots, whatever its status; its driver is not called."""
         command = build(ForgetShare, {"reason": reason})
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def forget_snapshot(
         self,
@@ -76,7 +78,7 @@ class ExitVerbs(Verbs):
     ) -> VerbResult:
         """Forget a snapshot, whatever its status; its driver is not called."""
         request, kind = context_of(context), "snapshot"
-        address = share_id or await self._share_of("snapshot_share", snapshot_id, kind, request)
+        address = await self._address(share_id, "snapshot_share", snapshot_id, kind, request)
         command = build(ForgetSnapshot, {"snapshot_id": snapshot_id, "reason": reason})
         return await self._ask(request, address, command, wait, command_id)
 
@@ -101,6 +103,7 @@ class ExitVerbs(Verbs):
         Raises `Refused` while the backend is configured, and `NotFound` for one that never was.
         """
         permit("forget_backend", context)
+        word("backend", backend)
         await self.ready()
         command, request = build(ForgetShare, {"reason": reason}), context_of(context)
         assert isinstance(command, ForgetShare)
@@ -120,6 +123,8 @@ class ExitVerbs(Verbs):
         *old* is configured or if *new* is not the same storage. It may be repeated.
         """
         permit("rename_backend", context)
+        word("old", old)
+        word("new", new)
         await self.ready()
         request = context_of(context)
         if new not in self._config.backends:

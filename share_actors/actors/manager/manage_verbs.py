@@ -17,13 +17,13 @@ from share_actors.actors.manager.share_verbs import (
     permit,
 )
 from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import known_id, mapping, new_id
 from share_actors.actors.ports import Stats
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest
 from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.snapshot_messages import ManageSnapshot, UnmanageSnapshot
 from share_actors.events.share_server import DeleteServer, RetryServer
-from share_actors.values import Share
+from share_actors.values import Share, ShareServer
 
 
 class ManageVerbs(Verbs):
@@ -49,7 +49,10 @@ class ManageVerbs(Verbs):
         """Adopt the share on a backend that *driver_options* identify; *properties* as of `create_share`."""
         request = context_of(context)
         fields = managed_fields(properties, self._config, request)
-        options = {"share_id": share_id, "driver_options": dict(driver_options or {})}
+        options = {
+            "share_id": new_id("share_id", share_id),
+            "driver_options": mapping("driver_options", driver_options),
+        }
         command = build(ManageShare, {**fields, **options})
         return await self._ask(request, share_id, command, wait, command_id)
 
@@ -60,11 +63,12 @@ class ManageVerbs(Verbs):
         permit("preview_manage", context)
         share_id = str(uuid4())
         fields = managed_fields(properties, self._config, context_of(context))
-        command = build(ManageShare, {**fields, "share_id": share_id})
+        options = mapping("driver_options", driver_options)
+        command = build(ManageShare, {**fields, "share_id": share_id, "driver_options": options})
         assert isinstance(command, ManageShare)
         share = Share.from_spec(command.spec, id=share_id)
         stats = await self._stats_of(share.backend)
-        return await stats.preview(share, dict(driver_options or {}))
+        return await stats.preview(share, command.driver_options)
 
     async def unmanage_share(
         self,
@@ -75,7 +79,8 @@ class ManageVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Stop managing a share; it stays on its backend unchanged."""
-        return await self._ask(context_of(context), share_id, UnmanageShare(), wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, UnmanageShare(), wait, command_id)
 
     # -- snapshots -------------------------------------------------------------------------------
     async def manage_snapshot(
@@ -92,13 +97,14 @@ class ManageVerbs(Verbs):
     ) -> VerbResult:
         """Adopt a snapshot that exists on the backend."""
         fields = {
-            "snapshot_id": snapshot_id,
+            "snapshot_id": new_id("snapshot_id", snapshot_id),
             "name": name,
             "provider_location": provider_location,
-            "driver_options": dict(driver_options or {}),
+            "driver_options": mapping("driver_options", driver_options),
         }
         command = build(ManageSnapshot, fields)
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def unmanage_snapshot(
         self,
@@ -111,7 +117,7 @@ class ManageVerbs(Verbs):
     ) -> VerbResult:
         """Stop managing a snapshot; it stays on its backend unchanged."""
         request, kind = context_of(context), "snapshot"
-        address = share_id or await self._share_of("snapshot_share", snapshot_id, kind, request)
+        address = await self._address(share_id, "snapshot_share", snapshot_id, kind, request)
         command = build(UnmanageSnapshot, {"snapshot_id": snapshot_id})
         return await self._ask(request, address, command, wait, command_id)
 
@@ -148,8 +154,8 @@ class ManageVerbs(Verbs):
 
 def server_id_of(share_server: Any) -> str:
     """The id of *share_server*, which is an id or a mapping with `id`; raises `InvalidRequest`."""
-    server_id = share_server if isinstance(share_server, str) else share_server["id"]
-    if not isinstance(server_id, str) or not server_id:
-        message = f"share_server: {server_id!r} is not an id"
-        raise InvalidRequest(message, field="share_server", value=server_id)
-    return server_id
+    if isinstance(share_server, Mapping):
+        share_server = share_server.get("id")
+    elif isinstance(share_server, ShareServer):
+        share_server = share_server.id
+    return known_id("share server", share_server, "share_server")

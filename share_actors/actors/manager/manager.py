@@ -20,6 +20,7 @@ from share_actors.actors.hosting.router import Answer, Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
+from share_actors.actors.manager.manage_checks import ManageChecks
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
@@ -30,11 +31,19 @@ from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
+from share_actors.actors.messaging.parameters import word
 from share_actors.actors.ports import Cluster, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
-from share_actors.errors import NOT_RECORDED, Busy, NotFound, ShareActorsError, Unavailable
+from share_actors.errors import (
+    NOT_RECORDED,
+    Busy,
+    InvalidRequest,
+    NotFound,
+    ShareActorsError,
+    Unavailable,
+)
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.visibility import seen_by
 
@@ -59,7 +68,8 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
             self._backend_reports,
             reservations_max_age_s=timings.reservations_max_age_s,
         )
-        self._middleware = Middleware(self._scheduler, References(cluster.catalog))
+        checks = ManageChecks(cluster.catalog, self._stats_of)
+        self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
         self._periodic_tasks = PeriodicTasks(
@@ -178,10 +188,11 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
     # -- questions -------------------------------------------------------------------------------
     async def view(self, share_id: str, context: Context = None) -> Any:
         """The current share, or the entity at that address, read from its activation; raises `NotFound`."""
+        word("share_id", share_id)
         await self.ready()
         try:
             _, entity = await self._router.call(share_id, lambda host: host.view(share_id))
-        except NotFound:
+        except (InvalidRequest, NotFound):
             self._supervisor.directory.forget([share_id])  # it has no events, so it needs no home
             raise
         return seen_by(caller_in(context), entity, share_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from share_actors.actors.manager import manage_checks
+from share_actors.actors.manager.manage_checks import ManageChecks
 from share_actors.actors.manager.references import References, removes_references
 from share_actors.actors.messaging.messages import (
     CommandMessage,
@@ -27,13 +29,18 @@ _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 class Middleware:
     """Handles commands before and after the manager routes them."""
 
-    def __init__(self, scheduler: Scheduler, references: References) -> None:
+    def __init__(
+        self, scheduler: Scheduler, references: References, manage_checks: ManageChecks
+    ) -> None:
         self._scheduler, self._references = scheduler, references
+        self._manage_checks = manage_checks
 
     def must_place(self, message: CommandMessage) -> bool:
         """Whether `place` is to be called before *message* is routed: it has or removes references."""
         self._forget(message)
-        return message.placement_request is not None or removes_references(message)
+        is_managed = message.topic in manage_checks.TOPICS
+        placed = message.placement_request is not None
+        return placed or is_managed or removes_references(message)
 
     async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
         """The message to route, or the error reply if it is refused."""
@@ -66,14 +73,14 @@ class Middleware:
         if removes_references(message):
             await self._references.check_unused(message)
         request = message.placement_request
-        if request is None:
-            return message
-        if message.topic == CreateShare.topic:
+        if request is not None and message.topic == CreateShare.topic:
             resolved, implied = await self._references.resolve(message, request)
             placed = await self._scheduler.place(message, resolved)
             return message._replace(assignment=placed._replace(implied=implied))
-        if request.share_type is not None:
+        if request is not None and request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
+        if message.topic in manage_checks.TOPICS:
+            await self._manage_checks.check(message, self._scheduler.config.backends)
         return message
 
     async def _check_server_mode(self, name: str, host: str, caller: Caller) -> None:

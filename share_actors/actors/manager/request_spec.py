@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from share_actors.actors.messaging.parameters import known_id, word
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest
+from share_actors.errors import InvalidRequest, shorten, showable, shown
 from share_actors.values import RequestContext, nest_spec
 
-_SYNONYMS = {
+SYNONYMS = {
     "protocol": "share_proto",
     "display_name": "name",
     "display_description": "description",
 }
-_MANAGED_PROPERTIES = frozenset(
+MANAGED_PROPERTIES = frozenset(
     ("name", "description", "share_proto", "host", "metadata", "is_public", "share_type")
 )
-_PROPERTIES = _MANAGED_PROPERTIES | {
+PROPERTIES = MANAGED_PROPERTIES | {
     "size",
     "availability_zone",
     "share_network_id",
@@ -38,10 +39,11 @@ def share_fields(
     backend = properties.pop("backend", None)
     if properties.get("snapshot_id") is None:
         backend = config.default_backend if backend is None else backend
-    _check_names(properties, _PROPERTIES, ("backend", "share_id"))
+    _check_names(properties, PROPERTIES, ("backend", "share_id"))
     if properties.get("share_proto", "") is None:
         del properties["share_proto"]
-    from_snapshot = properties.get("snapshot_id") is not None
+    if from_snapshot := properties.get("snapshot_id") is not None:
+        known_id("snapshot", properties["snapshot_id"], "snapshot_id")
     properties["default_protocol"] = from_snapshot and "share_proto" not in properties
     if "size" not in properties:
         raise InvalidRequest("size: missing (in GiB)", field="size", value=None)
@@ -60,8 +62,9 @@ def managed_fields(
     """The fields of `ManageShare` for the *requested* properties; raises as `share_fields` does."""
     properties = _canonical(requested)
     backend = properties.pop("backend", None)
-    _check_names(properties, _MANAGED_PROPERTIES, ("backend",))
-    host = properties.pop("host", None) or config.backend_name(backend)
+    _check_names(properties, MANAGED_PROPERTIES, ("backend",))
+    host = properties.pop("host", None)
+    host = config.backend_name(backend) if host in (None, "") else word("host", host)
     config.backend_name(host.partition("#")[0])
     return nest_spec({**properties, "host": host, **_owner(context)})
 
@@ -74,21 +77,21 @@ def _check_names(
     properties: Mapping[str, Any], allowed: frozenset[str], others: Iterable[str]
 ) -> None:
     """Raise `InvalidRequest` for a property that is not *allowed*; the message also lists *others*."""
-    names = ", ".join(sorted({*allowed, *_SYNONYMS, *others}))
+    names = ", ".join(sorted({*allowed, *SYNONYMS, *others}))
     for key, value in properties.items():
         if key not in allowed:
-            message = f"{key}: not a property of a share; there are: {names}"
-            raise InvalidRequest(message, field=key, value=value)
+            message = f"{shorten(key)}: not a property of a share; there are: {names}"
+            raise InvalidRequest(message, field=key, value=showable(value))
 
 
 def _canonical(requested: Mapping[str, Any]) -> dict[str, Any]:
     """*requested* with synonyms replaced; raises `InvalidRequest` for a property that is given twice."""
     properties: dict[str, Any] = {}
     for key, value in requested.items():
-        name = _SYNONYMS.get(key, key)
+        name = SYNONYMS.get(key, key)
         if name in properties:
-            first = properties[name]
-            message = f"{key}: {value!r}: given twice, by two names: {name} is {first!r}"
-            raise InvalidRequest(message, field=key, value=value)
+            first = shown(properties[name])
+            message = f"{key}: {shown(value)}: given twice, by two names: {name} is {first}"
+            raise InvalidRequest(message, field=key, value=showable(value))
         properties[name] = value
     return properties

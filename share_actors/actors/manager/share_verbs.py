@@ -23,9 +23,17 @@ from share_actors.actors.messaging.messages import (
     context_with,
     unpack_error,
 )
+from share_actors.actors.messaging.parameters import command_id as checked_command_id
+from share_actors.actors.messaging.parameters import (
+    flag,
+    known_id,
+    mapping,
+    new_id,
+    not_found,
+)
 from share_actors.actors.ports import CatalogForCallers, Cluster
 from share_actors.config import Config
-from share_actors.errors import NotFound, TimedOut
+from share_actors.errors import TimedOut
 from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import (
@@ -64,12 +72,20 @@ class Verbs(ABC):
     def _catalog(self) -> CatalogForCallers:
         return self._cluster.catalog
 
-    async def _share_of(self, query: str, item_id: str, kind: str, context: RequestContext) -> str:
-        """The id of the share that an access rule or a snapshot belongs to; raises `NotFound`."""
-        share_id: str | None = await self._catalog.ask_as(context, query, item_id=item_id)
-        if share_id is None:
-            raise NotFound(f"there is no {kind} {item_id}", field="id", value=item_id)
-        return share_id
+    async def _address(
+        self, share_id: str | None, query: str, item_id: str, kind: str, context: RequestContext
+    ) -> str:
+        """*share_id*, or that of the share that an access rule or a snapshot belongs to.
+
+        Raises `NotFound`.
+        """
+        if share_id is not None:
+            return known_id("share", share_id)
+        known_id(kind, item_id)
+        found: str | None = await self._catalog.ask_as(context, query, item_id=item_id)
+        if found is None:
+            raise not_found(kind, item_id)
+        return found
 
     async def _ask(
         self,
@@ -79,12 +95,13 @@ class Verbs(ABC):
         wait: bool,
         command_id: str | None,
     ) -> VerbResult:
+        command_id = checked_command_id(command_id)
         message = command_message(
             share_id,
             command,
             Sender.of(context),
             command_id or uuid4().hex,
-            wait=wait,
+            wait=flag("wait", wait),
             repeated=command_id is not None,
         )
         [reply] = await self.submit([message])
@@ -131,9 +148,8 @@ class ManagerVerbs(Verbs):
         *filter_properties* may hold `scheduler_hints`: `same_host` and `different_host`.
         """
         request_context = context_of(context)
-        spec = dict(request_spec or {})
-        hints = dict((filter_properties or {}).get("scheduler_hints") or {})
-        spec = {**spec.pop("share_properties", spec), **hints, **properties}
+        new_id("share_id", share_id)
+        spec = {**_requested(request_spec, filter_properties), **properties}
         if snapshot_id is not None:
             spec["snapshot_id"] = snapshot_id
         fields = share_fields(spec, self._config, request_context)
@@ -151,7 +167,8 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Delete a share, with its snapshots if *cascade*."""
         command = build(DeleteShare, {"cascade": cascade})
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def extend_share(
         self,
@@ -164,7 +181,8 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Extend a share to *new_size* GiB."""
         command = build(ExtendShare, {"size": new_size})
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def shrink_share(
         self,
@@ -177,7 +195,8 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Shrink a share to *new_size* GiB."""
         command = build(ShrinkShare, {"size": new_size})
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def retry_share(
         self,
@@ -188,7 +207,8 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Retry what failed on a share, its access rules and its snapshots."""
-        return await self._ask(context_of(context), share_id, RetryShare(), wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, RetryShare(), wait, command_id)
 
     async def allow_access(
         self,
@@ -204,13 +224,14 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Add an access rule, which lets a client use a share."""
         fields = {
-            "access_id": access_id,
+            "access_id": new_id("access_id", access_id),
             "access_type": access_type,
             "access_to": access_to,
             "access_level": access_level,
         }
         command = build(AllowAccess, fields)
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def deny_access(
         self,
@@ -223,7 +244,7 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Remove an access rule; its share is looked up unless given."""
         request, kind = context_of(context), "access rule"
-        address = share_id or await self._share_of("rule_share", access_id, kind, request)
+        address = await self._address(share_id, "rule_share", access_id, kind, request)
         command = build(DenyAccess, {"access_id": access_id})
         return await self._ask(request, address, command, wait, command_id)
 
@@ -238,9 +259,10 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Take a snapshot of a share."""
-        fields = {"snapshot_id": snapshot_id, "name": name}
+        fields = {"snapshot_id": new_id("snapshot_id", snapshot_id), "name": name}
         command = build(CreateSnapshot, fields)
-        return await self._ask(context_of(context), share_id, command, wait, command_id)
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
 
     async def delete_snapshot(
         self,
@@ -253,9 +275,18 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Delete a snapshot; its share is looked up unless given."""
         request, kind = context_of(context), "snapshot"
-        address = share_id or await self._share_of("snapshot_share", snapshot_id, kind, request)
+        address = await self._address(share_id, "snapshot_share", snapshot_id, kind, request)
         command = build(DeleteSnapshot, {"snapshot_id": snapshot_id})
         return await self._ask(request, address, command, wait, command_id)
+
+
+def _requested(request_spec: Any, filter_properties: Any) -> dict[str, Any]:
+    """The properties in Manila's *request_spec*, and the hints in its *filter_properties*."""
+    spec = mapping("request_spec", request_spec)
+    inner = spec.pop("share_properties", None)
+    properties = spec if inner is None else mapping("share_properties", inner)
+    filters = mapping("filter_properties", filter_properties)
+    return {**properties, **mapping("scheduler_hints", filters.get("scheduler_hints"))}
 
 
 def context_of(context: Context) -> RequestContext:
@@ -265,7 +296,8 @@ def context_of(context: Context) -> RequestContext:
     """
     if isinstance(context, RequestContext):
         return context
-    return context_with(context) if context else OPERATOR
+    fields = mapping("context", context)
+    return context_with(fields) if fields else OPERATOR
 
 
 def caller_in(context: Context) -> Caller:

@@ -22,13 +22,16 @@ from share_actors.errors import (
     Unavailable,
     shorten,
     showable,
+    shown,
 )
+from share_actors.events.aggregates import kind_of
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
-from share_actors.events.topics import COMMANDS, topic_of
+from share_actors.events.topics import COMMANDS, ENTITY_KINDS, topic_of
 from share_actors.policy import Caller, Role, caller_of
 from share_actors.redaction import MASK
 from share_actors.values import Assignment, PlacementRequest, RequestContext
+from share_actors.values.text import PartError
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
 
@@ -110,7 +113,7 @@ def command_message(
         address,
         command_id,
         topic_of(type(command)),
-        command.model_dump_json().encode(),
+        _body(command),
         sender.context,
         wait,
         repeated,
@@ -119,6 +122,15 @@ def command_message(
         command.placement_request(),
         role=sender.role,
     )
+
+
+def _body(command: Command) -> bytes:
+    try:
+        return command.model_dump_json().encode()
+    except ValueError as error:  # a text with a lone surrogate, or a value that has no JSON form
+        raise InvalidRequest(
+            f"{command.topic}: has no JSON form: {error}", field="command"
+        ) from None
 
 
 def command_in(message: CommandMessage) -> Command:
@@ -134,6 +146,15 @@ def command_in(message: CommandMessage) -> Command:
     if message.assignment is not None and isinstance(command, CreateShare):
         return command.placed(message.assignment)
     return command
+
+
+def check_addressee(message: CommandMessage) -> None:
+    """Raise `InvalidRequest` for a command to an entity of another kind than it is for."""
+    kind = ENTITY_KINDS.get(message.topic)
+    if kind not in (None, kind_of(message.share_id)):
+        name = str(kind).replace("_", " ")
+        text = f"id: {shorten(repr(message.share_id))} is not the address of a {name}"
+        raise InvalidRequest(text, field="id", value=message.share_id)
 
 
 def context_in(context: bytes) -> RequestContext:
@@ -173,12 +194,15 @@ def invalid_request(error: ValidationError, kind: type[Command] = Command) -> In
     field = ".".join(location[1:] if location[:1] == ["spec"] else location)
     value = first.get("input")
     text = str(first["msg"]).removeprefix("Value error, ")
-    if not field and first["type"] == "value_error" and ": " in text:
+    cause = first.get("ctx", {}).get("error")
+    if named := isinstance(cause, PartError):  # a validator of a whole value names the part itself
+        field, value = cause.part, cause.value
+    elif not field and first["type"] == "value_error" and ": " in text:
         field, text = text.split(": ", 1)  # a validator of the whole command names the field itself
         value = value.get(field) if isinstance(value, dict) else value
-    if _may_be_secret(kind, ".".join(location), first):
+    if kind.holds_secret(field) if named else _may_be_secret(kind, ".".join(location), first):
         return InvalidRequest(f"{field}: {text}: {MASK}", field=field, value=MASK)
-    return InvalidRequest(f"{field}: {text}: {_shown(value)}", field=field, value=showable(value))
+    return InvalidRequest(f"{field}: {text}: {shown(value)}", field=field, value=showable(value))
 
 
 def _may_be_secret(kind: type[Command], field: str, error: ErrorDetails) -> bool:
@@ -188,11 +212,6 @@ def _may_be_secret(kind: type[Command], field: str, error: ErrorDetails) -> bool
     unknown = error["type"] == "extra_forbidden"  # it may be a misspelt secret
     whole = not isinstance(error["input"], str | int | float | None)
     return unknown or whole or kind.holds_secret(field)
-
-
-def _shown(value: object) -> str:
-    shown = showable(value)
-    return shorten(repr(value) if shown is value else str(shown))
 
 
 def error_reply(message: CommandMessage, error: ShareActorsError) -> CommandReply:

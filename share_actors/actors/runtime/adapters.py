@@ -18,7 +18,7 @@ from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_act
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.policy import Caller
-from share_actors.values import BackendReport, RequestContext, Share
+from share_actors.values import BackendReport, RequestContext, Share, Snapshot
 
 T = TypeVar("T")
 
@@ -176,6 +176,12 @@ class RayStats:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await call(self._handle.missing.remote(list(shares)))
         return missing
+
+    async def check_manage(
+        self, item: Share | Snapshot, driver_options: Mapping[str, Any], /
+    ) -> None:
+        """Raise `Refused` if *item* could never be managed with these options."""
+        await call(self._handle.check_manage.remote(item, dict(driver_options)))
 
     async def reconfigure(self, config: Config, /) -> None:
         """Use *config* from now on."""

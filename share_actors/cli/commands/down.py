@@ -11,6 +11,7 @@ import typer
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
+from share_actors.cli.options import check_seconds
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
@@ -23,7 +24,9 @@ MAX_NAMED = 5
 StopTimeout = Annotated[
     float,
     typer.Option(
-        min=0.0, metavar="SECONDS", help="Let driver calls go on for so long, then cut them off."
+        metavar="SECONDS",
+        callback=check_seconds,
+        help="Let driver calls go on for so long, then cut them off.",
     ),
 ]
 

@@ -51,7 +51,7 @@ def list_servers(
     all_pages: AllOption = False,
 ) -> None:
     """List share servers, oldest first."""
-    parent = network and session.system.networks.get(network).id
+    parent = None if network is None else session.system.networks.get(network).id
     filters = {"parent": parent, "status": status}
     servers, marker = fetch_pages(session.system.servers.list, limit, marker, all_pages, **filters)
     if session.json:

@@ -38,6 +38,7 @@ from share_actors.cli.options import (
     parse_number,
     parse_pairs,
     print_list,
+    set_fields,
 )
 from share_actors.cli.rendering import (
     HISTORY_COLUMNS,
@@ -118,15 +119,15 @@ def create(
     process is killed meanwhile.
     """
     pairs = parse_pairs(metadata, "metadata")
-    network_id = network and session.system.networks.get(network).id
+    network_id = None if network is None else session.system.networks.get(network).id
     same, different = tuple(same_host or ()), tuple(different_host or ())
     share = session.system.create_share(
         size=_size(size),
         wait=False,
-        **_set_fields(name=name, description=description, metadata=pairs, protocol=protocol),
-        **_set_fields(share_id=share_id, snapshot_id=from_snapshot, is_public=public),
-        **_set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
-        **_set_fields(share_network_id=network_id, same_host=same, different_host=different),
+        **set_fields(name=name, description=description, metadata=pairs, protocol=protocol),
+        **set_fields(share_id=share_id, snapshot_id=from_snapshot, is_public=public),
+        **set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
+        **set_fields(share_network_id=network_id, same_host=same, different_host=different),
     )
     _print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
 
@@ -134,11 +135,6 @@ def create(
 def _size(text: str) -> Any:
     """*text* as a number, or unchanged for the share to refuse."""
     return parse_number(text)
-
-
-def _set_fields(**fields: Any) -> dict[str, Any]:
-    """Those of *fields* that are set."""
-    return {key: value for key, value in fields.items() if value}
 
 
 @command(app, "list", examples=["share list --status error", "share list --all --json"])
@@ -271,12 +267,12 @@ def manage(
     ends that state.
     """
     options = parse_pairs(option, "option")
-    fields = _set_fields(backend=backend, name=name, protocol=protocol, share_type=share_type)
+    fields = set_fields(backend=backend, name=name, protocol=protocol, share_type=share_type)
     if dry_run:
         _print_preview(session, session.system.preview_manage(options, **fields))
         return
     share = session.system.manage_share(
-        options, wait=False, **fields, **_set_fields(share_id=share_id)
+        options, wait=False, **fields, **set_fields(share_id=share_id)
     )
     _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 

@@ -17,6 +17,7 @@ from share_actors.drivers.base import (
 )
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import RequestContext
+from share_actors.values.limits import MAX_SECONDS
 
 Method = Literal[
     "create_share",
@@ -63,9 +64,9 @@ class DummyOptions(DriverOptions):
 
     directory: Path | None = None
     """The directory of the backend's state, for all processes. Unset: no state, and every call succeeds."""
-    delay_s: Annotated[float, Field(ge=0)] = 0.0
+    delay_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 0.0
     """The duration of each call, in seconds."""
-    hang_s: Annotated[float, Field(ge=0)] = 3600.0
+    hang_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 3600.0
     """The duration of a call that hangs, in seconds."""
     capacity_gib: Annotated[float, Field(ge=0)] = 1_000_000.0
     pools: dict[str, Annotated[float, Field(ge=0)]] = {}

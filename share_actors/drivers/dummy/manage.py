@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from share_actors.drivers.base import ManageInvalidShare
 from share_actors.drivers.dummy.base import NO_CONTEXT, DummyBase
 from share_actors.drivers.dummy.faults import end
 from share_actors.drivers.fence import current_attempt
@@ -16,7 +17,7 @@ class DummyManage(DummyBase):
 
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt any share; its size is `driver_options["size"]` in GiB, default 1."""
-        size = int(driver_options.get("size", 1))
+        size = _size(driver_options, 1)
         with self._changing("manage_existing", current_attempt(), share.id):
             if self._backend is not None:
                 self._backend.add_share(share.id, size, pool=self.get_pool(share))
@@ -26,7 +27,7 @@ class DummyManage(DummyBase):
         """The size that `manage_existing` would return."""
         exits = self._faults.begin("preview_manage", NO_CONTEXT, share.id)
         end(exits)
-        return {"size": int(driver_options.get("size", 1))}
+        return {"size": _size(driver_options, 1)}
 
     def unmanage(self, share: Share) -> None:
         """Leave the share as it is."""
@@ -41,10 +42,18 @@ class DummyManage(DummyBase):
         with self._changing("manage_existing_snapshot", current_attempt(), *ids):
             if self._backend is not None:
                 self._backend.add_snapshot(*ids)
-        return {"size": int(driver_options.get("size", snapshot.size))}
+        return {"size": _size(driver_options, snapshot.size)}
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Leave the snapshot as it is."""
         ids = (snapshot.share_id, snapshot.id)
         with self._changing("unmanage_snapshot", current_attempt(), *ids):
             pass
+
+
+def _size(driver_options: Mapping[str, Any], default: int) -> int:
+    """The option `size`, also as text; raises `ManageInvalidShare` if it is no number."""
+    try:
+        return int(driver_options.get("size", default))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ManageInvalidShare(f"driver_options['size']: {error}") from None

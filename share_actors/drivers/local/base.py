@@ -34,7 +34,7 @@ class LocalOptions(DriverOptions):
     require_mount: bool = False
     """Refuse to work unless a filesystem is mounted at `root`: a missing mount would look empty."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
-    max_over_subscription_ratio: Annotated[float, Field(ge=1)] = 20.0
+    max_over_subscription_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 20.0
     """How far the sizes of all shares may exceed the capacity: directories only take up their content."""
 
     @field_validator("root")

@@ -36,6 +36,12 @@ class LocalManage(LocalBase):
             self._layout.record_size(share.id, size)
         return {"size": size}
 
+    def check_manage(self, share: Share, driver_options: Mapping[str, Any]) -> None:
+        """Raise `ManageInvalidShare` unless there is a directory to adopt; its content is not measured."""
+        path = _path_option(driver_options)
+        with os_errors(f"manage {path}"):
+            self._layout.adoptable(path)
+
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """The directory that would be adopted, with its `size` in GiB; raises as `manage_existing` does."""
         path = _path_option(driver_options)
@@ -64,6 +70,12 @@ class LocalManage(LocalBase):
         path = str(self._layout.path("snapshots", name))
         return {"size": max(1, snapshot.size), "provider_location": path}
 
+    def check_manage_snapshot(self, snapshot: Snapshot, driver_options: Mapping[str, Any]) -> None:
+        """Raise `ManageInvalidShare` unless there is a directory to adopt."""
+        snapshot_name(snapshot.share_id, snapshot.id)
+        with os_errors(f"manage {snapshot.provider_location}"):
+            self._layout.adoptable(snapshot.provider_location or "")
+
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Leave the directory in place."""
         snapshot_name(snapshot.share_id, snapshot.id)
@@ -74,7 +86,9 @@ class LocalManage(LocalBase):
 
 
 def _path_option(driver_options: Mapping[str, Any]) -> str:
-    path = driver_options.get("path")
+    if "path" not in driver_options:
+        raise ManageInvalidShare("driver_options['path'] is missing: it must name a directory")
+    path = driver_options["path"]
     if not isinstance(path, str):
         raise ManageInvalidShare(f"driver_options['path'] must name a directory, not {path!r}")
     return path

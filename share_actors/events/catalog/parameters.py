@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from share_actors.errors import InvalidRequest
+from share_actors.errors import InvalidRequest, showable, shown
 from share_actors.events.catalog import sql
 from share_actors.values import ShareStatus
 
@@ -33,7 +33,7 @@ def share_filters(
 def check_value(field: str, value: str | None, literal: Any) -> None:
     """Raise `InvalidRequest` unless *value* is None or one of the *literal* type."""
     if value is not None and value not in get_args(literal):
-        message = f"{field}: {value!r} is not one of {', '.join(get_args(literal))}"
+        message = f"{field}: {shown(value)} is not one of {', '.join(get_args(literal))}"
         raise InvalidRequest(message, field=field, value=value)
 
 
@@ -41,7 +41,7 @@ def check_limit(limit: int) -> int:
     """Return *limit*; raises `InvalidRequest` unless it is 1 to `MAX_LIMIT`."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
         raise InvalidRequest(
-            f"limit: {limit!r} is not 1 to {MAX_LIMIT}", field="limit", value=limit
+            f"limit: {shown(limit)} is not 1 to {MAX_LIMIT}", field="limit", value=showable(limit)
         )
     return limit
 
@@ -51,7 +51,7 @@ def after_marker(marker: str | None, table: sql.Table) -> list[str]:
     after = [] if marker is None else marker.split(",")
     if after and len(after) != len(table.order):
         raise InvalidRequest(
-            f"marker: {marker!r} is not the next_marker of a page of these",
+            f"marker: {shown(marker)} is not the next_marker of a page of these",
             field="marker",
             value=marker,
         )

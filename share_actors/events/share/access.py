@@ -5,7 +5,6 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import ClassVar, assert_never
 
@@ -15,30 +14,41 @@ from share_actors.events.decider import Command, Effect, Event, Missing, Rejecte
 from share_actors.events.phrases import joined
 from share_actors.events.share.rules import Rules, same_client
 from share_actors.values import AccessLevel, AccessRule, AccessType, RuleState
+from share_actors.values.addresses import normal_client
 from share_actors.values.fields import Id
+from share_actors.values.limits import CLIENT, COMMON_NAME
+from share_actors.values.text import check_bounded
 
 
-def check_access_to(access_type: AccessType, access_to: str) -> None:
-    """Raise ValueError unless *access_to* is a client of *access_type* (Manila's `validate_*` rules)."""
-    if not access_to or len(access_to) > 255 or not access_to.isprintable():
-        raise ValueError("is not 1 to 255 printable characters")
+def normal_access_to(access_type: AccessType, access_to: str) -> str:
+    """The client *access_to* in its one spelling.
+
+    Raises ValueError unless it is a client of *access_type* (`manila.api.common.validate_*`). Blanks are
+    part of names in Active Directory, such as `Domain Users`.
+    """
     match access_type:
         case "ip":
-            try:
-                ipaddress.ip_network(access_to)
-            except ValueError as error:
-                raise ValueError(f"is not an IP address or CIDR: {error}") from None
+            return _ip_client(access_to)
         case "user":
-            if any(c.isspace() or c in ":/" for c in access_to):
-                raise ValueError("is not a user or group name: it has white space, ':' or '/'")
+            name = check_bounded(access_to.removeprefix("@"), CLIENT)
+            if any(c in ":/" for c in name) or not name.strip("."):
+                raise ValueError("is not a user or group name: it has ':' or '/', or only periods")
         case "cert":
-            if len(access_to) > 64:
-                raise ValueError("is not a certificate common name: it has over 64 characters")
+            check_bounded(access_to, COMMON_NAME)
         case "cephx":
+            check_bounded(access_to, CLIENT)
             if not access_to.isascii() or "." in access_to:
                 raise ValueError("is not a ceph id: it must be ASCII without '.'")
         case _:
             assert_never(access_type)
+    return access_to
+
+
+def _ip_client(access_to: str) -> str:
+    try:
+        return normal_client(access_to)
+    except ValueError as error:
+        raise ValueError(f"is not an IP address or CIDR: {error}") from None
 
 
 class AllowAccess(Command, topic="access.allow"):
@@ -51,10 +61,10 @@ class AllowAccess(Command, topic="access.allow"):
 
     @field_validator("access_to")
     @classmethod
-    def _client_exists(cls, access_to: str, others: ValidationInfo) -> str:
-        if "access_type" in others.data:  # otherwise the access type is already in error
-            check_access_to(others.data["access_type"], access_to)
-        return access_to
+    def _normalise(cls, access_to: str, others: ValidationInfo) -> str:
+        if "access_type" not in others.data:  # it is in error already
+            return access_to
+        return normal_access_to(others.data["access_type"], access_to)
 
 
 class DenyAccess(Command, topic="access.deny"):

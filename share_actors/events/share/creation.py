@@ -15,12 +15,13 @@ from share_actors.values import (
     Implied,
     Placement,
     PlacementRequest,
+    RequestedSpec,
     Share,
     ShareSpec,
     SizeGiB,
     Snapshot,
 )
-from share_actors.values.fields import Id
+from share_actors.values.fields import Hints, Id
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -28,7 +29,7 @@ class CreateShare(Command, topic="share.create"):
     """`ShareManager.create_share`; from the snapshot *snapshot_id*, which the manager looks up."""
 
     share_id: Id
-    spec: ShareSpec
+    spec: RequestedSpec
     size: SizeGiB
     snapshot_id: Id | None = None
     default_protocol: bool = False
@@ -37,8 +38,8 @@ class CreateShare(Command, topic="share.create"):
     """The snapshot, as the manager found it."""
     placement: Placement | None = None
     """Why the scheduler chose the host; None if the sender named it."""
-    same_host: tuple[str, ...] = ()
-    different_host: tuple[str, ...] = ()
+    same_host: Hints = ()
+    different_host: Hints = ()
     """Scheduler hints: ids of shares to be placed with, and apart from."""
     at: datetime = EPOCH
 

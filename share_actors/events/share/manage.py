@@ -14,8 +14,15 @@ from share_actors.events.phrases import exported_at, joined, named, place
 from share_actors.events.share import access
 from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.state import ShareState, initial, require_status, settle
-from share_actors.values import ExportLocation, PlacementRequest, Share, ShareSpec, SizeGiB
-from share_actors.values.fields import Id
+from share_actors.values import (
+    ExportLocation,
+    PlacementRequest,
+    RequestedSpec,
+    Share,
+    ShareSpec,
+    SizeGiB,
+)
+from share_actors.values.fields import DriverOptions, Id
 from share_actors.values.secret import MASK, OptionValue, Sealed
 
 
@@ -26,8 +33,8 @@ class ManageShare(Command, topic="share.manage"):
     secrets: ClassVar[tuple[str, ...]] = ("driver_options",)
 
     share_id: Id
-    spec: ShareSpec
-    driver_options: dict[str, Any] = {}
+    spec: RequestedSpec
+    driver_options: DriverOptions = {}
     at: datetime = EPOCH
 
     def destination(self) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Settled
 from share_actors.values import SnapshotDoing
-from share_actors.values.fields import Id, Name, Reason
+from share_actors.values.fields import DriverOptions, Id, Location, Name, Reason
 from share_actors.values.secret import OptionValue
 
 
@@ -40,8 +40,8 @@ class ManageSnapshot(Command, topic="snapshot.manage"):
 
     snapshot_id: Id
     name: Name | None = None
-    provider_location: str
-    driver_options: dict[str, Any] = {}
+    provider_location: Location
+    driver_options: DriverOptions = {}
     at: datetime = EPOCH
 
     def work(self) -> str:

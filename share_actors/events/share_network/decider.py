@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import islice
 from typing import assert_never
 
@@ -184,8 +184,10 @@ def _grant_addresses(server_id: str, count: int, state: ShareNetworkState) -> li
 
 
 def _addresses(network: ShareNetwork) -> Iterator[str]:
+    """Return the addresses that servers may have; the gateway may be spelt in any way in an old log."""
     subnet: IPv4Network | IPv6Network = ip_network(network.cidr)
-    return (str(a) for a in subnet.hosts() if str(a) != network.gateway)
+    gateway = None if network.gateway is None else ip_address(network.gateway)
+    return (str(a) for a in subnet.hosts() if a != gateway)
 
 
 def _release_addresses(server_id: str, network: ShareNetwork) -> list[NetworkEvent]:

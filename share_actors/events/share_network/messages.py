@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event
-from share_actors.values import Network, NetworkType, SecurityService
+from share_actors.values import Network, NetworkType, SecurityService, check_service
 from share_actors.values.fields import Description, Id, Name
 from share_actors.values.secret import require_plain
 
@@ -37,7 +37,7 @@ class AddSecurityService(Command, topic="network.add_security_service"):
 
     secrets: ClassVar[tuple[str, ...]] = ("service.password",)
 
-    service: SecurityService
+    service: Annotated[SecurityService, AfterValidator(check_service)]
 
     @field_validator("service", mode="before")
     @classmethod
@@ -51,7 +51,7 @@ class AddSecurityService(Command, topic="network.add_security_service"):
 class RemoveSecurityService(Command, topic="network.remove_security_service"):
     """Remove a security service; rejected while the network has share servers."""
 
-    service_id: str
+    service_id: Id
 
 
 class GrantAddresses(Command, topic="network.grant_addresses"):

@@ -13,7 +13,7 @@ from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
-from share_actors.values import BackendReport, RequestContext, Share
+from share_actors.values import BackendReport, RequestContext, Share, Snapshot
 
 
 class InProcessCatalog:
@@ -83,6 +83,12 @@ class InProcessStats:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await self._call("missing", list(shares))
         return missing
+
+    async def check_manage(
+        self, item: Share | Snapshot, driver_options: Mapping[str, Any], /
+    ) -> None:
+        """Raise `Refused` if *item* could never be managed with these options."""
+        await self._call("check_manage", item, dict(driver_options))
 
     async def reconfigure(self, config: Config, /) -> None:
         """Set the backend up again with *config*, if its settings changed."""

@@ -1,0 +1,1 @@
+"""Every public parameter, given every kind of value: accepted, or refused before anything is recorded."""

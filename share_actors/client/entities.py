@@ -222,7 +222,7 @@ class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
         *reason* is recorded. Raises `Refused` (ShareServerInUse) while it has shares.
         """
         command = build(ForgetServer, {"reason": reason})
-        return await self._ask(f"{self._kind}:{server}", command, **options)
+        return await self._ask(self._address_of(server), command, **options)
 
     async def explain(self, server: str) -> EntityExplanation:
         """Why a share server is in its status: pending work, attempts, and what can be done now."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from share_actors.drivers.filesystem import acl
@@ -34,6 +34,7 @@ def top() -> Iterator[Path]:
 
 @needs_root
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@example(bits=0o001, owner=0, named=[Entry(USER, 0, ALICE)], mask=0)
 @given(
     bits=st.integers(0, 0o777),
     owner=st.sampled_from((0, ALICE, BOB)),

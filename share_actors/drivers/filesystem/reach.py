@@ -72,11 +72,15 @@ def _groups_of(principal: Principal) -> frozenset[int]:
 
 
 def _can_enter(principal: Principal, groups: frozenset[int], directory: Path) -> bool:
-    """Whether the kernel lets *principal* pass, by the directory's access control list or its mode."""
+    """Whether the kernel lets *principal* pass, by the directory's access control list or its mode.
+
+    Linux ignores the list if the mode gives the group nothing (`acl_permission_check`).
+    """
     if principal == (USER, 0):
         return True
     status = directory.stat()
-    entries = acl.read(str(directory), acl.ACCESS) or acl.from_mode(status.st_mode)
+    listed = acl.read(str(directory), acl.ACCESS) if status.st_mode & stat.S_IRWXG else None
+    entries = listed or acl.from_mode(status.st_mode)
     if principal == (USER, status.st_uid):
         return any(e.perm & EXECUTE for e in entries if e.tag == acl.USER_OBJ)
     mask = next((e.perm for e in entries if e.tag == acl.MASK), acl.ALL)

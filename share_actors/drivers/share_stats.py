@@ -1,39 +1,42 @@
-"""Parse what a driver's `get_share_stats` returned, field by field."""
+"""Read what a driver's `get_share_stats` returned, key by key, in the words of `values.manila`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from share_actors.drivers.base import ShareDriver
+from share_actors.drivers.stat_values import clean, read_capability, read_value, shown
 from share_actors.values import Capabilities, Frozen, Pool
+from share_actors.values.manila import DEFAULT_RATIO, POOL, STATISTICS
 
-MAX_SHOWN = 60
+MAX_WRONG = 50
+"""How many problems are reported at once."""
+MAX_KEY = 100
 
 
 class ParsedStats(Frozen):
-    """The valid part of a driver's statistics, and what is wrong with the rest, by field.
+    """A driver's statistics as they are used, and what is wrong with what it reported, by field.
 
-    `capabilities` is None if the driver did not return statistics at all; `wrong` has the reason under "".
+    `capabilities` is None if it was not a mapping of statistics at all; `wrong` has the reason under "".
     """
 
     capabilities: Capabilities | None
     wrong: dict[str, Annotated[str, Field(max_length=500)]] = {}
 
 
-_ALIASES = {
-    "total_capacity_gb": "total_capacity_gib",
-    "free_capacity_gb": "free_capacity_gib",
-    "allocated_capacity_gb": "allocated_capacity_gib",
-    "provisioned_capacity_gb": "provisioned_capacity_gib",
-    "pool_name": "name",
-    "share_backend_name": "backend_name",
-    "storage_protocol": "storage_protocols",
-}
-"""Manila's field names to ours."""
 _UNREPORTED = {"driver_name": "unknown", "storage_protocols": (), "access_types": ()}
+_OF_POOL = frozenset(row.field for row in POOL)
+_CAPACITIES: Mapping[str, Any] = {"total_capacity_gib": "unknown", "free_capacity_gib": "unknown"}
+_INHERITED = _OF_POOL - {
+    "name",
+    *_CAPACITIES,
+    "allocated_capacity_gib",
+    "provisioned_capacity_gib",
+}
+"""The fields of a pool that it takes over from its backend if it leaves them out."""
 
 
 def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
@@ -50,110 +53,157 @@ def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
 
 
 def read(stats: Any, backend: str, defaults: Mapping[str, Any] = _UNREPORTED) -> ParsedStats:
-    """Parse *stats*, which a driver's `get_share_stats` returned; never raises.
+    """Read *stats*, which a driver's `get_share_stats` returned; never raises.
 
-    A pool with an invalid field is left out. Manila's names are understood, and statistics of a single pool
-    may be in the top level. *defaults* are the values of fields that are absent or invalid.
+    Manila's names are understood. What is odd is reported by key and has its default; a pool is never left
+    out. Statistics without `pools`, and None, are those of one pool. *defaults* are the values of fields that
+    are absent or invalid.
     """
-    reported = stats.__dict__ if isinstance(stats, Capabilities) else stats
-    if not isinstance(reported, dict) or not reported:
-        reason = f"{_shown(stats)} is not a statistics mapping with at least one pool's capacity"
-        return ParsedStats(capabilities=None, wrong={"": reason})
-    fields = _with_our_names(reported)
-    wrong: dict[str, str] = {}
-    pools = tuple(_parse_pools(fields, backend, wrong))
-    valid = _parse_fields(fields, Capabilities, wrong, "")
-    capabilities = {**_UNREPORTED, **defaults, **valid, "backend_name": backend, "pools": pools}
-    return ParsedStats(capabilities=Capabilities(**capabilities), wrong=wrong)
-
-
-def _with_our_names(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    return {_ALIASES.get(k, k): v for k, v in fields.items() if isinstance(k, str)}
-
-
-def _parse_pools(fields: dict[str, Any], backend: str, wrong: dict[str, str]) -> list[Pool]:
-    reported = fields.pop("pools", None)
+    reported = _mapping({} if stats is None else stats)
     if reported is None:
-        top_level = {k: v for k, v in fields.items() if k in Pool.model_fields}
-        reported = [{"name": backend, **top_level}]
-    if not isinstance(reported, list | tuple):
-        wrong["pools"] = f"{_shown(reported)} is not a list of pools"
-        return []
+        reason = f"{shown(stats)} is not a statistics mapping"
+        return ParsedStats(capabilities=None, wrong={"": reason})
+    wrong = _Problems({})
+    own, of_pool = _split(reported)
+    fields, capabilities = _sort_out(own, Capabilities, wrong)
+    pools = _pools(reported.get("pools"), of_pool, backend, wrong)
+    found = {**_UNREPORTED, **defaults, **fields, "capabilities": capabilities, "pools": pools}
+    second = found.pop("backend_name", backend)
+    if second != backend:
+        capabilities.setdefault("share_backend_name", second)
+    return ParsedStats(
+        capabilities=Capabilities(**{**found, "backend_name": backend}), wrong=wrong.found
+    )
+
+
+class _Problems(NamedTuple):
+    """The problems by field, and the prefix of the fields that are read at present."""
+
+    found: dict[str, str]
+    prefix: str = ""
+
+    def note(self, key: str, problem: str) -> None:
+        if len(self.found) < MAX_WRONG:
+            name = "".join(c if c.isprintable() else "?" for c in clean(key[:MAX_KEY]))
+            self.found.setdefault(self.prefix + name, problem)
+
+
+def _mapping(value: Any) -> dict[str, Any] | None:
+    """*value* as a dictionary with text as keys; None if it is not a mapping."""
+    if isinstance(value, Capabilities | Pool):
+        return dict(value.__dict__)
+    if not isinstance(value, Mapping):
+        return None
+    try:
+        return {k if isinstance(k, str) else shown(k): v for k, v in value.items()}
+    except Exception:  # from the driver's own mapping
+        return None
+
+
+def _split(reported: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The statistics in the top level: those of the backend, and those of a pool."""
+    own: dict[str, Any] = {}
+    of_pool: dict[str, Any] = {}
+    for key, value in reported.items():
+        row = STATISTICS.get(key)
+        (of_pool if row is not None and row.field in _OF_POOL else own)[key] = value
+    return own, of_pool
+
+
+def _sort_out(
+    reported: Mapping[str, Any], model: type[Frozen], wrong: _Problems
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of *model*, and the capabilities; problems are noted.
+
+    A list of Booleans is a field that is true, and a capability with both values.
+    """
+    fields: dict[str, Any] = {}
+    capabilities: dict[str, Any] = {}
+    for key, value in _present(reported):
+        row = STATISTICS.get(key)
+        read, problem = read_capability(value) if row is None else read_value(row, value)
+        if problem is not None:
+            wrong.note(key, problem)
+        if read is None:
+            continue
+        if row is None or row.field not in model.model_fields:
+            name = clean(key) if row is None else row.key
+            capabilities[name] = list(read) if isinstance(read, tuple) else read
+        elif row.kind == "boolean" and isinstance(read, list):
+            fields[row.field], capabilities[row.key] = any(read), read
+        else:
+            fields[row.field] = read
+    return fields, {**capabilities, **_explicit(reported.get("capabilities"), wrong)}
+
+
+def _present(reported: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The statistics that have a value, without the two that contain others."""
+    for key, value in reported.items():
+        if value is not None and key not in ("pools", "capabilities"):
+            yield key, value
+
+
+def _explicit(reported: Any, wrong: _Problems) -> dict[str, Any]:
+    """What is in `capabilities`."""
+    if reported is None:
+        return {}
+    found = _mapping(reported)
+    if found is None:
+        wrong.note("capabilities", f"{shown(reported)} is not a mapping; it is ignored")
+        return {}
+    capabilities: dict[str, Any] = {}
+    for key, value in found.items():
+        read, problem = read_capability(value)
+        if problem is not None:
+            wrong.note(f"capabilities.{key}", problem)
+        elif read is not None:
+            capabilities[clean(key)] = read
+    return capabilities
+
+
+# -- pools ---------------------------------------------------------------------------------------
+def _pools(
+    reported: Any, of_pool: dict[str, Any], backend: str, wrong: _Problems
+) -> tuple[Pool, ...]:
+    """The pools; one named after the backend, with *of_pool*, if it does not list any."""
+    if isinstance(reported, set | frozenset):
+        reported = sorted(reported, key=repr)
+    if reported is not None and not isinstance(reported, list | tuple):
+        problem = f"{shown(reported)} is not a list of pools; the backend is one pool"
+        wrong.note("pools", problem)
+        reported = None
+    if reported is None:
+        return (_pool(of_pool, {}, backend, wrong),)
+    common = {k: v for k, v in of_pool.items() if STATISTICS[k].field in _INHERITED}
+    inherited, _ = _sort_out(common, Pool, wrong)
     pools: dict[str, Pool] = {}
     for n, item in enumerate(reported):
-        pool = _parse_pool(item, f"pools.{n}", wrong)
-        if pool is not None and pool.name in pools:
-            wrong[f"pools.{n}.name"] = f"{pool.name!r} is the name of two pools"
-        elif pool is not None:
-            pools[pool.name] = pool
-    return list(pools.values())
-
-
-def _parse_pool(item: Any, path: str, wrong: dict[str, str]) -> Pool | None:
-    reported = item.__dict__ if isinstance(item, Pool) else item
-    if not isinstance(reported, dict):
-        wrong[path] = f"{_shown(item)} is not a pool"
-        return None
-    errors: dict[str, str] = {}
-    valid = _parse_fields(_with_our_names(reported), Pool, errors, f"{path}.")
-    for field in ("name", "total_capacity_gib", "free_capacity_gib"):
-        if field not in valid and f"{path}.{field}" not in errors:
-            errors[f"{path}.{field}"] = "is missing"
-    wrong |= errors
-    return None if errors else Pool(**valid)
-
-
-def _parse_fields(
-    fields: Mapping[str, Any], model: type[Frozen], wrong: dict[str, str], prefix: str
-) -> dict[str, Any]:
-    """The valid fields of *model*; the reasons of invalid ones are added to *wrong*."""
-    valid: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        if name not in fields or name == "pools":
+        found = _mapping(item)
+        if found is None:
+            wrong.note(f"pools.{n}", f"{shown(item)} is not a pool")
             continue
-        value, reason = _parse_value(name, fields[name], field.annotation)
-        if reason is None:
-            valid[name] = value
-        else:
-            wrong[f"{prefix}{name}"] = reason
-    return valid
+        of_item = wrong._replace(prefix=f"pools.{n}.")
+        pool = _pool(found, inherited, backend if n == 0 else f"{backend}-{n}", of_item)
+        if pool.name in pools:
+            of_item.note("name", f"{pool.name!r} is the name of two pools; the first one is used")
+        pools.setdefault(pool.name, pool)
+    return tuple(pools.values())
 
 
-def _parse_value(name: str, value: Any, kind: Any) -> tuple[Any, str | None]:
-    """*value* as its field has it, and the reason if it is invalid."""
-    if kind is float:
-        return _parse_number(name, value)
-    if kind is bool:
-        valid = isinstance(value, bool)
-        return value, None if valid else f"{_shown(value)} is not true or false"
-    if get_origin(kind) is tuple and get_args(kind)[0] is str:
-        items = tuple(value.split("_")) if isinstance(value, str) else value
-        valid = isinstance(items, list | tuple) and all(isinstance(item, str) for item in items)
-        return tuple(items) if valid else (), (
-            None if valid else f"{_shown(value)} is not a list of strings"
-        )
-    if get_origin(kind) is dict:
-        valid = isinstance(value, dict)
-        return value, None if valid else f"{_shown(value)} is not a mapping"
-    valid = isinstance(value, str) and bool(value) and value.isprintable()
-    return value, None if valid else f"{_shown(value)} is not a name"
-
-
-def _parse_number(name: str, value: Any) -> tuple[float, str | None]:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0, f"{_shown(value)} is not a number"
-    if not 0 <= value < float("inf"):
-        return 0.0, f"{value} is not 0 or more"
-    if name == "reserved_percentage" and value > 100:
-        return 0.0, f"{value} is more than 100"
-    if name == "max_over_subscription_ratio" and value < 1:
-        return 0.0, f"{value} is less than 1"
-    return float(value), None
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+def _pool(
+    reported: Mapping[str, Any],
+    inherited: Mapping[str, Any],
+    default_name: str,
+    wrong: _Problems,
+) -> Pool:
+    """One pool. What it must have and leaves out is a problem, unless it leaves out everything."""
+    fields, capabilities = _sort_out(reported, Pool, wrong)
+    found = {**inherited, **fields, "capabilities": capabilities}
+    required = {**_CAPACITIES, "name": default_name} if wrong.prefix else _CAPACITIES
+    for field, default in required.items() if reported else ():
+        if field not in found:
+            wrong.note(field, f"is missing; {default!r} is used")
+    found = {**_CAPACITIES, "name": default_name, **found}
+    if found.get("thin_provisioning"):
+        found.setdefault("max_over_subscription_ratio", DEFAULT_RATIO)
+    return Pool(**found)

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import ClassVar, assert_never
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
+from share_actors.events.news import cause, differ
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
-from share_actors.values import BackendState, Capabilities
+from share_actors.values import BackendState, Capabilities, gib_text
 
 __all__ = [
     "KIND",
@@ -30,9 +31,9 @@ __all__ = [
     "view",
 ]
 KIND = "backend"
-STATE_VERSION = 1
-MIN_CAPACITY_CHANGE = 0.1
-"""The change of a pool's free or allocated capacity, as a part of its total, that is worth an event."""
+STATE_VERSION = 2
+MAX_CAUSES = 5
+"""How many different causes of one outage are recorded; `status` shows the latest one in any case."""
 
 
 # -- commands ------------------------------------------------------------------------------------
@@ -77,6 +78,8 @@ class ConfirmShares(Command, topic="backend.confirm_shares"):
 class BackendUp(Event, topic="backend.up"):
     """The backend reports statistics, for the first time or again."""
 
+    schema_version: ClassVar[int] = 2
+
     backend: str
     capabilities: Capabilities
     wrong: dict[str, str]
@@ -85,6 +88,8 @@ class BackendUp(Event, topic="backend.up"):
 
 class BackendChanged(Event, topic="backend.changed"):
     """Its capabilities changed."""
+
+    schema_version: ClassVar[int] = 2
 
     capabilities: Capabilities
     wrong: dict[str, str]
@@ -137,10 +142,8 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
     match command:
         case ReportStats():
             return [*_stats_events(command, state), *_info_events(command.info, state)]
-        case ReportSilence(backend=backend, reason=reason, at=at):
-            if state.status == "down" and state.reason == reason:
-                return []
-            return [BackendDown(backend=backend, reason=reason, at=at)]
+        case ReportSilence():
+            return _silence_events(command, state)
         case RenameBackend():
             return _rename(command, state)
         case ConfirmShares(info=info, shares=shares):
@@ -163,33 +166,18 @@ def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEven
     report = {"capabilities": command.capabilities, "wrong": command.wrong, "at": command.at}
     if state.status != "up":
         return [BackendUp(backend=command.backend, **report)]
-    if state.capabilities is None or _differs(state.capabilities, command.capabilities):
+    if state.capabilities is None or differ(state.capabilities, command.capabilities):
         return [BackendChanged(**report)]
     return []
 
 
-def _differs(before: Capabilities, now: Capabilities) -> bool:
-    if _features(before) != _features(now):
-        return True
-    for old, new in zip(before.pools, now.pools, strict=True):
-        changes = (
-            abs(old.free_capacity_gib - new.free_capacity_gib),
-            abs(old.allocated_capacity_gib - new.allocated_capacity_gib),
-        )
-        if max(changes) > MIN_CAPACITY_CHANGE * new.total_capacity_gib:
-            return True
-    return False
-
-
-def _features(capabilities: Capabilities) -> Capabilities:
-    """Return *capabilities* without the values that change with every share."""
-    cleared = {
-        "free_capacity_gib": 0.0,
-        "allocated_capacity_gib": 0.0,
-        "provisioned_capacity_gib": 0.0,
-        "goodness": 0.0,
-    }
-    return capabilities.replace(pools=tuple(p.replace(**cleared) for p in capabilities.pools))
+def _silence_events(command: ReportSilence, state: BackendState) -> list[BackendEvent]:
+    """Each cause of an outage is recorded once, however its text varies."""
+    if state.status == "down":
+        known = state.causes
+        if len(known) >= MAX_CAUSES or cause(command.reason) in known:
+            return []
+    return [BackendDown(backend=command.backend, reason=command.reason, at=command.at)]
 
 
 def _info_events(info: str | None, state: BackendState) -> list[BackendEvent]:
@@ -200,13 +188,15 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
     """Return the state after *event*."""
     match event:
         case BackendUp(backend=name, capabilities=capabilities, at=at):
-            up = state.replace(id=name, status="up", reason=None, since=at, renamed_to=None)
-            return up.replace(capabilities=capabilities)
+            up = state.replace(id=name, status="up", reason=None, since=at, causes=())
+            return up.replace(capabilities=capabilities, renamed_to=None)
         case BackendChanged(capabilities=capabilities):
             return state.replace(capabilities=capabilities)
         case BackendDown(backend=name, reason=reason, at=at):
-            down = state.replace(id=name, status="down", reason=reason, since=at)
-            return down.replace(renamed_to=None)
+            since = state.since if state.status == "down" else at
+            causes = tuple(dict.fromkeys((*state.causes, cause(reason))))[:MAX_CAUSES]
+            down = state.replace(id=name, status="down", reason=reason, since=since)
+            return down.replace(causes=causes, renamed_to=None)
         case BackendRenamed(backend=name, new=new, at=at):
             renamed = state.replace(id=name, status="renamed", since=at, renamed_to=new)
             return renamed.replace(reason=f"renamed to {new}")
@@ -250,7 +240,7 @@ def sentence(event: BackendEvent, who: str) -> str:
 
 def _pools(capabilities: Capabilities) -> str:
     pools = [
-        f"{pool.name} {pool.free_capacity_gib:g} of {pool.total_capacity_gib:g} GiB free"
+        f"{pool.name} {gib_text(pool.free_capacity_gib)} of {gib_text(pool.total_capacity_gib)} GiB free"
         for pool in capabilities.pools
     ]
     return listed(pools) if pools else "no pool"

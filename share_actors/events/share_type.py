@@ -11,8 +11,8 @@ from pydantic import AfterValidator, field_validator
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
-from share_actors.scheduling.extra_specs import check_requirement
-from share_actors.values import ShareType, SpecValue, parse_bool
+from share_actors.scheduling.extra_specs import check_limits, check_specs
+from share_actors.values import ShareType, SpecValue
 from share_actors.values.fields import Description, Id, Project
 from share_actors.values.limits import SPEC_KEY, SPEC_VALUE
 from share_actors.values.text import check_part
@@ -33,22 +33,13 @@ __all__ = [
 ]
 KIND = "share_type"
 STATE_VERSION = 1
-BOOLEAN_SPECS = frozenset(
-    {
-        "driver_handles_share_servers",
-        "snapshot_support",
-        "create_share_from_snapshot_support",
-    }
-)
 
 
-def _check_specs(specs: dict[str, str]) -> dict[str, str]:
+def _checked(specs: dict[str, str]) -> dict[str, str]:
     for key, value in specs.items():
         check_part("extra_specs", key, SPEC_KEY, subject="a key ")
         check_part(f"extra_specs.{key}", value, SPEC_VALUE)
-        if key in BOOLEAN_SPECS and parse_bool(value) is None:
-            raise ValueError(f"{key}: {value!r} is not true or false")
-        check_requirement(key, value)
+    check_specs(specs)
     return specs
 
 
@@ -58,7 +49,7 @@ class CreateShareType(Command, topic="type.create"):
 
     name: Id
     description: Description | None = None
-    extra_specs: Annotated[dict[str, SpecValue], AfterValidator(_check_specs)]
+    extra_specs: Annotated[dict[str, SpecValue], AfterValidator(_checked)]
     is_public: bool = True
     projects: tuple[str, ...] = ()
     at: datetime = EPOCH
@@ -81,7 +72,7 @@ class ChangeShareType(Command, topic="type.change"):
     @field_validator("extra_specs")
     @classmethod
     def _check_changes(cls, specs: dict[str, str | None]) -> dict[str, str | None]:
-        _check_specs({k: v for k, v in specs.items() if v is not None})
+        _checked({k: v for k, v in specs.items() if v is not None})
         if specs.get("driver_handles_share_servers", "") is None:
             raise ValueError("driver_handles_share_servers is required")
         return specs
@@ -145,9 +136,14 @@ def _create(command: CreateShareType, state: ShareType) -> list[TypeEvent]:
 
 
 def _change(command: ChangeShareType, state: ShareType) -> list[TypeEvent]:
-    specs = {**state.extra_specs, **command.extra_specs}
+    merged = {**state.extra_specs, **command.extra_specs}
+    specs = {k: v for k, v in merged.items() if v is not None}
+    try:
+        check_limits(specs)
+    except ValueError as error:
+        raise Rejected(str(error)) from None
     changed = ShareTypeChanged(
-        extra_specs={k: v for k, v in specs.items() if v is not None},
+        extra_specs=specs,
         is_public=state.is_public if command.is_public is None else command.is_public,
         projects=state.projects if command.projects is None else command.projects,
     )

@@ -6,10 +6,18 @@ As in Manila's filter scheduler, a filter is named for what it checks; the reaso
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isinf
 from typing import Any
 
-from share_actors.scheduling.extra_specs import capability_name, satisfies
-from share_actors.values import Capabilities, Frozen, Pool, ShareType
+from share_actors.scheduling.extra_specs import (
+    MISSING,
+    capability_path,
+    lookup,
+    satisfies,
+    zones_of,
+)
+from share_actors.values import Capabilities, Frozen, Pool, ShareType, gib, gib_text
+from share_actors.values.manila import STATISTICS
 
 
 class RequestSpec(Frozen):
@@ -55,14 +63,16 @@ class PoolState(Frozen):
     @property
     def usable(self) -> float:
         """GiB that shares may have in all: the total less the reserved part."""
-        return self.pool.total_capacity_gib * (1 - self.pool.reserved_percentage / 100)
+        total = gib(self.pool.total_capacity_gib)
+        return total if isinf(total) else total * (1 - self.pool.reserved_percentage / 100)
 
     @property
     def room(self) -> float:
         """The largest share that fits, in GiB."""
         pool = self.pool
-        reserved = pool.total_capacity_gib - self.usable
-        free = pool.free_capacity_gib - reserved
+        total = gib(pool.total_capacity_gib)
+        reserved = 0.0 if isinf(total) else total - self.usable
+        free = gib(pool.free_capacity_gib) - reserved
         if pool.thin_provisioning:
             ratio = pool.max_over_subscription_ratio
             return min(self.usable * ratio - self.provisioned, free * ratio)
@@ -78,16 +88,25 @@ def _backend(spec: RequestSpec, pool: PoolState) -> str | None:
 
 def _zone(spec: RequestSpec, pool: PoolState) -> str | None:
     zone = pool.capabilities.availability_zone
-    if spec.availability_zone in (None, zone):
-        return None
-    return f"it is in {zone}, not in {spec.availability_zone}"
+    if spec.availability_zone not in (None, zone):
+        return f"it is in {zone}, not in {spec.availability_zone}"
+    allowed = zones_of(spec.share_type)
+    if allowed and zone not in allowed:
+        return f"it is in {zone}, and the share type requires {' or '.join(allowed)}"
+    return None
 
 
 def _protocol(spec: RequestSpec, pool: PoolState) -> str | None:
-    supported = pool.capabilities.storage_protocols
+    supported = _protocols(pool)
     if spec.share_proto in supported:
         return None
     return f"supports {', '.join(supported)} only" if supported else "supports no protocol"
+
+
+def _protocols(pool: PoolState) -> tuple[str, ...]:
+    """The protocols of the pool's shares: its own, or those of its backend."""
+    own = pool.pool.capabilities.get("storage_protocol")
+    return tuple(own) if isinstance(own, list | tuple) else pool.capabilities.storage_protocols
 
 
 def _servers(spec: RequestSpec, pool: PoolState) -> str | None:
@@ -108,13 +127,14 @@ def _capabilities(spec: RequestSpec, pool: PoolState) -> str | None:
         return None
     reported = reported_capabilities(pool)
     for key, required in spec.share_type.extra_specs.items():
-        name = capability_name(key)
-        if name is None or name == "driver_handles_share_servers":
+        path = capability_path(key)
+        if path is None or key in _OTHER_FILTERS:
             continue
-        if name not in reported:
+        name, value = ":".join(path), lookup(reported, path)
+        if value is MISSING:
             return f"does not report {name} (required: {required})"
-        if not satisfies(reported[name], required):
-            return f"its {name} is {reported[name]!r}, and must be {required}"
+        if not satisfies(value, required):
+            return f"its {name} is {value!r}, and must be {required}"
     return None
 
 
@@ -123,7 +143,8 @@ def lack_of_room(spec: RequestSpec, pool: PoolState) -> str | None:
     room = pool.room
     if spec.size <= room:
         return None
-    used = f"{pool.provisioned:g} of {pool.pool.total_capacity_gib:g} GiB are provisioned"
+    total = gib_text(pool.pool.total_capacity_gib)
+    used = f"{pool.provisioned:g} of {total} GiB are provisioned"
     return f"{spec.size} GiB do not fit into {max(room, 0.0):.6g} GiB ({used})"
 
 
@@ -147,6 +168,8 @@ def _anti_affinity(spec: RequestSpec, pool: PoolState) -> str | None:
 
 
 CAPACITY = "capacity"
+_OTHER_FILTERS = ("driver_handles_share_servers", "availability_zones")
+"""The extra specs that other filters than `capabilities` read."""
 FILTERS: Mapping[str, Callable[[RequestSpec, PoolState], str | None]] = {
     "backend": _backend,
     "availability_zone": _zone,
@@ -168,8 +191,23 @@ def refusals(spec: RequestSpec, pool: PoolState) -> dict[str, str]:
 
 
 def reported_capabilities(pool: PoolState) -> dict[str, Any]:
-    """Return all reported capabilities by name; the pool's own override its backend's."""
+    """Return all capabilities by each of their names; the pool's own override its backend's.
+
+    One that is not reported has its default.
+    """
     backend, own = pool.capabilities, pool.pool
     fields = {k: v for k, v in backend.__dict__.items() if k not in ("pools", "capabilities")}
     own_fields = {k: v for k, v in own.__dict__.items() if k not in ("name", "capabilities")}
-    return {**fields, **backend.capabilities, **own_fields, **own.capabilities}
+    found = {
+        **{row.key: row.default for row in STATISTICS.values() if not row.field},
+        **fields,
+        **backend.capabilities,
+        **own_fields,
+        **own.capabilities,
+        "pool_name": own.name,
+        "share_backend_name": [pool.backend, backend.capabilities.get("share_backend_name")],
+    }
+    protocols = _protocols(pool)
+    found["storage_protocol"] = [*protocols, "_".join(protocols)]
+    aliases = {name: found.get(row.field or row.key) for name, row in STATISTICS.items()}
+    return {**aliases, **found}

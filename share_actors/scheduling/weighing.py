@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isinf
 
 from share_actors.scheduling.filters import (
     CAPACITY,
@@ -56,15 +57,21 @@ def _weights(
     fitting: Sequence[tuple[PoolState, float]], capacity: float, goodness: float
 ) -> dict[str, float]:
     """Room counts as a part of the largest room; goodness, 0 to 100, as a part of 100."""
-    largest = max((room for _, room in fitting), default=0.0)
+    largest = max((room for _, room in fitting if not isinf(room)), default=0.0)
     return {
         pool.name: round(
-            capacity * (room / largest if largest > 0 else 0.0)
-            + goodness * pool.pool.goodness / 100,
+            capacity * _part(pool, room, largest) + goodness * pool.pool.goodness / 100,
             4,
         )
         for pool, room in fitting
     }
+
+
+def _part(pool: PoolState, room: float, largest: float) -> float:
+    """*room* as a part of *largest*: all of it if it is infinite, none if it is unknown."""
+    if isinf(room):
+        return 0.0 if pool.pool.free_capacity_gib == "unknown" else 1.0
+    return room / largest if largest > 0 else 0.0
 
 
 def no_valid_host(placement: Placement) -> str:

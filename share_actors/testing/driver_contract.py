@@ -24,7 +24,7 @@ from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.stray_contract import StrayContract
-from share_actors.values import Capabilities, Share, Snapshot
+from share_actors.values import Capabilities, Share, Snapshot, gib
 
 
 class DriverContract(
@@ -63,7 +63,7 @@ class DriverContract(
 
         assert pools, "no share can be placed on a backend without pools"
         for pool in pools:
-            assert 0 <= pool.free_capacity_gib <= pool.total_capacity_gib
+            assert 0 <= gib(pool.free_capacity_gib) <= gib(pool.total_capacity_gib)
             assert pool.allocated_capacity_gib >= 0
 
     # -- shares --------------------------------------------------------------------------------

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from share_actors.values.backend import BackendReport, BackendState, Capabilities, Pool
+from share_actors.values.backend import (
+    BackendReport,
+    BackendState,
+    Capabilities,
+    Capacity,
+    Pool,
+    gib,
+    gib_text,
+)
 from share_actors.values.base import Frozen, Value, utc_now
 from share_actors.values.context import OPERATOR, RequestContext
 from share_actors.values.network import (
@@ -47,7 +55,8 @@ from share_actors.values.share import (
     SnapshotStatus,
     nest_spec,
 )
-from share_actors.values.share_type import ShareType, SpecValue, parse_bool
+from share_actors.values.share_type import ShareType, SpecValue
+from share_actors.values.spellings import parse_bool, parse_number
 
 __all__ = [
     "AccessLevel",
@@ -55,6 +64,7 @@ __all__ = [
     "AccessType",
     "BackendState",
     "Capabilities",
+    "Capacity",
     "ExportLocation",
     "Frozen",
     "MAX_SIZE_GIB",
@@ -96,7 +106,10 @@ __all__ = [
     "SpecValue",
     "Value",
     "check_service",
+    "gib",
+    "gib_text",
     "parse_bool",
+    "parse_number",
     "nest_spec",
     "utc_now",
 ]

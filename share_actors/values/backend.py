@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any, Literal
 
 from share_actors.values.base import Frozen, Value
+
+Capacity = float | Literal["unknown", "infinite"]
+"""A capacity in GiB, or Manila's word for it. An *unknown* one is taken to have room for any share."""
+
+
+def gib(capacity: Capacity) -> float:
+    """Return *capacity* as a number; infinity for both words."""
+    return math.inf if isinstance(capacity, str) else capacity
+
+
+def gib_text(capacity: Capacity, digits: str = "g") -> str:
+    """Return *capacity* as text: a number in the format *digits*, or the word."""
+    return capacity if isinstance(capacity, str) else f"{capacity:{digits}}"
 
 
 class Pool(Value):
     """One pool of a backend; capacities are GiB. Share types may require any of its `capabilities`."""
 
     name: str
-    total_capacity_gib: float
-    free_capacity_gib: float
+    total_capacity_gib: Capacity
+    free_capacity_gib: Capacity
     allocated_capacity_gib: float = 0.0
     provisioned_capacity_gib: float = 0.0
     reserved_percentage: float = 0.0
+    reserved_snapshot_percentage: float | None = None
+    """Reserved from shares that are created from snapshots; None: as from other shares."""
+    reserved_share_extend_percentage: float | None = None
+    """Reserved from extensions of shares; None: as from new shares."""
     thin_provisioning: bool = False
     max_over_subscription_ratio: float = 1.0
     goodness: float = 0.0
@@ -50,6 +68,8 @@ class BackendState(Value):
     reason: str | None = None
     since: datetime | None = None
     """The time of the last change of status."""
+    causes: tuple[str, ...] = ()
+    """The causes of the present outage that were recorded, without numbers and temporary names."""
     capabilities: Capabilities | None = None
     """As of the last change that was recorded as an event."""
     ensured: str | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from share_actors.values.base import Value
+from share_actors.values.spellings import parse_bool
 
 SpecValue = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -16,7 +17,8 @@ class ShareType(Value):
     """A named set of requirements that shares can be created with (Manila's share type).
 
     `extra_specs`: `driver_handles_share_servers`, `snapshot_support`, and requirements on capabilities,
-    such as `thin_provisioning='<is> True'`. Only `projects` can use a type that is not public.
+    such as `thin_provisioning='<is> True'`; their words are in `values.manila`. Only `projects` can use a
+    type that is not public.
     """
 
     id: str = ""
@@ -33,11 +35,3 @@ class ShareType(Value):
         """The extra spec driver_handles_share_servers; None if it is not set."""
         text = self.extra_specs.get("driver_handles_share_servers")
         return None if text is None else parse_bool(text)
-
-
-def parse_bool(text: str) -> bool | None:
-    """Read *text* as a Boolean, in Manila's spellings (`oslo_utils.strutils`); None if it is not one."""
-    word = text.removeprefix("<is>").strip().lower()
-    if word in ("true", "yes", "on", "1", "t", "y"):
-        return True
-    return False if word in ("false", "no", "off", "0", "f", "n") else None

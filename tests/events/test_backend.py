@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from share_actors.events import backend
 from share_actors.events.backend import (
@@ -63,10 +68,127 @@ def test_a_large_change_of_room_a_feature_or_a_pool_is_an_event() -> None:
         blue.given(changed).then_state(lambda s: s.capabilities, reported)
 
 
-def test_an_outage_is_recorded_once_for_each_reason() -> None:
+def test_an_outage_is_recorded_once_for_each_cause() -> None:
     blue.when(silence).then(down)
     blue.given(down).when(silence).then()
-    blue.given(down).when(silence.replace(reason="other")).then(down.replace(reason="other"))
+    other = down.replace(reason="other")
+    blue.given(down).when(silence.replace(reason="other")).then(other)
+    blue.given(down, other).when(silence).then()
+    blue.given(down, up).when(silence).then(down)
+
+
+@pytest.mark.parametrize(
+    ("reason", "again"),
+    [
+        ("timed out after 3.5 s", "timed out after 14 s"),
+        ("failed (request req-0000abcd)", "failed (request req-0000ffff)"),
+        ("no space: /r/meta/probe-12-3456.json", "no space: /r/meta/probe-9-88.json"),
+        ("cannot write /tmp/tmpabcdefgh/x", "cannot write /tmp/tmpqrstuvwx/x"),
+        ("pools b, a are offline", "pools a, b are offline".replace("a, b", "a b,")),
+        ("<Session at 0x7f00aa> is closed", "<Session at 0x7fffee> is closed"),
+        ("at 2026-01-01T00:00:00Z: lost", "at 2026-01-02T10:30:00Z: lost"),
+    ],
+)
+def test_another_number_temporary_name_or_order_in_a_reason_is_not_an_event(
+    reason: str, again: str
+) -> None:
+    first = down.replace(reason=reason)
+
+    blue.given(first).when(silence.replace(reason=again)).then()
+
+
+def test_an_outage_keeps_the_time_when_it_began_whatever_its_causes_are() -> None:
+    later = down.replace(reason="other", at=NOON + timedelta(hours=1))
+
+    blue.given(down, later).then_state(lambda s: (s.since, s.reason), (NOON, "other"))
+
+
+@given(st.lists(st.text(max_size=20), max_size=60))
+def test_an_outage_is_a_few_events_whatever_the_reasons_are(reasons: list[str]) -> None:
+    state, events = backend.evolve(backend.initial, up), 0
+    for reason in reasons:
+        for event in backend.decide(silence.replace(reason=reason), state):
+            state, events = backend.evolve(state, event), events + 1
+
+    assert events <= backend.MAX_CAUSES
+
+
+VENDOR: dict[str, Any] = {
+    "disks": ["ssd", "hdd"],
+    "iops": 5000,
+    "free_iops": "4000",
+    "nested": {"b": [1, 2], "a": "x"},
+    "measured": "2026-01-01T00:00:00",
+    "uptime": "3 days, 4:05:06",
+    "session": "<Session at 0x7f00aa>",
+    "epoch": 1_700_000_000,
+}
+
+
+def pools(order: str = "abc", total: float = 100.0, free: float = 50.0) -> tuple[Pool, ...]:
+    return tuple(Pool(name=n, total_capacity_gib=total, free_capacity_gib=free) for n in order)
+
+
+STEADY = capabilities(
+    pools=pools(), storage_protocols=("NFS", "CIFS"), capabilities={**VENDOR, "version": "3.0"}
+)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        STEADY.replace(pools=pools("cab")),
+        STEADY.replace(storage_protocols=("CIFS", "NFS")),
+        STEADY.replace(pools=pools(total=101.5, free=52.0)),
+        *(
+            STEADY.replace(capabilities={**STEADY.capabilities, **change})
+            for change in (
+                {"disks": ["hdd", "ssd"]},
+                {"iops": 5100, "free_iops": "4001"},
+                {"nested": {"a": "x", "b": [2, 1]}},
+                {"measured": "2026-01-01T00:01:00", "epoch": 1_700_000_060},
+                {"uptime": "3 days, 4:06:06", "session": "<Session at 0x7fffee>"},
+            )
+        ),
+    ],
+)
+def test_another_order_a_small_change_or_a_time_in_the_statistics_is_not_an_event(
+    again: Capabilities,
+) -> None:
+    steady = Spec(backend).given(up.replace(capabilities=STEADY))
+
+    steady.when(report(again)).then()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"storage_protocols": ("NFS",)},
+        {"pools": pools("abd")},
+        {"pools": pools(total=200.0)},
+        {"pools": pools(free=20.0)},
+        {"capabilities": {**STEADY.capabilities, "disks": ["ssd"]}},
+        {"capabilities": {**STEADY.capabilities, "iops": 9000}},
+        {"capabilities": {**STEADY.capabilities, "nested": {"a": "y", "b": [1, 2]}}},
+        {"capabilities": {**STEADY.capabilities, "driver_version": "3.1"}},
+    ],
+)
+def test_what_is_new_in_the_statistics_is_an_event(change: dict[str, Any]) -> None:
+    reported = STEADY.replace(**change)
+    changed = BackendChanged(capabilities=reported, wrong={}, at=NOON)
+
+    Spec(backend).given(up.replace(capabilities=STEADY)).when(report(reported)).then(changed)
+
+
+def test_a_capacity_that_becomes_known_is_an_event_and_an_unknown_one_is_told_once() -> None:
+    unknown = pools()[0].replace(total_capacity_gib="unknown", free_capacity_gib="unknown")
+    told = up.replace(capabilities=STEADY.replace(pools=(unknown,)))
+    known = STEADY.replace(pools=pools("a"))
+
+    Spec(backend).given(told).when(report(told.capabilities)).then()
+    Spec(backend).given(told).when(report(known)).then(
+        BackendChanged(capabilities=known, wrong={}, at=NOON)
+    )
 
 
 def test_changed_settings_are_an_event_and_shares_are_ensured_for_them_once() -> None:

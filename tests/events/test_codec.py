@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.errors import LogError, LogTooNew
+from share_actors.events.backend import BackendUp
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
@@ -43,10 +44,14 @@ assert isinstance(_creation, ShareCreationRequested)
 assert isinstance(_added, SecurityServiceAdded)
 assert isinstance(_acquired, ShareServerAcquired)
 _SEALED_1 = Sealed("sealed:1:AAAA")
+_up = _example("backend.up")
+assert isinstance(_up, BackendUp)
 EARLIER: dict[str, Event] = {
     "access.rules_applied.v1.json": AccessRulesApplied(
         applied=("r1",), removed=("r2",), failed={"r3": "no such user"}
     ),
+    "backend.changed.v1.json": _example("backend.changed").replace(capabilities=_up.capabilities),
+    "backend.up.v1.json": _up,
     "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
         kind="transient", reason="busy", planned=False
     ),

@@ -249,7 +249,11 @@ EXAMPLES: tuple[Event, ...] = (
     share_type.ShareTypeDeleted(),
     backend.BackendUp(backend="local", capabilities=_SAID, wrong={}, at=AT),
     backend.BackendChanged(
-        capabilities=_SAID, wrong={"pools.1.free_capacity_gib": "-1 is not 0 or more"}, at=AT
+        capabilities=_SAID.replace(
+            pools=(Pool(name="gold", total_capacity_gib="infinite", free_capacity_gib="unknown"),)
+        ),
+        wrong={"pools.1.free_capacity_gib": "-1 is not 0 or more"},
+        at=AT,
     ),
     backend.BackendDown(backend="local", reason="no route", at=AT),
     backend.BackendRenamed(backend="local", new="nas", at=AT),

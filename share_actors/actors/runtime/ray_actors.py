@@ -131,7 +131,9 @@ class PoolMetrics:
         self._up.set(float(up), {"backend": self._backend})
         for pool in report.capabilities.pools if report.capabilities is not None else ():
             for name, gauge in self._gauges.items():
-                gauge.set(getattr(pool, name), {"backend": self._backend, "pool": pool.name})
+                capacity = getattr(pool, name)
+                if not isinstance(capacity, str):  # unknown or infinite
+                    gauge.set(capacity, {"backend": self._backend, "pool": pool.name})
 
 
 def _start_with(method: str) -> None:

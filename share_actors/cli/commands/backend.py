@@ -44,10 +44,15 @@ def list_backends(session: Session) -> None:
     ]
     session.output.print_table(LIST_COLUMNS, rows)
     for name, backend in backends.items():
-        for field, reason in (backend.get("wrong") or {}).items():
-            session.output.print_message(
-                f"{name}: the driver reported an invalid value: {escape(f'{field}: {reason}')}"
-            )
+        _print_problems(session, name, backend.get("wrong") or {})
+
+
+def _print_problems(session: Session, name: str, wrong: dict[str, str]) -> None:
+    """Print what is wrong with the statistics of the backend *name*."""
+    for field, reason in wrong.items():
+        session.output.print_message(
+            f"{name}: the driver reported an invalid value: {escape(f'{field}: {reason}')}"
+        )
 
 
 @command(app, "stats", examples=["backend stats", "backend stats --watch", "backend stats --json"])
@@ -82,6 +87,8 @@ def _print_reports(session: Session, reports: dict[str, BackendReport]) -> None:
         session.output.print_json(documents)
     else:
         session.output.print_table(STATS_COLUMNS, _stats_rows(reports.values()))
+        for name, report in reports.items():
+            _print_problems(session, name, report.wrong)
 
 
 @command(app, "reload", examples=["--config site.toml backend reload"])
@@ -145,4 +152,5 @@ def _report_rows(report: BackendReport) -> Iterator[tuple[object, ...]]:
 
 def _capacity(pool: Pool) -> tuple[object, ...]:
     gib = (pool.free_capacity_gib, pool.total_capacity_gib, pool.allocated_capacity_gib)
-    return pool.name, *(f"{capacity:.1f}" for capacity in gib), pool.thin_provisioning
+    texts = (word if isinstance(word, str) else f"{word:.1f}" for word in gib)
+    return pool.name, *texts, pool.thin_provisioning

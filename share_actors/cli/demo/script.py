@@ -15,6 +15,7 @@ from share_actors.cli.demo.runner import DemoRunner, can_access, pick_user, read
 from share_actors.cli.output import count
 from share_actors.cli.rendering import history_rows
 from share_actors.cli.session import Options, Session
+from share_actors.values import gib_text
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle, ShareSystem
@@ -208,7 +209,8 @@ class DemoScript:
         for name, report in self.system.backends.publish().items():
             self.runner.check(report.capabilities is not None, f"{name}: {report.reason}")
             for pool in report.capabilities.pools if report.capabilities else ():
-                capacity = f"{pool.free_capacity_gib:8.1f} free of {pool.total_capacity_gib:8.1f}"
+                gib = (pool.free_capacity_gib, pool.total_capacity_gib)
+                capacity = "{} free of {}".format(*(gib_text(part, "8.1f") for part in gib))
                 allocated = f"{pool.allocated_capacity_gib:g} allocated"
                 self.runner.report(f"{name:<8} up  {capacity}, {allocated}")
 

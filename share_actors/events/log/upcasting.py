@@ -56,12 +56,19 @@ def _options_in_plain(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "driver_options": options}
 
 
+def _unchanged(fields: dict[str, Any]) -> dict[str, Any]:
+    """Later versions have more fields, which have defaults, or values that did not exist before."""
+    return fields
+
+
 UPCASTERS: Upcasters = MappingProxyType(
     {
         ("access.rules_applied", 1): _access_rules_applied_1,
         ("network.security_service_added", 1): _security_service_added_1,
         ("server.set_up", 1): _details_1,
         ("server.set_up_failed", 1): _details_1,
+        ("backend.changed", 1): _unchanged,
+        ("backend.up", 1): _unchanged,
         ("share.attempt_failed", 1): _attempt_failed_1,
         ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,

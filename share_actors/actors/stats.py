@@ -7,8 +7,6 @@ makes it a Ray actor. Reports go to the manager (for scheduling), to watchers, t
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,7 @@ from typing import Any, Protocol
 from share_actors.actors.effects.driver_setup import Hold, set_up_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
+from share_actors.actors.info_digest import digest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.scheduling.pool_stats import silent_report
 from share_actors.config import BackendSettings, Config
@@ -221,9 +220,10 @@ class StatsActor:
             info = await self._call_driver(
                 partial(driver.get_backend_info, SYSTEM_CONTEXT), limit_s
             )
+            info_digest = digest(info)
         except Exception as error:
             return silent_report(self._backend, self._failure_reason(error), self._latest), None
-        return self._report(stats, driver), _digest(info)
+        return self._report(stats, driver), info_digest
 
     def _report(self, stats: Any, driver: ShareDriver) -> BackendReport:
         parsed = share_stats.read(stats, self._backend, share_stats.class_capabilities(driver))
@@ -304,11 +304,3 @@ def _command(report: BackendReport, info_digest: str | None) -> Command:
         wrong=report.wrong,
         info=info_digest,
     )
-
-
-def _digest(info: Any) -> str | None:
-    """A digest of the backend's info; the info itself is not stored, because it may hold secrets."""
-    if info is None:
-        return None
-    text = json.dumps(dict(info), sort_keys=True, default=repr)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -55,7 +55,8 @@ class ShareProperties(TypedDict, total=False):
     `backend`: the backend to use (default: chosen by the scheduler), or `host`: `backend#pool`.
     `share_id`: the new share's id (default: generated). `snapshot_id`: create from this snapshot.
     `share_network_id`: create it on a share server of this network. `share_proto`: see `protocol`.
-    `same_host`, `different_host`: ids of shares, as a sequence or separated by commas.
+    `same_host`, `different_host`: ids of shares, as a sequence or separated by commas. `only_host`: as
+    `host`. `scheduler_hints`: these three, as in Manila.
     """
 
     description: str | None
@@ -69,8 +70,10 @@ class ShareProperties(TypedDict, total=False):
     share_type: str | None
     share_network_id: str | None
     snapshot_id: str | None
-    same_host: str | Sequence[str]
-    different_host: str | Sequence[str]
+    same_host: str | Sequence[str] | None
+    different_host: str | Sequence[str] | None
+    only_host: str | None
+    scheduler_hints: Mapping[str, str | Sequence[str]] | None
     share_id: str | None
 
 

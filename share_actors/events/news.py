@@ -16,6 +16,7 @@ _IGNORED = ("provisioned_capacity_gib", "goodness")
 _EXACT = ("driver_version",)
 """Text that is no number although it looks like one."""
 _CHANGING = re.compile(r"(?<!\w)(?:tmp[\w.-]+|[\w.:-]*\d[\w.:-]*)")
+_WORD = re.compile(r"[^\s,;:'\"(){}\[\]<>]+")
 _TEMPORARY = re.compile(
     r"(?<!\w)(?:tmp[\w.-]{4,}|0x[0-9a-f]+|\d+(?::\d\d)+(?:\.\d+)?|\d{4}-\d\d-\d\d\w*|\d{7,}"
     r"|(?=\w*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,})*)",
@@ -28,7 +29,7 @@ def cause(text: str) -> str:
 
     Texts with the same cause say the same: `timed out after 3 s` and `timed out after 4 s`.
     """
-    return " ".join(sorted(_CHANGING.sub("#", text).split()))
+    return " ".join(sorted(_WORD.findall(_CHANGING.sub("#", text))))
 
 
 def differ(before: Capabilities, now: Capabilities) -> bool:

@@ -15,6 +15,7 @@ from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
 from share_actors.errors import (
     Busy,
+    InvalidRequest,
     NotFound,
     NoValidHost,
     Refused,
@@ -215,10 +216,45 @@ def test_scheduler_hints_place_shares_together_or_apart(run_scenario: Any) -> No
 
         assert (await system.create(same_host=("first",))).host == "plain#a"
         assert (await system.create(different_host=("first",))).host == "plain#b"
-        with pytest.raises(NoValidHost, match="same_host: share nobody is on no backend"):
-            await system.create(same_host=("nobody",))
 
     run_scenario(scenario, pools={"a": 30, "b": 30})
+
+
+@pytest.mark.parametrize("hint", ["same_host", "different_host"])
+def test_a_hint_of_a_share_that_is_not_there_is_refused_by_its_name(
+    run_scenario: Any, hint: str
+) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        await system.create("gone", host="plain")
+        await system.ask("gone", DeleteShare())
+
+        for share_id in ("nobody", "gone"):
+            with pytest.raises(NotFound, match=f"{hint}: there is no share {share_id}") as refused:
+                await system.create(**{hint: (share_id,)})
+            assert (refused.value.field, refused.value.value) == (hint, share_id)
+
+    run_scenario(scenario)
+
+
+def test_a_share_type_limits_the_size_of_a_new_share(run_scenario: Any) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        limits = {"provisioning:min_share_size": "2", "provisioning:max_share_size": "10"}
+        specs = {"driver_handles_share_servers": "False", **limits}
+        await system.ask("share_type:small", CreateShareType(name="small", extra_specs=specs))
+
+        for size in (1, 11):
+            with pytest.raises(InvalidRequest, match=f"size: {size} GiB are .* small allows"):
+                await system.create(share_type="small", size=size)
+        assert (await system.create(share_type="small", size=10)).status == "available"
+
+    run_scenario(scenario)
+
+
+def test_a_driver_without_statistics_gets_shares(run_scenario: Any) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        assert (await system.create(host="plain")).host == "plain#plain"
+
+    run_scenario(scenario, told={})
 
 
 def test_a_share_on_a_share_network_is_placed_on_a_backend_with_share_servers(

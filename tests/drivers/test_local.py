@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError, RefusedByBackend
 from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.drivers.local.base import GIB
 from share_actors.values import Share, Snapshot
@@ -34,6 +36,26 @@ HOSTILE = [
     "ä",
     "x" * 121,
 ]
+
+
+# -- a backend in trouble ------------------------------------------------------------------------
+def test_a_check_that_fails_leaves_no_file_behind(driver: LocalDriver, root: Path) -> None:
+    def check_without_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        driver.check_for_setup_error()
+
+    assert "DriverError: check" in in_child(check_without_room)
+    assert list((root / "meta").iterdir()) == list((root / "locks").iterdir()) == []
+
+
+def test_the_text_of_an_error_does_not_have_a_temporary_name(tmp_path: Path) -> None:
+    missing = tmp_path / "probe-12-345.new"
+
+    with (
+        pytest.raises(DriverError, match=r"check: .*/\*\.new$"),
+        os_errors("check", temporary="probe-12-345"),
+    ):
+        missing.read_text()
 
 
 # -- life of a share -----------------------------------------------------------------------------

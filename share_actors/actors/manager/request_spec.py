@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from share_actors.actors.manager.hints import with_hints
 from share_actors.actors.messaging.parameters import known_id, word
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, shorten, showable, shown
@@ -35,11 +36,11 @@ def share_fields(
 
     Raises `InvalidRequest` for an unknown property or without a size; `ConfigError` for an unknown backend.
     """
-    properties = _canonical(requested)
+    properties = with_hints(_canonical(requested))
     backend = properties.pop("backend", None)
     if properties.get("snapshot_id") is None:
         backend = config.default_backend if backend is None else backend
-    _check_names(properties, PROPERTIES, ("backend", "share_id"))
+    _check_names(properties, PROPERTIES, ("backend", "share_id", "only_host"))
     if properties.get("share_proto", "") is None:
         del properties["share_proto"]
     if from_snapshot := properties.get("snapshot_id") is not None:
@@ -50,9 +51,6 @@ def share_fields(
     host = properties.pop("host", None)
     if host is None:  # empty: the scheduler chooses
         host = "" if backend is None else config.backend_name(backend)
-    for hint in ("same_host", "different_host"):
-        if isinstance(properties.get(hint), str):
-            properties[hint] = tuple(properties[hint].split(","))
     return nest_spec({**properties, "host": host, **_owner(context)})
 
 

@@ -145,7 +145,7 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Create a share. *request_spec* or keywords: `size` (GiB), `name`, `share_proto`, `backend`...
 
-        *filter_properties* may hold `scheduler_hints`: `same_host` and `different_host`.
+        *filter_properties* may hold `scheduler_hints`: `same_host`, `different_host` and `only_host`.
         """
         request_context = context_of(context)
         new_id("share_id", share_id)

@@ -17,8 +17,9 @@ from share_actors.actors.scheduling.placement_errors import no_pool_error
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
-from share_actors.errors import NotFound
+from share_actors.errors import InvalidRequest, NotFound
 from share_actors.policy import Caller, may_read, owner_of
+from share_actors.scheduling.extra_specs import size_refusal
 from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
 from share_actors.scheduling.weighing import choose
 from share_actors.values import Assignment, Placement, PlacementRequest, Share, ShareType
@@ -100,8 +101,9 @@ class Scheduler:
     async def place(self, message: CommandMessage, request: PlacementRequest) -> Assignment:
         """Choose the pool of a new share, and reserve its capacity.
 
-        A repeated message gets the first choice again. Raises `NotFound` (a share type), `ConfigError`, or
-        the error of `no_pool_error`.
+        A repeated message gets the first choice again. Raises `NotFound` (a share type, or the share of a
+        hint), `InvalidRequest` (a size that the share type excludes), `ConfigError`, or the error of
+        `no_pool_error`.
         """
         share_id = message.share_id
         if message.repeated and (existing := await self._existing(share_id, request)) is not None:
@@ -109,6 +111,8 @@ class Scheduler:
         if (reserved := self.reservations.host_of(share_id)) is not None:
             return _assigned_before(reserved, request)
         spec = await self._request_spec(share_id, message.caller, request)
+        if (refusal := size_refusal(spec.share_type, spec.size, "create")) is not None:
+            raise InvalidRequest(f"size: {refusal}", field="size", value=spec.size)
         return await self._choose(share_id, request, spec)
 
     async def _choose(
@@ -206,8 +210,8 @@ class Scheduler:
             needs_share_server=request.share_network_id is not None,
             availability_zone=request.availability_zone,
             snapshot_host=request.source_host,
-            same_host=await self._hosts_of(request.same_host, caller),
-            different_host=await self._hosts_of(request.different_host, caller),
+            same_host=await self._hosts_of("same_host", request.same_host, caller),
+            different_host=await self._hosts_of("different_host", request.different_host, caller),
         )
 
     async def _type(self, request: PlacementRequest, caller: Caller) -> ShareType | None:
@@ -232,16 +236,25 @@ class Scheduler:
         """Drop *name* from the cache of share types: it is being changed."""
         self._types.pop(name, None)
 
-    async def _hosts_of(self, share_ids: Iterable[str], caller: Caller) -> dict[str, str]:
-        """The host of each share by id; '' for one that is on no backend, or not the caller's to see."""
+    async def _hosts_of(
+        self, hint: str, share_ids: Iterable[str], caller: Caller
+    ) -> dict[str, str]:
+        """The host of each share that *hint* names, by id; raises `NotFound` for one that is not there."""
         hosts: dict[str, str] = {}
         for share_id in share_ids:
-            share: Share | None = await self._catalog.ask("share", share_id=share_id)
-            if share is not None and not may_read(caller, owner_of(share)):
-                share = None
-            gone = share is None or share.status in ("deleted", "unmanaged")
-            hosts[share_id] = "" if share is None or gone else share.host
+            hosts[share_id] = host = await self._host_of(share_id, caller)
+            if not host:
+                message = f"{hint}: there is no share {share_id} on any backend; give ids of shares"
+                raise NotFound(message, field=hint, value=share_id)
         return hosts
+
+    async def _host_of(self, share_id: str, caller: Caller) -> str:
+        """The host of a share; '' for one that is on no backend, or not the caller's to see."""
+        share: Share | None = await self._catalog.ask("share", share_id=share_id)
+        if share is not None and not may_read(caller, owner_of(share)):
+            share = None
+        gone = share is None or share.status in ("deleted", "unmanaged")
+        return "" if share is None or gone else share.host
 
 
 def _cache_key(spec: RequestSpec) -> Any:

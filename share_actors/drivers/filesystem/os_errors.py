@@ -28,13 +28,18 @@ TRANSIENT = frozenset(
 
 
 @contextmanager
-def os_errors(operation: str) -> Iterator[None]:
-    """Raise `DriverError` or `TransientError`, with the name of the operation, for an `OSError`."""
+def os_errors(operation: str, *, temporary: str = "") -> Iterator[None]:
+    """Raise `DriverError` or `TransientError`, with the name of the operation, for an `OSError`.
+
+    The name *temporary* is a `*` in the text, so that each failure for one cause has the same text.
+    """
     try:
         yield
     except OSError as error:
         kind = TransientError if error.errno in TRANSIENT else DriverError
-        raise kind(f"{operation}: {error_text(error)}") from error
+        text = error_text(error)
+        text = text.replace(temporary, "*") if temporary else text
+        raise kind(f"{operation}: {text}") from error
 
 
 def error_text(error: OSError) -> str:

@@ -64,10 +64,13 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
         The first access rule reports a filesystem without ACLs: everything else works without them.
         """
         probe = f"probe-{os.getpid()}-{time.monotonic_ns()}"
-        with os_errors(f"check {self._options.root}"), self._layout.lock(probe) as lock:
+        operation = f"check {self._options.root}"
+        with os_errors(operation, temporary=probe), self._layout.lock(probe) as lock:
             lock.discard()
-            self._layout.record_size(probe, 0)
-            self._layout.forget(probe)
+            try:
+                self._layout.record_size(probe, 0)
+            finally:
+                self._layout.forget(probe)
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities:
         """The capacity of the filesystem and the sizes of all shares; cached until *refresh*."""

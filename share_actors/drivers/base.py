@@ -159,10 +159,10 @@ class ShareDriver:
         return {}
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:
-        """The current capacity and features; a mapping may use Manila's field names.
+        """The current capacity and features; a mapping may have Manila's keys and words (`values.manila`).
 
-        Every driver that creates shares must override it: the scheduler places a share only on a pool whose
-        capacity was reported. The driver's class determines the fields that are left out.
+        None: the backend is one pool of unknown capacity, which gets shares when no other pool fits. The
+        driver's class determines the fields that are left out.
         """
         return None
 

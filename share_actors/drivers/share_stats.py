@@ -174,6 +174,8 @@ def _pools(
         reported = None
     if reported is None:
         return (_pool(of_pool, {}, backend, wrong),)
+    if not reported:
+        wrong.note("pools", "is empty: no share can be placed there")
     common = {k: v for k, v in of_pool.items() if STATISTICS[k].field in _INHERITED}
     inherited, _ = _sort_out(common, Pool, wrong)
     pools: dict[str, Pool] = {}

@@ -175,7 +175,7 @@ def test_a_backend_is_down_when_its_stats_actor_stops_reporting(
     run_scenario(scenario, plain.model_copy(update={"scheduler": often, "backends": quick}))
 
 
-@pytest.mark.parametrize("told", [{}, [], "fine", {"pools": 7, "x": 1}, {"pools": [{"name": "p"}]}])
+@pytest.mark.parametrize("told", [[], "fine", 7, {"pools": []}, {"pools": [5]}])
 def test_invalid_statistics_are_reported_and_no_share_is_placed_there(
     run_scenario: Any, told: Any
 ) -> None:
@@ -188,17 +188,22 @@ def test_invalid_statistics_are_reported_and_no_share_is_placed_there(
     run_scenario(scenario, told=told)
 
 
-def test_a_pool_with_invalid_statistics_is_left_out_and_the_others_are_used(
+def test_a_pool_with_an_invalid_value_has_its_default_which_is_shown_by_field(
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.create()).host == "plain#good"
+        assert (await system.create(host="plain#odd")).host == "plain#odd"
         wrong = (await system.manager.status())["backends"]["plain"]["wrong"]
-        assert wrong == {"pools.0.free_capacity_gib": "-5 is not 0 or more"}
+        assert wrong == {
+            "pools.0.free_capacity_gib": "-5 is not 0 or more; 0 is used",
+            "pools.1.total_capacity_gb": "'?' is not a number; 'unknown' is used",
+        }
 
-    bad = {"name": "bad", "total_capacity_gib": 10, "free_capacity_gib": -5}
+    full = {"name": "full", "total_capacity_gib": 10, "free_capacity_gib": -5}
+    odd = {"name": "odd", "total_capacity_gb": "?", "free_capacity_gb": "unknown"}
     good = {"name": "good", "total_capacity_gib": 10, "free_capacity_gib": 10}
-    run_scenario(scenario, told={"storage_protocols": ["NFS"], "pools": [bad, good]})
+    run_scenario(scenario, told={"storage_protocols": ["NFS"], "pools": [full, odd, good]})
 
 
 # -- exports that are out of date ----------------------------------------------------------------

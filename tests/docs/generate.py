@@ -33,7 +33,7 @@ from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
 from share_actors.values.limits import LIMITS
-from tests.docs import bad_input, shell
+from tests.docs import bad_input, manila_words, shell
 from tests.docs.pages import ROOT
 from tests.golden.examples import EXAMPLES, stored
 from tests.tenants.callers import CALLERS
@@ -336,6 +336,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },
+    "manila.md": manila_words.sections(table),
     "manager.md": {
         "verbs": members(ManagerVerbs),
         "manage verbs": members(ManageVerbs),

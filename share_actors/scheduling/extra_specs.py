@@ -198,5 +198,6 @@ def size_refusal(share_type: ShareType | None, size: int, operation: Operation) 
 
 def _size(share_type: ShareType, key: str) -> int | None:
     """The limit *key*; None without one, and for what earlier versions accepted as one."""
-    number = parse_number(share_type.extra_specs.get(key, ""))
+    text = share_type.extra_specs.get(key)
+    number = None if text is None else parse_number(text)
     return None if number is None else int(number)

@@ -229,8 +229,9 @@ def test_a_hint_of_a_share_that_is_not_there_is_refused_by_its_name(
         await system.ask("gone", DeleteShare())
 
         for share_id in ("nobody", "gone"):
+            hints: Any = {hint: (share_id,)}
             with pytest.raises(NotFound, match=f"{hint}: there is no share {share_id}") as refused:
-                await system.create(**{hint: (share_id,)})
+                await system.create(**hints)
             assert (refused.value.field, refused.value.value) == (hint, share_id)
 
     run_scenario(scenario)

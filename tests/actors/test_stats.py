@@ -277,7 +277,7 @@ def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        capacities: list[float] = []
+        capacities: list[Any] = []
 
         class Listener:
             """Reconfigures the stats actor while it publishes its first report."""

@@ -15,7 +15,9 @@ from share_actors.scheduling.extra_specs import (
     size_refusal,
     wants_thin,
 )
-from share_actors.scheduling.filters import FILTERS, PoolState, RequestSpec
+from share_actors.scheduling.filters import FILTERS
+from share_actors.scheduling.pools import PoolState
+from share_actors.scheduling.request import RequestSpec
 from share_actors.scheduling.weighing import no_valid_host, place
 from share_actors.values import Capabilities, Pool, ShareType
 
@@ -145,14 +147,6 @@ def test_a_pool_that_meets_all_requirements_is_chosen(request_spec: RequestSpec)
     assert chosen is not None
     assert placement.pools[0].refused == {}
     assert placement.filter_names == tuple(FILTERS)
-
-
-def test_a_thin_pool_may_provision_more_than_its_capacity() -> None:
-    thin = {"thin_provisioning": True, "max_over_subscription_ratio": 2.0}
-
-    assert pool_state(provisioned=150.0, pool=thin).room == 50.0
-    assert pool_state(provisioned=0.0, pool={**thin, "free_capacity_gib": 10.0}).room == 20.0
-    assert pool_state(unmeasured=90.0, pool=thin).room == 200.0
 
 
 def test_the_pool_with_the_most_room_is_chosen_unless_goodness_outweighs_it() -> None:

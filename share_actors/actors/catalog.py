@@ -37,11 +37,11 @@ FOLLOW_EVERY_S = 0.25
 FOLLOW_BATCH_SIZE = 2000
 QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
-    "rule_share snapshot_share command_shares provisioned entities entity source copies on_network".split()
+    "rule_share snapshot_share command_shares room entities entity source copies on_network".split()
 )
 
 
-SYSTEM_QUERIES = frozenset(("owing", "provisioned", "source", "copies", "on_network"))
+SYSTEM_QUERIES = frozenset(("owing", "room", "source", "copies", "on_network"))
 """The queries about all projects together."""
 ANYONE = Caller("", Role.SYSTEM_ADMIN)
 
@@ -202,7 +202,7 @@ def _check(query: str, parameters: Mapping[str, Any]) -> None:
                 text = f"{field}: {shown(value)} is not True or False"
                 raise InvalidRequest(text, field=field, value=showable(value))
             continue
-        if field not in ("limit", "without") and not isinstance(value, str | None):
+        if field not in ("limit", "share_ids") and not isinstance(value, str | None):
             text = f"{field}: {shown(value)} is not a string"
             raise InvalidRequest(text, field=field, value=showable(value))
         if isinstance(value, str) and not _storable(value):

@@ -31,6 +31,7 @@ from share_actors.values import (
     BackendReport,
     Capabilities,
     RequestContext,
+    RoomTaken,
     Share,
     Snapshot,
     utc_now,
@@ -45,6 +46,9 @@ THREADS = 4
 
 class Listener(Protocol):
     """The manager, which receives the reports; raises `Unavailable` if there is none."""
+
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
+        """What shares take of *backend* now; the report of the measurement that begins has it."""
 
     async def publish(self, published: BackendReport, /) -> None:
         """Receive a backend's report."""
@@ -190,7 +194,10 @@ class StatsActor:
                     await self._wake.wait()
 
     async def _publish(self) -> BackendReport:
+        began = await self._begin()
         report, info_digest = await self._read_backend()
+        if report.reason is None:  # else it has the earlier measurement
+            report = report.replace(began=began)
         self._latest = report
         self._record_metrics(report)
         try:
@@ -199,6 +206,17 @@ class StatsActor:
             logger.warning("backend %s: no manager to publish to: %s", self._backend, error)
         await self._record(report, info_digest)
         return report
+
+    async def _begin(self) -> dict[str, RoomTaken] | None:
+        """What shares take of the backend now; None if the manager cannot say."""
+        try:
+            async with asyncio.timeout(self._settings.stats_timeout_s):
+                return await self._listener().begin_measurement(self._backend)
+        except (ShareActorsError, TimeoutError) as error:
+            logger.warning(
+                "backend %s: what shares take of it is not known: %s", self._backend, error
+            )
+            return None
 
     async def _record(self, report: BackendReport, info_digest: str | None) -> None:
         """Send the report to the backend's entity, which records what changed."""

@@ -49,7 +49,7 @@ def not_permitted(operation: str, caller: Caller) -> Forbidden:
         scope = "" if needed is Role.SYSTEM_ADMIN else " of its project"
         whose = f"it takes the role {needed.label}{scope}"
     return Forbidden(
-        f"{operation}: not permitted to {who}: {whose}; nothing was recorded",
+        f"{operation}: not permitted to {who}: {whose}{NOT_RECORDED}",
         field="context",
         value=caller.role.label,
         operation=operation,

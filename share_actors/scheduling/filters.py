@@ -6,7 +6,6 @@ As in Manila's filter scheduler, a filter is named for what it checks; the reaso
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isinf
 from typing import Any
 
 from share_actors.scheduling.extra_specs import (
@@ -16,67 +15,9 @@ from share_actors.scheduling.extra_specs import (
     satisfies,
     zones_of,
 )
-from share_actors.values import Capabilities, Frozen, Pool, ShareType, gib, gib_text
+from share_actors.scheduling.pools import PoolState, lack_of_room
+from share_actors.scheduling.request import RequestSpec
 from share_actors.values.manila import STATISTICS
-
-
-class RequestSpec(Frozen):
-    """The requirements of one share on its pool. Hosts are `backend` or `backend#pool`; sizes are GiB.
-
-    *same_host* and *different_host*: the hosts, by share id, of the shares that it must or must not be
-    with; '' for a share that is on no backend.
-    """
-
-    share_id: str
-    size: int
-    share_proto: str
-    requested_host: str | None = None
-    share_type: ShareType | None = None
-    needs_share_server: bool = False
-    """A share network was given."""
-    availability_zone: str | None = None
-    snapshot_host: str | None = None
-    """The host of the snapshot that the share is created from."""
-    same_host: Mapping[str, str] = {}
-    different_host: Mapping[str, str] = {}
-
-
-class PoolState(Frozen):
-    """A pool with its backend's last report and the scheduler's later decisions.
-
-    *provisioned*: GiB of all shares that are there or decided to go there. *unmeasured*: of those, the
-    GiB decided after the backend measured its free capacity. *down*: why it accepts no shares.
-    """
-
-    backend: str
-    capabilities: Capabilities
-    pool: Pool
-    provisioned: float = 0.0
-    unmeasured: float = 0.0
-    down: str | None = None
-
-    @property
-    def name(self) -> str:
-        """`backend#pool`, as in a share's `host`."""
-        return f"{self.backend}#{self.pool.name}"
-
-    @property
-    def usable(self) -> float:
-        """GiB that shares may have in all: the total less the reserved part."""
-        total = gib(self.pool.total_capacity_gib)
-        return total if isinf(total) else total * (1 - self.pool.reserved_percentage / 100)
-
-    @property
-    def room(self) -> float:
-        """The largest share that fits, in GiB."""
-        pool = self.pool
-        total = gib(pool.total_capacity_gib)
-        reserved = 0.0 if isinf(total) else total - self.usable
-        free = gib(pool.free_capacity_gib) - reserved
-        if pool.thin_provisioning:
-            ratio = pool.max_over_subscription_ratio
-            return min(self.usable * ratio - self.provisioned, free * ratio)
-        return min(self.usable - self.provisioned, free - self.unmeasured)
 
 
 # -- filters: the reason to exclude the pool, or None --------------------------------------------
@@ -136,16 +77,6 @@ def _capabilities(spec: RequestSpec, pool: PoolState) -> str | None:
         if not satisfies(value, required):
             return f"its {name} is {value!r}, and must be {required}"
     return None
-
-
-def lack_of_room(spec: RequestSpec, pool: PoolState) -> str | None:
-    """The filter `capacity`: the only one whose verdict changes with every decision."""
-    room = pool.room
-    if spec.size <= room:
-        return None
-    total = gib_text(pool.pool.total_capacity_gib)
-    used = f"{pool.provisioned:g} of {total} GiB are provisioned"
-    return f"{spec.size} GiB do not fit into {max(room, 0.0):.6g} GiB ({used})"
 
 
 def _snapshot(spec: RequestSpec, pool: PoolState) -> str | None:

@@ -8,6 +8,7 @@ from share_actors.values.backend import (
     Capabilities,
     Capacity,
     Pool,
+    RoomTaken,
     gib,
     gib_text,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "BackendReport",
     "RequestContext",
     "RequestedSpec",
+    "RoomTaken",
     "RuleState",
     "SEGMENTS",
     "Sealed",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
 
 from share_actors.values.base import Frozen, Value
 
@@ -80,6 +82,14 @@ class BackendState(Value):
     """A digest of the backend's settings (`ShareDriver.get_backend_info`)."""
 
 
+class RoomTaken(NamedTuple):
+    """The GiB of shares on a host that no call under way concerned, and how much they and all ever fell."""
+
+    settled: int
+    unsettled: int
+    returned: int
+
+
 class BackendReport(Frozen):
     """A report of a backend: its capabilities, or why there are none. `wrong`: invalid values by field."""
 
@@ -88,3 +98,5 @@ class BackendReport(Frozen):
     capabilities: Capabilities | None = None
     reason: str | None = None
     wrong: dict[str, str] = {}
+    began: dict[str, RoomTaken] | None = Field(default=None, exclude=True, repr=False)
+    """What shares took by host when the measurement began; for the scheduler only."""

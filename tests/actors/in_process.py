@@ -29,7 +29,6 @@ WHO = Sender.of(RequestContext(user_id="alice", project_id="demo", is_admin=True
 FAST = ManagerTimings(
     silence_check_s=0.1,
     ensure_check_s=0.1,
-    reservations_max_age_s=0.0,
     supervisor=SupervisorTimings(report_every_s=0.05),
 )
 STATS_RETRY_S = 0.1

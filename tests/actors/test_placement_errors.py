@@ -12,7 +12,9 @@ from share_actors.actors.scheduling.placement_errors import no_pool_error
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.config import BackendSettings, SchedulerSettings
 from share_actors.errors import Busy, NoValidHost, ShareActorsError, Unavailable
-from share_actors.scheduling.filters import PoolState, RequestSpec, refusals
+from share_actors.scheduling.filters import refusals
+from share_actors.scheduling.pools import PoolState
+from share_actors.scheduling.request import RequestSpec
 from share_actors.scheduling.weighing import place
 from share_actors.values import BackendReport, Capabilities, Pool, ShareType, utc_now
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from share_actors.actors.scheduling.reservations import Reservations
 
 from share_actors.actors.messaging.messages import unpack_error
-from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
 from share_actors.errors import (
     Busy,

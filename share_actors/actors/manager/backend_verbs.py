@@ -18,7 +18,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdat
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
-from share_actors.values import BackendReport
+from share_actors.values import BackendReport, RoomTaken
 
 logger = logging.getLogger(__name__)
 STATS_RETRY_S = 1.0
@@ -74,8 +74,11 @@ class BackendVerbs:
         """Receive a report from a backend's stats actor."""
         published = instance("published", published, BackendReport)
         if published.backend in self._config.backends:
-            self._backend_reports.publish(published)
-            self._scheduler.note_measured(published.backend)
+            await self._scheduler.rooms.publish(published)
+
+    async def begin_measurement(self, backend: str) -> dict[str, RoomTaken]:
+        """What shares take of *backend* before it is measured, for its report (`BackendReport.began`)."""
+        return await self._scheduler.rooms.begin(backend)
 
     async def capabilities(self, context: Context = None) -> dict[str, BackendReport]:
         """The latest report of each backend; soon after the start, waits for the first of each."""

@@ -22,7 +22,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_checks import ManageChecks
 from share_actors.actors.manager.manage_verbs import ManageVerbs
-from share_actors.actors.manager.middleware import Middleware
+from share_actors.actors.manager.middleware import LEDGER_TOPICS, Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.manager.references import References
@@ -44,7 +44,6 @@ from share_actors.errors import (
     ShareActorsError,
     Unavailable,
 )
-from share_actors.events.share.messages import CreateShare
 from share_actors.events.visibility import seen_by
 
 logger = logging.getLogger(__name__)
@@ -63,10 +62,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
         self._timings = timings = timings or ManagerTimings()
         self._backend_reports = BackendReports(config.scheduler)
         self._scheduler = Scheduler(
-            config,
-            cluster.catalog,
-            self._backend_reports,
-            reservations_max_age_s=timings.reservations_max_age_s,
+            config, cluster.catalog, self._backend_reports, self._publish_now
         )
         checks = ManageChecks(cluster.catalog, self._stats_of)
         self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
@@ -76,7 +72,7 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
             config, cluster.catalog, self._entity_client, self._backend_reports, timings
         )
         self._stats: dict[str, Stats] = {}
-        self._reservations_loaded: asyncio.Task[None] | None = None
+        self._ledger_loaded: asyncio.Task[None] | None = None
         self._supervisor = Supervisor(cluster, config.hosting, timings.supervisor)
         self._router = Router(self._supervisor, cluster.catalog, config)
         self._recovery = Recovery(
@@ -102,15 +98,15 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
         self._supervisor.spawn(self._periodic_tasks.run())
         for backend in self._config.backends:
             self._supervisor.spawn(self._start_stats(backend))
-        self._reservations_loaded = self._supervisor.spawn(self._load_reservations())
+        self._ledger_loaded = self._supervisor.spawn(self._load_ledger())
 
-    async def _load_reservations(self) -> None:
-        """Read the provisioned capacity, after the hosts recorded what an earlier manager sent them."""
+    async def _load_ledger(self) -> None:
+        """Read the room that is taken, after the hosts recorded what an earlier manager sent them."""
         drains = [host.drain() for host in self._supervisor.hosts.values()]
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timings.drain_timeout_s):
                 await asyncio.gather(*drains, return_exceptions=True)
-        await self._scheduler.refresh_reservations()
+        await self._scheduler.ledger.read()
 
     # -- commands --------------------------------------------------------------------------------
     async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
@@ -153,24 +149,24 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
     async def _place_and_send(
         self, message: CommandMessage, answer: Answer, taken: Callable[[], None]
     ) -> None:
-        if message.topic == CreateShare.topic:
-            await self._wait_for_reservations()
+        if message.topic in LEDGER_TOPICS:
+            await self._wait_for_ledger()
         placed = await self._middleware.place(message)
         if isinstance(placed, CommandMessage):
             self._router.send(placed, answer, taken)
         else:
             answer(placed)
 
-    async def _wait_for_reservations(self) -> None:
-        """Return once the reservations were read; while the catalog can't be reached, that is retried."""
-        while self._reservations_loaded is not None:
+    async def _wait_for_ledger(self) -> None:
+        """Return once the ledger was read; while the catalog can't be reached, that is retried."""
+        while self._ledger_loaded is not None:
             try:
-                await asyncio.shield(self._reservations_loaded)
+                await asyncio.shield(self._ledger_loaded)
             except ShareActorsError:
-                self._reservations_loaded = self._supervisor.spawn(self._load_reservations())
+                self._ledger_loaded = self._supervisor.spawn(self._load_ledger())
                 await asyncio.sleep(CATALOG_RETRY_S)
             else:
-                self._reservations_loaded = None
+                self._ledger_loaded = None
 
     def _overload_error(self) -> ShareActorsError:
         if self._supervisor.stopping:

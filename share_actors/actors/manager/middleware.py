@@ -1,4 +1,4 @@
-"""What the manager does before and after it routes commands: it places new shares, and reserves capacity."""
+"""What the manager does before and after it routes commands: it places shares and keeps the ledger."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ from share_actors.actors.messaging.messages import (
     error_reply,
     unpack_error,
 )
+from share_actors.actors.scheduling.growth import Growth
+from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import Busy, InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
-from share_actors.events.share.messages import CreateShare
+from share_actors.events.share.manage import ManageShare
+from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.policy import Caller
 
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
+GROWTH_TOPICS = frozenset({ExtendShare.topic, RetryShare.topic})
+LEDGER_TOPICS = GROWTH_TOPICS | {CreateShare.topic, ManageShare.topic}
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 """Errors after which certainly nothing was recorded."""
 
@@ -33,7 +38,7 @@ class Middleware:
         self, scheduler: Scheduler, references: References, manage_checks: ManageChecks
     ) -> None:
         self._scheduler, self._references = scheduler, references
-        self._manage_checks = manage_checks
+        self._manage_checks, self._growth = manage_checks, Growth(scheduler)
 
     def must_place(self, message: CommandMessage) -> bool:
         """Whether `place` is to be called before *message* is routed: it has or removes references."""
@@ -53,15 +58,19 @@ class Middleware:
             return error_reply(message, ShareActorsError(f"internal error: {error!r}"))
 
     def after_dispatch(self, message: CommandMessage, reply: CommandReply) -> None:
-        """Cancel the reservation of a share that was certainly not recorded."""
+        """Give back the room that was taken for a command that was certainly not recorded."""
         self._forget(message)
-        if message.topic != CreateShare.topic:
+        if message.topic not in LEDGER_TOPICS:
             return
+        ledger = self._scheduler.ledger
+        decision = Decision(message.share_id, message.command_id)
         error = None if reply.error is None else unpack_error(reply.error)
-        if isinstance(error, _NOT_RECORDED):
-            self._scheduler.reservations.cancel(message.share_id)
-        else:  # recorded, or perhaps recorded: the next refresh from the catalog decides
-            self._scheduler.reservations.mark_recorded(message.share_id)
+        if error is None:
+            ledger.record(decision)
+        elif isinstance(error, _NOT_RECORDED):
+            ledger.cancel(decision)
+        else:
+            ledger.doubt(decision)
 
     def _forget(self, message: CommandMessage) -> None:
         """Drop what the command changes from all caches: before it is routed, and once it is recorded."""
@@ -77,6 +86,10 @@ class Middleware:
             resolved, implied = await self._references.resolve(message, request)
             placed = await self._scheduler.place(message, resolved)
             return message._replace(assignment=placed._replace(implied=implied))
+        if request is not None and message.topic in GROWTH_TOPICS:
+            await self._growth.admit(message, request)
+        if message.topic == ManageShare.topic:
+            self._scheduler.ledger.manage(Decision(message.share_id, message.command_id))
         if request is not None and request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
         if message.topic in manage_checks.TOPICS:

@@ -13,13 +13,11 @@ class ManagerTimings:
 
     *silence_check_s* and *ensure_check_s* are the periods of two of the `PeriodicTasks`. *drain_timeout_s*
     is how long commands that an earlier manager sent may take to be recorded. *recovery_retry_s* is the
-    period in which `Recovery` activates all shares with pending work. *reservations_max_age_s* is how old the
-    provisioned capacity may be when a share is refused for lack of room. *supervisor* are those of its hosts.
+    period in which `Recovery` activates all shares with pending work. *supervisor* are those of its hosts.
     """
 
     silence_check_s: float = 1.0
     ensure_check_s: float = 2.0
     drain_timeout_s: float = 5.0
     recovery_retry_s: float = 15.0
-    reservations_max_age_s: float = 0.5
     supervisor: SupervisorTimings = field(default_factory=SupervisorTimings)

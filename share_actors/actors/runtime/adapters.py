@@ -18,7 +18,7 @@ from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_act
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.policy import Caller
-from share_actors.values import BackendReport, RequestContext, Share, Snapshot
+from share_actors.values import BackendReport, RequestContext, RoomTaken, Share, Snapshot
 
 T = TypeVar("T")
 
@@ -132,6 +132,11 @@ class RayManager:
     async def view(self, address: str, /) -> Any:
         """The entity at *address*; raises `NotFound`."""
         return await self._call("view", address)
+
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
+        """What shares take of *backend*, which is measured now."""
+        taken: dict[str, RoomTaken] = await self._call("begin_measurement", backend)
+        return taken
 
     async def publish(self, report: BackendReport, /) -> None:
         """Send a backend's report to the manager."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from share_actors.config import BackendSettings
-from share_actors.scheduling.filters import RequestSpec
+from share_actors.scheduling.request import RequestSpec
 
 
 def candidates(spec: RequestSpec, backends: Mapping[str, BackendSettings]) -> list[str]:

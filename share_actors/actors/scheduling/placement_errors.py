@@ -15,7 +15,7 @@ from share_actors.errors import (
     ShareActorsError,
     Unavailable,
 )
-from share_actors.scheduling.filters import RequestSpec
+from share_actors.scheduling.request import RequestSpec
 from share_actors.scheduling.weighing import no_valid_host
 from share_actors.values import Placement
 
@@ -31,26 +31,41 @@ def no_pool_error(
     placement: Placement,
     backends: Mapping[str, BackendSettings],
     reports: BackendReports,
+    uncertain: Collection[str] = (),
 ) -> ShareActorsError:
     """The error when no pool fits *spec*; for a backend that was named, its own reasons only.
 
     `NoValidHost` is final. As long as one of *backends* that might fit has not reported, the error is `Busy`,
-    or `Unavailable` with the detail `passing` if that backend was named.
+    or `Unavailable` with the detail `passing` if that backend was named. It is also `Busy` if a pool of the
+    backends *uncertain* fits unless work that was under way at its measurement takes the room.
     """
     named = (spec.requested_host or "").partition("#")[0]
     if named:
-        return _named_error(spec, placement, named, backends, reports)
+        return _named_error(spec, placement, named, backends, reports, uncertain)
     awaited = reports.unreported(candidates(spec, backends))
     refused = {**placement.refused, **_without_pools(placement, backends, reports, awaited)}
-    text = no_valid_host(placement.replace(refused=refused))
     if awaited:
         missing = ", ".join(f"{name} for {seconds:.0f} s" for name, seconds in awaited.items())
-        return Busy(
-            f"{text}; this is not final: there was no report of {missing}{NOT_RECORDED}",
-            retry_after=RETRY_S,
-            pools=refused,
-        )
+        return not_final(f"there was no report of {missing}", refused)
+    return no_room_error(spec, refused, uncertain)
+
+
+def no_room_error(
+    spec: RequestSpec, refused: dict[str, dict[str, str]], uncertain: Collection[str]
+) -> ShareActorsError:
+    """`NoValidHost` with the reasons *refused*; `Busy` if they may change (*uncertain*: backends)."""
+    if uncertain:
+        names = ", ".join(sorted(uncertain))
+        return not_final(f"work was under way on {names} when its room was measured", refused)
+    text = no_valid_host(Placement(refused=refused))
     return NoValidHost(text, field="size", value=spec.size, pools=refused)
+
+
+def not_final(why: str, refused: dict[str, dict[str, str]]) -> Busy:
+    """The error of a share that perhaps fits soon."""
+    text = no_valid_host(Placement(refused=refused))
+    message = f"{text}; this is not final: {why}{NOT_RECORDED}"
+    return Busy(message, retry_after=RETRY_S, pools=refused)
 
 
 def _named_error(
@@ -59,20 +74,26 @@ def _named_error(
     name: str,
     backends: Mapping[str, BackendSettings],
     reports: BackendReports,
+    uncertain: Collection[str],
 ) -> ShareActorsError:
     """The error when no pool of the backend *name* fits *spec*."""
-    if (reason := _not_ready(name, backends[name], reports)) is not None:
-        message = f"backend {name!r} is not ready: {reason}{NOT_RECORDED}"
-        passing = {} if reports.latest(name) else {"passing": True}
-        return Unavailable(message, field="backend", value=name, **passing)
+    if _not_ready(name, backends[name], reports) is not None:
+        return not_ready_error(name, backends[name], reports)
     pools = placement.refused.items()
     refused = {pool: reasons for pool, reasons in pools if pool.partition("#")[0] == name}
     if all("protocol" in reasons for reasons in refused.values()):
         supported = ", ".join(reports.protocols(name))
         message = f"protocol: backend {name} supports {supported}, not {spec.share_proto!r}"
         return InvalidRequest(message, field="protocol", value=spec.share_proto)
-    text = no_valid_host(placement.replace(refused=refused))
-    return NoValidHost(text, field="size", value=spec.size, pools=refused)
+    return no_room_error(spec, refused, uncertain)
+
+
+def not_ready_error(name: str, settings: BackendSettings, reports: BackendReports) -> Unavailable:
+    """The error of a request that needs the backend *name*, which is not ready."""
+    reason = _not_ready(name, settings, reports) or NO_POOLS
+    message = f"backend {name!r} is not ready: {reason}{NOT_RECORDED}"
+    passing = {} if reports.latest(name) else {"passing": True}
+    return Unavailable(message, field="backend", value=name, **passing)
 
 
 def _not_ready(name: str, settings: BackendSettings, reports: BackendReports) -> str | None:

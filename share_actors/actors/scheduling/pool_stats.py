@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from share_actors.config import BackendSettings, SchedulerSettings
-from share_actors.scheduling.filters import PoolState
+from share_actors.scheduling.pools import PoolState
 from share_actors.values import BackendReport, utc_now
 
 MAX_MISSED_PERIODS = 3
@@ -61,6 +61,11 @@ class BackendReports:
         """The latest report of *backend*; None before the first."""
         entry = self._entries.get(backend)
         return None if entry is None else entry.report
+
+    def age_s(self, backend: str) -> float:
+        """How long ago *backend* reported, in seconds; infinite before the first report."""
+        entry = self._entries.get(backend)
+        return float("inf") if entry is None else time.monotonic() - entry.published_at
 
     def protocols(self, backend: str) -> tuple[str, ...]:
         """The storage protocols that *backend* supports, as far as it reported."""
@@ -117,7 +122,7 @@ class BackendReports:
         return self.silence_reason(backend, settings)
 
     def pool_states(self, backends: Mapping[str, BackendSettings]) -> list[PoolState]:
-        """The pools of *backends*; the caller fills in `provisioned` and `unmeasured`."""
+        """The pools of *backends*; `PoolRooms` fills in what shares take of them."""
         pools: list[PoolState] = []
         for name, settings in backends.items():
             report = self.latest(name)
@@ -134,4 +139,7 @@ class BackendReports:
 def silent_report(backend: str, reason: str, previous: BackendReport | None) -> BackendReport:
     """A report that *backend* is down; keeps the capabilities of *previous*, so that its pools stay known."""
     capabilities = None if previous is None else previous.capabilities
-    return BackendReport(backend=backend, at=utc_now(), capabilities=capabilities, reason=reason)
+    began = None if previous is None else previous.began
+    return BackendReport(
+        backend=backend, at=utc_now(), capabilities=capabilities, reason=reason, began=began
+    )

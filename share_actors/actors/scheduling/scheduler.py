@@ -1,56 +1,63 @@
-"""The manager's scheduler: chooses the pool of each new share and reserves its capacity at once.
+"""The manager's scheduler: chooses the pool of each new share and takes its room at once.
 
-Only one process decides, so that two shares are never given the same capacity.
+Only one process decides, so that two shares are never given the same room.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.candidates import candidates
+from share_actors.actors.scheduling.ledger import Decision, Ledger
 from share_actors.actors.scheduling.placement_errors import no_pool_error
+from share_actors.actors.scheduling.pool_rooms import PoolRooms
 from share_actors.actors.scheduling.pool_stats import BackendReports
-from share_actors.actors.scheduling.reservations import Reservations
 from share_actors.config import Config
-from share_actors.errors import InvalidRequest, NotFound
+from share_actors.errors import InvalidRequest, NotFound, ShareActorsError
 from share_actors.policy import Caller, may_read, owner_of
 from share_actors.scheduling.extra_specs import size_refusal
-from share_actors.scheduling.filters import NAMES, PoolState, RequestSpec, refusals
+from share_actors.scheduling.filters import NAMES, refusals
+from share_actors.scheduling.pools import PoolState, lack_of_room
+from share_actors.scheduling.request import RequestSpec
 from share_actors.scheduling.weighing import choose
 from share_actors.values import Assignment, Placement, PlacementRequest, Share, ShareType
 
-RESERVATIONS_MAX_AGE_S = 0.5
-"""Before a share is refused, reservations older than this are refreshed: shares may have been deleted."""
 TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
 """How long share types and filter verdicts are cached."""
+MEASURE_AGAIN_S = 1.0
+"""How old a report is at least before the backend is measured again for a share that perhaps fits."""
 NEVER = (-1, 0)
+Measure = Callable[[str], Awaitable[object]]
 
 
 class Scheduler:
-    """Chooses pools for new shares, from the `BackendReports` and the `Reservations`."""
+    """Chooses pools for new shares, from the `BackendReports` and the `Ledger`.
+
+    *measure* has a backend report now.
+    """
 
     def __init__(
         self,
         config: Config,
         catalog: CatalogPort,
         backend_reports: BackendReports,
-        *,
-        reservations_max_age_s: float = RESERVATIONS_MAX_AGE_S,
+        measure: Measure,
     ) -> None:
         self.config = config
         self.backend_reports = backend_reports
-        self.reservations = Reservations(catalog)
-        self._reservations_max_age_s = reservations_max_age_s
-        self._catalog = catalog
-        self._provisioned_at_report: dict[str, float] = {}
-        self._refreshed_at: float | None = None
+        self.ledger = Ledger(catalog)
+        self.rooms = PoolRooms(backend_reports, self.ledger)
+        self._catalog, self._measure = catalog, measure
+        self._measuring: dict[str, asyncio.Task[None]] = {}
+        self._turns = count()
         self.backend_reports.expect(config.backends)
-        self._refreshing = asyncio.Lock()
         self._types: dict[str, tuple[float, ShareType]] = {}
         self._verdicts_valid_for = NEVER
         self._verdicts: dict[Any, dict[str, dict[str, str]]] = {}
@@ -61,30 +68,13 @@ class Scheduler:
         self.config, self._verdicts_valid_for = config, NEVER
         self.backend_reports.expect(config.backends)
 
-    def note_measured(self, backend: str) -> None:
-        """Note that *backend* has just measured its free capacity, which excludes later decisions."""
-        if self._refreshed_at is None:  # `refresh_reservations` does it then
-            return
-        for pool in self.backend_reports.pool_states(self.config.backends):
-            if pool.backend == backend:
-                provisioned = self.reservations.provisioned(pool.name)
-                self._provisioned_at_report[pool.name] = provisioned
-
-    async def refresh_reservations(self) -> None:
-        """Read the provisioned capacity from the catalog."""
-        async with self._refreshing:
-            await self.reservations.refresh()
-            first, self._refreshed_at = self._refreshed_at is None, time.monotonic()
-            for backend in self.config.backends if first else ():
-                self.note_measured(backend)
-
     async def wait_for_backends(self, backends: Iterable[str]) -> None:
         """Return once each of *backends* has reported; waits for each at most `first_stats_s`."""
         names = list(backends)
-        while await self._wait_for_first_report(names, self.backend_reports.number):
+        while await self.wait_for_first_report(names, self.backend_reports.number):
             pass
 
-    async def _wait_for_first_report(self, backends: Iterable[str], after: int) -> bool:
+    async def wait_for_first_report(self, backends: Iterable[str], after: int) -> bool:
         """Wait for a report with a number above *after*.
 
         False, at once, if none of *backends* is to be waited for: each has reported, or was given
@@ -105,30 +95,42 @@ class Scheduler:
         hint), `InvalidRequest` (a size that the share type excludes), `ConfigError`, or the error of
         `no_pool_error`.
         """
-        share_id = message.share_id
-        if message.repeated and (existing := await self._existing(share_id, request)) is not None:
+        decision = Decision(message.share_id, message.command_id)
+        if message.repeated and (existing := await self._existing(decision, request)) is not None:
             return existing
-        if (reserved := self.reservations.host_of(share_id)) is not None:
-            return _assigned_before(reserved, request)
-        spec = await self._request_spec(share_id, message.caller, request)
+        if reserved := self.ledger.host_of(decision.share_id):
+            if self.ledger.growth(decision.share_id, request.size) == 0:
+                self.ledger.take(decision, reserved, request.size)
+                return _assigned_before(reserved, request)
+            request = request._replace(host=reserved)
+        spec = await self._request_spec(decision.share_id, message.caller, request)
         if (refusal := size_refusal(spec.share_type, spec.size, "create")) is not None:
             raise InvalidRequest(f"size: {refusal}", field="size", value=spec.size)
-        return await self._choose(share_id, request, spec)
+        return await self._choose(decision, request, spec)
 
     async def _choose(
-        self, share_id: str, request: PlacementRequest, spec: RequestSpec
+        self, decision: Decision, request: PlacementRequest, spec: RequestSpec
     ) -> Assignment:
-        """No other choice is made between looking at the pools and reserving."""
+        """No other choice is made between looking at the pools and taking the room."""
         chosen, placement = await self._choose_with_first_reports(spec)
-        if chosen is None and (existing := await self._existing(share_id, request)) is not None:
+        if chosen is None and (existing := await self._existing(decision, request)) is not None:
             return existing
-        if chosen is None and self._reservations_stale():
-            await self.refresh_reservations()
+        if chosen is None:  # perhaps for room that was given back
+            await self.ledger.read()
+            chosen, placement = self._choose_pool(spec)
+        if chosen is None and (uncertain := self._perhaps_fitting(spec)):
+            await self.measure_again(uncertain)
             chosen, placement = self._choose_pool(spec)
         if chosen is None:
             self._check_backend(request.host)
-            raise no_pool_error(spec, placement, self.config.backends, self.backend_reports)
-        self.reservations.reserve(share_id, chosen.name, request.size)
+            raise no_pool_error(
+                spec,
+                placement,
+                self.config.backends,
+                self.backend_reports,
+                self._perhaps_fitting(spec),
+            )
+        self.ledger.take(decision, chosen.name, request.size)
         share_type = request.share_type if spec.share_type is None else spec.share_type.id
         return Assignment(chosen.name, share_type, placement)
 
@@ -137,10 +139,12 @@ class Scheduler:
     ) -> tuple[PoolState | None, Placement]:
         """Choose a pool; while none fits, wait for backends that might fit and have not reported."""
         might_fit = candidates(spec, self.config.backends)
+        if self.ledger.has_unsized:
+            await self.ledger.read()
         while True:
             number = self.backend_reports.number
             chosen, placement = self._choose_pool(spec)
-            if chosen is not None or not await self._wait_for_first_report(might_fit, number):
+            if chosen is not None or not await self.wait_for_first_report(might_fit, number):
                 return chosen, placement
 
     def _check_backend(self, host: str) -> None:
@@ -148,22 +152,51 @@ class Scheduler:
         if host:
             self.config.backend_name(host.partition("#")[0])
 
-    def _reservations_stale(self) -> bool:
-        refreshed_at = self._refreshed_at
-        if refreshed_at is None:
-            return True
-        return time.monotonic() - refreshed_at > self._reservations_max_age_s
-
     def _choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
         settings = self.config.scheduler
         pools, verdicts = self._fixed_verdicts(spec)
         return choose(
             spec,
-            [self._with_reservations(pool) for pool in pools],
+            [self.rooms.with_room(pool) for pool in pools],
             verdicts,
             capacity=settings.capacity_weight,
             goodness=settings.goodness_weight,
+            turn=next(self._turns),
         )
+
+    def _perhaps_fitting(self, spec: RequestSpec) -> set[str]:
+        """The backends of pools that lack room, unless what was under way was measured already."""
+        pools, verdicts = self._fixed_verdicts(spec)
+        with_room = (self.rooms.with_room(pool) for pool in pools if not verdicts[pool.name])
+        return {pool.backend for pool in with_room if perhaps_fits(spec, pool)}
+
+    async def measure_again(self, backends: Iterable[str]) -> None:
+        """Have *backends* report now, unless they just did; waits for each at most `first_stats_s`."""
+        names = list(backends)
+        for name in names:
+            old = self.backend_reports.age_s(name) >= MEASURE_AGAIN_S
+            if old and name not in self._measuring:
+                self._measuring[name] = asyncio.ensure_future(self._report(name))
+        waiting = [self._measuring[name] for name in names if name in self._measuring]
+        if waiting:
+            await asyncio.wait(waiting, timeout=self.config.scheduler.first_stats_s)
+
+    async def _report(self, backend: str) -> None:
+        try:
+            with suppress(ShareActorsError):
+                await self._measure(backend)
+        finally:
+            del self._measuring[backend]
+
+    def pools_of(self, host: str) -> list[PoolState]:
+        """The pools, with their room, that *host* may mean: one, or all of a backend."""
+        backend, _, name = host.partition("#")
+        pools = self.backend_reports.pool_states(self.config.backends)
+        return [
+            self.rooms.with_room(pool)
+            for pool in pools
+            if pool.backend == backend and name in ("", pool.pool.name)
+        ]
 
     def _fixed_verdicts(
         self, spec: RequestSpec
@@ -184,19 +217,18 @@ class Scheduler:
                 self._verdicts[key] = verdicts
         return self._pools, verdicts
 
-    def _with_reservations(self, pool: PoolState) -> PoolState:
-        """*pool* with its present `provisioned` and `unmeasured` capacity."""
-        on_pool = self.reservations.provisioned(pool.name)
-        provisioned = on_pool + self.reservations.provisioned(pool.backend)
-        at_report = self._provisioned_at_report.get(pool.name, provisioned)
-        unmeasured = max(0.0, provisioned - at_report)
-        return pool.replace(provisioned=provisioned, unmeasured=unmeasured)
-
     # -- look-ups --------------------------------------------------------------------------------
-    async def _existing(self, share_id: str, request: PlacementRequest) -> Assignment | None:
+    async def _existing(self, decision: Decision, request: PlacementRequest) -> Assignment | None:
         """The assignment of a share that exists already; None if there is no such share."""
-        share: Share | None = await self._catalog.ask("share", share_id=share_id)
+        share: Share | None = await self._catalog.ask("share", share_id=decision.share_id)
         return None if share is None else _assigned_before(share.host, request)
+
+    async def is_recorded(self, message: CommandMessage) -> bool:
+        """Whether *message* is a repetition of a command that is in the log."""
+        if not message.repeated:
+            return False
+        found = await self._catalog.ask("command_shares", command_id=message.command_id)
+        return message.share_id in found
 
     async def _request_spec(
         self, share_id: str, caller: Caller, request: PlacementRequest
@@ -223,13 +255,18 @@ class Scheduler:
 
     async def share_type(self, name: str, caller: Caller) -> ShareType:
         """The share type *name*; raises `NotFound` unless *caller* may use it."""
+        share_type = await self.any_share_type(name)
+        if share_type.status != "active" or not may_read(caller, owner_of(share_type)):
+            raise NotFound(f"there is no share type {name}", field="share_type", value=name)
+        return share_type
+
+    async def any_share_type(self, name: str) -> ShareType:
+        """The share type *name*, whoever may use it; one that is absent has no extra specs."""
         read_at, share_type = self._types.get(name, (float("-inf"), ShareType()))
         if time.monotonic() - read_at > TYPES_MAX_AGE_S:
             entity = await self._catalog.ask("entity", address=f"share_type:{name}")
             share_type = entity or ShareType()
             self._types[name] = (time.monotonic(), share_type)
-        if share_type.status != "active" or not may_read(caller, owner_of(share_type)):
-            raise NotFound(f"there is no share type {name}", field="share_type", value=name)
         return share_type
 
     def forget_type(self, name: str) -> None:
@@ -255,6 +292,12 @@ class Scheduler:
             share = None
         gone = share is None or share.status in ("deleted", "unmanaged")
         return "" if share is None or gone else share.host
+
+
+def perhaps_fits(spec: RequestSpec, pool: PoolState) -> bool:
+    """Whether *pool* lacks room, unless the measurement had all that was under way."""
+    measured = pool.replace(unmeasured=pool.unmeasured - pool.uncertain)
+    return lack_of_room(spec, pool) is not None and lack_of_room(spec, measured) is None
 
 
 def _cache_key(spec: RequestSpec) -> Any:

@@ -14,6 +14,7 @@ from share_actors.events.decider import EPOCH
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, Notification
 from share_actors.events.share import ShareState
+from share_actors.events.share.room import Room, change
 from share_actors.values import Frozen, Share, Snapshot
 
 Row = tuple[Any, ...]
@@ -57,6 +58,14 @@ class Changes:
     unparked: tuple[str, ...] = ()
     commands: dict[tuple[str, str, str], None] = field(default_factory=dict)
     """The command ids in the batch, in order, with the project and the address of each."""
+    room: dict[str, Room] = field(default_factory=dict)
+    """By how much the room that is taken changed, by host."""
+
+    def add_room(self, address: str, before: Any, after: Any) -> None:
+        """Add by how much an event of a share changed the room that is taken on its host."""
+        if kind_of(address) == share.KIND and _room_differs(before, after):
+            for host, room in change(before, after).items():
+                self.room[host] = self.room.get(host, Room()).plus(room)
 
     def add_command(self, address: str, recorded: Recorded) -> None:
         """Add the command of *recorded*, if a client sent it."""
@@ -80,6 +89,7 @@ class Changes:
                     rows.moved.append((*_identity(entity.state.share), address))
             else:
                 rows.entities.append(_entity_row(address, entity))
+        rows.room = [(searchable(host), *room) for host, room in self.room.items() if any(room)]
         return rows
 
 
@@ -97,6 +107,7 @@ class Rows:
     parked: list[Row] = field(default_factory=list)
     unparked: list[Row] = field(default_factory=list)
     commands: list[Row] = field(default_factory=list)
+    room: list[Row] = field(default_factory=list)
 
 
 class Fold:
@@ -162,6 +173,7 @@ class Fold:
         except Exception as error:  # a failing event must not stop the other streams
             changes.parked[raw.stream] = park_stream(raw.stream, raw.version, raw.position, error)
         else:
+            changes.add_room(address, before.state, state)
             changes.after[address] = EntityState(state, raw.version, raw.position)
             changes.add_command(address, recorded)
 
@@ -178,6 +190,11 @@ def park_stream(stream: str, version: int, position: int, error: Exception) -> P
     return Parked(
         stream=stream, version=version, position=position, error=message, last_version=version
     )
+
+
+def _room_differs(before: ShareState, after: ShareState) -> bool:
+    """Whether the room may differ: most events of a share change neither what it is derived from."""
+    return before.share is not after.share or before.room != after.room
 
 
 # -- rows ----------------------------------------------------------------------------------------

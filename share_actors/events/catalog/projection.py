@@ -93,15 +93,19 @@ class Projection:
         address = address_of(parked.stream) or parked.stream
         initial, changes = INITIAL[kind_of(address)], Changes(unparked=(parked.stream,))
         state, version = initial.state, 0
+        before = dict(self._states([address])).get(address, initial)
         try:
             for recorded in self._log.read(parked.stream, upto=parked.last_version):
                 event: Any = recorded.event
-                state, version = evolve_entity(address, state, event), recorded.version
+                earlier, state = state, evolve_entity(address, state, event)
+                version = recorded.version
                 changes.add_command(address, recorded)
+                if version > before.version:
+                    changes.add_room(address, earlier, state)
         except Exception as error:  # it still fails, perhaps with another error
             still = park_stream(parked.stream, parked.version, parked.position, error)
             return Changes(parked={parked.stream: still.replace(last_version=parked.last_version)})
-        changes.before[address] = dict(self._states([address])).get(address, initial)
+        changes.before[address] = before
         changes.after[address] = EntityState(state, version, self._checkpoint.position)
         return changes
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from share_actors.config import LogSettings
 from share_actors.errors import Ambiguous, InvalidRequest, NotFound
@@ -29,6 +29,7 @@ from share_actors.events.catalog.projection import Projection, read_state
 from share_actors.events.log import Log
 from share_actors.events.share import cloning
 from share_actors.events.share.cloning import Source
+from share_actors.events.share.room import Room, ShareRoom, share_room
 from share_actors.events.visibility import seen_by
 from share_actors.policy import Caller, Role
 from share_actors.values import (
@@ -42,6 +43,13 @@ from share_actors.values import (
 )
 
 __all__ = ["Catalog", "Parked", "ShareRule"]
+
+
+class Rooms(NamedTuple):
+    """What shares take from their pools: in all by host, and single ones by id."""
+
+    hosts: dict[str, Room]
+    shares: dict[str, ShareRoom]
 
 
 class Catalog(Projection):
@@ -149,11 +157,17 @@ class Catalog(Projection):
         values = [marker or "", marker or "", check_limit(limit)]
         return [row["id"] for row in self._store.rows(sql.Query(sql.OWING, values))]
 
-    def provisioned(self, *, without: Sequence[str] = ()) -> dict[str, float]:
-        """GiB of all existing shares, except those with the ids *without*, by host (`backend#pool`)."""
+    def room(self, share_ids: Sequence[str] = ()) -> Rooms:
+        """The room that all shares take, by host (`backend#pool`), and that of each of *share_ids*.
+
+        The single shares are read first: what is recorded between the two counts twice rather than not.
+        """
         self.catch_up()
-        rows = self._store.rows(sql.provisioned(without))
-        return {row["host"]: float(row["gib"]) for row in rows}
+        states = self._states(share_ids)
+        shares = {share_id: share_room(entity.state) for share_id, entity in states}
+        rows = self._store.rows(sql.Query(sql.ROOM, []))
+        hosts = {row["host"]: Room(*(row[count] for count in Room._fields)) for row in rows}
+        return Rooms(hosts, shares)
 
     def source(self, snapshot_id: str, project_id: str | None = None) -> Source | None:
         """Return what a share is to be created from; None if there is none. See `snapshot`.

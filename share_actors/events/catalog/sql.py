@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 5
+LAYOUT = 6
 """Grows with every change of the tables; a catalog with another layout is dropped and replayed."""
 
 TABLES = (
@@ -19,6 +19,7 @@ TABLES = (
     "catalog_rules",
     "catalog_commands",
     "catalog_parked",
+    "catalog_room",
 )
 
 CREATE = (
@@ -67,6 +68,10 @@ CREATE = (
     """CREATE TABLE IF NOT EXISTS {s}catalog_parked (
         stream TEXT{c} PRIMARY KEY, version BIGINT NOT NULL, position BIGINT NOT NULL,
         error TEXT NOT NULL, last_version BIGINT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_room (
+        host TEXT{c} PRIMARY KEY, provisioned BIGINT NOT NULL, consumed BIGINT NOT NULL,
+        settled BIGINT NOT NULL, unsized BIGINT NOT NULL, returned BIGINT NOT NULL,
+        unsettled BIGINT NOT NULL)""",
 )
 CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
@@ -109,14 +114,20 @@ PUT_PARKED = (
     " SET version = excluded.version, position = excluded.position, error = excluded.error,"
     " last_version = excluded.last_version"
 )
+ADD_ROOM = (
+    "INSERT INTO {s}catalog_room VALUES (?,?,?,?,?,?,?) ON CONFLICT (host) DO UPDATE"
+    " SET provisioned = catalog_room.provisioned + excluded.provisioned,"
+    " consumed = catalog_room.consumed + excluded.consumed,"
+    " settled = catalog_room.settled + excluded.settled,"
+    " unsized = catalog_room.unsized + excluded.unsized,"
+    " returned = catalog_room.returned + excluded.returned,"
+    " unsettled = catalog_room.unsettled + excluded.unsettled"
+)
 DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
 
 STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN ({marks})"
 ENTITY_STATES = STATES.replace("catalog_shares", "catalog_entities")
-PROVISIONED = (
-    "SELECT host, SUM(size) AS gib FROM {s}catalog_shares"
-    " WHERE status NOT IN ('deleted', 'unmanaged', 'manage_starting', 'manage_error'){and} GROUP BY host"
-)
+ROOM = "SELECT * FROM {s}catalog_room"
 ON_NETWORK = (
     "SELECT id FROM {s}catalog_shares WHERE share_network_id = ?"
     " AND status NOT IN ('deleted', 'unmanaged') ORDER BY id LIMIT ?"
@@ -224,12 +235,6 @@ def states(ids: Sequence[str]) -> Query:
 def entity_states(ids: Sequence[str]) -> Query:
     """Select the states of other entities, by address."""
     return Query(ENTITY_STATES.replace("{marks}", _marks(len(ids))), list(ids))
-
-
-def provisioned(without: Sequence[str]) -> Query:
-    """Sum the sizes of all shares except *without*, by host."""
-    excluded = f" AND id NOT IN ({_marks(len(without))})" if without else ""
-    return Query(PROVISIONED.replace("{and}", excluded), list(without))
 
 
 def find(table: Table, item_id: str, scope: Scope = EVERYTHING) -> Query:

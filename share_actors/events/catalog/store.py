@@ -112,6 +112,7 @@ class Store(ABC):
             (sql.DROP_RULE, rows.dropped_rules),
             (sql.PUT_RULE, rows.rules),
             (sql.PUT_COMMAND, rows.commands),
+            (sql.ADD_ROOM, rows.room),
             (sql.PUT_PARKED, rows.parked),
             (sql.DROP_PARKED, rows.unparked),
         ):

@@ -177,7 +177,8 @@ def evolve(state: ShareState, event: CreationEvent) -> ShareState:
     """The state after *event*."""
     match event:
         case ShareCreationRequested():
-            return state.replace(share=_requested(event), doing="create", source=event.source)
+            share, source = _requested(event), event.source
+            return state.replace(share=share, doing="create", source=source, room=event.size)
         case ShareCreated(export_locations=locations):
             exported = state.share.replace(export_locations=locations)
             return settle(state.replace(share=exported), "create")

@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 KIND = "share"
-STATE_VERSION = 6
+STATE_VERSION = 7
 """Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
 
 

@@ -120,7 +120,7 @@ def evolve(state: ShareState, event: DeletionEvent) -> ShareState:
             deleted = state.share.replace(
                 status="deleted", export_locations=(), status_reason=None, share_server_id=None
             )
-            return initial.replace(share=deleted)
+            return initial.replace(share=deleted, found=state.found)
         case _:
             assert_never(event)
 

@@ -12,14 +12,19 @@ from share_actors.events.share import access, cloning, snapshots
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
 from share_actors.events.share.resize import ShareResizeRefused
+from share_actors.events.share.room import after_failure, after_retry
 from share_actors.events.share.snapshot_messages import SnapshotEvent
 from share_actors.events.share.state import Doing, ShareState
-from share_actors.values import ShareStatus
+from share_actors.values import PlacementRequest, ShareStatus
 
 
 # -- messages ------------------------------------------------------------------------------------
 class RetryShare(Command, topic="share.retry"):
     """All that failed on the share, its rules and its snapshots becomes pending again."""
+
+    def placement_request(self) -> PlacementRequest:
+        """Return what the scheduler has to know: a retry takes the room again that the failure gave back."""
+        return PlacementRequest(0, share_proto="", host="")
 
 
 class ShareErrored(Event, topic="share.errored"):
@@ -159,7 +164,7 @@ def evolve(state: ShareState, event: FailureEvent) -> ShareState:
                 )  # a deletion waits behind what failed: it goes on
             status = _FAILED.get(doing, "error")
             errored = state.share.replace(status=status, status_reason=reason)
-            return state.replace(share=errored, attempt=None)
+            return state.replace(share=errored, attempt=None, room=after_failure(state))
         case RetryRequested():
             return _retried(state)
         case _:
@@ -170,7 +175,7 @@ def _retried(state: ShareState) -> ShareState:
     share = state.share
     if share.status in ERRORS and state.doing is not None:
         resumed = share.replace(status=_RESUMED[state.doing], status_reason=None)
-        state = state.replace(share=resumed)
+        state = state.replace(share=resumed, room=after_retry(state))
     if state.doing in ("delete", "unmanage", "forget"):
         return state  # its rules and snapshots are only removed
     return state.replace(

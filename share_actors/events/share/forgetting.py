@@ -80,6 +80,7 @@ def evolve(state: ShareState, event: ForgettingEvent) -> ShareState:
             return initial.replace(
                 share=forgotten.replace(share_server_id=None),
                 former_rules=state.former_rules + applied,
+                found=state.found - state.room,
             )
         case _:
             assert_never(event)

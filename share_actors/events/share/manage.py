@@ -198,14 +198,15 @@ def evolve(state: ShareState, event: ManageEvent) -> ShareState:
         case ShareManaged(size=size, export_locations=locations, pool=pool):
             host = state.share.host if pool is None else f"{state.share.backend}#{pool}"
             share = state.share.replace(size=size, export_locations=locations, host=host)
-            found = state.replace(share=share, driver_options={}, former_rules=())
-            return settle(found.replace(rules=access.removing(state.former_rules)), "manage")
+            managed = state.replace(share=share, driver_options={}, former_rules=())
+            managed = managed.replace(room=size, found=size)
+            return settle(managed.replace(rules=access.removing(state.former_rules)), "manage")
         case ShareUnmanageRequested():
             leaving = state.share.replace(status="unmanage_starting", status_reason=None)
             return state.replace(share=leaving, doing="unmanage")
         case ShareUnmanaged():
             unmanaged = state.share.replace(status="unmanaged", status_reason=None)
-            return initial.replace(share=unmanaged)
+            return initial.replace(share=unmanaged, found=state.found - state.room)
         case _:
             assert_never(event)
 
@@ -214,7 +215,8 @@ def _requested(state: ShareState, event: ShareManageRequested) -> ShareState:
     share = Share.from_spec(
         event.spec, id=event.share_id, created_at=event.at, status="manage_starting"
     )
-    return state.replace(share=share, doing="manage", driver_options=event.driver_options)
+    options = event.driver_options
+    return state.replace(share=share, doing="manage", driver_options=options, found=0)
 
 
 def sentence(event: ManageEvent, who: str) -> str:

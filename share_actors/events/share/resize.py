@@ -7,7 +7,7 @@ from typing import Literal, assert_never
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
 from share_actors.events.share.state import ShareState, require_status, settle
-from share_actors.values import ShareStatus, SizeGiB
+from share_actors.values import PlacementRequest, ShareStatus, SizeGiB
 
 Direction = Literal["extend", "shrink"]
 
@@ -17,6 +17,10 @@ class ExtendShare(Command, topic="share.extend"):
     """Manila's `extend_share`: *size* is the new size in GiB."""
 
     size: SizeGiB
+
+    def placement_request(self) -> PlacementRequest:
+        """Return what the scheduler has to know: its pool must have room for it."""
+        return PlacementRequest(self.size, share_proto="", host="")
 
 
 class ShrinkShare(Command, topic="share.shrink"):
@@ -111,11 +115,13 @@ def evolve(state: ShareState, event: ResizeEvent) -> ShareState:
     match event:
         case ShareResizeRequested(doing=doing, size=size):
             resizing = state.share.replace(status=_RESIZING[doing], status_reason=None)
-            return state.replace(share=resizing, doing=doing, resize_to=size)
+            room = max(state.room, size)  # a shrink gives room back when it is done
+            return state.replace(share=resizing, doing=doing, resize_to=size, room=room)
         case ShareResized(doing=doing, size=size):
-            return settle(state.replace(share=state.share.replace(size=size)), doing)
+            resized = state.share.replace(size=size)
+            return settle(state.replace(share=resized, room=size), doing)
         case ShareResizeRefused(doing=doing, reason=reason):
-            return settle(state, doing, reason)
+            return settle(state.replace(room=state.share.size), doing, reason)
         case _:
             assert_never(event)
 

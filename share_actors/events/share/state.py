@@ -43,6 +43,11 @@ class ShareState(Frozen):
     """The share is to be exported again with its backend's present settings."""
     former_rules: tuple[AccessRule, ...] = ()
     """The rules that the backend of a forgotten share may still have; managed again, it loses them."""
+    room: int = 0
+    """The GiB of its pool that it takes, from the decision on; see `room.py`."""
+    found: int = 0
+    """GiB that no command took from the pool: of data that was there when the share was managed, less what
+    stayed when it was unmanaged."""
     rules: Rules = access.initial
     snapshots: Snapshots = snapshots.initial
     holds: Holds = holds.initial

@@ -9,7 +9,7 @@ from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.errors import Unavailable
 from share_actors.testing.in_process.process import InProcess, ProcessLost
-from share_actors.values import BackendReport
+from share_actors.values import BackendReport, RoomTaken
 
 
 class InProcessManager(ManagerActor):
@@ -65,6 +65,11 @@ class ManagerPort:
     async def view(self, address: str, /) -> Any:
         """The entity at *address* now; raises `NotFound`."""
         return await self._call("view", address)
+
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
+        """What shares take of *backend*, which is measured now."""
+        taken: dict[str, RoomTaken] = await self._call("begin_measurement", backend)
+        return taken
 
     async def publish(self, report: BackendReport, /) -> None:
         """Hand a backend's report to the scheduler."""

@@ -1,0 +1,114 @@
+"""The room that a share takes from its pool: what the scheduler counts, in GiB. Pure.
+
+A creation and an extension take room when they are requested. It is given back when they fail, and taken
+again when they are retried; a deletion and a shrink give it back when they are done.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from share_actors.events.share.state import ShareState
+
+
+class Room(NamedTuple):
+    """The GiB of one share, or of all shares of a pool.
+
+    *provisioned* is the size that was promised. *consumed* is the part of it that commands took from the
+    free capacity of the pool, so that managing and unmanaging do not change it; *settled* the part of that
+    which no call under way concerns. *unsized* is the number of shares that are being managed, whose size
+    is not known yet. *returned* and *unsettled* only grow: by how much *consumed* and *settled* ever fell.
+    """
+
+    provisioned: int = 0
+    consumed: int = 0
+    settled: int = 0
+    unsized: int = 0
+    returned: int = 0
+    unsettled: int = 0
+
+    def plus(self, other: Room) -> Room:
+        """The sum of both."""
+        return Room(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: Room) -> Room:
+        """The difference of both."""
+        return Room(*(a - b for a, b in zip(self, other, strict=True)))
+
+
+class ShareRoom(NamedTuple):
+    """The pool of a share, the GiB that it takes there, those that it takes after a retry, and its type."""
+
+    host: str
+    taken: int
+    after_retry: int
+    share_type: str | None = None
+
+
+def room_of(state: ShareState) -> Room:
+    """The room of one share."""
+    return Room(
+        provisioned=state.room,
+        consumed=state.room - state.found,
+        settled=_settled(state) - state.found,
+        unsized=int(state.share.status == "manage_starting"),
+    )
+
+
+def change(before: ShareState, after: ShareState) -> dict[str, Room]:
+    """By how much an event that led from one state to the other changed the room taken on each host."""
+    old, new = room_of(before), room_of(after)
+    if before.share.status == "unmanaged" != after.share.status:
+        return {after.share.host: new}  # what was left on the backend stays there
+    if before.share.host == after.share.host:
+        return {after.share.host: new.minus(old).plus(_fallen(old, new))}
+    return {before.share.host: _fallen(old, Room()).minus(old), after.share.host: new}
+
+
+def _fallen(old: Room, new: Room) -> Room:
+    return Room(
+        returned=max(0, old.consumed - new.consumed), unsettled=max(0, old.settled - new.settled)
+    )
+
+
+def share_room(state: ShareState) -> ShareRoom:
+    """The pool of a share and what it takes there."""
+    share = state.share
+    return ShareRoom(share.host, state.room, after_retry(state), share.share_type)
+
+
+def after_failure(state: ShareState) -> int:
+    """The GiB that the share takes once its work has failed: what was taken for the work is given back."""
+    match state.doing:
+        case "create":
+            return 0
+        case "extend":
+            return state.share.size
+        case _:
+            return state.room
+
+
+def after_retry(state: ShareState) -> int:
+    """The GiB that the share takes if its failed work is pending again."""
+    if state.share.status != "error":
+        return state.room
+    match state.doing:
+        case "create":
+            return state.share.size
+        case "extend":
+            return state.resize_to
+        case _:
+            return state.room
+
+
+def _settled(state: ShareState) -> int:
+    """What is on the backend before and after the call under way; without one, all that is taken."""
+    match state.share.status:
+        case "creating" | "deleting":
+            return 0
+        case "extending":
+            return state.share.size
+        case "shrinking":
+            return state.resize_to
+        case _:
+            return state.room

@@ -66,8 +66,8 @@ def test_a_share_managed_twice_is_managed_and_counted_once(play: Any) -> None:
         assert (await system.ask("s1", manage())).status == "done"
 
         assert len(system.plain.calls("manage_existing")) == 1
-        await system.manager._scheduler.refresh_reservations()
-        assert system.manager._scheduler.reservations.provisioned("plain#plain") == 5
+        await system.manager._scheduler.ledger.read()
+        assert system.manager._scheduler.ledger.room("plain#plain").provisioned == 5
         with pytest.raises(Refused, match="exists already and is available"):
             await system.ask("s1", manage(name="another"))
 
@@ -92,8 +92,8 @@ def test_a_share_that_could_not_be_managed_has_the_reason_and_can_be_retried(pla
 def test_a_share_that_could_not_be_managed_is_not_counted_and_can_be_unmanaged(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.ask("s1", manage())
-        await system.manager._scheduler.refresh_reservations()
-        assert system.manager._scheduler.reservations.provisioned("plain") == 0
+        await system.manager._scheduler.ledger.read()
+        assert system.manager._scheduler.ledger.room("plain").provisioned == 0
 
         assert (await system.ask("s1", UnmanageShare())).status == "done"
         assert (await system.share("s1")).status == "unmanaged"

@@ -1,4 +1,4 @@
-"""Placement of shares: pools are chosen once, capacity is reserved at once, verdicts are recorded."""
+"""Placement of shares: pools are chosen once, room is taken at once, verdicts are recorded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from share_actors.actors.scheduling.reservations import Reservations
 
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import Config
@@ -56,27 +55,6 @@ def gold_type(**specs: str) -> CreateShareType:
 
 
 # -- capacity ------------------------------------------------------------------------------------
-def test_a_creation_recorded_before_its_reply_counts_once() -> None:
-    class CatalogAhead:
-        """A catalog that has share `a`, of which the manager has no reply yet."""
-
-        async def ask(self, query: str, /, **parameters: Any) -> dict[str, float]:
-            return {} if "a" in parameters["without"] else {"plain#plain": 10.0}
-
-    async def scenario() -> None:
-        reservations = Reservations(CatalogAhead())
-        reservations.reserve("a", "plain#plain", 10)
-
-        await reservations.refresh()
-        assert reservations.provisioned("plain#plain") == 10
-
-        reservations.mark_recorded("a")
-        await reservations.refresh()
-        assert reservations.provisioned("plain#plain") == 10
-
-    asyncio.run(scenario())
-
-
 def test_200_concurrent_creations_fill_a_pool_of_100_gib_and_no_more(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         messages = [_create(f"s{n}") for n in range(200)]
@@ -133,12 +111,12 @@ def test_a_repeated_creation_keeps_its_place_in_a_full_pool(run_scenario: Any) -
 
         statuses = [reply.status for reply in (*first, *repeated, *same_share)]
         assert statuses == ["done"] * 3
-        assert system.manager._scheduler.reservations.provisioned("plain#plain") == 10
+        assert system.manager._scheduler.ledger.room("plain#plain").provisioned == 10
 
     run_scenario(scenario, capacity_gib=10)
 
 
-def test_a_creation_that_the_share_refuses_reserves_no_capacity(run_scenario: Any) -> None:
+def test_a_creation_that_the_share_refuses_takes_no_room(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=4)
         with pytest.raises(Refused, match="exists already"):

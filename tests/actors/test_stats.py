@@ -13,7 +13,7 @@ from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
-from share_actors.values import BackendReport, BackendState
+from share_actors.values import BackendReport, BackendState, RoomTaken
 from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
@@ -281,6 +281,9 @@ def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
 
         class Listener:
             """Reconfigures the stats actor while it publishes its first report."""
+
+            async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
+                return await system.manager.begin_measurement(backend)
 
             async def publish(self, published: BackendReport, /) -> None:
                 assert published.capabilities is not None

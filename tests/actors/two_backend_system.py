@@ -49,9 +49,12 @@ class TwoBackendSystem:
         self.plain = DummyBackend(config.home / "plain")
         self.served = DummyBackend(config.home / "served")
 
-    async def ask(self, address: str, command: Command, *, command_id: str = "") -> CommandReply:
+    async def ask(
+        self, address: str, command: Command, *, command_id: str = "", repeated: bool = False
+    ) -> CommandReply:
         """Send *command*; returns its outcome, or raises the error of its refusal."""
-        [reply] = await self.manager.submit([tell(address, command, command_id=command_id)])
+        message = tell(address, command, command_id=command_id)._replace(repeated=repeated)
+        [reply] = await self.manager.submit([message])
         while reply.status == "accepted":
             outcomes = await self.manager.wait([(reply.share_id, reply.command_id)], 5.0)
             reply = outcomes[0] if outcomes else reply

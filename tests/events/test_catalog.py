@@ -9,7 +9,10 @@ import pytest
 from share_actors.errors import Ambiguous, InvalidRequest
 from share_actors.events.catalog import Catalog
 from share_actors.events.share.access import AccessDenied, AccessRulesApplied
+from share_actors.events.share.manage import ShareManaged, ShareManageRequested
 from share_actors.events.share.messages import ShareDeleted, ShareErrored
+from share_actors.events.share.resize import ShareResizeRequested
+from share_actors.events.share.room import Room, ShareRoom
 from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotDeleted
 from share_actors.values import AccessRule
 from tests.events.catalog_fixtures import (
@@ -22,7 +25,7 @@ from tests.events.catalog_fixtures import (
     ids,
     snapped,
 )
-from tests.events.share_events import began, created, requested
+from tests.events.share_events import NOON, began, created, requested
 
 
 class CatalogQuestions(Fixtures):
@@ -153,16 +156,40 @@ class CatalogQuestions(Fixtures):
         assert catalog.owing(limit=2) == ["a", "b"]
         assert catalog.owing(limit=2, marker="b") == ["c", "e"]
 
-    def test_provisioned_sizes_exclude_the_given_shares(
+    def test_the_room_that_shares_take_is_summed_by_host(
         self, logged: LoggedShares, catalog: Catalog
     ) -> None:
-        logged.available_share("s1")
-        logged.available_share("s2")
+        logged.available_share("s1", size=3)
+        assert catalog.room().hosts == {"local": Room(3, 3, 3)}
 
-        [(host, size)] = catalog.provisioned(without=["s1"]).items()
+        logged.append("s2", requested("s2", size=4))
+        logged.available_share("s3", deleting, size=5)
+        logged.append("s1", ShareResizeRequested(doing="extend", size=10))
 
-        assert catalog.provisioned() == {host: 2 * size}
-        assert catalog.provisioned(without=["s1", "s2"]) == {}
+        room = catalog.room(["s1", "nobody"])
+        assert room.hosts == {"local": Room(19, 19, 3, unsettled=5)}
+        assert room.shares == {"s1": ShareRoom("local", 10, 10)}
+
+    def test_a_share_that_is_found_in_another_pool_takes_its_room_there(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        spec = requested(host="nas").spec
+        managing = ShareManageRequested(share_id="s1", spec=spec, driver_options={}, at=NOON)
+        logged.append("s1", managing)
+        assert catalog.room().hosts == {"nas": Room(unsized=1)}
+
+        logged.append("s1", ShareManaged(size=7, export_locations=(), pool="p"))
+        assert catalog.room().hosts == {"nas": Room(), "nas#p": Room(7)}
+
+    def test_a_rebuilt_catalog_has_the_same_room(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        logged.available_share("s1", deleting, size=5)
+        logged.available_share("s2", size=3)
+        before = catalog.room()
+
+        catalog.rebuild()
+        assert catalog.room() == before
 
     def test_a_share_in_error_has_no_pending_work(
         self, logged: LoggedShares, catalog: Catalog

@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
 RETRY_S = 5.0
 """How soon a backend that failed is read again, if the period is longer."""
+BEGIN_S = 5.0
+"""How long a measurement waits for the manager to say what shares take."""
 THREADS = 4
 
 
@@ -210,7 +212,7 @@ class StatsActor:
     async def _begin(self) -> dict[str, RoomTaken] | None:
         """What shares take of the backend now; None if the manager cannot say."""
         try:
-            async with asyncio.timeout(self._settings.stats_timeout_s):
+            async with asyncio.timeout(BEGIN_S):
                 return await self._listener().begin_measurement(self._backend)
         except (ShareActorsError, TimeoutError) as error:
             logger.warning(

@@ -66,8 +66,13 @@ class ModelShare:
 
     @property
     def taken(self) -> int:
-        """What the ledger must count."""
+        """What the ledger must count: also a decision whose reply is late."""
         return max(self.room, *self.decisions.values(), 0)
+
+    @property
+    def promised(self) -> int:
+        """What it takes, by what is recorded and what may be."""
+        return max(self.room, *(self.decisions[decision] for decision in self.unrecorded), 0)
 
     @property
     def result(self) -> int:
@@ -145,6 +150,7 @@ class History:
         share = self._shares[share_id]
         share.decisions[decision] = size
         share.unrecorded.add(decision)
+        self._ledger.watch(decision)
         return decision
 
     def _waiting(self) -> list[Decision]:
@@ -159,9 +165,15 @@ class History:
 
     @property
     def _true_room(self) -> float:
-        """What is left if everything decided and recorded comes true, and nothing is given back."""
-        promised = sum(max(share.taken, share.placed) for share in self._shares.values())
+        """What is left if everything promised comes true, and nothing is given back."""
+        promised = sum(max(share.promised, share.placed) for share in self._shares.values())
         return TOTAL - self._others - promised
+
+    @property
+    def _counted_room(self) -> float:
+        """What is left if late replies are taken for promises."""
+        counted = sum(max(share.taken, share.placed) for share in self._shares.values())
+        return TOTAL - self._others - counted
 
     # -- decisions and replies -------------------------------------------------------------------
     def decide_to_create(self) -> None:
@@ -180,7 +192,6 @@ class History:
     def _grow(self, found: tuple[str, ModelShare], size: int) -> None:
         share_id, share = found
         decision = self._decide(share_id, 0)
-        self._ledger.watch(decision)
         self.read()
         assert self._ledger.growth(share_id, size) == max(0, size - share.taken)
         share.decisions[decision] = share.aim = size
@@ -328,7 +339,7 @@ class History:
         if self._report is not None:
             pool = self._pool()
             at_most = self._room(pool.replace(unmeasured=pool.unmeasured - pool.uncertain))
-            assert at_most >= self._true_room
+            assert at_most >= self._counted_room
 
     def replace_the_manager(self) -> None:
         """Its decisions are recorded by now, or never; the next one gets the last report."""

@@ -60,7 +60,7 @@ class Middleware:
     def after_dispatch(self, message: CommandMessage, reply: CommandReply) -> None:
         """Give back the room that was taken for a command that was certainly not recorded."""
         self._forget(message)
-        if message.topic not in LEDGER_TOPICS:
+        if message.placement_request is None:
             return
         ledger = self._scheduler.ledger
         decision = Decision(message.share_id, message.command_id)
@@ -79,9 +79,12 @@ class Middleware:
         self._references.forget(message)
 
     async def _placed(self, message: CommandMessage) -> CommandMessage:
+        request = message.placement_request
+        decision = Decision(message.share_id, message.command_id)
+        if request is not None:
+            self._scheduler.ledger.watch(decision)
         if removes_references(message):
             await self._references.check_unused(message)
-        request = message.placement_request
         if request is not None and message.topic == CreateShare.topic:
             resolved, implied = await self._references.resolve(message, request)
             placed = await self._scheduler.place(message, resolved)
@@ -89,7 +92,7 @@ class Middleware:
         if request is not None and message.topic in GROWTH_TOPICS:
             await self._growth.admit(message, request)
         if message.topic == ManageShare.topic:
-            self._scheduler.ledger.manage(Decision(message.share_id, message.command_id))
+            self._scheduler.ledger.manage(decision)
         if request is not None and request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
         if message.topic in manage_checks.TOPICS:

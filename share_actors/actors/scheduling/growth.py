@@ -46,19 +46,14 @@ class Growth:
         self._scheduler, self._ledger = scheduler, scheduler.ledger
 
     async def admit(self, message: CommandMessage, request: PlacementRequest) -> None:
-        """Take the room for *message*, if it needs any.
+        """Take the room for *message*, if it needs any; the ledger watches it.
 
         Raises `NoValidHost` with the reason of the pool; `Busy` or `Unavailable` if that is not final.
         """
         decision = Decision(message.share_id, message.command_id)
-        self._ledger.watch(decision)
-        try:
-            lack = await self._take(decision, message, request)
-            if lack is not None and not await self._scheduler.is_recorded(message):
-                raise self._error(lack)
-        except BaseException:
-            self._ledger.cancel(decision)
-            raise
+        lack = await self._take(decision, message, request)
+        if lack is not None and not await self._scheduler.is_recorded(message):
+            raise self._error(lack)
 
     async def _take(
         self, decision: Decision, message: CommandMessage, request: PlacementRequest

@@ -28,13 +28,15 @@ class Decision(NamedTuple):
 class _Claim:
     """The decisions about one share since the last reading: what each makes it take, in GiB.
 
-    *counted* is what the sums have of the share; *ended* are decisions that are recorded: the next reading
-    has them; *in_doubt* those that may be, with the monotonic time in seconds until which they count.
+    *counted* is what the sums have of the share. *waiting*: how many messages of each command wait for their
+    reply. *ended* are decisions that are recorded: the next reading has them; *in_doubt* those that may be,
+    with the monotonic time in seconds until which they count.
     """
 
     host: str = ""
     counted: int = 0
     taken: dict[str, int] = field(default_factory=dict)
+    waiting: Counter[str] = field(default_factory=Counter)
     ended: set[str] = field(default_factory=set)
     in_doubt: dict[str, float] = field(default_factory=dict)
     present: ShareRoom | None = None
@@ -53,6 +55,7 @@ class _Claim:
         for command in commands:
             self.taken.pop(command, None)
             self.in_doubt.pop(command, None)
+            self.waiting.pop(command, None)
         self.ended -= commands
 
 
@@ -105,13 +108,13 @@ class Ledger:
 
     # -- decisions -------------------------------------------------------------------------------
     def watch(self, decision: Decision) -> None:
-        """Have the next reading include what the share takes now; it takes nothing in addition."""
+        """Follow a message of a command until its reply: the next reading has what its share takes now."""
         claim = self._claims.setdefault(decision.share_id, _Claim())
         claim.taken.setdefault(decision.command_id, 0)
+        claim.waiting[decision.command_id] += 1
 
     def take(self, decision: Decision, host: str, size: int) -> None:
-        """The share takes *size* GiB on *host*, with what it took before."""
-        self.watch(decision)
+        """The share takes *size* GiB on *host*, with what it took before; its command is watched."""
         claim = self._claims[decision.share_id]
         self._more[claim.host] -= claim.more
         claim.host = host
@@ -119,23 +122,28 @@ class Ledger:
         self._more[host] += claim.more
 
     def manage(self, decision: Decision) -> None:
-        """A share is to be managed; it has a size once that is done."""
-        self.watch(decision)
+        """A share is to be managed; it has a size once that is done. Its command is watched."""
         self._managing.add(decision)
 
     def record(self, decision: Decision) -> None:
-        """The decision is in the log, so that the next reading has it."""
+        """A message has its reply: the decision is in the log, so that the next reading has it."""
         if (claim := self._claims.get(decision.share_id)) is not None:
             claim.ended.add(decision.command_id)
 
     def doubt(self, decision: Decision) -> None:
-        """The decision may be in the log, now or soon."""
+        """A message has its reply: the decision may be in the log, now or soon."""
         if (claim := self._claims.get(decision.share_id)) is not None:
             claim.in_doubt[decision.command_id] = time.monotonic() + IN_DOUBT_S
 
     def cancel(self, decision: Decision) -> None:
-        """The decision is not recorded: its room is given back."""
-        self._drop(decision.share_id, {decision.command_id})
+        """A message has its reply: it is not recorded. The room is given back after the last message."""
+        claim = self._claims.get(decision.share_id)
+        if claim is None:
+            return
+        claim.waiting[decision.command_id] -= 1
+        known = decision.command_id in (*claim.ended, *claim.in_doubt)
+        if claim.waiting[decision.command_id] <= 0 and not known:
+            self._drop(decision.share_id, {decision.command_id})
 
     # -- reading ---------------------------------------------------------------------------------
     async def read(self) -> None:

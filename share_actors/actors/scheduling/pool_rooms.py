@@ -7,6 +7,7 @@ as if it was not: so the room is never promised twice.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from share_actors.scheduling.pools import PoolState
 from share_actors.values import BackendReport, RoomTaken
 
 logger = logging.getLogger(__name__)
+READ_S = 5.0
+"""How long a report waits for the catalog."""
 
 
 class _Measured(NamedTuple):
@@ -45,8 +48,9 @@ class PoolRooms:
     async def publish(self, report: BackendReport) -> None:
         """Store *report*, with what shares took meanwhile."""
         try:
-            await self._ledger.read()
-        except ShareActorsError as error:
+            async with asyncio.timeout(READ_S):
+                await self._ledger.read()
+        except (ShareActorsError, TimeoutError) as error:
             logger.warning("the room of backend %s may be out of date: %s", report.backend, error)
         self._reports.publish(report)
         pools = () if report.capabilities is None else report.capabilities.pools

@@ -62,11 +62,6 @@ class BackendReports:
         entry = self._entries.get(backend)
         return None if entry is None else entry.report
 
-    def age_s(self, backend: str) -> float:
-        """How long ago *backend* reported, in seconds; infinite before the first report."""
-        entry = self._entries.get(backend)
-        return float("inf") if entry is None else time.monotonic() - entry.published_at
-
     def protocols(self, backend: str) -> tuple[str, ...]:
         """The storage protocols that *backend* supports, as far as it reported."""
         report = self.latest(backend)

@@ -32,7 +32,7 @@ from share_actors.values import Assignment, Placement, PlacementRequest, Share, 
 TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
 """How long share types and filter verdicts are cached."""
 MEASURE_AGAIN_S = 1.0
-"""How old a report is at least before the backend is measured again for a share that perhaps fits."""
+"""How often a backend is measured again at most for shares that perhaps fit."""
 NEVER = (-1, 0)
 Measure = Callable[[str], Awaitable[object]]
 
@@ -56,6 +56,7 @@ class Scheduler:
         self.rooms = PoolRooms(backend_reports, self.ledger)
         self._catalog, self._measure = catalog, measure
         self._measuring: dict[str, asyncio.Task[None]] = {}
+        self._measured_again_at: dict[str, float] = {}
         self._turns = count()
         self.backend_reports.expect(config.backends)
         self._types: dict[str, tuple[float, ShareType]] = {}
@@ -171,11 +172,12 @@ class Scheduler:
         return {pool.backend for pool in with_room if perhaps_fits(spec, pool)}
 
     async def measure_again(self, backends: Iterable[str]) -> None:
-        """Have *backends* report now, unless they just did; waits for each at most `first_stats_s`."""
-        names = list(backends)
+        """Have *backends* report now, unless they just had to; waits for each at most `first_stats_s`."""
+        names, now = list(backends), time.monotonic()
         for name in names:
-            old = self.backend_reports.age_s(name) >= MEASURE_AGAIN_S
-            if old and name not in self._measuring:
+            recent = now - self._measured_again_at.get(name, float("-inf")) < MEASURE_AGAIN_S
+            if not recent and name not in self._measuring:
+                self._measured_again_at[name] = now
                 self._measuring[name] = asyncio.ensure_future(self._report(name))
         waiting = [self._measuring[name] for name in names if name in self._measuring]
         if waiting:

@@ -15,8 +15,8 @@ from share_actors.scheduling.request import RequestSpec
 from share_actors.scheduling.weighing import place
 from share_actors.values import Capabilities, Pool, ShareType
 
-THIN = {"thin_provisioning": True, "max_over_subscription_ratio": 2.0}
-RESERVED = {
+THIN: dict[str, Any] = {"thin_provisioning": True, "max_over_subscription_ratio": 2.0}
+RESERVED: dict[str, Any] = {
     "reserved_percentage": 10.0,
     "reserved_snapshot_percentage": 30.0,
     "reserved_share_extend_percentage": 0.0,
@@ -109,7 +109,7 @@ def test_an_extension_that_does_not_fit_says_how_much_more_it_needs() -> None:
 
 
 # -- weights -------------------------------------------------------------------------------------
-def heaviest(*pools: PoolState, **weights: float) -> str:
+def heaviest(*pools: PoolState, **weights: Any) -> str:
     chosen, _ = place(spec(), pools, **weights)
     assert chosen is not None
     return chosen.pool.name

@@ -17,7 +17,7 @@ from share_actors.drivers import DriverError, ShareDriver
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.registry import drivers_registered
 from share_actors.events import backend
-from share_actors.values import BackendReport, RequestContext
+from share_actors.values import BackendReport, RequestContext, RoomTaken
 from tests.faults.virtual_clock import SimulatedLoop
 
 A_DAY = 86_400.0
@@ -49,6 +49,9 @@ class Entity:
 
 class Listener:
     """The manager, which forgets the reports."""
+
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
+        return {}
 
     async def publish(self, published: BackendReport, /) -> None:
         """Nothing to do."""

@@ -14,6 +14,7 @@ from share_actors.events.share.messages import ShareDeleted, ShareErrored
 from share_actors.events.share.resize import ShareResizeRequested
 from share_actors.events.share.room import Room, ShareRoom
 from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotDeleted
+from share_actors.policy import Owner
 from share_actors.values import AccessRule
 from tests.events.catalog_fixtures import (
     Fixtures,
@@ -168,7 +169,7 @@ class CatalogQuestions(Fixtures):
 
         room = catalog.room(["s1", "nobody"])
         assert room.hosts == {"local": Room(19, 19, 3, unsettled=5)}
-        assert room.shares == {"s1": ShareRoom("local", 10, 10)}
+        assert room.shares == {"s1": ShareRoom("local", 10, 10, Owner("demo"))}
 
     def test_a_share_that_is_found_in_another_pool_takes_its_room_there(
         self, logged: LoggedShares, catalog: Catalog

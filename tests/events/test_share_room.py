@@ -8,7 +8,9 @@ import pytest
 
 from share_actors.events.decider import Event
 from share_actors.events.share import evolve, initial
+from share_actors.events.share.backend_change import ShareBackendChanged
 from share_actors.events.share.failure import RetryRequested, ShareErrored
+from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
 from share_actors.events.share.manage import (
     ShareManaged,
     ShareManageRequested,
@@ -21,7 +23,7 @@ from share_actors.events.share.resize import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
-from share_actors.events.share.room import Room, room_of, share_room
+from share_actors.events.share.room import Room, change, room_of, share_room
 from tests.events.share_events import NOON, created, requested
 
 CREATED = (requested(size=10), created())
@@ -73,7 +75,7 @@ LIVES: list[tuple[tuple[Event, ...], Room]] = [
     ((*MANAGED, *UNMANAGED), Room()),
     ((*CREATED, UNMANAGED[0]), Room(10, 10, 10)),
     ((*CREATED, *UNMANAGED), Room(0, 10, 10)),
-    ((*CREATED, *UNMANAGED, *MANAGED), Room(7, 10, 10)),
+    ((*CREATED, *UNMANAGED, *MANAGED), Room(7, 0, 0)),
 ]
 
 
@@ -102,3 +104,44 @@ def test_what_a_retry_takes_again(events: Any, taken: int, after_retry: int) -> 
     room = share_room(state_after(*events))
 
     assert (room.host, room.taken, room.after_retry) == ("local", taken, after_retry)
+
+
+def changes(*events: Any) -> dict[str, Room]:
+    """The room on each host after *events*, as the catalog adds it up."""
+    rooms: dict[str, Room] = {}
+    state = initial
+    for event in events:
+        after = evolve(state, event)
+        for host, room in change(state, after).items():
+            rooms[host] = rooms.get(host, Room()).plus(room)
+        state = after
+    return {host: room for host, room in rooms.items() if any(room)}
+
+
+def test_what_an_unmanaged_share_left_on_its_backend_stays_there_wherever_it_is_managed_again() -> (
+    None
+):
+    elsewhere = MANAGED[0].replace(spec=requested(host="nas").spec)
+    rooms = changes(*CREATED, *UNMANAGED, elsewhere, MANAGED[1])
+
+    assert rooms["local"] == Room(0, 10, 10)
+    assert rooms["nas#p"] == Room(7, 0, 0)
+
+
+def test_the_room_of_a_share_moves_with_the_name_of_its_backend() -> None:
+    rooms = changes(*CREATED, ShareBackendChanged(old="local", host="new"))
+
+    assert rooms == {"local": Room(returned=10, unsettled=10), "new": Room(10, 10, 10)}
+
+
+def test_what_was_given_back_is_added_up() -> None:
+    twice = (SHRINKING, resized("shrink", 4))
+    rooms = changes(*CREATED, *twice, EXTENDING, resized("extend", 30), DELETING, DELETED)
+
+    assert rooms == {"local": Room(returned=36, unsettled=36)}
+
+
+def test_a_forgotten_share_takes_no_room_and_keeps_what_it_consumed() -> None:
+    forgotten = (ShareForgetRequested(reason="gone"), ShareForgotten(reason="gone"))
+
+    assert changes(*CREATED, *forgotten) == {"local": Room(0, 10, 10)}

@@ -111,7 +111,7 @@ class ExitVerbs(Verbs):
         contents = self._contents()
         await self._require_known(backend, contents)
         handled = await contents.forget(backend, command.reason, request)
-        await self._scheduler.refresh_reservations()
+        await self._scheduler.ledger.read()
         return handled.document()
 
     # -- renaming --------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class ExitVerbs(Verbs):
         command = build(RenameBackend, {"backend": old, "new": new})
         await self._entity_client.tell(f"backend:{old}", command, request)
         handled = await contents.rename(old, new, request)
-        await self._scheduler.refresh_reservations()
+        await self._scheduler.ledger.read()
         return handled.document()
 
     def _contents(self) -> BackendContents:

@@ -14,6 +14,7 @@ from share_actors.actors.scheduling.scheduler import Scheduler, perhaps_fits
 from share_actors.errors import ShareActorsError
 from share_actors.events.share.resize import ExtendShare
 from share_actors.events.share.room import ShareRoom
+from share_actors.policy import is_permitted
 from share_actors.scheduling.filters import CAPACITY
 from share_actors.scheduling.pools import PoolState, lack_of_room
 from share_actors.scheduling.request import RequestSpec
@@ -77,8 +78,8 @@ class Growth:
         """Take the room if the pool has it now, by a reading of the ledger that has all that is recorded."""
         await self._ledger.read()
         present = self._ledger.present(decision.share_id)
-        if present is None:
-            return None  # its share actor answers that there is no such share
+        if present is None or not is_permitted(message.topic, message.caller, present.owner):
+            return None  # its share actor says so
         name = present.share_type
         share_type = None if name is None else await self._scheduler.any_share_type(name)
         extends = message.topic == ExtendShare.topic

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from share_actors.events.share.state import ShareState
+from share_actors.policy import Owner, owner_of
 
 
 class Room(NamedTuple):
@@ -37,11 +38,12 @@ class Room(NamedTuple):
 
 
 class ShareRoom(NamedTuple):
-    """The pool of a share, the GiB that it takes there, those that it takes after a retry, and its type."""
+    """The pool of a share, the GiB that it takes there, and those that it takes after a retry."""
 
     host: str
     taken: int
     after_retry: int
+    owner: Owner
     share_type: str | None = None
 
 
@@ -74,7 +76,7 @@ def _fallen(old: Room, new: Room) -> Room:
 def share_room(state: ShareState) -> ShareRoom:
     """The pool of a share and what it takes there."""
     share = state.share
-    return ShareRoom(share.host, state.room, after_retry(state), share.share_type)
+    return ShareRoom(share.host, state.room, after_retry(state), owner_of(share), share.share_type)
 
 
 def after_failure(state: ShareState) -> int:

@@ -42,6 +42,7 @@ from share_actors.events.share.messages import (
 )
 from share_actors.events.share.rules import OWED
 from share_actors.events.share.server_attachment import ConfirmReleased
+from share_actors.events.share.room import room_of
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -354,8 +355,10 @@ def test_a_deletion_that_is_never_hindered_ends_with_nothing_left(walk: Walk) ->
 
     finish(walk, success)
 
-    assert walk.state == share.initial.replace(share=walk.state.share)
+    gone = share.initial.replace(share=walk.state.share, found=walk.state.found)
+    assert walk.state == gone
     assert walk.state.share.status == "deleted"
+    assert room_of(walk.state).provisioned == 0
 
 
 @any_order

@@ -40,9 +40,9 @@ from share_actors.events.share.messages import (
     ShareEvent,
     ShrinkShare,
 )
+from share_actors.events.share.room import room_of
 from share_actors.events.share.rules import OWED
 from share_actors.events.share.server_attachment import ConfirmReleased
-from share_actors.events.share.room import room_of
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,

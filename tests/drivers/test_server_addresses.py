@@ -22,7 +22,7 @@ def driver(tmp_path: Path) -> LocalServersDriver:
     return servers
 
 
-def allocate(driver: LocalServersDriver, network: ShareNetwork) -> None:
+def allocate(driver: LocalServersDriver, network: ShareNetwork | None) -> None:
     server = ShareServer(id=str(uuid4()), network_allocations=("192.168.0.1",))
     driver.allocate_network(CONTEXT, server, network, 1)
 
@@ -64,3 +64,10 @@ def test_an_address_in_a_record_of_an_earlier_version_may_be_on_any_segment(
 
     with pytest.raises(DriverError, match="already uses"):
         allocate(driver, ShareNetwork(id="net", cidr="192.168.0.0/24"))
+
+
+def test_an_address_is_used_once_without_any_network(driver: LocalServersDriver) -> None:
+    allocate(driver, None)
+
+    with pytest.raises(DriverError, match="already uses"):
+        allocate(driver, None)

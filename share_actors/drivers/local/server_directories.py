@@ -130,7 +130,12 @@ class ServerDirectories:
 
 
 def segment_of(network: Any) -> str:
-    """The segment that a share network is on; one without a segmentation id is a segment of its own."""
+    """The segment that a share network is on; one without a segmentation id is a segment of its own.
+
+    None is the segment of servers without a share network.
+    """
+    if network is None:
+        return "no network"
     number = network.get("segmentation_id")
     return f"network {network['id']}" if number is None else f"{network['network_type']} {number}"
 

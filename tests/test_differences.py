@@ -54,3 +54,14 @@ def test_a_message_names_the_first_differences_and_counts_the_rest() -> None:
 
     assert text.startswith("k0 is 0, not unset; k1 is 1")
     assert text.endswith("; and 2 more")
+
+
+def test_a_number_that_is_not_one_does_not_differ_from_itself() -> None:
+    def config(number: float) -> Config:
+        options = {"capabilities": {"odd": number}}
+        return Config(
+            home=Path("/h"), backends={"b": BackendSettings(driver="dummy", options=options)}
+        )
+
+    assert differences(config(float("nan")), config(float("nan"))) == []
+    assert len(differences(config(float("nan")), config(1.0))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ def differences(
         return dict(_flatten("", config.model_dump(include=compared)))
 
     one, other = values(running), values(wanted)
-    differing = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    differing = [key for key in {**one, **other} if not _same(one.get(key), other.get(key))]
     one, other = values(shown(running)), values(shown(wanted))
     return [Difference(key, _displayed(key, one), _displayed(key, other)) for key in differing]
 
@@ -66,6 +67,13 @@ def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _flatten(f"{prefix}.{key}" if prefix else str(key), inner)
     else:
         yield prefix, value
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; a number that is not one is equal to another."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    return bool(one == other)
 
 
 def _displayed(key: str, values: dict[str, Any]) -> Any:

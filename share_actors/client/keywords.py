@@ -33,11 +33,6 @@ class RequestOptions(TypedDict, total=False):
     command_id: str | None
 
 
-def deadline(options: RequestOptions) -> float:
-    """When a request of now is given up, as of `time.monotonic`."""
-    return time.monotonic() + options.get("timeout", DEFAULT_TIMEOUT_S)
-
-
 def with_command_id(options: RequestOptions) -> tuple[str, RequestOptions]:
     """The command id in *options*, generated if there is none, and the options with it."""
     command_id = command_id_of(options.get("command_id"))

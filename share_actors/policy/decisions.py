@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from share_actors.errors import Forbidden
+from share_actors.errors import NOT_RECORDED, Forbidden
 from share_actors.policy.callers import Caller, Role
 from share_actors.policy.owners import Owner
 from share_actors.policy.table import OPERATIONS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from share_actors.errors import InvalidRequest
+from share_actors.actors.messaging.parameters import refuse
+from share_actors.errors import InvalidRequest, showable, shown
 from share_actors.values.manila import HINTS
 
 ID_HINTS = ("same_host", "different_host")
@@ -34,12 +35,11 @@ def _nested(hints: Any) -> Mapping[str, Any]:
     if hints is None:
         return {}
     if not isinstance(hints, Mapping):
-        message = f"scheduler_hints: {hints!r} is not a mapping"
-        raise InvalidRequest(message, field="scheduler_hints", value=hints)
+        refuse("scheduler_hints", hints, "is not a mapping")
     for name in hints:
         if name not in HINTS:
-            message = f"scheduler_hints: {name!r} is not a hint; there are: {', '.join(HINTS)}"
-            raise InvalidRequest(message, field="scheduler_hints", value=name)
+            message = f"scheduler_hints: {shown(name)} is not a hint; there are: {', '.join(HINTS)}"
+            raise InvalidRequest(message, field="scheduler_hints", value=showable(name))
     return hints
 
 
@@ -47,8 +47,8 @@ def _set(properties: dict[str, Any], name: str, value: Any, by: str) -> None:
     """Set the property *name*, which *by* names as well; raises unless both agree."""
     before = properties.get(name)
     if before is not None and value is not None and before != value:
-        message = f"{by}: {value!r} contradicts {name}, which is {before!r}"
-        raise InvalidRequest(message, field=by, value=value)
+        message = f"{by}: {shown(value)} contradicts {name}, which is {shown(before)}"
+        raise InvalidRequest(message, field=by, value=showable(value))
     properties[name] = value if before is None else before
 
 
@@ -60,8 +60,7 @@ def _ids(name: str, value: Any) -> tuple[str, ...]:
     elif not isinstance(items, list | tuple | set | frozenset):
         items = (None,)
     if not all(isinstance(item, str) for item in items):
-        message = f"{name}: {value!r} is not a list of ids of shares"
-        raise InvalidRequest(message, field=name, value=value)
+        refuse(name, value, "is not a list of ids of shares")
     ids = (
         item.strip() for item in (sorted(items) if isinstance(items, set | frozenset) else items)
     )

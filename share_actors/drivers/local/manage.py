@@ -71,10 +71,11 @@ class LocalManage(LocalBase):
         return {"size": max(1, snapshot.size), "provider_location": path}
 
     def check_manage_snapshot(self, snapshot: Snapshot, driver_options: Mapping[str, Any]) -> None:
-        """Raise `ManageInvalidShare` unless there is a directory to adopt."""
-        snapshot_name(snapshot.share_id, snapshot.id)
+        """Raise `ManageInvalidShare` unless there is a directory to adopt, or at the snapshot's place."""
+        name = snapshot_name(snapshot.share_id, snapshot.id)
         with os_errors(f"manage {snapshot.provider_location}"):
-            self._layout.adoptable(snapshot.provider_location or "")
+            if not self._layout.exists("snapshots", name):
+                self._layout.adoptable(snapshot.provider_location or "")
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
         """Leave the directory in place."""

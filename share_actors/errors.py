@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 NOT_RECORDED = "; nothing was recorded"
 """The end of a message about one try of a request, which says nothing about earlier tries; see `reason`."""
@@ -54,6 +54,12 @@ class ShareActorsError(Exception):
     def reason(self) -> str:
         """The message without its claim that nothing was recorded, which is about one try alone."""
         return self.message.removesuffix(NOT_RECORDED)
+
+    def not_recorded(self) -> Self:
+        """This error with the claim that nothing was recorded; raised before anything is sent to a share."""
+        self.message = f"{self.reason}{NOT_RECORDED}"
+        self.args = (self.message,)
+        return self
 
 
 class InvalidRequest(ShareActorsError):

@@ -16,6 +16,7 @@ from tests.acceptance.cli import CommandLine
 
 pytestmark = pytest.mark.timeout(300)
 
+LATER, LONG, STOPPED = (f"5f0c6a9e-8d0b-4d5e-9b0e-2f4a1a1f5d1{n}" for n in range(3))
 CONFIG = """
 default_backend = "local"
 
@@ -113,8 +114,8 @@ def test_a_missing_share_and_a_failing_backend_have_their_own_exit_codes(cli: Co
 def test_a_request_continues_after_a_timeout_and_after_ctrl_c(cli: CommandLine) -> None:
     create = ("share", "create", "--size", "1", "--backend", "slow")
     timed_out = cli("--json", *create, "--timeout", "0.5")
-    waiting = cli.start(*create, "--id", "stopped")
-    while "stopped" not in {s["id"] for s in cli.json("share", "list", "--all")["shares"]}:
+    waiting = cli.start(*create, "--id", STOPPED)
+    while STOPPED not in {s["id"] for s in cli.json("share", "list", "--all")["shares"]}:
         assert waiting.poll() is None
     waiting.send_signal(signal.SIGINT)
     _, message = waiting.communicate(timeout=60)
@@ -122,10 +123,10 @@ def test_a_request_continues_after_a_timeout_and_after_ctrl_c(cli: CommandLine) 
     assert (timed_out.code, timed_out.error["code"]) == (9, "timeout")
     assert waiting.returncode == 130
     assert (
-        "The request is recorded and still in progress; see `share-actors share show stopped`"
+        f"The request is recorded and still in progress; see `share-actors share show {STOPPED}`"
         in message
     )
-    assert cli.json("share", "show", "stopped")["status"] in ("creating", "available")
+    assert cli.json("share", "show", STOPPED)["status"] in ("creating", "available")
 
 
 def test_status_shows_the_running_system_and_a_second_up_changes_nothing(cli: CommandLine) -> None:
@@ -181,35 +182,33 @@ def test_explain_and_receipt_show_the_reason_of_a_failure(cli: CommandLine) -> N
 
 
 def test_with_no_wait_the_message_says_that_the_request_is_recorded(cli: CommandLine) -> None:
-    result = cli(
-        "share", "create", "--size", "1", "--backend", "brief", "--no-wait", "--id", "later"
-    )
+    result = cli("share", "create", "--size", "1", "--backend", "brief", "--no-wait", "--id", LATER)
 
     assert result.code == 0
-    assert result.err == "Request for share later recorded; not waiting for the outcome.\n"
-    cli.json("share", "delete", "later")
+    assert result.err == f"Request for share {LATER} recorded; not waiting for the outcome.\n"
+    cli.json("share", "delete", LATER)
 
 
 def test_the_receipt_of_a_request_in_progress_shows_its_attempt(cli: CommandLine) -> None:
-    share = cli.json("share", "create", "--size", "1", "--backend", "brief", "--no-wait")
+    share = cli.json("share", "create", "--size", "1", "--backend", "slow", "--no-wait")
     receipt = cli.json("receipt", share["receipt"]["command_id"])
-    cli.json("share", "delete", share["id"])
+    cli.json("share", "delete", share["id"], "--no-wait")
 
     assert (receipt["status"], receipt["share_id"]) == ("accepted", share["id"])
     assert (receipt["attempt"]["n"], receipt["attempt"]["result"]) == (1, "under way")
 
 
 def test_down_names_the_driver_calls_that_it_cuts_off(cli: CommandLine) -> None:
-    cli.json("share", "create", "--size", "1", "--backend", "slow", "--id", "long", "--no-wait")
+    cli.json("share", "create", "--size", "1", "--backend", "slow", "--id", LONG, "--no-wait")
 
     waiting = cli.start("down", "--timeout", "2")
     out, err = waiting.communicate(timeout=120)
     cli.json("up")
-    history = cli.json("share", "history", "long")["events"]
+    history = cli.json("share", "history", LONG)["events"]
 
     assert waiting.returncode == 0, err
-    assert "create of long after" in out.partition("Cut off: ")[2]
-    assert "create of long" in err.partition("driver call")[2]
+    assert f"create of {LONG} after" in out.partition("Cut off: ")[2]
+    assert f"create of {LONG}" in err.partition("driver call")[2]
     assert [e["event"]["planned"] for e in history if e["topic"] == "share.attempt_failed"] == [
         True
     ]

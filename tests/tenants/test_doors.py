@@ -15,6 +15,7 @@ WITHOUT_CONTEXT = {
         "submit": "each message carries a context",
         "begin": "each message carries a context",
         "more": "the rest of a batch, by an id that only its sender knows",
+        "begin_measurement": "a stats actor measures a backend",
         "publish": "a report of a stats actor",
         "config": "clients check requests with it; without the key of secrets",
         "under_way": "for the end of the system",

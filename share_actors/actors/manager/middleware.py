@@ -16,7 +16,14 @@ from share_actors.actors.messaging.messages import (
 from share_actors.actors.scheduling.growth import Growth
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
-from share_actors.errors import Busy, InvalidRequest, NotFound, Refused, ShareActorsError
+from share_actors.errors import (
+    Busy,
+    InvalidRequest,
+    LogError,
+    NotFound,
+    Refused,
+    ShareActorsError,
+)
 from share_actors.events.aggregates import id_of
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare
@@ -51,6 +58,8 @@ class Middleware:
         """The message to route, or the error reply if it is refused."""
         try:
             return await self._placed(message)
+        except LogError as error:  # the catalog's, which does not know that a command waits
+            return error_reply(message, error.not_recorded())
         except ShareActorsError as error:
             return error_reply(message, error)
         except Exception as error:  # whatever it is, the caller must get a reply

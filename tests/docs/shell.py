@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -94,7 +95,8 @@ def check(given: list[str]) -> None:
         context = command.make_context(path, list(given))
         path, command, given = command.resolve_command(context, _rest(context))
     if given not in _PARSED_BY_NAME:
-        command.make_context(path, list(given))
+        with suppress(typer.BadParameter):  # pages about bad input show invalid values
+            command.make_context(path, list(given))
 
 
 def _rest(context: Any) -> list[str]:

@@ -49,7 +49,7 @@ THREADS = 4
 class Listener(Protocol):
     """The manager, which receives the reports; raises `Unavailable` if there is none."""
 
-    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken] | None:
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
         """What shares take of *backend* now; the report of the measurement that begins has it."""
 
     async def publish(self, published: BackendReport, /) -> None:

@@ -50,7 +50,7 @@ class Entity:
 class Listener:
     """The manager, which forgets the reports."""
 
-    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken] | None:
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
         return {}
 
     async def publish(self, published: BackendReport, /) -> None:

@@ -282,7 +282,7 @@ def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
         class Listener:
             """Reconfigures the stats actor while it publishes its first report."""
 
-            async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken] | None:
+            async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
                 return await system.manager.begin_measurement(backend)
 
             async def publish(self, published: BackendReport, /) -> None:

@@ -76,7 +76,7 @@ class BackendVerbs:
         if published.backend in self._config.backends:
             await self._scheduler.rooms.publish(published)
 
-    async def begin_measurement(self, backend: str) -> dict[str, RoomTaken] | None:
+    async def begin_measurement(self, backend: str) -> dict[str, RoomTaken]:
         """What shares take of *backend* before it is measured, for its report (`BackendReport.began`)."""
         return await self._scheduler.rooms.begin(backend)
 

@@ -107,7 +107,6 @@ class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
             async with asyncio.timeout(self._timings.drain_timeout_s):
                 await asyncio.gather(*drains, return_exceptions=True)
         await self._scheduler.ledger.read()
-        self._scheduler.rooms.note_first_reading()
 
     # -- commands --------------------------------------------------------------------------------
     async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:

@@ -82,11 +82,6 @@ class Ledger:
         sums, more = self._sums.get(host, Room()), self._more[host]
         return sums.plus(Room(more, more)) if more else sums
 
-    @property
-    def is_read(self) -> bool:
-        """Whether the catalog was read at all."""
-        return self._complete > 0
-
     def of_backend(self, backend: str) -> dict[str, Room]:
         """The room taken on each host of *backend*, as of the last reading."""
         return {host: r for host, r in self._sums.items() if host.partition("#")[0] == backend}

@@ -37,13 +37,8 @@ class PoolRooms:
         self._reports, self._ledger = reports, ledger
         self._measured: dict[str, _Measured] = {}
 
-    async def begin(self, backend: str) -> dict[str, RoomTaken] | None:
-        """What shares take of *backend* by host now, before it is measured; None before the first reading.
-
-        The first reports of a system do not wait for its catalog.
-        """
-        if not self._ledger.is_read:
-            return None
+    async def begin(self, backend: str) -> dict[str, RoomTaken]:
+        """What shares take of *backend* by host now, before it is measured."""
         await self._ledger.read()
         return {
             host: RoomTaken(room.settled, room.unsettled, room.returned)
@@ -54,21 +49,10 @@ class PoolRooms:
         """Store *report*, with what shares took meanwhile."""
         try:
             async with asyncio.timeout(READ_S):
-                if self._ledger.is_read:
-                    await self._ledger.read()
+                await self._ledger.read()
         except (ShareActorsError, TimeoutError) as error:
             logger.warning("the room of backend %s may be out of date: %s", report.backend, error)
         self._reports.publish(report)
-        if self._ledger.is_read:
-            self._note_measured(report)
-
-    def note_first_reading(self) -> None:
-        """Take the reports that came before the first reading of the ledger as measured at that time."""
-        for report in self._reports.all().values():
-            self._note_measured(report)
-
-    def _note_measured(self, report: BackendReport) -> None:
-        """Note what the pools of *report* were measured with, unless it has an earlier measurement."""
         pools = () if report.capabilities is None else report.capabilities.pools
         for pool in pools:
             name = f"{report.backend}#{pool.name}"

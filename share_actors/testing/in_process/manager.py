@@ -66,9 +66,9 @@ class ManagerPort:
         """The entity at *address* now; raises `NotFound`."""
         return await self._call("view", address)
 
-    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken] | None:
+    async def begin_measurement(self, backend: str, /) -> dict[str, RoomTaken]:
         """What shares take of *backend*, which is measured now."""
-        taken: dict[str, RoomTaken] | None = await self._call("begin_measurement", backend)
+        taken: dict[str, RoomTaken] = await self._call("begin_measurement", backend)
         return taken
 
     async def publish(self, report: BackendReport, /) -> None:

@@ -10,10 +10,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cached_property
 from inspect import signature
 from typing import Any, TypeVar
 
+from share_actors.actors.shared_queries import SharedQueries
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound, ShareActorsError, Unavailable
 from share_actors.events.aggregates import id_of, kind_of, stream_of
@@ -25,6 +27,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
 FOLLOW_BATCH_SIZE = 2000
+MAX_QUERY_WAIT_S = 60.0
+"""A query is dropped after this time: no caller waits for longer (`messaging.retries.MAX_WAIT_S`)."""
 QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
     "rule_share snapshot_share command_shares provisioned entities entity".split()
@@ -38,6 +42,7 @@ class CatalogActor:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._writer = ThreadPoolExecutor(1, "catalog")
         self._readers = ThreadPoolExecutor(4, "history")
+        self._queries = SharedQueries(self._run, self._caught_up, MAX_QUERY_WAIT_S)
         self._stopping = False
         self._follower: asyncio.Task[None] | None = None
         self._rebuild_progress: tuple[int, int] | None = None
@@ -79,16 +84,17 @@ class CatalogActor:
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's method *query*, called after it has caught up with the log.
 
-        Raises `InvalidRequest` if *query* or a parameter is unknown.
+        Equal queries that wait at the same time are run once. Raises `InvalidRequest` if *query* or a
+        parameter is unknown.
         """
         if query not in QUERIES:
             raise InvalidRequest(f"{query!r} is not a query", field="query", value=query)
         _check(query, parameters)
-        return await self._run(lambda: self._query(query, parameters))
+        key = query, repr(sorted(parameters.items()))
+        return await self._queries.ask(key, lambda: getattr(self._catalog, query)(**parameters))
 
-    def _query(self, query: str, parameters: dict[str, Any]) -> Any:
-        self._catalog.catch_up()
-        return getattr(self._catalog, query)(**parameters)
+    def _caught_up(self) -> AbstractContextManager[None]:
+        return self._catalog.caught_up()
 
     async def history(self, share_id: str) -> list[Recorded]:
         """All events of a share, or of the entity at that address, read from the log.

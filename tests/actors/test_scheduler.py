@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from share_actors.actors.messaging.messages import unpack_error
+from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.reservations import Reservations
+from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.errors import (
     Busy,
@@ -72,6 +74,28 @@ def test_a_creation_recorded_before_its_reply_counts_once() -> None:
         reservations.mark_recorded("a")
         await reservations.refresh()
         assert reservations.provisioned("plain#plain") == 10
+
+    asyncio.run(scenario())
+
+
+def test_creations_that_wait_for_the_provisioned_capacity_share_one_look_at_the_catalog() -> None:
+    class SlowCatalog:
+        """A catalog that is asked again before it has answered."""
+
+        asked = 0
+
+        async def ask(self, query: str, /, **parameters: Any) -> dict[str, float]:
+            self.asked += 1
+            await asyncio.sleep(0.01)
+            return {}
+
+    async def scenario() -> None:
+        catalog, config = SlowCatalog(), Config()
+        scheduler = Scheduler(config, catalog, BackendReports(config.scheduler))
+
+        await asyncio.gather(*(scheduler.refresh_reservations() for _ in range(400)))
+
+        assert catalog.asked == 2  # the second one began after all of them had asked
 
     asyncio.run(scenario())
 

@@ -48,7 +48,7 @@ class Scheduler:
         self._provisioned_at_report: dict[str, float] = {}
         self._refreshed_at: float | None = None
         self.backend_reports.expect(config.backends)
-        self._refreshing = asyncio.Lock()
+        self._refreshing, self._refresh_began_at = asyncio.Lock(), float("-inf")
         self._types: dict[str, tuple[float, ShareType]] = {}
         self._verdicts_valid_for = NEVER
         self._verdicts: dict[Any, dict[str, dict[str, str]]] = {}
@@ -69,9 +69,14 @@ class Scheduler:
                 self._provisioned_at_report[pool.name] = provisioned
 
     async def refresh_reservations(self) -> None:
-        """Read the provisioned capacity from the catalog."""
+        """Read the provisioned capacity from the catalog, unless another caller has since this call."""
+        asked_at = time.monotonic()
         async with self._refreshing:
+            if self._refresh_began_at > asked_at:
+                return
+            began_at = time.monotonic()
             await self.reservations.refresh()
+            self._refresh_began_at = began_at
             first, self._refreshed_at = self._refreshed_at is None, time.monotonic()
             for backend in self.config.backends if first else ():
                 self.note_measured(backend)

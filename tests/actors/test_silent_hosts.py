@@ -16,7 +16,10 @@ from tests.actors.outcomes import outcomes
 from tests.actors.two_backend_system import until
 from tests.conftest import within
 
-IMPATIENT = ManagerTimings(supervisor=SupervisorTimings(report_every_s=0.05, start_timeout_s=0.5))
+IMPATIENT = ManagerTimings(
+    drain_timeout_s=0.1,
+    supervisor=SupervisorTimings(report_every_s=0.05, start_timeout_s=0.5),
+)
 
 
 def hosting(home: Path, actors: int) -> Config:
@@ -26,7 +29,7 @@ def hosting(home: Path, actors: int) -> Config:
 
 def test_a_manager_that_starts_beside_a_silent_actor_serves_commands(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with managed(hosting(tmp_path, 2)) as (manager, cluster):
+        async with managed(hosting(tmp_path, 2), timings=IMPATIENT) as (manager, cluster):
             await manager.ready()
             manager.abandon()
             next(iter(cluster.running.values())).suspend()

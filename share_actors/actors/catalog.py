@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from inspect import signature
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ class CatalogActor:
         self._writer = ThreadPoolExecutor(1, "catalog")
         self._readers = ThreadPoolExecutor(4, "history")
         self._queries = SharedQueries(self._run, self._caught_up, MAX_QUERY_WAIT_S)
+        self._statuses = SharedQueries(self._run, nullcontext, MAX_QUERY_WAIT_S)
         self._stopping = False
         self._follower: asyncio.Task[None] | None = None
         self._rebuild_progress: tuple[int, int] | None = None
@@ -113,7 +114,8 @@ class CatalogActor:
 
     async def status(self) -> dict[str, Any]:
         """Counts, how many events the catalog lags behind the log, and the parked streams."""
-        return await self._run(self._status)
+        status: dict[str, Any] = await self._statuses.ask("status", self._status)
+        return status
 
     def _status(self) -> dict[str, Any]:
         behind = self._catalog.lag()

@@ -81,6 +81,23 @@ def test_queries_repeated_by_callers_that_left_are_answered_with_one_look_at_the
     within(30, scenario())
 
 
+def test_a_status_that_is_asked_for_again_and_again_is_read_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with busy_catalog(tmp_path) as (catalog, log, free):
+            waiting = [asyncio.ensure_future(catalog.status()) for _ in range(100)]
+            await asyncio.sleep(0)
+            looks = log.looks
+            free.set()
+            await asyncio.gather(*waiting)
+            of_many, looks = log.looks - looks, log.looks
+
+            await catalog.status()
+
+            assert of_many == log.looks - looks
+
+    within(30, scenario())
+
+
 def test_a_query_sees_what_was_there_before_it_was_asked_although_an_equal_one_is_run() -> None:
     async def scenario() -> None:
         shared, recorded = queries(), list[str]()

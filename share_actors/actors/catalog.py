@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from inspect import signature
 from typing import Any, TypeVar
 
+from share_actors.actors.shared_queries import SharedQueries
 from share_actors.config import Config
 from share_actors.errors import (
     InvalidRequest,
@@ -35,6 +37,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
 FOLLOW_BATCH_SIZE = 2000
+MAX_QUERY_WAIT_S = 60.0
+"""A query is dropped after this time: no caller waits for longer (`messaging.retries.MAX_WAIT_S`)."""
 QUERIES = frozenset(
     "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
     "rule_share snapshot_share command_shares room entities entity source copies on_network".split()
@@ -53,6 +57,8 @@ class CatalogActor:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._writer = ThreadPoolExecutor(1, "catalog")
         self._readers = ThreadPoolExecutor(4, "history")
+        self._queries = SharedQueries(self._run, self._caught_up, MAX_QUERY_WAIT_S)
+        self._statuses = SharedQueries(self._run, nullcontext, MAX_QUERY_WAIT_S)
         self._stopping = False
         self._follower: asyncio.Task[None] | None = None
         self._rebuild_progress: tuple[int, int] | None = None
@@ -94,10 +100,11 @@ class CatalogActor:
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's method *query*, called after it has caught up with the log.
 
-        Raises `InvalidRequest` if *query* or a parameter is unknown.
+        Equal queries that wait at the same time are run once. Raises `InvalidRequest` if *query* or a
+        parameter is unknown.
         """
         _check(query, parameters)
-        return await self._run(lambda: self._query(query, parameters))
+        return await self._query(query, parameters, ANYONE)
 
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         """The same for the caller in *context*: what it may not read does not exist.
@@ -108,11 +115,16 @@ class CatalogActor:
         _check(query, parameters)
         if query in SYSTEM_QUERIES and not caller.is_system_admin:
             raise not_permitted(query, caller)
-        return await self._run(lambda: self._query(query, parameters, caller))
+        return await self._query(query, parameters, caller)
 
-    def _query(self, query: str, parameters: dict[str, Any], caller: Caller = ANYONE) -> Any:
-        self._catalog.catch_up()
-        return getattr(self._catalog.as_seen_by(caller), query)(**parameters)
+    async def _query(self, query: str, parameters: dict[str, Any], caller: Caller) -> Any:
+        def run() -> Any:
+            return getattr(self._catalog.as_seen_by(caller), query)(**parameters)
+
+        return await self._queries.ask((caller, query, _key(parameters)), run)
+
+    def _caught_up(self) -> AbstractContextManager[None]:
+        return self._catalog.caught_up()
 
     async def history(self, share_id: str, *, context: RequestContext = OPERATOR) -> list[Recorded]:
         """All events of a share, or of the entity at that address, read from the log.
@@ -142,7 +154,8 @@ class CatalogActor:
     async def status(self, *, context: RequestContext = OPERATOR) -> dict[str, Any]:
         """Counts, how many events the catalog lags behind the log, and the parked streams."""
         check_role("status", caller_of(context))
-        return await self._run(self._status)
+        status: dict[str, Any] = await self._statuses.ask("status", self._status)
+        return status
 
     def _status(self) -> dict[str, Any]:
         behind = self._catalog.lag()
@@ -186,6 +199,14 @@ class CatalogActor:
         for opened in ("_catalog", "_log"):
             if opened in self.__dict__:
                 getattr(self, opened).close()
+
+
+def _key(parameters: Mapping[str, Any]) -> Hashable:
+    """Equal for equal *parameters*; its own for values that cannot be printed (huge numbers)."""
+    try:
+        return repr(sorted(parameters.items()))
+    except ValueError:
+        return object()
 
 
 def _check(query: str, parameters: Mapping[str, Any]) -> None:

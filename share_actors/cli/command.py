@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from share_actors.cli import interrupts
 from share_actors.cli.output import Output, escape
 from share_actors.cli.session import Options, Session
 from share_actors.cli.usage_errors import json_requested
@@ -162,7 +164,8 @@ def _with_signature(
 def run_guarded(session: Session, call: Callable[[], Any]) -> int:
     """Run *call*, report any error, and return the exit code."""
     try:
-        return _run(session, call)
+        with interrupts.raised([signal.SIGINT]):
+            return _run(session, call)
     except KeyboardInterrupt:
         return session.report_interrupt()
     except BrokenPipeError:

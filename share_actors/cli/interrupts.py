@@ -2,19 +2,88 @@
 
 from __future__ import annotations
 
+import math
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SEND_AGAIN_AFTER_S = 0.01
+REPEAT_AFTER_S = 1.0
+"""A signal that comes sooner than this after one that was raised belongs to it."""
 
 
 @contextmanager
-def raised() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP raise `KeyboardInterrupt` in the block, unless this process ignores them."""
-    with _handled(signal.default_int_handler, SIGNALS[1:]):
+def raised(signals: Collection[signal.Signals] = SIGNALS) -> Iterator[Callable[[], None]]:
+    """Have *signals* raise `KeyboardInterrupt` in the block, except those that this process ignores.
+
+    None is lost: what Python ignores, in a finalizer or a callback, is raised again, and what other code
+    caught, at the end of the block. The yielded function raises it earlier than that.
+    """
+    received = _Received()
+    with _handled(received.handle, signals), _sent_again(received):
+        yield received.check
+        received.check()
+
+
+class _Received:
+    """The signals that were received, and when one was raised last."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._raised_at = -math.inf
+        self._timer = threading.Timer(0.0, lambda: None)
+
+    def handle(self, number: int, _: Any) -> None:
+        """Raise `KeyboardInterrupt`, unless that of a signal just before has yet to take effect."""
+        self._last = number
+        if time.monotonic() - self._raised_at > REPEAT_AFTER_S:
+            self._raised_at = time.monotonic()
+            raise KeyboardInterrupt
+
+    def send_again(self) -> None:
+        """Send the last signal again soon: the exception that it raised was ignored."""
+        if self._last is None:
+            return
+        self._raised_at = -math.inf
+        arguments = (threading.main_thread().ident, self._last)
+        self._timer = threading.Timer(SEND_AGAIN_AFTER_S, signal.pthread_kill, arguments)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """Send none again from now on."""
+        self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if a signal was received."""
+        if self._last is not None:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _sent_again(received: _Received) -> Iterator[None]:
+    """Send a signal again if Python ignores the exception that it raised in the block."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            received.send_again()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
         yield
+    finally:
+        sys.unraisablehook = before
+        received.end()
 
 
 @contextmanager
@@ -35,7 +104,7 @@ def ignored() -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handler: Any, signals: tuple[signal.Signals, ...]) -> Iterator[None]:
+def _handled(handler: Any, signals: Collection[signal.Signals]) -> Iterator[None]:
     heeded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, handler) for number in heeded}
     try:

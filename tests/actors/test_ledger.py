@@ -19,6 +19,7 @@ from share_actors.actors.scheduling.ledger import Decision, Ledger
 from share_actors.actors.scheduling.pool_rooms import PoolRooms
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.config import Config, SchedulerSettings
+from share_actors.events.catalog.queries import Rooms
 from share_actors.events.decider import Event
 from share_actors.events.share.failure import RetryRequested, ShareErrored
 from share_actors.events.share.manage import (
@@ -382,3 +383,25 @@ def test_in_any_history_the_ledger_counts_what_shares_take(tmp_path: Path, seed:
         history.run(300)
     finally:
         history.close()
+
+
+def test_creations_that_wait_for_the_ledger_share_one_look_at_the_catalog() -> None:
+    class SlowCatalog:
+        """A catalog that is asked again before it has answered."""
+
+        asked = 0
+
+        async def ask(self, query: str, /, **parameters: Any) -> Rooms:
+            self.asked += 1
+            await asyncio.sleep(0.01)
+            return Rooms({}, {})
+
+    async def scenario() -> None:
+        catalog = SlowCatalog()
+        ledger = Ledger(catalog)
+
+        await asyncio.gather(*(ledger.read() for _ in range(400)))
+
+        assert catalog.asked <= 2  # the second one began after all of them had asked
+
+    asyncio.run(scenario())

@@ -14,7 +14,7 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError, LogInDoubt
-from share_actors.events.log import Conflict, Log
+from share_actors.events.log import Conflict, Log, postgres
 from tests.conftest import within
 from tests.events.appending import append, entries, ids
 from tests.events.conftest import OpenLog
@@ -88,6 +88,17 @@ def test_several_processes_may_create_the_same_log_at_once(postgres_settings: Lo
     log = Log.open(postgres_settings, NOWHERE, nodes=2, create=False)
     assert len(log.notifications(0, 10)) == 4
     log.close()
+
+
+def test_a_start_that_waits_too_long_for_another_one_is_an_error(
+    postgres_settings: LogSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "STATEMENT_TIMEOUT_S", 1)
+    with admin(postgres_settings) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (postgres._SETUP_LOCK,))
+
+        with pytest.raises(LogError, match="statement timeout"):
+            Log.open(postgres_settings.model_copy(update={"lock_timeout_s": 1}), NOWHERE)
 
 
 def test_a_commit_is_durable_whatever_the_servers_settings(

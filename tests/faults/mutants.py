@@ -22,6 +22,7 @@ from share_actors.actors.entity import stream
 from share_actors.actors.hosting import supervisor
 from share_actors.actors.hosting.directory import newest_homes
 from share_actors.actors.messaging.batch import Batch
+from share_actors.actors.shared_queries import SharedQueries
 from share_actors.drivers import make_driver
 from share_actors.drivers.fence import Fence
 from share_actors.events import share
@@ -29,7 +30,13 @@ from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.receipts import Receipts
 from share_actors.testing import InMemoryLog
 from share_actors.values import RequestContext
-from tests.actors import test_batches, test_in_doubt, test_manager, test_many_requests
+from tests.actors import (
+    test_batches,
+    test_in_doubt,
+    test_manager,
+    test_many_requests,
+    test_shared_queries,
+)
 from tests.conftest import within
 from tests.drivers import test_contract
 from tests.faults.backend import SteppingDriver, Storage
@@ -188,6 +195,11 @@ def doubts_are_denied(patch: Patch) -> None:
     patch.setattr(GroupCommit, "_fail_in_doubt", GroupCommit._fail)
 
 
+def each_query_is_run(patch: Patch) -> None:
+    ask = SharedQueries.ask
+    patch.setattr(SharedQueries, "ask", lambda self, _, job: ask(self, object(), job))
+
+
 NEW_MANAGER = by_test(
     test_manager.test_a_new_manager_has_a_share_dropped_where_its_activation_is_older
 )
@@ -248,6 +260,13 @@ MUTANTS = [
         by_test(
             fast_create,
             "test_batches::test_each_create_on_a_fast_backend_ends_before_those_on_a_slow_one",
+        ),
+    ),
+    Mutant(
+        "the catalog runs equal queries one by one",
+        each_query_is_run,
+        by_test(
+            test_shared_queries.test_queries_repeated_by_callers_that_left_are_answered_with_one_look_at_the_log
         ),
     ),
     Mutant(

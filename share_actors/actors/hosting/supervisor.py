@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.timings import SupervisorTimings
@@ -19,6 +19,7 @@ from share_actors.actors.ports import CallUnderWay, Cluster, Host, HostLost, Hos
 from share_actors.config import HostingSettings
 from share_actors.errors import ShareActorsError, Unavailable
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 PLACE_RETRY_S = 0.05
 
@@ -39,6 +40,8 @@ class Supervisor:
         self.stopping = False
         self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
         self._reports: dict[str, HostReport] = {}
+        self._heard_at: dict[str, float] = {}
+        """When each host was last known to answer, or to be restarted (as of `time.monotonic`)."""
         self._growing: asyncio.Task[None] | None = None
         self._reaching: dict[str, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -54,13 +57,15 @@ class Supervisor:
     async def gather(self) -> None:
         """Find the hosts that run already, and start those that are missing.
 
-        An entity that is active in two hosts has its home where its version is greater.
+        An entity that is active in two hosts has its home where its version is greater. A host that does
+        not answer counts as lost.
         """
         hosts = dict(await self._cluster.hosts())
         reports, residents = dict[str, HostReport](), dict[str, Mapping[str, int]]()
-        for name, host in hosts.items():
-            with suppress(HostLost):
-                reports[name], residents[name] = await host.report(), await host.resident()
+        answers = await asyncio.gather(*map(self._look_at, hosts.values()))
+        for name, answer in zip(hosts, answers, strict=True):
+            if answer is not None:
+                reports[name], residents[name] = answer
         at_home, strays = newest_homes(residents)
         for name, host in hosts.items():
             self._join(name, host, reports.get(name), at_home.get(name, ()))
@@ -72,11 +77,25 @@ class Supervisor:
         except HostLost as lost:
             raise Unavailable(f"{lost}") from None
 
+    async def _look_at(self, host: Host) -> tuple[HostReport, Mapping[str, int]] | None:
+        """The report of *host* and the versions of its entities; None if it is lost or does not answer."""
+        with suppress(HostLost, TimeoutError):
+            return await self._answer(host.report()), await self._answer(host.resident())
+        return None
+
+    async def _answer(self, call: Awaitable[T]) -> T:
+        """The result of a *call* to a host that takes no time; raises `TimeoutError` if none comes.
+
+        A process can be suspended, or hang, between any two calls.
+        """
+        async with asyncio.timeout(self._settings.unresponsive_s):
+            return await call
+
     async def _drop(self, name: str, entity_ids: Sequence[str]) -> None:
         """Have host *name* end its activations of entities that have their home elsewhere."""
         logger.info("%s drops %d entities that are active elsewhere", name, len(entity_ids))
-        with suppress(HostLost):
-            await self.hosts[name].drop(entity_ids)
+        with suppress(HostLost, TimeoutError):
+            await self._answer(self.hosts[name].drop(entity_ids))
 
     def _join(
         self, name: str, host: Host, report: HostReport | None, entity_ids: Sequence[str]
@@ -88,14 +107,22 @@ class Supervisor:
                 self._lanes[name, wait] = Coalescer(partial(in_parts, host), lanes=2)
             self.spawn(self._watch(name))
         self.directory.add(name, entity_ids, node_of(name))
+        self._heard_at[name] = time.monotonic()
         if report is None:
             self.directory.lost(name)
         else:
             self._reports[name] = report
 
     async def _start_host(self, node: str | None = None) -> None:
-        name, host = await self._cluster.start_host(node)
-        self._join(name, host, await host.report(), ())
+        """Start a host; raises `Unavailable` if it does not answer in time. It then joins once it does."""
+        limit_s = self.timings.start_timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                name, host = await self._cluster.start_host(node)
+                report = await host.report()
+        except TimeoutError:
+            raise Unavailable(f"a new share actor has not answered for {limit_s:g} s") from None
+        self._join(name, host, report, ())
 
     def _grow_if_wanted(self) -> None:
         """Start further hosts in the background, one at a time."""
@@ -190,8 +217,10 @@ class Supervisor:
             await asyncio.sleep(self.timings.report_every_s)
             try:
                 await self._check(name)
-            except HostLost:
+                self._heard_at[name] = time.monotonic()
+            except HostLost:  # Ray restarts it
                 self.mark_lost(name)
+                self._heard_at[name] = time.monotonic()
             except TimeoutError:
                 await self._restart_unresponsive(name)
             except ShareActorsError as error:
@@ -201,13 +230,14 @@ class Supervisor:
 
     async def _check(self, name: str) -> None:
         host = self.hosts[name]
-        report = await asyncio.wait_for(host.report(), self._settings.unresponsive_s)
+        report = await self._answer(host.report())
         previous = self._reports.get(name)
         if previous is not None and previous.pid != report.pid:  # it died, and is back already
             self.mark_lost(name)
-        self.directory.passivated(name, await host.passivated(self.directory.leaving(name)))
+        leaving = self.directory.leaving(name)
+        self.directory.passivated(name, await self._answer(host.passivated(leaving)))
         if name not in self.directory.hosts:
-            resident = await host.resident()
+            resident = await self._answer(host.resident())
             homeless = [id_ for id_ in resident if self.directory.home(id_) is None]
             self._join(name, host, report, homeless)
             if strays := resident.keys() - homeless:
@@ -217,10 +247,12 @@ class Supervisor:
             await self._recycle(name, report.hung)
 
     async def _restart_unresponsive(self, name: str) -> None:
-        """Restart a host that does not answer; one that is lost is being restarted already."""
-        if name in self.directory.hosts:
+        """Restart a host that does not answer; one that is lost may be starting, which takes longer."""
+        silent_s = time.monotonic() - self._heard_at[name]
+        if name in self.directory.hosts or silent_s > self.timings.start_timeout_s:
             logger.warning("share actor %s does not answer: it is restarted", name)
             self.mark_lost(name)
+            self._heard_at[name] = time.monotonic()
             await self.hosts[name].restart()
 
     async def _recycle(self, name: str, hung: int) -> None:

@@ -28,6 +28,7 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
+from share_actors.actors.runtime.ray_start import start_ray
 from share_actors.actors.runtime.signals import sigterm_kept
 from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import (
@@ -64,10 +65,16 @@ def init(address: str | None, **options: Any) -> None:
         check_reachable(address)
         outage = {name: os.environ.get(name, value) for name, value in OUTAGE.items()}
         _set_environment({**outage, **environment})
+    with sigterm_kept():
+        if address is None:
+            start_ray({**defaults, **options})
+        else:
+            _join_ray(address, {**defaults, **options})
+
+
+def _join_ray(address: str, options: dict[str, Any]) -> None:
     try:
-        with sigterm_kept():
-            # None would join a cluster that Ray finds
-            ray.init(address or "local", **{**defaults, **options})
+        ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise Unavailable(
             f"no Ray cluster at {address!r}: {error}{_hint(address)}",
@@ -76,8 +83,8 @@ def init(address: str | None, **options: Any) -> None:
         ) from None
 
 
-def _hint(address: str | None) -> str:
-    if address in (None, "auto", "local"):
+def _hint(address: str) -> str:
+    if address in ("auto", "local"):
         return ""
     return (
         "; if it requires a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, or SHARE_ACTORS_HOME"

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,14 +65,16 @@ def up(
         ray_process.locked(config.home),
     ):
         pass
-    with interrupts.raised():
+    with interrupts.raised() as raise_if_interrupted:
         with ray_process.locked(config.home):
-            state, noted = _start(session, foreground=foreground)
+            state, noted = _start(session, raise_if_interrupted, foreground=foreground)
         if noted is not None:
             _stay(session, state, noted)
 
 
-def _start(session: Session, *, foreground: bool) -> tuple[SystemState, SignalsNoted | None]:
+def _start(
+    session: Session, raise_if_interrupted: Callable[[], None], *, foreground: bool
+) -> tuple[SystemState, SignalsNoted | None]:
     """Start the system unless it runs; in the foreground, signals are noted from then on."""
     progress = _Progress(system_state.read(session.home))
     try:
@@ -79,7 +82,9 @@ def _start(session: Session, *, foreground: bool) -> tuple[SystemState, SignalsN
         with death_noticed(state):
             system = _ensure_system(session, state, progress)
             system_state.write(session.home, state)
+            raise_if_interrupted()
             _print_started(session, state, system, was_running=not progress.begun)
+        session.interrupt_message = f"Stopped. The system at {state.address} goes on."
         return state, SignalsNoted() if foreground else None
     except BaseException as error:
         with interrupts.ignored():

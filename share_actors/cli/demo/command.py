@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import psutil
 import typer
 
 from share_actors.actors.runtime.system_state import ray_environment
-from share_actors.cli import ray_process
+from share_actors.cli import interrupts, ray_process
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError, TimedOut
@@ -85,17 +84,16 @@ def _environment(ray_directory: str) -> dict[str, str]:
 @contextmanager
 def _directory(session: Session, *, keep: bool) -> Iterator[Path]:
     """A directory for the demo, which is removed at the end, also after SIGTERM or SIGHUP."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    top = Path(tempfile.mkdtemp(prefix="share-actors-demo-"))
-    top.chmod(0o711)  # users with access to a share must be able to pass
-    try:
-        yield top
-    finally:
-        if keep:
-            session.output.print_message(f"\nKept the directory {top}")
-        else:
-            shutil.rmtree(top, ignore_errors=True)
+    with interrupts.raised():
+        top = Path(tempfile.mkdtemp(prefix="share-actors-demo-"))
+        top.chmod(0o711)  # users with access to a share must be able to pass
+        try:
+            yield top
+        finally:
+            if keep:
+                session.output.print_message(f"\nKept the directory {top}")
+            else:
+                shutil.rmtree(top, ignore_errors=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
@@ -38,11 +39,25 @@ class Projection:
         self._fold = Fold(log, self._states, MAX_STATES)
         self._checkpoint = Checkpoint(0, "")
         self._parked: dict[str, Parked] = {}
+        self._is_caught_up = False
+
+    @contextmanager
+    def caught_up(self) -> Iterator[None]:
+        """Apply the log once for all queries in the block, which then do not read it again."""
+        with self._lock:
+            self.catch_up()
+            self._is_caught_up = True
+            try:
+                yield
+            finally:
+                self._is_caught_up = False
 
     def catch_up(self, limit: int | None = None) -> int:
         """Apply the events after the checkpoint, at most *limit*; return how many were applied."""
         applied = 0
         with self._lock:
+            if self._is_caught_up:
+                return 0
             head = self._log.head()
             self._read_checkpoint(head)
             while self._checkpoint.position < head and (limit is None or applied < limit):

@@ -66,11 +66,20 @@ def login(settings: LogSettings) -> dict[str, Any]:
 
 @contextmanager
 def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
+    """A connection for questions before the log is open; each of its statements has a deadline."""
     import psycopg  # noqa: PLC0415 - an optional package
 
+    from share_actors.events.log.postgres_connection import (  # noqa: PLC0415 - an optional package
+        connection_class,
+    )
+
     try:
-        with psycopg.connect(
-            **login(settings), connect_timeout=_CONNECT_TIMEOUT_S, autocommit=True
+        with connection_class(_statement_timeout_s(settings)).connect(
+            **login(settings),
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            options=_options(settings),
+            tcp_user_timeout=_UNREACHABLE_MS,
+            autocommit=True,
         ) as connection:
             yield connection
     except (psycopg.Error, PersistenceError) as error:

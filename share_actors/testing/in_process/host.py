@@ -84,6 +84,10 @@ class InProcessHost:
         self.cut_off()
         self.process.kill()
 
+    def suspend(self) -> None:
+        """Let its calls wait without an answer, as SIGSTOP does; `restart` ends that."""
+        self.process.suspend()
+
     async def restart(self) -> None:
         """Kill it, and start it again after a moment, as Ray does."""
         self.kill()

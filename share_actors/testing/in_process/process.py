@@ -27,6 +27,8 @@ class InProcess:
         loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[None] = loop.create_future()
         self._killed: asyncio.Future[None] = loop.create_future()
+        self._awake = asyncio.Event()
+        self._awake.set()
 
     @property
     def is_lost(self) -> bool:
@@ -37,6 +39,14 @@ class InProcess:
     def is_killed(self) -> bool:
         """Whether it was killed: its remaining work has no effect."""
         return self._killed.done()
+
+    def suspend(self) -> None:
+        """Let calls wait without an answer until `wake_up`; work that has begun continues."""
+        self._awake.clear()
+
+    def wake_up(self) -> None:
+        """Serve the calls that wait, and those to come."""
+        self._awake.set()
 
     def cut_off(self) -> None:
         """Make it unreachable for all callers; its work continues."""
@@ -74,7 +84,7 @@ class InProcess:
         As on Ray, a caller that is cancelled does not cancel the call.
         """
         args, kwargs = copied((args, kwargs))
-        job = asyncio.ensure_future(getattr(actor, method)(*args, **kwargs))
+        job = asyncio.ensure_future(self._serve(getattr(actor, method), *args, **kwargs))
         try:
             return copied(await _result(job, self._lost))
         except ProcessLost:
@@ -85,6 +95,10 @@ class InProcess:
             raise
         except Exception as error:
             raise ShareActorsError(f"internal error: {error!r}") from error
+
+    async def _serve(self, method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        await self._awake.wait()
+        return await method(*args, **kwargs)
 
     async def send(self, call: Callable[[], Awaitable[T]]) -> T:
         """The result of a *call* that this process makes to another one.

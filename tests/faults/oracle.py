@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from fnmatch import fnmatch
+from itertools import accumulate
 from typing import Any
 
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
-from share_actors.events.decider import Command, Rejected, replay
+from share_actors.events.decider import Command, Rejected
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, DenyAccess
@@ -39,7 +40,8 @@ class Verdict:
     def __init__(self, world: World) -> None:
         recorded = world.log.read("share-s")
         events: list[Any] = [item.event for item in recorded]
-        self.state: ShareState = replay(share, events)
+        states = list(accumulate(events, share.evolve, initial=share.initial))
+        self.state: ShareState = states[-1]
         self._let_go = let_go(events)
         self.receipts = Receipts(keep=None)
         for item in recorded:
@@ -49,7 +51,6 @@ class Verdict:
         self.lied = self._lied(world)
         self.duplicated = duplicated(world.storage)
         self.orphaned = self._differs(world.storage)
-        states = [replay(share, events[:n]) for n in range(len(events) + 1)]
         self.refused = false_refusals(world, states)
         self.stale = stale_views(world, states)
 
@@ -128,7 +129,7 @@ def stale_views(world: World, states: list[ShareState]) -> list[str]:
     return [
         f"a view of version {seen.since} to {seen.until}: {seen.share}"
         for seen in world.views
-        if seen.share not in [_shown(state) for state in states[seen.since : seen.until + 1]]
+        if not any(seen.share == _shown(state) for state in states[seen.since : seen.until + 1])
     ]
 
 

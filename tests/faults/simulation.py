@@ -287,9 +287,6 @@ class SimulatedCommitter(GroupCommit):
         if gathered:
             self.world.running.call_later(self.world.latency(), self._commit_now, gathered)
 
-    def _run(self) -> None:
-        """No thread."""
-
     def _commit_now(self, gathered: list[Any]) -> None:
         self.world.point("before a commit")
         self._write(gathered)

@@ -38,6 +38,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self.clock = _Jumping(now)
         super().__init__(self.clock)
 
+    def _make_self_pipe(self) -> None:
+        """Create no sockets: no other thread wakes this loop."""
+
+    def _close_self_pipe(self) -> None:
+        """Close nothing: see `_make_self_pipe`."""
+
     def time(self) -> float:
         return self.clock.now
 

@@ -24,7 +24,7 @@ _PAGE_SIZE = 1_000
 
 
 class GroupCommit:
-    """One writer thread for the appends of any number of event loops.
+    """One writer thread, from the first append on, for the appends of any number of event loops.
 
     `explain` turns a storage error into a message for the operator.
     """
@@ -40,8 +40,7 @@ class GroupCommit:
         self._gathering: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[list[Append] | None] = SimpleQueue()
         self._delivered = 0
-        self._thread = Thread(target=self._run, name="log-writer", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
 
     # -- on the event loop -------------------------------------------------------------------------
     def submit(
@@ -63,6 +62,9 @@ class GroupCommit:
     def _hand_over(self) -> None:
         with self._lock:
             gathered, self._gathered = self._gathered, []
+            if gathered and self._thread is None:
+                self._thread = Thread(target=self._run, name="log-writer", daemon=True)
+                self._thread.start()
         if gathered:
             self._queue.put(gathered)
 
@@ -82,7 +84,8 @@ class GroupCommit:
             self._closed = True
         self._hand_over()
         self._queue.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     # -- on the writer's thread --------------------------------------------------------------------
     def _run(self) -> None:

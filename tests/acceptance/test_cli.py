@@ -205,7 +205,7 @@ def test_down_names_the_driver_calls_that_it_cuts_off(cli: CommandLine) -> None:
 
 def test_what_a_test_started_ends_with_its_command_line(tmp_path: Path) -> None:
     with CommandLine(tmp_path) as line:
-        started = line.start_program(sys.executable, "import time; time.sleep(600)")
+        started = line.start_program([sys.executable], "import time; time.sleep(600)")
 
     assert started.stdout is not None
     assert started.stderr is not None

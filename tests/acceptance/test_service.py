@@ -73,7 +73,7 @@ def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next
 ) -> None:
     service = cli.start("up", "--foreground")
     wait_for_system(cli, service)
-    program = cli.start_program(sys.executable, PATIENT_PROGRAM)
+    program = cli.start_program([sys.executable], PATIENT_PROGRAM)
     assert program.stdout is not None
     assert program.stdout.readline() == "True\n"
 

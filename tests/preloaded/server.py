@@ -2,7 +2,7 @@
 
 Arguments: the number of a file descriptor that listens, the id of the process with which the server ends,
 and the modules to import. Each program runs in a process of its own with the arguments, environment,
-directory and standard streams of its client (`client.py`); it is killed if its client ends first.
+directory and standard streams of its client (`client.py`), gets its signals, and is killed if it ends first.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 MAX_REQUEST_BYTES = 1 << 20
@@ -62,6 +63,8 @@ class Server:
             return json.loads(body), streams
         for stream in streams:
             os.close(stream)
+        with suppress(OSError):  # the client has ended
+            connection.sendall(b"%d\n" % pid)
         self._watch(pid, connection)
         return None
 
@@ -87,7 +90,7 @@ class Server:
             _, status = os.waitpid(pid, 0)
             code = os.waitstatus_to_exitcode(status)
             with suppress(OSError):  # the client has ended
-                connection.sendall(str(code if code >= 0 else 128 - code).encode())
+                connection.sendall(b"%d\n" % (code if code >= 0 else 128 - code))
             for watched in (connection, process):
                 with suppress(KeyError):
                     self._events.unregister(watched)
@@ -111,6 +114,10 @@ def run(request: dict[str, Any], streams: list[int]) -> None:
     if first == "-m":
         sys.path[0], sys.argv = os.getcwd(), rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif first == "-c":
+        sys.path[0], sys.argv = "", ["-c", *rest[1:]]
+        sys.modules["__main__"] = main_module = ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), vars(main_module))
     else:
         sys.path[0], sys.argv = os.path.dirname(first), [first, *rest]
         runpy.run_path(first, run_name="__main__")

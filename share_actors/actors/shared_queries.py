@@ -74,9 +74,8 @@ class SharedQueries:
         waiting.asked_at = time.monotonic()
         if self._runner is None or self._runner.done():
             self._runner = loop.create_task(self._run_all())
-        return await asyncio.shield(
-            waiting.result
-        )  # a caller that leaves does not end it for others
+        # a caller that leaves does not end the query for the others
+        return await asyncio.shield(waiting.result)
 
     async def _run_all(self) -> None:
         while self._waiting:

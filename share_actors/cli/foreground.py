@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState, check_reachable
@@ -17,6 +18,8 @@ from share_actors.errors import Unavailable
 CHECK_EVERY_S = 0.5
 DEATH_WAIT_S = 5.0
 """How long a process of Ray may still be seen to run after its sockets have closed."""
+HANG_WAIT_S = 10.0
+"""How long after the death of its system a start may go on by itself: most of its steps end with an error."""
 
 
 class SignalsNoted:
@@ -61,6 +64,30 @@ def death_noticed(state: SystemState) -> Iterator[None]:
         if _has_died(state, DEATH_WAIT_S if isinstance(error, Unavailable) else 0.0):
             raise death_of(state) from error
         raise
+
+
+@contextmanager
+def hang_noticed(state: SystemState, give_up: Callable[[], NoReturn]) -> Iterator[None]:
+    """Call *give_up*, in a thread, if the system has died and the block goes on for `HANG_WAIT_S` after it.
+
+    Ray waits without end for a cluster that dies while it makes actors or calls them, and in some of these
+    waits it heeds no signal.
+    """
+    ended, giving_up = threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        while not ended.wait(CHECK_EVERY_S):
+            if not state.alive and not ended.wait(HANG_WAIT_S):
+                with giving_up:
+                    if not ended.is_set():
+                        give_up()
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        with giving_up:
+            ended.set()
 
 
 def death_of(state: SystemState) -> Unavailable:

@@ -25,6 +25,8 @@ from share_actors.file_lock import FileLock
 
 OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE}
 """Variables of `share-actors env` that are for programs, not for Ray itself."""
+NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
+"""Has a Ray end at once at SIGTERM: it would first wait for work on it to end, which `down` has done."""
 START_TIMEOUT_S = 120.0
 CRASHED_STOP_TIMEOUT_S = 0.5
 LOCK_TIMEOUT_S = 300.0
@@ -89,7 +91,7 @@ def start_ray(home: Path, namespace: str) -> SystemState:
 
 def _start_head(directory: str, token: str, log: Path) -> subprocess.Popen[bytes]:
     own = {name: value for name, value in os.environ.items() if name not in OF_PROGRAMS}
-    environment = {**own, **ray_environment(token)}
+    environment = {**own, **ray_environment(token), **NO_DRAIN}
     with log.open("wb") as output:
         return subprocess.Popen(
             _head_command(directory),

@@ -7,8 +7,16 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers import share_stats
 from share_actors.drivers.base import ProbeResult, ShareDriver
-from share_actors.values import AccessRule, AccessType, RequestContext, Share, Snapshot
+from share_actors.values import (
+    AccessRule,
+    AccessType,
+    Capabilities,
+    RequestContext,
+    Share,
+    Snapshot,
+)
 
 CONTEXT = RequestContext(user_id="contract", attempt=1)
 PRINCIPALS: dict[AccessType, tuple[str, str]] = {
@@ -92,3 +100,12 @@ def copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
         pytest.skip("the driver cannot create shares from snapshots")
     driver.create_snapshot(CONTEXT, snapshot)
     return new_share(driver).replace(snapshot_id=snapshot.id)
+
+
+def capabilities_of(driver: ShareDriver) -> Capabilities:
+    """The driver's statistics, which must be valid: the scheduler needs them to place shares."""
+    stats = driver.get_share_stats(refresh=True)
+    parsed = share_stats.read(stats, driver.backend_name, share_stats.class_capabilities(driver))
+    assert parsed.capabilities is not None, f"get_share_stats: {parsed.wrong['']}"
+    assert not parsed.wrong
+    return parsed.capabilities

@@ -16,15 +16,20 @@ from uuid import uuid4
 
 import pytest
 
-from share_actors.drivers import share_stats
 from share_actors.drivers.base import ShareDriver
-from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, same_driver
+from share_actors.testing.contract_base import (
+    CONTEXT,
+    capabilities_of,
+    copy_of,
+    new_share,
+    same_driver,
+)
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.stray_contract import StrayContract
-from share_actors.values import Capabilities, Share, Snapshot, gib
+from share_actors.values import Share, Snapshot, gib
 
 
 class DriverContract(
@@ -50,7 +55,7 @@ class DriverContract(
     def test_stats_are_of_this_backend_and_match_what_the_driver_supports(
         self, driver: ShareDriver
     ) -> None:
-        stats = _capabilities(driver)
+        stats = capabilities_of(driver)
 
         assert stats.backend_name == driver.backend_name
         assert set(stats.access_types) <= set(driver.access_types)
@@ -59,7 +64,7 @@ class DriverContract(
         assert stats.shrink_support == driver.supports("shrink_share")
 
     def test_the_capacities_of_pools_are_valid(self, driver: ShareDriver) -> None:
-        pools = _capabilities(driver).pools
+        pools = capabilities_of(driver).pools
 
         assert pools, "no share can be placed on a backend without pools"
         for pool in pools:
@@ -232,12 +237,3 @@ class DriverContract(
             call(CONTEXT, share, rule)
         for call in (driver.deny_access, driver.deny_access):
             call(CONTEXT, share, rule)
-
-
-def _capabilities(driver: ShareDriver) -> Capabilities:
-    """The driver's statistics, which must be valid: the scheduler needs them to place shares."""
-    stats = driver.get_share_stats(refresh=True)
-    parsed = share_stats.read(stats, driver.backend_name, share_stats.class_capabilities(driver))
-    assert parsed.capabilities is not None, f"get_share_stats: {parsed.wrong['']}"
-    assert not parsed.wrong
-    return parsed.capabilities

@@ -12,12 +12,13 @@ from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import (
     CONTEXT,
     ContractBase,
+    capabilities_of,
     copy_of,
     new_share,
     same_driver,
 )
 from share_actors.testing.strays import changed, put_strays
-from share_actors.values import Share, Snapshot
+from share_actors.values import Pool, Share, Snapshot
 
 
 class StrayFolders(ContractBase):
@@ -46,14 +47,14 @@ class StrayContract(StrayFolders):
     def test_strays_beside_our_files_change_no_statistics(self, driver: ShareDriver) -> None:
         share = new_share(driver).replace(size=3)
         driver.create_share(CONTEXT, share)
-        before = driver.get_share_stats(refresh=True)
+        before = _lasting(driver)
         driver.delete_share(CONTEXT, share)
         strays = put_strays(self.folders(driver))
         driver = same_driver(driver)
         driver.check_for_setup_error()
         driver.create_share(CONTEXT, share)
 
-        assert _lasting(driver.get_share_stats(refresh=True)) == _lasting(before)
+        assert _lasting(driver) == before
         assert not changed(strays)
 
     def test_strays_beside_our_files_stay_during_the_life_of_a_share(
@@ -89,7 +90,6 @@ class StrayContract(StrayFolders):
         assert not changed(strays)
 
 
-def _lasting(stats: object) -> object:
-    """The statistics without the free space, which other programs change."""
-    pools = getattr(stats, "pools", ())
-    return [pool.replace(free_capacity_gib=0) for pool in pools] or stats
+def _lasting(driver: ShareDriver) -> list[Pool]:
+    """The statistics of the pools without the free space, which other programs change."""
+    return [pool.replace(free_capacity_gib=0) for pool in capabilities_of(driver).pools]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -83,12 +83,14 @@ class CommandLine:
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Start a command that handles SIGINT as on a terminal."""
-        return self.start_program(programs.python(), PROGRAM_WITH_SIGINT, *args)
+        return self.start_program(programs.forked(), PROGRAM_WITH_SIGINT, *args)
 
-    def start_program(self, python: str, program: str, *args: str) -> subprocess.Popen[str]:
-        """Start *program* with this home; `clear_up` ends it."""
+    def start_program(
+        self, python: Sequence[str], program: str, *args: str
+    ) -> subprocess.Popen[str]:
+        """Start *program* with this home; `clear_up` ends it. *python* is the start of its command."""
         process = subprocess.Popen(
-            [python, "-c", program, *args],
+            [*python, "-c", program, *args],
             env=self.environment,
             text=True,
             stdout=subprocess.PIPE,

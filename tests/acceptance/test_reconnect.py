@@ -95,7 +95,7 @@ def test_a_program_that_holds_a_connection_is_told_to_connect_again_and_what_was
 ) -> None:
     cli.json("up")
     restarted = cli.home / "restarted"
-    program = cli.start_program(programs.python(), HOLDER, str(restarted))
+    program = cli.start_program(programs.forked(), HOLDER, str(restarted))
     assert program.stdout is not None
     assert "holds\n" in iter(program.stdout.readline, "")
     if stopped:

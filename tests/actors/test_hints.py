@@ -36,9 +36,9 @@ def test_only_host_is_the_host() -> None:
     ("requested", "field", "problem"),
     [
         ({"scheduler_hints": {"near": "x"}}, "scheduler_hints", "'near' is not a hint; there are:"),
-        ({"scheduler_hints": "x"}, "scheduler_hints", "'x' is not a mapping"),
-        ({"same_host": 5}, "same_host", "5 is not a list of ids"),
-        ({"same_host": [None]}, "same_host", "[None] is not a list of ids"),
+        ({"scheduler_hints": "x"}, "scheduler_hints", "is not a mapping: 'x'"),
+        ({"same_host": 5}, "same_host", "is not a list of ids of shares: 5"),
+        ({"same_host": [None]}, "same_host", "is not a list of ids of shares: [None]"),
         ({"different_host": {"a": 1}}, "different_host", "is not a list of ids"),
         ({"only_host": "a", "host": "b"}, "only_host", "'a' contradicts host, which is 'b'"),
         (

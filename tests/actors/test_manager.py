@@ -129,9 +129,8 @@ def test_a_new_manager_has_a_share_dropped_where_its_activation_is_older(tmp_pat
 def test_a_dedicated_share_joins_other_shares_when_no_actor_can_be_started(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with managed(dedicated(tmp_path, 1, 1)) as (manager, cluster):
-            answers = await outcomes(
-                manager, [create("a")]
-            )  # first: nothing joins a dedicated share
+            # this one first: nothing joins a dedicated share
+            answers = await outcomes(manager, [create("a")])
             answers += await outcomes(manager, [create("d", host="alone")])
 
             assert [a.status for a in answers] == ["done", "done"]

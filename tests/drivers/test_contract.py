@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from share_actors.drivers import ShareDriver, make_driver
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.filesystem.acl import grants_of
-from share_actors.drivers.local import LocalOptions
+from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.server_contract import ServerContract
+from share_actors.testing.stray_contract import StrayContract
 from share_actors.values import RequestContext, Share
 
 CONTEXT = RequestContext()
@@ -48,6 +50,23 @@ class TestLocalDriver(DriverContract):
 
     def state_of(self, driver: ShareDriver, share: Share) -> Any:
         return driver.probe_share(CONTEXT, share), access_of(driver, share)
+
+
+class DriverOnABusyDisk(LocalDriver):
+    """The driver `local` as one that returns a dict, on a disk to which others write without pause."""
+
+    free = itertools.count(1000, -1)
+
+    def get_share_stats(self, refresh: bool = False) -> dict[str, Any]:  # type: ignore[override]
+        return {"total_capacity_gib": 1000, "free_capacity_gib": next(self.free)}
+
+
+@pytest.mark.usefixtures("keeps_acls")
+class TestDriverOnABusyDisk(StrayContract):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> ShareDriver:
+        options = LocalOptions(root=tmp_path / "root")
+        return DriverOnABusyDisk(configuration=options, backend_name="here")
 
 
 class TestDummyDriver(DriverContract):

@@ -20,7 +20,17 @@ RAY_PROGRAMS = (
     r"|dashboard/agent|_private/runtime_env/agent/main)\.py "
 )
 """The Python programs of a Ray node, its workers and two agents, as a regular expression of the shell."""
-CLI_MODULES = ("share_actors.client", "share_actors.actors.runtime.lifecycle")
+HEAD_PROGRAMS = r"^(-u )?[^ ]*/ray/(dashboard/dashboard|autoscaler/_private/monitor)\.py "
+"""Those of a head."""
+LOG_MONITOR = r"^(-u )?[^ ]*/ray/_private/log_monitor\.py "
+"""The one that sends to drivers what workers print; no driver of the tests asks for it."""
+MODULES = (
+    "share_actors.cli",
+    "share_actors.client.sync",
+    "ray.dashboard.dashboard",
+    "ray.autoscaler._private.monitor",
+)
+"""What the commands and the programs of a head import."""
 
 
 @cache
@@ -33,21 +43,31 @@ def _directory() -> Path:
 
 @cache
 def python() -> str:
-    """A Python like this one, except that the workers of a Ray that it starts are forks (`ray_worker`).
+    """A Python like this one, except that the programs of a Ray that it starts are forks.
 
     It is a virtual environment with the packages of this one; without one, it is this Python itself.
     """
     settings = Path(sys.prefix) / "pyvenv.cfg"
-    if not settings.exists():
-        return sys.executable
+    program = _environment(settings) if settings.exists() else sys.executable
+    server = _serve(program)
+    atexit.register(server.wait)
+    atexit.register(server.terminate)
+    return program
+
+
+def _environment(settings: Path) -> str:
+    """Create the virtual environment of `python`; the path of its Python."""
     environment = _directory() / "environment"
     environment.mkdir()
     shutil.copy(settings, environment)
     (environment / "lib").symlink_to(Path(sys.prefix) / "lib")
-    forked = shlex.join(_plain(RAY_WORKER))
     script = f"""#!/bin/bash
-programs={shlex.quote(RAY_PROGRAMS)}
-[[ "$* " =~ $programs ]] && exec {forked} "$0" "$@"
+node={shlex.quote(RAY_PROGRAMS)}
+head={shlex.quote(HEAD_PROGRAMS)}
+log_monitor={shlex.quote(LOG_MONITOR)}
+[[ "$* " =~ $node ]] && exec {shlex.join(_plain(RAY_WORKER))} "$0" "$@"
+[[ "$* " =~ $head ]] && {{ [[ $1 == -u ]] && shift; exec {shlex.join(_client())} "$@"; }}
+[[ "$* " =~ $log_monitor ]] && exec sleep infinity
 exec -a "$0" {shlex.quote(sys.executable)} "$@"
 """
     return _program(environment / "bin" / "python", script)
@@ -56,11 +76,16 @@ exec -a "$0" {shlex.quote(sys.executable)} "$@"
 @cache
 def forked() -> list[str]:
     """The start of a command that runs Python in a fork of a process which has imported the client."""
-    address = f"{_directory()}/socket"
-    server = _serve(address)
-    atexit.register(server.wait)
-    atexit.register(server.terminate)
-    return [*_plain(CLIENT), address]
+    python()
+    return _client()
+
+
+def _client() -> list[str]:
+    return [*_plain(CLIENT), _address()]
+
+
+def _address() -> str:
+    return f"{_directory()}/socket"
 
 
 @cache
@@ -70,15 +95,15 @@ def share_actors() -> str:
     return _program(_directory() / "bin" / "share-actors", f'#!/bin/sh\nexec {run} "$@"\n')
 
 
-def _serve(address: str) -> subprocess.Popen[bytes]:
-    """Start a server at *address*, which requests reach at once and which answers when it is ready."""
+def _serve(program: str) -> subprocess.Popen[bytes]:
+    """Start a server, which requests reach at once and which answers when it is ready."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+        listener.bind(_address())
         listener.listen(64)
-        arguments = [str(SERVER), str(listener.fileno()), str(os.getpid()), *CLI_MODULES]
+        arguments = [str(SERVER), str(listener.fileno()), str(os.getpid()), *MODULES]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SHARE_", "RAY_"))}
         return subprocess.Popen(
-            [python(), *arguments],
+            [program, *arguments],
             stdin=subprocess.DEVNULL,
             env=environment,
             pass_fds=[listener.fileno()],

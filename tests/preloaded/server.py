@@ -1,8 +1,8 @@
 """Runs Python programs in forks of a process that has imported some modules already.
 
-Arguments: the number of a file descriptor that listens, the id of the process with which the server ends,
+Arguments: the number of a file descriptor that listens, the id of the process after which the server ends,
 and the modules to import. Each program runs in a process of its own with the arguments, environment,
-directory and standard streams of its client (`client.py`); it is killed if its client ends first.
+directory and standard streams of its client (`client.py`), gets its signals, and is killed if it ends first.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 MAX_REQUEST_BYTES = 1 << 20
 
 
 class Server:
-    """Forks programs until the process *owner* ends."""
+    """Forks programs until the process *owner* ends; then waits for those that still run."""
 
     def __init__(self, listener: socket.socket, owner: int) -> None:
         self._listener, self._owner = listener, os.pidfd_open(owner)
@@ -33,16 +34,17 @@ class Server:
 
     def serve(self) -> tuple[dict[str, Any], list[int]] | None:
         """Fork for each request: returns the request and its streams in the fork, None at the end."""
-        while True:
+        while self._events.get_map():
             for key, _ in self._events.select():
                 if self._events.get_map().get(key.fd) is not key:
                     continue  # it ended together with one before it
                 if key.fd == self._owner:
-                    return None
-                if key.fileobj is not self._listener:
+                    self._accept_no_more()
+                elif key.fileobj is not self._listener:
                     key.data()
                 elif (request := self._accept()) is not None:
                     return request
+        return None
 
     def _accept(self) -> tuple[dict[str, Any], list[int]] | None:
         """Read one request and fork; returns the request in the fork only."""
@@ -62,8 +64,17 @@ class Server:
             return json.loads(body), streams
         for stream in streams:
             os.close(stream)
+        with suppress(OSError):  # the client has ended
+            connection.sendall(b"%d\n" % pid)
         self._watch(pid, connection)
         return None
+
+    def _accept_no_more(self) -> None:
+        """The owner has ended: the programs that run, and those that their clients end, are still seen to."""
+        for watched in (self._owner, self._listener):
+            self._events.unregister(watched)
+        os.close(self._owner)
+        self._listener.close()
 
     def _close(self) -> None:
         """Close all that the server has open, in a fork."""
@@ -87,7 +98,7 @@ class Server:
             _, status = os.waitpid(pid, 0)
             code = os.waitstatus_to_exitcode(status)
             with suppress(OSError):  # the client has ended
-                connection.sendall(str(code if code >= 0 else 128 - code).encode())
+                connection.sendall(b"%d\n" % (code if code >= 0 else 128 - code))
             for watched in (connection, process):
                 with suppress(KeyError):
                     self._events.unregister(watched)
@@ -111,6 +122,10 @@ def run(request: dict[str, Any], streams: list[int]) -> None:
     if first == "-m":
         sys.path[0], sys.argv = os.getcwd(), rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif first == "-c":
+        sys.path[0], sys.argv = "", ["-c", *rest[1:]]
+        sys.modules["__main__"] = main_module = ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), vars(main_module))
     else:
         sys.path[0], sys.argv = os.path.dirname(first), [first, *rest]
         runpy.run_path(first, run_name="__main__")

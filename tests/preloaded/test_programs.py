@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,38 @@ def test_a_client_ends_with_the_signal_that_killed_its_program(tmp_path: Path) -
         psutil.Process(pid).kill()
 
         assert client.wait() == 128 + 9
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_gets_the_signals_that_its_client_gets(number: signal.Signals) -> None:
+    script = (
+        "import signal, sys\n"
+        f"signal.signal({number:d}, lambda number, _: sys.exit(100 + number))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    command = [*programs.forked(), "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+
+        client.send_signal(number)
+
+        assert client.wait() == 100 + number
+
+
+def test_a_forked_command_line_has_its_arguments_and_a_main_module_of_its_own() -> None:
+    script = (
+        "import sys\n"
+        "own = [name for name in vars(sys.modules['__main__']) if not name.startswith('_')]\n"
+        "print(sys.argv, own)\n"
+    )
+
+    ran = subprocess.run(
+        [*programs.forked(), "-c", script, "one"], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout == "['-c', 'one'] ['sys']\n"
 
 
 @contextmanager

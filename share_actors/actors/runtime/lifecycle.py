@@ -28,6 +28,7 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
+from share_actors.actors.runtime.ray_errors import pace_listener
 from share_actors.actors.runtime.ray_start import start_ray
 from share_actors.actors.runtime.signals import sigterm_kept
 from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
@@ -70,6 +71,7 @@ def init(address: str | None, **options: Any) -> None:
             start_ray({**defaults, **options})
         else:
             _join_ray(address, {**defaults, **options})
+    pace_listener()
 
 
 def _join_ray(address: str, options: dict[str, Any]) -> None:

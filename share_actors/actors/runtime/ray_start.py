@@ -20,22 +20,18 @@ def start_ray(options: Mapping[str, Any]) -> None:
 
     Raises `Unavailable`; none of its processes is left then.
     """
-    try:
-        _init(options)
-    except Exception as error:
-        if not has_timed_out(str(error)):
-            raise _not_started(error) from error
-    else:
-        return
-    try:
-        _init(options)
-    except Exception as error:
-        raise _not_started(error) from error
+    for is_last in (False, True):
+        try:
+            _init(options)
+        except Exception as error:
+            if is_last or not _has_timed_out(error):
+                raise _not_started(error) from error
+        else:
+            return
 
 
-def has_timed_out(text: str) -> bool:
-    """Whether Ray's error or output *text* says that it did not start in time."""
-    return TIMED_OUT in text.lower()
+def _has_timed_out(error: Exception) -> bool:
+    return TIMED_OUT in str(error).lower()
 
 
 def _init(options: Mapping[str, Any]) -> None:
@@ -58,6 +54,6 @@ def _half_started(error: BaseException) -> Iterator[Node]:
 
 def _not_started(error: Exception) -> Unavailable:
     advice = "Nothing was recorded, and no process of Ray was left running."
-    if has_timed_out(str(error)):
+    if _has_timed_out(error):
         advice += " Try again when the machine is less busy: Ray gives up a start that takes 30 s."
     return Unavailable(f"Ray could not be started on this machine: {error}", next_step=advice)

@@ -5,15 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import interrupts, ray_process
+from share_actors.cli.command import exit_now
 from share_actors.cli.commands.down import stop
-from share_actors.cli.foreground import SignalsNoted, death_noticed, stay
+from share_actors.cli.foreground import (
+    SignalsNoted,
+    death_noticed,
+    death_of,
+    hang_noticed,
+    stay,
+)
 from share_actors.cli.output import count
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
@@ -79,7 +86,10 @@ def _start(
     progress = _Progress(system_state.read(session.home))
     try:
         state = _ensure_cluster(session)
-        with death_noticed(state):
+        with (
+            death_noticed(state),
+            hang_noticed(state, lambda: _give_up(session, state, progress)),
+        ):
             system = _ensure_system(session, state, progress)
             system_state.write(session.home, state)
             raise_if_interrupted()
@@ -108,6 +118,12 @@ def _undo(session: Session, progress: _Progress) -> None:
     session.interrupt_message = (
         "Stopped. What `up` had started was ended again; everything that was recorded is kept."
     )
+
+
+def _give_up(session: Session, state: SystemState, progress: _Progress) -> NoReturn:
+    """End this process, which waits for a system that has died."""
+    _undo(session, progress)
+    exit_now(session.report_error(death_of(state)))
 
 
 def _stop_actors(session: Session) -> None:

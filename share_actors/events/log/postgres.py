@@ -75,11 +75,7 @@ def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
 
     try:
         with connection_class(_statement_timeout_s(settings)).connect(
-            **login(settings),
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            options=_options(settings),
-            tcp_user_timeout=_UNREACHABLE_MS,
-            autocommit=True,
+            **login(settings), **_deadlines(settings), autocommit=True
         ) as connection:
             yield connection
     except (psycopg.Error, PersistenceError) as error:
@@ -149,16 +145,20 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
     factory = construct(_FACTORY, settings, environment, create=create)
     pool = factory.datastore.pool  # type: ignore[attr-defined]
     pool.connection_class = connection_class(_statement_timeout_s(settings))
-    pool.kwargs.update(
-        options=_options(settings),
-        application_name=f"share-actors log {uuid4().hex}",
-        connect_timeout=_CONNECT_TIMEOUT_S,
-        tcp_user_timeout=_UNREACHABLE_MS,
-    )
+    pool.kwargs.update(**_deadlines(settings), application_name=f"share-actors log {uuid4().hex}")
     pool.reconnect_timeout = 1.0 * _CONNECT_TIMEOUT_S  # the next caller connects without back-off
     pool.open(wait=True, timeout=2.0 * _CONNECT_TIMEOUT_S)
     pool.timeout = _POOL_TIMEOUT_S
     return factory
+
+
+def _deadlines(settings: LogSettings) -> dict[str, Any]:
+    """The parameters of psycopg's `connect` that keep every connection from waiting without end."""
+    return {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "options": _options(settings),
+        "tcp_user_timeout": _UNREACHABLE_MS,
+    }
 
 
 def _options(settings: LogSettings) -> str:

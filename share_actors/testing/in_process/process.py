@@ -41,12 +41,8 @@ class InProcess:
         return self._killed.done()
 
     def suspend(self) -> None:
-        """Let calls wait without an answer until `wake_up`; work that has begun continues."""
+        """Let calls wait without an answer from now on; work that has begun continues."""
         self._awake.clear()
-
-    def wake_up(self) -> None:
-        """Serve the calls that wait, and those to come."""
-        self._awake.set()
 
     def cut_off(self) -> None:
         """Make it unreachable for all callers; its work continues."""

@@ -377,10 +377,12 @@ def test_a_share_type_limits_the_sizes_of_its_shares() -> None:
     )
     assert "11 GiB are more than" in str(size_refusal(limited, 11, "create"))
     assert size_refusal(limited, 11, "extend") is not None
+    assert size_refusal(limited, 11, "admin extend") is None
     assert size_refusal(limited, 4, "shrink") is not None
     assert size_refusal(limited, 11, "shrink") is None
-    assert size_refusal(extendable, 11, "extend") is None
-    assert size_refusal(extendable, 21, "extend") is not None
+    assert size_refusal(extendable, 11, "extend") is not None
+    assert size_refusal(extendable, 20, "admin extend") is None
+    assert size_refusal(extendable, 21, "admin extend") is not None
     assert size_refusal(None, 99, "create") is None
 
 

@@ -41,9 +41,8 @@ async def start(
     """Start a system that belongs to this process; `close` stops it.
 
     Ray is started on this machine unless this process has joined a cluster. By default the log is a
-    SQLite file in the configuration's home. A system that runs in the namespace with these settings is
-    joined, and `close` leaves it running. Raises `ConfigError`, `LogError` or `Unavailable`, and `Refused`
-    if a system with other settings runs there.
+    SQLite file in the configuration's home. Raises `ConfigError`, `LogError` or `Unavailable`, and `Refused`
+    if a system runs in the namespace already: `connect` to it.
     """
     owns_ray = begin_ray()  # in this thread: Ray sets signal handlers
     return await start_on_ray(config or Config(), context, owns_ray=owns_ray)
@@ -62,10 +61,10 @@ async def start_on_ray(
 ) -> AsyncShareSystem:
     """Start a system on this process's Ray cluster; if that fails and *owns_ray*, shut the cluster down."""
     try:
-        manager, begun = await asyncio.to_thread(lifecycle.start_system, config)
+        manager = await asyncio.to_thread(lifecycle.start_new_system, config)
     except BaseException:
         if owns_ray:
             lifecycle.shutdown()
         raise
     connection = RayConnection(manager, config.namespace, owns_ray=owns_ray)
-    return AsyncShareSystem(connection, config, context, owns=begun)
+    return AsyncShareSystem(connection, config, context, owns=True)

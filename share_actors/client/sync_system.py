@@ -89,6 +89,13 @@ class ShareSystem:
         """
         return run(self._system.close(timeout))
 
+    def stop(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
+        """Stop the system, whoever started it, such as a program that was killed; as `close`.
+
+        Raises `Forbidden` unless the user is an admin of the system.
+        """
+        return run(self._system.stop(timeout))
+
     def as_user(self, context: RequestContext) -> ShareSystem:
         """The same system, on behalf of another user."""
         return ShareSystem(self._system.as_user(context))

@@ -46,6 +46,7 @@ from share_actors.client.share_creator import ShareCreator
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError, shorten
 from share_actors.events.envelope import Recorded
+from share_actors.policy import caller_of, check_role
 from share_actors.values import BackendReport, Page, RequestContext, Share, ShareRule, Snapshot
 from share_actors.values.ids import is_id, is_name, is_uuid
 
@@ -111,8 +112,18 @@ class AsyncShareSystem:
         it took. They are made again after the next start, and a stop never counts towards `max_cut_off`.
         """
         timeout_s = seconds("timeout", timeout)
-        if not self._owns:
-            return []
+        return await self._stop(timeout_s) if self._owns else []
+
+    async def stop(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
+        """Stop the system, whoever started it, such as a program that was killed; as `close`.
+
+        Raises `Forbidden` unless the user is an admin of the system.
+        """
+        timeout_s = seconds("timeout", timeout)
+        check_role("stop", caller_of(self.context))
+        return await self._stop(timeout_s)
+
+    async def _stop(self, timeout_s: float) -> list[CutOffCall]:
         self._owns = False
         cut_off = await self._connection.stop_system(timeout_s)
         return [CutOffCall(id=c["id"], work=c["work"], seconds=c["seconds"]) for c in cut_off]

@@ -177,18 +177,20 @@ def zones_of(share_type: ShareType | None) -> tuple[str, ...]:
     return tuple(zone.strip() for zone in text.split(",") if zone.strip())
 
 
-Operation = Literal["create", "extend", "shrink"]
+Operation = Literal["create", "extend", "admin extend", "shrink"]
 
 
 def size_refusal(share_type: ShareType | None, size: int, operation: Operation) -> str | None:
-    """Return why a share of this type must not have *size* GiB after the operation; None if it may."""
+    """Return why a share of this type must not have *size* GiB after the operation; None if it may.
+
+    As Manila's `share_types.provision_filter_on_size`: for admins of the system an extension has its own limit.
+    """
     if share_type is None:
         return None
-    limits = {key: _size(share_type, key) for key in (MIN_SIZE, MAX_SIZE, MAX_EXTEND_SIZE)}
-    lowest = limits[MIN_SIZE] if operation in ("create", "shrink") else None
-    highest = limits[MAX_SIZE] if operation in ("create", "extend") else None
-    if operation == "extend" and limits[MAX_EXTEND_SIZE] is not None:
-        highest = limits[MAX_EXTEND_SIZE]
+    lowest = _size(share_type, MIN_SIZE) if operation in ("create", "shrink") else None
+    highest = _size(share_type, MAX_SIZE) if operation in ("create", "extend") else None
+    if operation == "admin extend":
+        highest = _size(share_type, MAX_EXTEND_SIZE)
     if lowest is not None and size < lowest:
         return f"{size} GiB are less than share type {share_type.id} allows: {lowest} GiB"
     if highest is not None and size > highest:

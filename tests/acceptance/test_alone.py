@@ -8,8 +8,10 @@ import pytest
 import ray
 
 from share_actors import client
+from share_actors.actors.runtime import lifecycle
 from share_actors.config import LogSettings
-from share_actors.errors import LogError, Refused
+from share_actors.errors import Forbidden, LogError, Refused
+from share_actors.values import RequestContext
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.systems import Site, eventually, kill
 
@@ -33,18 +35,34 @@ def test_a_start_with_other_settings_in_a_taken_namespace_is_refused(new_site: N
     assert site.system.config == before
 
 
-def test_a_second_start_with_the_same_settings_joins_and_its_close_leaves_the_system_running(
+def test_a_second_start_with_the_same_settings_is_refused_and_says_to_connect(
     new_site: NewSite,
 ) -> None:
     site = new_site()
-    assert site.system.config
+    actors = site.actors() if site.system.config else []
 
-    with client.start(site.config) as joined:
-        share = joined.create_share(size=1)
+    with pytest.raises(Refused, match=f"taken by the system of home {site.home}") as error:
+        client.start(site.config)
 
-    assert site.system.share(share.id).status == "available"
-    site.stop()
+    assert "Connect to the running system" in error.value.details["next_step"]
+    assert site.actors() == actors
+    assert site.system.create_share(size=1).status == "available"
+
+
+def test_a_system_is_stopped_by_a_program_that_did_not_start_it(new_site: NewSite) -> None:
+    site = new_site()
+    share = site.system.create_share(size=1)
+    address, namespace = lifecycle.joined_address(), site.config.namespace
+    member = RequestContext(user_id="alice", project_id="demo", roles=("member",))
+
+    with client.connect(address or "", namespace=namespace) as other:
+        with pytest.raises(Forbidden, match="stop: not permitted"):
+            other.as_user(member).stop()
+        assert other.stop() == []
+
     assert site.actors() == []
+    site.stop()
+    assert site.system.share(share.id).status == "available"
 
 
 def test_a_given_address_is_never_answered_by_the_cluster_that_was_joined(

@@ -47,10 +47,14 @@ def create(share_id: str, *, wait: bool = True, **fields: Any) -> CommandMessage
 
 
 def tell(
-    share_id: str, command: Command, *, wait: bool = True, command_id: str = ""
+    share_id: str,
+    command: Command,
+    *,
+    wait: bool = True,
+    command_id: str = "",
+    sender: Sender = WHO,
 ) -> CommandMessage:
     """*command* as clients send it; a creation comes from the project of the share."""
-    sender = WHO
     if isinstance(command, CreateShare):
         sender = Sender.of(RequestContext(user_id="alice", project_id=command.spec.project_id))
     return command_message(share_id, command, sender, command_id or uuid4().hex, wait=wait)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from share_actors.actors.effects.server_attachment import NETWORK, SERVER
 from share_actors.actors.manager.manager import ManagerActor
-from share_actors.actors.messaging.messages import CommandReply, unpack_error
+from share_actors.actors.messaging.messages import CommandReply, Sender, unpack_error
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events.decider import Command
@@ -19,7 +19,7 @@ from share_actors.events.log import OpenLog
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import CreateShareNetwork
 from share_actors.values import Share, ShareNetwork, ShareServer, nest_spec
-from tests.actors.in_process import DummyCluster, in_memory, managed, tell
+from tests.actors.in_process import WHO, DummyCluster, in_memory, managed, tell
 
 T = TypeVar("T")
 NET = "net"
@@ -50,10 +50,17 @@ class TwoBackendSystem:
         self.served = DummyBackend(config.home / "served")
 
     async def ask(
-        self, address: str, command: Command, *, command_id: str = "", repeated: bool = False
+        self,
+        address: str,
+        command: Command,
+        *,
+        command_id: str = "",
+        repeated: bool = False,
+        sender: Sender = WHO,
     ) -> CommandReply:
         """Send *command*; returns its outcome, or raises the error of its refusal."""
-        message = tell(address, command, command_id=command_id)._replace(repeated=repeated)
+        message = tell(address, command, command_id=command_id, sender=sender)
+        message = message._replace(repeated=repeated)
         [reply] = await self.manager.submit([message])
         while reply.status == "accepted":
             outcomes = await self.manager.wait([(reply.share_id, reply.command_id)], 5.0)

@@ -26,14 +26,14 @@ from share_actors.errors import (
 )
 from share_actors.events.aggregates import id_of
 from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare
+from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.policy import Caller
 
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
 GROWTH_TOPICS = frozenset({ExtendShare.topic, RetryShare.topic})
-LEDGER_TOPICS = GROWTH_TOPICS | {CreateShare.topic, ManageShare.topic}
+LEDGER_TOPICS = GROWTH_TOPICS | {CreateShare.topic, ManageShare.topic, ShrinkShare.topic}
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 """Errors after which certainly nothing was recorded."""
 
@@ -100,6 +100,8 @@ class Middleware:
             return message._replace(assignment=placed._replace(implied=implied))
         if request is not None and message.topic in GROWTH_TOPICS:
             await self._growth.admit(message, request)
+        if request is not None and message.topic == ShrinkShare.topic:
+            await self._growth.check_shrink(message, request)
         if message.topic == ManageShare.topic:
             self._scheduler.ledger.manage(decision)
         if request is not None and request.share_type is not None:

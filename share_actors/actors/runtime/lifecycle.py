@@ -200,6 +200,21 @@ def start_system(config: Config) -> Started:
     return Started(manager, begun=not running)
 
 
+def start_new_system(config: Config) -> Handle:
+    """Start the system in `config.namespace`; raises as `start_system`, and `Refused` if one runs there."""
+    if MANAGER in actor_names(config.namespace):
+        running = _running_config(config.namespace)
+        check_settings(running, config)
+        raise Refused(
+            f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
+            f" {running.home}, which runs with these settings; nothing was started",
+            field="namespace",
+            value=running.namespace,
+            next_step="Connect to the running system, stop it first, or choose another namespace.",
+        )
+    return start_system(config).manager
+
+
 def _running_config(namespace: str) -> Config:
     """The configuration of the system that runs in *namespace*."""
     config: Config = call_sync(

@@ -1,6 +1,7 @@
-"""Room for shares that exist: an extension, or the retry of what failed, takes it in the share's own pool.
+"""Sizes of shares that exist: an extension, or the retry of what failed, takes room in the share's own pool.
 
-As in Manila, where the scheduler checks an extension. It is refused before anything is recorded.
+As in Manila, where the scheduler checks an extension, and the share type limits all sizes. What does not fit is
+refused before anything is recorded.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.placement_errors import no_room_error, not_ready_error
 from share_actors.actors.scheduling.scheduler import Scheduler, perhaps_fits
-from share_actors.errors import ShareActorsError
+from share_actors.errors import InvalidRequest, ShareActorsError
 from share_actors.events.share.resize import ExtendShare
 from share_actors.events.share.room import ShareRoom
 from share_actors.policy import is_permitted
+from share_actors.scheduling.extra_specs import Operation, size_refusal
 from share_actors.scheduling.filters import CAPACITY
 from share_actors.scheduling.pools import PoolState, lack_of_room
 from share_actors.scheduling.request import RequestSpec
-from share_actors.values import PlacementRequest
+from share_actors.values import PlacementRequest, ShareType
 
 
 class _Lack(NamedTuple):
@@ -49,12 +51,19 @@ class Growth:
     async def admit(self, message: CommandMessage, request: PlacementRequest) -> None:
         """Take the room for *message*, if it needs any; the ledger watches it.
 
-        Raises `NoValidHost` with the reason of the pool; `Busy` or `Unavailable` if that is not final.
+        Raises `NoValidHost` with the reason of the pool; `Busy` or `Unavailable` if that is not final;
+        `InvalidRequest` for a size that the share type excludes.
         """
         decision = Decision(message.share_id, message.command_id)
         lack = await self._take(decision, message, request)
         if lack is not None and not await self._scheduler.is_recorded(message):
             raise self._error(lack)
+
+    async def check_shrink(self, message: CommandMessage, request: PlacementRequest) -> None:
+        """Raise `InvalidRequest` if the type of the share excludes the smaller size."""
+        present = await self._present(message)
+        if present is not None:
+            await self._check_size(message, await self._type(present), request.size)
 
     async def _take(
         self, decision: Decision, message: CommandMessage, request: PlacementRequest
@@ -75,15 +84,15 @@ class Growth:
     async def _try(
         self, decision: Decision, message: CommandMessage, request: PlacementRequest
     ) -> _Lack | None:
-        """Take the room if the pool has it now, by a reading of the ledger that has all that is recorded."""
-        await self._ledger.read()
-        present = self._ledger.present(decision.share_id)
-        if present is None or not is_permitted(message.topic, message.caller, present.owner):
-            return None  # its share actor says so
-        name = present.share_type
-        share_type = None if name is None else await self._scheduler.any_share_type(name)
+        """Take the room if the pool has it now."""
+        present = await self._present(message)
+        if present is None:
+            return None
+        share_type = await self._type(present)
         extends = message.topic == ExtendShare.topic
         size = request.size if extends else present.after_retry
+        if extends:
+            await self._check_size(message, share_type, size)
         growth = self._ledger.growth(decision.share_id, size)
         spec = RequestSpec(
             share_id=decision.share_id,
@@ -97,6 +106,28 @@ class Growth:
             return None
         backend = present.host.partition("#")[0]
         return _Lack(size, spec, backend, self._scheduler.pools_of(present.host))
+
+    async def _present(self, message: CommandMessage) -> ShareRoom | None:
+        """The share, by a reading of the ledger that has all that is recorded; None if its actor refuses."""
+        await self._ledger.read()
+        present = self._ledger.present(message.share_id)
+        if present is None or not is_permitted(message.topic, message.caller, present.owner):
+            return None
+        return present
+
+    async def _type(self, present: ShareRoom) -> ShareType | None:
+        name = present.share_type
+        return None if name is None else await self._scheduler.any_share_type(name)
+
+    async def _check_size(
+        self, message: CommandMessage, share_type: ShareType | None, size: int
+    ) -> None:
+        operation: Operation = "shrink"
+        if message.topic == ExtendShare.topic:
+            operation = "admin extend" if message.caller.is_system_admin else "extend"
+        refusal = size_refusal(share_type, size, operation)
+        if refusal is not None and not await self._scheduler.is_recorded(message):
+            raise InvalidRequest(f"size: {refusal}", field="size", value=size)
 
     def _fits(self, spec: RequestSpec, present: ShareRoom) -> bool:
         """Whether the pool has room; a pool that its backend does not report is not limited."""

@@ -28,6 +28,10 @@ class ShrinkShare(Command, topic="share.shrink"):
 
     size: SizeGiB
 
+    def placement_request(self) -> PlacementRequest:
+        """Return what the scheduler has to know: its type must allow it."""
+        return PlacementRequest(self.size, share_proto="", host="")
+
 
 class ConfirmResized(Command):
     """The backend resized the share."""

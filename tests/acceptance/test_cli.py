@@ -158,7 +158,7 @@ def test_kill_9_of_everything_loses_nothing(cli: CommandLine) -> None:
 def test_the_catalog_is_rebuilt_from_the_log(cli: CommandLine) -> None:
     def settled() -> dict[str, Any]:
         """Not the shares that other tests left in progress: they may change meanwhile."""
-        shares = cli.json("share", "list", "--all")
+        shares = cli.json("share", "list", "--all")["shares"]
         return {s["id"]: s for s in shares if not s["status"].endswith("ing")}
 
     before = settled()

@@ -36,6 +36,7 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "pages": ("docs",),
     "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
     "units": ("tests",),
+    "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",
         f"{ACCEPTANCE}/test_cli_surroundings.py",

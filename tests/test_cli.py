@@ -407,6 +407,21 @@ def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> No
         head.wait()
 
 
+def test_a_process_that_a_head_starts_as_it_ends_is_waited_for_and_not_killed() -> None:
+    script = "sleep 60 & child=$!; trap 'kill $child; sleep 1 & exit' TERM; wait"
+    head = subprocess.Popen(["sh", "-c", script], start_new_session=True)
+    created = psutil.Process(head.pid).create_time()
+    try:
+        while len(ray_process.session_processes(head.pid, created)) < 2:
+            pass
+        state = SystemState(namespace="n", pid=head.pid, created=created)
+
+        assert ray_process.stop_ray(state, timeout_s=60.0) == 0
+        assert all(map(ray_process.has_ended, ray_process.session_processes(head.pid, created)))
+    finally:
+        head.wait()
+
+
 def test_every_field_of_a_share_is_printed() -> None:
     assert sorted(SHARE_FIELDS) == sorted(Share.model_fields)
 

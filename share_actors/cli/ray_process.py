@@ -171,11 +171,21 @@ def stop_ray(state: SystemState, timeout_s: float | None = None) -> int:
     session = session_processes(state.pid, state.created)
     head = [process for process in session if process.pid == state.pid]
     _signal(head or session, "terminate")
-    _wait_for_end(session, timeout_s)
+    _wait_for_session(session, state, timeout_s)
     killed = _kill(session) + kill_session(state.pid, state.created)
     if state.directory is not None:
         shutil.rmtree(state.directory, ignore_errors=True)
     return killed
+
+
+def _wait_for_session(
+    session: Iterable[psutil.Process], state: SystemState, timeout_s: float
+) -> None:
+    """Wait for the *session*, and for what it started before it ended, which ends by itself as well."""
+    deadline = time.monotonic() + timeout_s
+    while session and state.pid is not None and time.monotonic() < deadline:
+        _wait_for_end(session, deadline - time.monotonic())
+        session = _running(session_processes(state.pid, state.created))
 
 
 def kill_session(pid: int, created: float) -> int:

@@ -230,7 +230,9 @@ EXTRA_SPECS: Mapping[str, ExtraSpec] = {
     "replication_type": ExtraSpec("replication", "A capability of the pool."),
     "availability_zones": ExtraSpec("zones", "Shares go to these zones only."),
     "provisioning:min_share_size": ExtraSpec("size", "Shares are created and shrunk no smaller."),
-    "provisioning:max_share_size": ExtraSpec("size", "Shares are created no larger, and extended no larger by users of their project."),
+    "provisioning:max_share_size": ExtraSpec(
+        "size", "Shares are created no larger, and extended no larger by users of their project."
+    ),
     "provisioning:max_share_extend_size": ExtraSpec(
         "size", "Shares are extended no larger by admins of the system."
     ),

@@ -19,7 +19,7 @@ from tests.input.values import ANYTHING, CORE, ODD
 LONG_S = 30
 NEW = "7b2e8caf-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 ARGUMENTS = (
-    *arguments("system", ShareSystem, without=("close",)),
+    *arguments("system", ShareSystem, without=("close", "stop")),
     *arguments("share", ShareHandle),
     *arguments("networks", sync_entities.ShareNetworkCollection),
     *arguments("servers", sync_entities.ShareServerCollection),
@@ -80,12 +80,13 @@ def test_any_value_is_accepted_or_refused(tried: Tried, argument: Argument, valu
     try_out(tried, argument, value)
 
 
+@pytest.mark.parametrize("method", ["close", "stop"])
 @pytest.mark.parametrize("timeout", [None, "5", -1, float("nan"), True, []])
-def test_close_with_an_invalid_timeout_leaves_the_system_running(
-    tried: Tried, timeout: Any
+def test_an_end_with_an_invalid_timeout_leaves_the_system_running(
+    tried: Tried, timeout: Any, method: str
 ) -> None:
     with pytest.raises(InvalidRequest, match="timeout"):
-        tried.system.close(timeout)
+        getattr(tried.system, method)(timeout)
 
     assert tried.system.share("tried").status == "available"
 

@@ -140,6 +140,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.rebuild_catalog(), int)
     assert_type(system.rebuild_progress(), tuple[int, int] | None)
     assert_type(system.unpark("share-1"), bool)
+    system.stop(timeout=1.0)
     system.close()
 
 
@@ -276,6 +277,7 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(await system.rebuild_catalog(), int)
     assert_type(await system.rebuild_progress(), tuple[int, int] | None)
     assert_type(await system.unpark("share-1"), bool)
+    await system.stop(timeout=1.0)
     await system.close()
 
 

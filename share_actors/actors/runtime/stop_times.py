@@ -5,7 +5,7 @@ from __future__ import annotations
 MANAGER_STOP_TIMEOUT_S = 60.0
 """How much longer than the driver calls the manager may take to stop."""
 CATALOG_STOP_TIMEOUT_S = 30.0
-RAY_STOP_TIMEOUT_S = 15.0
+RAY_STOP_TIMEOUT_S = 30.0
 """How long the processes of Ray may take to end before they are killed."""
 KILL_TIMEOUT_S = 15.0
 """How long killed processes may take to end."""

@@ -183,7 +183,7 @@ Operation = Literal["create", "extend", "admin extend", "shrink"]
 def size_refusal(share_type: ShareType | None, size: int, operation: Operation) -> str | None:
     """Return why a share of this type must not have *size* GiB after the operation; None if it may.
 
-    As Manila's `share_types.provision_filter_on_size`: for admins of the system an extension has its own limit.
+    As Manila's `provision_filter_on_size`: for admins of the system an extension has its own limit.
     """
     if share_type is None:
         return None

@@ -271,7 +271,7 @@ def test_a_repeated_extension_is_answered_also_if_the_share_type_excludes_it_now
         changed = ChangeShareType(extra_specs={**specs, **limits})
         await system.ask("share_type:small", changed)
 
-        repeated = {"command_id": EXTENSION, "repeated": True}
+        repeated: Any = {"command_id": EXTENSION, "repeated": True}
         assert (await system.ask("s", ExtendShare(size=6), **repeated)).status == "done"
         with pytest.raises(InvalidRequest, match="6 GiB are more"):
             await system.ask("s", ExtendShare(size=6))

@@ -1,7 +1,7 @@
 """Sizes of shares that exist: an extension, or the retry of what failed, takes room in the share's own pool.
 
-As in Manila, where the scheduler checks an extension, and the share type limits all sizes. What does not fit is
-refused before anything is recorded.
+As in Manila, where the scheduler checks an extension, and the share type limits all sizes. What does not fit
+is refused before anything is recorded.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from share_actors.actors.messaging.parameters import instance, seconds, word
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.connection import RayConnection
@@ -27,9 +28,9 @@ async def connect(
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
     While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
-    system runs there, or `Refused` if this process has joined another cluster.
+    system runs there, `Refused` if this process has joined another cluster, or `InvalidRequest`.
     """
-    lifecycle.join(address)  # in this thread: Ray sets signal handlers
+    join(address, namespace, context, timeout)  # in this thread: Ray sets signal handlers
     connection = RayConnection(lifecycle.find_manager(namespace), namespace)
     config = await with_retries(lambda: connection.call_manager("config"), timeout)
     return AsyncShareSystem(connection, config, context)
@@ -44,16 +45,32 @@ async def start(
     SQLite file in the configuration's home. Raises `ConfigError`, `LogError` or `Unavailable`, and `Refused`
     if a system runs in the namespace already: `connect` to it.
     """
-    owns_ray = begin_ray()  # in this thread: Ray sets signal handlers
+    owns_ray = begin_ray(config, context)  # in this thread: Ray sets signal handlers
     return await start_on_ray(config or Config(), context, owns_ray=owns_ray)
 
 
-def begin_ray() -> bool:
-    """Start a Ray cluster unless this process has joined one; whether it did."""
+def join(address: str, namespace: str, context: RequestContext | None, timeout: float) -> None:
+    """Check what `connect` was given, and join the Ray cluster."""
+    word("namespace", namespace)
+    seconds("timeout", timeout)
+    _check_context(context)
+    lifecycle.join(word("address", address))
+
+
+def begin_ray(config: Config | None, context: RequestContext | None) -> bool:
+    """Check what `start` was given, and start Ray if this process has joined no cluster; whether it did."""
+    if config is not None:
+        instance("config", config, Config)
+    _check_context(context)
     if lifecycle.is_initialized():
         return False
     lifecycle.init(None)
     return True
+
+
+def _check_context(context: RequestContext | None) -> None:
+    if context is not None:
+        instance("context", context, RequestContext)
 
 
 async def start_on_ray(

@@ -6,7 +6,6 @@ all handles of this process share.
 
 from __future__ import annotations
 
-from share_actors.actors.runtime import lifecycle
 from share_actors.client import aio
 from share_actors.client.background_loop import run
 from share_actors.client.keywords import CONNECT_TIMEOUT_S
@@ -26,14 +25,18 @@ def connect(
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
     While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
-    system runs there, or `Refused` if this process has joined another cluster.
+    system runs there, `Refused` if this process has joined another cluster, or `InvalidRequest`.
     """
-    lifecycle.join(address)  # not in the background thread: Ray sets signal handlers
+    aio.join(
+        address, namespace, context, timeout
+    )  # not in the background thread: Ray sets signal handlers
     connecting = aio.connect(address, namespace=namespace, context=context, timeout=timeout)
     return ShareSystem(run(connecting))
 
 
 def start(config: Config | None = None, *, context: RequestContext | None = None) -> ShareSystem:
     """Start a system that belongs to this process; `close` stops it. See `aio.start`."""
-    owns_ray = aio.begin_ray()  # not in the background thread: Ray sets signal handlers
+    owns_ray = aio.begin_ray(
+        config, context
+    )  # not in the background thread: Ray sets signal handlers
     return ShareSystem(run(aio.start_on_ray(config or Config(), context, owns_ray=owns_ray)))

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from share_actors import client
+from share_actors.actors.runtime import lifecycle
 from share_actors.client import ShareHandle, ShareSystem, sync_entities
 from share_actors.errors import InvalidRequest
 from share_actors.values import RequestContext
@@ -89,6 +91,29 @@ def test_an_end_with_an_invalid_timeout_leaves_the_system_running(
         getattr(tried.system, method)(timeout)
 
     assert tried.system.share("tried").status == "available"
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "field"),
+    [
+        (client.connect, {"address": None}, "address"),
+        (client.connect, {"namespace": 7}, "namespace"),
+        (client.connect, {"context": {"user_id": "alice"}}, "context"),
+        (client.connect, {"timeout": float("nan")}, "timeout"),
+        (client.start, {"config": {"home": "/somewhere"}}, "config"),
+        (client.start, {"context": "alice"}, "context"),
+    ],
+)
+def test_a_system_is_neither_joined_nor_started_with_an_invalid_value(
+    monkeypatch: pytest.MonkeyPatch, function: Any, given: dict[str, Any], field: str
+) -> None:
+    for name in ("init", "join"):
+        monkeypatch.setattr(lifecycle, name, lambda *_: pytest.fail("Ray was reached"))
+
+    with pytest.raises(InvalidRequest, match=f"^{field}: ") as error:
+        function(**given)
+
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize("item", ODD, ids=range(len(ODD)))

@@ -10,31 +10,15 @@ from typing import Any
 
 import pytest
 
-from share_actors.config import Config
 from share_actors.errors import Busy, NoValidHost, Refused, Unavailable
 from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.scheduling.request import RequestSpec
 from share_actors.values import nest_spec
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[..., None]:
-    """Run a scenario in a system; options are those of the backend without share servers."""
-
-    def run(scenario: Scenario, config: Config | None = None, **options: Any) -> None:
-        async def main() -> None:
-            system_config = config or settings(tmp_path, **options)
-            async with running_system(system_config) as system, asyncio.timeout(60):
-                await scenario(system)
-
-        asyncio.run(main())
-
-    return run
 
 
 def manage(share_id: str, size: int) -> ManageShare:
@@ -54,7 +38,9 @@ async def no_room(system: TwoBackendSystem, size: int, match: str = "do not fit 
 
 
 # -- extensions ----------------------------------------------------------------------------------
-def test_an_extension_that_does_not_fit_is_refused_before_anything_is_recorded(play: Any) -> None:
+def test_an_extension_that_does_not_fit_is_refused_before_anything_is_recorded(
+    run_scenario: Any,
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=10)
         before = len(await system.cluster.history("s1"))
@@ -68,10 +54,12 @@ def test_an_extension_that_does_not_fit_is_refused_before_anything_is_recorded(p
         assert len(await system.cluster.history("s1")) == before
         assert (await system.ask("s1", ExtendShare(size=100))).status == "done"
 
-    play(scenario, capacity_gib=100)
+    run_scenario(scenario, capacity_gib=100)
 
 
-def test_extensions_and_creations_at_the_same_time_fill_a_pool_and_no_more(play: Any) -> None:
+def test_extensions_and_creations_at_the_same_time_fill_a_pool_and_no_more(
+    run_scenario: Any,
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         ids = [(await system.create(size=1)).id for _ in range(10)]
         extensions = [system.ask(i, ExtendShare(size=11)) for i in ids]
@@ -82,10 +70,12 @@ def test_extensions_and_creations_at_the_same_time_fill_a_pool_and_no_more(play:
         assert [type(error) for error in errors] == [NoValidHost] * 15
         assert sum(share["size"] for share in system.plain.shares().values()) == 60
 
-    play(scenario, capacity_gib=60)
+    run_scenario(scenario, capacity_gib=60)
 
 
-def test_of_two_extensions_of_one_share_only_the_one_that_is_recorded_takes_room(play: Any) -> None:
+def test_of_two_extensions_of_one_share_only_the_one_that_is_recorded_takes_room(
+    run_scenario: Any,
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=1)
         sizes = (60, 40)
@@ -98,10 +88,10 @@ def test_of_two_extensions_of_one_share_only_the_one_that_is_recorded_takes_room
         assert (await system.create(size=100 - size)).status == "available"
         await no_room(system, 1)
 
-    play(scenario, capacity_gib=100)
+    run_scenario(scenario, capacity_gib=100)
 
 
-def test_a_repeated_extension_gets_its_first_reply_from_a_full_pool(play: Any) -> None:
+def test_a_repeated_extension_gets_its_first_reply_from_a_full_pool(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=1)
         assert (await system.ask("s1", ExtendShare(size=10), command_id="c1")).status == "done"
@@ -114,10 +104,12 @@ def test_a_repeated_extension_gets_its_first_reply_from_a_full_pool(play: Any) -
         assert again.status == "done"
         assert (await system.share("s1")).size == 1
 
-    play(scenario, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_shares_from_snapshots_and_extensions_have_their_own_reserved_parts(play: Any) -> None:
+def test_shares_from_snapshots_and_extensions_have_their_own_reserved_parts(
+    run_scenario: Any,
+) -> None:
     told = {
         "storage_protocol": "NFS",
         "total_capacity_gb": 100,
@@ -136,19 +128,19 @@ def test_shares_from_snapshots_and_extensions_have_their_own_reserved_parts(play
             await system.create(size=41, source=source)
         assert (await system.ask("s1", ExtendShare(size=100))).status == "done"
 
-    play(scenario, told=told)
+    run_scenario(scenario, told=told)
 
 
-def test_an_extension_on_a_pool_of_unknown_capacity_is_taken(play: Any) -> None:
+def test_an_extension_on_a_pool_of_unknown_capacity_is_taken(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=1)
         assert (await system.ask("s1", ExtendShare(size=5000))).status == "done"
 
     words = {"total_capacity_gb": "unknown", "free_capacity_gb": "unknown"}
-    play(scenario, told={"storage_protocol": "NFS", **words})
+    run_scenario(scenario, told={"storage_protocol": "NFS", **words})
 
 
-def test_a_thin_pool_may_be_provisioned_up_to_its_ratio_and_no_further(play: Any) -> None:
+def test_a_thin_pool_may_be_provisioned_up_to_its_ratio_and_no_further(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=120)
         await no_room(system, 81, "81 GiB do not fit into 80 GiB")
@@ -158,11 +150,11 @@ def test_a_thin_pool_may_be_provisioned_up_to_its_ratio_and_no_further(play: Any
 
     thin = {"thin_provisioning": True, "max_over_subscription_ratio": 2.0}
     sizes = {"total_capacity_gb": 100, "free_capacity_gb": 100}
-    play(scenario, told={"storage_protocol": "NFS", **sizes, **thin})
+    run_scenario(scenario, told={"storage_protocol": "NFS", **sizes, **thin})
 
 
 # -- room that is given back -----------------------------------------------------------------------
-def test_room_that_is_given_back_is_seen_before_the_next_report(play: Any) -> None:
+def test_room_that_is_given_back_is_seen_before_the_next_report(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=10)
         await system.manager.publish_service_capabilities(None, "plain")
@@ -175,10 +167,12 @@ def test_room_that_is_given_back_is_seen_before_the_next_report(play: Any) -> No
         assert (await system.create(size=4)).status == "available"
         await no_room(system, 1)
 
-    play(scenario, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_a_failed_creation_gives_its_room_back_and_a_retry_takes_it_again(play: Any) -> None:
+def test_a_failed_creation_gives_its_room_back_and_a_retry_takes_it_again(
+    run_scenario: Any,
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.create_reply("s1", size=8)).status == "failed"
         await with_options(system, capacity_gib=10)
@@ -192,10 +186,12 @@ def test_a_failed_creation_gives_its_room_back_and_a_retry_takes_it_again(play: 
         assert (await system.ask("s1", RetryShare())).status == "done"
         await no_room(system, 3)
 
-    play(scenario, capacity_gib=10, fail={"create_share": "no"})
+    run_scenario(scenario, capacity_gib=10, fail={"create_share": "no"})
 
 
-def test_a_failed_extension_gives_its_room_back_and_a_retry_takes_it_again(play: Any) -> None:
+def test_a_failed_extension_gives_its_room_back_and_a_retry_takes_it_again(
+    run_scenario: Any,
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=2)
         assert (await system.ask("s1", ExtendShare(size=10))).status == "failed"
@@ -208,10 +204,10 @@ def test_a_failed_extension_gives_its_room_back_and_a_retry_takes_it_again(play:
         assert (await system.ask("s1", RetryShare())).status == "done"
         assert (await system.share("s1")).size == 10
 
-    play(scenario, capacity_gib=10, fail={"extend_share": "no"})
+    run_scenario(scenario, capacity_gib=10, fail={"extend_share": "no"})
 
 
-def test_a_managed_share_takes_its_room_as_soon_as_it_has_a_size(play: Any) -> None:
+def test_a_managed_share_takes_its_room_as_soon_as_it_has_a_size(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create(size=1)
         await system.ask("s1", manage("s1", 7))
@@ -221,22 +217,22 @@ def test_a_managed_share_takes_its_room_as_soon_as_it_has_a_size(play: Any) -> N
         await system.ask("s2", UnmanageShare())  # what it takes of the backend stays there
         await no_room(system, 3)
 
-    play(scenario, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
-def test_a_share_that_is_managed_takes_no_free_room_in_addition(play: Any) -> None:
+def test_a_share_that_is_managed_takes_no_free_room_in_addition(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.ask("s1", manage("s1", 30))
         assert (await system.create(size=40)).status == "available"
         await no_room(system, 1)
 
     sizes = {"total_capacity_gb": 100, "free_capacity_gb": 40}
-    play(scenario, told={"storage_protocol": "NFS", **sizes})
+    run_scenario(scenario, told={"storage_protocol": "NFS", **sizes})
 
 
 # -- measurements ----------------------------------------------------------------------------------
 def test_work_under_way_during_a_measurement_is_neither_forgotten_nor_counted_twice(
-    play: Any,
+    run_scenario: Any,
 ) -> None:
     """The backend says that 40 GiB are free, whether or not that is with the share of 30 GiB."""
 
@@ -253,11 +249,13 @@ def test_work_under_way_during_a_measurement_is_neither_forgotten_nor_counted_tw
         assert (await system.create(size=20)).status == "available"
 
     sizes = {"total_capacity_gb": 100, "free_capacity_gb": 40}
-    play(scenario, told={"storage_protocol": "NFS", **sizes}, hang={"create_share": 1}, hang_s=1.0)
+    run_scenario(
+        scenario, told={"storage_protocol": "NFS", **sizes}, hang={"create_share": 1}, hang_s=1.0
+    )
 
 
 def test_an_extension_is_not_refused_for_good_before_the_first_report(
-    tmp_path: Path, play: Any
+    tmp_path: Path, run_scenario: Any
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", size=1)
@@ -274,7 +272,7 @@ def test_an_extension_is_not_refused_for_good_before_the_first_report(
         await manager.publish(report)
         assert (await system.ask("s1", ExtendShare(size=5))).status == "done"
 
-    play(scenario, capacity_gib=10)
+    run_scenario(scenario, capacity_gib=10)
 
 
 def replaced_manager(system: TwoBackendSystem) -> Any:
@@ -285,7 +283,7 @@ def replaced_manager(system: TwoBackendSystem) -> Any:
 
 
 def test_the_next_manager_counts_from_the_last_measurement_not_from_its_own_start(
-    play: Any,
+    run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await until(lambda: system.manager._backend_reports.latest("plain"))
@@ -298,7 +296,7 @@ def test_the_next_manager_counts_from_the_last_measurement_not_from_its_own_star
         assert (await system.create(size=11)).status == "available"  # it is measured again
 
     sizes = {"total_capacity_gb": 100, "free_capacity_gb": 40}
-    play(scenario, told={"storage_protocol": "NFS", **sizes})
+    run_scenario(scenario, told={"storage_protocol": "NFS", **sizes})
 
 
 # -- random histories ------------------------------------------------------------------------------
@@ -421,8 +419,10 @@ class Histories:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_in_any_history_each_request_is_taken_exactly_if_it_fits(play: Any, seed: int) -> None:
+def test_in_any_history_each_request_is_taken_exactly_if_it_fits(
+    run_scenario: Any, seed: int
+) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await Histories(system, seed).run(60)
 
-    play(scenario, capacity_gib=CAPACITY)
+    run_scenario(scenario, capacity_gib=CAPACITY)

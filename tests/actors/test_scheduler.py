@@ -4,50 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from share_actors.actors.messaging.messages import Sender, unpack_error
+from share_actors.actors.messaging.messages import unpack_error
 from share_actors.config import Config
 from share_actors.errors import (
     Busy,
-    InvalidRequest,
     NotFound,
     NoValidHost,
     Refused,
     ShareActorsError,
     Unavailable,
 )
-from share_actors.events.share.messages import CreateShare, DeleteShare, ExtendShare, ShrinkShare
+from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
-from share_actors.events.share_type import ChangeShareType, CreateShareType
-from share_actors.values import BackendReport, RequestContext, nest_spec, utc_now
-from tests.actors.in_process import WHO, managed, tell
+from share_actors.events.share_type import CreateShareType
+from share_actors.values import BackendReport, nest_spec, utc_now
 from tests.actors.in_process import config as one_backend
+from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
-from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
-
-Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
-MEMBER = Sender.of(RequestContext(user_id="alice", project_id="demo"))
-EXTENSION = "5f0c6a9e-8d0b-4d5e-9b0e-2f4a1a1f5d10"
-
-
-@pytest.fixture
-def run_scenario(tmp_path: Path) -> Callable[..., None]:
-    """Run a scenario in a system; options are those of the backend without share servers."""
-
-    def run(scenario: Scenario, config: Config | None = None, **options: Any) -> None:
-        async def main() -> None:
-            system_config = config or settings(tmp_path, **options)
-            async with running_system(system_config) as system, asyncio.timeout(60):
-                await scenario(system)
-
-        asyncio.run(main())
-
-    return run
+from tests.actors.two_backend_system import NET, TwoBackendSystem, settings, until
 
 
 def gold_type(**specs: str) -> CreateShareType:
@@ -217,68 +196,6 @@ def test_a_hint_of_a_share_that_is_not_there_is_refused_by_its_name(
     run_scenario(scenario)
 
 
-def test_a_share_type_limits_the_size_of_a_new_share(run_scenario: Any) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        limits = {"provisioning:min_share_size": "2", "provisioning:max_share_size": "10"}
-        specs = {"driver_handles_share_servers": "False", **limits}
-        await system.ask("share_type:small", CreateShareType(name="small", extra_specs=specs))
-
-        for size in (1, 11):
-            with pytest.raises(InvalidRequest, match=f"size: {size} GiB are .* small allows"):
-                await system.create(share_type="small", size=size)
-        assert (await system.create(share_type="small", size=10)).status == "available"
-
-    run_scenario(scenario)
-
-
-def test_a_share_type_limits_the_sizes_to_which_shares_are_resized(run_scenario: Any) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        limits = {"min_share_size": "2", "max_share_size": "5", "max_share_extend_size": "8"}
-        specs = {f"provisioning:{key}": limit for key, limit in limits.items()}
-        specs["driver_handles_share_servers"] = "False"
-        await system.ask("share_type:small", CreateShareType(name="small", extra_specs=specs))
-        await system.create("s", share_type="small", size=3)
-        recorded = len(await system.cluster.history("s"))
-
-        for sender, command in (
-            (MEMBER, ExtendShare(size=6)),
-            (WHO, ExtendShare(size=9)),
-            (MEMBER, ShrinkShare(size=1)),
-            (WHO, ShrinkShare(size=1)),
-        ):
-            with pytest.raises(InvalidRequest, match=f"size: {command.size} GiB are .* allows"):
-                await system.ask("s", command, sender=sender)
-        assert len(await system.cluster.history("s")) == recorded
-
-        for sender, size in ((MEMBER, 5), (WHO, 8)):
-            await system.ask("s", ExtendShare(size=size), sender=sender)
-            assert (await system.share("s")).size == size
-        await system.ask("s", ShrinkShare(size=2), sender=MEMBER)
-        assert (await system.share("s")).size == 2
-
-    run_scenario(scenario)
-
-
-def test_a_repeated_extension_is_answered_also_if_the_share_type_excludes_it_now(
-    run_scenario: Any,
-) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        specs = {"driver_handles_share_servers": "False"}
-        await system.ask("share_type:small", CreateShareType(name="small", extra_specs=specs))
-        await system.create("s", share_type="small", size=3)
-        await system.ask("s", ExtendShare(size=6), command_id=EXTENSION)
-        limits = {"provisioning:max_share_extend_size": "5", "provisioning:min_share_size": "4"}
-        changed = ChangeShareType(extra_specs={**specs, **limits})
-        await system.ask("share_type:small", changed)
-
-        repeated: Any = {"command_id": EXTENSION, "repeated": True}
-        assert (await system.ask("s", ExtendShare(size=6), **repeated)).status == "done"
-        with pytest.raises(InvalidRequest, match="6 GiB are more"):
-            await system.ask("s", ExtendShare(size=6))
-
-    run_scenario(scenario)
-
-
 def test_a_driver_without_statistics_gets_shares(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         assert (await system.create(host="plain")).host == "plain#plain"
@@ -351,6 +268,20 @@ def test_a_creation_waits_for_the_first_report_of_a_backend_that_was_added_later
 
 async def _report(system: TwoBackendSystem, backend: str) -> BackendReport | None:
     return (await system.manager.capabilities()).get(backend)
+
+
+def test_the_first_share_is_on_the_best_pool_although_another_backend_reports_first(
+    tmp_path: Path, run_scenario: Any
+) -> None:
+    async def scenario(system: TwoBackendSystem) -> None:
+        assert (await system.create()).host == "roomy#roomy"
+
+    late: Any = {"hang": {"get_share_stats": 1}, "hang_s": 0.5, "capacity_gib": 1000}
+    backends: Any = {
+        name: {"driver": "dummy", "options": {"directory": str(tmp_path / name), **options}}
+        for name, options in {"small": {"capacity_gib": 100}, "roomy": late}.items()
+    }
+    run_scenario(scenario, Config(home=tmp_path, backends=backends))
 
 
 def test_a_creation_is_busy_until_the_backend_that_fits_has_reported(

@@ -33,6 +33,11 @@ TYPES_MAX_AGE_S = VERDICTS_MAX_AGE_S = 1.0
 """How long share types and filter verdicts are cached."""
 MEASURE_AGAIN_S = 1.0
 """How often a backend is measured again at most for shares that perhaps fit."""
+BEST_POOL_S = 2.0
+"""How long the first shares after a start, which fit on a pool, wait for other backends to report.
+
+So they are on the best pool, rather than on the backend that reports first.
+"""
 NEVER = (-1, 0)
 Measure = Callable[[str], Awaitable[object]]
 
@@ -75,14 +80,17 @@ class Scheduler:
         while await self.wait_for_first_report(names, self.backend_reports.number):
             pass
 
-    async def wait_for_first_report(self, backends: Iterable[str], after: int) -> bool:
+    async def wait_for_first_report(
+        self, backends: Iterable[str], after: int, limit_s: float = float("inf")
+    ) -> bool:
         """Wait for a report with a number above *after*.
 
         False, at once, if none of *backends* is to be waited for: each has reported, or was given
-        `first_stats_s` to report since it is configured.
+        `first_stats_s`, and not more than *limit_s*, to report since it is configured.
         """
         waited_s = self.backend_reports.unreported(backends).values()
-        remaining_s = self.config.scheduler.first_stats_s - min(waited_s, default=float("inf"))
+        limit_s = min(limit_s, self.config.scheduler.first_stats_s)
+        remaining_s = limit_s - min(waited_s, default=float("inf"))
         if remaining_s <= 0:
             return False
         await self.backend_reports.wait_for_update(after, remaining_s)
@@ -138,14 +146,15 @@ class Scheduler:
     async def _choose_with_first_reports(
         self, spec: RequestSpec
     ) -> tuple[PoolState | None, Placement]:
-        """Choose a pool; while none fits, wait for backends that might fit and have not reported."""
+        """Choose a pool; wait for backends that might fit and have not reported: longer while none fits."""
         might_fit = candidates(spec, self.config.backends)
         if self.ledger.has_unsized:
             await self.ledger.read()
         while True:
             number = self.backend_reports.number
             chosen, placement = self._choose_pool(spec)
-            if chosen is not None or not await self.wait_for_first_report(might_fit, number):
+            limit_s = float("inf") if chosen is None else BEST_POOL_S
+            if not await self.wait_for_first_report(might_fit, number, limit_s):
                 return chosen, placement
 
     def _check_backend(self, host: str) -> None:

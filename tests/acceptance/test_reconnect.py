@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from share_actors import client
-from share_actors.errors import Unavailable
+from share_actors.errors import Refused, Unavailable
 from tests.acceptance.cli import CommandLine
 from tests.acceptance.conftest import NewSite
 from tests.acceptance.systems import kill
@@ -53,13 +53,17 @@ def test_connect_waits_while_the_manager_is_restarted(new_site: NewSite) -> None
             assert system.share(share.id).status == "available"
 
 
-def test_a_start_that_joins_waits_while_the_manager_is_restarted(new_site: NewSite) -> None:
+def test_a_start_is_refused_also_while_the_manager_of_the_running_system_is_restarted(
+    new_site: NewSite,
+) -> None:
     site = new_site()
     share = site.system.create_share(size=1)
     kill(site.manager_pid())
 
-    with client.start(site.config) as system:
-        assert system.share(share.id).status == "available"
+    with pytest.raises(Refused, match="taken by the system of home"):
+        client.start(site.config)
+
+    assert site.system.share(share.id).status == "available"
 
 
 def test_connect_waits_for_its_timeout_only(new_site: NewSite) -> None:

@@ -205,13 +205,8 @@ def start_new_system(config: Config) -> Handle:
     if MANAGER in actor_names(config.namespace):
         running = _running_config(config.namespace)
         check_settings(running, config)
-        raise Refused(
-            f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
-            f" {running.home}, which runs with these settings; nothing was started",
-            field="namespace",
-            value=running.namespace,
-            next_step="Connect to the running system, stop it first, or choose another namespace.",
-        )
+        step = "Connect to the running system, stop it first, or choose another namespace."
+        raise _taken(running, "these settings", next_step=step)
     return start_system(config).manager
 
 
@@ -226,14 +221,20 @@ def _running_config(namespace: str) -> Config:
 def check_settings(running: Config, wanted: Config) -> None:
     """Raise `Refused`, which says what differs, if the system in this namespace has other settings."""
     if differing := differences(running, wanted, shown=without_secret_options):
-        raise Refused(
-            f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
-            f" {running.home}, which runs with other settings: {in_words(differing)}; nothing was started",
-            field="namespace",
-            value=running.namespace,
-            differing=[difference._asdict() for difference in differing],
-            next_step="Choose another namespace, connect to the running system, or stop it first.",
-        )
+        how = f"other settings: {in_words(differing)}"
+        told = [difference._asdict() for difference in differing]
+        step = "Choose another namespace, connect to the running system, or stop it first."
+        raise _taken(running, how, differing=told, next_step=step)
+
+
+def _taken(running: Config, how: str, **details: Any) -> Refused:
+    return Refused(
+        f"namespace {running.namespace!r} of this Ray cluster is taken by the system of home"
+        f" {running.home}, which runs with {how}; nothing was started",
+        field="namespace",
+        value=running.namespace,
+        **details,
+    )
 
 
 def _start_actors(config: Config) -> Handle:

@@ -21,7 +21,7 @@ from share_actors.actors.manager.share_verbs import (
 )
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.messaging.parameters import known_id, word
+from share_actors.actors.messaging.parameters import word
 from share_actors.actors.ports import Stats
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
@@ -63,8 +63,7 @@ class ExitVerbs(Verbs):
     ) -> VerbResult:
         """Forget a share with its rules and snapshots, whatever its status; its driver is not called."""
         command = build(ForgetShare, {"reason": reason})
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def forget_snapshot(
         self,

@@ -79,8 +79,7 @@ class ManageVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Stop managing a share; it stays on its backend unchanged."""
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, UnmanageShare(), wait, command_id)
+        return await self._ask_share(context, share_id, UnmanageShare(), wait, command_id)
 
     # -- snapshots -------------------------------------------------------------------------------
     async def manage_snapshot(
@@ -103,8 +102,7 @@ class ManageVerbs(Verbs):
             "driver_options": mapping("driver_options", driver_options),
         }
         command = build(ManageSnapshot, fields)
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def unmanage_snapshot(
         self,

@@ -87,6 +87,17 @@ class Verbs(ABC):
             raise not_found(kind, item_id)
         return found
 
+    async def _ask_share(
+        self,
+        context: Context,
+        share_id: str,
+        command: Command,
+        wait: bool,
+        command_id: str | None,
+    ) -> VerbResult:
+        address = known_id("share", share_id)
+        return await self._ask(context_of(context), address, command, wait, command_id)
+
     async def _ask(
         self,
         context: RequestContext,
@@ -167,8 +178,7 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Delete a share, with its snapshots if *cascade*."""
         command = build(DeleteShare, {"cascade": cascade})
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def extend_share(
         self,
@@ -181,8 +191,7 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Extend a share to *new_size* GiB."""
         command = build(ExtendShare, {"size": new_size})
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def shrink_share(
         self,
@@ -195,8 +204,7 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Shrink a share to *new_size* GiB."""
         command = build(ShrinkShare, {"size": new_size})
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def retry_share(
         self,
@@ -207,8 +215,7 @@ class ManagerVerbs(Verbs):
         command_id: str | None = None,
     ) -> VerbResult:
         """Retry what failed on a share, its access rules and its snapshots."""
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, RetryShare(), wait, command_id)
+        return await self._ask_share(context, share_id, RetryShare(), wait, command_id)
 
     async def allow_access(
         self,
@@ -230,8 +237,7 @@ class ManagerVerbs(Verbs):
             "access_level": access_level,
         }
         command = build(AllowAccess, fields)
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def deny_access(
         self,
@@ -261,8 +267,7 @@ class ManagerVerbs(Verbs):
         """Take a snapshot of a share."""
         fields = {"snapshot_id": new_id("snapshot_id", snapshot_id), "name": name}
         command = build(CreateSnapshot, fields)
-        address = known_id("share", share_id)
-        return await self._ask(context_of(context), address, command, wait, command_id)
+        return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def delete_snapshot(
         self,

@@ -16,14 +16,14 @@ from typing import Literal
 
 import psutil
 
-from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime import PARENT, system_state
 from share_actors.actors.runtime.stop_times import KILL_TIMEOUT_S, RAY_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
 from share_actors.cli import interrupts
 from share_actors.errors import LogError, Unavailable
 from share_actors.file_lock import FileLock
 
-OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE}
+OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE, *PARENT}
 """Variables of `share-actors env` that are for programs, not for Ray itself."""
 NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
 """Has a Ray end at once at SIGTERM: it would first wait for work on it to end, which `down` has done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,33 @@ say()
 print([handle.seen.name for handle in share_actors.connect().shares().items], flush=True)
 say()
 """
+ORPHAN = """
+import os, pathlib, sys, time
+if os.fork():
+    sys.exit()
+while os.getppid() != 1:
+    time.sleep(0.05)
+{first}
+import share_actors
+system = share_actors.connect()
+system.create_share(size=1, name="kept")
+print("holds", flush=True)
+restarted = pathlib.Path(sys.argv[1])
+while not restarted.exists():
+    if not restarted.parent.exists():
+        sys.exit("the test has ended")
+    time.sleep(0.1)
+try:
+    system.count_shares()
+except share_actors.Unavailable as error:
+    print("told:", error, flush=True)
+try:
+    print("joined:", share_actors.connect().count_shares(), flush=True)
+except share_actors.Unavailable as error:
+    print("not joined:", error, error.details["next_step"], flush=True)
+    raise
+"""
+"""A program whose parent has ended, as of a background job or a service."""
 RUNS_AGAIN = "It runs again at {}: call share_actors.connect() again"
 
 
@@ -116,3 +144,36 @@ def test_a_program_that_holds_a_connection_is_told_to_connect_again_and_what_was
     for text in said:
         assert RUNS_AGAIN.format(address) in text
         assert "its log keeps everything that was recorded" in text
+
+
+def _ends_after_a_restart(cli: CommandLine, program: str) -> tuple[str, str]:
+    """What *program* prints that holds a connection while its system is stopped and started."""
+    cli.json("up")
+    restarted = cli.home / "restarted"
+    process = cli.start_program([sys.executable], program, str(restarted))
+    assert process.stdout is not None
+    assert "holds\n" in iter(process.stdout.readline, "")
+    cli.json("down")
+    cli.json("up")
+    restarted.touch()
+    return process.communicate(timeout=200)
+
+
+def test_a_program_whose_parent_has_ended_survives_its_system_and_joins_the_next_one(
+    cli: CommandLine,
+) -> None:
+    out, err = _ends_after_a_restart(cli, ORPHAN.format(first=""))
+
+    assert "told: the system of" in out
+    assert out.endswith("joined: {'available': 1}\n"), err
+
+
+def test_a_program_that_ray_would_end_as_it_leaves_its_lost_system_is_told_so(
+    cli: CommandLine,
+) -> None:
+    out, err = _ends_after_a_restart(cli, ORPHAN.format(first="import ray"))
+
+    assert "told: the system of" in out
+    assert "Ray was imported without RAY_RAYLET_PID" in out
+    assert "write `from share_actors import connect` before `import ray`" in out
+    assert "share_actors.errors.Unavailable: the Ray cluster" in err

@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 
 from share_actors.actors.effects.driver_setup import driver_of, without_secret_options
 from share_actors.actors.messaging.retries import MAX_WAIT_S
+from share_actors.actors.runtime import PARENT, may_leave_a_lost_cluster
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.kept_config import delete_saved_config
@@ -28,7 +29,7 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
-from share_actors.actors.runtime.ray_errors import pace_listener
+from share_actors.actors.runtime.ray_errors import pace_listener, show_uncaught_errors
 from share_actors.actors.runtime.ray_start import start_ray
 from share_actors.actors.runtime.signals import sigterm_kept
 from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
@@ -72,6 +73,7 @@ def init(address: str | None, **options: Any) -> None:
         else:
             _join_ray(address, {**defaults, **options})
     pace_listener()
+    show_uncaught_errors(lambda: _can_be_reached(joined_address() or ""))
 
 
 def _join_ray(address: str, options: dict[str, Any]) -> None:
@@ -126,8 +128,23 @@ def join(address: str) -> None:
         if _can_be_reached(joined):
             check_joined(address, joined)
             return
+        _check_leaving(joined)
         shutdown()
     init(address)
+
+
+def _check_leaving(joined: str) -> None:
+    """Raise `Unavailable` if Ray would end this process when it leaves the cluster at *joined*."""
+    if not may_leave_a_lost_cluster():
+        (variable, value) = next(iter(PARENT.items()))
+        raise Unavailable(
+            f"the Ray cluster at {joined} is gone, and Ray would end this program if it left that cluster,"
+            f" since the program's parent has ended and Ray was imported without {variable}",
+            field="address",
+            value=joined,
+            next_step=f"Start the program again. To keep it running next time, set {variable}={value}, or"
+            " write `from share_actors import connect` before `import ray`.",
+        )
 
 
 def _can_be_reached(address: str) -> bool:

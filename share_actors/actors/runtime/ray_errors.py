@@ -1,12 +1,15 @@
-"""The listener of Ray for errors of a cluster, which is paced while the cluster is gone."""
+"""What Ray does in a program about errors, adapted to a cluster that is gone."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
-from ray._private.worker import global_worker
+from ray._private.worker import custom_excepthook, global_worker, normal_excepthook
 
 PAUSE_S = 1.0
 IMMEDIATE_S = 0.05
@@ -43,3 +46,16 @@ def pace_listener() -> None:
     subscriber = getattr(worker, "gcs_error_subscriber", None)
     if subscriber is not None and not isinstance(subscriber, PacedSubscriber):
         worker.gcs_error_subscriber = PacedSubscriber(subscriber)
+
+
+def show_uncaught_errors(reachable: Callable[[], bool]) -> None:
+    """Have an uncaught error shown at once while the cluster is not *reachable*.
+
+    Ray's hook first reports the error to the cluster, and waits for it without a bound.
+    """
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        (custom_excepthook if reachable() else normal_excepthook)(kind, error, trace)
+
+    if sys.excepthook is custom_excepthook:
+        sys.excepthook = show

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
+from share_actors.actors.runtime import PARENT
 from share_actors.config import default_home
 from share_actors.errors import ConfigError, Refused, Unavailable
 from share_actors.values import Frozen
@@ -71,7 +72,7 @@ def ray_environment(token: str) -> dict[str, str]:
 def program_environment(state: SystemState) -> dict[str, str]:
     """The variables with which any Ray program joins the system and survives its outages."""
     address = {"RAY_ADDRESS": state.address or "", "SHARE_ACTORS_NAMESPACE": state.namespace}
-    return {**address, **OUTAGE, **state.environment}
+    return {**address, **OUTAGE, **PARENT, **state.environment}
 
 
 def same_process(pid: int, created: float) -> bool:

@@ -1,5 +1,12 @@
 """The driver port, the drivers of this package, and the registry that loads drivers by name."""
 
+from share_actors.drivers.abilities import (
+    BackendObject,
+    ListsObjects,
+    MeasuresUsage,
+    Reverts,
+    RunsDaemons,
+)
 from share_actors.drivers.base import (
     DriverError,
     DriverOptions,
@@ -21,6 +28,7 @@ from share_actors.drivers.registry import known_drivers, load_driver, make_drive
 from share_actors.values.secret import Secret
 
 __all__ = [
+    "BackendObject",
     "DriverError",
     "DriverOptions",
     "ExecuteMixin",
@@ -28,11 +36,15 @@ __all__ = [
     "ProbeResult",
     "GaneshaMixin",
     "GaneshaOptions",
+    "ListsObjects",
     "ManageExistingShareTypeMismatch",
     "ManageInvalidShare",
+    "MeasuresUsage",
     "NotSupported",
     "ProcessExecutionError",
     "RefusedByBackend",
+    "Reverts",
+    "RunsDaemons",
     "Secret",
     "ShareDriver",
     "ShareServerSetUpFailed",

@@ -91,7 +91,13 @@ class ProbeResult(Frozen):
     size: int | None = None
     """In GiB."""
     access: frozenset[tuple[str, str, str]] | None = None
-    """The applied access rules: (access_type, access_to, access_level)."""
+    """The rules in force: (access_type, access_to, access_level)."""
+    access_on_file: frozenset[tuple[str, str, str]] | None = None
+    """The rules that the backend will apply when it is started again, if it stores them apart."""
+    used: int | None = None
+    """In bytes."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the share on the backend, one sentence each."""
     snapshots: dict[str, str | None] | None = None
     """The complete snapshots of the share: id to provider location."""
     unfinished: frozenset[str] = frozenset()

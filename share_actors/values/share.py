@@ -55,6 +55,10 @@ class ExportLocation(Value):
     path: str
     preferred: bool = False
     is_admin_only: bool = False
+    protocol: str | None = None
+    """The protocol of this path, as `NFS`; None if it is the share's."""
+    options: str = ""
+    """The mount options that clients need, such as `vers=4.1,port=2049`."""
 
 
 class AccessRule(Value):

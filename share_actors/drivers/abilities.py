@@ -1,0 +1,76 @@
+"""Abilities that a driver may have beyond `ShareDriver`. Each is asked of the driver object, by `isinstance`.
+
+A driver has an ability if its object has the methods: it need not derive from the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from share_actors.values import Frozen, RequestContext, Share, Snapshot
+
+
+@runtime_checkable
+class RunsDaemons(Protocol):
+    """The backend serves its shares by daemons or mounts of this machine, which somebody must start.
+
+    `do_setup` only attaches to them. They go on while the system is down: its end interrupts no client.
+    """
+
+    def start_backend(self, context: RequestContext) -> None:
+        """Mount and start what serves the shares, unless it runs; called by one owner at a time.
+
+        Afterwards each share is served with the rules that were applied last. Raises `DriverError`.
+        """
+
+    def stop_backend(self, context: RequestContext) -> None:
+        """End the daemons and unmount; the shares stay on the storage. Succeeds if nothing runs."""
+
+    def check_health(self) -> Sequence[str]:
+        """What is wrong now, one sentence each; empty if clients are served. Quick, and changes nothing."""
+
+
+@runtime_checkable
+class Reverts(Protocol):
+    """The backend can put a share back to the state of a snapshot."""
+
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        """Replace the content of *share* by that of *snapshot*; returns whether clients must mount again.
+
+        Size, rules and export locations stay. Can be repeated like every method of the port
+        (`manila.share.driver.ShareDriver.revert_to_snapshot`).
+        """
+
+
+class BackendObject(Frozen):
+    """A share or a snapshot that exists on a backend, whether the system knows it or not."""
+
+    kind: Literal["share", "snapshot"]
+    id: str | None = None
+    """Its id, if the backend's name for it has one."""
+    location: str
+    """The backend's own name for it, such as a path: what `manage` takes."""
+    size: int | None = None
+    """In GiB; None if it has no limit, or if it is not known."""
+    export_paths: tuple[str, ...] = ()
+    access: frozenset[tuple[str, str, str]] | None = None
+    """The rules in force: (access_type, access_to, access_level). None if they are not known."""
+
+
+@runtime_checkable
+class ListsObjects(Protocol):
+    """The backend can tell what is on it."""
+
+    def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
+        """Every share and snapshot on the backend, also those that nobody asked this system for."""
+
+
+@runtime_checkable
+class MeasuresUsage(Protocol):
+    """The backend can tell how much of each share is used."""
+
+    def get_share_usage(self, shares: Sequence[Share]) -> Mapping[str, int]:
+        """The bytes that each share uses, by its id; without those that are not on the backend."""

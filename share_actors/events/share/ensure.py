@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Settled
@@ -41,6 +41,7 @@ class ShareEnsureRequested(Event, topic="share.ensure_requested"):
 class ShareEnsured(Event, topic="share.ensured"):
     """The driver re-exported the share; None: the export locations did not change."""
 
+    schema_version: ClassVar[int] = 2
     export_locations: tuple[ExportLocation, ...] | None
 
     def settles(self) -> tuple[Settled, ...]:

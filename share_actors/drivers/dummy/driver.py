@@ -9,6 +9,7 @@ from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import (
     DriverError,
     Exports,
+    NotSupported,
     ProbeResult,
 )
 from share_actors.drivers.dummy.access import DummyAccess

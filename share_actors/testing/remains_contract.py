@@ -112,6 +112,9 @@ class RemainsContract(StrayFolders):
         self, driver: ShareDriver, prepare: Callable[[], tuple[Share, Callable[[Any], Any]]]
     ) -> Any:
         """Crash a new call at one step after the other; yields each step and its share."""
+        overridden = type(self).remains is not RemainsContract.remains
+        if not (overridden or self.folders(driver) or isinstance(driver, ListsObjects)):
+            pytest.skip("the driver keeps no files, and does not list what it has")
         _, call = prepare()
         steps = count_steps(partial(call, driver), type(driver))
         for step in range(1, steps + 1, max(1, steps // self.most_steps)):

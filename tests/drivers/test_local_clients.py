@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from share_actors.drivers import ShareDriver, make_driver
 from share_actors.testing import ClientContract, Visit
 from share_actors.testing.visits import Mount
-from share_actors.values import ExportLocation
+from share_actors.values import AccessType, ExportLocation
 from tests.drivers.local_visits import visit_as
 from tests.storage.visiting import visits
 
@@ -37,14 +38,18 @@ def passable(short_path: Path) -> Path:
     return short_path
 
 
-@pytest.mark.usefixtures("keeps_acls")
-class TestLocalClients(ClientContract):
-    access_type = "user"
+class LocalClients:
+    """What the driver `local` can do for its clients."""
+
+    access_type: ClassVar[AccessType] = "user"
     clients = ("1001", "1002")
     most_rules = 200  # a block of the filesystem has room for about 250 entries
     keeps_open_files = "the kernel checks access to a file when it is opened"
     unlimited = "directories have no size limit"
 
+
+@pytest.mark.usefixtures("keeps_acls")
+class TestLocalClients(LocalClients, ClientContract):
     @pytest.fixture
     def driver(self, passable: Path) -> ShareDriver:
         return make_driver("here", "local", {"root": str(passable / "root")})

@@ -67,12 +67,12 @@ def end(processes: Iterable[int]) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + WAIT_S
-        while _runs(pid):
+        while runs(pid):
             assert time.monotonic() < deadline, f"process {pid} does not end"
             time.sleep(0.005)
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
     """Whether the process exists and is more than an entry that its parent has not read."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -5,13 +5,14 @@ Each name has the process of its run: a run that is under way keeps all that it 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,12 +35,15 @@ def new_directory() -> Path:
 
 def remove_leftovers() -> None:
     """Remove the processes, namespaces, mounts, loop devices and directories of runs that have ended."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if _is_abandoned(directory.name):
-            remove_directory(directory)
-    for namespace in _namespaces():
-        if _is_abandoned(namespace):
-            remove_namespace(namespace)
+    top = Path(tempfile.gettempdir())
+    with (top / "share-actors-leftovers.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another run may have started at the same time
+        for directory in top.glob(f"{PREFIX}*"):
+            if _is_abandoned(directory.name):
+                remove_directory(directory)
+        for namespace in _namespaces():
+            if _is_abandoned(namespace):
+                remove_namespace(namespace)
 
 
 def remove_namespace(name: str) -> None:
@@ -54,22 +58,20 @@ def remove_directory(directory: Path) -> None:
     end(_started_with(directory))
     for target in reversed(_mounts_below(directory)):
         subprocess.run(["umount", "--lazy", target], check=True)
-    for loop in Path("/sys/block").glob("loop*/loop/backing_file"):
-        if loop.read_text().startswith(f"{directory}/"):
-            subprocess.run(["losetup", "--detach", f"/dev/{loop.parts[3]}"], check=True)
+    for device in _loops_on(directory):
+        subprocess.run(["losetup", "--detach", device], check=False, capture_output=True)
+    _wait_until(lambda: not _loops_on(directory), f"loop devices are used: {_loops_on(directory)}")
     _clear_immutable(directory)
     shutil.rmtree(directory)
 
 
 def end(processes: Iterable[int]) -> None:
     """Kill *processes* and wait until they have ended."""
-    for pid in list(processes):
+    killed = list(processes)
+    for pid in killed:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + WAIT_S
-        while runs(pid):
-            assert time.monotonic() < deadline, f"process {pid} does not end"
-            time.sleep(0.005)
+    _wait_until(lambda: not any(map(runs, killed)), f"processes {killed} do not end")
 
 
 def runs(pid: int) -> bool:
@@ -109,6 +111,23 @@ def _started_with(directory: Path) -> list[int]:
             if os.fsencode(f"{directory}/") in (process / "cmdline").read_bytes():
                 found.append(int(process.name))
     return [pid for pid in found if pid != os.getpid()]
+
+
+def _loops_on(directory: Path) -> list[str]:
+    """The loop devices whose files are below *directory*; one may vanish at any time."""
+    found = []
+    for file in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):
+            if file.read_text(encoding="utf-8").startswith(f"{directory}/"):
+                found.append(f"/dev/{file.parts[3]}")
+    return found
+
+
+def _wait_until(condition: Callable[[], bool], message: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.005)
 
 
 def _mounts_below(directory: Path) -> list[str]:

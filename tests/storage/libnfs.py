@@ -63,7 +63,9 @@ class Nfs:
     """One mounted export. Every call raises `NfsError`."""
 
     def __init__(self, host: str, path: str, *, version: int, port: int, mount_port: int) -> None:
-        self._lib = library()
+        self._lib, self._version = library(), version
+        self.is_spoiled = False
+        """Whether an open failed by version 4: libnfs 4 repeats its number, so the server its answer."""
         self._context = self._lib.nfs_init_context()
         ports = f"nfsport={port}&mountport={mount_port}"
         # The host of the URL is not used, and could not be an IPv6 address.
@@ -79,7 +81,11 @@ class Nfs:
     def open(self, path: str, flags: int = os.O_RDONLY) -> c_void_p:
         """Open a file; returns its handle."""
         file = c_void_p()
-        self._call("open", path.encode(), flags, byref(file))
+        try:
+            self._call("open", path.encode(), flags, byref(file))
+        except NfsError:
+            self.is_spoiled = self._version == 4
+            raise
         return file
 
     @contextmanager

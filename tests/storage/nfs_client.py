@@ -60,7 +60,14 @@ class NfsVisit:
     def __init__(self, mount: NfsMount, host: str, path: str) -> None:
         self.mount, self._where = mount, (host, path)
         with translated():
-            self.nfs = mount.connect(host, path)
+            self._nfs = mount.connect(host, path)
+
+    @property
+    def nfs(self) -> Nfs:
+        """The connection, or a new one if that can open no more files."""
+        if self._nfs.is_spoiled:
+            self._nfs = self.mount.connect(*self._where)
+        return self._nfs
 
     def write(self, name: str, data: bytes) -> None:
         """Write through a file that is opened for it."""
@@ -82,13 +89,8 @@ class NfsVisit:
         """Open the file, or create it: libnfs cannot do both at once by version 4."""
         path = f"/{name}"
         with translated():
-            try:
-                file = self.nfs.open(path, os.O_RDWR)
-            except NfsError as error:
-                if error.errno != errno.ENOENT:
-                    raise
-                file = self.nfs.open(path, os.O_RDWR | os.O_CREAT)
-        return NfsFile(self, path, file)
+            create = 0 if name in self.nfs.names() else os.O_CREAT
+            return NfsFile(self, path, self.nfs.open(path, os.O_RDWR | create))
 
     def bulk(self) -> Nfs:
         """A connection for many bytes: by version 3, whose writes are 500 times larger."""

@@ -25,7 +25,7 @@ class ClientBase(ContractBase):
     access_type: ClassVar[AccessType] = "ip"
     """The type of the rules that let the clients in. Tests of networks need `ip`."""
     clients: ClassVar[tuple[str, str]] = ("192.0.2.1", "192.0.2.2")
-    """Two clients, as rules name them (`access_to`); those of type `ip` in one /24 or /120."""
+    """Two clients, as rules name them (`access_to`); those of type `ip` in one /24 or /64."""
     ipv6_clients: ClassVar[tuple[str, str] | None] = None
     """Two IPv6 clients if the driver serves both families; None skips the test of both."""
     most_rules: ClassVar[int] = 500
@@ -64,11 +64,11 @@ class ClientBase(ContractBase):
         return self.clients[1]
 
     def network(self, wider: int = 0) -> str:
-        """The network of the last byte that both clients are in, or one that is *wider* bits larger."""
+        """The /24 (IPv6: /64) that both clients are in, or a network that is *wider* bits larger."""
         if self.access_type != "ip":
             pytest.skip(f"rules of type {self.access_type} name no networks")
-        narrow = ip_network(self.one).max_prefixlen - 8
-        network = ip_network((self.one, narrow), strict=False)
+        length = 24 if "." in self.one else 64
+        network = ip_network((self.one, length), strict=False)
         assert ip_address(self.two) in network, "the clients are not in one network"
         return str(network.supernet(wider))
 

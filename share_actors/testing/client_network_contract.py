@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from share_actors.testing.client_base import OUT, ClientBase, ServedShare
+from share_actors.testing.contract_base import CONTEXT
 from share_actors.testing.visits import Mount, ReadOnly
 
 
@@ -82,9 +83,7 @@ class ClientNetworkContract(ClientBase):
     def test_rules_for_ipv6_let_in_the_clients_that_they_name(
         self, served: ServedShare, visit: Mount
     ) -> None:
-        if self.ipv6_clients is None:
-            pytest.skip("the driver serves no second family of addresses (`ipv6_clients` is None)")
-        one, two = self.ipv6_clients
+        one, two = self._ipv6()
         served.allow((one, "rw"))
         mounted = visit(served.export, one)
         mounted.write("a", b"1")
@@ -95,3 +94,23 @@ class ClientNetworkContract(ClientBase):
         with pytest.raises(OUT):
             mounted.read("a")
         assert visit(served.export, two).read("a") == visit(served.export, self.one).read("a")
+
+    @pytest.mark.parametrize("length", [96, 112, 120, 127])
+    def test_a_rule_for_a_small_ipv6_network_is_in_force_unless_it_is_refused(
+        self, served: ServedShare, visit: Mount, length: int
+    ) -> None:
+        client = self.one if ":" in self.one else self._ipv6()[0]
+        rule = served.rule(str(ip_network((client, length), strict=False)), "rw")
+        refused = served.driver.update_access(CONTEXT, served.share, [rule], [rule], ()) or {}
+
+        if refused:
+            assert refused.keys() == {rule.id}
+            with pytest.raises(OUT):
+                visit(served.export, client)
+        else:
+            visit(served.export, client).write("a", b"1")
+
+    def _ipv6(self) -> tuple[str, str]:
+        if self.ipv6_clients is None:
+            pytest.skip("the driver serves no second family of addresses (`ipv6_clients` is None)")
+        return self.ipv6_clients

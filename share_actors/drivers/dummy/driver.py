@@ -201,15 +201,22 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             for i, s in backend.snapshots().items()
             if s["share_id"] == share.id
         }
+        unfinished = backend.unfinished_snapshots(share)
         record = backend.shares().get(share.id)
         if record is None:
-            return ProbeResult(state="absent", snapshots=snapshots, access=frozenset())
+            return ProbeResult(
+                state="partial" if backend.is_unfinished(share.id) else "absent",
+                snapshots=snapshots,
+                unfinished=unfinished,
+                access=frozenset(),
+            )
         return ProbeResult(
             state="whole",
             export_locations=self._exports(share),
             size=record["size"],
             access=_access_of(record),
             snapshots=snapshots,
+            unfinished=unfinished,
         )
 
 

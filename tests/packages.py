@@ -108,8 +108,11 @@ class Installer:
         ]
 
     def _disable(self, units: Sequence[str]) -> None:
-        if units and self._run(["systemctl", "disable", "--now", *units]).returncode:
+        if not units:
+            return
+        if self._run(["systemctl", "disable", *units]).returncode:
             self._print(f"could not disable {' '.join(units)}: they start at the next boot")
+        self._run(["systemctl", "stop", *units])  # fails where systemd does not run
 
     def _run(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         program = self._program(arguments[0]) or arguments[0]

@@ -42,6 +42,7 @@ def nfs_requirements(
 ) -> Sequence[Requirement]:
     """Those of an NFS-Ganesha that serves the NFS *versions* on *port* with a D-Bus of its own."""
     capabilities = ["CAP_SYS_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID"]
+    capabilities += _bind(RPCBIND_PORT if 3 in versions else port)
     return [
         checks.command(machine, "ganesha.nfsd", "nfs-ganesha", "serves the shares by NFS"),
         checks.library(
@@ -55,7 +56,7 @@ def nfs_requirements(
         ),
         checks.privileges(
             machine,
-            [*capabilities, *_bind(port)],
+            capabilities,
             "NFS-Ganesha opens files by handle, as their users",
         ),
         checks.free_port(machine, port, "NFS", ("ganesha.nfsd",)),

@@ -22,6 +22,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.scheduling.pool_stats import silent_report
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers import share_stats
+from share_actors.drivers.abilities import BackendObject, ListsObjects
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.errors import ConfigError, Refused, ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
@@ -153,6 +154,23 @@ class StatsActor:
     async def missing(self, shares: Sequence[Share]) -> list[str]:
         """The ids of those of *shares* that the driver does not find; raises `Unavailable` if it fails."""
         return [share.id for share in shares if await self._is_missing(share)]
+
+    async def objects(self) -> list[BackendObject]:
+        """All shares and snapshots on the backend.
+
+        Raises `Refused` if the driver cannot list them, and `Unavailable` if it fails.
+        """
+        driver = await self._driver_or_unavailable()
+        try:
+            if not isinstance(driver, ListsObjects):
+                raise NotSupported(f"{type(driver).__name__} has no `list_backend`")
+            call = partial(driver.list_backend, SYSTEM_CONTEXT)
+            return list(await self._call_driver(call, self._settings.timeout_s))
+        except NotSupported as error:
+            text = f"what is on backend {self._backend!r} cannot be listed: {error}"
+            raise Refused(text, field="backend", value=self._backend) from None
+        except Exception as error:
+            raise self._unavailable(self._failure_reason(error)) from None
 
     async def _is_missing(self, share: Share) -> bool:
         try:

@@ -59,6 +59,8 @@ class BackendObject(Frozen):
     export_paths: tuple[str, ...] = ()
     access: frozenset[tuple[str, str, str]] | None = None
     """The rules in force: (access_type, access_to, access_level). None if they are not known."""
+    access_on_file: frozenset[tuple[str, str, str]] | None = None
+    """The rules that are applied when the backend is started again, if it stores them apart."""
 
 
 @runtime_checkable
@@ -66,7 +68,10 @@ class ListsObjects(Protocol):
     """The backend can tell what is on it."""
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
-        """Every share and snapshot on the backend, also those that nobody asked this system for."""
+        """Every share and snapshot on the backend, also those that nobody asked this system for.
+
+        Raises `NotSupported` if the backend cannot tell as it is configured.
+        """
 
 
 @runtime_checkable

@@ -26,6 +26,7 @@ from share_actors.testing.contract_base import (
 )
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
+from share_actors.testing.listing_contract import ListingContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.stray_contract import StrayContract
@@ -33,7 +34,12 @@ from share_actors.values import Share, Snapshot, gib
 
 
 class DriverContract(
-    ProbeContract, InterruptionContract, LateCallContract, OneSystemContract, StrayContract
+    ListingContract,
+    ProbeContract,
+    InterruptionContract,
+    LateCallContract,
+    OneSystemContract,
+    StrayContract,
 ):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 

@@ -17,6 +17,7 @@ from share_actors.actors.ports import Cluster, HostLost, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import ShareActorsError
 from share_actors.values import BackendReport, RoomTaken
 
@@ -104,6 +105,13 @@ class BackendVerbs:
         names = list(self._config.backends) if every else [self._config.backend_name(backend)]
         reports = await asyncio.gather(*(self._publish_now(name) for name in names))
         return dict(zip(names, reports, strict=True))
+
+    async def list_backend(self, context: Context, backend: str) -> list[BackendObject]:
+        """All shares and snapshots that are on *backend*, whether the system knows them or not."""
+        permit("list_backend", context)
+        await self.ready()
+        stats = await self._stats_of(self._config.backend_name(backend))
+        return await stats.objects()
 
     async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)

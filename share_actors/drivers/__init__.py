@@ -6,6 +6,7 @@ from share_actors.drivers.abilities import (
     MeasuresUsage,
     Reverts,
     RunsDaemons,
+    StatesRequirements,
 )
 from share_actors.drivers.base import (
     DriverError,
@@ -25,6 +26,7 @@ from share_actors.drivers.base import (
 from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessExecutionError
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
+from share_actors.drivers.requirement import Requirement
 from share_actors.values.secret import Secret
 
 __all__ = [
@@ -43,12 +45,14 @@ __all__ = [
     "NotSupported",
     "ProcessExecutionError",
     "RefusedByBackend",
+    "Requirement",
     "Reverts",
     "RunsDaemons",
     "Secret",
     "ShareDriver",
     "ShareServerSetUpFailed",
     "ShareSnapshotIsBusy",
+    "StatesRequirements",
     "TransientError",
     "UnmanageInvalidShare",
     "UnsupportedAccess",

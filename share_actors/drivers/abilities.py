@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from share_actors.drivers.requirement import Requirement
 from share_actors.values import Frozen, RequestContext, Share, Snapshot
 
 
@@ -79,3 +80,14 @@ class MeasuresUsage(Protocol):
 
     def get_share_usage(self, shares: Sequence[Share]) -> Mapping[str, int]:
         """The bytes that each share uses, by its id; without those that are not on the backend."""
+
+
+@runtime_checkable
+class StatesRequirements(Protocol):
+    """The driver can tell what its backend requires of this machine: `share-actors doctor` shows it."""
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Each requirement and whether it is met; asked before `do_setup`, of a backend that may not exist.
+
+        Reads this machine, starts and changes nothing, and does not contact the backend.
+        """

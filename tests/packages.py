@@ -38,7 +38,7 @@ class Installer:
     """Installs packages with the programs of *path*, which has the form of `PATH`."""
 
     def __init__(self, output: IO[str], path: str = os.environ.get("PATH", os.defpath)) -> None:
-        self._output, self._path = output, path
+        self._output, self._path, self._interrupts = output, path, Interrupts()
 
     def install(self, packages: Sequence[str] = PACKAGES, policy: Path = POLICY) -> bool:
         """Install what is missing of *packages*; returns whether all are there. Raises no error of apt-get.
@@ -53,7 +53,7 @@ class Installer:
         self._print(f"installing the Debian packages {' '.join(missing)}")
         began, enabled = time.monotonic(), self._enabled_units()
         try:
-            with nothing_starts(policy):
+            with self._interrupts, nothing_starts(policy):
                 self._apt_get("update")  # if it fails, the former lists may do
                 problem = self._install(missing)
         except OSError as error:
@@ -78,7 +78,9 @@ class Installer:
         return self._apt_get("install", "--no-install-recommends", *packages)
 
     def _apt_get(self, verb: str, *arguments: str) -> str | None:
-        """Run apt-get; the last line of its errors if it failed. An interrupt is passed on to it."""
+        """Run apt-get, unless interrupted; the last line of its errors if it failed."""
+        if self._interrupts.received:
+            return "interrupted"
         with tempfile.TemporaryFile("w+", errors="replace") as log:
             process = subprocess.Popen(
                 [self._program("apt-get") or "apt-get", *_APT_OPTIONS, verb, *arguments],
@@ -88,13 +90,12 @@ class Installer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a terminal's interrupt reaches it from here, once
             )
+            self._interrupts.pass_on_to(process)
             try:
                 status = process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
-                status = _interrupted(process)
-            except BaseException:
-                _interrupted(process)
-                raise
+                process.send_signal(signal.SIGINT)
+                status = process.wait()
             log.seek(0)
             lines = log.read().split("\n")
         return None if status == 0 else _reason(f"apt-get {verb} ended with {status}", lines)
@@ -136,11 +137,37 @@ class Installer:
         print(text, file=self._output, flush=True)
 
 
-def _interrupted(process: subprocess.Popen[bytes]) -> int:
-    """Interrupt apt-get, which then ends its download or completes its packages; the exit status."""
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
-    return process.wait()
+class Interrupts:
+    """Passes interrupts during a block on to apt-get, and raises `KeyboardInterrupt` at its end.
+
+    apt-get then ends its download, or completes its packages. An exception in the middle of the start of
+    apt-get would lose it: it would go on, and start daemons once the policy is gone.
+    """
+
+    def __init__(self) -> None:
+        self.received = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> None:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._receive) for number in numbers}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self.received:
+            raise KeyboardInterrupt
+
+    def pass_on_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Interrupt *process* at each interrupt from now on, and now if there was one."""
+        self._process = process
+        if self.received:
+            process.send_signal(signal.SIGINT)
+
+    def _receive(self, *_: object) -> None:
+        self.received = True
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # does nothing to one that has ended
 
 
 def _reason(status: str, lines: Sequence[str]) -> str:

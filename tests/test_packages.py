@@ -8,7 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,6 +146,12 @@ def test_nothing_is_installed_without_apt_get(debian: FakeDebian) -> None:
     assert debian.log.read_text() == ""
 
 
+def wait_for(file: Path) -> None:
+    """Wait until *file* has a line."""
+    while not file.exists() or not file.read_text().endswith("\n"):
+        time.sleep(0.01)
+
+
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
@@ -169,11 +178,12 @@ def interrupt_during_installation(debian: FakeDebian, number: signal.Signals) ->
     root = Path(__file__).parents[1]
     with subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL) as process:
         apt_get = int(ready.read_text())
-        process.send_signal(number)
-        status = process.wait()
-    if number == signal.SIGKILL:
-        os.kill(apt_get, signal.SIGKILL)
-    return status
+        try:
+            process.send_signal(number)
+            return process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(apt_get, signal.SIGKILL)
 
 
 def test_an_interrupt_waits_for_apt_get_and_puts_the_policy_back(debian: FakeDebian) -> None:
@@ -184,6 +194,28 @@ def test_an_interrupt_waits_for_apt_get_and_puts_the_policy_back(debian: FakeDeb
     assert status != 0
     assert (debian.folder / "ended").exists()
     assert debian.policy.read_text() == OLD_POLICY
+
+
+def test_an_interrupt_during_the_start_of_apt_get_does_not_lose_it(
+    debian: FakeDebian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debian.program("apt-get", f"echo $$ >> {debian.folder}/pids\nexec sleep 60\n")
+    started: Any = subprocess.Popen.__init__
+
+    def interrupted(process: Any, *args: Any, **options: Any) -> None:
+        started(process, *args, **options)
+        if options.get("start_new_session"):
+            wait_for(debian.folder / "pids")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        debian.install()
+
+    (pid,) = (debian.folder / "pids").read_text().split()
+    assert not Path(f"/proc/{pid}").exists()
+    assert not debian.policy.exists()
 
 
 def test_the_run_after_a_killed_one_puts_the_former_policy_back(debian: FakeDebian) -> None:

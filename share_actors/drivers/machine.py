@@ -7,6 +7,7 @@ import gzip
 import os
 import platform
 import shutil
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from glob import glob
@@ -70,7 +71,7 @@ class ThisMachine:
         try:
             raw = Path(path).read_bytes()
             return (gzip.decompress(raw) if path.endswith(".gz") else raw).decode(errors="replace")
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             return None
 
     def kernel_release(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 from collections.abc import Sequence
@@ -291,15 +292,22 @@ def test_this_machine_names_the_process_that_holds_a_port() -> None:
     assert ThisMachine().listeners(port) == []
 
 
-def test_this_machine_reads_packed_files_and_finds_commands(tmp_path: Path) -> None:
-    import gzip
-
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"no gzip",
+        b"",
+        gzip.compress(b"a" * 99)[:-9] + b"x",
+        b"\x1f\x8b\x08" + b"\0" * 7 + b"\xff" * 9,
+    ],
+)
+def test_this_machine_reads_packed_files_and_finds_commands(broken: bytes, tmp_path: Path) -> None:
     (tmp_path / "config.gz").write_bytes(gzip.compress(b"CONFIG_VETH=y\n"))
-    (tmp_path / "broken.gz").write_bytes(b"no gzip")
+    (tmp_path / "broken.gz").write_bytes(broken)
     machine = ThisMachine()
 
     assert machine.read(f"{tmp_path}/config.gz") == "CONFIG_VETH=y\n"
-    assert machine.read(f"{tmp_path}/broken.gz") is None
+    assert not machine.read(f"{tmp_path}/broken.gz")
     assert machine.which("sh") is not None
     assert machine.which("no-such-command") is None
 

@@ -24,10 +24,10 @@ ID_COLUMNS = ("ID", "RULE", "SNAPSHOT")
 _STATUSES_BY_COLOUR = {
     "green": ("available", "active", "up"),
     "yellow": (
-        *("creating", "extending", "shrinking", "deleting", "starting"),
-        *("queued", "applying", "denying"),
+        *("creating", "extending", "shrinking", "reverting", "deleting", "starting"),
+        *("queued", "applying", "denying", "restoring"),
     ),
-    "bold red": ("error", "manage_error", "unmanage_error", "down"),
+    "bold red": ("error", "reverting_error", "manage_error", "unmanage_error", "down"),
     "dim": ("deleted", "unmanaged"),
 }
 STATUS_COLOURS = {

@@ -10,12 +10,14 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import (
     CONTEXT,
     ContractBase,
     copy_of,
     new_share,
+    revert,
     same_driver,
 )
 from share_actors.testing.crash_points import count_steps, die_at
@@ -94,6 +96,21 @@ class InterruptionContract(ContractBase):
             return share.replace(snapshots=(taken,)), lambda d: d.delete_snapshot(AGAIN, taken)
 
         self.crashes_at_every_step(driver, drop)
+
+    def test_reverting_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver, snapshot: Snapshot
+    ) -> None:
+        if not isinstance(driver, Reverts):
+            pytest.skip("the driver cannot revert shares")
+
+        def prepare() -> Prepared:
+            share = self._created_share(driver)
+            taken = snapshot.replace(id=str(uuid4()), share_id=share.id)
+            driver.create_snapshot(CONTEXT, taken)
+            share = share.replace(snapshots=(taken,))
+            return share, lambda d: revert(d, AGAIN, share, taken)
+
+        self.crashes_at_every_step(driver, prepare)
 
     def test_setting_rules_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver

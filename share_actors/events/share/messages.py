@@ -47,6 +47,16 @@ from share_actors.events.share.resize import (
     ShareResizeRequested,
     ShrinkShare,
 )
+from share_actors.events.share.revert import (
+    ConfirmReverted,
+    Revert,
+    RevertCommand,
+    RevertEvent,
+    RevertToSnapshot,
+    ShareReverted,
+    ShareRevertRefused,
+    ShareRevertRequested,
+)
 from share_actors.events.share.server_attachment import (
     AttachmentCommand,
     AttachmentEffect,
@@ -62,6 +72,7 @@ __all__ = [
     "ConfirmCreated",
     "ConfirmDeleted",
     "ConfirmResized",
+    "ConfirmReverted",
     "CreateShare",
     "DeleteShare",
     "Destroy",
@@ -70,6 +81,8 @@ __all__ = [
     "Resize",
     "RetryRequested",
     "RetryShare",
+    "Revert",
+    "RevertToSnapshot",
     "ShareCommand",
     "ShareCreated",
     "ShareCreationRequested",
@@ -81,6 +94,9 @@ __all__ = [
     "ShareResizeRefused",
     "ShareResizeRequested",
     "ShareResized",
+    "ShareRevertRefused",
+    "ShareRevertRequested",
+    "ShareReverted",
     "ShrinkShare",
 ]
 
@@ -88,6 +104,7 @@ ShareCommand = (
     CreationCommand
     | DeletionCommand
     | ResizeCommand
+    | RevertCommand
     | FailureCommand
     | ManageCommand
     | ForgetShare
@@ -104,6 +121,7 @@ ShareEvent = (
     CreationEvent
     | DeletionEvent
     | ResizeEvent
+    | RevertEvent
     | FailureEvent
     | ManageEvent
     | ForgettingEvent
@@ -120,6 +138,7 @@ ShareEvent = (
 ShareEffect = (
     Provision
     | Resize
+    | Revert
     | Destroy
     | ApplyRules
     | ManageEffect

@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.drivers import DriverError, RefusedByBackend
 from share_actors.drivers.abilities import Reverts
-from share_actors.drivers.dummy import DummyDriver, DummyOptions
+from share_actors.drivers.dummy.driver import DummyDriver, DummyOptions
 from share_actors.drivers.filesystem import acl, exchanging
 from share_actors.drivers.filesystem.removal import MOUNTS
 from share_actors.drivers.local import LocalDriver
@@ -88,7 +88,7 @@ def test_the_rules_in_force_apply_to_the_content_of_the_snapshot(
 
     for path in (changed, changed / "file", changed / "below"):
         fd = os.open(path, os.O_RDONLY)
-        assert acl.grants_of(fd) == granted
+        assert acl.grants_of(fd).keys() == granted.keys()
         os.close(fd)
 
 

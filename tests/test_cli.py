@@ -28,6 +28,7 @@ from share_actors.values import AccessRule, Share, Snapshot
 COMMANDS = (
     *("demo", "up", "down", "status"),
     *("share create", "share list", "share show", "share extend", "share shrink"),
+    "share revert",
     *("share delete", "share retry", "share history"),
     *("access allow", "access deny", "access list"),
     *("snapshot create", "snapshot list", "snapshot delete"),

@@ -14,6 +14,7 @@ from share_actors.cli.commands import (
     exits,  # noqa: F401 - its commands are in the groups of the others
     network,
     receipt,
+    revert,  # noqa: F401 - its command is in the group `share`
     server,
     service,
     share,

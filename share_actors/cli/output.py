@@ -24,10 +24,10 @@ ID_COLUMNS = ("ID", "RULE", "SNAPSHOT")
 _STATUSES_BY_COLOUR = {
     "green": ("available", "active", "up", "ok"),
     "yellow": (
-        *("creating", "extending", "shrinking", "deleting", "starting"),
-        *("queued", "applying", "denying", "warning"),
+        *("creating", "extending", "shrinking", "reverting", "deleting", "starting"),
+        *("queued", "applying", "denying", "restoring", "warning"),
     ),
-    "bold red": ("error", "manage_error", "unmanage_error", "down", "missing"),
+    "bold red": ("error", "reverting_error", "manage_error", "unmanage_error", "down", "missing"),
     "dim": ("deleted", "unmanaged"),
 }
 STATUS_COLOURS = {

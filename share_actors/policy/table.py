@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.delete": _MEMBER,
         "share.extend": _MEMBER,
         "share.shrink": _MEMBER,
+        "share.revert": _MEMBER,
         "share.retry": _MEMBER,
         "share.reapply": _SYSTEM,
         "share.manage": _SYSTEM,

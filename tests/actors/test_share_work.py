@@ -33,6 +33,7 @@ from share_actors.events.share.messages import (
     ExtendShare,
     Provision,
     Resize,
+    RevertToSnapshot,
     ShareEffect,
     ShrinkShare,
 )
@@ -386,6 +387,7 @@ def test_an_effect_on_a_backend_that_is_not_ready_is_retried_later(
             "access_level",
         ),
         (ShrinkShare(size=1), Refused, "backend"),
+        (RevertToSnapshot(snapshot_id="n"), Refused, "backend"),
     ],
 )
 def test_a_command_that_the_backend_cannot_carry_out_is_refused(

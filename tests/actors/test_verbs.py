@@ -24,6 +24,7 @@ from share_actors.events.share.messages import (
     ExtendShare,
     ReapplyShare,
     RetryShare,
+    RevertToSnapshot,
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
@@ -156,6 +157,11 @@ def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Ma
         (lambda m: m.delete_share(ALICE, "s1", cascade=True), "s1", DeleteShare(cascade=True)),
         (lambda m: m.extend_share(ALICE, "s1", 5), "s1", ExtendShare(size=5)),
         (lambda m: m.shrink_share(ALICE, "s1", 5), "s1", ShrinkShare(size=5)),
+        (
+            lambda m: m.revert_to_snapshot(ALICE, "s1", "n1"),
+            "s1",
+            RevertToSnapshot(snapshot_id="n1"),
+        ),
         (lambda m: m.retry_share(ALICE, "s1"), "s1", RetryShare()),
         (lambda m: m.reapply_share(ALICE, "s1"), "s1", ReapplyShare()),
         (

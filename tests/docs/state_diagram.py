@@ -29,10 +29,12 @@ from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
+    ConfirmReverted,
     CreateShare,
     DeleteShare,
     ExtendShare,
     RetryShare,
+    RevertToSnapshot,
     ShareCommand,
     ShareEvent,
     ShrinkShare,
@@ -73,6 +75,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DeleteShare(cascade=True),
     ExtendShare(size=3),
     ShrinkShare(size=1),
+    RevertToSnapshot(snapshot_id="n"),
     RetryShare(),
     AllowAccess(access_id="r", access_type="user", access_to="u"),
     DenyAccess(access_id="r"),
@@ -124,6 +127,7 @@ def success(state: ShareState) -> ShareCommand | None:
 
 
 _OTHERS: Mapping[str, ShareCommand] = {
+    "revert": ConfirmReverted(),
     "manage": ConfirmManaged(size=2, export_locations=()),
     "unmanage": ConfirmUnmanaged(),
     "server": ConfirmServer(server=ShareServer(id="v")),

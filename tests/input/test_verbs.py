@@ -89,6 +89,7 @@ ON_A_SHARE: dict[str, dict[str, Any]] = {
     "delete_share": {},
     "extend_share": {"new_size": 5},
     "shrink_share": {"new_size": 1},
+    "revert_to_snapshot": {"snapshot_id": str(uuid4())},
     "retry_share": {},
     "reapply_share": {},
     "unmanage_share": {},

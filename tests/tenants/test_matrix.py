@@ -178,6 +178,7 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "extend a share": (_share(lambda share: share.extend(3)), CHANGE),
     "shrink a share": (_share(lambda share: share.shrink(1)), CHANGE),
+    "revert a share": (_snapshot(lambda share, n: share.revert_to(n)), CHANGE),
     "allow access": (_share(lambda share: share.allow_access("bob")), CHANGE),
     "deny access": (_deny, CHANGE),
     "delete a share": (_share(lambda share: share.delete()), CHANGE),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
+from share_actors.drivers.abilities import Reverts
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.messages import CreateShare, ExtendShare, ShrinkShare
+from share_actors.events.share.messages import (
+    CreateShare,
+    ExtendShare,
+    RevertToSnapshot,
+    ShrinkShare,
+)
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
 
 
@@ -23,6 +29,10 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
             _require(backends.get(state.share.backend), "extend_share")
         case ShrinkShare():
             _require(backends.get(state.share.backend), "shrink_share")
+        case RevertToSnapshot():
+            backend = backends.get(state.share.backend)
+            if not isinstance(backend.driver, Reverts):
+                raise _unsupported(backend, "revert_to_snapshot")
         case ManageShare(spec=spec):
             backend = backends.get(spec.backend)
             _require(backend, "manage_existing")
@@ -66,7 +76,11 @@ def _require_value(
 
 def _require(backend: BackendDriver, method: str) -> None:
     if not backend.driver.supports(method):
-        raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
+        raise _unsupported(backend, method)
+
+
+def _unsupported(backend: BackendDriver, method: str) -> Refused:
+    return Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
 
 
 def _require_no_servers(backend: BackendDriver) -> None:

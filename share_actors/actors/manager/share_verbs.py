@@ -42,6 +42,7 @@ from share_actors.events.share.messages import (
     ExtendShare,
     ReapplyShare,
     RetryShare,
+    RevertToSnapshot,
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
@@ -205,6 +206,19 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Shrink a share to *new_size* GiB."""
         command = build(ShrinkShare, {"size": new_size})
+        return await self._ask_share(context, share_id, command, wait, command_id)
+
+    async def revert_to_snapshot(
+        self,
+        context: Context,
+        share_id: str,
+        snapshot_id: str,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+    ) -> VerbResult:
+        """Replace the content of a share by that of its latest snapshot."""
+        command = build(RevertToSnapshot, {"snapshot_id": snapshot_id})
         return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def retry_share(

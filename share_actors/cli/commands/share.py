@@ -71,7 +71,7 @@ _StatusFilter = Annotated[
 ]
 
 
-def _print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
+def print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
     """Wait up to *timeout* for the last request of *share*, then print the share."""
     receipt = session.wait_for_outcome(share, timeout)
     if session.json:
@@ -129,7 +129,7 @@ def create(
         **set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
         **set_fields(share_network_id=network_id, same_host=same, different_host=different),
     )
-    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
+    print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
 
 
 def _size(text: str) -> Any:
@@ -186,7 +186,7 @@ def extend(
     """Extend a share to a larger size."""
     handle = session.system.share(share)
     handle.extend(_size(size), wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
 
 
 @command(app, "shrink", examples=["share shrink data --size 5"])
@@ -200,7 +200,7 @@ def shrink(
     """Shrink a share to a smaller size. Refused, without losing data, if more is in use."""
     handle = session.system.share(share)
     handle.shrink(_size(size), wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
 
 
 @command(app, "delete", examples=["share delete data", "share delete data --cascade"])
@@ -214,7 +214,7 @@ def delete(
     """Delete a share and its contents. Accepted in any state; the history is kept."""
     handle = session.system.share(share)
     handle.delete(cascade, wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
 
 @command(app, "retry", examples=["share retry data"])
@@ -227,7 +227,7 @@ def retry(
     """Retry everything that failed on a share, its access rules and its snapshots."""
     handle = session.system.share(share)
     handle.retry(wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
 
 
 @command(app, "reapply", examples=["share reapply data"])
@@ -243,7 +243,7 @@ def reapply(
     """
     handle = session.system.share(share)
     handle.reapply(wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "applied again")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "applied again")
 
 
 # -- manage, unmanage ----------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def manage(
     share = session.system.manage_share(
         options, wait=False, **fields, **set_fields(share_id=share_id)
     )
-    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
+    print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 
 
 def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
@@ -312,7 +312,7 @@ def unmanage(
     handle = session.system.share(share)
     handle.unmanage(wait=False)
     done = "unmanaged; data left in place"
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
 
 
 # -- history, explain ----------------------------------------------------------------------------

@@ -195,6 +195,16 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             if self._backend is not None:
                 self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
 
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        """Record the revert; returns the option `remount`. Raises `DriverError` if either does not exist."""
+        with self._changing("revert_to_snapshot", context, share.id, snapshot.id):
+            if self._backend is not None:
+                self._backend.snapshot(share.id, snapshot.id)
+                self._backend.change_share(share.id, reverted_to=snapshot.id)
+        return self._options.remount
+
     def _probe_result(self, share: Share, backend: DummyBackend) -> ProbeResult:
         snapshots = {
             i: f"dummy:/{share.id}@{i}"

@@ -29,6 +29,7 @@ Method = Literal[
     "probe_share",
     "create_snapshot",
     "delete_snapshot",
+    "revert_to_snapshot",
     "update_access",
     "allow_access",
     "deny_access",
@@ -85,6 +86,8 @@ class DummyOptions(DriverOptions):
     """Methods that raise `DriverError`, with the message."""
     refuse: dict[Method, str] = {}
     """Methods that raise `RefusedByBackend`, with the message."""
+    remount: bool = False
+    """Whether clients must mount a share again after a revert."""
     refuse_access_to: tuple[str, ...] = ()
     """Values of `access_to` whose rules cannot be applied."""
     transient: Calls = {}

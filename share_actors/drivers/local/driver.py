@@ -22,6 +22,7 @@ from share_actors.drivers.local.base import GIB
 from share_actors.drivers.local.layout import snapshot_name
 from share_actors.drivers.local.listing import listed_objects
 from share_actors.drivers.local.manage import LocalManage
+from share_actors.drivers.local.reverts import LocalReverts
 from share_actors.drivers.local.snapshots import LocalSnapshots
 from share_actors.values import (
     Capabilities,
@@ -33,7 +34,7 @@ from share_actors.values import (
 )
 
 
-class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
+class LocalDriver(LocalAccess, LocalSnapshots, LocalReverts, LocalManage):
     """Shares as directories under one root (Manila has no such driver; its LVM driver is similar).
 
     Access rules name users of this machine, or groups as `@group`. The size of a share is recorded and counts

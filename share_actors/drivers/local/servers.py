@@ -237,6 +237,12 @@ class LocalServersDriver(ShareDriver):
         """Remove the copy; raises `ShareSnapshotIsBusy` while a share is created from it."""
         self._on(share_server).delete_snapshot(context, snapshot)
 
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        """Replace the directory of *share* on its server by a copy of *snapshot*."""
+        return self._on(share_server).revert_to_snapshot(context, share, snapshot)
+
     def update_access(
         self,
         context: RequestContext,

@@ -47,6 +47,16 @@ from share_actors.events.share.resize import (
     ShareResizeRequested,
     ShrinkShare,
 )
+from share_actors.events.share.revert import (
+    ConfirmReverted,
+    Revert,
+    RevertCommand,
+    RevertEvent,
+    RevertToSnapshot,
+    ShareReverted,
+    ShareRevertRefused,
+    ShareRevertRequested,
+)
 from share_actors.events.share.server_attachment import (
     AttachmentCommand,
     AttachmentEffect,
@@ -62,6 +72,7 @@ __all__ = [
     "ConfirmCreated",
     "ConfirmDeleted",
     "ConfirmResized",
+    "ConfirmReverted",
     "CreateShare",
     "DeleteShare",
     "Destroy",
@@ -71,6 +82,8 @@ __all__ = [
     "Resize",
     "RetryRequested",
     "RetryShare",
+    "Revert",
+    "RevertToSnapshot",
     "ShareCommand",
     "ShareCreated",
     "ShareCreationRequested",
@@ -82,6 +95,9 @@ __all__ = [
     "ShareResizeRefused",
     "ShareResizeRequested",
     "ShareResized",
+    "ShareRevertRefused",
+    "ShareRevertRequested",
+    "ShareReverted",
     "ShrinkShare",
 ]
 
@@ -89,6 +105,7 @@ ShareCommand = (
     CreationCommand
     | DeletionCommand
     | ResizeCommand
+    | RevertCommand
     | FailureCommand
     | ManageCommand
     | ForgetShare
@@ -105,6 +122,7 @@ ShareEvent = (
     CreationEvent
     | DeletionEvent
     | ResizeEvent
+    | RevertEvent
     | FailureEvent
     | ManageEvent
     | ForgettingEvent
@@ -121,6 +139,7 @@ ShareEvent = (
 ShareEffect = (
     Provision
     | Resize
+    | Revert
     | Destroy
     | ApplyRules
     | ManageEffect

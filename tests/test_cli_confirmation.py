@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -13,18 +14,18 @@ from share_actors.errors import Refused
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], int]]:
     """A function that types at the terminal which is the standard input."""
     ours, theirs = os.openpty()
     with open(theirs, encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
-        yield lambda keys: os.write(ours, keys) and None
+        yield partial(os.write, ours)
     os.close(ours)
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "nothing", "end of input"])
 def test_a_revert_is_refused_unless_the_user_agrees(
-    typed: Callable[[bytes], None], answer: bytes
+    typed: Callable[[bytes], int], answer: bytes
 ) -> None:
     typed(answer)
 
@@ -33,7 +34,7 @@ def test_a_revert_is_refused_unless_the_user_agrees(
 
 
 def test_a_revert_goes_on_once_the_user_agrees(
-    typed: Callable[[bytes], None], capsys: pytest.CaptureFixture[str]
+    typed: Callable[[bytes], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed(b"y\n")
 

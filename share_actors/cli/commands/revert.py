@@ -17,6 +17,7 @@ from share_actors.cli.options import (
     outcome_timeout,
 )
 from share_actors.cli.session import Session
+from share_actors.errors import Refused
 
 YesOption = Annotated[
     bool, typer.Option("--yes", help="Do not ask for a confirmation, as no script is asked.")
@@ -42,10 +43,21 @@ def revert(
     an older snapshot: delete the later ones first. The outcome says whether clients must mount again.
     """
     handle = session.system.share(share)
-    if not yes and sys.stdin.isatty():
-        question = (
-            f"Everything that was written to share {handle.id} since snapshot {snapshot} is lost"
-        )
-        typer.confirm(f"{question}. Continue?", abort=True, err=True)
+    if not yes:
+        require_confirmation(f"What was written to share {handle.id} since {snapshot} is lost.")
     handle.revert_to(snapshot, wait=False)
     share_commands.print_outcome(session, handle, outcome_timeout(no_wait, timeout), "reverted")
+
+
+def require_confirmation(consequence: str) -> None:
+    """Ask the user at the terminal, if there is one; raises `Refused` unless the answer is yes."""
+    if not sys.stdin.isatty():
+        return
+    try:
+        agreed = typer.confirm(f"{consequence} Continue?", err=True)
+    except typer.Abort:  # the end of the input, or Ctrl-C
+        agreed = False
+    if not agreed:
+        raise Refused(
+            "the revert was not confirmed; the share is as before", field="yes", value=False
+        )

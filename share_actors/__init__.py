@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
     from share_actors.values import ShareType as ShareType
+    from share_actors.values import ShareUsage as ShareUsage
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "ShareServer",
     "ShareSystem",
     "ShareType",
+    "ShareUsage",
     "Snapshot",
     "TimedOut",
     "Unavailable",
@@ -141,6 +143,7 @@ _MODULES = {
         "ShareRule",
         "ShareServer",
         "ShareType",
+        "ShareUsage",
         "Snapshot",
     ],
 }

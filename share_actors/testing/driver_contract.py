@@ -24,6 +24,7 @@ from share_actors.testing.contract_base import (
     new_share,
     same_driver,
 )
+from share_actors.testing.daemon_contract import DaemonContract
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.one_system_contract import OneSystemContract
@@ -33,7 +34,12 @@ from share_actors.values import Share, Snapshot, gib
 
 
 class DriverContract(
-    ProbeContract, InterruptionContract, LateCallContract, OneSystemContract, StrayContract
+    ProbeContract,
+    InterruptionContract,
+    LateCallContract,
+    OneSystemContract,
+    StrayContract,
+    DaemonContract,
 ):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 

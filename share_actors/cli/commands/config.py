@@ -143,6 +143,7 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
     Raises `ConfigError` or `Unavailable`.
     """
     from share_actors.actors.effects.driver_setup import driver_of
+    from share_actors.drivers.abilities import NotStarted
     from share_actors.drivers.base import DriverError
     from share_actors.values import RequestContext
 
@@ -152,6 +153,8 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
     try:
         driver.do_setup(RequestContext(user_id="share-actors"))
         driver.check_for_setup_error()
+    except NotStarted:  # whoever checks does not start it: the system does
+        return (*driver.setup_warnings(), f"backend {name!r} is not started: `up` starts it")
     except DriverError as error:
         raise Unavailable(
             f"backend {name!r} is not ready: {error}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 if TYPE_CHECKING:
+    from share_actors.audit.backend_audit import BackendDifference as BackendDifference
     from share_actors.audit.entity_explanation import EntityExplanation as EntityExplanation
     from share_actors.audit.exits import Exit as Exit
     from share_actors.audit.explanation import Explanation as Explanation
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessRule",
     "Ambiguous",
+    "BackendDifference",
     "BackendReport",
     "BackendSettings",
     "Busy",
@@ -99,6 +101,7 @@ __all__ = [
     "start",
 ]
 _MODULES = {
+    "audit.backend_audit": ["BackendDifference"],
     "audit.entity_explanation": ["EntityExplanation"],
     "audit.exits": ["Exit"],
     "audit.explanation": ["Explanation"],

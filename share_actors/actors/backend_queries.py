@@ -13,7 +13,7 @@ from share_actors.actors.effects.driver_setup import Hold, attach, made_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
 from share_actors.config import BackendSettings, Config
-from share_actors.drivers.abilities import MeasuresUsage
+from share_actors.drivers.abilities import BackendObject, ListsObjects, MeasuresUsage
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.errors import Refused, ShareActorsError, Unavailable
 from share_actors.redaction import remember_secret, scrubbed
@@ -105,6 +105,23 @@ class BackendQueries:
     async def missing(self, shares: Sequence[Share]) -> list[str]:
         """The ids of those of *shares* that the driver does not find; raises `Unavailable` if it fails."""
         return [share.id for share in shares if await self._is_missing(share)]
+
+    async def objects(self) -> list[BackendObject]:
+        """All shares and snapshots on the backend.
+
+        Raises `Refused` if the driver cannot list them, and `Unavailable` if it fails.
+        """
+        driver = await self._driver_or_unavailable()
+        try:
+            if not isinstance(driver, ListsObjects):
+                raise NotSupported(f"{type(driver).__name__} has no `list_backend`")
+            call = partial(driver.list_backend, SYSTEM_CONTEXT)
+            return list(await self._call_driver(call, self._settings.timeout_s))
+        except NotSupported as error:
+            text = f"what is on backend {self._backend!r} cannot be listed: {error}"
+            raise Refused(text, field="backend", value=self._backend) from None
+        except Exception as error:
+            raise self._unavailable(self._failure_reason(error)) from None
 
     async def _is_missing(self, share: Share) -> bool:
         try:

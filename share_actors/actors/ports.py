@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, Share, Snapshot
 
@@ -164,6 +165,9 @@ class Stats(Protocol):
 
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

@@ -19,7 +19,13 @@ from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.access import AllowAccess, DenyAccess
-from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.share.messages import (
+    DeleteShare,
+    ExtendShare,
+    ReapplyShare,
+    RetryShare,
+    ShrinkShare,
+)
 from share_actors.events.share.rules import same_client_of
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
@@ -165,6 +171,14 @@ class AsyncShare(AsyncShareExits):
     async def retry(self, **options: Unpack[RequestOptions]) -> Self:
         """Retry what failed on the share, its rules and its snapshots; `Refused` if nothing is in error."""
         return await self._ask(RetryShare(), options)
+
+    async def reapply(self, **options: Unpack[RequestOptions]) -> Self:
+        """Apply the share's access rules and exports to its backend again, as they are recorded.
+
+        For a backend that was changed by hand or restored. Raises `OperationFailed` with the backend's
+        reason.
+        """
+        return await self._ask(ReapplyShare(), options)
 
     async def manage_snapshot(
         self,
@@ -341,6 +355,7 @@ class ShareHandle:
     shrink = _blocking_request(AsyncShare.shrink)
     delete = _blocking_request(AsyncShare.delete)
     retry = _blocking_request(AsyncShare.retry)
+    reapply = _blocking_request(AsyncShare.reapply)
     unmanage = _blocking_request(AsyncShare.unmanage)
     forget = _blocking_request(AsyncShare.forget)
     manage_snapshot = _blocking(AsyncShare.manage_snapshot)

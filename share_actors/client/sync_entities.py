@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, Unpack
 
+from share_actors.audit.backend_audit import BackendDifference
 from share_actors.audit.entity_explanation import EntityExplanation
 from share_actors.client.background_loop import run
 from share_actors.client.entities import (
@@ -172,6 +173,10 @@ class BackendCollection(EntityCollection[BackendState]):
     def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
         """Have every backend, or this one, report now; the reports, by name."""
         return run(self._backends.publish(backend))
+
+    def audit(self, backend: str) -> Sequence[BackendDifference]:
+        """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules."""
+        return run(self._backends.audit(backend))
 
     def watch(self) -> Iterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from share_actors.drivers.base import TransientError
+from share_actors.drivers.requirement import Requirement
 from share_actors.values import Frozen, RequestContext, Share, Snapshot
 
 
@@ -65,6 +66,8 @@ class BackendObject(Frozen):
     export_paths: tuple[str, ...] = ()
     access: frozenset[tuple[str, str, str]] | None = None
     """The rules in force: (access_type, access_to, access_level). None if they are not known."""
+    access_on_file: frozenset[tuple[str, str, str]] | None = None
+    """The rules that are applied when the backend is started again, if it stores them apart."""
 
 
 @runtime_checkable
@@ -72,7 +75,10 @@ class ListsObjects(Protocol):
     """The backend can tell what is on it."""
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
-        """Every share and snapshot on the backend, also those that nobody asked this system for."""
+        """Every share and snapshot on the backend, also those that nobody asked this system for.
+
+        Raises `NotSupported` if the backend cannot tell as it is configured.
+        """
 
 
 @runtime_checkable
@@ -81,3 +87,14 @@ class MeasuresUsage(Protocol):
 
     def get_share_usage(self, shares: Sequence[Share]) -> Mapping[str, int]:
         """The bytes that each share uses, by its id; without those that are not on the backend."""
+
+
+@runtime_checkable
+class StatesRequirements(Protocol):
+    """The driver can tell what its backend requires of this machine: `share-actors doctor` shows it."""
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Each requirement and whether it is met; asked before `do_setup`, of a backend that may not exist.
+
+        Reads this machine, starts and changes nothing, and does not contact the backend.
+        """

@@ -22,6 +22,7 @@ from share_actors.events.share.messages import (
     CreateShare,
     DeleteShare,
     ExtendShare,
+    ReapplyShare,
     RetryShare,
     ShrinkShare,
 )
@@ -156,6 +157,7 @@ def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Ma
         (lambda m: m.extend_share(ALICE, "s1", 5), "s1", ExtendShare(size=5)),
         (lambda m: m.shrink_share(ALICE, "s1", 5), "s1", ShrinkShare(size=5)),
         (lambda m: m.retry_share(ALICE, "s1"), "s1", RetryShare()),
+        (lambda m: m.reapply_share(ALICE, "s1"), "s1", ReapplyShare()),
         (
             lambda m: m.allow_access(
                 ALICE, OTHER, share_id="s1", access_type="user", access_to="bob"

@@ -17,7 +17,7 @@ from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Rejected
 from share_actors.events.share import ShareState, cloning
 from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
-from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import (
     ConfirmManaged,
@@ -85,6 +85,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     UnmanageSnapshot(snapshot_id="n"),
     ForgetSnapshot(snapshot_id="n", reason="gone"),
     EnsureShare(info="i"),
+    ReapplyShare(),
 )
 
 ATTEMPTS: tuple[ShareCommand, ...] = (

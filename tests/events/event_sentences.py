@@ -108,6 +108,10 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         "its backend's settings changed; it will be re-exported",
     ),
     (
+        ensure.ShareReapplyRequested(rules=("a",)),
+        f"{alice} asked to apply its access rules and exports again",
+    ),
+    (
         ensure.ShareEnsured(export_locations=_exports),
         "it was re-exported with its backend's current settings; it is exported at nas:/srv/s1",
     ),

@@ -20,7 +20,7 @@ from share_actors.events.share.cloning import (
     ConfirmSourceHeld,
     ConfirmSourceReleased,
 )
-from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
 from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
 from share_actors.events.share.manage import (
     ConfirmManaged,
@@ -89,6 +89,7 @@ requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(ManageSnapshot, snapshot_id=ids, provider_location=st.just("/n"), at=st.just(NOON)),
     st.builds(UnmanageSnapshot, snapshot_id=ids),
     st.builds(EnsureShare, info=st.just("i")),
+    st.just(ReapplyShare()),
     st.builds(HoldSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
     st.builds(ReleaseSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
 )

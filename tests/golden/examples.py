@@ -187,6 +187,7 @@ EXAMPLES: tuple[Event, ...] = (
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),
+    ensure.ShareReapplyRequested(rules=("r1", "r2")),
     ensure.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
     ensure.ShareEnsureFailed(reason="it is lost"),
     share_network.ShareNetworkCreated(

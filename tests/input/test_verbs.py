@@ -90,6 +90,7 @@ ON_A_SHARE: dict[str, dict[str, Any]] = {
     "extend_share": {"new_size": 5},
     "shrink_share": {"new_size": 1},
     "retry_share": {},
+    "reapply_share": {},
     "unmanage_share": {},
     "create_snapshot": {"snapshot_id": str(uuid4())},
     "delete_snapshot": {"snapshot_id": str(uuid4())},

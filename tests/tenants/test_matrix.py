@@ -187,6 +187,7 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         _anything(lambda user: user.manage_share({"size": 1}, backend="d")),
         SYSTEM,
     ),
+    "reapply a share": (_share(lambda share: share.reapply()), OPERATE),
     "preview what would be managed": (
         _anything(lambda user: user.preview_manage({"size": 1}, backend="d")),
         SYSTEM,

@@ -14,6 +14,7 @@ import ray
 import share_actors
 from share_actors import (
     AccessRule,
+    BackendDifference,
     BackendReport,
     Config,
     EntityExplanation,
@@ -170,6 +171,7 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.extend(2), ShareHandle)
     assert_type(share.shrink(1), ShareHandle)
     assert_type(share.retry(wait=False), ShareHandle)
+    assert_type(share.reapply(wait=False), ShareHandle)
     assert_type(share.unmanage(), ShareHandle)
     share.forget_snapshot(snapshot, "lost")
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
@@ -220,6 +222,7 @@ def use_types(types: ShareTypeCollection) -> None:
 def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
+    assert_type(backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), Iterator[BackendReport])
     assert_type(backends.start("fast"), BackendReport)
     assert_type(backends.stop("fast"), BackendReport)
@@ -310,6 +313,7 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.extend(2), AsyncShare)
     assert_type(await share.shrink(1), AsyncShare)
     assert_type(await share.retry(), AsyncShare)
+    assert_type(await share.reapply(), AsyncShare)
     assert_type(await share.unmanage(), AsyncShare)
     await share.forget_snapshot("snapshot-1", "lost")
     assert_type(await share.forget("lost"), AsyncShare)
@@ -357,6 +361,7 @@ async def use_asynchronous_types(types: AsyncShareTypeCollection) -> None:
 async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
+    assert_type(await backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
     assert_type(await backends.start("fast"), BackendReport)

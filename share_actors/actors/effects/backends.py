@@ -13,8 +13,8 @@ from share_actors.actors.effects.driver_setup import Hold, attach, made_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
 from share_actors.config import BackendSettings
-from share_actors.drivers.abilities import NotStarted
-from share_actors.drivers.base import DriverError, ShareDriver
+from share_actors.drivers.abilities import RunsDaemons
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.events.phrases import not_configured
 from share_actors.values import RequestContext
@@ -34,7 +34,7 @@ class BackendDriver:
 
 
 class NotStartedYet(Unavailable):
-    """The backend cannot be set up before its daemons are started (`drivers.abilities.NotStarted`)."""
+    """The backend cannot be set up before its daemons are started (`drivers.abilities.RunsDaemons`)."""
 
 
 Found = Callable[[BackendDriver | ShareActorsError], None]
@@ -85,7 +85,9 @@ class BackendDrivers:
         driver = made_driver(name, settings, self._hold)
         try:
             attach(driver, SET_UP_CONTEXT, self._hold)
-        except NotStarted as error:
+        except TransientError as error:
+            if not isinstance(driver, RunsDaemons):
+                raise
             return _NotAttached(driver, str(error))
         return driver
 

@@ -18,6 +18,7 @@ from share_actors.actors.ports import Cluster, HostLost, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import NotFound, ShareActorsError
 from share_actors.values import BackendReport, RoomTaken, Share, ShareUsage
 
@@ -112,6 +113,13 @@ class BackendVerbs:
         names = list(self._config.backends) if every else [self._config.backend_name(backend)]
         reports = await asyncio.gather(*(self._publish_now(name) for name in names))
         return dict(zip(names, reports, strict=True))
+
+    async def list_backend(self, context: Context, backend: str) -> list[BackendObject]:
+        """All shares and snapshots that are on *backend*, whether the system knows them or not."""
+        permit("list_backend", context)
+        await self.ready()
+        stats = await self._stats_of(self._config.backend_name(backend))
+        return await stats.objects()
 
     async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)

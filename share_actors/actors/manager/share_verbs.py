@@ -40,6 +40,7 @@ from share_actors.events.share.messages import (
     CreateShare,
     DeleteShare,
     ExtendShare,
+    ReapplyShare,
     RetryShare,
     ShrinkShare,
 )
@@ -216,6 +217,17 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Retry what failed on a share, its access rules and its snapshots."""
         return await self._ask_share(context, share_id, RetryShare(), wait, command_id)
+
+    async def reapply_share(
+        self,
+        context: Context,
+        share_id: str,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+    ) -> VerbResult:
+        """Apply the access rules and exports of a share again, as they are recorded."""
+        return await self._ask_share(context, share_id, ReapplyShare(), wait, command_id)
 
     async def allow_access(
         self,

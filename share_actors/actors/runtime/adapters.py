@@ -16,6 +16,7 @@ from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.actors.runtime.calls import call, call_by, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, RoomTaken, Share, Snapshot
@@ -196,6 +197,11 @@ class RayStats:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await call(self._handle.missing.remote(list(shares)))
         return missing
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
+        objects: list[BackendObject] = await call(self._handle.objects.remote())
+        return objects
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

@@ -238,6 +238,22 @@ def retry(
     _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
 
 
+@command(app, "reapply", examples=["share reapply data"])
+def reapply(
+    session: Session,
+    share: ShareArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Apply the access rules and exports of a share to its backend again, as they are recorded.
+
+    For a backend that was changed by hand or restored: `backend audit` names the shares that differ.
+    """
+    handle = session.system.share(share)
+    handle.reapply(wait=False)
+    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "applied again")
+
+
 # -- manage, unmanage ----------------------------------------------------------------------------
 @command(
     app,

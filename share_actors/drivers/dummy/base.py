@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -13,6 +13,7 @@ from share_actors.drivers.dummy.daemon import DummyDaemon
 from share_actors.drivers.dummy.faults import DummyOptions, Faults, Method, end
 from share_actors.drivers.fence import Fences
 from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.requirements import Requirement, directory_requirements
 from share_actors.values import RequestContext, Share
 
 NO_CONTEXT = RequestContext()
@@ -48,6 +49,11 @@ class DummyBase(ShareDriver):
         """The `directory` with the state, if the option is set."""
         directory = self._options.directory
         return {} if directory is None else {"directory": directory}
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Free space at the `directory`; nothing if the state is in memory."""
+        directory = self._options.directory
+        return () if directory is None else directory_requirements(directory, acls=False)
 
     @contextmanager
     def _changing(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import (
     DriverError,
     Exports,
+    NotSupported,
     ProbeResult,
 )
 from share_actors.drivers.dummy.access import DummyAccess
@@ -163,6 +165,27 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         end(exits)
         return result
 
+    def list_backend(self, context: RequestContext) -> list[BackendObject]:
+        """The recorded shares and snapshots; raises `NotSupported` without `directory`."""
+        if self._backend is None:
+            raise NotSupported("a dummy backend without the option `directory` records nothing")
+        shares = [self._share_object(i, share) for i, share in self._backend.shares().items()]
+        return shares + [
+            BackendObject(kind="snapshot", id=i, location=f"dummy:/{s['share_id']}@{i}")
+            for i, s in self._backend.snapshots().items()
+        ]
+
+    def _share_object(self, share_id: str, record: Mapping[str, Any]) -> BackendObject:
+        (export,) = self._exports(Share(id=share_id))
+        return BackendObject(
+            kind="share",
+            id=share_id,
+            location=export.path,
+            size=record["size"],
+            export_paths=(export.path,),
+            access=_access_of(record),
+        )
+
     # -- snapshots -----------------------------------------------------------------------------
     def create_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
@@ -187,19 +210,28 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             for i, s in backend.snapshots().items()
             if s["share_id"] == share.id
         }
+        unfinished = backend.unfinished_snapshots(share)
         record = backend.shares().get(share.id)
         if record is None:
-            return ProbeResult(state="absent", snapshots=snapshots, access=frozenset())
-        access = frozenset(
-            (r["access_type"], r["access_to"], r["access_level"]) for r in record["rules"].values()
-        )
+            return ProbeResult(
+                state="partial" if backend.is_unfinished(share.id) else "absent",
+                snapshots=snapshots,
+                unfinished=unfinished,
+                access=frozenset(),
+            )
         return ProbeResult(
             state="whole",
             export_locations=self._exports(share),
             size=record["size"],
-            access=access,
+            access=_access_of(record),
             snapshots=snapshots,
+            unfinished=unfinished,
         )
+
+
+def _access_of(record: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
+    rules = record["rules"].values()
+    return frozenset((r["access_type"], r["access_to"], r["access_level"]) for r in rules)
 
 
 def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import (
     DriverError,
     Exports,
@@ -21,6 +22,7 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local.access import LocalAccess
 from share_actors.drivers.local.base import GIB
 from share_actors.drivers.local.layout import snapshot_name
+from share_actors.drivers.local.listing import listed_objects
 from share_actors.drivers.local.manage import LocalManage
 from share_actors.drivers.local.snapshots import LocalSnapshots
 from share_actors.values import (
@@ -176,6 +178,11 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
                 },
                 unfinished=frozenset(i for i, n in names.items() if self._layout.leftovers(n)),
             )
+
+    def list_backend(self, context: RequestContext) -> list[BackendObject]:
+        """The directories of shares and snapshots below the root, with the recorded sizes."""
+        with os_errors(f"list {self._options.root}"):
+            return listed_objects(self._layout)
 
     # ------------------------------------------------------------------------------------------
     def _resize(self, share_id: str, size: int, fence: Fence) -> None:

@@ -30,6 +30,7 @@ from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
 from share_actors.drivers.local.server_directories import ServerDirectories, segment_of
+from share_actors.drivers.requirements import Requirement, directory_requirements
 from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
 
 
@@ -62,6 +63,10 @@ class LocalServersDriver(ShareDriver):
     def exclusive_directories(self) -> dict[str, Path]:
         """The root, with the servers and their shares."""
         return {"root": self._options.root}
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Free space and POSIX ACLs at the root (`abilities.StatesRequirements`)."""
+        return directory_requirements(self._options.root)
 
     def setup_warnings(self) -> tuple[str, ...]:
         """A directory at or above the root that users in general cannot pass through."""

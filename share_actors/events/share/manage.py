@@ -95,6 +95,7 @@ class ShareManageRequested(Event, topic="share.manage_requested"):
 class ShareManaged(Event, topic="share.managed"):
     """The driver found the share, of *size* GiB."""
 
+    schema_version: ClassVar[int] = 2
     size: int
     export_locations: tuple[ExportLocation, ...]
     pool: str | None = None

@@ -25,7 +25,7 @@ from share_actors.events.share.deletion import (
     ShareDeleted,
     ShareDeletionRequested,
 )
-from share_actors.events.share.ensure import Ensure, EnsureCommand, EnsureEvent
+from share_actors.events.share.ensure import Ensure, EnsureCommand, EnsureEvent, ReapplyShare
 from share_actors.events.share.failure import (
     FailureCommand,
     FailureEvent,
@@ -67,6 +67,7 @@ __all__ = [
     "Destroy",
     "ExtendShare",
     "Provision",
+    "ReapplyShare",
     "Resize",
     "RetryRequested",
     "RetryShare",

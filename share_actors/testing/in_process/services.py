@@ -9,6 +9,7 @@ from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
@@ -98,6 +99,11 @@ class InProcessStats:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await self._call("missing", list(shares))
         return missing
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
+        objects: list[BackendObject] = await self._call("objects")
+        return objects
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

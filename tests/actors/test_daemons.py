@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from share_actors.actors.effects.backends import BackendDrivers, NotStartedYet
 from share_actors.config import Config
-from share_actors.drivers.dummy.backend import DummyBackend
-from share_actors.errors import InvalidRequest, NotFound, Refused, Unavailable
+from share_actors.drivers import RunsDaemons, make_driver
+from share_actors.drivers.dummy import DummyBackend, DummyDriver
+from share_actors.errors import NotFound, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendHealthy, BackendUnhealthy, BackendUp
 from share_actors.events.share.messages import DeleteShare
+from share_actors.values import RequestContext
 from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
@@ -105,16 +109,58 @@ def test_a_share_created_before_its_backend_is_started_waits_for_it(run_scenario
     run_scenario(scenario)
 
 
-def test_hosts_attach_only_and_refuse_what_the_backend_can_never_do(run_scenario: Any) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        await recorded(system, [BackendUp])
-        await system.manager.stop_backend("plain")
-        with pytest.raises((InvalidRequest, Refused)):
-            await system.create(host="plain", share_proto="NOTHING")
+def test_hosts_attach_in_a_thread_and_wait_for_a_backend_that_is_not_started(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        backends = BackendDrivers(with_daemon(tmp_path).backends)
+        assert await prepared(backends)
+        with pytest.raises(NotStartedYet, match="the daemon does not run"):
+            backends.get("plain")
+        assert backends.driver("plain").supports("create_share")
 
-        assert len(system.plain.calls("start_backend")) == 1
+        daemon = make_driver("plain", "dummy", {"directory": tmp_path / "plain", "daemon": True})
+        assert isinstance(daemon, RunsDaemons)
+        daemon.start_backend(RequestContext())
+        assert await prepared(backends)
+        assert backends.get("plain").driver is backends.driver("plain")
+        assert not await prepared(backends)
+        assert len(DummyBackend(tmp_path / "plain").calls("start_backend")) == 1
+        backends.close()
 
-    run_scenario(scenario)
+    asyncio.run(scenario())
+
+
+async def prepared(backends: BackendDrivers) -> bool:
+    """Whether the set-up of the backend `plain` was due, which has ended then."""
+    preparation = backends.preparation("plain")
+    if preparation is not None:
+        await preparation
+    return preparation is not None
+
+
+def test_a_driver_whose_set_up_blocks_does_not_block_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, go_on = threading.Event(), threading.Event()
+
+    def blocks(driver: DummyDriver, context: RequestContext) -> None:
+        entered.set()
+        assert go_on.wait(30)
+
+    async def scenario() -> None:
+        backends = BackendDrivers(settings(tmp_path).backends)
+        setting_up = asyncio.ensure_future(prepared(backends))
+        await until(entered.is_set)
+        with pytest.raises(Unavailable, match="it is being set up"):
+            backends.get("plain")
+        go_on.set()
+        assert await setting_up
+        assert backends.get("plain").name == "plain"
+        backends.close()
+
+    monkeypatch.setattr(DummyDriver, "do_setup", blocks)
+    asyncio.run(scenario())
 
 
 # -- health ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -73,9 +74,9 @@ def test_a_stopped_backend_stays_so_through_the_death_of_its_stats_actor_until_t
 
 
 def _stats_pid(site: Site) -> int:
-    actor = ray.get_actor(f"{STATS}nas", site.config.namespace)
-    pid: int = ray.get(actor.follow.remote())
-    return pid
+    actor: Any = ray.get_actor(f"{STATS}nas", site.config.namespace)
+    pids: list[int] = ray.get([actor.follow.remote()])
+    return pids[0]
 
 
 def test_a_backend_without_daemons_is_not_stopped(new_site: NewSite) -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
     from share_actors.values import ShareType as ShareType
+    from share_actors.values import ShareUsage as ShareUsage
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "ShareServer",
     "ShareSystem",
     "ShareType",
+    "ShareUsage",
     "Snapshot",
     "TimedOut",
     "Unavailable",
@@ -144,6 +146,7 @@ _MODULES = {
         "ShareRule",
         "ShareServer",
         "ShareType",
+        "ShareUsage",
         "Snapshot",
     ],
 }

@@ -50,6 +50,7 @@ from share_actors.values import (
     ShareNetwork,
     ShareServer,
     ShareType,
+    ShareUsage,
     utc_now,
 )
 from share_actors.values.ids import is_name, is_uuid
@@ -336,6 +337,27 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
             "reload", config, context=self._requests.context
         )
         return changes
+
+    async def start(self, backend: str) -> BackendReport:
+        """Start what serves a backend, after `stop` or a failure; its report afterwards.
+
+        Raises `Refused` if its driver runs no daemons, and `Unavailable` with the reason if it fails.
+        """
+        report: BackendReport = await self._requests.ask_manager("start_backend", backend)
+        return report
+
+    async def stop(self, backend: str) -> BackendReport:
+        """Stop what serves a backend, until `start` or the next start of the system; its report afterwards.
+
+        Its clients lose their shares, and requests for them wait. Raises as `start` does.
+        """
+        report: BackendReport = await self._requests.ask_manager("stop_backend", backend)
+        return report
+
+    async def usage(self, backend: str) -> dict[str, ShareUsage]:
+        """How much of each share on a backend is used, by share id; raises as a share's `usage` does."""
+        usage: dict[str, ShareUsage] = await self._requests.ask_manager("backend_usage", backend)
+        return usage
 
     async def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.

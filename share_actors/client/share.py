@@ -346,4 +346,5 @@ class ShareHandle:
     unmanage_snapshot = _blocking(AsyncShare.unmanage_snapshot)
     forget_snapshot = _blocking(AsyncShare.forget_snapshot)
     history = _blocking(AsyncShare.history)
+    usage = _blocking(AsyncShare.usage)
     explain = _blocking(AsyncShare.explain)

@@ -35,6 +35,7 @@ from share_actors.values import (
     ShareNetwork,
     ShareServer,
     ShareType,
+    ShareUsage,
 )
 
 EntityT = TypeVar("EntityT", bound=Frozen)
@@ -190,6 +191,18 @@ class BackendCollection(EntityCollection[BackendState]):
     def reload(self, config: Config) -> BackendChanges:
         """Continue with the backends of *config*; the names `added`, `changed` and `removed`."""
         return run(self._backends.reload(config))
+
+    def start(self, backend: str) -> BackendReport:
+        """Start what serves a backend, after `stop` or a failure; its report afterwards."""
+        return run(self._backends.start(backend))
+
+    def stop(self, backend: str) -> BackendReport:
+        """Stop what serves a backend, until `start` or the next start of the system; its report then."""
+        return run(self._backends.stop(backend))
+
+    def usage(self, backend: str) -> dict[str, ShareUsage]:
+        """How much of each share on a backend is used, by share id."""
+        return run(self._backends.usage(backend))
 
     def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*."""

@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from share_actors.drivers.base import TransientError
 from share_actors.drivers.requirement import Requirement
 from share_actors.values import Frozen, RequestContext, Share, Snapshot
+
+
+class NotStarted(TransientError):
+    """What serves the backend does not run; the call is attempted again, however long that takes."""
 
 
 @runtime_checkable
 class RunsDaemons(Protocol):
     """The backend serves its shares by daemons or mounts of this machine, which somebody must start.
 
-    `do_setup` only attaches to them. They go on while the system is down: its end interrupts no client.
+    `do_setup` only attaches to them: in the process that starts them it comes after `start_backend`, in
+    others it raises `NotStarted` if it is too early, as any other method may. They go on while the system
+    is down: its end interrupts no client.
     """
 
     def start_backend(self, context: RequestContext) -> None:

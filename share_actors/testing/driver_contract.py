@@ -26,6 +26,7 @@ from share_actors.testing.contract_base import (
     revert,
     same_driver,
 )
+from share_actors.testing.daemon_contract import DaemonContract
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.listing_contract import ListingContract
@@ -48,6 +49,7 @@ class DriverContract(
     LateCallContract,
     OneSystemContract,
     StrayContract,
+    DaemonContract,
 ):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 

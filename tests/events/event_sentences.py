@@ -271,6 +271,11 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         "backend blue is down: no route",
     ),
     (
+        backend.BackendUnhealthy(problems=("nfsd is gone", "port 2049 is taken"), at=NOON),
+        "it is unhealthy: nfsd is gone; port 2049 is taken",
+    ),
+    (backend.BackendHealthy(at=NOON), "it is healthy again"),
+    (
         backend.BackendInfoChanged(info="i"),
         "its settings changed; its shares will be re-exported with them",
     ),

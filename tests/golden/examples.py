@@ -260,6 +260,8 @@ EXAMPLES: tuple[Event, ...] = (
         at=AT,
     ),
     backend.BackendDown(backend="local", reason="no route", at=AT),
+    backend.BackendUnhealthy(problems=("the daemon does not run",), at=AT),
+    backend.BackendHealthy(at=AT),
     backend.BackendRenamed(backend="local", new="nas", at=AT),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),

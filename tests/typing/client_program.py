@@ -31,6 +31,7 @@ from share_actors import (
     ShareServer,
     ShareSystem,
     ShareType,
+    ShareUsage,
     Snapshot,
     sentence,
 )
@@ -177,6 +178,9 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
+    usage = share.usage()
+    assert_type(usage, ShareUsage)
+    assert_type(usage.percent, float)
     assert_type(share.explain(), Explanation)
 
 
@@ -221,6 +225,9 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.publish("fast"), dict[str, BackendReport])
     assert_type(backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), Iterator[BackendReport])
+    assert_type(backends.start("fast"), BackendReport)
+    assert_type(backends.stop("fast"), BackendReport)
+    assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
     changes = backends.reload(Config())
@@ -314,6 +321,9 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.forget("lost"), AsyncShare)
     assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
     assert_type(await share.history(), list[Recorded])
+    usage = await share.usage()
+    assert_type(usage, ShareUsage)
+    assert_type(usage.percent, float)
     assert_type(await share.explain(), Explanation)
 
 
@@ -356,6 +366,9 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
+    assert_type(await backends.start("fast"), BackendReport)
+    assert_type(await backends.stop("fast"), BackendReport)
+    assert_type(await backends.usage("fast"), dict[str, ShareUsage])
     assert_type(await backends.rename("old", "new"), HandledEntities)
     assert_type(await backends.forget("old", "lost"), HandledEntities)
     assert_type(await backends.list(), Page[BackendState])

@@ -178,6 +178,21 @@ class RayStats:
         )
         return properties
 
+    async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
+        """The bytes that each of *shares* uses, by id; raises `Refused` if the driver cannot measure it."""
+        used: dict[str, int] = await call(self._handle.usage.remote(list(shares)))
+        return used
+
+    async def start_backend(self) -> BackendReport:
+        """Start what serves the backend, and publish a report; raises `Refused` if nothing does."""
+        report: BackendReport = await call(self._handle.start_backend.remote())
+        return report
+
+    async def stop_backend(self, user: str, /) -> BackendReport:
+        """Stop what serves the backend, for *user*, and publish a report; `Refused` if nothing does."""
+        report: BackendReport = await call(self._handle.stop_backend.remote(user))
+        return report
+
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await call(self._handle.missing.remote(list(shares)))

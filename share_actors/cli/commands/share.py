@@ -46,6 +46,7 @@ from share_actors.cli.rendering import (
     history_rows,
     print_explanation,
     print_share,
+    print_usage,
     share_document,
 )
 from share_actors.cli.session import Session
@@ -172,6 +173,13 @@ def show_share(session: Session, share: ShareArgument) -> None:
         session.output.print_json(share_document(seen))
     else:
         print_share(session, seen)
+
+
+@command(app, "usage", examples=["share usage data", "share usage data --json"])
+def usage(session: Session, share: ShareArgument) -> None:
+    """Show how much of a share is used, as its backend measures it now."""
+    handle = session.system.share(share)
+    print_usage(session, {handle.id: handle.usage()})
 
 
 # -- change, delete, retry -----------------------------------------------------------------------

@@ -47,7 +47,9 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
 
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
-        """Create the directory; raises `DriverError` if that fails."""
+        """Create the directory; raises `DriverError` if that fails, `NotStarted` without its daemon."""
+        if self._daemon is not None:
+            self._daemon.check_started()
         if self._backend is not None:
             with os_errors(f"set up {self._backend.directory}"):
                 self._backend.prepare()
@@ -72,6 +74,13 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
     def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
         """The option `info`."""
         return self._options.info
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The option `used_bytes` of the shares that exist; without `directory`, of all."""
+        self._faults.begin_query("get_share_usage")
+        existing = None if self._backend is None else self._backend.shares()
+        ids = [share.id for share in shares if existing is None or share.id in existing]
+        return {i: self._options.used_bytes.get(i, 0) for i in ids}
 
     # -- shares --------------------------------------------------------------------------------
     def create_share(
@@ -126,7 +135,7 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
         """Return the export locations; raises `DriverError` if the share does not exist."""
-        exits = self._faults.begin("ensure_share", context, share.id)
+        exits = self._begin("ensure_share", context, share.id)
         if self._backend is not None:
             self._backend.share(share.id)
         end(exits)
@@ -151,7 +160,7 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> ProbeResult | None:
         """Report what exists of the share; None without `directory`."""
-        exits = self._faults.begin("probe_share", context, share.id)
+        exits = self._begin("probe_share", context, share.id)
         result = None if self._backend is None else self._probe_result(share, self._backend)
         end(exits)
         return result

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from share_actors.drivers.abilities import BackendObject
@@ -16,6 +17,7 @@ from share_actors.drivers.base import (
     TransientError,
 )
 from share_actors.drivers.fence import Fence
+from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local.access import LocalAccess
 from share_actors.drivers.local.base import GIB
@@ -81,6 +83,15 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalReverts, LocalManage):
             with os_errors(f"measure {self._options.root}"):
                 self._stats = self._measure_backend()
         return self._stats
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The disk space of each share in bytes; walks all their files."""
+        used = {}
+        for share in shares:
+            checked_id("share", share.id)
+            with os_errors(f"measure share {share.id}"), suppress(FileNotFoundError):
+                used[share.id] = self._measure_share(share.id).allocated
+        return used
 
     def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
         """The root, which all export locations begin with."""

@@ -107,6 +107,15 @@ class LocalServersDriver(ShareDriver):
             driver_handles_share_servers=True,
         )
 
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The disk space of each share in bytes; walks all their files."""
+        used: dict[str, int] = {}
+        for share in shares:
+            server_id = share.share_server_id
+            if server_id is not None and self._servers.is_set_up(server_id):
+                used |= self._local_driver(server_id).get_share_usage([share])
+        return used
+
     def get_pool(self, share: Share) -> str:
         """The only pool, named after the backend."""
         return self.backend_name

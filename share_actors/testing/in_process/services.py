@@ -80,6 +80,21 @@ class InProcessStats:
         result: dict[str, Any] = await self._call("preview", share, dict(driver_options))
         return result
 
+    async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
+        """The bytes that each of *shares* uses, by id."""
+        used: dict[str, int] = await self._call("usage", list(shares))
+        return used
+
+    async def start_backend(self) -> BackendReport:
+        """Start what serves the backend, and publish a report."""
+        report: BackendReport = await self._call("start_backend")
+        return report
+
+    async def stop_backend(self, user: str, /) -> BackendReport:
+        """Stop what serves the backend, for *user*, and publish a report."""
+        report: BackendReport = await self._call("stop_backend", user)
+        return report
+
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await self._call("missing", list(shares))

@@ -149,7 +149,7 @@ class ExportFiles:
             number, word = self._files.last_id.read_text(encoding="ascii").split()
             return int(number), word != "first"
         except (FileNotFoundError, ValueError):
-            return max(self._used_ids(), default=0), True
+            return max(self._used_ids(), default=0), False
 
     def _used_ids(self) -> set[int]:
         return {record.id for name in self.names() if (record := self.record(name)) is not None}

@@ -13,10 +13,10 @@ from pathlib import Path
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import image, ioctls
 from share_actors.drivers.btrfs.base import FOLDERS, BtrfsBase
+from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.mounts import is_mounted, mount, mounts_below, unmount
 from share_actors.drivers.btrfs.records import CLIENTS
-from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.own_files import read_record
 from share_actors.values import Capabilities, Pool, RequestContext, Share
 
@@ -36,7 +36,7 @@ class BtrfsBackend(BtrfsBase):
 
     def do_setup(self, context: RequestContext) -> None:
         """Create the directories of the root; nothing is mounted or started."""
-        with os_errors(f"set up {self._root}"):
+        with btrfs_errors(f"set up {self._root}"):
             self._make_folders()
             if self._pool.is_mounted:
                 self._fences.forget_old(self._pool.path / "shares")
@@ -57,7 +57,7 @@ class BtrfsBackend(BtrfsBase):
             raise DriverError(
                 "mkfs.btrfs is not installed (package btrfs-progs): no image can be made"
             )
-        with os_errors(f"check {self._root}"):
+        with btrfs_errors(f"check {self._root}"):
             if self._pool.is_mounted and self._pool.quota_mode() is None:
                 raise DriverError(
                     f"quotas are off on the filesystem at {self._pool.path}: no size is enforced; restart"
@@ -92,7 +92,7 @@ class BtrfsBackend(BtrfsBase):
         The space of what was deleted is free after up to half a minute.
         """
         if self._stats is None or refresh:
-            with os_errors(f"measure {self._pool.path}"):
+            with btrfs_errors(f"measure {self._pool.path}"):
                 self._must_run(changes=False)
                 self._stats = self._measure_backend()
         return self._stats
@@ -103,7 +103,7 @@ class BtrfsBackend(BtrfsBase):
 
         An image that does not exist is made first. Raises `DriverError` if another root uses the filesystem.
         """
-        with os_errors(f"start backend {self.backend_name}"):
+        with btrfs_errors(f"start backend {self.backend_name}"):
             self._make_folders()
             with self._lock(LOCK):
                 self._mount_pool()
@@ -124,7 +124,7 @@ class BtrfsBackend(BtrfsBase):
 
         Raises `TransientError` if a program uses a mount: the rest is unmounted by the next call.
         """
-        with os_errors(f"stop backend {self.backend_name}"):
+        with btrfs_errors(f"stop backend {self.backend_name}"):
             self._make_folders()
             with self._lock(LOCK):
                 self._exporter.stop()
@@ -139,7 +139,7 @@ class BtrfsBackend(BtrfsBase):
         """What is wrong with the filesystem, the mounts and the NFS server."""
         if not self._pool.is_mounted:
             return (f"the filesystem is not mounted at {self._pool.path}: start the backend",)
-        with os_errors(f"check {self._pool.path}"):
+        with btrfs_errors(f"check {self._pool.path}"):
             return (
                 *self._filesystem_problems(),
                 *self._mount_problems(),
@@ -197,7 +197,7 @@ class BtrfsBackend(BtrfsBase):
         self._pool.sync()
 
     def _claim(self) -> None:
-        """Write which root uses the filesystem; raises `DriverError` if another one does since the last boot."""
+        """Write which root uses the filesystem; raises `DriverError` if another one does since the boot."""
         boot = BOOT_ID.read_text(encoding="ascii").strip()
         path = self._pool.path / OWNER
         record = read_record(path) or {}

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
 from share_actors.drivers.btrfs.mounts import is_mounted, mount, mount_at, unmount
 from share_actors.drivers.btrfs.options import BtrfsOptions
@@ -19,7 +20,6 @@ from share_actors.drivers.btrfs.records import CLIENTS, REVERT, ShareRecords
 from share_actors.drivers.fence import Fence, Fences
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
-from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.values import RequestContext
 
 NO_CONTEXT = RequestContext()
@@ -81,7 +81,7 @@ class BtrfsBase(ShareDriver):
         """
         checked_id("share", share_id)
         with (
-            os_errors(f"{operation} {share_id}"),
+            btrfs_errors(f"{operation} {share_id}"),
             self._fences.enter(share_id, context) as fence,
             self._lock(share_id) as lock,
         ):

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.probe import BtrfsProbe, rules_of
 from share_actors.drivers.filesystem.ids import is_id
-from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.values import RequestContext, Share
 
 
@@ -19,13 +19,13 @@ class BtrfsListing(BtrfsProbe):
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
         """Every share and snapshot, and every other subvolume directly in the top one's directories."""
-        with os_errors(f"list {self._pool.path}"):
+        with btrfs_errors(f"list {self._pool.path}"):
             self._must_run(changes=False)
             return (*self._listed_shares(), *self._listed_snapshots(), *self._listed_others())
 
     def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
         """The bytes that count for each share that exists, after one commit."""
-        with os_errors(f"measure {self._pool.path}"):
+        with btrfs_errors(f"measure {self._pool.path}"):
             self._must_run(changes=False)
             self._pool.sync()
             usage: dict[str, int] = {}

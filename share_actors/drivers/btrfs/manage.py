@@ -10,12 +10,12 @@ from typing import Any
 
 from share_actors.drivers.base import ManageInvalidShare
 from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.pool import AREAS
 from share_actors.drivers.btrfs.records import CLIENTS
 from share_actors.drivers.btrfs.snapshots import BtrfsSnapshots, snapshot_name
 from share_actors.drivers.fence import current_attempt
-from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.tree import opened
 from share_actors.values import Share, Snapshot
 
@@ -49,7 +49,7 @@ class BtrfsManage(BtrfsSnapshots):
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """The subvolume that would be adopted, and its `size` in GiB; raises as `manage_existing` does."""
         path = _path_option(driver_options)
-        with os_errors(f"preview {path}"):
+        with btrfs_errors(f"preview {path}"):
             self._must_run(changes=False)
             names = self._adoptable(path)
             return {
@@ -86,7 +86,7 @@ class BtrfsManage(BtrfsSnapshots):
     def check_manage_snapshot(self, snapshot: Snapshot, driver_options: Mapping[str, Any]) -> None:
         """Raise `ManageInvalidShare` unless there is a subvolume to adopt, or at the snapshot's place."""
         name = snapshot_name(snapshot)
-        with os_errors(f"manage {snapshot.provider_location}"):
+        with btrfs_errors(f"manage {snapshot.provider_location}"):
             self._must_run(changes=False)
             if not self._pool.exists("snapshots", name):
                 self._adoptable(snapshot.provider_location or "", read_only=True)
@@ -97,9 +97,9 @@ class BtrfsManage(BtrfsSnapshots):
 
     # ------------------------------------------------------------------------------------------
     def _adoptable(self, path: str, *, read_only: bool = False) -> Names:
-        """The names from the top to the subvolume *path*; raises `ManageInvalidShare` if it cannot be adopted.
+        """The names from the top to the subvolume *path*; *read_only*: whether it may be read-only.
 
-        *read_only*: whether a read-only one can be.
+        Raises `ManageInvalidShare` if it cannot be adopted.
         """
         names = self._checked_names(path)
         try:

@@ -1,7 +1,7 @@
 """Reverting a share of the driver `btrfs` to a snapshot: a writable copy takes the share's place.
 
-The state before is kept as POOL/before/ID until the share is deleted or reverted again. The record `REVERT` of
-the share has the ids of the subvolumes, so that a repetition knows which of the steps are done:
+The state before is kept as POOL/before/ID until the share is deleted or reverted again. The record `REVERT`
+has the ids of the subvolumes, so that a repetition knows which of the steps are done:
 {"snapshot": its name, "request": the id of the request, "replaced": the subvolume before, "done": bool}.
 """
 
@@ -44,9 +44,8 @@ class BtrfsRevert(BtrfsSnapshots):
     ) -> dict[str, Any]:
         """The record of this revert: the one that an earlier attempt began, or a new one."""
         old = self._records.read(share_id, REVERT)
-        if old and old["snapshot"] == snapshot:
-            if old["request"] == request and (request is not None or not old["done"]):
-                return old
+        if old and _repeats(old, snapshot, request):
+            return old
         if old and not old["done"]:
             self._keep_replaced(share_id, old, fence)
         fence.check()
@@ -78,7 +77,7 @@ class BtrfsRevert(BtrfsSnapshots):
             self._pool.keep_before(share_id, fence.check)
 
     def _finish_revert(self, share_id: str, fence: Fence) -> None:
-        """Complete an interrupted revert if the content is replaced already: a later one is then a new one."""
+        """Complete an interrupted revert if the content is replaced: a later revert is then a new one."""
         record = self._records.read(share_id, REVERT)
         if (
             record
@@ -87,3 +86,9 @@ class BtrfsRevert(BtrfsSnapshots):
         ):
             self._keep_replaced(share_id, record, fence)
             self._records.write(share_id, REVERT, {**record, "done": True})
+
+
+def _repeats(record: dict[str, Any], snapshot: str, request: str | None) -> bool:
+    """Whether a call is a repetition of the revert in *record*; without an id only if that did not end."""
+    same = (record["snapshot"], record["request"]) == (snapshot, request)
+    return same and (request is not None or not record["done"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ NEEDED = {
     "dbus-daemon": "dbus-daemon",
 }
 """The programs that the tests run, and the packages that have them."""
+MIB = 1024**2
 MakeDriver = Callable[..., BtrfsDriver]
 
 
@@ -74,6 +76,30 @@ def driver(make_driver: MakeDriver) -> BtrfsDriver:
     driver.start_backend(CONTEXT)
     driver.do_setup(CONTEXT)
     return driver
+
+
+def place(driver: BtrfsDriver, share: Share) -> Path:
+    """Where the share is mounted, as the NFS server sees it."""
+    return driver.exclusive_directories()["root"] / "exports" / share.id
+
+
+def subvolume(driver: BtrfsDriver, *names: str) -> Path:
+    """The path of a subvolume in the mounted filesystem."""
+    return driver.exclusive_directories()["root"].joinpath("pool", *names)
+
+
+def fill(path: Path, mebibytes: int) -> None:
+    """Write a file of this size to the disk."""
+    with path.open("wb") as file:
+        for _ in range(mebibytes):
+            file.write(os.urandom(MIB))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def run(*command: str | Path) -> str:
+    """The output of a command, which must succeed."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

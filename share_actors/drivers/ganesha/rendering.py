@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from share_actors.drivers.ganesha.rules import client_blocks
+from share_actors.drivers.ganesha.rules import client_blocks, readable
 from share_actors.drivers.ganesha.settings import GaneshaSettings
 from share_actors.values import Frozen
 
@@ -118,7 +118,8 @@ def export_file(record: ExportRecord) -> str:
 
 def _client_lines(clients: Mapping[str, str]) -> list[str]:
     return [
-        f"  CLIENT {{ Clients = {', '.join(block.networks)}; Access_Type = {block.level.upper()}; }}"
+        f"  CLIENT {{ Clients = {', '.join(map(readable, block.networks))};"
+        f" Access_Type = {block.level.upper()}; }}"
         for block in client_blocks(clients)
     ]
 

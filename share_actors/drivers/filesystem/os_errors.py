@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from share_actors.drivers.base import DriverError, TransientError
@@ -27,11 +27,23 @@ TRANSIENT = frozenset(
 """The errors that a later attempt may not meet; a full disk is not among them."""
 
 
+QUOTA_ADVICE: Mapping[int, str] = {
+    errno.EDQUOT: "the share has reached its size; delete files, or extend it",
+    errno.ENOSPC: "the filesystem is full; delete shares or snapshots, or enlarge it",
+    errno.EROFS: "the filesystem is read-only; see the kernel's log for the cause, then remount it",
+    errno.EBUSY: "a program of this machine uses it; end that program, then repeat the operation",
+}
+"""What to do about the errors of a filesystem that enforces sizes, by their number."""
+
+
 @contextmanager
-def os_errors(operation: str, *, temporary: str = "") -> Iterator[None]:
+def os_errors(
+    operation: str, *, temporary: str = "", advice: Mapping[int, str] | None = None
+) -> Iterator[None]:
     """Raise `DriverError` or `TransientError`, with the name of the operation, for an `OSError`.
 
-    The name *temporary* is a `*` in the text, so that each failure for one cause has the same text.
+    The name *temporary* is a `*` in the text, so that each failure for one cause has the same text. The text
+    ends with the *advice* for the number of the error, if there is any.
     """
     try:
         yield
@@ -39,7 +51,8 @@ def os_errors(operation: str, *, temporary: str = "") -> Iterator[None]:
         kind = TransientError if error.errno in TRANSIENT else DriverError
         text = error_text(error)
         text = text.replace(temporary, "*") if temporary else text
-        raise kind(f"{operation}: {text}") from error
+        hint = (advice or {}).get(error.errno or 0)
+        raise kind(f"{operation}: {text}{f': {hint}' if hint else ''}") from error
 
 
 def error_text(error: OSError) -> str:

@@ -1,0 +1,181 @@
+"""Starting, stopping and checking backends of the driver `btrfs`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from share_actors.drivers.abilities import ListsObjects, RunsDaemons
+from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.btrfs import BtrfsDriver
+from share_actors.drivers.btrfs.image import attached
+from share_actors.drivers.btrfs.mounts import is_mounted, mounts_below, unmount
+from share_actors.values import AccessRule, Share, Snapshot
+from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume
+
+RULE = AccessRule(id="r1", access_type="ip", access_to="192.0.2.7")
+
+
+def test_a_stopped_backend_leaves_nothing_behind_and_started_again_serves_the_same_rules(
+    driver: BtrfsDriver, share: Share, tmp_path: Path
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    (place(driver, share) / "file").write_text("content")
+    before = driver.probe_share(CONTEXT, share)
+
+    driver.stop_backend(CONTEXT)
+    left = mounts_below(tmp_path), attached(tmp_path / "disk.img")
+    driver.start_backend(CONTEXT)
+
+    assert isinstance(driver, RunsDaemons)
+    assert left == ([], None)
+    assert driver.probe_share(CONTEXT, share) == before
+    assert (place(driver, share) / "file").read_text() == "content"
+    assert driver.check_health() == ()
+
+
+def test_starting_and_stopping_can_be_repeated(driver: BtrfsDriver, share: Share) -> None:
+    for _ in range(2):
+        driver.start_backend(CONTEXT)
+    whole = driver.probe_share(CONTEXT, share)
+    for _ in range(2):
+        driver.stop_backend(CONTEXT)
+
+    assert whole.state == "whole"
+
+
+def test_a_call_while_the_backend_is_stopped_is_worth_another_attempt(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.stop_backend(CONTEXT)
+
+    with pytest.raises(TransientError, match="start the backend"):
+        driver.create_share(CONTEXT, Share(id="s2", size=1))
+    with pytest.raises(TransientError, match="start the backend"):
+        driver.get_share_stats(refresh=True)
+    assert ["not mounted" in problem for problem in driver.check_health()] == [True]
+
+
+def test_a_file_with_content_is_never_formatted(make_driver: MakeDriver, tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(b"precious" * 1000)
+
+    with pytest.raises(DriverError, match=r"no btrfs filesystem on .*: nothing was changed"):
+        make_driver().start_backend(CONTEXT)
+
+    assert image.read_bytes() == b"precious" * 1000
+    assert attached(image) is None
+
+
+def test_a_missing_device_is_named_and_not_created(make_driver: MakeDriver, tmp_path: Path) -> None:
+    driver = make_driver(image_size_gib=None)
+
+    with pytest.raises(DriverError, match=r"disk\.img.* set image_size_gib"):
+        driver.check_for_setup_error()
+    with pytest.raises(DriverError, match="is not a block device or an image file"):
+        driver.start_backend(CONTEXT)
+
+    assert not (tmp_path / "disk.img").exists()
+
+
+def test_a_second_backend_on_the_same_filesystem_is_refused_and_the_first_goes_on(
+    driver: BtrfsDriver, share: Share, make_driver: MakeDriver, tmp_path: Path
+) -> None:
+    other = make_driver(root=tmp_path / "other")
+
+    with pytest.raises(DriverError, match=f"in use by the backend with the root {tmp_path}/root"):
+        other.start_backend(CONTEXT)
+
+    assert mounts_below(tmp_path / "other") == []
+    assert driver.probe_share(CONTEXT, share).state == "whole"
+    driver.stop_backend(CONTEXT)
+    other.start_backend(CONTEXT)
+    assert other.check_health() == ()
+
+
+def test_a_subvolume_that_was_removed_by_hand_is_a_problem_and_its_share_can_be_deleted(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    run("btrfs", "subvolume", "delete", subvolume(driver, "shares", share.id))
+
+    problems = driver.check_health()
+    state = driver.probe_share(CONTEXT, share).state
+    with pytest.raises(DriverError, match="does not exist"):
+        driver.ensure_share(CONTEXT, share)
+    driver.delete_share(CONTEXT, share)
+
+    assert any("its subvolume" in problem and "is lost" in problem for problem in problems)
+    assert state == "partial"
+    assert driver.probe_share(CONTEXT, share).state == "absent"
+    assert driver.check_health() == ()
+
+
+def test_a_share_that_was_unmounted_is_a_problem_until_it_is_ensured(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    unmount(place(driver, share))
+
+    problems = driver.check_health()
+    state = driver.probe_share(CONTEXT, share)
+    driver.ensure_share(CONTEXT, share)
+
+    assert any("is not mounted" in problem for problem in problems)
+    assert (state.state, len(state.problems)) == ("partial", 1)
+    after = driver.probe_share(CONTEXT, share)
+    assert (after.state, after.access) == ("whole", frozenset({("ip", "192.0.2.7", "rw")}))
+    assert driver.check_health() == ()
+
+
+def test_deleting_a_share_in_use_on_this_machine_is_refused_until_the_program_ends(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    fd = os.open(place(driver, share), os.O_RDONLY)
+    try:
+        with pytest.raises(TransientError, match="a program of this machine uses"):
+            driver.delete_share(CONTEXT, share)
+        left = subvolume(driver, "shares", share.id).exists()
+    finally:
+        os.close(fd)
+    driver.delete_share(CONTEXT, share)
+
+    assert left
+    assert driver.probe_share(CONTEXT, share).state == "absent"
+    assert not is_mounted(place(driver, share))
+
+
+def test_the_snapshots_of_a_deleted_share_stay_and_can_be_copied(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    snapshot = Snapshot(id="n1", share_id=share.id)
+    (place(driver, share) / "file").write_text("content")
+    driver.create_snapshot(CONTEXT, snapshot)
+    driver.delete_share(CONTEXT, share)
+
+    copy = Share(id="s2", size=1)
+    driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+
+    assert (place(driver, copy) / "file").read_text() == "content"
+    driver.delete_snapshot(CONTEXT, snapshot)
+    assert not subvolume(driver, "snapshots", "s1@n1").exists()
+
+
+def test_the_list_has_shares_snapshots_and_the_subvolumes_of_others(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    location = driver.create_snapshot(CONTEXT, Snapshot(id="n1", share_id=share.id))
+    (subvolume(driver) / "old").mkdir()
+    run("btrfs", "subvolume", "create", subvolume(driver, "old", "mine"))
+
+    assert isinstance(driver, ListsObjects)
+    shares, snapshots, others = driver.list_backend(CONTEXT)
+
+    assert (shares.kind, shares.id, shares.size) == ("share", share.id, 1)
+    assert shares.export_paths == ("127.0.0.1:/s1",)
+    assert shares.access == frozenset({("ip", "192.0.2.7", "rw")})
+    assert (snapshots.kind, snapshots.id, snapshots.location) == ("snapshot", "n1", location)
+    assert (others.kind, others.id) == ("share", None)
+    assert others.location == str(subvolume(driver, "old", "mine"))

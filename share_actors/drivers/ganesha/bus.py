@@ -6,9 +6,16 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_call
+from jeepney import (
+    DBusAddress,
+    DBusErrorResponse,
+    HeaderFields,
+    Message,
+    MessageType,
+    new_method_call,
+)
 from jeepney.auth import AuthenticationError
-from jeepney.io.blocking import DBusConnection, open_dbus_connection
+from jeepney.io.blocking import DBusConnection, prep_socket
 
 from share_actors.drivers.base import DriverError, TransientError
 
@@ -88,20 +95,12 @@ class Daemon:
     def _ask(
         self, address: DBusAddress, member: str, signature: str | None = None, *body: Any
     ) -> tuple[Any, ...]:
-        message = new_method_call(address, member, signature, body)
-        try:
-            reply = self._connection.send_and_get_reply(message, timeout=CALL_S)
-        except (OSError, EOFError) as error:  # TimeoutError is an OSError
-            raise TransientError(f"NFS-Ganesha did not answer {member}: {error!r}") from error
-        return _body(reply, member)
+        return _reply(self._connection, address, member, signature, *body)
 
 
 def connect(socket: Path) -> Daemon:
     """The daemon on the bus at *socket*; raises `TransientError` if there is none. To be closed."""
-    try:
-        connection = open_dbus_connection(f"unix:path={socket}")
-    except (OSError, EOFError, AuthenticationError) as error:
-        raise TransientError(f"no bus answers at {socket}: {error}") from error
+    connection = _opened(socket)
     try:
         return Daemon(connection)
     except BaseException:
@@ -109,11 +108,40 @@ def connect(socket: Path) -> Daemon:
         raise
 
 
+def _opened(socket: Path) -> DBusConnection:
+    """A connection to the bus at *socket*; raises `TransientError`."""
+    try:
+        plain = prep_socket(str(socket), timeout=CALL_S)
+        try:
+            return DBusConnection(plain)
+        except BaseException:
+            plain.close()
+            raise
+    except (OSError, EOFError, AuthenticationError, DBusErrorResponse) as error:
+        raise TransientError(f"no bus answers at {socket}: {error!r}") from error
+
+
+def _reply(
+    connection: DBusConnection,
+    address: DBusAddress,
+    member: str,
+    signature: str | None = None,
+    *body: Any,
+) -> tuple[Any, ...]:
+    """The body of the answer; raises `Refused`, or `TransientError` if none comes."""
+    message = new_method_call(address, member, signature, body)
+    try:
+        reply = connection.send_and_get_reply(message, timeout=CALL_S)
+    except (OSError, EOFError) as error:  # TimeoutError is an OSError
+        raise TransientError(f"NFS-Ganesha did not answer {member}: {error!r}") from error
+    return _body(reply, member)
+
+
 class Heartbeat:
     """Calls that the daemon must answer, on a connection of their own; nothing here waits."""
 
     def __init__(self, socket: Path, *, pause: float, limit: float) -> None:
-        self._connection = open_dbus_connection(f"unix:path={socket}")
+        self._connection = _opened(socket)
         self._pause, self._limit = pause, limit
         self._sent = self._answered = time.monotonic()
         self._serial: int | None = None
@@ -121,7 +149,7 @@ class Heartbeat:
     def is_late(self) -> bool:
         """Read the answers, make the next call if it is due; whether one is unanswered for too long.
 
-        Raises `OSError` if the bus has ended.
+        Raises `OSError` or `EOFError` if the bus has ended.
         """
         now = time.monotonic()
         self._read(now)

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from share_actors.drivers.base import DriverOptions
+from share_actors.drivers.base import DriverError, DriverOptions
+from share_actors.drivers.ganesha.settings import GaneshaSettings
+from share_actors.drivers.ganesha.unit import Ganesha
 
 
 class GaneshaOptions(DriverOptions):
@@ -63,3 +65,19 @@ class GaneshaMixin:
         if not isinstance(options, GaneshaOptions):
             options = getattr(options, "ganesha", None)
         self.ganesha = options if isinstance(options, GaneshaOptions) else GaneshaOptions()
+
+    @property
+    def ganesha_unit(self) -> Ganesha:
+        """The private NFS-Ganesha: `configuration` is a `GaneshaSettings`, or has a field of that type.
+
+        Raises `DriverError` if there is none.
+        """
+        options = self.configuration
+        values = [options, *(vars(options).values() if isinstance(options, DriverOptions) else ())]
+        for value in values:
+            if isinstance(value, GaneshaSettings):
+                return Ganesha(value)
+        raise DriverError(
+            f"the options of {type(self).__name__} have no field of the type GaneshaSettings: add one,"
+            " with the directory of the private NFS-Ganesha"
+        )

@@ -29,10 +29,20 @@ def enter_network(name: str) -> None:
 
 
 def share_mounts_of(root: Path) -> None:
-    """Let mounts below *root* reach the mount namespaces that are made later; raises `DriverError`."""
-    if _is_shared(root):
+    """Let mounts below *root* reach the mount namespaces that are made later.
+
+    Unless *root* is a mount, it becomes one, and stays one. Raises `DriverError`.
+    """
+    root, mounts = root.resolve(), _mounts()
+    nearest = next(place for place in (root, *root.parents) if place in mounts)
+    if mounts[nearest]:
         return
-    if not os.path.ismount(root):
+    if nearest != root:
+        if below := [str(place) for place in mounts if place.is_relative_to(root)]:
+            raise DriverError(
+                f"mount_root {root}: {below[0]} is mounted below it, and would be hidden. Unmount what is"
+                f" below {root}, or mount it anew after {root} is itself a mount"
+            )
         _mount("--bind", str(root), str(root))
     _mount("--make-rshared", str(root))
 
@@ -55,17 +65,14 @@ def enter_own_mounts(directory: Path) -> None:
         os.close(fd)
 
 
-def _is_shared(root: Path) -> bool:
-    """Whether the mount that *root* lies in is shared."""
+def _mounts() -> dict[Path, bool]:
+    """All mount points, and whether each is shared."""
     found = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = line.split(" ")
-        found[fields[4]] = any(
-            field.startswith("shared:") for field in fields[6 : fields.index("-")]
-        )
-    resolved = root.resolve()
-    places = [str(place) for place in (resolved, *resolved.parents) if str(place) in found]
-    return found[places[0]]
+        options = fields[6 : fields.index("-")]
+        found[Path(fields[4])] = any(option.startswith("shared:") for option in options)
+    return found
 
 
 def _mount(*words: str) -> None:

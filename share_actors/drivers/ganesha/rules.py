@@ -1,7 +1,7 @@
 """The access rules of one export as the CLIENT blocks of NFS-Ganesha.
 
-Ganesha takes the first block that matches a client, and reads the list at each request. The blocks are
-ordered so that the rule with the longest prefix matches first, and merged where that changes no client's access.
+Ganesha reads the list at each request, and takes the first block that matches the client. The blocks are
+ordered so that the rule with the longest prefix matches first, and merged where that changes no access.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Supervisor:
                 life.run()
             except StopAsked:
                 return
-            except (DriverError, OSError) as error:
+            except (DriverError, OSError, EOFError) as error:
                 self._ended(str(error), life.served, time.monotonic() - began)
             finally:
                 life.end()
@@ -125,7 +125,6 @@ def supervise(directory: Path) -> None:
         write_status(files.status, Status(state="pausing", failures=1, reason=str(error)))
     finally:
         end_parts(files)
-        (files.pids / SUPERVISOR).unlink(missing_ok=True)
 
 
 def _enter_namespaces(settings: GaneshaSettings) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from share_actors.drivers.base import DriverError, RuleUpdates, UnsupportedAccess
 from share_actors.drivers.btrfs.base import BtrfsBase
 from share_actors.drivers.btrfs.exports import Clients
+from share_actors.drivers.ganesha.rules import network_of
 from share_actors.values import AccessRule, RequestContext, Share
 
 MANY_RULES = 1000
@@ -101,6 +102,10 @@ def checked_network(rule: AccessRule) -> str:
         ipaddress.ip_network(rule.access_to)
     except ValueError as error:
         raise DriverError(_advice(rule.access_to, error)) from None
+    try:
+        network_of(rule.access_to)
+    except ValueError as error:
+        raise UnsupportedAccess(str(error)) from None
     return rule.access_to
 
 

@@ -118,9 +118,15 @@ def export_file(record: ExportRecord) -> str:
 
 def _client_lines(clients: Mapping[str, str]) -> list[str]:
     return [
-        f"  CLIENT {{ Clients = {', '.join(block.networks)}; Access_Type = {block.level.upper()}; }}"
+        f"  CLIENT {{ Clients = {', '.join(map(_written, block.networks))};"
+        f" Access_Type = {block.level.upper()}; }}"
         for block in client_blocks(clients)
     ]
+
+
+def _written(network: str) -> str:
+    """The network as Ganesha reads it: a prefix of three digits is an error of syntax, an address is not."""
+    return network.removesuffix("/128")
 
 
 def main_config(settings: GaneshaSettings) -> str:

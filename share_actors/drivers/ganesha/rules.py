@@ -20,6 +20,8 @@ _HALVES = {
     "0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"),
     "::/0": ("::/1", "8000::/1"),
 }
+LONGEST_IPV6_PREFIX = 99
+"""Of a network: Ganesha 4.3 reads two digits, and drops a block with more without an error."""
 _Rules = dict[tuple[int, int], str]
 """The rules of one address family: (address, prefix length) to level."""
 
@@ -81,6 +83,11 @@ def network_of(client: str) -> Network:
     address = int(network.network_address)
     if network.version == 6 and network.prefixlen >= 96 and address >> 32 == 0xFFFF:
         return IPv4Network((address - _MAPPED, network.prefixlen - 96))
+    if network.version == 6 and LONGEST_IPV6_PREFIX < network.prefixlen < _BITS[6]:
+        raise ValueError(
+            f"the client {client!r} has a prefix of {network.prefixlen} bits: NFS-Ganesha reads at most"
+            f" {LONGEST_IPV6_PREFIX} for an IPv6 network; name a wider network, or single addresses"
+        )
     return network
 
 
@@ -116,7 +123,8 @@ def _joined(rules: _Rules, bits: int) -> _Rules:
     halves hid, is replaced.
     """
     joined = dict(rules)
-    for length in range(bits, 0, -1):
+    longest = bits if bits == _BITS[4] else LONGEST_IPV6_PREFIX
+    for length in range(longest, 0, -1):
         half = 1 << (bits - length)
         for address, _ in [rule for rule in joined if rule[1] == length and not rule[0] & half]:
             level = joined[address, length]

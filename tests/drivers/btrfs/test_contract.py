@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from share_actors.drivers import ShareDriver
+from share_actors.drivers.btrfs import BtrfsOptions
 from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
+from share_actors.values import Share
 from tests.drivers.btrfs.conftest import MakeDriver
 
 
@@ -25,3 +28,8 @@ class TestBtrfsDriver(DriverContract):
         driver.create_share(CONTEXT, share)
         driver.unmanage(share)
         return {"path": f"shares/{share.id}"}
+
+    def fill(self, driver: ShareDriver, share: Share, size: int) -> None:
+        assert isinstance(driver.configuration, BtrfsOptions)
+        with (driver.configuration.root / "pool" / "shares" / share.id / "big").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)

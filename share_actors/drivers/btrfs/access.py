@@ -59,9 +59,9 @@ class BtrfsAccess(BtrfsBase):
             network = checked_network(access)
         except DriverError:
             return
-        denied = ipaddress.ip_network(network)
+        denied = network_of(network)
         self._set_clients(
-            context, share, lambda old: {to: old[to] for to in old if _network(to) != denied}
+            context, share, lambda old: {to: old[to] for to in old if network_of(to) != denied}
         )
 
     def access_warnings(
@@ -99,30 +99,25 @@ def checked_network(rule: AccessRule) -> str:
     if rule.access_level not in ("rw", "ro"):
         raise UnsupportedAccess(f"access_level {rule.access_level!r} is not 'rw' or 'ro'")
     try:
-        ipaddress.ip_network(rule.access_to)
-    except ValueError as error:
-        raise DriverError(_advice(rule.access_to, error)) from None
-    try:
         network_of(rule.access_to)
     except ValueError as error:
-        raise UnsupportedAccess(str(error)) from None
+        raise DriverError(_advice(rule.access_to) or str(error)) from None
     return rule.access_to
 
 
-def _advice(text: str, error: ValueError) -> str:
+def _advice(text: str) -> str:
+    """What to write instead of *text*, if it is a network with host bits set; else empty."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return f"access_to {text!r} is not an IP address or network: {error}"
+        return ""
+    if str(network.network_address) == text.partition("/")[0]:
+        return ""
     return f"access_to {text!r} has host bits set: write {network} for the network, or the address alone"
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(text)
 
 
 def _add(clients: dict[str, str], network: str, level: str) -> None:
     """Add the rule; a network that is there in another spelling keeps the first one."""
-    same = _network(network)
-    known = next((to for to in clients if _network(to) == same), network)
+    same = network_of(network)
+    known = next((to for to in clients if network_of(to) == same), network)
     clients[known] = "rw" if "rw" in (level, clients.get(known)) else level

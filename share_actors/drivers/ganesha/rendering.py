@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from share_actors.drivers.ganesha.rules import client_blocks
+from share_actors.drivers.ganesha.rules import client_blocks, readable
 from share_actors.drivers.ganesha.settings import GaneshaSettings
 from share_actors.values import Frozen
 
@@ -118,15 +118,10 @@ def export_file(record: ExportRecord) -> str:
 
 def _client_lines(clients: Mapping[str, str]) -> list[str]:
     return [
-        f"  CLIENT {{ Clients = {', '.join(map(_written, block.networks))};"
+        f"  CLIENT {{ Clients = {', '.join(map(readable, block.networks))};"
         f" Access_Type = {block.level.upper()}; }}"
         for block in client_blocks(clients)
     ]
-
-
-def _written(network: str) -> str:
-    """The network as Ganesha reads it: a prefix of three digits is an error of syntax, an address is not."""
-    return network.removesuffix("/128")
 
 
 def main_config(settings: GaneshaSettings) -> str:

@@ -20,8 +20,11 @@ _HALVES = {
     "0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"),
     "::/0": ("::/1", "8000::/1"),
 }
-LONGEST_IPV6_PREFIX = 99
-"""Of a network: Ganesha 4.3 reads two digits, and drops a block with more without an error."""
+_UNREADABLE = range(100, 128)
+"""The lengths of IPv6 prefixes that Ganesha's configuration cannot express: it reads two digits.
+
+It drops the whole block silently. A prefix of 128 is written as an address, see `readable`.
+"""
 _Rules = dict[tuple[int, int], str]
 """The rules of one address family: (address, prefix length) to level."""
 
@@ -45,6 +48,11 @@ def client_blocks(clients: Mapping[str, str]) -> tuple[ClientBlock, ...]:
         ClientBlock(level, tuple(text for network, _ in group for text in _texts(network)))
         for level, group in groupby(rules, key=lambda rule: rule[1])
     )
+
+
+def readable(network: str) -> str:
+    """The text of a network of a `ClientBlock` for Ganesha's configuration."""
+    return network.removesuffix("/128")
 
 
 def flat_rules(clients: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -81,13 +89,13 @@ def network_of(client: str) -> Network:
             " without host bits; host names are refused, because NFS-Ganesha ignores those it cannot resolve"
         ) from None
     address = int(network.network_address)
+    if network.version == 6 and network.prefixlen in _UNREADABLE and address >> 32 != 0xFFFF:
+        raise ValueError(
+            f"the client {client!r} has a prefix of {network.prefixlen} bits: NFS-Ganesha reads IPv6 prefixes"
+            " of 0 to 99 bits and single addresses; name the addresses, or a network of at most 99 bits"
+        )
     if network.version == 6 and network.prefixlen >= 96 and address >> 32 == 0xFFFF:
         return IPv4Network((address - _MAPPED, network.prefixlen - 96))
-    if network.version == 6 and LONGEST_IPV6_PREFIX < network.prefixlen < _BITS[6]:
-        raise ValueError(
-            f"the client {client!r} has a prefix of {network.prefixlen} bits: NFS-Ganesha reads at most"
-            f" {LONGEST_IPV6_PREFIX} for an IPv6 network; name a wider network, or single addresses"
-        )
     return network
 
 
@@ -123,8 +131,9 @@ def _joined(rules: _Rules, bits: int) -> _Rules:
     halves hid, is replaced.
     """
     joined = dict(rules)
-    longest = bits if bits == _BITS[4] else LONGEST_IPV6_PREFIX
-    for length in range(longest, 0, -1):
+    for length in range(bits, 0, -1):
+        if length - 1 in _UNREADABLE:
+            continue
         half = 1 << (bits - length)
         for address, _ in [rule for rule in joined if rule[1] == length and not rule[0] & half]:
             level = joined[address, length]

@@ -30,6 +30,8 @@ def access(driver: BtrfsDriver, share: Share) -> set[tuple[str, str, str]]:
         ("*", "is not an IP address or network"),
         ("", "is not an IP address or network"),
         ("192.0.2.0/33", "is not an IP address or network"),
+        ("2001:db8::1/64", "host bits set: write 2001:db8::/64"),
+        ("2001:db8::/127", "prefix of 127 bits"),
     ],
 )
 def test_a_rule_that_is_no_network_is_refused_with_the_reason_and_the_others_apply(
@@ -53,6 +55,8 @@ def test_networks_inside_each_other_all_addresses_and_ipv6_apply(
         rule("192.0.2.0/24", "ro"),
         rule("192.0.2.1"),
         rule("2001:db8::1"),
+        rule("2001:db8::2"),
+        rule("2001:db8::3"),
     ]
 
     assert not driver.update_access(CONTEXT, share, rules, rules, ())

@@ -11,7 +11,7 @@ from share_actors.drivers.abilities import ListsObjects, RunsDaemons
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.btrfs.image import attached
-from share_actors.drivers.btrfs.mounts import is_mounted, mounts_below, unmount
+from share_actors.drivers.btrfs.mounts import is_mounted, mounts_below
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume
 
@@ -116,7 +116,7 @@ def test_a_share_that_was_unmounted_is_a_problem_until_it_is_ensured(
     driver: BtrfsDriver, share: Share
 ) -> None:
     driver.update_access(CONTEXT, share, [RULE], [RULE], ())
-    unmount(place(driver, share))
+    run("umount", "--lazy", place(driver, share))
 
     problems = driver.check_health()
     state = driver.probe_share(CONTEXT, share)

@@ -13,6 +13,20 @@ def write_durably(path: Path, text: str) -> None:
     move_durably(new, path)
 
 
+def overwrite_durably(path: Path, text: str) -> None:
+    """Make *text*, ASCII of one length in all calls and far below a sector, the content of *path*."""
+    if not path.exists():
+        write_durably(path, text)
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(fd, text.encode("ascii"), 0)
+        os.ftruncate(fd, len(text))
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_synced(path: Path, text: str) -> None:
     """Write *text* to *path*, readable by its owner alone, and wait until the content is on disk."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.ganesha.durable import (
     move_durably,
+    overwrite_durably,
     remove_durably,
-    write_durably,
     write_synced,
 )
 from share_actors.drivers.ganesha.rendering import (
@@ -95,9 +95,8 @@ class ExportFiles:
             number = (last + step) % _MOST + 1
             if number not in used:
                 wrapped = wrapped or number == _MOST
-                write_durably(
-                    self._files.last_id, f"{number} {'wrapped' if wrapped else 'first'}\n"
-                )
+                word = "wrapped" if wrapped else "first  "
+                overwrite_durably(self._files.last_id, f"{number:05} {word}\n")
                 return number
         raise DriverError(
             f"all {_MOST} export ids of NFS-Ganesha in {self._files.directory} are in use; nothing was"
@@ -150,7 +149,7 @@ class ExportFiles:
             number, word = self._files.last_id.read_text(encoding="ascii").split()
             return int(number), word != "first"
         except (FileNotFoundError, ValueError):
-            return max(self._used_ids(), default=0), True
+            return max(self._used_ids(), default=0), False
 
     def _used_ids(self) -> set[int]:
         return {record.id for name in self.names() if (record := self.record(name)) is not None}

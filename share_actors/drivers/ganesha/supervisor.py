@@ -28,7 +28,7 @@ PARTS = ("ganesha", "rpcbind", "bus")
 SUPERVISOR = "supervisor"
 HEALTHY_S = 10.0
 """A unit that served this long, in seconds, is started again without a pause."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_IF_SERVED_S, _LONGEST_PAUSE_S = 0.1, 0.4, 5.0
 SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
 
@@ -38,11 +38,15 @@ def end_parts(files: UnitFiles) -> None:
         end_recorded(files.pids / part)
 
 
-def pause_after(short_lives: int) -> float:
-    """The pause before the next start, in seconds, after so many short lives in succession."""
+def pause_after(short_lives: int, *, served: bool) -> float:
+    """The pause before the next start, in seconds, after so many short lives in succession.
+
+    *served*: whether the last life served; then a start is likely to help, and the pause stays short.
+    """
     if short_lives < 2:
         return 0.0
-    return float(min(_FIRST_PAUSE_S * 2 ** (min(short_lives, 20) - 2), _LONGEST_PAUSE_S))
+    longest = _LONGEST_PAUSE_IF_SERVED_S if served else _LONGEST_PAUSE_S
+    return float(min(_FIRST_PAUSE_S * 2 ** (min(short_lives, 20) - 2), longest))
 
 
 class Supervisor:
@@ -67,7 +71,7 @@ class Supervisor:
                 self._ended(str(error), life.served, time.monotonic() - began)
             finally:
                 life.end()
-            if _stopped_within(pause_after(self._short_lives)):
+            if _stopped_within(pause_after(self._short_lives, served=life.served)):
                 return
 
     def _serving(self) -> None:

@@ -75,7 +75,7 @@ class Ganesha:
         if not found:
             try:
                 with connect(self._files.socket) as daemon:
-                    found = self._differences(daemon)
+                    found = sum(self._differences(daemon), ())
             except TransientError as error:
                 found = (f"{self._name}: {error}",)
         return (*found, *self._exports.damage())
@@ -203,18 +203,25 @@ class Ganesha:
 
     def _check_all_served(self) -> None:
         with self._daemon(WAIT_S, mend=False) as daemon:
-            found = self._differences(daemon)
-        if found:
+            missing, _ = self._differences(daemon)
+        if missing:
             raise DriverError(
-                f"{self._name} runs, but {'; '.join(found)}. The end of its log: {log_end(self._files.log)}"
+                f"{self._name} runs, but {'; '.join(missing)}. The others are served. Make sure that their"
+                f" directories exist and are mounted, then start it again. The end of its log:"
+                f" {log_end(self._files.log)}"
             )
 
-    def _differences(self, daemon: Daemon) -> tuple[str, ...]:
-        """How the exports that the daemon serves differ from those on file, one sentence each."""
+    def _differences(self, daemon: Daemon) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The exports on file that are not served, and those that are served without a file: sentences.
+
+        What changes meanwhile is in neither.
+        """
+        before = self._exports.names()
         served = {pseudo.removeprefix("/") for pseudo in daemon.served().values()}
-        on_file = self._exports.names()
-        missing = [f"the export {name!r} is not served" for name in sorted(on_file - served)]
-        extra = [
-            f"the export {name!r} is served without a file" for name in sorted(served - on_file)
-        ]
-        return (*missing, *extra)
+        after = self._exports.names()
+        missing = sorted((before & after) - served)
+        extra = sorted(served - before - after)
+        return (
+            tuple(f"the export {name!r} is not served" for name in missing),
+            tuple(f"the export {name!r} is served without a file" for name in extra),
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import ClassVar
 from uuid import uuid4
 
 import pytest
 
-from share_actors.drivers.base import Exports, ShareDriver
+from share_actors.drivers.base import DriverError, Exports, ShareDriver
 from share_actors.testing.contract_base import CONTEXT, ContractBase
 from share_actors.testing.visits import Gone, Mount, Refused
 from share_actors.values import AccessLevel, AccessRule, AccessType, ExportLocation, Share
@@ -41,9 +42,11 @@ class ClientBase(ContractBase):
         raise NotImplementedError("a subclass of ClientContract must define the fixture `visit`")
 
     @pytest.fixture
-    def served(self, driver: ShareDriver, share: Share) -> ServedShare:
-        """A share of 1 GiB that exists and has no rules."""
-        return self.serve(driver, share, driver.create_share(CONTEXT, share))
+    def served(self, driver: ShareDriver, share: Share) -> Iterator[ServedShare]:
+        """A share of 1 GiB that exists and has no rules; it is deleted at the end, with what fills it."""
+        yield self.serve(driver, share, driver.create_share(CONTEXT, share))
+        with suppress(DriverError):
+            driver.delete_share(CONTEXT, share)
 
     def serve(self, driver: ShareDriver, share: Share, exports: Exports) -> ServedShare:
         """A share that the driver made, with its *exports*."""

@@ -41,8 +41,8 @@ class ContractBase:
         raise NotImplementedError("a subclass of DriverContract must define the fixture `driver`")
 
     @pytest.fixture(autouse=True)
-    def _set_up(self, driver: ShareDriver) -> Iterator[None]:
-        """Start the backend if its driver runs daemons, which end with the test."""
+    def started(self, driver: ShareDriver) -> Iterator[None]:
+        """Starts the backend if it has daemons, attaches the driver, and stops the backend at the end."""
         if isinstance(driver, RunsDaemons):
             driver.start_backend(CONTEXT)
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 LIBRARY = "libnfs.so.13"
 """Of the Debian package libnfs13."""
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 60_000  # the server may write a gigabyte to a busy disk first
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "nfs_destroy_context": (c_void_p,),
     "nfs_destroy_url": (c_void_p,),

@@ -112,9 +112,10 @@ class LimitOnlyANumber(ShareDriver):
 
     def probe_share(
         self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> ProbeResult | None:
+    ) -> ProbeResult:
         result = super().probe_share(context, share)
-        return result and result.replace(size=share.size)
+        assert result is not None
+        return result.replace(size=share.size)
 
 
 class EmptyClones(ShareDriver):

@@ -123,7 +123,8 @@ def _joined(rules: _Rules, bits: int) -> _Rules:
             if joined.get((address | half, length)) == level:
                 del joined[address, length], joined[address | half, length]
                 joined[address, length - 1] = level
-    if (level := joined.pop((0, 0), None)) is not None:  # Ganesha refuses a prefix of length 0
+    if (0, 0) in joined:  # Ganesha refuses a prefix of length 0
+        level = joined.pop((0, 0))
         for address in (0, 1 << (bits - 1)):
             joined.setdefault((address, 1), level)
     return joined

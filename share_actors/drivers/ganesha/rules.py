@@ -45,7 +45,7 @@ def client_blocks(clients: Mapping[str, str]) -> tuple[ClientBlock, ...]:
     rules = list(_merged(_parsed(clients)))
     rules.sort(key=lambda rule: (-rule[0].prefixlen, rule[1], rule[0].version, rule[0]))
     return tuple(
-        ClientBlock(level, tuple(text for network, _ in group for text in _texts(network)))
+        ClientBlock(level, tuple(str(network) for network, _ in group))
         for level, group in groupby(rules, key=lambda rule: rule[1])
     )
 
@@ -128,7 +128,7 @@ def _joined(rules: _Rules, bits: int) -> _Rules:
     """The rules after each two halves of a network that have one level became one rule.
 
     The rules inside the halves have longer prefixes and still decide. A rule for the whole network, which the
-    halves hid, is replaced.
+    halves hid, is replaced. A rule for all addresses is left in two halves.
     """
     joined = dict(rules)
     for length in range(bits, 0, -1):
@@ -140,6 +140,10 @@ def _joined(rules: _Rules, bits: int) -> _Rules:
             if joined.get((address | half, length)) == level:
                 del joined[address, length], joined[address | half, length]
                 joined[address, length - 1] = level
+    if (0, 0) in joined:  # Ganesha refuses a prefix of length 0
+        level = joined.pop((0, 0))
+        for address in (0, 1 << (bits - 1)):
+            joined.setdefault((address, 1), level)
     return joined
 
 
@@ -159,8 +163,3 @@ def _first_level(rules: _Rules, address: int, lengths: Iterable[int], bits: int)
         if (level := rules.get((address >> shift << shift, length))) is not None:
             return level
     return None
-
-
-def _texts(network: Network) -> tuple[str, ...]:
-    """The network for Ganesha, which refuses a prefix of length 0: that one is written as its halves."""
-    return _HALVES.get(str(network), (str(network),))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from share_actors.drivers.ganesha.rules import (
@@ -70,6 +70,7 @@ def test_the_first_block_that_matches_has_the_level_of_the_longest_prefix(
 
 
 @given(st.dictionaries(networks(), LEVELS, max_size=12))
+@example({"::/0": "rw", "::/1": "ro"})
 def test_no_network_of_length_zero_and_no_network_twice_is_written(clients: dict[str, str]) -> None:
     written = [network for block in client_blocks(clients) for network in block.networks]
     assert len(set(written)) == len(written) <= len(clients) + 2

@@ -25,6 +25,8 @@ OWNER = ".share-actors.json"
 LOCK = "@backend"
 """The lock of starting and stopping; no share has this id."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PROGRAMS = {"ganesha.nfsd": "nfs-ganesha", "dbus-daemon": "dbus-daemon"}
+"""The programs that serve shares, and the Debian packages that have them."""
 LOW_SPACE = 64 * 1024**2
 """The free space in bytes below which the filesystem is reported as full."""
 
@@ -47,6 +49,21 @@ class BtrfsBackend(BtrfsBase):
             raise DriverError(
                 "the driver btrfs needs root: it mounts filesystems and makes subvolumes"
             )
+        for program, package in PROGRAMS.items():
+            if shutil.which(program) is None:
+                raise DriverError(
+                    f"{program} is not installed (package {package}): it serves the shares"
+                )
+        self._check_device()
+        with btrfs_errors(f"check {self._root}"):
+            if self._pool.is_mounted and self._pool.quota_mode() is None:
+                raise DriverError(
+                    f"quotas are off on the filesystem at {self._pool.path}: no size is enforced; restart"
+                    " the backend"
+                )
+
+    def _check_device(self) -> None:
+        """Raise `DriverError` if the device does not exist and cannot be made."""
         device = self._options.device
         if not device.exists() and self._options.image_size_gib is None:
             raise DriverError(
@@ -57,12 +74,6 @@ class BtrfsBackend(BtrfsBase):
             raise DriverError(
                 "mkfs.btrfs is not installed (package btrfs-progs): no image can be made"
             )
-        with btrfs_errors(f"check {self._root}"):
-            if self._pool.is_mounted and self._pool.quota_mode() is None:
-                raise DriverError(
-                    f"quotas are off on the filesystem at {self._pool.path}: no size is enforced; restart"
-                    " the backend"
-                )
 
     def setup_warnings(self) -> tuple[str, ...]:
         """That the kernel enforces another kind of quota than `quota_mode`."""

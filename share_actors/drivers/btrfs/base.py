@@ -115,22 +115,19 @@ class BtrfsBase(ShareDriver):
         """Where the share is mounted to be exported."""
         return self._exports_directory / share_id
 
-    def _serves(self, share_id: str) -> bool:
-        """Whether the share is mounted and exported."""
-        return self._is_in_place(share_id) and self._exporter.served(share_id) is not None
-
     def _is_in_place(self, share_id: str) -> bool:
-        """Whether the mount of the share is that of its subvolume."""
-        place = self._place(share_id)
+        """Whether the mount of the share is that of its subvolume: a subvolume has one device number.
+
+        Nothing is opened, which would keep another call from unmounting it.
+        """
+        place, subvolume = self._place(share_id), self._pool.location("shares", share_id)
         if not is_mounted(place):
             return False
-        fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return ioctls.is_subvolume(fd) and ioctls.tree_id(fd) == self._pool.tree(
-                "shares", share_id
-            )
-        finally:
-            os.close(fd)
+            mounted, own = os.lstat(place), os.lstat(subvolume)
+        except FileNotFoundError:
+            return False
+        return (mounted.st_dev, mounted.st_ino) == (own.st_dev, ioctls.FIRST_INODE)
 
     def _mount_share(self, share_id: str) -> None:
         """Mount the subvolume of the share at its place, instead of anything else that is mounted there."""

@@ -29,6 +29,7 @@ class BtrfsOptions(DriverOptions):
     address: str = "127.0.0.1"
     """The IP address that clients mount from."""
     nfs_port: Port = 2049
+    """The TCP port of NFS."""
     mount_port: Port = 20048
     """The port of the mount protocol of NFSv3."""
     versions: tuple[Annotated[int, Field(ge=3, le=4)], ...] = Field((4,), min_length=1)
@@ -36,6 +37,7 @@ class BtrfsOptions(DriverOptions):
     network_namespace: str | None = None
     """The network namespace that Ganesha runs in. Default: that of the system."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Percentage of the capacity that is left free."""
     max_over_subscription_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 20.0
     """How far the sizes of all shares may exceed the capacity: shares only take up their content."""
 

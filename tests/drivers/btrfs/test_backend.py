@@ -234,6 +234,21 @@ def test_starting_and_stopping_can_be_repeated_after_a_crash_at_any_step(
         assert driver.check_health() == (), f"crashed at step {step}"
 
 
+def test_a_filesystem_unmounted_under_the_running_backend_is_reported_and_start_mounts_it_again(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    run("umount", subvolume(driver))
+
+    problems = driver.check_health()
+    with pytest.raises(TransientError, match=r"is not mounted at .*: nothing was changed"):
+        driver.delete_share(CONTEXT, share)
+    driver.start_backend(CONTEXT)
+
+    assert ["is not mounted" in problem for problem in problems] == [True]
+    assert driver.probe_share(CONTEXT, share).state == "whole"
+    assert driver.check_health() == ()
+
+
 def test_deleting_a_share_in_use_on_this_machine_is_refused_until_the_program_ends(
     driver: BtrfsDriver, share: Share
 ) -> None:

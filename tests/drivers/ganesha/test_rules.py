@@ -14,6 +14,7 @@ from share_actors.drivers.ganesha.rules import (
     client_blocks,
     clients_in_force,
     flat_rules,
+    readable,
 )
 
 LEVELS = st.sampled_from(["rw", "ro"])
@@ -26,7 +27,7 @@ def networks(draw: st.DrawFn) -> str:
         length = draw(st.integers(0, 32))
         address = draw(st.integers(0, 15)) << 28 | draw(st.integers(0, 15))
         return str(IPv4Network((address >> (32 - length) << (32 - length), length)))
-    length = draw(st.integers(0, 99) | st.just(128))
+    length = draw(st.integers(0, 99) | st.just(128))  # Ganesha cannot read the others
     address = draw(st.integers(0, 7)) << 125 | draw(st.integers(0, 7))
     return str(IPv6Network((address >> (128 - length) << (128 - length), length)))
 
@@ -96,6 +97,15 @@ def test_consecutive_clients_of_one_level_are_in_one_block() -> None:
 def test_neighbours_of_one_level_are_merged() -> None:
     clients = {f"10.0.0.{number}": "rw" for number in range(256)}
     assert client_blocks(clients) == (ClientBlock("rw", ("10.0.0.0/24",)),)
+
+
+def test_ipv6_networks_that_ganesha_cannot_read_are_refused_and_never_made_by_merging() -> None:
+    with pytest.raises(ValueError, match="a prefix of 127 bits"):
+        client_blocks({"fd00::/127": "rw"})
+    blocks = client_blocks({"fd00::": "rw", "fd00::1": "rw"})
+
+    assert blocks == (ClientBlock("rw", ("fd00::/128", "fd00::1/128")),)
+    assert [readable(network) for network in blocks[0].networks] == ["fd00::", "fd00::1"]
 
 
 def test_a_rule_inside_a_merged_network_still_decides() -> None:

@@ -109,15 +109,12 @@ class BtrfsBackend(BtrfsBase):
                 self._mount_pool()
                 self._prepare_pool()
                 self._mount_exports_directory()
-                names = self._served_names()
-                for name in names:
+                self._withdraw_lost()
+                for name in self._served_names():
                     with self._lock(name):
                         self._mount_share(name)
                 self._exporter.start()
-        for name in self._records.names(CLIENTS):
-            with self._share_lock("export share", name, must_exist=False) as fence:
-                if self._pool.exists("shares", name):
-                    self._serve(name, fence)
+            self._resume()
 
     def stop_backend(self, context: RequestContext) -> None:
         """End the NFS server and unmount everything; the loop device is detached with the last mount.
@@ -225,6 +222,24 @@ class BtrfsBackend(BtrfsBase):
         if not is_mounted(self._exports_directory):
             mount("share-actors", self._exports_directory, "ramfs", "mode=700")
 
+    def _withdraw_lost(self) -> None:
+        """Remove the exports of shares whose subvolumes are lost; their clients are kept on file.
+
+        The NFS server cannot start well with an export without a directory.
+        """
+        for name in sorted(self._exporter.names()):
+            with self._lock(name):
+                if not self._pool.exists("shares", name):
+                    self._records.write(name, CLIENTS, dict(self._clients_on_file(name)))
+                    self._exporter.remove(name, lambda: None)
+
+    def _resume(self) -> None:
+        """Export the shares whose exports were removed for a time, as a revert does."""
+        for name in self._records.names(CLIENTS):
+            with self._share_lock("export share", name, changes=False) as fence:
+                if self._pool.exists("shares", name):
+                    self._serve(name, fence)
+
     def _served_names(self) -> list[str]:
         """The shares that exist and are exported; one that is not managed has no clients on file."""
         suspended = set(self._records.names(CLIENTS))
@@ -260,7 +275,7 @@ class BtrfsBackend(BtrfsBase):
 
     def _mount_problems(self) -> list[str]:
         problems = []
-        for name in sorted(self._exporter.names()):
+        for name in sorted(self._exporter.names().union(self._records.names(CLIENTS))):
             if not self._pool.exists("shares", name):
                 problems.append(
                     f"share {name} is exported, but its subvolume {self._pool.location('shares', name)} is"

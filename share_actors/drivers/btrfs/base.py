@@ -146,7 +146,9 @@ class BtrfsBase(ShareDriver):
         pool = mount_at(self._pool.path)
         if pool is None:
             raise TransientError(f"the filesystem was unmounted from {self._pool.path} meanwhile")
-        mount(pool.source, place, "btrfs", f"subvolid={self._pool.tree('shares', share_id)}")
+        options = f"subvolid={self._pool.tree('shares', share_id)}"
+        # a writable mount would make a filesystem writable that was made read-only
+        mount(pool.source, place, "btrfs", options, read_only=self._pool.is_read_only)
 
     def _unmount_share(self, share_id: str) -> None:
         """Unmount everything at the place of the share, and remove the place."""

@@ -20,9 +20,10 @@ class Mount(NamedTuple):
     source: str
 
 
-def mount(source: str, target: Path, kind: str, data: str = "") -> None:
+def mount(source: str, target: Path, kind: str, data: str = "", *, read_only: bool = False) -> None:
     """Mount *source* at the directory *target* with the options *data* of the filesystem type *kind*."""
-    arguments = (source.encode(), os.fsencode(target), kind.encode(), 0, data.encode())
+    flags = 1 if read_only else 0  # MS_RDONLY
+    arguments = (source.encode(), os.fsencode(target), kind.encode(), flags, data.encode())
     if _libc.mount(*arguments):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(target))

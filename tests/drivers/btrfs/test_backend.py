@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from share_actors.drivers.abilities import ListsObjects, RunsDaemons
@@ -12,8 +16,41 @@ from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.btrfs.image import attached
 from share_actors.drivers.btrfs.mounts import is_mounted, mounts_below
+from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume
+
+
+def kill_server(driver: BtrfsDriver) -> None:
+    """Kill the NFS server of the backend."""
+    root = str(driver.exclusive_directories()["root"])
+    servers = [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "ganesha.nfsd"
+        and any(root in part for part in process.info["cmdline"] or ())
+    ]
+    assert len(servers) == 1
+    servers[0].kill()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@contextmanager
+def mounted(driver: BtrfsDriver) -> Iterator[Path]:
+    """Mount the filesystem of a stopped backend."""
+    pool = subvolume(driver)
+    run("mount", "-o", "loop", pool.parents[1] / "disk.img", pool)
+    try:
+        yield pool
+    finally:
+        run("umount", pool)
+
 
 RULE = AccessRule(id="r1", access_type="ip", access_to="192.0.2.7")
 
@@ -127,6 +164,74 @@ def test_a_share_that_was_unmounted_is_a_problem_until_it_is_ensured(
     after = driver.probe_share(CONTEXT, share)
     assert (after.state, after.access) == ("whole", frozenset({("ip", "192.0.2.7", "rw")}))
     assert driver.check_health() == ()
+
+
+def test_a_server_that_restarts_over_a_missing_mount_does_not_export_the_directory_beneath(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    run("umount", "--lazy", place(driver, share))
+    kill_server(driver)
+
+    def restarted_without_the_share() -> bool:
+        return any("is not served" in problem for problem in driver.check_health())
+
+    wait_until(restarted_without_the_share)
+    access = driver.probe_share(CONTEXT, share).access
+    driver.ensure_share(CONTEXT, share)
+
+    assert access == frozenset()
+    assert driver.probe_share(CONTEXT, share).access == frozenset({("ip", "192.0.2.7", "rw")})
+    assert driver.check_health() == ()
+
+
+def test_a_backend_with_a_lost_subvolume_starts_and_serves_the_other_shares(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    other = Share(id="s2", size=1)
+    driver.create_share(CONTEXT, other)
+    driver.update_access(CONTEXT, other, [RULE], [RULE], ())
+    driver.stop_backend(CONTEXT)
+    driver.start_backend(CONTEXT)
+    driver.stop_backend(CONTEXT)
+    with mounted(driver) as top:
+        run("btrfs", "subvolume", "delete", top / "shares" / share.id)
+
+    driver.start_backend(CONTEXT)
+
+    assert driver.probe_share(CONTEXT, other).access == frozenset({("ip", "192.0.2.7", "rw")})
+    assert [share.id in problem for problem in driver.check_health()] == [True]
+    driver.delete_share(CONTEXT, share)
+    assert driver.check_health() == ()
+
+
+@pytest.mark.parametrize("method", ["start_backend", "stop_backend"])
+def test_starting_and_stopping_can_be_repeated_after_a_crash_at_any_step(
+    driver: BtrfsDriver, share: Share, tmp_path: Path, method: str
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    before = driver.probe_share(CONTEXT, share)
+
+    def call() -> None:
+        getattr(driver, method)(CONTEXT)
+
+    def prepare() -> None:
+        driver.start_backend(CONTEXT)
+        if method == "start_backend":
+            driver.stop_backend(CONTEXT)
+
+    prepare()
+    steps = count_steps(call, BtrfsDriver)
+    for step in range(1, steps + 1, max(1, steps // 12)):
+        prepare()
+        die_at(step, call, BtrfsDriver)
+        call()
+        if method == "stop_backend":
+            assert mounts_below(tmp_path) == [], f"crashed at step {step}"
+            assert attached(tmp_path / "disk.img") is None, f"crashed at step {step}"
+            driver.start_backend(CONTEXT)
+        assert driver.probe_share(CONTEXT, share) == before, f"crashed at step {step}"
+        assert driver.check_health() == (), f"crashed at step {step}"
 
 
 def test_deleting_a_share_in_use_on_this_machine_is_refused_until_the_program_ends(

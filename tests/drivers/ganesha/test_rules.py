@@ -14,6 +14,7 @@ from share_actors.drivers.ganesha.rules import (
     client_blocks,
     clients_in_force,
     flat_rules,
+    readable,
 )
 
 LEVELS = st.sampled_from(["rw", "ro"])
@@ -26,7 +27,7 @@ def networks(draw: st.DrawFn) -> str:
         length = draw(st.integers(0, 32))
         address = draw(st.integers(0, 15)) << 28 | draw(st.integers(0, 15))
         return str(IPv4Network((address >> (32 - length) << (32 - length), length)))
-    length = draw(st.integers(0, 99) | st.just(128))
+    length = draw(st.integers(0, 99) | st.just(128))  # Ganesha cannot read the others
     address = draw(st.integers(0, 7)) << 125 | draw(st.integers(0, 7))
     return str(IPv6Network((address >> (128 - length) << (128 - length), length)))
 
@@ -97,6 +98,15 @@ def test_neighbours_of_one_level_are_merged() -> None:
     assert client_blocks(clients) == (ClientBlock("rw", ("10.0.0.0/24",)),)
 
 
+def test_ipv6_networks_that_ganesha_cannot_read_are_refused_and_never_made_by_merging() -> None:
+    with pytest.raises(ValueError, match="a prefix of 127 bits"):
+        client_blocks({"fd00::/127": "rw"})
+    blocks = client_blocks({"fd00::": "rw", "fd00::1": "rw"})
+
+    assert blocks == (ClientBlock("rw", ("fd00::/128", "fd00::1/128")),)
+    assert [readable(network) for network in blocks[0].networks] == ["fd00::", "fd00::1"]
+
+
 def test_a_rule_inside_a_merged_network_still_decides() -> None:
     clients = {"10.0.0.0/25": "rw", "10.0.0.128/25": "rw", "10.0.0.7": "ro"}
     assert first_match("10.0.0.7", client_blocks(clients)) == "ro"
@@ -142,19 +152,6 @@ def test_what_is_no_network_is_refused_by_name(client: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
         client_blocks({client: "rw"})
     assert repr(client) in str(refused.value)
-
-
-@pytest.mark.parametrize("length", [100, 112, 127])
-def test_an_ipv6_network_that_ganesha_cannot_read_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match=f"'fd00::/{length}' has a prefix of {length} bits"):
-        client_blocks({f"fd00::/{length}": "rw"})
-
-
-def test_neighbours_are_not_merged_to_a_network_that_ganesha_cannot_read() -> None:
-    clients = {f"fd00::{number:x}": "rw" for number in range(4)}
-    addresses = tuple(f"{client}/128" for client in ("fd00::", "fd00::1", "fd00::2", "fd00::3"))
-
-    assert client_blocks(clients) == (ClientBlock("rw", addresses),)
 
 
 def test_an_unknown_level_is_refused_by_name() -> None:

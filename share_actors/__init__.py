@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 if TYPE_CHECKING:
+    from share_actors.audit.backend_audit import BackendDifference as BackendDifference
     from share_actors.audit.entity_explanation import EntityExplanation as EntityExplanation
     from share_actors.audit.exits import Exit as Exit
     from share_actors.audit.explanation import Explanation as Explanation
@@ -49,11 +50,13 @@ if TYPE_CHECKING:
     from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
     from share_actors.values import ShareType as ShareType
+    from share_actors.values import ShareUsage as ShareUsage
     from share_actors.values import Snapshot as Snapshot
 
 __all__ = [
     "AccessRule",
     "Ambiguous",
+    "BackendDifference",
     "BackendReport",
     "BackendSettings",
     "Busy",
@@ -88,6 +91,7 @@ __all__ = [
     "ShareServer",
     "ShareSystem",
     "ShareType",
+    "ShareUsage",
     "Snapshot",
     "TimedOut",
     "Unavailable",
@@ -97,6 +101,7 @@ __all__ = [
     "start",
 ]
 _MODULES = {
+    "audit.backend_audit": ["BackendDifference"],
     "audit.entity_explanation": ["EntityExplanation"],
     "audit.exits": ["Exit"],
     "audit.explanation": ["Explanation"],
@@ -141,6 +146,7 @@ _MODULES = {
         "ShareRule",
         "ShareServer",
         "ShareType",
+        "ShareUsage",
         "Snapshot",
     ],
 }

@@ -22,6 +22,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, Any
 
+from tests import packages
+
 ROOT = Path(__file__).parents[1]
 ACCEPTANCE = "tests/acceptance"
 MAX_CONCURRENT = 5
@@ -226,6 +228,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     with tempfile.TemporaryDirectory(prefix="sa-tests-") as logs:
         try:
+            packages.install_for_tests(sys.stdout)
             return Run(sys.argv[1:], Path(logs), sys.stdout).run()
         except KeyboardInterrupt:
             print("interrupted; the tests that ran were stopped and cleaned up", file=sys.stderr)

@@ -23,11 +23,12 @@ from share_actors.cli.output import Output, count, next_step
 from share_actors.cli.rendering import SHARE_FIELDS, print_share, share_document
 from share_actors.cli.session import Options, Session
 from share_actors.errors import ERRORS, ConfigError, InvalidRequest, Unavailable
-from share_actors.values import AccessRule, Share, Snapshot
+from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
     *("share create", "share list", "share show", "share extend", "share shrink"),
+    "share revert",
     *("share delete", "share retry", "share history"),
     *("access allow", "access deny", "access list"),
     *("snapshot create", "snapshot list", "snapshot delete"),
@@ -206,6 +207,24 @@ def test_brackets_in_an_error_are_not_taken_for_markup(capsys: pytest.CaptureFix
 
 
 # -- output --------------------------------------------------------------------------------------
+def test_a_share_is_shown_with_its_mount_command_and_the_world_beside_its_rule(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule = AccessRule(id="r-1", access_type="ip", access_to="0.0.0.0/0", state="active")
+    nfs = ExportLocation(path="10.0.0.1:/s-1", options="vers=4.1")
+    local = ExportLocation(path="/srv/s-1")
+    share = Share(id="s-1", size=1, access_rules=(rule,), export_locations=(nfs, local))
+
+    document = share_document(share)
+    mounts = [location["mount"] for location in document["export_locations"]]
+    assert mounts == ["mount -t nfs -o vers=4.1 10.0.0.1:/s-1 /mnt/s-1", None]
+    assert document["access_rules"][0]["world"] is True
+    print_share(Session(Options()), share)
+    printed = capsys.readouterr().out
+    assert "mount -t nfs -o vers=4.1 10.0.0.1:/s-1 /mnt/s-1" in printed
+    assert "0.0.0.0/0 (world)" in printed
+
+
 def test_a_share_is_printed_with_the_ids_and_reasons_of_its_rules_and_snapshots(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -327,6 +346,17 @@ def test_config_check_with_backends_also_sets_them_up(home: Path) -> None:
 
     assert run("config", "check", str(home / "c.toml")).exit_code == 0
     assert run("config", "check", str(home / "c.toml"), "--backends").exit_code == 11
+
+
+def test_config_check_starts_no_daemon(home: Path) -> None:
+    options = f'options = {{ directory = "{home}/state", daemon = true }}'
+    (home / "c.toml").write_text(f'[backends.b]\ndriver = "dummy"\n{options}\n')
+
+    checked = run("config", "check", str(home / "c.toml"), "--backends")
+
+    assert checked.exit_code == 0
+    assert "backend 'b' is not started: `up` starts it" in checked.output
+    assert not (home / "state").exists()
 
 
 # -- the running system --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, Share, Snapshot
 
@@ -153,8 +154,20 @@ class Stats(Protocol):
     async def preview(self, share: Share, driver_options: Mapping[str, Any], /) -> dict[str, Any]:
         """What managing *share* with these options would find on the backend; raises `Refused`."""
 
+    async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
+        """The bytes that each of *shares* uses, by id; raises `Refused` if the driver cannot measure it."""
+
+    async def start_backend(self) -> BackendReport:
+        """Start what serves the backend, and publish a report; raises `Refused` if nothing does."""
+
+    async def stop_backend(self, user: str, /) -> BackendReport:
+        """Stop what serves the backend, for *user*, and publish a report; `Refused` if nothing does."""
+
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

@@ -10,9 +10,11 @@ from share_actors.cli.commands import (
     backend,
     catalog,
     config,
+    doctor,
     exits,  # noqa: F401 - its commands are in the groups of the others
     network,
     receipt,
+    revert,  # noqa: F401 - its command is in the group `share`
     server,
     service,
     share,
@@ -43,6 +45,7 @@ EXIT_CODES = {
     10: "busy: too many requests wait, or backends have not reported; nothing was recorded; try again",
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
+    doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""
@@ -81,6 +84,7 @@ demo.register(app)
 system.register(app)
 receipt.register(app)
 whoami.register(app)
+doctor.register(app)
 app.add_typer(share.app, name="share")
 app.add_typer(access.app, name="access")
 app.add_typer(snapshot.app, name="snapshot")

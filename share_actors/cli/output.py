@@ -22,12 +22,12 @@ PIPE_WIDTH = 100_000
 """Columns of output that is not a terminal: nothing is cut or wrapped."""
 ID_COLUMNS = ("ID", "RULE", "SNAPSHOT")
 _STATUSES_BY_COLOUR = {
-    "green": ("available", "active", "up"),
+    "green": ("available", "active", "up", "ok"),
     "yellow": (
-        *("creating", "extending", "shrinking", "deleting", "starting"),
-        *("queued", "applying", "denying"),
+        *("creating", "extending", "shrinking", "reverting", "deleting", "starting"),
+        *("queued", "applying", "denying", "restoring", "warning"),
     ),
-    "bold red": ("error", "manage_error", "unmanage_error", "down"),
+    "bold red": ("error", "reverting_error", "manage_error", "unmanage_error", "down", "missing"),
     "dim": ("deleted", "unmanaged"),
 }
 STATUS_COLOURS = {

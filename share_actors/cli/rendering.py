@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.output import escape, format_time
 from share_actors.cli.session import Session
-from share_actors.values import AccessRule, Share, Snapshot, Value
+from share_actors.values import AccessRule, Share, ShareUsage, Snapshot, Value
+from share_actors.values.mount import is_for_world, mount_command
 from share_actors.values.secret import SHOWN
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from share_actors.values import Placement
 
 RULE_COLUMNS = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
+USAGE_COLUMNS = ("SHARE", "USED GIB", "SIZE GIB", "PERCENT")
+GIB = 1024**3
 SNAPSHOT_COLUMNS = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
 HISTORY_COLUMNS = ("WHEN", "WHAT")
 OWED_COLUMNS = ("PENDING", "REQUESTED BY", "REQUESTED AT")
@@ -58,6 +61,9 @@ def share_document(share: Share, receipt: dict[str, Any] | None = None) -> dict[
     """The share as JSON, with Manila's field names."""
     fields = share.model_dump(mode="json")
     document = {name: fields[name] for name in SHARE_FIELDS}
+    for location, shown in zip(share.export_locations, document["export_locations"], strict=True):
+        shown["mount"] = mount_command(share, location)
+    document["access_rules"] = [rule_document(rule) for rule in share.access_rules]
     return document if receipt is None else {**document, "receipt": receipt}
 
 
@@ -67,6 +73,8 @@ def print_share(session: Session, share: Share) -> None:
     fields["size"] = f"{share.size} GiB"
     fields["metadata"] = format_pairs(share.metadata)
     fields["export_locations"] = tuple(e.path for e in share.export_locations)
+    mounts = (mount_command(share, location) for location in share.export_locations)
+    fields["mount"] = tuple(filter(None, mounts))
     for section in ("access_rules", "snapshots"):
         fields.pop(section, None)
     output = session.output
@@ -75,9 +83,15 @@ def print_share(session: Session, share: Share) -> None:
     output.print_section(SNAPSHOT_COLUMNS, [snapshot_row(s) for s in share.snapshots])
 
 
+def rule_document(rule: AccessRule) -> dict[str, Any]:
+    """An access rule as JSON; `world`: whether it lets every address in."""
+    return {**rule.model_dump(mode="json"), "world": is_for_world(rule)}
+
+
 def rule_row(rule: AccessRule) -> tuple[object, ...]:
     """An access rule as a row of `RULE_COLUMNS`."""
-    subject = (rule.access_type, rule.access_to, rule.access_level)
+    client = f"{rule.access_to} (world)" if is_for_world(rule) else rule.access_to
+    subject = (rule.access_type, client, rule.access_level)
     return (rule.id, *subject, rule.state, rule.reason or rule.warning)
 
 
@@ -85,6 +99,23 @@ def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
     """A snapshot as a row of `SNAPSHOT_COLUMNS`."""
     state = (snapshot.status, snapshot.reason, snapshot.created_at)
     return (snapshot.id, snapshot.name, snapshot.size, *state)
+
+
+# -- usage ---------------------------------------------------------------------------------------
+def print_usage(session: Session, usage: Mapping[str, ShareUsage]) -> None:
+    """Print how much of each share is used, by share id; in bytes, and in GiB for people."""
+    if session.json:
+        documents = {
+            share_id: {**used.model_dump(mode="json"), "percent": round(used.percent, 2)}
+            for share_id, used in usage.items()
+        }
+        session.output.print_json(documents)
+        return
+    rows = [
+        (share_id, f"{used.used / GIB:.2f}", f"{used.size / GIB:g}", f"{used.percent:.1f}")
+        for share_id, used in usage.items()
+    ]
+    session.output.print_table(USAGE_COLUMNS, rows)
 
 
 # -- other entities ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import instance, known_id, mapping, word
+from share_actors.audit.backend_audit import BackendDifference, compare
 from share_actors.audit.entity_explanation import (
     EntityExplanation,
     explain_network,
@@ -27,6 +28,7 @@ from share_actors.client.requests import Requests
 from share_actors.client.results import BackendChanges, HandledEntities
 from share_actors.client.share_exits import configured_backends, permitted_operations
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Ambiguous, NotFound, shorten
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
@@ -44,15 +46,18 @@ from share_actors.values import (
     Frozen,
     Page,
     SecurityService,
+    Share,
     ShareNetwork,
     ShareServer,
     ShareType,
+    ShareUsage,
     utc_now,
 )
 from share_actors.values.ids import is_name, is_uuid
 from share_actors.values.secret import Secret
 
 EntityT = TypeVar("EntityT", bound=Frozen)
+PAGE_SIZE = 1000
 WATCH_S = 30.0
 """How long one call to the manager waits for reports of backends."""
 
@@ -288,6 +293,31 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         )
         return reports
 
+    async def audit(self, backend: str) -> Sequence[BackendDifference]:
+        """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules.
+
+        Changes nothing. Shares that change meanwhile are left out. Raises `Refused` if the backend's driver
+        cannot list what is on it, `ConfigError` for an unknown backend, and `Unavailable` if it fails.
+        """
+        backend = word("backend", backend)
+        before = await self._shares_on(backend)
+        objects: Sequence[BackendObject] = await self._requests.call_manager_once(
+            "list_backend", self._requests.context, backend
+        )
+        return compare(backend, objects, before, await self._shares_on(backend))
+
+    async def _shares_on(self, backend: str) -> Sequence[Share]:
+        shares: list[Share] = []
+        marker: str | None = None
+        while True:
+            page = await self._requests.catalog.ask(
+                "shares", backend=backend, limit=PAGE_SIZE, marker=marker
+            )
+            shares += page.items
+            marker = page.next_marker
+            if marker is None:
+                return shares
+
     async def watch(self) -> AsyncIterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""
         after = 0
@@ -307,6 +337,27 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
             "reload", config, context=self._requests.context
         )
         return changes
+
+    async def start(self, backend: str) -> BackendReport:
+        """Start what serves a backend, after `stop` or a failure; its report afterwards.
+
+        Raises `Refused` if its driver runs no daemons, and `Unavailable` with the reason if it fails.
+        """
+        report: BackendReport = await self._requests.ask_manager("start_backend", backend)
+        return report
+
+    async def stop(self, backend: str) -> BackendReport:
+        """Stop what serves a backend, until `start` or the next start of the system; its report afterwards.
+
+        Its clients lose their shares, and requests for them wait. Raises as `start` does.
+        """
+        report: BackendReport = await self._requests.ask_manager("stop_backend", backend)
+        return report
+
+    async def usage(self, backend: str) -> dict[str, ShareUsage]:
+        """How much of each share on a backend is used, by share id; raises as a share's `usage` does."""
+        usage: dict[str, ShareUsage] = await self._requests.ask_manager("backend_usage", backend)
+        return usage
 
     async def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.

@@ -73,6 +73,7 @@ class BackendStatus(TypedDict):
     reason: str | None
     at: str | None
     wrong: NotRequired[dict[str, str]]
+    problems: NotRequired[list[str]]
 
 
 class ParkedStream(TypedDict):

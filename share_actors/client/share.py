@@ -13,13 +13,14 @@ from share_actors.client.ids import chosen_id, created_id
 from share_actors.client.keywords import RequestOptions, deadline, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.share_exits import AsyncShareExits, id_of
+from share_actors.client.share_changes import AsyncShareChanges
+from share_actors.client.share_exits import id_of
 from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.access import AllowAccess, DenyAccess
-from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.share.messages import DeleteShare, ReapplyShare, RetryShare
 from share_actors.events.share.rules import same_client_of
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
@@ -32,7 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AsyncShare(AsyncShareExits):
+class AsyncShare(AsyncShareChanges):
     """One share. Its properties are as of the last reply or `refresh`.
 
     A reply about one rule or snapshot updates that one; the others stay as last seen.
@@ -146,18 +147,6 @@ class AsyncShare(AsyncShareExits):
         """Delete one of the share's snapshots (or the one with this id); raises `NotFound`."""
         await self._ask(build(DeleteSnapshot, {"snapshot_id": id_of(snapshot)}), options)
 
-    async def extend(self, size: int, **options: Unpack[RequestOptions]) -> Self:
-        """Extend the share to *size* GiB; raises `Refused` if that is not more than now."""
-        return await self._ask(build(ExtendShare, {"size": size}), options)
-
-    async def shrink(self, size: int, **options: Unpack[RequestOptions]) -> Self:
-        """Shrink the share to *size* GiB.
-
-        Raises `Refused` if that is not less than now, `OperationFailed` if more is used; the share stays
-        available with its size then.
-        """
-        return await self._ask(build(ShrinkShare, {"size": size}), options)
-
     async def delete(self, cascade: bool = False, **options: Unpack[RequestOptions]) -> Self:
         """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise."""
         return await self._ask(build(DeleteShare, {"cascade": cascade}), options)
@@ -165,6 +154,14 @@ class AsyncShare(AsyncShareExits):
     async def retry(self, **options: Unpack[RequestOptions]) -> Self:
         """Retry what failed on the share, its rules and its snapshots; `Refused` if nothing is in error."""
         return await self._ask(RetryShare(), options)
+
+    async def reapply(self, **options: Unpack[RequestOptions]) -> Self:
+        """Apply the share's access rules and exports to its backend again, as they are recorded.
+
+        For a backend that was changed by hand or restored. Raises `OperationFailed` with the backend's
+        reason.
+        """
+        return await self._ask(ReapplyShare(), options)
 
     async def manage_snapshot(
         self,
@@ -339,12 +336,15 @@ class ShareHandle:
     delete_snapshot = _blocking(AsyncShare.delete_snapshot)
     extend = _blocking_request(AsyncShare.extend)
     shrink = _blocking_request(AsyncShare.shrink)
+    revert_to = _blocking_request(AsyncShare.revert_to)
     delete = _blocking_request(AsyncShare.delete)
     retry = _blocking_request(AsyncShare.retry)
+    reapply = _blocking_request(AsyncShare.reapply)
     unmanage = _blocking_request(AsyncShare.unmanage)
     forget = _blocking_request(AsyncShare.forget)
     manage_snapshot = _blocking(AsyncShare.manage_snapshot)
     unmanage_snapshot = _blocking(AsyncShare.unmanage_snapshot)
     forget_snapshot = _blocking(AsyncShare.forget_snapshot)
     history = _blocking(AsyncShare.history)
+    usage = _blocking(AsyncShare.usage)
     explain = _blocking(AsyncShare.explain)

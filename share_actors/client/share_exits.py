@@ -22,7 +22,7 @@ from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.snapshot_messages import ForgetSnapshot, UnmanageSnapshot
 from share_actors.policy import caller_of, is_permitted
-from share_actors.values import Snapshot, utc_now
+from share_actors.values import ShareUsage, Snapshot, utc_now
 
 
 class AsyncShareExits(ABC):
@@ -37,6 +37,16 @@ class AsyncShareExits(ABC):
     @abstractmethod
     async def history(self) -> list[Recorded]:
         """All events of the share."""
+
+    id: str
+
+    async def usage(self) -> ShareUsage:
+        """How much of the share is used, as its backend measures it now: `used`, `size` (bytes), `percent`.
+
+        Raises `Refused` if the backend cannot tell, and `Unavailable` if it fails or takes too long.
+        """
+        usage: ShareUsage = await self._requests.ask_manager("share_usage", self.id)
+        return usage
 
     async def unmanage(self, **options: Unpack[RequestOptions]) -> Self:
         """Remove the share from the system; its data on the backend are left in place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar, Unpack
 
+from share_actors.audit.backend_audit import BackendDifference
 from share_actors.audit.entity_explanation import EntityExplanation
 from share_actors.client.background_loop import run
 from share_actors.client.entities import (
@@ -34,6 +35,7 @@ from share_actors.values import (
     ShareNetwork,
     ShareServer,
     ShareType,
+    ShareUsage,
 )
 
 EntityT = TypeVar("EntityT", bound=Frozen)
@@ -172,6 +174,10 @@ class BackendCollection(EntityCollection[BackendState]):
         """Have every backend, or this one, report now; the reports, by name."""
         return run(self._backends.publish(backend))
 
+    def audit(self, backend: str) -> Sequence[BackendDifference]:
+        """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules."""
+        return run(self._backends.audit(backend))
+
     def watch(self) -> Iterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""
         reports = self._backends.watch()
@@ -185,6 +191,18 @@ class BackendCollection(EntityCollection[BackendState]):
     def reload(self, config: Config) -> BackendChanges:
         """Continue with the backends of *config*; the names `added`, `changed` and `removed`."""
         return run(self._backends.reload(config))
+
+    def start(self, backend: str) -> BackendReport:
+        """Start what serves a backend, after `stop` or a failure; its report afterwards."""
+        return run(self._backends.start(backend))
+
+    def stop(self, backend: str) -> BackendReport:
+        """Stop what serves a backend, until `start` or the next start of the system; its report then."""
+        return run(self._backends.stop(backend))
+
+    def usage(self, backend: str) -> dict[str, ShareUsage]:
+        """How much of each share on a backend is used, by share id."""
+        return run(self._backends.usage(backend))
 
     def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*."""

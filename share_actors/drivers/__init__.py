@@ -4,8 +4,10 @@ from share_actors.drivers.abilities import (
     BackendObject,
     ListsObjects,
     MeasuresUsage,
+    NotStarted,
     Reverts,
     RunsDaemons,
+    StatesRequirements,
 )
 from share_actors.drivers.base import (
     DriverError,
@@ -25,6 +27,7 @@ from share_actors.drivers.base import (
 from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessExecutionError
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
+from share_actors.drivers.requirement import Requirement
 from share_actors.values.secret import Secret
 
 __all__ = [
@@ -40,15 +43,18 @@ __all__ = [
     "ManageExistingShareTypeMismatch",
     "ManageInvalidShare",
     "MeasuresUsage",
+    "NotStarted",
     "NotSupported",
     "ProcessExecutionError",
     "RefusedByBackend",
+    "Requirement",
     "Reverts",
     "RunsDaemons",
     "Secret",
     "ShareDriver",
     "ShareServerSetUpFailed",
     "ShareSnapshotIsBusy",
+    "StatesRequirements",
     "TransientError",
     "UnmanageInvalidShare",
     "UnsupportedAccess",

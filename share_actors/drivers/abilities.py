@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from share_actors.drivers.base import TransientError
+from share_actors.drivers.requirement import Requirement
 from share_actors.values import Frozen, RequestContext, Share, Snapshot
+
+
+class NotStarted(TransientError):
+    """What serves the backend does not run; the call is attempted again, however long that takes."""
 
 
 @runtime_checkable
 class RunsDaemons(Protocol):
     """The backend serves its shares by daemons or mounts of this machine, which somebody must start.
 
-    `do_setup` only attaches to them. They go on while the system is down: its end interrupts no client.
+    `do_setup` only attaches to them: in the process that starts them it comes after `start_backend`, in
+    others it raises `NotStarted` if it is too early, as any other method may. They go on while the system
+    is down: its end interrupts no client.
     """
 
     def start_backend(self, context: RequestContext) -> None:
@@ -58,6 +66,8 @@ class BackendObject(Frozen):
     export_paths: tuple[str, ...] = ()
     access: frozenset[tuple[str, str, str]] | None = None
     """The rules in force: (access_type, access_to, access_level). None if they are not known."""
+    access_on_file: frozenset[tuple[str, str, str]] | None = None
+    """The rules that are applied when the backend is started again, if it stores them apart."""
 
 
 @runtime_checkable
@@ -65,7 +75,10 @@ class ListsObjects(Protocol):
     """The backend can tell what is on it."""
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
-        """Every share and snapshot on the backend, also those that nobody asked this system for."""
+        """Every share and snapshot on the backend, also those that nobody asked this system for.
+
+        Raises `NotSupported` if the backend cannot tell as it is configured.
+        """
 
 
 @runtime_checkable
@@ -74,3 +87,14 @@ class MeasuresUsage(Protocol):
 
     def get_share_usage(self, shares: Sequence[Share]) -> Mapping[str, int]:
         """The bytes that each share uses, by its id; without those that are not on the backend."""
+
+
+@runtime_checkable
+class StatesRequirements(Protocol):
+    """The driver can tell what its backend requires of this machine: `share-actors doctor` shows it."""
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Each requirement and whether it is met; asked before `do_setup`, of a backend that may not exist.
+
+        Reads this machine, starts and changes nothing, and does not contact the backend.
+        """

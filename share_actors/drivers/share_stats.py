@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
+from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.stat_values import clean, read_capability, read_value, shown
 from share_actors.values import Capabilities, Frozen, Pool
@@ -40,7 +41,7 @@ _INHERITED = _OF_POOL - {
 
 
 def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
-    """The capabilities that follow from the driver's class, for fields that its statistics leave out."""
+    """The capabilities that follow from the driver's methods, for fields that its statistics leave out."""
     return {
         "driver_name": type(driver).__name__,
         "storage_protocols": driver.protocols,
@@ -49,6 +50,7 @@ def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
         "create_share_from_snapshot_support": driver.supports("create_share_from_snapshot"),
         "extend_support": driver.supports("extend_share"),
         "shrink_support": driver.supports("shrink_share"),
+        "capabilities": {"revert_to_snapshot_support": True} if isinstance(driver, Reverts) else {},
     }
 
 
@@ -66,6 +68,7 @@ def read(stats: Any, backend: str, defaults: Mapping[str, Any] = _UNREPORTED) ->
     wrong = _Problems({})
     own, of_pool = _split(reported)
     fields, capabilities = _sort_out(own, Capabilities, wrong)
+    capabilities = {**defaults.get("capabilities", {}), **capabilities}
     pools = _pools(reported.get("pools"), of_pool, backend, wrong)
     found = {**_UNREPORTED, **defaults, **fields, "capabilities": capabilities, "pools": pools}
     second = found.pop("backend_name", backend)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar, assert_never
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
-from share_actors.events.news import cause, differ
+from share_actors.events.news import cause, causes, differ
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
 from share_actors.values import BackendState, Capabilities, gib_text
@@ -31,20 +31,21 @@ __all__ = [
     "view",
 ]
 KIND = "backend"
-STATE_VERSION = 2
+STATE_VERSION = 3
 MAX_CAUSES = 5
 """How many different causes of one outage are recorded; `status` shows the latest one in any case."""
 
 
 # -- commands ------------------------------------------------------------------------------------
 class ReportStats(Command, topic="backend.report_stats"):
-    """Report the driver's statistics. *wrong*: the invalid values, by field."""
+    """Report the driver's statistics. *wrong*: the invalid values, by field; *problems* of its daemons."""
 
     from_outside: ClassVar[bool] = False
 
     backend: str
     capabilities: Capabilities
     wrong: dict[str, str] = {}
+    problems: tuple[str, ...] = ()
     info: str | None = None
     at: datetime = EPOCH
 
@@ -104,6 +105,19 @@ class BackendDown(Event, topic="backend.down"):
     at: datetime
 
 
+class BackendUnhealthy(Event, topic="backend.unhealthy"):
+    """The backend has problems, one sentence each, or other ones than before; it may still serve clients."""
+
+    problems: tuple[str, ...]
+    at: datetime
+
+
+class BackendHealthy(Event, topic="backend.healthy"):
+    """The backend has no problems any more."""
+
+    at: datetime
+
+
 class BackendRenamed(Event, topic="backend.renamed"):
     """The backend is called *new* from now on; its shares, share servers and networks follow."""
 
@@ -130,6 +144,8 @@ BackendEvent = (
     BackendUp
     | BackendChanged
     | BackendDown
+    | BackendUnhealthy
+    | BackendHealthy
     | BackendRenamed
     | BackendInfoChanged
     | BackendSharesEnsured
@@ -141,7 +157,8 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
     """Return the events of *command*, none if nothing changed; raises `Rejected` for an outdated info."""
     match command:
         case ReportStats():
-            return [*_stats_events(command, state), *_info_events(command.info, state)]
+            reported = [*_stats_events(command, state), *_health_events(command, state)]
+            return [*reported, *_info_events(command.info, state)]
         case ReportSilence():
             return _silence_events(command, state)
         case RenameBackend():
@@ -171,6 +188,15 @@ def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEven
     return []
 
 
+def _health_events(command: ReportStats, state: BackendState) -> list[BackendEvent]:
+    """News of the problems; those of the same causes are none."""
+    if causes(state.problems) == causes(command.problems):
+        return []
+    if not command.problems:
+        return [BackendHealthy(at=command.at)]
+    return [BackendUnhealthy(problems=command.problems, at=command.at)]
+
+
 def _silence_events(command: ReportSilence, state: BackendState) -> list[BackendEvent]:
     """Each cause of an outage is recorded once, however its text varies."""
     if state.status == "down":
@@ -195,8 +221,12 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
         case BackendDown(backend=name, reason=reason, at=at):
             since = state.since if state.status == "down" else at
             causes = tuple(dict.fromkeys((*state.causes, cause(reason))))[:MAX_CAUSES]
-            down = state.replace(id=name, status="down", reason=reason, since=since)
+            down = state.replace(id=name, status="down", reason=reason, since=since, problems=())
             return down.replace(causes=causes, renamed_to=None)
+        case BackendUnhealthy(problems=problems):
+            return state.replace(problems=problems)
+        case BackendHealthy():
+            return state.replace(problems=())
         case BackendRenamed(backend=name, new=new, at=at):
             renamed = state.replace(id=name, status="renamed", since=at, renamed_to=new)
             return renamed.replace(reason=f"renamed to {new}")
@@ -228,6 +258,10 @@ def sentence(event: BackendEvent, who: str) -> str:
             return f"its capabilities changed: {_pools(capabilities)}{_ignored(wrong)}"
         case BackendDown(backend=name, reason=reason):
             return f"backend {name} is down: {reason}"
+        case BackendUnhealthy(problems=problems):
+            return f"it is unhealthy: {'; '.join(problems)}"
+        case BackendHealthy():
+            return "it is healthy again"
         case BackendRenamed(backend=name, new=new):
             return f"{who} renamed backend {name} to {new}"
         case BackendInfoChanged():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from share_actors.values import Capabilities, gib, parse_number
@@ -30,6 +30,11 @@ def cause(text: str) -> str:
     Texts with the same cause say the same: `timed out after 3 s` and `timed out after 4 s`.
     """
     return " ".join(sorted(_WORD.findall(_CHANGING.sub("#", text))))
+
+
+def causes(texts: Iterable[str]) -> frozenset[str]:
+    """Return the causes of *texts*: what they say, whatever their order, numbers and temporary names."""
+    return frozenset(map(cause, texts))
 
 
 def differ(before: Capabilities, now: Capabilities) -> bool:

@@ -41,6 +41,7 @@ PARTICIPLES: Mapping[str, str] = {
     "create": "created",
     "extend": "extended",
     "shrink": "shrunk",
+    "revert": "reverted",
     "delete": "deleted",
     "manage": "managed",
     "unmanage": "unmanaged",

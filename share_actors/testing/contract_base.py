@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from share_actors.drivers import share_stats
-from share_actors.drivers.abilities import RunsDaemons
+from share_actors.drivers.abilities import Reverts, RunsDaemons
 from share_actors.drivers.base import ProbeResult, ShareDriver
 from share_actors.values import (
     AccessRule,
@@ -130,6 +130,13 @@ def copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
         pytest.skip("the driver cannot create shares from snapshots")
     driver.create_snapshot(CONTEXT, snapshot)
     return new_share(driver).replace(snapshot_id=snapshot.id)
+
+
+def revert(driver: ShareDriver, context: RequestContext, share: Share, snapshot: Snapshot) -> bool:
+    """Revert *share*; returns whether clients must mount it again. Skips the test if the driver cannot."""
+    if not isinstance(driver, Reverts):
+        pytest.skip("the driver cannot revert shares")
+    return driver.revert_to_snapshot(context, share, snapshot)
 
 
 def capabilities_of(driver: ShareDriver) -> Capabilities:

@@ -16,16 +16,20 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import (
     CONTEXT,
     capabilities_of,
     copy_of,
     new_share,
+    revert,
     same_driver,
 )
+from share_actors.testing.daemon_contract import DaemonContract
 from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
+from share_actors.testing.listing_contract import ListingContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.remains_contract import RemainsContract
@@ -36,6 +40,7 @@ from share_actors.values import Share, Snapshot, gib
 
 
 class DriverContract(
+    ListingContract,
     ProbeContract,
     RulesContract,
     ShrinkContract,
@@ -44,6 +49,7 @@ class DriverContract(
     LateCallContract,
     OneSystemContract,
     StrayContract,
+    DaemonContract,
 ):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
@@ -73,6 +79,8 @@ class DriverContract(
         assert stats.snapshot_support == driver.supports("create_snapshot")
         assert stats.extend_support == driver.supports("extend_share")
         assert stats.shrink_support == driver.supports("shrink_share")
+        reverts = stats.capabilities.get("revert_to_snapshot_support", False)
+        assert reverts == isinstance(driver, Reverts)
 
     def test_the_capacities_of_pools_are_valid(self, driver: ShareDriver) -> None:
         pools = capabilities_of(driver).pools
@@ -189,6 +197,20 @@ class DriverContract(
         driver.delete_snapshot(CONTEXT, snapshot)
 
         assert driver.ensure_share(CONTEXT, copy) in (None, exports)
+
+    def test_a_reverted_share_has_its_size_rules_and_exports_as_before(
+        self, driver: ShareDriver, share: Share, snapshot: Snapshot
+    ) -> None:
+        exports, rules = driver.create_share(CONTEXT, share), self.rules(driver)
+        driver.create_snapshot(CONTEXT, snapshot)
+        driver.update_access(CONTEXT, share, rules, rules, ())
+        before = driver.probe_share(CONTEXT, share)
+
+        again = CONTEXT.replace(attempt=2)
+        assert revert(driver, CONTEXT, share, snapshot) == revert(driver, again, share, snapshot)
+
+        assert driver.probe_share(CONTEXT, share) == before
+        assert driver.ensure_share(CONTEXT, share) in (None, exports)
 
     # -- access --------------------------------------------------------------------------------
     def test_applying_the_same_rules_again_succeeds(

@@ -10,9 +10,16 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.fence import within_attempt
-from share_actors.testing.contract_base import CONTEXT, ContractBase, new_share, same_driver
+from share_actors.testing.contract_base import (
+    CONTEXT,
+    ContractBase,
+    new_share,
+    revert,
+    same_driver,
+)
 from share_actors.testing.crash_points import count_steps
 from share_actors.testing.stalls import StalledCall, package_of
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
@@ -48,6 +55,11 @@ class LateCallContract(ContractBase):
         ):
             pytest.skip("the driver does not support it")
         self.late_calls_change_nothing(driver, CASES[case])
+
+    def test_a_late_revert_is_refused(self, driver: ShareDriver) -> None:
+        if not isinstance(driver, Reverts):
+            pytest.skip("the driver cannot revert shares")
+        self.late_calls_change_nothing(driver, CASES["revert"])
 
     def test_a_late_call_of_manage_is_refused(self, driver: ShareDriver) -> None:
         if not (driver.supports("manage_existing") and driver.supports("extend_share")):
@@ -226,6 +238,16 @@ def _late_copy(driver: ShareDriver, _: list[AccessRule]) -> Calls:
     )
 
 
+def _late_revert(driver: ShareDriver, rules: list[AccessRule]) -> Calls:
+    share, snapshot = _with_snapshot(driver)
+    driver.create_snapshot(FIRST, snapshot)
+    return (
+        share,
+        lambda d: revert(d, LATE, share, snapshot),
+        lambda d: d.update_access(LATER, share, rules, rules, ()),
+    )
+
+
 CASES: dict[str, Prepare] = {
     "create": _late_creation,
     "delete": _late_deletion,
@@ -236,4 +258,5 @@ CASES: dict[str, Prepare] = {
     "take a snapshot": _late_snapshot,
     "delete a snapshot": _late_deletion_of_snapshot,
     "copy a snapshot": _late_copy,
+    "revert": _late_revert,
 }

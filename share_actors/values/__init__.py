@@ -58,6 +58,7 @@ from share_actors.values.share import (
 )
 from share_actors.values.share_type import ShareType, SpecValue
 from share_actors.values.spellings import parse_bool, parse_number
+from share_actors.values.usage import ShareUsage
 
 __all__ = [
     "AccessLevel",
@@ -91,6 +92,7 @@ __all__ = [
     "Sealed",
     "Secret",
     "ServerSlot",
+    "ShareUsage",
     "SecurityService",
     "SecurityServiceType",
     "ServerStatus",

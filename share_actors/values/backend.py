@@ -72,6 +72,8 @@ class BackendState(Value):
     """The time of the last change of status."""
     causes: tuple[str, ...] = ()
     """The causes of the present outage that were recorded, without numbers and temporary names."""
+    problems: tuple[str, ...] = ()
+    """What is wrong while it is up, one sentence each (`RunsDaemons.check_health`)."""
     capabilities: Capabilities | None = None
     """As of the last change that was recorded as an event."""
     ensured: str | None = None
@@ -98,5 +100,7 @@ class BackendReport(Frozen):
     capabilities: Capabilities | None = None
     reason: str | None = None
     wrong: dict[str, str] = {}
+    problems: tuple[str, ...] = ()
+    """What is wrong with what serves its shares, one sentence each."""
     began: dict[str, RoomTaken] | None = Field(default=None, exclude=True, repr=False)
     """What shares took by host when the measurement began; for the scheduler only."""

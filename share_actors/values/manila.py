@@ -96,7 +96,9 @@ BACKEND: tuple[Statistic, ...] = (
             ("shrink_support", "Shares can be shrunk."),
         )
     ),
-    Statistic("revert_to_snapshot_support", "boolean", False, "Shares can be reverted."),
+    Statistic(
+        "revert_to_snapshot_support", "boolean", None, "Shares can be reverted.", absent=_CLASS
+    ),
     Statistic("mount_snapshot_support", "boolean", False, "Snapshots can be mounted."),
     Statistic("dedupe", "boolean", False, "Data are deduplicated."),
     Statistic("compression", "boolean", False, "Data are compressed."),

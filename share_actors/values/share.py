@@ -26,9 +26,11 @@ ShareStatus = Literal[
     "available",
     "extending",
     "shrinking",
+    "reverting",
     "deleting",
     "deleted",
     "error",
+    "reverting_error",
     "manage_starting",
     "manage_error",
     "unmanage_starting",
@@ -39,6 +41,7 @@ RuleState = Literal["queued", "applying", "active", "denying", "error"]
 SnapshotStatus = Literal[
     "creating",
     "available",
+    "restoring",
     "deleting",
     "error",
     "manage_starting",
@@ -140,7 +143,8 @@ def nest_spec(fields: Mapping[str, Any]) -> dict[str, Any]:
 class Share(ShareSpec):
     """A share, with the field names of Manila's. The size is GiB.
 
-    `status_reason` is the reason for an error, or for the backend's refusal of the last request.
+    `status_reason` is the reason for an error, or for the backend's refusal of the last request; after a
+    revert, that clients must mount the share again.
     """
 
     id: str = ""

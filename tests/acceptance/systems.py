@@ -29,7 +29,7 @@ MAX_WAIT_S = 90.0
 MAX_PAUSE_S = 0.5
 """The longest pause between two polls, which take time from the system under test."""
 ONE_ACTOR = {"min_actors": 1, "max_actors": 1}
-TRANSITIONAL = {"creating", "extending", "shrinking", "deleting"}
+TRANSITIONAL = {"creating", "extending", "shrinking", "reverting", "deleting"}
 _numbers = count(1)
 T = TypeVar("T")
 

@@ -80,6 +80,24 @@ def test_a_share_has_access_rules_and_snapshots(cli: CommandLine) -> None:
     assert [s["name"] for s in snapshots] == ["now"]
 
 
+def test_a_share_is_reverted_to_its_latest_snapshot_alone(cli: CommandLine) -> None:
+    share = cli.json("share", "create", "--size", "1", "--name", "undone", "--backend", "local")
+    path = Path(share["export_locations"][0]["path"])
+    first = cli.json("snapshot", "create", "undone")
+    (path / "file").write_text("kept")
+    latest = cli.json("snapshot", "create", "undone")
+    (path / "file").write_text("lost")
+
+    older = cli("--json", "share", "revert", "undone", first["id"])
+    reverted = cli.json("share", "revert", "undone", latest["id"], "--yes")
+
+    assert (older.code, older.error["code"]) == (7, "refused")
+    assert (reverted["status"], reverted["receipt"]["status"]) == ("available", "done")
+    assert (path / "file").read_text() == "kept"
+    sentence = cli.json("share", "history", "undone")["events"][-1]["sentence"]
+    assert sentence.startswith(f"the backend reverted it to snapshot {latest['id']}")
+
+
 def test_a_project_finds_nothing_of_another_one(cli: CommandLine) -> None:
     cli.json("--project", "blue", "share", "create", "--size", "1", "--name", "books")
 

@@ -174,6 +174,24 @@ def test_lists_work_immediately_after_a_kill_of_the_catalog(site: Site) -> None:
     assert site.system.share(str(share.name)).id == share.id
 
 
+# -- a revert --------------------------------------------------------------------------------------
+def test_a_share_whose_actor_is_killed_during_a_revert_ends_reverted(site: Site) -> None:
+    share = site.system.create_share(size=1)
+    snapshot = share.create_snapshot("before")
+    share.revert_to(snapshot, wait=False)
+    eventually(lambda: len(site.backend.calls("revert_to_snapshot", share.id)) == 1)
+
+    kill(int(site.system.where(share.id)["pid"]))
+
+    assert share.receipt is not None
+    assert site.system.wait(share.receipt).status == "done"
+    assert site.backend.share(share.id)["reverted_to"] == snapshot.id
+    assert share.refresh().status == "available"
+    assert [s.status for s in share.snapshots] == ["available"]
+    attempts = [call.attempt for call in site.backend.calls("revert_to_snapshot", share.id)]
+    assert attempts == sorted(set(attempts))
+
+
 # -- in flight -------------------------------------------------------------------------------------
 @kills
 def test_requests_acknowledged_before_a_kill_are_done_after_it(site: Site, kill_some: Kill) -> None:

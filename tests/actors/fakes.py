@@ -79,6 +79,9 @@ class FakeWork:
         self._waiting: list[tuple[ShareEffect, Callable[[Command], None]]] = []
         self.refusal: ShareActorsError | None = None
 
+    def preparation(self, command: Command, state: ShareState) -> None:
+        pass
+
     def check(self, command: Command, state: ShareState) -> None:
         if self.refusal is not None:
             raise self.refusal

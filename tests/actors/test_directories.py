@@ -82,7 +82,11 @@ def test_a_backend_whose_root_another_system_has_is_not_ready(tmp_path: Path) ->
     settings = {"b": BackendSettings(driver="local", options={"root": str(tmp_path)})}
 
     async def use() -> None:
-        BackendDrivers(settings, Directories(lambda: TWO).hold).get("b")
+        backends = BackendDrivers(settings, Directories(lambda: TWO).hold)
+        preparation = backends.preparation("b")
+        assert preparation is not None
+        await preparation
+        backends.get("b")
 
     with pytest.raises(Unavailable, match=r"backend 'b' is not ready: .* is in use by the system"):
         within(10, use())
@@ -95,6 +99,9 @@ def test_a_root_that_the_driver_creates_is_held_from_then_on(tmp_path: Path) -> 
 
     async def use() -> None:
         backends.append(BackendDrivers(settings, Directories(lambda: ONE).hold))
+        preparation = backends[0].preparation("b")
+        assert preparation is not None
+        await preparation
         backends[0].get("b")
 
     within(10, use())

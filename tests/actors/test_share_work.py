@@ -33,6 +33,7 @@ from share_actors.events.share.messages import (
     ExtendShare,
     Provision,
     Resize,
+    RevertToSnapshot,
     ShareEffect,
     ShrinkShare,
 )
@@ -135,6 +136,13 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     results: dict[str, Any] = {}
     monkeypatch.setattr(driver_setup, "make_driver", lambda *args, **_: Scripted(results))
     return results
+
+
+async def prepared(backends: BackendDrivers) -> None:
+    """Return after the set-up of the backend `main`, which must be due."""
+    preparation = backends.preparation("main")
+    assert preparation is not None
+    await preparation
 
 
 def outcome(
@@ -386,6 +394,7 @@ def test_an_effect_on_a_backend_that_is_not_ready_is_retried_later(
             "access_level",
         ),
         (ShrinkShare(size=1), Refused, "backend"),
+        (RevertToSnapshot(snapshot_id="n"), Refused, "backend"),
     ],
 )
 def test_a_command_that_the_backend_cannot_carry_out_is_refused(
@@ -393,6 +402,8 @@ def test_a_command_that_the_backend_cannot_carry_out_is_refused(
 ) -> None:
     async def scenario() -> None:
         work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
+        if (preparation := work.preparation(command, STATE)) is not None:
+            await preparation
         with pytest.raises(kind) as caught:
             work.check(command, STATE)
         assert getattr(caught.value, "field", None) == field
@@ -403,6 +414,9 @@ def test_a_command_that_the_backend_cannot_carry_out_is_refused(
 def test_a_command_that_the_backend_can_carry_out_is_accepted(script: dict[str, Any]) -> None:
     async def scenario() -> None:
         work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
+        preparation = work.preparation(CREATE, STATE)
+        assert preparation is not None
+        await preparation
         for command in (CREATE, CREATE.replace(size=2, source=SNAPSHOT), ExtendShare(size=3)):
             work.check(command, STATE)
         work.check(CreateSnapshot(snapshot_id="n2"), STATE)
@@ -417,10 +431,12 @@ def test_a_backend_that_could_not_be_set_up_is_set_up_again_at_its_next_use(
     async def scenario() -> None:
         backends = BackendDrivers({"main": BackendSettings(driver="scripted")})
         script["do_setup"] = DriverError("not mounted")
+        await prepared(backends)
         with pytest.raises(Unavailable, match="not mounted"):
             backends.get("main")
 
         script.clear()
+        await prepared(backends)
 
         assert backends.get("main") is backends.get("main")
         backends.close()

@@ -22,7 +22,9 @@ from share_actors.events.share.messages import (
     CreateShare,
     DeleteShare,
     ExtendShare,
+    ReapplyShare,
     RetryShare,
+    RevertToSnapshot,
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
@@ -155,7 +157,13 @@ def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Ma
         (lambda m: m.delete_share(ALICE, "s1", cascade=True), "s1", DeleteShare(cascade=True)),
         (lambda m: m.extend_share(ALICE, "s1", 5), "s1", ExtendShare(size=5)),
         (lambda m: m.shrink_share(ALICE, "s1", 5), "s1", ShrinkShare(size=5)),
+        (
+            lambda m: m.revert_to_snapshot(ALICE, "s1", "n1"),
+            "s1",
+            RevertToSnapshot(snapshot_id="n1"),
+        ),
         (lambda m: m.retry_share(ALICE, "s1"), "s1", RetryShare()),
+        (lambda m: m.reapply_share(ALICE, "s1"), "s1", ReapplyShare()),
         (
             lambda m: m.allow_access(
                 ALICE, OTHER, share_id="s1", access_type="user", access_to="bob"

@@ -23,7 +23,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.client import aio, entities, keywords, results, share, share_exits
+from share_actors.client import aio, entities, keywords, results, share, share_changes, share_exits
 from share_actors.drivers import base as drivers
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.execute import ExecuteOptions
@@ -39,7 +39,7 @@ from tests.golden.examples import EXAMPLES, stored
 from tests.tenants.callers import CALLERS
 from tests.tenants.test_matrix import MATRIX
 
-PARTS = (share_exits.AsyncShareExits,)
+PARTS = (share_changes.AsyncShareChanges, share_exits.AsyncShareExits)
 """Parts of documented classes that are in modules of their own."""
 REFERENCE = ROOT / "docs" / "reference"
 

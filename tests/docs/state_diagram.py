@@ -17,7 +17,7 @@ from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Rejected
 from share_actors.events.share import ShareState, cloning
 from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
-from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import (
     ConfirmManaged,
@@ -29,10 +29,12 @@ from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
+    ConfirmReverted,
     CreateShare,
     DeleteShare,
     ExtendShare,
     RetryShare,
+    RevertToSnapshot,
     ShareCommand,
     ShareEvent,
     ShrinkShare,
@@ -73,6 +75,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DeleteShare(cascade=True),
     ExtendShare(size=3),
     ShrinkShare(size=1),
+    RevertToSnapshot(snapshot_id="n"),
     RetryShare(),
     AllowAccess(access_id="r", access_type="user", access_to="u"),
     DenyAccess(access_id="r"),
@@ -85,6 +88,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     UnmanageSnapshot(snapshot_id="n"),
     ForgetSnapshot(snapshot_id="n", reason="gone"),
     EnsureShare(info="i"),
+    ReapplyShare(),
 )
 
 ATTEMPTS: tuple[ShareCommand, ...] = (
@@ -123,6 +127,7 @@ def success(state: ShareState) -> ShareCommand | None:
 
 
 _OTHERS: Mapping[str, ShareCommand] = {
+    "revert": ConfirmReverted(),
     "manage": ConfirmManaged(size=2, export_locations=()),
     "unmanage": ConfirmUnmanaged(),
     "server": ConfirmServer(server=ShareServer(id="v")),

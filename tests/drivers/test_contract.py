@@ -74,6 +74,16 @@ class TestDriverOnABusyDisk(StrayContract):
         return DriverOnABusyDisk(configuration=options, backend_name="here")
 
 
+class TestDummyDriverWithADaemon(DriverContract):
+    @pytest.fixture
+    def driver(self, tmp_path: Path) -> ShareDriver:
+        options = {"directory": str(tmp_path / "state"), "daemon": True}
+        return make_driver("pretended", "dummy", options)
+
+    def folders(self, driver: ShareDriver) -> list[Path]:
+        return state_folders(driver)
+
+
 class TestDummyDriver(DriverContract):
     @pytest.fixture
     def driver(self, tmp_path: Path) -> ShareDriver:

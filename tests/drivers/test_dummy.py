@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from share_actors.drivers import DriverError, RefusedByBackend, TransientError, make_driver
+from share_actors.drivers import (
+    DriverError,
+    NotStarted,
+    RefusedByBackend,
+    RunsDaemons,
+    TransientError,
+    make_driver,
+)
 from share_actors.drivers.dummy import DummyBackend, DummyDriver
 from share_actors.drivers.dummy.faults import EXIT_STATUS
 from share_actors.errors import ConfigError
@@ -161,3 +168,36 @@ def test_a_managed_share_has_the_size_in_the_driver_options(backend: DummyBacken
 def test_a_fault_for_an_unknown_method_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"backends\.b\.options\.fail\.make_share"):
         make_driver("b", "dummy", {"fail": {"make_share": "no"}})
+
+
+def test_nothing_works_before_the_daemon_is_started_and_its_problems_are_those_of_its_file(
+    backend: DummyBackend,
+) -> None:
+    driver = make_driver("pretended", "dummy", {"directory": backend.directory, "daemon": True})
+    assert isinstance(driver, RunsDaemons)
+    with pytest.raises(NotStarted):
+        driver.do_setup(CONTEXT)
+    driver.start_backend(CONTEXT)
+    driver.do_setup(CONTEXT)
+    driver.create_share(CONTEXT, SHARE)
+
+    (backend.directory / "started").write_text("too hot\ntoo loud\n")
+    assert driver.check_health() == ("too hot", "too loud")
+    driver.stop_backend(CONTEXT)
+    with pytest.raises(NotStarted, match="the daemon does not run"):
+        driver.ensure_share(CONTEXT, SHARE)
+
+
+def test_a_daemon_needs_a_directory_and_without_the_option_there_is_none(
+    backend: DummyBackend,
+) -> None:
+    assert not isinstance(driver_of(backend), RunsDaemons)
+    with pytest.raises(ConfigError, match="daemon: it needs the option directory"):
+        make_driver("b", "dummy", {"daemon": True})
+
+
+def test_the_usage_of_existing_shares_is_the_recorded_number(backend: DummyBackend) -> None:
+    driver = driver_of(backend, used_bytes={"s1": 7, "s2": 8})
+    driver.create_share(CONTEXT, SHARE)
+
+    assert driver.get_share_usage([SHARE, OTHER]) == {"s1": 7}

@@ -141,6 +141,18 @@ def test_a_share_cannot_shrink_below_what_it_uses(driver: LocalDriver, inside: P
     assert allocated(driver) == 2
 
 
+def test_usage_is_the_disk_space_of_the_shares_that_exist(
+    driver: LocalDriver, inside: Path
+) -> None:
+    empty = driver.get_share_usage([SHARE])[SHARE.id]
+    (inside / "file").write_bytes(os.urandom(1 << 20))
+
+    usage = driver.get_share_usage([SHARE, Share(id="none")])
+
+    assert set(usage) == {SHARE.id}
+    assert usage[SHARE.id] >= empty + (1 << 20)
+
+
 def test_holes_do_not_count_as_used(driver: LocalDriver, inside: Path) -> None:
     (inside / "sparse").touch()
     os.truncate(inside / "sparse", 5 * GIB)

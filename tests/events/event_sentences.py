@@ -108,6 +108,10 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         "its backend's settings changed; it will be re-exported",
     ),
     (
+        ensure.ShareReapplyRequested(rules=("a",)),
+        f"{alice} asked to apply its access rules and exports again",
+    ),
+    (
         ensure.ShareEnsured(export_locations=_exports),
         "it was re-exported with its backend's current settings; it is exported at nas:/srv/s1",
     ),
@@ -266,6 +270,11 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         backend.BackendDown(backend="blue", reason="no route", at=NOON),
         "backend blue is down: no route",
     ),
+    (
+        backend.BackendUnhealthy(problems=("nfsd is gone", "port 2049 is taken"), at=NOON),
+        "it is unhealthy: nfsd is gone; port 2049 is taken",
+    ),
+    (backend.BackendHealthy(at=NOON), "it is healthy again"),
     (
         backend.BackendInfoChanged(info="i"),
         "its settings changed; its shares will be re-exported with them",

@@ -21,6 +21,7 @@ from share_actors.events.share.access import (
     ConfirmRules,
     DenyAccess,
 )
+from share_actors.events.share.ensure import Ensure, ReapplyShare, ShareReapplyRequested
 from share_actors.events.share.messages import (
     RetryRequested,
     RetryShare,
@@ -324,3 +325,24 @@ def test_each_wrong_field_of_a_rule_is_named() -> None:
     assert wrong_fields(access_id="a b") == {"access_id"}
     with pytest.raises(ValidationError, match="access_id"):
         DenyAccess(access_id="../a")
+
+
+# -- applying again ------------------------------------------------------------------------------
+def test_reapplying_queues_the_active_rules_and_the_exports() -> None:
+    spec = active.when(ReapplyShare())
+
+    spec.then(ShareReapplyRequested(rules=("a",)))
+    again = active.given(ShareReapplyRequested(rules=("a",)))
+    again.then_state(states, {"a": "queued"})
+    again.given(began("access"), applied("a")).then_pending(Ensure())
+
+
+def test_reapplying_twice_comes_to_one_work() -> None:
+    spec = available.given(ShareReapplyRequested(rules=()))
+
+    spec.when(ReapplyShare()).then()
+    assert share.joins(ReapplyShare(), spec.state) == "ensure"
+
+
+def test_a_share_that_is_not_available_is_not_reapplied() -> None:
+    Spec(share).given(requested(size=2)).when(ReapplyShare()).then_rejected("creating")

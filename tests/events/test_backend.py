@@ -13,8 +13,10 @@ from share_actors.events import backend
 from share_actors.events.backend import (
     BackendChanged,
     BackendDown,
+    BackendHealthy,
     BackendInfoChanged,
     BackendSharesEnsured,
+    BackendUnhealthy,
     BackendUp,
     ConfirmShares,
     ReportSilence,
@@ -202,3 +204,31 @@ def test_changed_settings_are_an_event_and_shares_are_ensured_for_them_once() ->
     reconfigured.when(ConfirmShares(info="i0", shares=3)).then_rejected("has changed since")
     ensured = reconfigured.given(BackendSharesEnsured(info="i1", shares=3))
     ensured.when(ConfirmShares(info="i1", shares=3)).then()
+
+
+# -- health ----------------------------------------------------------------------------------------
+def unhealthy(*problems: str) -> ReportStats:
+    return report(capabilities()).replace(problems=problems)
+
+
+def test_problems_are_recorded_once_and_so_is_their_end() -> None:
+    event = BackendUnhealthy(problems=("process 7 is gone",), at=NOON)
+    blue.when(unhealthy("process 7 is gone")).then(event)
+    ill = blue.given(event)
+    ill.when(unhealthy("process 8 is gone")).then()
+    ill.when(report(capabilities())).then(BackendHealthy(at=NOON))
+    ill.given(BackendHealthy(at=NOON)).when(report(capabilities())).then()
+
+
+def test_another_problem_is_recorded_and_their_order_is_not() -> None:
+    ill = blue.given(BackendUnhealthy(problems=("a fails", "b fails"), at=NOON))
+
+    ill.when(unhealthy("b fails", "a fails")).then()
+    ill.when(unhealthy("a fails")).then(BackendUnhealthy(problems=("a fails",), at=NOON))
+
+
+def test_a_backend_that_is_down_has_a_reason_and_no_problems() -> None:
+    ill = blue.given(BackendUnhealthy(problems=("a fails",), at=NOON), down)
+
+    ill.then_state(lambda s: s.problems, ())
+    ill.when(unhealthy("a fails")).then(up, BackendUnhealthy(problems=("a fails",), at=NOON))

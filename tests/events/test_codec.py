@@ -55,6 +55,7 @@ EARLIER: dict[str, Event] = {
     "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
         kind="transient", reason="busy", planned=False
     ),
+    "share.created.v1.json": _example("share.created"),
     "share.creation_requested.v1.json": EXAMPLES[0].replace(
         spec=_creation.spec.replace(share_network_id=None), placement=None
     ),
@@ -64,6 +65,8 @@ EARLIER: dict[str, Event] = {
     ),
     "server.set_up.v1.json": ServerSetUp(details={"root": "/servers/1", "password": _SEALED_1}),
     "server.set_up_failed.v1.json": ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
+    "share.ensured.v1.json": _example("share.ensured"),
+    "share.managed.v1.json": _example("share.managed"),
     "share.manage_requested.v1.json": _managing.replace(driver_options={"path": "/old/share"}),
     "share.manage_requested.v2.json": _managing.replace(driver_options={"path": "/old/share"}),
     "share.server_acquired.v1.json": ShareServerAcquired(

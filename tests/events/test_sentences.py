@@ -19,6 +19,9 @@ from share_actors.events.share.messages import (
     ShareResized,
     ShareResizeRefused,
     ShareResizeRequested,
+    ShareReverted,
+    ShareRevertRefused,
+    ShareRevertRequested,
 )
 from share_actors.events.share.snapshot_messages import (
     SnapshotCreated,
@@ -86,6 +89,19 @@ SENTENCES: list[tuple[Event, str]] = [
     (ShareResizeRequested(doing="extend", size=3), f"{alice} asked to extend it to 3 GiB"),
     (ShareResized(doing="extend", size=3), "the backend extended it to 3 GiB"),
     (ShareResized(doing="shrink", size=1), "the backend shrank it to 1 GiB"),
+    (ShareRevertRequested(snapshot_id="n"), f"{alice} asked to revert it to snapshot n"),
+    (
+        ShareReverted(snapshot_id="n", remount=True),
+        "the backend reverted it to snapshot n; clients must mount it again",
+    ),
+    (
+        ShareReverted(snapshot_id="n", remount=False),
+        "the backend reverted it to snapshot n; clients go on without a new mount",
+    ),
+    (
+        ShareRevertRefused(snapshot_id="n", reason="a lock"),
+        "the backend refused to revert it to snapshot n and changed nothing: a lock",
+    ),
     (
         ShareResizeRefused(doing="shrink", reason="in use"),
         "the backend refused to shrink it and changed nothing: in use",

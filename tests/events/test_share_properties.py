@@ -20,7 +20,7 @@ from share_actors.events.share.cloning import (
     ConfirmSourceHeld,
     ConfirmSourceReleased,
 )
-from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare
+from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
 from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
 from share_actors.events.share.manage import (
     ConfirmManaged,
@@ -32,10 +32,12 @@ from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
+    ConfirmReverted,
     CreateShare,
     DeleteShare,
     ExtendShare,
     RetryShare,
+    RevertToSnapshot,
     ShareCommand,
     ShareEvent,
     ShrinkShare,
@@ -86,9 +88,11 @@ requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(DenyAccess, access_id=ids),
     st.builds(CreateSnapshot, snapshot_id=ids, name=st.sampled_from([None, "n"]), at=st.just(NOON)),
     st.builds(DeleteSnapshot, snapshot_id=ids),
+    st.builds(RevertToSnapshot, snapshot_id=ids),
     st.builds(ManageSnapshot, snapshot_id=ids, provider_location=st.just("/n"), at=st.just(NOON)),
     st.builds(UnmanageSnapshot, snapshot_id=ids),
     st.builds(EnsureShare, info=st.just("i")),
+    st.just(ReapplyShare()),
     st.builds(HoldSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
     st.builds(ReleaseSnapshot, snapshot_id=ids, share_id=copies, number=st.integers(1, 3)),
 )
@@ -110,6 +114,7 @@ strays: st.SearchStrategy[ShareCommand] = st.one_of(
             ConfirmManaged(size=1, export_locations=()),
             ConfirmUnmanaged(),
             ConfirmReleased(),
+            ConfirmReverted(remount=True),
             ConfirmEnsured(),
             ConfirmSourceHeld(),
             ConfirmSourceReleased(),
@@ -318,12 +323,13 @@ def let_go(walk: Walk) -> None:
 @any_order
 @given(walks)
 def test_error_can_always_be_retried(walk: Walk) -> None:
-    if walk.state.share.status in ("error", "manage_error", "unmanage_error"):
+    if walk.state.share.status in ("error", "reverting_error", "manage_error", "unmanage_error"):
         assert walk.ask(RetryShare())
         assert share.view(walk.state).status in (
             "creating",
             "extending",
             "shrinking",
+            "reverting",
             "deleting",
             "manage_starting",
             "unmanage_starting",

@@ -111,6 +111,20 @@ class SteppingDriver(ShareDriver):
             self.storage.drop(held)
         self._step("snapshot gone")
 
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        self.storage.enter(context, share.id)
+        held = self.storage.of("snapshot", snapshot.id)
+        if held is None or not held["whole"]:
+            raise DriverError(f"snapshot {snapshot.id} does not exist")
+        share_held = self._held(share.id)
+        share_held["content"] = None
+        self._step("content removed")
+        share_held["content"] = snapshot.id
+        self._step("reverted")
+        return False
+
     def update_access(
         self,
         context: RequestContext,

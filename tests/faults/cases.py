@@ -10,7 +10,13 @@ from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share.manage import UnmanageShare
-from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
+from share_actors.events.share.messages import (
+    DeleteShare,
+    ExtendShare,
+    RetryShare,
+    RevertToSnapshot,
+    ShrinkShare,
+)
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -89,6 +95,7 @@ def _command(rng: random.Random) -> Command:
         DenyAccess(access_id=name),
         CreateSnapshot(snapshot_id=name, at=EPOCH),
         DeleteSnapshot(snapshot_id=name),
+        RevertToSnapshot(snapshot_id=name),
         RetryShare(),
         EnsureShare(info="i"),
         UnmanageSnapshot(snapshot_id=name),

@@ -16,7 +16,12 @@ from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share.holds import ReleaseSnapshot
 from share_actors.events.share.manage import UnmanageShare
-from share_actors.events.share.messages import CreateShare, DeleteShare
+from share_actors.events.share.messages import (
+    CreateShare,
+    DeleteShare,
+    ShareReverted,
+    ShareRevertRequested,
+)
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -30,8 +35,16 @@ from tests.faults.simulation import EPOCH, World
 
 REFUSALS = ("refused", "not_found")
 """Codes of errors that say something about the state of the share."""
-RESTING = ("absent", "available", "error", "deleted", "unmanaged", "unmanage_error")
-DOUBTFUL = ("error", "unmanage_error", "unmanaged")
+RESTING = (
+    "absent",
+    "available",
+    "error",
+    "reverting_error",
+    "deleted",
+    "unmanaged",
+    "unmanage_error",
+)
+DOUBTFUL = ("error", "reverting_error", "unmanage_error", "unmanaged")
 """Shares whose data on the backend is undefined: failed halfway or unmanaged."""
 
 
@@ -44,6 +57,7 @@ class Verdict:
         states = list(accumulate(events, share.evolve, initial=share.initial))
         self.state: ShareState = states[-1]
         self._let_go = let_go(events)
+        self._content = content(events)
         self.receipts = Receipts(keep=None)
         for item in recorded:
             self.receipts.record(item)
@@ -100,7 +114,12 @@ class Verdict:
         held, wanted = on_backend(storage, view, self._let_go), in_log(view)
         if view.status in DOUBTFUL:
             return []
-        return [] if held == wanted else [f"the backend holds {held}, the log says {wanted}"]
+        if held != wanted:
+            return [f"the backend holds {held}, the log says {wanted}"]
+        on_it = storage.of("share", view.id)
+        if self._content is not None and on_it is not None and on_it["content"] != self._content:
+            return [f"the content is of {on_it['content']}, the log says {self._content}"]
+        return []
 
 
 def false_refusals(world: World, states: list[ShareState]) -> list[str]:
@@ -174,6 +193,17 @@ def let_go(events: list[Any]) -> set[str]:
         elif isinstance(event, SnapshotRequested):
             left.discard(event.snapshot_id)
     return left
+
+
+def content(events: list[Any]) -> str | None:
+    """The snapshot whose content the share must have; None if it was never reverted, or not certainly."""
+    reverted = None
+    for event in events:
+        if isinstance(event, ShareReverted):
+            reverted = event.snapshot_id
+        elif isinstance(event, ShareRevertRequested):
+            reverted = None
+    return reverted
 
 
 def duplicated(storage: Storage) -> list[str]:

@@ -6,7 +6,12 @@ from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share.manage import UnmanageShare
-from share_actors.events.share.messages import DeleteShare, ExtendShare, ShrinkShare
+from share_actors.events.share.messages import (
+    DeleteShare,
+    ExtendShare,
+    RevertToSnapshot,
+    ShrinkShare,
+)
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -32,6 +37,13 @@ SCENARIOS: dict[str, Groups] = {
     "allow and deny at once": (*made, (alice, DenyAccess(access_id="a"))),
     "snapshot": (*made, (take,)),
     "delete a snapshot": (*made, (take,), (DeleteSnapshot(snapshot_id="n"),)),
+    "revert": (*made, (take,), (RevertToSnapshot(snapshot_id="n"),)),
+    "allow while reverting": (*made, (take,), (RevertToSnapshot(snapshot_id="n"), alice)),
+    "delete while reverting": (
+        *made,
+        (take,),
+        (RevertToSnapshot(snapshot_id="n"), DeleteShare(cascade=True)),
+    ),
     "delete with snapshots": (*made, (take,), (DeleteShare(cascade=True),)),
     "ensure": (*made, (EnsureShare(info="i"),)),
     "let go": (*made, (alice,), (UnmanageShare(),)),

@@ -38,6 +38,7 @@ QUESTIONS: dict[str, Callable[[ShareSystem, str], Any]] = {
     "delete": lambda user, i: handle(user, i).delete(cascade=True),
     "extend": lambda user, i: handle(user, i).extend(9),
     "shrink": lambda user, i: handle(user, i).shrink(1),
+    "revert": lambda user, i: handle(user, i).revert_to("snap"),
     "allow": lambda user, i: handle(user, i).allow_access("eve"),
     "deny": lambda user, i: handle(user, i).deny_access("rule"),
     "retry": lambda user, i: handle(user, i).retry(),

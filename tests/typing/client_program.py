@@ -14,6 +14,7 @@ import ray
 import share_actors
 from share_actors import (
     AccessRule,
+    BackendDifference,
     BackendReport,
     Config,
     EntityExplanation,
@@ -30,6 +31,7 @@ from share_actors import (
     ShareServer,
     ShareSystem,
     ShareType,
+    ShareUsage,
     Snapshot,
     sentence,
 )
@@ -168,12 +170,17 @@ def use_share(share: ShareHandle) -> None:
     share.unmanage_snapshot(snapshot)
     assert_type(share.extend(2), ShareHandle)
     assert_type(share.shrink(1), ShareHandle)
+    assert_type(share.revert_to(snapshot), ShareHandle)
     assert_type(share.retry(wait=False), ShareHandle)
+    assert_type(share.reapply(wait=False), ShareHandle)
     assert_type(share.unmanage(), ShareHandle)
     share.forget_snapshot(snapshot, "lost")
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
+    usage = share.usage()
+    assert_type(usage, ShareUsage)
+    assert_type(usage.percent, float)
     assert_type(share.explain(), Explanation)
 
 
@@ -216,7 +223,11 @@ def use_types(types: ShareTypeCollection) -> None:
 def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
+    assert_type(backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), Iterator[BackendReport])
+    assert_type(backends.start("fast"), BackendReport)
+    assert_type(backends.stop("fast"), BackendReport)
+    assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
     changes = backends.reload(Config())
@@ -302,12 +313,17 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     await share.unmanage_snapshot("snapshot-1", timeout=1.0)
     assert_type(await share.extend(2), AsyncShare)
     assert_type(await share.shrink(1), AsyncShare)
+    assert_type(await share.revert_to("snap-1"), AsyncShare)
     assert_type(await share.retry(), AsyncShare)
+    assert_type(await share.reapply(), AsyncShare)
     assert_type(await share.unmanage(), AsyncShare)
     await share.forget_snapshot("snapshot-1", "lost")
     assert_type(await share.forget("lost"), AsyncShare)
     assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
     assert_type(await share.history(), list[Recorded])
+    usage = await share.usage()
+    assert_type(usage, ShareUsage)
+    assert_type(usage.percent, float)
     assert_type(await share.explain(), Explanation)
 
 
@@ -347,8 +363,12 @@ async def use_asynchronous_types(types: AsyncShareTypeCollection) -> None:
 async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
+    assert_type(await backends.audit("fast"), Sequence[BackendDifference])
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
+    assert_type(await backends.start("fast"), BackendReport)
+    assert_type(await backends.stop("fast"), BackendReport)
+    assert_type(await backends.usage("fast"), dict[str, ShareUsage])
     assert_type(await backends.rename("old", "new"), HandledEntities)
     assert_type(await backends.forget("old", "lost"), HandledEntities)
     assert_type(await backends.list(), Page[BackendState])

@@ -32,9 +32,20 @@ def set_up_driver(
     name: str, settings: BackendSettings, context: RequestContext, hold: Hold = lambda _: None
 ) -> ShareDriver:
     """The driver of the backend *name*, ready for calls; raises what the driver raises, and `ConfigError`."""
+    driver = made_driver(name, settings, hold)
+    attach(driver, context, hold)
+    return driver
+
+
+def made_driver(name: str, settings: BackendSettings, hold: Hold = lambda _: None) -> ShareDriver:
+    """The driver of the backend *name*, not set up, once its directories are held."""
     driver = driver_of(name, settings)
     hold(driver)
+    return driver
+
+
+def attach(driver: ShareDriver, context: RequestContext, hold: Hold = lambda _: None) -> None:
+    """Set *driver* up: it is ready for calls then; raises what it raises."""
     driver.do_setup(context)
     hold(driver)  # those that it created
     driver.check_for_setup_error()
-    return driver

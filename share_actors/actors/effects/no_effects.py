@@ -13,6 +13,9 @@ from share_actors.values import Frozen, RequestContext
 class NoWork:
     """A `Work` (see `actors.entity.turn`) that performs nothing."""
 
+    def preparation(self, command: Command, state: Frozen) -> None:
+        """None: nothing has to end before *command* can be checked."""
+
     def check(self, command: Command, state: Frozen) -> None:
         """Accept *command*: there is no backend that could reject it."""
 

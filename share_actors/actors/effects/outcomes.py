@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from share_actors.config import BackendSettings
+from share_actors.drivers.abilities import NotStarted
 from share_actors.drivers.base import DriverError, NotSupported, RefusedByBackend, TransientError
 from share_actors.errors import (
     Busy,
@@ -26,6 +27,8 @@ from share_actors.values import RequestContext
 from share_actors.values.secret import Secret
 
 logger = logging.getLogger(__name__)
+UNTIL_STARTED = 10**9
+"""The limit of attempts while the backend is not started: there is none in practice."""
 _TRANSIENT_ERRORS = (Busy, LogError, Moved, TimedOut, Unavailable)
 
 
@@ -72,6 +75,9 @@ def outcome(
 ) -> Command:
     """The *result* of a call if that is a command, or the failure that an exception amounts to."""
     match result:
+        case NotStarted():
+            reason = driver_message(result)
+            return until_started(reason, settings, context, now, _details(result))
         case RefusedByBackend():
             return _failure("refused", result)
         case TransientError():
@@ -95,6 +101,18 @@ def outcome(
         case _:
             command: Command = result
             return command
+
+
+def until_started(
+    reason: str,
+    settings: BackendSettings,
+    context: RequestContext,
+    now: datetime,
+    details: dict[str, str] | None = None,
+) -> ReportFailure:
+    """The failure of an attempt on a backend that is not started: attempts follow until it is."""
+    failure = retryable("transient", reason, settings, context, now, details)
+    return failure.replace(max_attempts=UNTIL_STARTED)
 
 
 def _failure(kind: Literal["refused", "failed"], error: DriverError) -> ReportFailure:

@@ -2,44 +2,74 @@
 
 from __future__ import annotations
 
-from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
+from share_actors.actors.effects.backends import BackendDrivers
+from share_actors.drivers.abilities import Reverts
+from share_actors.drivers.base import ShareDriver
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.messages import CreateShare, ExtendShare, ShrinkShare
+from share_actors.events.share.messages import (
+    CreateShare,
+    ExtendShare,
+    RevertToSnapshot,
+    ShrinkShare,
+)
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
+
+
+def backend_of(command: Command, state: ShareState) -> str | None:
+    """The backend whose driver has to be asked about *command*; None if there is nothing to ask."""
+    match command:
+        case CreateShare(spec=spec) | ManageShare(spec=spec):
+            return spec.backend
+        case (
+            AllowAccess()
+            | ExtendShare()
+            | ShrinkShare()
+            | RevertToSnapshot()
+            | ManageSnapshot()
+            | CreateSnapshot()
+        ):
+            return state.share.backend
+        case _:
+            return None
 
 
 def check(command: Command, state: ShareState, backends: BackendDrivers) -> None:
     """Raise `ShareActorsError` if the backend can never do what *command* requests."""
+    name = backend_of(command, state)
+    if name is None:
+        return
+    driver = backends.driver(name)
     match command:
         case CreateShare():
-            _check_create(command, backends.get(command.spec.backend))
+            _check_create(command, name, driver)
         case AllowAccess():
-            _check_access(command, backends.get(state.share.backend))
+            _check_access(command, name, driver)
         case ExtendShare():
-            _require(backends.get(state.share.backend), "extend_share")
+            _require(name, driver, "extend_share")
         case ShrinkShare():
-            _require(backends.get(state.share.backend), "shrink_share")
-        case ManageShare(spec=spec):
-            backend = backends.get(spec.backend)
-            _require(backend, "manage_existing")
-            _require_no_servers(backend)
+            _require(name, driver, "shrink_share")
+        case RevertToSnapshot() if not isinstance(driver, Reverts):
+            raise _unsupported(name, "revert_to_snapshot")
+        case ManageShare():
+            _require(name, driver, "manage_existing")
+            _require_no_servers(name, driver)
         case ManageSnapshot():
-            _require(backends.get(state.share.backend), "manage_existing_snapshot")
+            _require(name, driver, "manage_existing_snapshot")
         case CreateSnapshot():
-            _require(backends.get(state.share.backend), "create_snapshot")
+            _require(name, driver, "create_snapshot")
         case _:
             pass
 
 
-def _check_create(command: CreateShare, backend: BackendDriver) -> None:
-    _require_value("protocol", command.spec.share_proto, backend.driver.protocols, backend)
+def _check_create(command: CreateShare, name: str, driver: ShareDriver) -> None:
+    _require_value("protocol", command.spec.share_proto, driver.protocols, name)
     if command.source is None:
         return
-    _require(backend, "create_share_from_snapshot")
+    _require(name, driver, "create_share_from_snapshot")
     if command.size < command.source.size:
         text = (
             f"size: {command.size} GiB is less than the {command.source.size} GiB of snapshot"
@@ -48,29 +78,33 @@ def _check_create(command: CreateShare, backend: BackendDriver) -> None:
         raise InvalidRequest(text, field="size", value=command.size)
 
 
-def _check_access(command: AllowAccess, backend: BackendDriver) -> None:
-    types, levels = backend.driver.access_types, backend.driver.access_levels
+def _check_access(command: AllowAccess, name: str, driver: ShareDriver) -> None:
+    types, levels = driver.access_types, driver.access_levels
     client = f" (for {command.access_to!r})"
-    _require_value("access_type", command.access_type, types, backend, client)
-    _require_value("access_level", command.access_level, levels, backend)
+    _require_value("access_type", command.access_type, types, name, client)
+    _require_value("access_level", command.access_level, levels, name)
 
 
 def _require_value(
-    field: str, value: str, supported: tuple[str, ...], backend: BackendDriver, subject: str = ""
+    field: str, value: str, supported: tuple[str, ...], name: str, subject: str = ""
 ) -> None:
     if value not in supported:
         values = ", ".join(supported)
-        text = f"{field}: backend {backend.name} supports {values}, not {value!r}{subject}"
+        text = f"{field}: backend {name} supports {values}, not {value!r}{subject}"
         raise InvalidRequest(text, field=field, value=value)
 
 
-def _require(backend: BackendDriver, method: str) -> None:
-    if not backend.driver.supports(method):
-        raise Refused(f"backend {backend.name} cannot {method.replace('_', ' ')}", field="backend")
+def _require(name: str, driver: ShareDriver, method: str) -> None:
+    if not driver.supports(method):
+        raise _unsupported(name, method)
 
 
-def _require_no_servers(backend: BackendDriver) -> None:
+def _unsupported(name: str, method: str) -> Refused:
+    return Refused(f"backend {name} cannot {method.replace('_', ' ')}", field="backend")
+
+
+def _require_no_servers(name: str, driver: ShareDriver) -> None:
     """As in Manila, where shares on share servers are created by it, and never managed."""
-    if backend.driver.driver_handles_share_servers:
-        text = f"backend {backend.name} handles share servers: its shares cannot be managed"
-        raise Refused(text, field="backend", value=backend.name)
+    if driver.driver_handles_share_servers:
+        text = f"backend {name} handles share servers: its shares cannot be managed"
+        raise Refused(text, field="backend", value=name)

@@ -1,8 +1,8 @@
 """Probing: after an unknown outcome, an effect that the backend shows as done is not performed again.
 
-Deletions are performed again even if the probe finds nothing. A call that was given up as hanging may
-resume later, and a backend learns that it was overtaken (`RequestContext.fence`) only from the calls
-that follow it.
+Deletions and reverts are performed again even if the probe finds nothing. A call that was given up as
+hanging may resume later, and a backend learns that it was overtaken (`RequestContext.fence`) only from the
+calls that follow it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from share_actors.events.share.messages import (
     Destroy,
     Provision,
     Resize,
+    Revert,
     ShareEffect,
 )
 from share_actors.events.share.server_attachment import AcquireServer, ReleaseServer
@@ -49,6 +50,7 @@ def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) ->
             return _snapshot_outcome(i, probe)
         case (
             Destroy()
+            | Revert()
             | DropSnapshot()
             | ManageExistingSnapshot()
             | UnmanageExistingSnapshot()

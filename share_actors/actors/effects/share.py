@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,14 +13,18 @@ from share_actors.actors.effects import (
     share_driver_calls,
     source_hold,
 )
-from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
-from share_actors.actors.effects.preconditions import check
+from share_actors.actors.effects.backends import (
+    BackendDriver,
+    BackendDrivers,
+    NotStartedYet,
+)
+from share_actors.actors.effects.preconditions import backend_of, check
 from share_actors.actors.effects.sealed_commands import opened_effect
 from share_actors.actors.effects.share_driver_calls import DriverEffect
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
-from share_actors.errors import ConfigError, Unavailable
+from share_actors.errors import ConfigError, ShareActorsError
 from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
@@ -57,6 +61,11 @@ class ShareWork:
         self._backends, self._clock, self._entity_client = backends, clock, entity_client
         self._sealer = sealer
         self.tasks = outcomes.EffectTasks()
+
+    def preparation(self, command: Command, state: ShareState) -> Awaitable[None] | None:
+        """What has to end before *command* can be checked: the set-up of its backend."""
+        name = backend_of(command, state)
+        return None if name is None else self._backends.preparation(name)
 
     def check(self, command: Command, state: ShareState) -> None:
         """Raise `ShareActorsError` if the backend can never do what *command* requests."""
@@ -97,16 +106,38 @@ class ShareWork:
         if isinstance(effect, ReleaseServer):
             self._start_release(state, context, done)
             return
-        try:
-            backend = self._backends.get(state.share.backend)
-        except ConfigError as error:  # it was removed from the configuration
-            done(without_backend(effect, error.message))
-            return
-        except Unavailable as error:
-            settings, now = self._backends.settings[state.share.backend], self._clock()
-            done(outcomes.retryable("transient", error.message, settings, context, now))
-            return
 
+        def found(backend: BackendDriver | ShareActorsError) -> None:
+            if isinstance(backend, BackendDriver):
+                self._start_with_driver(backend, effect, state, context, done)
+            else:
+                done(self._without_driver(backend, effect, state, context))
+
+        self._backends.when_ready(state.share.backend, found)
+
+    def _without_driver(
+        self,
+        error: ShareActorsError,
+        effect: ShareEffect,
+        state: ShareState,
+        context: RequestContext,
+    ) -> Command:
+        """The outcome of an effect whose backend is not ready."""
+        if isinstance(error, ConfigError):  # it was removed from the configuration
+            return without_backend(effect, error.message)
+        settings, now = self._settings(state), self._clock()
+        if isinstance(error, NotStartedYet):
+            return outcomes.until_started(error.message, settings, context, now)
+        return outcomes.retryable("transient", error.message, settings, context, now)
+
+    def _start_with_driver(
+        self,
+        backend: BackendDriver,
+        effect: AcquireServer | DriverEffect,
+        state: ShareState,
+        context: RequestContext,
+        done: Callable[[Command], None],
+    ) -> None:
         def ended(result: Any) -> None:
             now = self._clock()
             done(outcomes.outcome(result, backend.name, backend.settings, context, now))

@@ -8,7 +8,8 @@ from typing import assert_never
 from share_actors.actors.effects.access_rules import update_rules
 from share_actors.actors.effects.manage_existing import managed_outcome, managed_snapshot_outcome
 from share_actors.actors.effects.probe import probe_outcome
-from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.drivers.abilities import Reverts
+from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.drivers.fence import within_attempt
 from share_actors.events import share
 from share_actors.events.decider import Command
@@ -20,9 +21,11 @@ from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
+    ConfirmReverted,
     Destroy,
     Provision,
     Resize,
+    Revert,
 )
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
@@ -33,12 +36,12 @@ from share_actors.events.share.snapshot_messages import (
     TakeSnapshot,
     UnmanageExistingSnapshot,
 )
-from share_actors.values import RequestContext
+from share_actors.values import RequestContext, Share, ShareServer, Snapshot
 
 logger = logging.getLogger(__name__)
 ProbedEffect = Provision | Resize | ApplyRules | TakeSnapshot | DropSnapshot | Destroy
 SnapshotEffect = TakeSnapshot | DropSnapshot | ManageExistingSnapshot | UnmanageExistingSnapshot
-DriverEffect = ProbedEffect | SnapshotEffect | ManageExisting | Unmanage | Ensure
+DriverEffect = ProbedEffect | Revert | SnapshotEffect | ManageExisting | Unmanage | Ensure
 """The effects of a share that are calls of its driver: all but those on its share server."""
 
 
@@ -89,6 +92,8 @@ def _call(
             resize = driver.extend_share if doing == "extend" else driver.shrink_share
             resize(context, view, size, server)
             return ConfirmResized(doing=doing, size=size)
+        case Revert(snapshot=snapshot):
+            return ConfirmReverted(remount=_revert(driver, context, view, snapshot, server))
         case Destroy():
             driver.delete_share(context, view, server)
             return ConfirmDeleted()
@@ -108,6 +113,19 @@ def _call(
             return _call_for_snapshot(driver, effect, state, context)
         case _:
             assert_never(effect)
+
+
+def _revert(
+    driver: ShareDriver,
+    context: RequestContext,
+    view: Share,
+    snapshot: Snapshot,
+    server: ShareServer | None,
+) -> bool:
+    """Revert the share; returns whether clients must mount it again."""
+    if not isinstance(driver, Reverts):  # it was replaced by one without the ability
+        raise NotSupported(f"{type(driver).__name__} cannot revert shares")
+    return bool(driver.revert_to_snapshot(context, view, snapshot, server))
 
 
 def _call_for_snapshot(

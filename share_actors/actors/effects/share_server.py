@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, assert_never
 
 from share_actors.actors.effects import outcomes
-from share_actors.actors.effects.backends import BackendDriver, BackendDrivers
+from share_actors.actors.effects.backends import BackendDriver, BackendDrivers, NotStartedYet
 from share_actors.actors.effects.sealed_commands import opened_services
 from share_actors.actors.effects.server_attachment import NETWORK, SERVER
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
+from share_actors.drivers.abilities import NotStarted
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.fence import TOKEN
 from share_actors.errors import ConfigError, NotFound
@@ -62,10 +63,16 @@ class ServerWork:
         self._sealer, self._clock = sealer, clock
         self.tasks = outcomes.EffectTasks()
 
+    def preparation(self, command: Command, state: ShareServerState) -> Awaitable[None] | None:
+        """What has to end before *command* can be checked: the set-up of a new server's backend."""
+        if not isinstance(command, AttachShare):
+            return None
+        return self._backends.preparation(command.host.partition("#")[0])
+
     def check(self, command: Command, state: ShareServerState) -> None:
         """Raise `ConfigError` if the backend of a new server is not configured."""
         if isinstance(command, AttachShare):
-            self._backends.get(command.host.partition("#")[0])
+            self._backends.driver(command.host.partition("#")[0])
 
     def timeout_s(self, state: ShareServerState) -> float:
         """How long one attempt on the server's backend may take, all its steps together."""
@@ -111,8 +118,12 @@ class ServerWork:
     ) -> Command:
         if server.status == "unmanage_starting":  # it is being forgotten: its driver is not called
             return await self._release_addresses(server, context)
+        if (preparation := self._backends.preparation(server.backend)) is not None:
+            await preparation
         try:
             backend = self._backends.get(server.backend)
+        except NotStartedYet as error:
+            raise NotStarted(error.message) from None
         except ConfigError as error:  # it was removed from the configuration
             raise DriverError(error.message) from None
         match effect:

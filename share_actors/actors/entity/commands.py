@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Generic
 
 from share_actors.actors.entity.permission import check_permission
@@ -55,6 +55,19 @@ class CommandDecisions(Generic[E, S, F]):
             and item.message.repeated
             and item.key not in self._old_receipts
         ]
+
+    def to_prepare(
+        self, inbox: Iterable[QueuedCommand | Reading | Outcome]
+    ) -> list[tuple[QueuedCommand, Awaitable[None]]]:
+        """The commands that cannot be checked yet, each with what has to end before."""
+        found = []
+        for item in inbox:
+            if isinstance(item, QueuedCommand) and not item.prepared:
+                preparation = self._work.preparation(item.command, self._stream.state)
+                item.prepared = preparation is None
+                if preparation is not None:
+                    found.append((item, preparation))
+        return found
 
     async def look_up(self, key: Key) -> None:
         """Read the receipt of an old command from the log; raises `LogError`."""

@@ -215,6 +215,9 @@ class Entity(Generic[E, S, F]):
             await self._load()
             for queued in self._commands.to_look_up(self._inbox):
                 await self._commands.look_up(queued.key)
+            for queued, preparation in self._commands.to_prepare(self._inbox):
+                await preparation
+                queued.prepared = True
         except ShareActorsError as error:  # the stream can't be read: this entity decides nothing
             self._end(error)
         except Exception as error:
@@ -224,7 +227,7 @@ class Entity(Generic[E, S, F]):
 
     def _turn(self) -> None:
         """Decide all that waits, without a pause in which anything could change, and append it."""
-        if not self._loaded or self._commands.to_look_up(self._inbox):
+        if not self._loaded or self._commands.to_look_up(self._inbox) or self._unprepared():
             self._task = asyncio.get_running_loop().create_task(self._prepare())
             return
         self._woken = False
@@ -239,6 +242,10 @@ class Entity(Generic[E, S, F]):
                 self._finish(turn)
         except Exception as error:  # whatever it is, every caller must get a reply
             self._fail(error, batch)
+
+    def _unprepared(self) -> bool:
+        """Whether a command waits for the set-up of its backend before it can be checked."""
+        return bool(self._commands.to_prepare(self._inbox))
 
     async def _confirm(self, turn: Turn[S, F], batch: list[Item]) -> None:
         """Reply if the log has no event of another activation."""

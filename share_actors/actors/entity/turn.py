@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -58,6 +58,9 @@ class Aggregate(Decider[Any, E, S, F_co], Protocol[E, S, F_co]):
 class Work(Protocol[S_contra, F_contra]):
     """The port through which an aggregate's effects reach the drivers."""
 
+    def preparation(self, command: Command, state: S_contra) -> Awaitable[None] | None:
+        """What has to end before `check` can be called with *command*; None: nothing."""
+
     def check(self, command: Command, state: S_contra) -> None:
         """Raise `ShareActorsError` if the backend can never do what *command* requests."""
 
@@ -92,6 +95,8 @@ class QueuedCommand:
     context: RequestContext
     receipt: asyncio.Future[CommandReply]
     outcome: asyncio.Future[CommandReply] | None = None
+    prepared: bool = False
+    """Whether what has to end before it can be checked was waited for (`Work.preparation`)."""
 
     @property
     def key(self) -> Key:

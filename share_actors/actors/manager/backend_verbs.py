@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,16 +12,19 @@ from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
-from share_actors.actors.manager.share_verbs import Context, permit
-from share_actors.actors.messaging.parameters import instance, number, seconds
+from share_actors.actors.manager.share_verbs import Context, context_of, permit
+from share_actors.actors.messaging.parameters import instance, known_id, number, seconds, word
 from share_actors.actors.ports import Cluster, HostLost, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
-from share_actors.errors import ShareActorsError
-from share_actors.values import BackendReport, RoomTaken
+from share_actors.drivers.abilities import BackendObject
+from share_actors.errors import NotFound, ShareActorsError
+from share_actors.values import BackendReport, RoomTaken, Share, ShareUsage
 
 logger = logging.getLogger(__name__)
+GIB = 1024**3
+PAGE = 1000
 STATS_RETRY_S = 1.0
 """How soon a stats actor that did not start is started again."""
 
@@ -39,6 +43,10 @@ class BackendVerbs:
 
     async def ready(self) -> None:
         """Return once commands can be routed."""
+        raise NotImplementedError
+
+    async def view(self, share_id: str, context: Context = None) -> Any:
+        """The share, or the entity at that address, as *context* sees it."""
         raise NotImplementedError
 
     async def _start_stats(self, backend: str) -> None:
@@ -68,6 +76,7 @@ class BackendVerbs:
             "reason": reason,
             "at": report.at.isoformat(),
             "wrong": report.wrong,
+            "problems": list(report.problems),
         }
 
     async def publish(self, published: BackendReport) -> None:
@@ -105,6 +114,13 @@ class BackendVerbs:
         reports = await asyncio.gather(*(self._publish_now(name) for name in names))
         return dict(zip(names, reports, strict=True))
 
+    async def list_backend(self, context: Context, backend: str) -> list[BackendObject]:
+        """All shares and snapshots that are on *backend*, whether the system knows them or not."""
+        permit("list_backend", context)
+        await self.ready()
+        stats = await self._stats_of(self._config.backend_name(backend))
+        return await stats.objects()
+
     async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)
         return await stats.publish_now()
@@ -119,6 +135,68 @@ class BackendVerbs:
     ) -> dict[str, BackendReport]:
         """Set up every backend, or *backend*, and return their reports; runs automatically at start."""
         return await self.publish_service_capabilities(context, backend)
+
+    # -- what serves a backend -------------------------------------------------------------------
+    async def start_backend(self, backend: str, context: Context = None) -> BackendReport:
+        """Start what serves *backend*, after `stop_backend` or a failure; its report afterwards.
+
+        Raises `Refused` if its driver runs no daemons, `Unavailable` with the reason if it cannot.
+        """
+        permit("start_backend", context)
+        await self.ready()
+        return await (await self._stats_of(self._known_backend(backend))).start_backend()
+
+    async def stop_backend(self, backend: str, context: Context = None) -> BackendReport:
+        """Stop what serves *backend*: its clients lose their shares; its report afterwards.
+
+        It stays stopped until `start_backend` or the next start of the system. Raises as that does.
+        """
+        permit("stop_backend", context)
+        await self.ready()
+        user = context_of(context).user_id or "somebody"
+        return await (await self._stats_of(self._known_backend(backend))).stop_backend(user)
+
+    async def share_usage(self, share_id: str, context: Context = None) -> ShareUsage:
+        """How much of a share is used, as its backend measures it now.
+
+        Raises `Refused` if the driver cannot measure it, `Unavailable` if it fails or takes too long, and
+        `NotFound` if the share is not on the backend.
+        """
+        permit("share_usage", context)
+        share = await self.view(known_id("share", share_id), context)
+        usage = await self._usage(share.backend, [share])
+        if share_id not in usage:
+            text = f"share {share_id} is not on backend {share.backend!r}"
+            raise NotFound(text, field="share_id", value=share_id)
+        return usage[share_id]
+
+    async def backend_usage(self, backend: str, context: Context = None) -> dict[str, ShareUsage]:
+        """What `share_usage` returns, by id, for all shares on *backend*; without those not found there."""
+        permit("backend_usage", context)
+        await self.ready()
+        name = self._known_backend(backend)
+        return await self._usage(name, await self._shares_on(name))
+
+    def _known_backend(self, name: str) -> str:
+        return self._config.backend_name(word("backend", name))
+
+    async def _shares_on(self, backend: str) -> list[Share]:
+        shares: list[Share] = []
+        marker = None
+        while True:
+            query = {"backend": backend, "limit": PAGE, "marker": marker}
+            page = await self._cluster.catalog.ask("shares", **query)
+            shares += page.items
+            if (marker := page.next_marker) is None:
+                return shares
+
+    async def _usage(self, backend: str, shares: Sequence[Share]) -> dict[str, ShareUsage]:
+        used = await (await self._stats_of(self._known_backend(backend))).usage(shares)
+        return {
+            share.id: ShareUsage(used=used[share.id], size=share.size * GIB)
+            for share in shares
+            if share.id in used
+        }
 
     # -- the configuration -----------------------------------------------------------------------
     async def reload(self, config: Config, context: Context = None) -> dict[str, list[str]]:

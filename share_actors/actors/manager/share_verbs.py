@@ -40,7 +40,9 @@ from share_actors.events.share.messages import (
     CreateShare,
     DeleteShare,
     ExtendShare,
+    ReapplyShare,
     RetryShare,
+    RevertToSnapshot,
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
@@ -206,6 +208,19 @@ class ManagerVerbs(Verbs):
         command = build(ShrinkShare, {"size": new_size})
         return await self._ask_share(context, share_id, command, wait, command_id)
 
+    async def revert_to_snapshot(
+        self,
+        context: Context,
+        share_id: str,
+        snapshot_id: str,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+    ) -> VerbResult:
+        """Replace the content of a share by that of its latest snapshot."""
+        command = build(RevertToSnapshot, {"snapshot_id": snapshot_id})
+        return await self._ask_share(context, share_id, command, wait, command_id)
+
     async def retry_share(
         self,
         context: Context,
@@ -216,6 +231,17 @@ class ManagerVerbs(Verbs):
     ) -> VerbResult:
         """Retry what failed on a share, its access rules and its snapshots."""
         return await self._ask_share(context, share_id, RetryShare(), wait, command_id)
+
+    async def reapply_share(
+        self,
+        context: Context,
+        share_id: str,
+        *,
+        wait: bool = False,
+        command_id: str | None = None,
+    ) -> VerbResult:
+        """Apply the access rules and exports of a share again, as they are recorded."""
+        return await self._ask_share(context, share_id, ReapplyShare(), wait, command_id)
 
     async def allow_access(
         self,

@@ -16,6 +16,7 @@ from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.actors.runtime.calls import call, call_by, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, RoomTaken, Share, Snapshot
@@ -177,10 +178,30 @@ class RayStats:
         )
         return properties
 
+    async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
+        """The bytes that each of *shares* uses, by id; raises `Refused` if the driver cannot measure it."""
+        used: dict[str, int] = await call(self._handle.usage.remote(list(shares)))
+        return used
+
+    async def start_backend(self) -> BackendReport:
+        """Start what serves the backend, and publish a report; raises `Refused` if nothing does."""
+        report: BackendReport = await call(self._handle.start_backend.remote())
+        return report
+
+    async def stop_backend(self, user: str, /) -> BackendReport:
+        """Stop what serves the backend, for *user*, and publish a report; `Refused` if nothing does."""
+        report: BackendReport = await call(self._handle.stop_backend.remote(user))
+        return report
+
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await call(self._handle.missing.remote(list(shares)))
         return missing
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
+        objects: list[BackendObject] = await call(self._handle.objects.remote())
+        return objects
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

@@ -28,5 +28,33 @@ def delete_saved_config(namespace: str) -> None:
     _internal_kv_del(_key(namespace))
 
 
+class KeptMark:
+    """Who stopped a backend (`daemons.StoppedMark`), kept in the Ray cluster until the system starts anew."""
+
+    def __init__(self, namespace: str, backend: str) -> None:
+        self._key = f"{_stopped(namespace)}{backend}"
+
+    def read(self) -> str | None:
+        """The name of who stopped it; None: nobody."""
+        kept = _internal_kv_get(self._key)
+        return kept.decode() if kept else None
+
+    def write(self, user: str | None) -> None:
+        """Keep *user*, or that nobody stopped it."""
+        if user is None:
+            _internal_kv_del(self._key)
+        else:
+            _internal_kv_put(self._key, user.encode() or b"somebody", overwrite=True)
+
+
+def delete_stopped_marks(namespace: str) -> None:
+    """Forget which backends were stopped: a newly started system starts all of them."""
+    _internal_kv_del(_stopped(namespace), del_by_prefix=True)
+
+
+def _stopped(namespace: str) -> str:
+    return f"share-actors/{namespace}/stopped/"
+
+
 def _key(namespace: str) -> str:
     return f"share-actors/{namespace}/config"

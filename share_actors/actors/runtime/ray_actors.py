@@ -22,7 +22,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.retries import RETRY_S
 from share_actors.actors.ports import Cluster
 from share_actors.actors.runtime.adapters import RayManager
-from share_actors.actors.runtime.kept_config import saved_config
+from share_actors.actors.runtime.kept_config import KeptMark, saved_config
 from share_actors.actors.runtime.log_records import mask_log_records
 from share_actors.actors.runtime.names import node_count
 from share_actors.actors.stats import StatsActor
@@ -107,6 +107,7 @@ class StatsRayActor(StatsActor):
             EntityClient(manager.connected),
             PoolMetrics(backend),
             hold=Directories(lambda: owner_of(config)).hold,
+            stopped_mark=KeptMark(config.namespace, backend),
         )
         _start_with("follow")
 

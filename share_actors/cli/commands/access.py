@@ -14,7 +14,7 @@ from share_actors.cli.options import (
     outcome_timeout,
     print_list,
 )
-from share_actors.cli.rendering import RULE_COLUMNS, rule_row
+from share_actors.cli.rendering import RULE_COLUMNS, rule_document, rule_row
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import AccessLevel, AccessType
@@ -93,6 +93,6 @@ def list_rules(session: Session, share: ShareArgument) -> None:
     """List the access rules of a share, each with its state and reason."""
     rules = session.system.share(share).access_rules
     if session.json:
-        session.output.print_json({"rules": [rule.model_dump(mode="json") for rule in rules]})
+        session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
     else:
         print_list(session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], None)

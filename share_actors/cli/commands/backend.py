@@ -12,11 +12,12 @@ from rich.live import Live
 from share_actors.cli.command import command
 from share_actors.cli.options import BackendArgument
 from share_actors.cli.output import escape
-from share_actors.cli.rendering import print_history
+from share_actors.cli.rendering import entity_document, print_entity, print_history, print_usage
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
+    from share_actors.audit.backend_audit import BackendDifference
     from share_actors.values import BackendReport, Pool
 
 app = typer.Typer(
@@ -29,6 +30,8 @@ STATS_COLUMNS = (
     *("BACKEND", "STATUS", "POOL", "FREE", "TOTAL", "ALLOCATED"),
     *("THIN", "SERVERS", "REPORTED AT", "REASON"),
 )
+
+AUDIT_COLUMNS = ("DIFFERENCE", "OF", "ID", "RECORDED", "ON THE BACKEND")
 
 
 @command(app, "list", examples=["backend list"])
@@ -44,15 +47,58 @@ def list_backends(session: Session) -> None:
     ]
     session.output.print_table(LIST_COLUMNS, rows)
     for name, backend in backends.items():
-        _print_problems(session, name, backend.get("wrong") or {})
+        _print_problems(session, name, backend.get("wrong") or {}, backend.get("problems") or ())
 
 
-def _print_problems(session: Session, name: str, wrong: dict[str, str]) -> None:
-    """Print what is wrong with the statistics of the backend *name*."""
+def _print_problems(
+    session: Session, name: str, wrong: dict[str, str], problems: Iterable[str]
+) -> None:
+    """Print what is wrong with the backend *name* and with its statistics."""
+    for problem in problems:
+        session.output.print_message(f"{name}: unhealthy: {escape(problem)}")
     for field, reason in wrong.items():
         session.output.print_message(
             f"{name}: the driver reported an invalid value: {escape(f'{field}: {reason}')}"
         )
+
+
+@command(app, "show", examples=["backend show nas", "backend show nas --json"])
+def show(session: Session, backend: BackendArgument) -> None:
+    """Show what is recorded of a backend: its status, its problems, and since when."""
+    state = session.system.backends.get(backend)
+    if session.json:
+        session.output.print_json(entity_document(state))
+    else:
+        print_entity(session, state, omit=("capabilities", "causes", "info", "ensured"))
+
+
+@command(app, "start", examples=["backend start nas"])
+def start(session: Session, backend: BackendArgument) -> None:
+    """Start the daemons of a backend, after `backend stop` or a failure."""
+    _print_change(session, session.system.backends.start(backend), "started")
+
+
+@command(app, "stop", examples=["backend stop nas"])
+def stop(session: Session, backend: BackendArgument) -> None:
+    """Stop the daemons of a backend: its clients lose their shares until it is started again.
+
+    It is started by `backend start`, or with the system by the next `up`. Data stay in place.
+    """
+    _print_change(session, session.system.backends.stop(backend), "stopped")
+
+
+def _print_change(session: Session, report: BackendReport, what: str) -> None:
+    if session.json:
+        session.output.print_json(report.model_dump(mode="json"))
+        return
+    session.output.print_message(f"Backend [bold]{report.backend}[/] is {what}.")
+    _print_problems(session, report.backend, report.wrong, report.problems)
+
+
+@command(app, "usage", examples=["backend usage nas"])
+def usage(session: Session, backend: BackendArgument) -> None:
+    """Show how much of each share on a backend is used, as the backend measures it now."""
+    print_usage(session, session.system.backends.usage(backend))
 
 
 @command(app, "stats", examples=["backend stats", "backend stats --watch", "backend stats --json"])
@@ -88,7 +134,32 @@ def _print_reports(session: Session, reports: dict[str, BackendReport]) -> None:
     else:
         session.output.print_table(STATS_COLUMNS, _stats_rows(reports.values()))
         for name, report in reports.items():
-            _print_problems(session, name, report.wrong)
+            _print_problems(session, name, report.wrong, report.problems)
+
+
+@command(app, "audit", examples=["backend audit fast", "backend audit fast --json"])
+def audit(session: Session, backend: BackendArgument) -> None:
+    """Compare what is on a backend with the log, and show every difference.
+
+    Shares and snapshots that only one of them has, and sizes, access rules and exports that differ. Nothing
+    is changed: each difference has the command that mends it. Shares that change meanwhile are left out.
+    """
+    differences = session.system.backends.audit(backend)
+    if session.json:
+        documents = [difference.model_dump(mode="json") for difference in differences]
+        session.output.print_json({"backend": backend, "differences": documents})
+        return
+    if not differences:
+        session.output.print(f"Backend {escape(backend)} has what the log has.")
+        return
+    session.output.print_table(AUDIT_COLUMNS, [_difference_row(d) for d in differences])
+    for step in dict.fromkeys(difference.next_step for difference in differences):
+        session.output.print_message(escape(step))
+
+
+def _difference_row(difference: BackendDifference) -> tuple[Any, ...]:
+    kind, shown = difference.kind.replace("_", " "), difference.id or difference.location
+    return (kind, difference.of, shown, difference.recorded, difference.found)
 
 
 @command(app, "reload", examples=["--config site.toml backend reload"])

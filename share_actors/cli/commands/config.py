@@ -143,7 +143,8 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
     Raises `ConfigError` or `Unavailable`.
     """
     from share_actors.actors.effects.driver_setup import driver_of
-    from share_actors.drivers.base import DriverError
+    from share_actors.drivers.abilities import RunsDaemons
+    from share_actors.drivers.base import DriverError, TransientError
     from share_actors.values import RequestContext
 
     driver = driver_of(name, config.backends[name])
@@ -153,6 +154,9 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
         driver.do_setup(RequestContext(user_id="share-actors"))
         driver.check_for_setup_error()
     except DriverError as error:
+        if isinstance(error, TransientError) and isinstance(driver, RunsDaemons):
+            # Whoever checks does not start it: the system does.
+            return (*driver.setup_warnings(), f"backend {name!r} is not started: `up` starts it")
         raise Unavailable(
             f"backend {name!r} is not ready: {error}",
             field=f"backends.{name}",

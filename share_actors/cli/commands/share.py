@@ -46,6 +46,7 @@ from share_actors.cli.rendering import (
     history_rows,
     print_explanation,
     print_share,
+    print_usage,
     share_document,
 )
 from share_actors.cli.session import Session
@@ -71,7 +72,7 @@ _StatusFilter = Annotated[
 ]
 
 
-def _print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
+def print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
     """Wait up to *timeout* for the last request of *share*, then print the share."""
     receipt = session.wait_for_outcome(share, timeout)
     if session.json:
@@ -129,7 +130,7 @@ def create(
         **set_fields(backend=backend, availability_zone=availability_zone, share_type=share_type),
         **set_fields(share_network_id=network_id, same_host=same, different_host=different),
     )
-    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
+    print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
 
 
 def _size(text: str) -> Any:
@@ -174,6 +175,13 @@ def show_share(session: Session, share: ShareArgument) -> None:
         print_share(session, seen)
 
 
+@command(app, "usage", examples=["share usage data", "share usage data --json"])
+def usage(session: Session, share: ShareArgument) -> None:
+    """Show how much of a share is used, as its backend measures it now."""
+    handle = session.system.share(share)
+    print_usage(session, {handle.id: handle.usage()})
+
+
 # -- change, delete, retry -----------------------------------------------------------------------
 @command(app, "extend", examples=["share extend data --size 20"])
 def extend(
@@ -186,7 +194,7 @@ def extend(
     """Extend a share to a larger size."""
     handle = session.system.share(share)
     handle.extend(_size(size), wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
 
 
 @command(app, "shrink", examples=["share shrink data --size 5"])
@@ -200,7 +208,7 @@ def shrink(
     """Shrink a share to a smaller size. Refused, without losing data, if more is in use."""
     handle = session.system.share(share)
     handle.shrink(_size(size), wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
 
 
 @command(app, "delete", examples=["share delete data", "share delete data --cascade"])
@@ -214,7 +222,7 @@ def delete(
     """Delete a share and its contents. Accepted in any state; the history is kept."""
     handle = session.system.share(share)
     handle.delete(cascade, wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
 
 @command(app, "retry", examples=["share retry data"])
@@ -227,7 +235,23 @@ def retry(
     """Retry everything that failed on a share, its access rules and its snapshots."""
     handle = session.system.share(share)
     handle.retry(wait=False)
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
+
+
+@command(app, "reapply", examples=["share reapply data"])
+def reapply(
+    session: Session,
+    share: ShareArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Apply the access rules and exports of a share to its backend again, as they are recorded.
+
+    For a backend that was changed by hand or restored: `backend audit` names the shares that differ.
+    """
+    handle = session.system.share(share)
+    handle.reapply(wait=False)
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "applied again")
 
 
 # -- manage, unmanage ----------------------------------------------------------------------------
@@ -274,7 +298,7 @@ def manage(
     share = session.system.manage_share(
         options, wait=False, **fields, **set_fields(share_id=share_id)
     )
-    _print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
+    print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 
 
 def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
@@ -296,7 +320,7 @@ def unmanage(
     handle = session.system.share(share)
     handle.unmanage(wait=False)
     done = "unmanaged; data left in place"
-    _print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
 
 
 # -- history, explain ----------------------------------------------------------------------------

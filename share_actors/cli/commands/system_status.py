@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from share_actors.cli.output import Output, count, escape
@@ -18,6 +18,8 @@ def print_status(output: Output, status: Mapping[str, Any]) -> None:
     for name, backend in manager.get("backends", {}).items():
         if backend["status"] == "down":
             _print_down_backend(output, name, backend["reason"])
+        elif backend.get("problems"):
+            _print_unhealthy_backend(output, name, backend["problems"])
     for share_id, reason in manager.get("broken", {}).items():
         _print_broken_share(output, share_id, reason)
     for parked in catalog.get("parked", []):
@@ -65,6 +67,14 @@ def _print_down_backend(output: Output, name: str, reason: str) -> None:
     history = f"share-actors backend history {name}"
     output.print(f"\n[bold red]Down:[/] backend {name}; it gets no new shares")
     output.print(f"  {escape(str(reason))}")
+    output.print(f"  It is checked again every period; see [bold]{history}[/]")
+
+
+def _print_unhealthy_backend(output: Output, name: str, problems: Sequence[str]) -> None:
+    history = f"share-actors backend history {name}"
+    output.print(f"\n[bold red]Unhealthy:[/] backend {name}; it is started again")
+    for problem in problems:
+        output.print(f"  {escape(problem)}")
     output.print(f"  It is checked again every period; see [bold]{history}[/]")
 
 

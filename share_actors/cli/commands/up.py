@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem
     from share_actors.config import BackendSettings, Config
 
-IN_PROGRESS = ("creating", "extending", "shrinking", "deleting")
+IN_PROGRESS = ("creating", "extending", "shrinking", "reverting", "deleting")
 _RESTART = "Run `share-actors down`, then `share-actors up`, to start it with these settings."
 _APPLY = (
     "Apply them now with `share-actors backend reload`, or restart the system: `share-actors down`, then"

@@ -51,7 +51,10 @@ class DummyBackend:
 
     # -- the state -----------------------------------------------------------------------------
     def shares(self) -> dict[str, dict[str, Any]]:
-        """The shares by id: `size` in GiB, `rules` by id, and `snapshot_id`, the source of a copy."""
+        """The shares by id: `size` in GiB, `rules` by id, and `snapshot_id`, the source of a copy.
+
+        `reverted_to`: the snapshot of its last revert.
+        """
         return self._all("shares")
 
     def snapshots(self) -> dict[str, dict[str, Any]]:

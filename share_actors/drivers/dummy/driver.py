@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import (
     DriverError,
     Exports,
+    NotSupported,
     ProbeResult,
 )
 from share_actors.drivers.dummy.access import DummyAccess
@@ -45,7 +47,9 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
 
     # -- backend -------------------------------------------------------------------------------
     def do_setup(self, context: RequestContext) -> None:
-        """Create the directory; raises `DriverError` if that fails."""
+        """Create the directory; raises `DriverError` if that fails, `NotStarted` without its daemon."""
+        if self._daemon is not None:
+            self._daemon.check_started()
         if self._backend is not None:
             with os_errors(f"set up {self._backend.directory}"):
                 self._backend.prepare()
@@ -70,6 +74,13 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
     def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
         """The option `info`."""
         return self._options.info
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The option `used_bytes` of the shares that exist; without `directory`, of all."""
+        self._faults.begin_query("get_share_usage")
+        existing = None if self._backend is None else self._backend.shares()
+        ids = [share.id for share in shares if existing is None or share.id in existing]
+        return {i: self._options.used_bytes.get(i, 0) for i in ids}
 
     # -- shares --------------------------------------------------------------------------------
     def create_share(
@@ -124,7 +135,7 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
         """Return the export locations; raises `DriverError` if the share does not exist."""
-        exits = self._faults.begin("ensure_share", context, share.id)
+        exits = self._begin("ensure_share", context, share.id)
         if self._backend is not None:
             self._backend.share(share.id)
         end(exits)
@@ -149,10 +160,31 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> ProbeResult | None:
         """Report what exists of the share; None without `directory`."""
-        exits = self._faults.begin("probe_share", context, share.id)
+        exits = self._begin("probe_share", context, share.id)
         result = None if self._backend is None else self._probe_result(share, self._backend)
         end(exits)
         return result
+
+    def list_backend(self, context: RequestContext) -> list[BackendObject]:
+        """The recorded shares and snapshots; raises `NotSupported` without `directory`."""
+        if self._backend is None:
+            raise NotSupported("a dummy backend without the option `directory` records nothing")
+        shares = [self._share_object(i, share) for i, share in self._backend.shares().items()]
+        return shares + [
+            BackendObject(kind="snapshot", id=i, location=f"dummy:/{s['share_id']}@{i}")
+            for i, s in self._backend.snapshots().items()
+        ]
+
+    def _share_object(self, share_id: str, record: Mapping[str, Any]) -> BackendObject:
+        (export,) = self._exports(Share(id=share_id))
+        return BackendObject(
+            kind="share",
+            id=share_id,
+            location=export.path,
+            size=record["size"],
+            export_paths=(export.path,),
+            access=_access_of(record),
+        )
 
     # -- snapshots -----------------------------------------------------------------------------
     def create_snapshot(
@@ -172,6 +204,16 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             if self._backend is not None:
                 self._backend.drop_snapshot(snapshot.share_id, snapshot.id)
 
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        """Record the revert; returns the option `remount`. Raises `DriverError` if either does not exist."""
+        with self._changing("revert_to_snapshot", context, share.id, snapshot.id):
+            if self._backend is not None:
+                self._backend.snapshot(share.id, snapshot.id)
+                self._backend.change_share(share.id, reverted_to=snapshot.id)
+        return self._options.remount
+
     def _probe_result(self, share: Share, backend: DummyBackend) -> ProbeResult:
         snapshots = {
             i: f"dummy:/{share.id}@{i}"
@@ -187,17 +229,19 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
                 unfinished=unfinished,
                 access=frozenset(),
             )
-        access = frozenset(
-            (r["access_type"], r["access_to"], r["access_level"]) for r in record["rules"].values()
-        )
         return ProbeResult(
             state="whole",
             export_locations=self._exports(share),
             size=record["size"],
-            access=access,
+            access=_access_of(record),
             snapshots=snapshots,
             unfinished=unfinished,
         )
+
+
+def _access_of(record: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
+    rules = record["rules"].values()
+    return frozenset((r["access_type"], r["access_to"], r["access_level"]) for r in rules)
 
 
 def _pool(name: str, total: float, shares: Sequence[Mapping[str, Any]]) -> Pool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from share_actors.drivers.base import (
     DriverError,
@@ -29,6 +29,7 @@ Method = Literal[
     "probe_share",
     "create_snapshot",
     "delete_snapshot",
+    "revert_to_snapshot",
     "update_access",
     "allow_access",
     "deny_access",
@@ -42,6 +43,9 @@ Method = Literal[
     "setup_server",
     "teardown_server",
     "get_share_stats",
+    "get_share_usage",
+    "start_backend",
+    "stop_backend",
 ]
 ALWAYS = 2**62
 EXIT_STATUS = 70
@@ -68,6 +72,10 @@ class DummyOptions(DriverOptions):
     """The duration of each call, in seconds."""
     hang_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 3600.0
     """The duration of a call that hangs, in seconds."""
+    daemon: bool = False
+    """Whether a pretended daemon serves the backend, which must be started first; needs `directory`."""
+    used_bytes: dict[str, Annotated[int, Field(ge=0)]] = {}
+    """The bytes that shares use, by share id; 0 for others."""
     capacity_gib: Annotated[float, Field(ge=0)] = 1_000_000.0
     pools: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Pool names and capacities in GiB. Unset: one pool of `capacity_gib`, named after the backend."""
@@ -85,6 +93,8 @@ class DummyOptions(DriverOptions):
     """Methods that raise `DriverError`, with the message."""
     refuse: dict[Method, str] = {}
     """Methods that raise `RefusedByBackend`, with the message."""
+    remount: bool = False
+    """Whether clients must mount a share again after a revert."""
     refuse_access_to: tuple[str, ...] = ()
     """Values of `access_to` whose rules cannot be applied."""
     transient: Calls = {}
@@ -95,6 +105,12 @@ class DummyOptions(DriverOptions):
     """Calls that hang before they change the backend."""
     exit: Calls = {}
     """Calls during which the process exits, after they changed the backend and before they return."""
+
+    @model_validator(mode="after")
+    def _check_daemon(self) -> Self:
+        if self.daemon and self.directory is None:
+            raise ValueError("daemon: it needs the option directory, where its state is")
+        return self
 
 
 class Faults:

@@ -25,7 +25,7 @@ class DummyManage(DummyBase):
 
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """The size that `manage_existing` would return."""
-        exits = self._faults.begin("preview_manage", NO_CONTEXT, share.id)
+        exits = self._begin("preview_manage", NO_CONTEXT, share.id)
         end(exits)
         return {"size": _size(driver_options, 1)}
 

@@ -27,8 +27,11 @@ def mounts_in(directory: int) -> list[str]:
     return sorted(path for path in paths if path == place or path.startswith(f"{place}/"))
 
 
-def refuse_mounts(parent: int, name: str) -> None:
-    """Raise `RefusedByBackend` if anything is mounted at or below the directory *name* in *parent*."""
+def refuse_mounts(parent: int, name: str, request: str = "deletion") -> None:
+    """Raise `RefusedByBackend` if anything is mounted at or below the directory *name* in *parent*.
+
+    *request* is what to repeat.
+    """
     try:
         directory = open_directory(parent, name)
     except (FileNotFoundError, NotADirectoryError):
@@ -41,7 +44,7 @@ def refuse_mounts(parent: int, name: str) -> None:
         others = f" and {len(mounts) - 1} more" if len(mounts) > 1 else ""
         raise RefusedByBackend(
             f"a filesystem is mounted inside it, at {mounts[0]}{others}: nothing was removed; unmount it"
-            " and repeat the deletion"
+            f" and repeat the {request}"
         )
 
 

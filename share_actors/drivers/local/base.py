@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -19,6 +19,7 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.filesystem.tree import Sizes, measure
 from share_actors.drivers.local.layout import Area, Layout
+from share_actors.drivers.requirements import Requirement, directory_requirements
 from share_actors.values import RequestContext
 
 GIB = 1024**3
@@ -64,6 +65,10 @@ class LocalBase(ShareDriver):
     def exclusive_directories(self) -> dict[str, Path]:
         """The root: another system would take its shares for lost or leftover ones."""
         return {"root": self._options.root}
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Free space and POSIX ACLs at the root (`abilities.StatesRequirements`)."""
+        return directory_requirements(self._options.root)
 
     def setup_warnings(self) -> tuple[str, ...]:
         """A directory at or above the root that users in general cannot pass through."""

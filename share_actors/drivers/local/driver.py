@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
+from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import (
     DriverError,
     Exports,
@@ -15,11 +17,14 @@ from share_actors.drivers.base import (
     TransientError,
 )
 from share_actors.drivers.fence import Fence
+from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local.access import LocalAccess
 from share_actors.drivers.local.base import GIB
 from share_actors.drivers.local.layout import snapshot_name
+from share_actors.drivers.local.listing import listed_objects
 from share_actors.drivers.local.manage import LocalManage
+from share_actors.drivers.local.reverts import LocalReverts
 from share_actors.drivers.local.snapshots import LocalSnapshots
 from share_actors.values import (
     Capabilities,
@@ -31,7 +36,7 @@ from share_actors.values import (
 )
 
 
-class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
+class LocalDriver(LocalAccess, LocalSnapshots, LocalReverts, LocalManage):
     """Shares as directories under one root (Manila has no such driver; its LVM driver is similar).
 
     Access rules name users of this machine, or groups as `@group`. The size of a share is recorded and counts
@@ -78,6 +83,15 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
             with os_errors(f"measure {self._options.root}"):
                 self._stats = self._measure_backend()
         return self._stats
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The disk space of each share in bytes; walks all their files."""
+        used = {}
+        for share in shares:
+            checked_id("share", share.id)
+            with os_errors(f"measure share {share.id}"), suppress(FileNotFoundError):
+                used[share.id] = self._measure_share(share.id).allocated
+        return used
 
     def get_backend_info(self, context: RequestContext) -> Mapping[str, str]:
         """The root, which all export locations begin with."""
@@ -165,6 +179,11 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalManage):
                 },
                 unfinished=frozenset(i for i, n in names.items() if self._layout.leftovers(n)),
             )
+
+    def list_backend(self, context: RequestContext) -> list[BackendObject]:
+        """The directories of shares and snapshots below the root, with the recorded sizes."""
+        with os_errors(f"list {self._options.root}"):
+            return listed_objects(self._layout)
 
     # ------------------------------------------------------------------------------------------
     def _resize(self, share_id: str, size: int, fence: Fence) -> None:

@@ -13,7 +13,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from share_actors.drivers.fence import SUFFIX as FENCE
 from share_actors.drivers.fence import is_fence
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import sync_filesystem
+from share_actors.drivers.filesystem.exchanging import exchange
 from share_actors.drivers.filesystem.granting_record import SavedRecord
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
@@ -121,6 +122,30 @@ class Layout:
                     remove_tree(making, name)
                 raise
             os.fsync(target)
+
+    @contextmanager
+    def replacing(
+        self, name: str, changing: Callable[[], AbstractContextManager[None]]
+    ) -> Iterator[int]:
+        """Yield an empty directory to fill; at the end of the block it takes the place of the share *name*.
+
+        There is a share at every moment. What it had before is removed, and with it whatever an interrupted
+        attempt left; *changing* is around the exchange, and may raise. Raises `RefusedByBackend`, and
+        changes nothing, if a filesystem is mounted inside or the two cannot be exchanged at once.
+        """
+        with self.folder("making") as making, self.folder("shares") as shares:
+            refuse_mounts(shares, name, "revert")
+            remove_tree(making, name)
+            os.mkdir(name, 0o700, dir_fd=making)
+            try:
+                with opened(making, (name,)) as fd:
+                    yield fd
+                    sync_filesystem(fd)
+                with changing():
+                    exchange(making, shares, name)
+                    os.fsync(shares)
+            finally:
+                _discard(making, name)
 
     def remove(self, area: Area, name: str, check: Callable[[], None] = lambda: None) -> None:
         """Remove *name* atomically, then free its space and that of earlier interrupted attempts.
@@ -255,6 +280,14 @@ def _size_in(record: Mapping[str, Any], name: str) -> int | None:
     except (ValueError, KeyError, TypeError) as error:
         logger.warning("cannot read the size of share %s: %r", name, error)
         return None
+
+
+def _discard(parent: int, name: str) -> None:
+    """Remove the tree *name*; what cannot be removed goes with the next attempt, or with the share."""
+    try:
+        remove_tree(parent, name)
+    except OSError as error:
+        logger.warning("what share %s had before is not removed yet: %s", name, error)
 
 
 def _is_directory(parent: int, name: str) -> bool:

@@ -30,6 +30,7 @@ from share_actors.drivers.filesystem.reach import root_warnings
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
 from share_actors.drivers.local.server_directories import ServerDirectories, segment_of
+from share_actors.drivers.requirements import Requirement, directory_requirements
 from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
 
 
@@ -62,6 +63,10 @@ class LocalServersDriver(ShareDriver):
     def exclusive_directories(self) -> dict[str, Path]:
         """The root, with the servers and their shares."""
         return {"root": self._options.root}
+
+    def requirements(self) -> Sequence[Requirement]:
+        """Free space and POSIX ACLs at the root (`abilities.StatesRequirements`)."""
+        return directory_requirements(self._options.root)
 
     def setup_warnings(self) -> tuple[str, ...]:
         """A directory at or above the root that users in general cannot pass through."""
@@ -101,6 +106,15 @@ class LocalServersDriver(ShareDriver):
             access_types=self.access_types,
             driver_handles_share_servers=True,
         )
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The disk space of each share in bytes; walks all their files."""
+        used: dict[str, int] = {}
+        for share in shares:
+            server_id = share.share_server_id
+            if server_id is not None and self._servers.is_set_up(server_id):
+                used |= self._local_driver(server_id).get_share_usage([share])
+        return used
 
     def get_pool(self, share: Share) -> str:
         """The only pool, named after the backend."""
@@ -231,6 +245,12 @@ class LocalServersDriver(ShareDriver):
     ) -> None:
         """Remove the copy; raises `ShareSnapshotIsBusy` while a share is created from it."""
         self._on(share_server).delete_snapshot(context, snapshot)
+
+    def revert_to_snapshot(
+        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
+    ) -> bool:
+        """Replace the directory of *share* on its server by a copy of *snapshot*."""
+        return self._on(share_server).revert_to_snapshot(context, share, snapshot)
 
     def update_access(
         self,

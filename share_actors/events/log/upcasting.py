@@ -70,10 +70,13 @@ UPCASTERS: Upcasters = MappingProxyType(
         ("backend.changed", 1): _unchanged,
         ("backend.up", 1): _unchanged,
         ("share.attempt_failed", 1): _attempt_failed_1,
+        ("share.created", 1): _unchanged,
         ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,
+        ("share.ensured", 1): _unchanged,
         ("share.manage_requested", 1): nest_spec,
         ("share.manage_requested", 2): _options_in_plain,
+        ("share.managed", 1): _unchanged,
         ("share.server_acquired", 1): _server_acquired_1,
         ("snapshot.manage_requested", 1): _options_in_plain,
     }

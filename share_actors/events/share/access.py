@@ -254,6 +254,17 @@ def retried(state: Rules) -> Rules:
     return state
 
 
+def active(state: Rules) -> tuple[str, ...]:
+    """The ids of the rules that are in force."""
+    return tuple(i for i, rule in state.rules.items() if rule.state == "active")
+
+
+def queued(state: Rules, access_ids: Iterable[str]) -> Rules:
+    """The rules with *access_ids*, which are in force, to be applied again."""
+    known = [state.rules[i] for i in access_ids if i in state.rules]
+    return state.with_rules(*(r.replace(state="queued") for r in known if r.state == "active"))
+
+
 def in_error(state: Rules) -> list[str]:
     """The works that failed."""
     return [_work(i, state) for i, rule in state.rules.items() if rule.state == "error"]

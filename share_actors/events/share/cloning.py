@@ -13,7 +13,7 @@ from share_actors.events.decider import Command, Effect, Event, Missing, Rejecte
 from share_actors.events.share import holds
 from share_actors.events.share.forgetting import ShareForgotten, forgotten
 from share_actors.events.share.holds import HoldCommand, HoldEvent, HoldSnapshot, ReleaseSnapshot
-from share_actors.events.share.state import ShareState, resize_failed, view
+from share_actors.events.share.state import ShareState, view, work_failed
 from share_actors.values import Share, Snapshot
 
 HOLD = "hold"
@@ -183,6 +183,6 @@ def source_refusal(state: ShareState, snapshot_id: str) -> str | None:
     share, snapshot = state.share, state.snapshots.held[snapshot_id]
     if snapshot.status != "available":
         return f"snapshot {snapshot_id} is {snapshot.status}; it must be available"
-    if share.status not in ("available", "extending", "shrinking") and not resize_failed(state):
+    if share.status not in ("available", "extending", "shrinking") and not work_failed(state):
         return f"share {share.id}, which snapshot {snapshot_id} is of, is {share.status}"
     return None

@@ -115,6 +115,7 @@ class ShareCreationRequested(Event, topic="share.creation_requested"):
 class ShareCreated(Event, topic="share.created"):
     """The backend created the share."""
 
+    schema_version: ClassVar[int] = 2
     export_locations: tuple[ExportLocation, ...]
 
     def settles(self) -> tuple[Settled, ...]:

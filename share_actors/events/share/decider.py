@@ -1,6 +1,7 @@
 """A share: one exported filesystem on one backend, with its access rules and its snapshots.
 
-absent -> creating -> available <-> extending, shrinking; -> deleting -> deleted; or error, with the reason.
+absent -> creating -> available <-> extending, shrinking, reverting; -> deleting -> deleted; or error, with
+the reason.
 One stream holds all of it. Each part (creation, resize, access, ...) is a module with its messages, `decide`,
 `evolve`, what it owes and its sentences; this module puts them together.
 """
@@ -26,6 +27,7 @@ from share_actors.events.share import (
     holds,
     manage,
     resize,
+    revert,
     server_attachment,
     snapshot_messages,
     snapshots,
@@ -42,8 +44,8 @@ from share_actors.events.share.state import (
     owned,
     part,
     require_status,
-    resize_failed,
     view,
+    work_failed,
 )
 
 __all__ = [
@@ -84,8 +86,8 @@ def _begin(command: BeginAttempt, state: ShareState) -> list[ShareEvent]:
 def _access(command: access.AccessCommand, state: ShareState) -> list[ShareEvent]:
     if isinstance(command, access.ConfirmRules):
         return _rules_confirmed(command, state)
-    if not resize_failed(state):
-        require_status(state, "creating", "available", "extending", "shrinking")
+    if not work_failed(state):
+        require_status(state, "creating", "available", "extending", "shrinking", "reverting")
     return [*access.decide(command, state.rules)]
 
 
@@ -103,9 +105,11 @@ def _snapshots(command: snapshot_messages.SnapshotCommand, state: ShareState) ->
     work = f"snapshot/{command.snapshot_id}"
     match command:
         case snapshot_messages.DeleteSnapshot():
-            require_status(state, "available", "extending", "shrinking", "error")
-        case snapshot_messages.UnmanageSnapshot() if resize_failed(state):
-            pass  # else a share in error with such a snapshot could be neither deleted nor unmanaged
+            revert.require_unneeded(command.snapshot_id, state)
+            require_status(state, *_DELETING_SNAPSHOTS)
+        case snapshot_messages.UnmanageSnapshot() if work_failed(state):
+            revert.require_unneeded(command.snapshot_id, state)
+            # else a share in error with such a snapshot could be neither deleted nor unmanaged
         case snapshot_messages.ForgetSnapshot():
             pass
         case snapshot_messages.ConfirmSnapshotDeleted():
@@ -119,6 +123,16 @@ def _snapshots(command: snapshot_messages.SnapshotCommand, state: ShareState) ->
         case _:
             require_status(state, "available")
     return [*snapshots.decide(command, state.snapshots)]
+
+
+_DELETING_SNAPSHOTS = (
+    "available",
+    "extending",
+    "shrinking",
+    "reverting",
+    "error",
+    "reverting_error",
+)
 
 
 # -- evolve --------------------------------------------------------------------------------------
@@ -189,6 +203,7 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
     (creation.CreationCommand, creation.decide),
     (deletion.DeletionCommand, deletion.decide),
     (resize.ResizeCommand, resize.decide),
+    (revert.RevertCommand, revert.decide),
     (manage.ManageCommand, manage.decide),
     (forgetting.ForgetShare, forgetting.decide),
     (backend_change.ChangeBackend, backend_change.decide),
@@ -205,6 +220,7 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (creation.CreationEvent, creation.evolve),
     (deletion.DeletionEvent, deletion.evolve),
     (resize.ResizeEvent, resize.evolve),
+    (revert.RevertEvent, revert.evolve),
     (manage.ManageEvent, manage.evolve),
     (forgetting.ForgettingEvent, forgetting.evolve),
     (backend_change.ShareBackendChanged, backend_change.evolve),
@@ -223,6 +239,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (creation.CreationEvent, creation.sentence),
     (deletion.DeletionEvent, deletion.sentence),
     (resize.ResizeEvent, resize.sentence),
+    (revert.RevertEvent, revert.sentence),
     (manage.ManageEvent, manage.sentence),
     (forgetting.ForgettingEvent, forgetting.sentence),
     (backend_change.ShareBackendChanged, backend_change.sentence),
@@ -255,9 +272,11 @@ def pending(state: ShareState) -> ShareEffect | None:
             return resize.pending(state, "extend")
         case "shrinking":
             return resize.pending(state, "shrink")
-        case "available":
+        case "reverting":
+            return revert.pending(state)
+        case "available" | "reverting_error":
             return _of_available(state)
-        case "error" if resize_failed(state):
+        case "error" if work_failed(state):
             return _of_available(state)
         case "error":
             dropping = snapshots.dropping(state.snapshots, state.holds.snapshots)

@@ -1,12 +1,13 @@
-"""Ensuring a share: it is re-exported with its backend's current settings."""
+"""Ensuring a share: it is re-exported with its backend's current settings, or as it is recorded."""
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Settled
 from share_actors.events.phrases import exported_at
+from share_actors.events.share import access
 from share_actors.events.share.state import ShareState, require_status
 from share_actors.values import ExportLocation
 
@@ -16,6 +17,14 @@ class EnsureShare(Command, topic="share.ensure"):
     """`ShareManager.ensure_driver_resources`, for one share: its backend's *info* changed."""
 
     info: str
+
+    def work(self) -> str:
+        """Return the requested work."""
+        return "ensure"
+
+
+class ReapplyShare(Command, topic="share.reapply"):
+    """Apply what is recorded of the share again: its access rules, and its exports by `ensure_share`."""
 
     def work(self) -> str:
         """Return the requested work."""
@@ -38,9 +47,20 @@ class ShareEnsureRequested(Event, topic="share.ensure_requested"):
         return ("ensure",)
 
 
+class ShareReapplyRequested(Event, topic="share.reapply_requested"):
+    """The share is to be re-exported, and its active access *rules* are to be applied again."""
+
+    rules: tuple[str, ...]
+
+    def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
+        return ("ensure", *(f"rule/{i}/allow" for i in self.rules))
+
+
 class ShareEnsured(Event, topic="share.ensured"):
     """The driver re-exported the share; None: the export locations did not change."""
 
+    schema_version: ClassVar[int] = 2
     export_locations: tuple[ExportLocation, ...] | None
 
     def settles(self) -> tuple[Settled, ...]:
@@ -66,8 +86,8 @@ class Ensure(Effect):
         return "ensure"
 
 
-EnsureCommand = EnsureShare | ConfirmEnsured
-EnsureEvent = ShareEnsureRequested | ShareEnsured | ShareEnsureFailed
+EnsureCommand = EnsureShare | ReapplyShare | ConfirmEnsured
+EnsureEvent = ShareEnsureRequested | ShareReapplyRequested | ShareEnsured | ShareEnsureFailed
 
 
 # -- decisions -----------------------------------------------------------------------------------
@@ -77,6 +97,10 @@ def decide(command: EnsureCommand, state: ShareState) -> list[EnsureEvent]:
         case EnsureShare(info=info):
             require_status(state, "available")
             return [] if state.ensure else [ShareEnsureRequested(info=info)]
+        case ReapplyShare():
+            require_status(state, "available")
+            active = access.active(state.rules)
+            return [ShareReapplyRequested(rules=active)] if active or not state.ensure else []
         case ConfirmEnsured(export_locations=locations):
             attempts.require(state.attempt, "ensure")
             return [ShareEnsured(export_locations=locations)]
@@ -89,6 +113,8 @@ def evolve(state: ShareState, event: EnsureEvent) -> ShareState:
     match event:
         case ShareEnsureRequested():
             return state.replace(ensure=True)
+        case ShareReapplyRequested(rules=rules):
+            return state.replace(ensure=True, rules=access.queued(state.rules, rules))
         case ShareEnsured(export_locations=locations):
             exports = state.share.export_locations if locations is None else locations
             share = state.share.replace(export_locations=exports, status_reason=None)
@@ -106,10 +132,12 @@ def pending(state: ShareState) -> Ensure | None:
 
 
 def sentence(event: EnsureEvent, who: str) -> str:
-    """*event* in words; no user requests it."""
+    """*event* in words; *who* requested it, if a user did."""
     match event:
         case ShareEnsureRequested():
             return "its backend's settings changed; it will be re-exported"
+        case ShareReapplyRequested():
+            return f"{who} asked to apply its access rules and exports again"
         case ShareEnsured(export_locations=locations):
             where = "" if locations is None else f"; {exported_at(locations)}"
             return f"it was re-exported with its backend's current settings{where}"

@@ -8,10 +8,11 @@ from share_actors.events import attempts
 from share_actors.events.attempts import AttemptFailed, ReportFailure
 from share_actors.events.decider import Command, Event, Rejected, Settled
 from share_actors.events.phrases import PARTICIPLES, joined, phrase
-from share_actors.events.share import access, cloning, snapshots
+from share_actors.events.share import access, cloning, revert, snapshots
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
 from share_actors.events.share.resize import ShareResizeRefused
+from share_actors.events.share.revert import ShareRevertRefused
 from share_actors.events.share.room import after_failure, after_retry
 from share_actors.events.share.snapshot_messages import SnapshotEvent
 from share_actors.events.share.state import Doing, ShareState
@@ -52,6 +53,7 @@ _SUPERSEDED = (
     "create",
     "extend",
     "shrink",
+    "revert",
     "unmanage",
     "ensure",
     "rule/*",
@@ -73,19 +75,28 @@ class RetryRequested(Event, topic="share.retry_requested"):
 FailureCommand = RetryShare | ReportFailure
 FailureEvent = ShareErrored | RetryRequested
 FinalFailure = (
-    ShareErrored | ShareResizeRefused | ShareEnsureFailed | AccessRulesApplied | SnapshotEvent
+    ShareErrored
+    | ShareResizeRefused
+    | ShareRevertRefused
+    | ShareEnsureFailed
+    | AccessRulesApplied
+    | SnapshotEvent
 )
 
-ERRORS: tuple[ShareStatus, ...] = ("error", "manage_error", "unmanage_error")
+ERRORS: tuple[ShareStatus, ...] = ("error", "reverting_error", "manage_error", "unmanage_error")
 _FAILED: dict[Doing, ShareStatus] = {
+    "revert": "reverting_error",
     "manage": "manage_error",
     "unmanage": "unmanage_error",
     "forget": "unmanage_error",
 }
+_WITH_PARTS = ("available", "error", "reverting_error")
+"""The statuses in which a retry also concerns the rules and the snapshots of the share."""
 _RESUMED: dict[Doing, ShareStatus] = {
     "create": "creating",
     "extend": "extending",
     "shrink": "shrinking",
+    "revert": "reverting",
     "delete": "deleting",
     "manage": "manage_starting",
     "unmanage": "unmanage_starting",
@@ -110,7 +121,7 @@ def decide(
 def retry(state: ShareState) -> RetryRequested:
     """The retry of all that failed; raises `Rejected` if nothing did."""
     works: list[str] = [state.doing] if state.share.status in ERRORS and state.doing else []
-    if state.share.status in ("error", "available") and state.doing != "delete":
+    if state.share.status in _WITH_PARTS and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
         if state.doing == "create":  # their requests were answered that the share has failed
             works += access.owed(state.rules)
@@ -144,6 +155,10 @@ def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> Fin
         case ["extend" | "shrink" as doing]:
             kind = ShareResizeRefused if refused else ShareErrored
             return kind(doing=doing, reason=reason)
+        case ["revert"] if refused and state.revert_to is not None:
+            return ShareRevertRefused(snapshot_id=state.revert_to.id, reason=reason)
+        case ["revert"]:
+            return ShareErrored(doing="revert", reason=reason)
         case ["snapshot", i, doing]:
             return snapshots.failed(i, doing, refused=refused, reason=reason)
         case ["release"] if state.doing == "forget":
@@ -158,6 +173,8 @@ def evolve(state: ShareState, event: FailureEvent) -> ShareState:
     """The state after *event*."""
     match event:
         case ShareErrored(doing=doing, reason=reason):
+            if doing == "revert":
+                state = revert.not_restoring(state)
             if state.doing != doing:
                 return state.replace(
                     attempt=None
@@ -176,6 +193,8 @@ def _retried(state: ShareState) -> ShareState:
     if share.status in ERRORS and state.doing is not None:
         resumed = share.replace(status=_RESUMED[state.doing], status_reason=None)
         state = state.replace(share=resumed, room=after_retry(state))
+    if state.doing == "revert":
+        state = revert.restoring(state)
     if state.doing in ("delete", "unmanage", "forget"):
         return state  # its rules and snapshots are only removed
     return state.replace(

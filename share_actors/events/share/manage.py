@@ -95,6 +95,7 @@ class ShareManageRequested(Event, topic="share.manage_requested"):
 class ShareManaged(Event, topic="share.managed"):
     """The driver found the share, of *size* GiB."""
 
+    schema_version: ClassVar[int] = 2
     size: int
     export_locations: tuple[ExportLocation, ...]
     pool: str | None = None
@@ -179,7 +180,7 @@ def _unmanage(state: ShareState) -> list[ManageEvent | ShareForgotten]:
     """Manila's `UnmanageInvalidShare`, if what belongs to the share could not be found again without it."""
     if state.share.status in ("unmanage_starting", "unmanaged"):
         return []
-    require_status(state, "available", "error", "manage_error", "unmanage_error")
+    require_status(state, "available", "error", "reverting_error", "manage_error", "unmanage_error")
     if state.snapshots.held:
         ids = ", ".join(state.snapshots.held)
         text = f"the share has snapshots ({ids}): unmanage or delete them first"

@@ -25,7 +25,7 @@ from share_actors.events.share.deletion import (
     ShareDeleted,
     ShareDeletionRequested,
 )
-from share_actors.events.share.ensure import Ensure, EnsureCommand, EnsureEvent
+from share_actors.events.share.ensure import Ensure, EnsureCommand, EnsureEvent, ReapplyShare
 from share_actors.events.share.failure import (
     FailureCommand,
     FailureEvent,
@@ -47,6 +47,16 @@ from share_actors.events.share.resize import (
     ShareResizeRequested,
     ShrinkShare,
 )
+from share_actors.events.share.revert import (
+    ConfirmReverted,
+    Revert,
+    RevertCommand,
+    RevertEvent,
+    RevertToSnapshot,
+    ShareReverted,
+    ShareRevertRefused,
+    ShareRevertRequested,
+)
 from share_actors.events.share.server_attachment import (
     AttachmentCommand,
     AttachmentEffect,
@@ -62,14 +72,18 @@ __all__ = [
     "ConfirmCreated",
     "ConfirmDeleted",
     "ConfirmResized",
+    "ConfirmReverted",
     "CreateShare",
     "DeleteShare",
     "Destroy",
     "ExtendShare",
     "Provision",
+    "ReapplyShare",
     "Resize",
     "RetryRequested",
     "RetryShare",
+    "Revert",
+    "RevertToSnapshot",
     "ShareCommand",
     "ShareCreated",
     "ShareCreationRequested",
@@ -81,6 +95,9 @@ __all__ = [
     "ShareResizeRefused",
     "ShareResizeRequested",
     "ShareResized",
+    "ShareRevertRefused",
+    "ShareRevertRequested",
+    "ShareReverted",
     "ShrinkShare",
 ]
 
@@ -88,6 +105,7 @@ ShareCommand = (
     CreationCommand
     | DeletionCommand
     | ResizeCommand
+    | RevertCommand
     | FailureCommand
     | ManageCommand
     | ForgetShare
@@ -104,6 +122,7 @@ ShareEvent = (
     CreationEvent
     | DeletionEvent
     | ResizeEvent
+    | RevertEvent
     | FailureEvent
     | ManageEvent
     | ForgettingEvent
@@ -120,6 +139,7 @@ ShareEvent = (
 ShareEffect = (
     Provision
     | Resize
+    | Revert
     | Destroy
     | ApplyRules
     | ManageEffect

@@ -14,7 +14,7 @@ from share_actors.events.share.snapshots import Snapshots
 from share_actors.values import AccessRule, Frozen, Share, ShareServer, Snapshot
 from share_actors.values.secret import OptionValue
 
-Doing = Literal["create", "extend", "shrink", "delete", "manage", "unmanage", "forget"]
+Doing = Literal["create", "extend", "shrink", "revert", "delete", "manage", "unmanage", "forget"]
 
 
 class ShareState(Frozen):
@@ -33,6 +33,8 @@ class ShareState(Frozen):
     """The source is held by its share until the creation ends."""
     hold: Snapshot | None = None
     """The snapshot that may be held for this share, from the first attempt to hold it until the release."""
+    revert_to: Snapshot | None = None
+    """The snapshot that the share is being reverted to, as it was when that was requested."""
     driver_options: dict[str, OptionValue] = {}
     """Where the driver finds a share that is being managed."""
     server: ShareServer | None = None
@@ -92,6 +94,11 @@ def require_status(state: ShareState, *statuses: str) -> None:
 def resize_failed(state: ShareState) -> bool:
     """Whether a failed resize put the share in error: it is intact, and its access rules may change."""
     return state.share.status == "error" and state.doing in ("extend", "shrink")
+
+
+def work_failed(state: ShareState) -> bool:
+    """Whether the share is in use although its last work failed: a resize or a revert."""
+    return resize_failed(state) or state.share.status == "reverting_error"
 
 
 def settle(state: ShareState, work: Doing, reason: str | None = None) -> ShareState:

@@ -9,6 +9,7 @@ from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
@@ -79,10 +80,30 @@ class InProcessStats:
         result: dict[str, Any] = await self._call("preview", share, dict(driver_options))
         return result
 
+    async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
+        """The bytes that each of *shares* uses, by id."""
+        used: dict[str, int] = await self._call("usage", list(shares))
+        return used
+
+    async def start_backend(self) -> BackendReport:
+        """Start what serves the backend, and publish a report."""
+        report: BackendReport = await self._call("start_backend")
+        return report
+
+    async def stop_backend(self, user: str, /) -> BackendReport:
+        """Stop what serves the backend, for *user*, and publish a report."""
+        report: BackendReport = await self._call("stop_backend", user)
+        return report
+
     async def missing(self, shares: Sequence[Share], /) -> list[str]:
         """The ids of those of *shares* that the driver does not find on the backend."""
         missing: list[str] = await self._call("missing", list(shares))
         return missing
+
+    async def objects(self) -> list[BackendObject]:
+        """What the driver lists on the backend; raises `Refused` if it cannot."""
+        objects: list[BackendObject] = await self._call("objects")
+        return objects
 
     async def check_manage(
         self, item: Share | Snapshot, driver_options: Mapping[str, Any], /

@@ -1,0 +1,144 @@
+"""A backend compared with the log: what only one of them has, and sizes, rules and exports that differ.
+
+The comparison is sound while the system works: only shares that did not change while the backend was listed
+are compared, and only what the log does not have at all is reported as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from share_actors.drivers.abilities import BackendObject
+from share_actors.values import Frozen, Share, Snapshot
+
+Kind = Literal["unknown", "lost", "size", "rules", "rules_on_file", "exports"]
+Rules = frozenset[tuple[str, str, str]]
+
+
+class BackendDifference(Frozen):
+    """A difference between a backend and the log, about the share or snapshot *id*.
+
+    `unknown`: only the backend has it. `lost`: only the log has it. Otherwise it is the property that
+    differs: *recorded* is what the log has, and *found* what the backend has. *next_step*: how to mend it.
+    """
+
+    kind: Kind
+    of: Literal["share", "snapshot"]
+    id: str | None
+    location: str | None = None
+    recorded: str | None = None
+    found: str | None = None
+    next_step: str
+
+
+class _Known(NamedTuple):
+    """The log's shares by id, those that did not change meanwhile, and all snapshots by id."""
+
+    shares: Mapping[str, Share]
+    steady: Mapping[str, Share]
+    snapshots: Mapping[str, Snapshot]
+
+
+def compare(
+    backend: str, objects: Sequence[BackendObject], before: Sequence[Share], after: Sequence[Share]
+) -> list[BackendDifference]:
+    """The differences between *objects* on *backend* and its shares in the log, in a stable order.
+
+    *before* and *after*: the log's shares before and after the objects were listed.
+    """
+    earlier = {share.id: share for share in before}
+    shares = {share.id: share for share in after}
+    steady = {i: share for i, share in shares.items() if earlier.get(i) == share}
+    snapshots = {snapshot.id: snapshot for share in after for snapshot in share.snapshots}
+    known = _Known(shares, steady, snapshots)
+    found = [*_on_backend(backend, objects, known), *_lost(objects, known)]
+    return sorted(found, key=lambda d: (d.of, d.id or "", d.location or "", d.kind))
+
+
+def _on_backend(
+    backend: str, objects: Sequence[BackendObject], known: _Known
+) -> Iterator[BackendDifference]:
+    for item in objects:
+        recorded = known.shares if item.kind == "share" else known.snapshots
+        if item.id not in recorded:
+            yield _unknown(backend, item)
+        elif item.kind == "share" and (share := known.steady.get(item.id or "")) is not None:
+            yield from _differences(item, share)
+
+
+def _unknown(backend: str, item: BackendObject) -> BackendDifference:
+    step = (
+        f"share manage {backend} path={item.location}"
+        if item.kind == "share"
+        else f"snapshot manage SHARE --location {item.location}"
+    )
+    return BackendDifference(
+        kind="unknown",
+        of=item.kind,
+        id=item.id,
+        location=item.location,
+        found=None if item.size is None else f"{item.size} GiB",
+        next_step=f"Adopt it: `share-actors {step}`; or delete it on the backend.",
+    )
+
+
+def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
+    if share.status != "available":
+        return
+    if item.size is not None and item.size != share.size:
+        yield _differs("size", item, f"{share.size} GiB", f"{item.size} GiB")
+    if (rules := _settled_rules(share)) is not None:
+        applied: dict[Kind, Rules | None] = {
+            "rules": item.access,
+            "rules_on_file": item.access_on_file,
+        }
+        for kind, access in applied.items():
+            if access is not None and access != rules:
+                yield _differs(kind, item, rules_text(rules), rules_text(access))
+    paths = tuple(sorted(location.path for location in share.export_locations))
+    if item.export_paths and tuple(sorted(item.export_paths)) != paths:
+        yield _differs("exports", item, ", ".join(paths), ", ".join(sorted(item.export_paths)))
+
+
+def _differs(kind: Kind, item: BackendObject, recorded: str, found: str) -> BackendDifference:
+    return BackendDifference(
+        kind=kind,
+        of="share",
+        id=item.id,
+        location=item.location,
+        recorded=recorded,
+        found=found,
+        next_step=f"Apply what is recorded: `share-actors share reapply {item.id}`.",
+    )
+
+
+def _settled_rules(share: Share) -> Rules | None:
+    """The rules that must be in force; None while rules are being changed."""
+    if any(rule.state not in ("active", "error") for rule in share.access_rules):
+        return None
+    active = (rule for rule in share.access_rules if rule.state == "active")
+    return frozenset((rule.access_type, rule.access_to, rule.access_level) for rule in active)
+
+
+def _lost(objects: Sequence[BackendObject], known: _Known) -> Iterator[BackendDifference]:
+    there = {(item.kind, item.id) for item in objects}
+    for share in known.steady.values():
+        if share.status != "available":
+            continue
+        if ("share", share.id) not in there:
+            yield _lost_one("share", share.id, f"share-actors share forget {share.id}")
+        for snapshot in share.snapshots:
+            if snapshot.status == "available" and ("snapshot", snapshot.id) not in there:
+                step = f"share-actors snapshot forget {snapshot.id}"
+                yield _lost_one("snapshot", snapshot.id, step)
+
+
+def _lost_one(of: Literal["share", "snapshot"], item_id: str, command: str) -> BackendDifference:
+    step = f"Restore its data; or give it up: `{command} --reason REASON`."
+    return BackendDifference(kind="lost", of=of, id=item_id, next_step=step)
+
+
+def rules_text(rules: Rules) -> str:
+    """*rules* as text, sorted: `ip:10.0.0.0/8 rw`."""
+    return ", ".join(f"{kind}:{to} {level}" for kind, to, level in sorted(rules)) or "none"

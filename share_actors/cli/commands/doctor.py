@@ -1,0 +1,152 @@
+"""`share-actors doctor`: what this machine lacks for the backends, and the commands that mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.output import Output, count, escape
+from share_actors.cli.session import Session
+from share_actors.config import Config
+from share_actors.config.settings import default_home
+from share_actors.drivers import (
+    Requirement,
+    ShareDriver,
+    StatesRequirements,
+    known_drivers,
+    load_driver,
+    make_driver,
+)
+from share_actors.errors import ConfigError
+
+LACKING = 13
+"""Exit code if a backend lacks something that it cannot work without. It is stable."""
+COLUMNS = ("STATE", "WHAT", "FOUND", "FOR", "MEND IT WITH")
+
+
+class Diagnosis(NamedTuple):
+    """What one backend requires; None if its driver does not state it."""
+
+    name: str
+    driver: str
+    requirements: Sequence[Requirement] | None
+
+    def lacking(self, state: str) -> int:
+        """How many requirements are in *state*."""
+        return sum(requirement.state == state for requirement in self.requirements or ())
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to *app*."""
+    examples = ("doctor", "doctor local", "--config site.toml doctor fast --json")
+    command(app, "doctor", examples=examples)(doctor)
+
+
+def doctor(
+    session: Session,
+    backends: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[BACKEND]...",
+            help="Examine only these backends; without configuration, only these drivers.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show what this machine lacks for each backend, and the command that mends it.
+
+    Examines packages, features of the kernel, privileges, ports, systemd units and directories. Starts,
+    creates and changes nothing; no system has to be running. Without configured backends, examines the
+    machine for every driver that is installed.
+
+    `missing`: the backend cannot work, and the exit code is 13. `warning`: it works, but read the remark.
+    Run it as the user who runs the system: with fewer privileges it sees less, such as who holds a port.
+    """
+    found = list(_diagnoses(session.config, backends or (), session.options.config is not None))
+    if session.json:
+        session.output.print_json(_document(found))
+    else:
+        _print(session.output, found)
+    if any(diagnosis.lacking("missing") for diagnosis in found):
+        raise typer.Exit(LACKING)
+
+
+# -- backends and drivers ------------------------------------------------------------------------
+def _diagnoses(config: Config, names: Sequence[str], has_file: bool) -> Iterator[Diagnosis]:
+    """Of the configured backends, or of the installed drivers; raises `ConfigError` for unknown *names*."""
+    if has_file or "backends" in config.model_fields_set:
+        from share_actors.actors.effects.driver_setup import driver_of  # noqa: PLC0415 - as config
+
+        for name in dict.fromkeys(names or config.backends):
+            settings = config.backends[config.backend_name(name)]
+            yield _diagnosis(name, settings.driver, driver_of(name, settings))
+    else:
+        for name in dict.fromkeys(names or known_drivers()):
+            yield _diagnosis(name, name, _driver(name))
+
+
+def _driver(name: str) -> ShareDriver | None:
+    """The driver *name* with the fewest options; None if it needs others than a root."""
+    driver_class = load_driver(name)
+    fields = driver_class.Options.model_fields
+    required = [key for key, field in fields.items() if field.is_required()]
+    options = {"root": default_home() / "shares"} if "root" in required else {}
+    try:
+        return make_driver(name, name, options, handles_servers=driver_class.modes[0])
+    except ConfigError:
+        return None
+
+
+def _diagnosis(name: str, driver_name: str, driver: ShareDriver | None) -> Diagnosis:
+    stated = driver.requirements() if isinstance(driver, StatesRequirements) else None
+    return Diagnosis(name, driver_name, stated)
+
+
+# -- output --------------------------------------------------------------------------------------
+def _document(found: Sequence[Diagnosis]) -> Mapping[str, Any]:
+    backends = {
+        diagnosis.name: {
+            "driver": diagnosis.driver,
+            "stated": diagnosis.requirements is not None,
+            "ok": not diagnosis.lacking("missing"),
+            "requirements": [
+                {"state": requirement.state, **requirement.model_dump()}
+                for requirement in diagnosis.requirements or ()
+            ],
+        }
+        for diagnosis in found
+    }
+    return {"ok": all(backend["ok"] for backend in backends.values()), "backends": backends}
+
+
+def _print(output: Output, found: Sequence[Diagnosis]) -> None:
+    for number, diagnosis in enumerate(found):
+        if number:
+            output.print("")
+        title = f"Backend [bold]{escape(diagnosis.name)}[/] (driver {escape(diagnosis.driver)})"
+        output.print(f"{title}: {_summary(diagnosis)}")
+        if diagnosis.requirements:
+            output.print_table(COLUMNS, map(_row, diagnosis.requirements))
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    if diagnosis.requirements is None:
+        return "the driver does not state what it requires; `config check --backends` tries it."
+    missing, warnings = diagnosis.lacking("missing"), diagnosis.lacking("warning")
+    told = f" {count(warnings, 'warning')}." if warnings else ""
+    if missing:
+        return f"[bold red]cannot work, {missing} missing.[/]{told}"
+    return f"[green]has what it requires.[/]{told}"
+
+
+def _row(requirement: Requirement) -> tuple[str, ...]:
+    return (
+        requirement.state,
+        requirement.what,
+        requirement.found,
+        requirement.why,
+        requirement.mend,
+    )

@@ -1,0 +1,106 @@
+"""The comparison of a backend with the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from share_actors.audit.backend_audit import BackendDifference, compare
+from share_actors.drivers.abilities import BackendObject
+from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
+
+RULE = AccessRule(id="r", access_type="ip", access_to="10.0.0.7", access_level="ro", state="active")
+TAKEN = Snapshot(id="n", share_id="s", status="available")
+IN_FORCE = frozenset({("ip", "10.0.0.7", "ro")})
+
+
+def recorded(**fields: Any) -> Share:
+    """An available share of 2 GiB with an export."""
+    exports = (ExportLocation(path="nas:/s"),)
+    share = Share(id="s", size=2, status="available", export_locations=exports)
+    return share.replace(**fields)
+
+
+def found(**fields: Any) -> BackendObject:
+    """The same share on the backend."""
+    item = BackendObject(kind="share", id="s", location="/pool/s", size=2)
+    return item.replace(**fields)
+
+
+def differences(
+    objects: list[BackendObject], before: list[Share], after: list[Share] | None = None
+) -> list[tuple[str, str | None, str | None, str | None]]:
+    """The differences as (kind, id, recorded, found)."""
+    all_of_them = compare("fast", objects, before, before if after is None else after)
+    return [(d.kind, d.id, d.recorded, d.found) for d in all_of_them]
+
+
+def test_a_backend_that_has_what_the_log_has_differs_in_nothing() -> None:
+    share = recorded(access_rules=(RULE,), snapshots=(TAKEN,))
+    item = found(export_paths=("nas:/s",), access=IN_FORCE, access_on_file=IN_FORCE)
+    taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n")
+
+    assert differences([item, taken], [share]) == []
+
+
+def test_what_only_the_backend_has_is_unknown_and_can_be_adopted() -> None:
+    (difference,) = compare("fast", [found(id=None)], [], [])
+
+    assert (difference.kind, difference.location) == ("unknown", "/pool/s")
+    assert "`share-actors share manage fast path=/pool/s`" in difference.next_step
+
+
+def test_what_only_the_log_has_is_lost() -> None:
+    share = recorded(snapshots=(TAKEN,))
+
+    assert differences([], [share]) == [("lost", "s", None, None), ("lost", "n", None, None)]
+
+
+def test_a_share_in_the_making_is_neither_lost_nor_unknown() -> None:
+    share = recorded(status="creating")
+
+    assert differences([], [share]) == []
+    assert differences([found()], [share]) == []
+
+
+def test_a_share_that_is_created_while_the_backend_is_listed_is_not_unknown() -> None:
+    assert differences([found()], [], [recorded()]) == []
+
+
+def test_a_share_that_changes_while_the_backend_is_listed_is_not_compared() -> None:
+    assert differences([found(size=2)], [recorded()], [recorded(size=3)]) == []
+    assert differences([], [recorded(status="deleting")], [recorded()]) == []
+
+
+def test_another_size_and_other_exports_are_named() -> None:
+    item = found(size=3, export_paths=("nas:/old",))
+
+    assert differences([item], [recorded()]) == [
+        ("exports", "s", "nas:/s", "nas:/old"),
+        ("size", "s", "2 GiB", "3 GiB"),
+    ]
+
+
+def test_rules_in_force_and_rules_on_file_are_told_apart() -> None:
+    share = recorded(access_rules=(RULE,))
+    item = found(access=frozenset(), access_on_file=IN_FORCE)
+
+    assert differences([item], [share]) == [("rules", "s", "ip:10.0.0.7 ro", "none")]
+
+
+def test_rules_that_are_being_changed_are_not_compared() -> None:
+    share = recorded(access_rules=(RULE.replace(state="applying"),))
+
+    assert differences([found(access=frozenset())], [share]) == []
+
+
+def test_a_rule_in_error_need_not_be_on_the_backend() -> None:
+    share = recorded(access_rules=(RULE.replace(state="error"),))
+
+    assert differences([found(access=frozenset())], [share]) == []
+
+
+def test_each_difference_of_a_share_can_be_mended_by_applying_what_is_recorded() -> None:
+    (difference,) = compare("fast", [found(size=9)], [recorded()], [recorded()])
+
+    assert isinstance(difference, BackendDifference)
+    assert "`share-actors share reapply s`" in difference.next_step

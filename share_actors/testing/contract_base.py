@@ -119,6 +119,11 @@ def same_driver(driver: ShareDriver) -> ShareDriver:
     return other
 
 
+def without_use(result: ProbeResult | None) -> ProbeResult | None:
+    """The probe result without the bytes in use, which a filesystem may count later than it has them."""
+    return None if result is None else result.replace(used=None)
+
+
 def copy_of(driver: ShareDriver, snapshot: Snapshot) -> Share:
     """Take *snapshot*; returns a share to create from it."""
     if not driver.supports("create_share_from_snapshot"):

@@ -18,6 +18,7 @@ from share_actors.testing.contract_base import (
     copy_of,
     new_share,
     same_driver,
+    without_use,
 )
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
@@ -226,4 +227,4 @@ def _normalized(result: Any, share: Share) -> str:
 
 
 def _normalized_probe(driver: ShareDriver, share: Share) -> str:
-    return _normalized(driver.probe_share(AGAIN, share), share)
+    return _normalized(without_use(driver.probe_share(AGAIN, share)), share)

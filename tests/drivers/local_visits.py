@@ -31,11 +31,11 @@ def visit_as(user: int, export: ExportLocation) -> Visit:
 
 
 class LocalVisit:
-    """The directory of a share, open in a process of the client's user."""
+    """The directory of a share, used by its path in a process of the client's user."""
 
     def __init__(self, path: str) -> None:
-        with _translated():
-            self._top = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        self._path = path
+        self.names()
 
     def write(self, name: str, data: bytes) -> None:
         file = self.hold(name)
@@ -48,21 +48,19 @@ class LocalVisit:
 
     def names(self) -> list[str]:
         with _translated():
-            if not os.fstat(self._top).st_nlink:
-                raise Gone("the directory is removed")
-            return sorted(os.listdir(f"/proc/self/fd/{self._top}"))
+            return sorted(os.listdir(self._path))
 
     def hold(self, name: str) -> LocalFile:
         with _translated():
             try:
                 return LocalFile(self._open(name, os.O_RDWR | os.O_CREAT))
             except PermissionError as error:
-                if os.access(f"/proc/self/fd/{self._top}", os.R_OK | os.X_OK):
+                if os.access(self._path, os.R_OK | os.X_OK):
                     raise ReadOnly(str(error)) from None
                 raise
 
     def _open(self, name: str, flags: int) -> int:
-        return os.open(name, flags, 0o666, dir_fd=self._top)
+        return os.open(os.path.join(self._path, name), flags, 0o666)
 
 
 class LocalFile:

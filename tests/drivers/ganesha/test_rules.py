@@ -155,19 +155,6 @@ def test_what_is_no_network_is_refused_by_name(client: str) -> None:
     assert repr(client) in str(refused.value)
 
 
-@pytest.mark.parametrize("length", [100, 112, 127])
-def test_an_ipv6_network_that_ganesha_cannot_read_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match=f"'fd00::/{length}' has a prefix of {length} bits"):
-        client_blocks({f"fd00::/{length}": "rw"})
-
-
-def test_neighbours_are_not_merged_to_a_network_that_ganesha_cannot_read() -> None:
-    clients = {f"fd00::{number:x}": "rw" for number in range(4)}
-    addresses = tuple(f"{client}/128" for client in ("fd00::", "fd00::1", "fd00::2", "fd00::3"))
-
-    assert client_blocks(clients) == (ClientBlock("rw", addresses),)
-
-
 def test_an_unknown_level_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'su' of the client '10\.0\.0\.1'"):
         client_blocks({"10.0.0.1": "su"})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
 
 from share_actors.drivers import share_stats
+from share_actors.drivers.abilities import RunsDaemons
 from share_actors.drivers.base import ProbeResult, ShareDriver
 from share_actors.values import (
     AccessRule,
@@ -40,8 +41,15 @@ class ContractBase:
         raise NotImplementedError("a subclass of DriverContract must define the fixture `driver`")
 
     @pytest.fixture(autouse=True)
-    def _set_up(self, driver: ShareDriver) -> None:
-        driver.do_setup(CONTEXT)
+    def _set_up(self, driver: ShareDriver) -> Iterator[None]:
+        if isinstance(driver, RunsDaemons):
+            driver.start_backend(CONTEXT)
+        try:
+            driver.do_setup(CONTEXT)
+            yield
+        finally:
+            if isinstance(driver, RunsDaemons):
+                driver.stop_backend(CONTEXT)
 
     @pytest.fixture
     def share(self, driver: ShareDriver) -> Share:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 _FAILED = "failed: "
 
@@ -57,21 +58,21 @@ class _Steps:
 
 def _in_child(call: Callable[[], Any], steps: _Steps) -> str:
     """Run the call in a child process; returns the number of its steps, or nothing if it was killed."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading, encoding="utf-8") as pipe:
+    # A pipe would stay open in daemons that the call forks.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as file:
         child = _fork()
         if child == 0:
-            _run(call, steps, writing)
-        os.close(writing)
-        answer = pipe.read()
+            _run(call, steps, file)
         os.waitpid(child, 0)
+        file.seek(0)
+        answer = file.read()
     if answer.startswith(_FAILED):
         raise StepFailed(f"the call failed in its process:\n{answer.removeprefix(_FAILED)}")
     return answer
 
 
-def _run(call: Callable[[], Any], steps: _Steps, writing: int) -> None:
-    """Run the call, write the number of its steps or what it raised, and end this process."""
+def _run(call: Callable[[], Any], steps: _Steps, file: TextIO) -> None:
+    """Run the call, write the number of its steps or what it raised to *file*, and end this process."""
     try:
         sys.settrace(steps)
         call()
@@ -80,8 +81,8 @@ def _run(call: Callable[[], Any], steps: _Steps, writing: int) -> None:
         answer = _FAILED + traceback.format_exc()
     finally:
         sys.settrace(None)
-    with os.fdopen(writing, "w", encoding="utf-8", errors="replace") as pipe:
-        pipe.write(answer)
+    file.write(answer)
+    file.flush()
     os._exit(0)
 
 

@@ -55,7 +55,7 @@ def remove_namespace(name: str) -> None:
 
 def remove_directory(directory: Path) -> None:
     """End the processes that were started with *directory*, unmount all below, and remove it."""
-    end(_started_with(directory))
+    end(started_with(directory))
     for target in reversed(_mounts_below(directory)):
         subprocess.run(["umount", "--lazy", target], check=True)
     for device in _loops_on(directory):
@@ -103,7 +103,7 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
 
 
-def _started_with(directory: Path) -> list[int]:
+def started_with(directory: Path) -> list[int]:
     """The processes with *directory* in a word of their command line."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):

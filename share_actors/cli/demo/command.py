@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import psutil
@@ -19,7 +21,6 @@ import typer
 from share_actors.actors.runtime.system_state import ray_environment
 from share_actors.cli import interrupts, ray_process
 from share_actors.cli.command import command
-from share_actors.cli.demo.storage_machine import remove_storage, require_storage
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError, TimedOut
 
@@ -57,20 +58,26 @@ def demo(
     """Show every feature in a minute: real files, a real log, and a kill -9 that loses nothing.
 
     Works in a temporary directory, needs no configuration, and leaves nothing behind. Every step is
-    checked; the exit code is 0 only if all checks pass. With `--backend btrfs`, two NFS clients in networks of
-    their own are refused, allowed, limited and cut off.
+    checked; the exit code is 0 only if all checks pass. With `--backend btrfs`, two NFS clients in networks
+    of their own are refused, allowed, limited and cut off.
     """
-    if backend is DemoBackend.BTRFS:
-        require_storage()
+    storage = _storage() if backend is DemoBackend.BTRFS else None
+    if storage is not None:
+        storage.require_storage()
     session.interrupt_message = "Stopped. The demo has removed everything that it started."
     with _directory(session, keep=keep) as top, _ray_directory() as ray_directory:
         try:
             code = _run_script(session, SCRIPTS[backend], top, ray_directory)
         finally:
-            if backend is DemoBackend.BTRFS:
-                remove_storage(top)
+            if storage is not None:
+                storage.remove_storage(top)
     if code:
         raise typer.Exit(code)
+
+
+def _storage() -> ModuleType:
+    """What only the demo of real storage needs, which takes time to import."""
+    return import_module("share_actors.cli.demo.storage_machine")
 
 
 def _run_script(session: Session, script_name: str, top: Path, ray_directory: str) -> int:

@@ -12,10 +12,10 @@ import pytest
 
 from share_actors.drivers import ShareDriver, make_driver
 from share_actors.testing import ClientContract, Visit
+from share_actors.testing.visiting import visits
 from share_actors.testing.visits import Mount
 from share_actors.values import AccessType, ExportLocation
 from tests.drivers.local_visits import visit_as
-from tests.storage.visiting import visits
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.leftovers import new_directory, remove_directory, remove_leftovers
-from tests.storage.libnfs import LIBRARY
-from tests.storage.networks import ClientNetwork, client_network
+from share_actors.testing.leftovers import new_directory, remove_directory, remove_leftovers
+from share_actors.testing.nfs.libnfs import LIBRARY
+from share_actors.testing.nfs.networks import ClientNetwork, client_network
 
 PROGRAMS = {"ip": "iproute2", "losetup": "mount", "umount": "mount", "chattr": "e2fsprogs"}
 """The programs that these tests run themselves, and their Debian packages."""

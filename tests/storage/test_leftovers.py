@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from share_actors.testing.leftovers import NAMESPACES, remove_leftovers, runs
 from tests.storage.conftest import PROGRAMS, need
 from tests.storage.contract_runs import ROOT
-from tests.storage.leftovers import NAMESPACES, remove_leftovers, runs
 
 RUN = """
 import subprocess, sys, time
-from tests.storage.leftovers import new_directory, own_prefix
-from tests.storage.networks import client_network
+from share_actors.testing.leftovers import new_directory, own_prefix
+from share_actors.testing.nfs.networks import client_network
 
 with client_network() as network:
     directory = new_directory()

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from share_actors.testing import Visit
+from share_actors.testing.nfs.client import NfsMount
+from share_actors.testing.nfs.networks import CLIENTS, SERVER, ClientNetwork
+from share_actors.testing.visiting import visits
 from share_actors.testing.visits import Full, Gone, ReadOnly, Refused
 from share_actors.values import ExportLocation
 from tests.storage.conftest import need
 from tests.storage.ganesha_server import MOUNT_PORT, PORT, PROGRAMS, ganesha
-from tests.storage.networks import CLIENTS, SERVER, ClientNetwork
-from tests.storage.nfs_client import NfsMount
-from tests.storage.visiting import visits
 
 MIB = 1 << 20
 MountAs = Callable[[str], Visit]

@@ -9,7 +9,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import psutil
@@ -26,11 +29,28 @@ MAX_DURATION_S = 300.0
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    command(app, "demo", examples=["demo", "demo --keep"])(demo)
+    command(app, "demo", examples=["demo", "demo --keep", "demo --backend btrfs"])(demo)
+
+
+class DemoBackend(StrEnum):
+    """The storage that the demo shows."""
+
+    LOCAL = "local"
+    BTRFS = "btrfs"
+
+
+SCRIPTS = {DemoBackend.LOCAL: "script", DemoBackend.BTRFS: "storage_script"}
 
 
 def demo(
     session: Session,
+    backend: Annotated[
+        DemoBackend,
+        typer.Option(
+            "--backend",
+            help="local: directories of this machine. btrfs: real NFS clients of a real NFS server, as root.",
+        ),
+    ] = DemoBackend.LOCAL,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the demo's directory for inspection.")
     ] = False,
@@ -38,20 +58,34 @@ def demo(
     """Show every feature in a minute: real files, a real log, and a kill -9 that loses nothing.
 
     Works in a temporary directory, needs no configuration, and leaves nothing behind. Every step is
-    checked; the exit code is 0 only if all checks pass.
+    checked; the exit code is 0 only if all checks pass. With `--backend btrfs`, two NFS clients in networks
+    of their own are refused, allowed, limited and cut off.
     """
+    storage = _storage() if backend is DemoBackend.BTRFS else None
+    if storage is not None:
+        storage.require_storage()
     session.interrupt_message = "Stopped. The demo has removed everything that it started."
     with _directory(session, keep=keep) as top, _ray_directory() as ray_directory:
-        code = _run_script(session, top, ray_directory)
+        try:
+            code = _run_script(session, SCRIPTS[backend], top, ray_directory)
+        finally:
+            if storage is not None:
+                storage.remove_storage(top)
     if code:
         raise typer.Exit(code)
 
 
-def _run_script(session: Session, top: Path, ray_directory: str) -> int:
+def _storage() -> ModuleType:
+    """What only the demo of real storage needs, which takes time to import."""
+    return import_module("share_actors.cli.demo.storage_machine")
+
+
+def _run_script(session: Session, script_name: str, top: Path, ray_directory: str) -> int:
     """Run the script in its own process, which can be killed wherever it hangs; returns its exit code."""
     options = [f"--{name}" for name in ("json", "debug") if getattr(session.options, name)]
+    arguments = (str(top), ray_directory)
     script = subprocess.Popen(
-        [sys.executable, "-m", "share_actors.cli.demo.script", str(top), ray_directory, *options],
+        [sys.executable, "-m", f"share_actors.cli.demo.{script_name}", *arguments, *options],
         env=_environment(ray_directory),
         start_new_session=True,
     )

@@ -37,8 +37,8 @@ class DemoRunner:
         return round(time.monotonic() - self._began, 1)
 
     # -- the system ------------------------------------------------------------------------------
-    def start(self) -> ShareSystem:
-        """Start a system as `share_actors.start` does for any program, on its own Ray."""
+    def start(self, backends: dict[str, Any]) -> ShareSystem:
+        """Start a system with *backends* as `share_actors.start` does for any program, on its own Ray."""
         from share_actors.actors.runtime import lifecycle
         from share_actors.client import start
         from share_actors.config import build
@@ -49,14 +49,6 @@ class DemoRunner:
             num_cpus=2,
             object_store_memory=OBJECT_STORE_BYTES,
         )
-        backends = {
-            "local": {"driver": "local", "options": {"root": str(self.top / "shares")}},
-            "tenants": {
-                "driver": "local-servers",
-                "driver_handles_share_servers": True,
-                "options": {"root": str(self.top / "tenants")},
-            },
-        }
         patient = {"first_stats_s": 60}  # a busy machine may start the backends slowly
         config = build({"home": self.top / "home", "backends": backends, "scheduler": patient})
         self.report(f"working in {self.top}")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.command import exit_now, run_guarded
 from share_actors.cli.demo.runner import DemoRunner, can_access, pick_user, read_files
@@ -34,14 +34,23 @@ def run_demo(session: Session, top: Path, ray_directory: str) -> None:
     """Run all steps; raises `ShareActorsError` when a check fails."""
     runner = DemoRunner(session, top, ray_directory)
     with runner.step("Start a system: Ray on this machine only, an event log in a file"):
-        system = runner.start()
+        system = runner.start(_backends(top))
     DemoScript(runner, system).run()
     with runner.step("Stop the system; the log keeps everything"):
         system.close()
-    _print_end(session, runner)
+    print_end(session, runner)
 
 
-def _print_end(session: Session, runner: DemoRunner) -> None:
+def _backends(top: Path) -> dict[str, Any]:
+    tenants = {"driver": "local-servers", "driver_handles_share_servers": True}
+    return {
+        "local": {"driver": "local", "options": {"root": str(top / "shares")}},
+        "tenants": {**tenants, "options": {"root": str(top / "tenants")}},
+    }
+
+
+def print_end(session: Session, runner: DemoRunner) -> None:
+    """Say that all checks passed, and what to try next; or print the steps as JSON."""
     if session.json:
         document = {"ok": True, "seconds": runner.seconds, "steps": runner.steps}
         session.output.print_json(document)

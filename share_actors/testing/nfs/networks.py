@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.storage.leftovers import NAMESPACES, own_prefix, remove_namespace
+from share_actors.testing.leftovers import NAMESPACES, own_prefix, remove_namespace
 
 SERVER = ("10.99.7.1", "fd99::701")
 """The addresses of the server, one of each family."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import Pipe
+from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,18 +22,20 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+Start = Callable[[Connection, Callable[[], Visit]], Callable[[], None]]
+"""Starts the process of a visit; returns what ends it."""
+
+
 class ProcessVisit:
-    """A `Visit` whose calls are made by a forked process.
+    """A `Visit` whose calls are made by another process, *forked* unless *start* says otherwise.
 
     *mount* is called in that process, before anything else; it may change its user or its network. What it
     raises is raised here.
     """
 
-    def __init__(self, mount: Callable[[], Visit]) -> None:
+    def __init__(self, mount: Callable[[], Visit], start: Start | None = None) -> None:
         self._connection, theirs = Pipe()
-        self._child = _fork()
-        if self._child == 0:
-            _serve(theirs, mount)
+        self._end: Callable[[], None] | None = (start or forked)(theirs, mount)
         theirs.close()
         try:
             self._answer("mount")
@@ -61,11 +63,10 @@ class ProcessVisit:
 
     def unmount(self) -> None:
         """End the process, which closes all that it holds."""
-        if self._child:
-            os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+        if self._end is not None:
+            self._end()
             self._connection.close()
-        self._child = 0
+        self._end = None
 
     def ask(self, target: int, method: str, *arguments: Any) -> Any:
         """Call a *method* of the visit (*target* 0) or of an open file; AssertionError if no answer comes."""
@@ -81,6 +82,31 @@ class ProcessVisit:
         if error is not None:
             raise error
         return result
+
+
+def forked(connection: Connection, mount: Callable[[], Visit]) -> Callable[[], None]:
+    """Serve in a fork of this process; returns what ends it."""
+    child = _fork()
+    if child == 0:
+        _serve(connection, mount)
+
+    def end() -> None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    return end
+
+
+def spawned(connection: Connection, mount: Callable[[], Visit]) -> Callable[[], None]:
+    """Serve in a new Python process, for callers with threads; *mount* can be pickled."""
+    process = get_context("spawn").Process(target=_serve, args=(connection, mount), daemon=True)
+    process.start()
+
+    def end() -> None:
+        process.kill()
+        process.join()
+
+    return end
 
 
 class _HeldFile:

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from ctypes import c_void_p
 from dataclasses import dataclass
 
+from share_actors.testing.nfs.libnfs import Nfs, NfsError
+from share_actors.testing.nfs.networks import ClientNetwork
 from share_actors.testing.visits import Full, Gone, ReadOnly, Refused, Visit, VisitError
 from share_actors.values import ExportLocation
-from tests.storage.libnfs import Nfs, NfsError
-from tests.storage.networks import ClientNetwork
 
 _DQUOT = 34  # libnfs returns it for NFS3ERR_DQUOT and NFS4ERR_DQUOT
 _KINDS: dict[int, type[VisitError]] = {

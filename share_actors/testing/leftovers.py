@@ -55,6 +55,12 @@ def remove_namespace(name: str) -> None:
 
 def remove_directory(directory: Path) -> None:
     """End the processes that were started with *directory*, unmount all below, and remove it."""
+    release_directory(directory)
+    shutil.rmtree(directory)
+
+
+def release_directory(directory: Path) -> None:
+    """End the processes that were started with *directory*, unmount all below, and detach loop devices."""
     end(started_with(directory))
     for target in reversed(_mounts_below(directory)):
         subprocess.run(["umount", "--lazy", target], check=True)
@@ -62,7 +68,6 @@ def remove_directory(directory: Path) -> None:
         subprocess.run(["losetup", "--detach", device], check=False, capture_output=True)
     _wait_until(lambda: not _loops_on(directory), f"loop devices are used: {_loops_on(directory)}")
     _clear_immutable(directory)
-    shutil.rmtree(directory)
 
 
 def end(processes: Iterable[int]) -> None:

@@ -14,13 +14,13 @@ from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.testing import Visit
 from share_actors.testing.client_base import ClientBase
 from share_actors.testing.contract_base import CONTEXT
+from share_actors.testing.leftovers import end, new_directory, remove_directory, started_with
+from share_actors.testing.nfs.client import NfsMount
+from share_actors.testing.nfs.networks import CLIENTS, SERVER, ClientNetwork
+from share_actors.testing.visiting import visits
 from share_actors.testing.visits import Mount
 from share_actors.values import ExportLocation
 from tests.storage.conftest import need
-from tests.storage.leftovers import end, new_directory, remove_directory, started_with
-from tests.storage.networks import CLIENTS, SERVER, ClientNetwork
-from tests.storage.nfs_client import NfsMount
-from tests.storage.visiting import visits
 
 PORT, MOUNT_PORT = 20490, 20491
 PROGRAMS = {

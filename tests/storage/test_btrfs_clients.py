@@ -8,9 +8,9 @@ from share_actors.testing import ClientContract
 from share_actors.testing.client_access_contract import ClientAccessContract
 from share_actors.testing.client_base import ServedShare
 from share_actors.testing.client_network_contract import ClientNetworkContract
+from share_actors.testing.nfs.networks import CLIENTS, SERVER
 from share_actors.testing.visits import Mount
 from tests.storage.btrfs_clients import BtrfsClients, backends
-from tests.storage.networks import CLIENTS, SERVER
 
 __all__ = ["backends"]
 

@@ -81,5 +81,6 @@ def not_configured(backend: str) -> str:
 
 def exported_at(locations: tuple[ExportLocation, ...]) -> str:
     """Name the paths by which clients mount a share; admin-only paths are left out."""
-    paths = [location.path for location in locations if not location.is_admin_only]
+    shown = (location.path for location in locations if not location.is_admin_only)
+    paths = list(dict.fromkeys(shown))  # one path may be mounted by several versions of a protocol
     return f"it is exported at {joined(paths)}" if paths else "it is not exported"

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 PREFIX = "sa-test-"
@@ -33,16 +34,35 @@ def new_directory() -> Path:
     return directory
 
 
+@contextmanager
+def own_directory() -> Iterator[Path]:
+    """A directory whose processes, mounts and loop devices are removed with it.
+
+    What a killed run left of its own ones is removed first.
+    """
+    _remove_leftovers_once()
+    directory = new_directory()
+    try:
+        yield directory
+    finally:
+        remove_directory(directory)
+
+
+@cache
+def _remove_leftovers_once() -> None:
+    remove_leftovers()
+
+
 def remove_leftovers() -> None:
     """Remove the processes, namespaces, mounts, loop devices and directories of runs that have ended."""
     top = Path(tempfile.gettempdir())
     with (top / "share-actors-leftovers.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another run may have started at the same time
         for directory in top.glob(f"{PREFIX}*"):
-            if _is_abandoned(directory.name):
+            if is_abandoned(directory.name):
                 remove_directory(directory)
         for namespace in _namespaces():
-            if _is_abandoned(namespace):
+            if is_abandoned(namespace):
                 remove_namespace(namespace)
 
 
@@ -89,11 +109,11 @@ def runs(pid: int) -> bool:
         return False
 
 
-def _is_abandoned(name: str) -> bool:
+def is_abandoned(name: str) -> bool:
     """Whether *name* is of a run whose process has ended."""
     pid, started, *_ = name.removeprefix(PREFIX).split("-")
     try:
-        return _started(int(pid)) != started
+        return _started(int(pid)) != started or _stat(int(pid))[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
@@ -119,11 +139,16 @@ def started_with(directory: Path) -> list[int]:
 
 
 def _loops_on(directory: Path) -> list[str]:
-    """The loop devices whose files are below *directory*; one may vanish at any time."""
+    """The loop devices whose files are below *directory*; one may vanish at any time.
+
+    Without those that the kernel detaches at their last unmount: mount namespaces that were made meanwhile,
+    as a server of NFSv3 has one, keep copies of all mounts until they end.
+    """
     found = []
     for file in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):
-            if file.read_text(encoding="utf-8").startswith(f"{directory}/"):
+            is_ours = file.read_text(encoding="utf-8").startswith(f"{directory}/")
+            if is_ours and file.with_name("autoclear").read_text(encoding="ascii").strip() != "1":
                 found.append(f"/dev/{file.parts[3]}")
     return found
 

@@ -13,6 +13,7 @@ import pytest
 
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.drivers.btrfs.mounts import mounts_below, unmount
+from share_actors.testing.leftovers import own_directory
 from share_actors.values import RequestContext, Share
 
 CONTEXT = RequestContext(attempt=1)
@@ -33,6 +34,13 @@ def free_ports(number: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory of which nothing is left; what a killed run leaves, the next one removes."""
+    with own_directory() as directory:
+        yield directory
 
 
 @pytest.fixture

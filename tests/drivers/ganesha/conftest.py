@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
+from share_actors.testing.leftovers import own_directory
 from tests.drivers.ganesha import nfs_client
 
 _PROGRAMS = {"ganesha.nfsd": "nfs-ganesha-vfs", "dbus-daemon": "dbus-daemon", "rpcbind": "rpcbind"}
@@ -51,6 +52,13 @@ def can_run() -> None:
         ctypes.CDLL(nfs_client.LIBRARY)
     except OSError:
         pytest.skip("requires the Debian package libnfs13")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory of which nothing is left; what a killed run leaves, the next one removes."""
+    with own_directory() as directory:
+        yield directory
 
 
 class Running:

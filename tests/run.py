@@ -37,6 +37,7 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
     "units": ("tests",),
     "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
+    "storage": ("tests/storage",),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",
         f"{ACCEPTANCE}/test_cli_surroundings.py",

@@ -253,11 +253,16 @@ class ShareDriver:
 
         Deletions come before additions, so that a client denied and allowed again keeps its new rule.
         Returns the rules that could not be applied, with reasons; an exception means that none was applied.
-        The default calls `deny_access` and `allow_access` for one rule at a time.
+        The default calls `deny_access` and `allow_access` for one rule at a time. A rule that stays is
+        allowed again if another one for the same client is denied.
         """
         failed: dict[str, str] = {}
+        denied = {(rule.access_type, rule.access_to) for rule in delete_rules}
+        changed = {rule.id for rule in (*add_rules, *update_rules)}
+        stay = [rule for rule in access_rules if rule.id not in changed]
+        again = [rule for rule in stay if (rule.access_type, rule.access_to) in denied]
         calls = [(self.deny_access, rule) for rule in delete_rules]
-        calls += [(self.allow_access, rule) for rule in (*add_rules, *update_rules)]
+        calls += [(self.allow_access, rule) for rule in (*again, *add_rules, *update_rules)]
         for call, rule in calls:
             try:
                 call(context, share, rule, share_server)

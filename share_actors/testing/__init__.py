@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from share_actors.testing.spec import Spec
 
 if TYPE_CHECKING:
+    from share_actors.testing.client_contract import ClientContract as ClientContract
     from share_actors.testing.driver_contract import DriverContract as DriverContract
     from share_actors.testing.in_memory_log import InMemoryLog as InMemoryLog
     from share_actors.testing.in_process.system import InProcessSystem as InProcessSystem
@@ -15,18 +16,22 @@ if TYPE_CHECKING:
     from share_actors.testing.in_process.system import sync_system as sync_system
     from share_actors.testing.in_process.system import system as system
     from share_actors.testing.server_contract import ServerContract as ServerContract
+    from share_actors.testing.visits import Visit as Visit
 
 __all__ = [
+    "ClientContract",
     "DriverContract",
     "InMemoryLog",
     "InProcessSystem",
     "ServerContract",
     "Spec",
     "SyncInProcessSystem",
+    "Visit",
     "sync_system",
     "system",
 ]
 _MODULES = {
+    "ClientContract": "client_contract",
     "DriverContract": "driver_contract",
     "InMemoryLog": "in_memory_log",
     "InProcessSystem": "in_process.system",
@@ -34,6 +39,7 @@ _MODULES = {
     "sync_system": "in_process.system",
     "system": "in_process.system",
     "ServerContract": "server_contract",
+    "Visit": "visits",
 }
 
 

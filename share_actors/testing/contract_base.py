@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -63,6 +64,21 @@ class ContractBase:
             if kind in driver.access_types
             for to in self.principals[kind]
         ]
+
+    def state_of(self, driver: ShareDriver, share: Share) -> Any:
+        """What exists of *share*; override it if the driver's probe does not report all that calls change."""
+        return driver.probe_share(CONTEXT, share)
+
+    def unmanaged_share(self, driver: ShareDriver) -> Mapping[str, Any]:
+        """The options with which `manage_existing` adopts a new unmanaged share; override if not a path."""
+        share = new_share(driver)
+        [export, *_] = driver.create_share(CONTEXT, share)
+        driver.unmanage(share)
+        return {"path": export.path}
+
+    def fill(self, driver: ShareDriver, share: Share, size: int) -> None:
+        """Make *share* use at least *size* bytes more, as its clients could; override it to test that."""
+        pytest.skip("no test data can be put into a share (`fill` is not overridden)")
 
     def probe(self, driver: ShareDriver, share: Share) -> ProbeResult:
         """The probe result of another driver object; skips the test if the driver cannot probe."""

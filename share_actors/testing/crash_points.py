@@ -5,35 +5,36 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+_FAILED = "failed: "
+
+
+class StepFailed(AssertionError):
+    """The call raised an exception in its process; the message has its traceback."""
+
 
 def count_steps(call: Callable[[], Any], driver: type) -> int:
-    """The number of lines in the package of *driver* that the call executes, measured in a child process."""
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe:
-        child = _fork()
-        if child == 0:
-            steps = _Steps(driver, 0)
-            _run(call, steps)
-            os.write(writing, str(steps.n).encode())
-            os._exit(0)
-        os.close(writing)
-        os.waitpid(child, 0)
-        return int(pipe.read() or b"0")
+    """The number of lines in the package of *driver* that the call executes, measured in a child process.
+
+    Raises `StepFailed` if the call fails.
+    """
+    answer = _in_child(call, _Steps(driver, 0))
+    assert answer, "the process that counts the steps of a call ended before it"
+    return int(answer)
 
 
 def die_at(step: int, call: Callable[[], Any], driver: type) -> None:
-    """Run the call in a process that kills itself before the *step*th line of the driver's package."""
-    child = _fork()
-    if child == 0:
-        _run(call, _Steps(driver, step))
-        os._exit(0)
-    os.waitpid(child, 0)
+    """Run the call in a process that kills itself before the *step*th line of the driver's package.
+
+    Raises `StepFailed` if the call fails before that.
+    """
+    _in_child(call, _Steps(driver, step))
 
 
 class _Steps:
@@ -54,14 +55,34 @@ class _Steps:
         return self
 
 
-def _run(call: Callable[[], Any], steps: _Steps) -> None:
+def _in_child(call: Callable[[], Any], steps: _Steps) -> str:
+    """Run the call in a child process; returns the number of its steps, or nothing if it was killed."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        child = _fork()
+        if child == 0:
+            _run(call, steps, writing)
+        os.close(writing)
+        answer = pipe.read()
+        os.waitpid(child, 0)
+    if answer.startswith(_FAILED):
+        raise StepFailed(f"the call failed in its process:\n{answer.removeprefix(_FAILED)}")
+    return answer
+
+
+def _run(call: Callable[[], Any], steps: _Steps, writing: int) -> None:
+    """Run the call, write the number of its steps or what it raised, and end this process."""
     try:
         sys.settrace(steps)
         call()
+        answer = str(steps.n)
     except BaseException:
-        os._exit(1)
+        answer = _FAILED + traceback.format_exc()
     finally:
         sys.settrace(None)
+    with os.fdopen(writing, "w", encoding="utf-8", errors="replace") as pipe:
+        pipe.write(answer)
+    os._exit(0)
 
 
 def _fork() -> int:

@@ -28,17 +28,28 @@ from share_actors.testing.interruption_contract import InterruptionContract
 from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.one_system_contract import OneSystemContract
 from share_actors.testing.probe_contract import ProbeContract
+from share_actors.testing.remains_contract import RemainsContract
+from share_actors.testing.rules_contract import RulesContract
+from share_actors.testing.shrink_contract import ShrinkContract
 from share_actors.testing.stray_contract import StrayContract
 from share_actors.values import Share, Snapshot, gib
 
 
 class DriverContract(
-    ProbeContract, InterruptionContract, LateCallContract, OneSystemContract, StrayContract
+    ProbeContract,
+    RulesContract,
+    ShrinkContract,
+    InterruptionContract,
+    RemainsContract,
+    LateCallContract,
+    OneSystemContract,
+    StrayContract,
 ):
     """Every method can be repeated, in any order, after any interruption; see `drivers.base`.
 
     Subclasses define the fixture `driver`: a driver on an empty backend. They may override `principals`,
-    two clients that the backend accepts for each access type, `most_steps`, `state_of`, and `folders`.
+    two clients that the backend accepts for each access type, `most_steps`, `state_of`, `folders`, `remains`,
+    `unmanaged_share`, and `fill`.
     """
 
     # -- the backend ---------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.contract_base import (
     CONTEXT,
@@ -22,7 +23,7 @@ from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
 
 AGAIN = CONTEXT.replace(attempt=2)
-Prepared = tuple[Share, Callable[[ShareDriver], Any]]
+Prepared = tuple[Share, Callable[[Any], Any]]
 """A share, and a repeatable call for it."""
 
 
@@ -73,6 +74,74 @@ class InterruptionContract(ContractBase):
             return share, lambda d: d.extend_share(AGAIN, share, 2)
 
         self.crashes_at_every_step(driver, extend)
+
+    def test_shrinking_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver
+    ) -> None:
+        if not driver.supports("shrink_share"):
+            pytest.skip("the driver cannot shrink shares")
+
+        def shrink() -> Prepared:
+            share = new_share(driver).replace(size=3)
+            driver.create_share(CONTEXT, share)
+            return share, lambda d: d.shrink_share(AGAIN, share, 1)
+
+        self.crashes_at_every_step(driver, shrink)
+
+    def test_ensuring_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver
+    ) -> None:
+        if not driver.supports("ensure_share"):
+            pytest.skip("the driver does not ensure shares")
+
+        def ensure() -> Prepared:
+            share = self._created_share(driver)
+            return share, lambda d: d.ensure_share(AGAIN, share)
+
+        self.crashes_at_every_step(driver, ensure)
+
+    def test_managing_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver
+    ) -> None:
+        if not driver.supports("manage_existing"):
+            pytest.skip("the driver cannot manage shares")
+
+        def manage() -> Prepared:
+            share, options = new_share(driver), self.unmanaged_share(driver)
+            return share, lambda d: d.manage_existing(share, options)
+
+        self.crashes_at_every_step(driver, manage)
+
+    def test_unmanaging_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver
+    ) -> None:
+        if not driver.supports("unmanage"):
+            pytest.skip("the driver has nothing to do for an unmanaged share")
+        rules = self.rules(driver)
+
+        def unmanage() -> Prepared:
+            share = self._created_share(driver)
+            driver.update_access(CONTEXT, share, rules, rules, ())
+            return share, lambda d: d.unmanage(share)
+
+        self.crashes_at_every_step(driver, unmanage)
+
+    def test_reverting_a_share_can_be_repeated_after_a_crash_at_any_step(
+        self, driver: ShareDriver, snapshot: Snapshot
+    ) -> None:
+        if not isinstance(driver, Reverts):
+            pytest.skip("the driver cannot revert shares")
+        rules = self.rules(driver)
+
+        def revert() -> Prepared:
+            share = self._created_share(driver)
+            driver.update_access(CONTEXT, share, rules, rules, ())
+            taken = snapshot.replace(id=str(uuid4()), share_id=share.id)
+            driver.create_snapshot(CONTEXT, taken)
+            share = share.replace(snapshots=(taken,))
+            return share, lambda d: d.revert_to_snapshot(AGAIN, share, taken)
+
+        self.crashes_at_every_step(driver, revert)
 
     def test_taking_a_snapshot_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, snapshot: Snapshot

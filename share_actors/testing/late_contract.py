@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -35,10 +35,6 @@ class LateCallContract(ContractBase):
     most_stalls: ClassVar[int] = 15
     """At how many steps of a method a call is stalled."""
 
-    def state_of(self, driver: ShareDriver, share: Share) -> Any:
-        """What exists of *share*; override it if the driver's probe does not report all that calls change."""
-        return driver.probe_share(CONTEXT, share)
-
     @pytest.mark.parametrize("case", ["create", "delete", "extend", "shrink", "allow", "deny"])
     def test_a_late_call_is_refused(self, driver: ShareDriver, case: str) -> None:
         if case in ("extend", "shrink") and not driver.supports(f"{case}_share"):
@@ -62,13 +58,6 @@ class LateCallContract(ContractBase):
         if not driver.supports("unmanage"):
             pytest.skip("the driver does not support it")
         self.late_calls_change_nothing(driver, _late_unmanagement)
-
-    def unmanaged_share(self, driver: ShareDriver) -> Mapping[str, Any]:
-        """The options with which `manage_existing` adopts a new unmanaged share; override if not a path."""
-        share = new_share(driver)
-        [export, *_] = driver.create_share(FIRST, share)
-        driver.unmanage(share)
-        return {"path": export.path}
 
     # ------------------------------------------------------------------------------------------
     def _late_management(self, driver: ShareDriver, _: list[AccessRule]) -> Calls:

@@ -51,6 +51,11 @@ class TestLocalDriver(DriverContract):
     def state_of(self, driver: ShareDriver, share: Share) -> Any:
         return driver.probe_share(CONTEXT, share), access_of(driver, share)
 
+    def fill(self, driver: ShareDriver, share: Share, size: int) -> None:
+        [export] = driver.create_share(CONTEXT, share)
+        with Path(export.path, "big").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
 
 class DriverOnABusyDisk(LocalDriver):
     """The driver `local` as one that returns a dict, on a disk to which others write without pause."""

@@ -12,11 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.own_files import read_record, records
 from share_actors.drivers.local.layout import snapshot_name
-from share_actors.values import RequestContext
+from share_actors.values import RequestContext, Share
+
+WRITING = "writing"
+"""The folder of records that are being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class DummyBackend:
 
     def prepare(self) -> None:
         """Create the directories unless they exist."""
-        for name in ("shares", "snapshots", "servers", "networks", "counters", "fences"):
+        folders = ("shares", "snapshots", "servers", "networks", "counters", "fences", WRITING)
+        for name in folders:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
 
     # -- the state -----------------------------------------------------------------------------
@@ -120,6 +126,17 @@ class DummyBackend:
         """Change fields of a share; raises `DriverError` if it does not exist."""
         self._write("shares", share_id, {**self.share(share_id), **changes})
 
+    def is_unfinished(self, share_id: str) -> bool:
+        """Whether a process that has ended left something of a share that it did not create."""
+        return bool(self._unfinished("shares", checked_id("share", share_id)))
+
+    def unfinished_snapshots(self, share: Share) -> frozenset[str]:
+        """The ids of the snapshots of *share* of which such a process left something."""
+        ids = [snapshot.id for snapshot in share.snapshots]
+        return frozenset(
+            i for i in ids if self._unfinished("snapshots", snapshot_name(share.id, i))
+        )
+
     def drop_share(self, share_id: str) -> None:
         """Delete a share, if it exists."""
         self._drop("shares", checked_id("share", share_id))
@@ -155,14 +172,25 @@ class DummyBackend:
         return read_record(self._path(folder, name))
 
     def _write(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
-        path = self._path(folder, name)
-        new = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+        writer = f"{os.getpid()}-{threading.get_ident()}"
+        new = self.directory / WRITING / f"{folder}.{name}.{writer}"
         new.write_text(json.dumps(record), encoding="utf-8")
-        new.replace(path)
+        new.replace(self._path(folder, name))
+        self._forget_unfinished(folder, name)
 
     def _drop(self, folder: str, name: str) -> None:
         with suppress(FileNotFoundError):
             self._path(folder, name).unlink()
+        self._forget_unfinished(folder, name)
+
+    def _unfinished(self, folder: str, name: str) -> list[Path]:
+        """The files that processes which have ended wrote for the record *name*, and never put in place."""
+        written = (self.directory / WRITING).glob(f"{folder}.{name}.*-*")
+        return [path for path in written if _is_abandoned(path.suffix)]
+
+    def _forget_unfinished(self, folder: str, name: str) -> None:
+        for path in self._unfinished(folder, name):
+            path.unlink(missing_ok=True)
 
     def _append(self, name: str, line: bytes) -> int:
         """Append in one write; return the new length of the file in bytes."""
@@ -172,6 +200,12 @@ class DummyBackend:
             return os.lseek(fd, 0, os.SEEK_CUR)
         finally:
             os.close(fd)
+
+
+def _is_abandoned(suffix: str) -> bool:
+    """Whether *suffix*, as in `.PID-THREAD`, is of a process that has ended."""
+    process = suffix[1:].partition("-")[0]
+    return process.isdecimal() and not psutil.pid_exists(int(process))
 
 
 def _name_of(record: Mapping[str, Any]) -> str | None:

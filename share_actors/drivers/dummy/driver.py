@@ -178,9 +178,15 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             for i, s in backend.snapshots().items()
             if s["share_id"] == share.id
         }
+        unfinished = backend.unfinished_snapshots(share)
         record = backend.shares().get(share.id)
         if record is None:
-            return ProbeResult(state="absent", snapshots=snapshots, access=frozenset())
+            return ProbeResult(
+                state="partial" if backend.is_unfinished(share.id) else "absent",
+                snapshots=snapshots,
+                unfinished=unfinished,
+                access=frozenset(),
+            )
         access = frozenset(
             (r["access_type"], r["access_to"], r["access_level"]) for r in record["rules"].values()
         )
@@ -190,6 +196,7 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             size=record["size"],
             access=access,
             snapshots=snapshots,
+            unfinished=unfinished,
         )
 
 

@@ -7,6 +7,7 @@ are changed and the directories in it are closed to them; then the walk goes on 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -17,10 +18,12 @@ from contextlib import suppress
 from hashlib import sha256
 from heapq import merge
 
+from share_actors.drivers.base import RefusedByBackend
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.acl import Grants
 from share_actors.drivers.filesystem.copying import LOG_EVERY_S
 from share_actors.drivers.filesystem.granting_record import Position, Record
+from share_actors.drivers.filesystem.os_errors import error_text
 from share_actors.drivers.filesystem.tree import (
     DIRECTORY,
     Folder,
@@ -129,8 +132,7 @@ class _Granting:
     def steps(self) -> Iterator[None]:
         """Change one entry after another; the position is after the entry that was changed last."""
         self._check()
-        self._close(self._top, {}, complete=True)
-        acl.write_default(self._top, self._grants)
+        self._begin_at_top()
         begun, last = self.position.path, self.position.last
         self._begun = begun[-1:]
         for number, folder in enumerate(walk(self._top, begun)):
@@ -141,6 +143,22 @@ class _Granting:
                 self._advance(name, linked)
                 yield
         self._settle()
+
+    def _begin_at_top(self) -> None:
+        """Close the topmost directory and set what its new entries inherit, or leave its access as it was."""
+        mode = os.fstat(self._top).st_mode
+        before = acl.encode(acl.read(self._top, acl.ACCESS) or acl.from_mode(mode))
+        try:
+            self._close(self._top, {}, complete=True)
+            acl.write_default(self._top, self._grants)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.E2BIG, errno.ERANGE):
+                raise
+            acl.write_access(self._top, before, os.fstat(self._top).st_mode)
+            raise RefusedByBackend(
+                f"the filesystem cannot store an access list for {len(self._grants)} users and groups"
+                f" ({error_text(error)}): the rules stay as they were; give groups access instead of users"
+            ) from error
 
     def _advance(self, name: str, linked: int) -> None:
         p = self.position

@@ -85,9 +85,12 @@ class Layout:
             return _is_directory(fd, name)
 
     def leftovers(self, name: str) -> bool:
-        """Whether an interrupted attempt left an incomplete copy or removal."""
+        """Whether an interrupted attempt left an incomplete copy, removal, or record of a size."""
         with self.folder("making") as making, self.folder("trash") as trash:
-            return _is_directory(making, name) or _is_directory(trash, name)
+            if _is_directory(making, name) or _is_directory(trash, name):
+                return True
+        with self.folder("meta") as meta:
+            return _has(meta, f"{name}.new", _is_file)
 
     @contextmanager
     def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:

@@ -1,0 +1,80 @@
+"""A network of namespaces: one for servers, with a bridge, and one for each client's address."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from tests.storage.leftovers import NAMESPACES, own_prefix, remove_namespace
+
+SERVER = ("10.99.7.1", "fd99::701")
+"""The addresses of the server, one of each family."""
+CLIENTS = (("10.99.7.3", "fd99::703"), ("10.99.7.4", "fd99::704"))
+"""The addresses of the clients, one of each family."""
+_PREFIXES = (16, 64)
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class ClientNetwork:
+    """The namespaces of the network, by name."""
+
+    server: str
+    clients: dict[str, str]
+    """The namespace of each client address."""
+
+    def enter(self, client: str) -> None:
+        """Move the calling thread into the network of the *client*; its new sockets are there."""
+        enter(self.clients[client])
+
+
+def enter(namespace: str) -> None:
+    """Move the calling thread into the network namespace; raises `OSError`."""
+    fd = os.open(NAMESPACES / namespace, os.O_RDONLY)
+    try:
+        if _libc.setns(fd, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def client_network() -> Iterator[ClientNetwork]:
+    """A network that is removed with all its processes at the end of the block."""
+    with ExitStack() as made:
+        server = _namespace(made, "server")
+        _run("-n", server, "link", "add", "clients", "type", "bridge")
+        _configure(server, "clients", SERVER)
+        clients = {}
+        for n, addresses in enumerate(CLIENTS):
+            client = _namespace(made, f"client{n}")
+            peer = ("peer", "name", f"client{n}", "netns", server)
+            _run("link", "add", "eth0", "netns", client, "type", "veth", *peer)
+            _run("-n", server, "link", "set", f"client{n}", "master", "clients", "up")
+            _configure(client, "eth0", addresses)
+            clients.update(dict.fromkeys(addresses, client))
+        yield ClientNetwork(server, clients)
+
+
+def _namespace(made: ExitStack, role: str) -> str:
+    name = f"{own_prefix()}{role}"
+    _run("netns", "add", name)
+    made.callback(remove_namespace, name)
+    _run("-n", name, "link", "set", "lo", "up")
+    return name
+
+
+def _configure(namespace: str, interface: str, addresses: tuple[str, str]) -> None:
+    for address, prefix in zip(addresses, _PREFIXES, strict=True):
+        no_wait = ("nodad",) if ":" in address else ()
+        _run("-n", namespace, "address", "add", f"{address}/{prefix}", "dev", interface, *no_wait)
+    _run("-n", namespace, "link", "set", interface, "up")
+
+
+def _run(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)

@@ -11,7 +11,7 @@ from share_actors.drivers.samba.programs import Programs
 from share_actors.drivers.samba.settings import SambaSettings
 
 FIRST_UID = 1_879_048_192
-"""The first uid and the gid of users. They own no file: all files are written as `config.OWNER`."""
+"""Below the uids of users, which own no file: users act as root in their shares. Their group is root's."""
 _NO_LOGIN = "/usr/sbin/nologin"
 
 
@@ -24,7 +24,7 @@ class Accounts:
     def prepare(self) -> None:
         """Write the files of accounts unless they exist. Raises `OSError`."""
         if not self._settings.group_path.exists():
-            group = f"root:x:0:\nnogroup:x:65534:\nusers:x:{FIRST_UID}:\n"
+            group = "root:x:0:\nnogroup:x:65534:\n"
             put_file(self._settings.group_path, group.encode())
         if not self._settings.passwd_path.exists():
             self._write({})
@@ -46,10 +46,13 @@ class Accounts:
         lines = f"{password}\n{password}\n"
         self._programs.pdbedit("--create", "--password-from-stdin", f"--user={name}", stdin=lines)
 
+    def forget_password(self, name: str) -> None:
+        """Refuse the user from now on, and keep its account: its sessions are found by the name."""
+        if name in self._uids():
+            self._programs.pdbedit("--delete", f"--user={name}", missing_is_fine=True)
+
     def remove(self, name: str) -> None:
-        """Remove the user, if it exists. Raises `DriverError`."""
-        checked_user(name)
-        self._programs.pdbedit("--delete", f"--user={name}", missing_is_fine=True)
+        """Remove the account, if it exists. Raises `OSError`."""
         if name in (uids := self._uids()):
             self._write({user: uid for user, uid in uids.items() if user != name})
 
@@ -69,7 +72,5 @@ class Accounts:
     def _write(self, uids: Mapping[str, int]) -> None:
         top = self._settings.directory
         lines = [f"root:x:0:0::{top}:{_NO_LOGIN}", f"nobody:x:65534:65534::{top}:{_NO_LOGIN}"]
-        lines += [
-            f"{user}:x:{uid}:{FIRST_UID}::{top}:{_NO_LOGIN}" for user, uid in sorted(uids.items())
-        ]
+        lines += [f"{user}:x:{uid}:0::{top}:{_NO_LOGIN}" for user, uid in sorted(uids.items())]
         put_file(self._settings.passwd_path, "".join(f"{line}\n" for line in lines).encode())

@@ -12,8 +12,6 @@ from share_actors.values import Frozen
 
 NOBODY = "no-user!"
 """The value of `valid users` that lets nobody in, as no user can have this name: an empty one lets all in."""
-OWNER = "root"
-"""The account that all files are read and written with: the rules alone decide, whoever owns a file."""
 SERVER_NAME = "SHARE-ACTORS"
 """The server's NetBIOS name. Users belong to the domain of this name, so it does not follow the host name."""
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
@@ -101,7 +99,6 @@ _FIXED: Section = {
     "valid users": NOBODY,
     "read only": "yes",
     "browseable": "no",
-    "force user": OWNER,
     "follow symlinks": "no",
     "wide links": "no",
     "nt acl support": "no",
@@ -111,8 +108,13 @@ _FIXED: Section = {
 
 
 def _share(export: Export) -> Section:
+    """The section of *export*; its users act as root, so that the rules alone decide, not owners of files.
+
+    With `force user` instead, `close-denied-share` would judge every client by the forced user.
+    """
+    users = " ".join(sorted(export.users)) or NOBODY
     writers = [user for user in sorted(export.users) if export.users[user] == "rw"]
-    parameters = {"path": export.path, "valid users": " ".join(sorted(export.users)) or NOBODY}
+    parameters = {"path": export.path, "valid users": users, "admin users": users}
     return {**parameters, "write list": " ".join(writers)} if writers else parameters
 
 

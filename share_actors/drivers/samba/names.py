@@ -19,7 +19,9 @@ RESERVED_EXPORTS = frozenset({"global", "homes", "printers", "print", "admin", "
 RESERVED_USERS = frozenset({"root", "nobody"})
 """The accounts that smbd itself uses."""
 _EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-_USER = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
+_USER = re.compile(
+    r"(?!s-)[a-z0-9_][a-z0-9_.-]{0,31}"
+)  # Samba takes s-1-5 for a security identifier
 _IN_PATH = re.compile(r'[%\\"]')  # substitutions, continued lines, quotes
 
 
@@ -38,7 +40,7 @@ def check_user(name: str) -> str:
     """The name of a user. Capitals are refused: SMB does not distinguish them."""
     if not _USER.fullmatch(name):
         raise ValueError(
-            "must have 1 to 32 of the characters a-z 0-9 _ . - and begin with a letter"
+            "must have 1 to 32 of the characters a-z 0-9 _ . - and not begin with '.', '-' or 's-'"
         )
     if name in RESERVED_USERS:
         raise ValueError("is an account that smbd itself uses")

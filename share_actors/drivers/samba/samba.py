@@ -20,7 +20,7 @@ from share_actors.drivers.samba.config import Export, Served
 from share_actors.drivers.samba.names import checked_export, checked_user, problem
 from share_actors.drivers.samba.programs import Programs
 from share_actors.drivers.samba.records import read_exports, write_exports
-from share_actors.drivers.samba.sessions import Cut, Sessions
+from share_actors.drivers.samba.sessions import Cut, Sessions, Status
 from share_actors.drivers.samba.settings import SambaSettings
 from share_actors.drivers.samba.unit import samba_unit
 
@@ -117,9 +117,10 @@ class Samba:
             old = exports.pop(name, None)
             if old is not None or not self._is_in_force(exports):
                 self._change(exports, check)
-            return self._disconnect(
-                name, frozenset(), frozenset(old.users if old else ()), everyone=True
-            )
+            if self._unit.daemon() is None:
+                return Cut()
+            lost = frozenset(old.users if old else ())
+            return self._disconnect(name, frozenset(), lost, everyone=True)
 
     def recorded(self, name: str) -> Mapping[str, str] | None:
         """The users of the export *name* as recorded, also while smbd does not run; None if there is none."""
@@ -142,6 +143,11 @@ class Samba:
     def export_names(self) -> frozenset[str]:
         """The names of all recorded exports."""
         return frozenset(self._recorded())
+
+    def status(self) -> Status:
+        """Who is connected now, and by which processes."""
+        daemon = self._unit.daemon()
+        return Status({}, ()) if daemon is None else Sessions(self._programs, daemon).status()
 
     # -- users ---------------------------------------------------------------------------------
     def users(self) -> frozenset[str]:
@@ -166,9 +172,10 @@ class Samba:
         with self._locked(f"remove user {name}"):
             self._prepare()
             self._put_config(self._recorded())
-            self._accounts.remove(name)
+            self._accounts.forget_password(name)
             if (daemon := self._unit.daemon()) is not None:
                 Sessions(self._programs, daemon).end_user(name)
+            self._accounts.remove(name)
 
     # -- the parts -----------------------------------------------------------------------------
     @contextmanager

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from share_actors.drivers.base import DriverError
-from share_actors.drivers.samba.names import ExportName, Level, SharePath, UserName
+from share_actors.drivers.samba.exports import Export, Exports
 from share_actors.drivers.samba.settings import SambaSettings
 from share_actors.values import Frozen
 
@@ -17,23 +17,6 @@ SERVER_NAME = "SHARE-ACTORS"
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _COMPLAINT = re.compile(r"ERROR|WARNING|Unknown|Ignoring|Invalid", re.IGNORECASE)
 Section = Mapping[str, str]
-
-
-class Export(Frozen):
-    """One exported directory with the users who may use it."""
-
-    path: SharePath
-    users: dict[UserName, Level]
-    lost: tuple[UserName, ...] = ()
-    """The users that may still be connected with more than `users` says, until they have been cut off."""
-
-    @property
-    def interrupts(self) -> bool:
-        """Whether all clients must be cut off: one that lost something may still read."""
-        return any(user in self.users for user in self.lost)
-
-
-Exports = Mapping[ExportName, Export]
 
 
 class Served(Frozen):

@@ -8,18 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from pydantic import ValidationError
 
 from share_actors.drivers.base import DriverError, TransientError
-from share_actors.drivers.filesystem.durable import put_file
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.filesystem.os_errors import os_errors
-from share_actors.drivers.samba import config
 from share_actors.drivers.samba.accounts import Accounts
-from share_actors.drivers.samba.config import Export, Served
-from share_actors.drivers.samba.names import checked_export, checked_user, problem
+from share_actors.drivers.samba.config import Served
+from share_actors.drivers.samba.configuration import Configuration
+from share_actors.drivers.samba.exports import Export, Exports, new_export, refuse_same_name
+from share_actors.drivers.samba.names import checked_export, checked_user
 from share_actors.drivers.samba.programs import Programs
-from share_actors.drivers.samba.records import read_exports, write_exports
 from share_actors.drivers.samba.sessions import Cut, Sessions, Status
 from share_actors.drivers.samba.settings import SambaSettings
 from share_actors.drivers.samba.unit import samba_unit
@@ -33,10 +31,6 @@ DIRECTORIES = {
     "ncalrpc": 0o755,
 }
 """The directories of smbd, with the modes that it asks for; the one around them is closed to others."""
-NOT_RUNNING = (
-    "smbd does not run for {directory}: {what} and comes into force when it starts;"
-    " start the backend, then repeat the call"
-)
 
 
 def _no_check() -> None:
@@ -54,6 +48,7 @@ class Samba:
         self.settings = settings
         self._programs = Programs(settings)
         self._accounts = Accounts(settings, self._programs)
+        self._configuration = Configuration(settings, self._programs)
         self._unit = samba_unit(settings, self._programs)
 
     # -- the daemon ----------------------------------------------------------------------------
@@ -62,9 +57,11 @@ class Samba:
         with self._locked("start smbd"):
             self._prepare()
             self._programs.require()
-            exports = self._recorded()
-            self._put_config(exports)
+            exports = self._configuration.recorded()
+            edited = self._configuration.restore(exports)
             self._unit.start()
+            if edited:
+                self._cut_strangers(exports)
             for name in [name for name, export in exports.items() if export.lost]:
                 self._apply(exports, name)
 
@@ -77,7 +74,7 @@ class Samba:
         """What is wrong now, one sentence each; empty if clients are served. Changes nothing."""
         try:
             with os_errors("examine smbd"):
-                return (*self._unit.problems(), *self._config_problems())
+                return (*self._unit.problems(), *self._export_problems())
         except DriverError as error:
             return (str(error),)
 
@@ -96,16 +93,19 @@ class Samba:
         so that `rw` to `ro` interrupts every client of the share. *check* is called just before the
         change, and may raise. A configuration that smbd refuses changes nothing.
         """
-        export = _checked_export(name, path, users)
+        export = new_export(name, path, users)
         with self._locked(f"export {name}"):
             self._prepare()
-            exports = self._recorded()
-            _refuse_same_name(name, exports)
+            exports = self._configuration.recorded()
+            refuse_same_name(name, exports)
+            edited = not self._configuration.is_rendered(exports)
             old = exports.get(name)
-            exports[name] = export.replace(lost=_lost(old, export))
-            if exports[name] == old and not old.lost and self._is_in_force(exports):
+            exports[name] = export.after(old)
+            if exports[name] == export == old and not edited and self._unit.daemon() is not None:
                 return Cut()
-            self._change(exports, check)
+            self._configuration.change(exports, check)
+            if edited:
+                self._cut_strangers(exports)
             return self._apply(exports, name)
 
     def remove(self, name: str, check: Callable[[], None] = _no_check) -> Cut:
@@ -113,18 +113,18 @@ class Samba:
         checked_export(name)
         with self._locked(f"remove export {name}"):
             self._prepare()
-            exports = self._recorded()
+            exports = self._configuration.recorded()
             old = exports.pop(name, None)
-            if old is not None or not self._is_in_force(exports):
-                self._change(exports, check)
-            if self._unit.daemon() is None:
+            if old is not None or not self._configuration.is_rendered(exports):
+                self._configuration.change(exports, check)
+            if (daemon := self._unit.daemon()) is None:
                 return Cut()
             lost = frozenset(old.users if old else ())
-            return self._disconnect(name, frozenset(), lost, everyone=True)
+            return Sessions(self._programs, daemon).cut(name, (), lost, everyone=True)
 
     def recorded(self, name: str) -> Mapping[str, str] | None:
         """The users of the export *name* as recorded, also while smbd does not run; None if there is none."""
-        export = self._recorded().get(name)
+        export = self._configuration.recorded().get(name)
         return None if export is None else dict(export.users)
 
     def served(self, name: str) -> Mapping[str, str] | None:
@@ -132,17 +132,17 @@ class Samba:
 
         A change of its configuration by hand shows here. `*` stands for everybody.
         """
-        share = self._served().get(name) if self._unit.daemon() is not None else None
+        share = self._served(name)
         return None if share is None else dict(share.users)
 
     def served_path(self, name: str) -> Path | None:
         """The directory that smbd serves as *name* now; None if none."""
-        share = self._served().get(name) if self._unit.daemon() is not None else None
+        share = self._served(name)
         return None if share is None else Path(share.path)
 
     def export_names(self) -> frozenset[str]:
         """The names of all recorded exports."""
-        return frozenset(self._recorded())
+        return frozenset(self._configuration.recorded())
 
     def status(self) -> Status:
         """Who is connected now, and by which processes."""
@@ -163,7 +163,7 @@ class Samba:
         checked_user(name)
         with self._locked(f"set the password of user {name}"):
             self._prepare()
-            self._put_config(self._recorded())
+            self._configuration.restore(self._configuration.recorded())
             self._accounts.set(name, password)
 
     def remove_user(self, name: str) -> None:
@@ -171,7 +171,7 @@ class Samba:
         checked_user(name)
         with self._locked(f"remove user {name}"):
             self._prepare()
-            self._put_config(self._recorded())
+            self._configuration.restore(self._configuration.recorded())
             self._accounts.forget_password(name)
             if (daemon := self._unit.daemon()) is not None:
                 Sessions(self._programs, daemon).end_user(name)
@@ -189,7 +189,7 @@ class Samba:
                     yield
             except psutil.NoSuchProcess:
                 raise TransientError(
-                    f"{operation}: smbd ended meanwhile; the call can be repeated"
+                    f"{operation}: smbd ended meanwhile; repeat the call"
                 ) from None
             finally:
                 os.close(folder)
@@ -203,121 +203,50 @@ class Samba:
                 path.chmod(mode)  # whatever the umask is
         self._accounts.prepare()
 
-    def _recorded(self) -> dict[str, Export]:
-        with os_errors("read the exports of smbd"):
-            return read_exports(self.settings.exports_path)
-
-    def _served(self) -> dict[str, Served]:
-        parameters, _ = self._programs.testparm(self.settings.config_path)
-        return config.served(parameters)
-
-    def _is_in_force(self, exports: Mapping[str, Export]) -> bool:
-        """Whether smb.conf is what is rendered from *exports*, and smbd runs."""
-        return self._unit.daemon() is not None and self._config_is(exports)
-
-    def _config_is(self, exports: Mapping[str, Export]) -> bool:
-        path = self.settings.config_path
-        return path.exists() and path.read_bytes() == self._text(exports)
-
-    def _text(self, exports: Mapping[str, Export]) -> bytes:
-        return config.rendered(self.settings, exports).encode()
-
-    def _change(self, exports: dict[str, Export], check: Callable[[], None]) -> None:
-        """Record *exports* and make them the configuration, if smbd accepts it and *check* does not raise."""
-        candidate = self._checked_candidate(exports)
-        check()
-        write_exports(self.settings.exports_path, exports)
-        put_file(self.settings.config_path, candidate)
-
-    def _put_config(self, exports: dict[str, Export]) -> None:
-        """Make smb.conf what is rendered from *exports*."""
-        if not self._config_is(exports):
-            put_file(self.settings.config_path, self._checked_candidate(exports))
-
-    def _checked_candidate(self, exports: dict[str, Export]) -> bytes:
-        """The text of smb.conf for *exports*; raises `DriverError` unless smbd understands exactly them."""
-        text = self._text(exports)
-        candidate = self.settings.config_path.with_name("smb.conf.candidate")
-        put_file(candidate, text)
-        try:
-            parameters, complaints = self._programs.testparm(candidate)
-        except DriverError as error:
-            raise DriverError(
-                f"smbd refuses the new configuration: {error}; the old one stays"
-            ) from None
-        finally:
-            candidate.unlink()
-        refused = config.complaint(complaints) or config.difference(
-            exports, config.served(parameters)
-        )
-        if refused:
-            raise DriverError(f"smbd refuses the new configuration: {refused}; the old one stays")
-        return text
+    def _served(self, name: str) -> Served | None:
+        return self._configuration.served().get(name) if self._unit.daemon() is not None else None
 
     def _apply(self, exports: dict[str, Export], name: str) -> Cut:
         """Bring *name* into force, and record that nobody has more any longer than the rules say."""
-        export = exports[name]
-        lost = frozenset(export.lost)
-        cut = self._disconnect(name, frozenset(export.users), lost, everyone=export.interrupts)
-        if export.lost:
-            exports[name] = export.replace(lost=())
-            write_exports(self.settings.exports_path, exports)
-        return cut
-
-    def _disconnect(
-        self, name: str, allowed: frozenset[str], lost: frozenset[str], *, everyone: bool
-    ) -> Cut:
-        """Let the running smbd read its configuration; raises `TransientError` if none runs."""
         daemon = self._unit.daemon()
         if daemon is None:
-            what = f"the change of export {name} is recorded"
-            raise TransientError(NOT_RUNNING.format(directory=self.settings.directory, what=what))
-        return Sessions(self._programs, daemon).cut(name, allowed, lost, everyone=everyone)
+            raise TransientError(
+                f"smbd does not run for {self.settings.directory}: the change of export {name} is recorded,"
+                " and comes into force when it starts; start the backend, then repeat the call"
+            )
+        export = exports[name]
+        cut = Sessions(self._programs, daemon).cut(
+            name, export.users, export.lost, everyone=export.interrupts
+        )
+        if export.lost:
+            exports[name] = export.replace(lost=())
+            self._configuration.record(exports)
+        return cut
 
-    def _config_problems(self) -> Iterator[str]:
-        exports = self._recorded()
-        if not self._config_is(exports):
-            yield self._config_difference(exports)
+    def _cut_strangers(self, exports: Exports) -> None:
+        """Cut off whom a configuration that was edited by hand has let in."""
+        daemon = self._unit.daemon()
+        if daemon is None:
+            return
+        sessions = Sessions(self._programs, daemon)
+        found: dict[str, set[str]] = {}
+        for connection in sessions.status().connections:
+            found.setdefault(connection.share, set()).add(connection.user)
+        for share, users in found.items():
+            allowed = exports[share].users if share in exports else {}
+            if share != "IPC$" and (strangers := users - allowed.keys()):
+                sessions.cut(share, allowed, strangers, everyone=share not in exports)
+
+    def _export_problems(self) -> Iterator[str]:
+        exports = self._configuration.recorded()
+        if self._configuration.difference(exports) is not None:
+            with self._locked("examine smbd"):  # a change may be under way
+                exports = self._configuration.recorded()
+                if (found := self._configuration.difference(exports)) is not None:
+                    yield found
         accounts = self._accounts.names()
         for name, export in sorted(exports.items()):
             if not Path(export.path).is_dir():
                 yield f"export {name}: {export.path} is not a directory"
             if unknown := sorted(export.users.keys() - accounts):
                 yield f"export {name}: {', '.join(unknown)} cannot log in: no password is set"
-
-    def _config_difference(self, exports: dict[str, Export]) -> str:
-        path = self.settings.config_path
-        if not path.exists():
-            return f"{path} is missing: start the backend, or apply the rules of any share again"
-        found = config.difference(exports, self._served()) or "a parameter was changed"
-        return f"{path} was changed by hand: {found}; the next change of any share restores it"
-
-
-def _checked_export(name: str, path: Path, users: Mapping[str, str]) -> Export:
-    """The export with these fields; raises `DriverError` with the field and the value that is wrong."""
-    checked_export(name)
-    try:
-        return Export.model_validate({"path": str(path), "users": dict(users)})
-    except ValidationError as error:
-        raise DriverError(f"{problem(error, f'export {name}')}; nothing was changed") from None
-
-
-def _refuse_same_name(name: str, exports: Mapping[str, Export]) -> None:
-    for other in exports:
-        if other != name and other.lower() == name.lower():
-            raise DriverError(
-                f"export {name!r}: clients cannot tell it from the export {other!r}; nothing was changed"
-            )
-
-
-def _lost(old: Export | None, new: Export) -> tuple[str, ...]:
-    """The users who may do less than before, or whose files are elsewhere now."""
-    if old is None:
-        return ()
-    moved = old.path != new.path
-    lost = {
-        user
-        for user, level in old.users.items()
-        if moved or new.users.get(user, "") not in {level, "rw"}
-    }
-    return tuple(sorted(lost.union(old.lost)))

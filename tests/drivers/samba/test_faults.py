@@ -256,6 +256,35 @@ def test_each_edit_of_the_configuration_is_told(
     assert told in samba.problems()[0]
 
 
+def test_a_user_that_was_let_in_by_an_edit_is_cut_off_when_it_is_undone(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    text = settings.config_path.read_text()
+    settings.config_path.write_text(text.replace("= alice", "= alice bob"))
+    stranger = mount.visit(HOST, "one", "bob").hold("b")
+    file = mount.visit(HOST, "one", "alice").hold("a")
+
+    samba.export("two", share, {})
+
+    with pytest.raises(OUT):
+        stranger.write(b"1")
+    file.write(b"goes on")
+
+
+def test_a_configuration_that_smbd_refuses_leaves_the_old_one_in_force(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    (settings.directory / "lock").chmod(0o700)  # testparm complains of it
+
+    with pytest.raises(DriverError, match=r"smbd refuses the new configuration: .*lock directory"):
+        samba.export("one", share, {"bob": "rw"})
+
+    assert samba.recorded("one") == samba.served("one") == {"alice": "rw"}
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
 def test_a_record_that_cannot_be_read_is_told_with_its_path(
     samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
 ) -> None:

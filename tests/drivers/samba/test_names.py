@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError
 from share_actors.drivers.samba import Samba, SambaSettings
-from share_actors.drivers.samba.config import Export, difference, rendered, served
+from share_actors.drivers.samba.config import difference, rendered, served
+from share_actors.drivers.samba.exports import Export
 from share_actors.drivers.samba.names import check_export, check_path, check_user
 
 SETTINGS = SambaSettings(directory=Path("/srv/smb"))

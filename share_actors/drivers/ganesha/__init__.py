@@ -1,1 +1,7 @@
-"""Options of drivers that export shares with NFS-Ganesha."""
+"""A private NFS-Ganesha for drivers that export directories, and the options of Manila's `GaneshaMixin`."""
+
+from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
+from share_actors.drivers.ganesha.settings import GaneshaSettings
+from share_actors.drivers.ganesha.unit import Ganesha
+
+__all__ = ["Ganesha", "GaneshaMixin", "GaneshaOptions", "GaneshaSettings"]

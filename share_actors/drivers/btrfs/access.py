@@ -1,0 +1,123 @@
+"""Access rules of the driver `btrfs`: networks and addresses of clients."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from share_actors.drivers.base import DriverError, RuleUpdates, UnsupportedAccess
+from share_actors.drivers.btrfs.base import BtrfsBase
+from share_actors.drivers.btrfs.exports import Clients
+from share_actors.values import AccessRule, RequestContext, Share
+
+MANY_RULES = 1000
+"""Above this number every request of a client takes noticeably longer."""
+
+
+class BtrfsAccess(BtrfsBase):
+    """The access methods of `BtrfsDriver`."""
+
+    def update_access(
+        self,
+        context: RequestContext,
+        share: Share,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        update_rules: Sequence[AccessRule] = (),
+        share_server: Any = None,
+    ) -> RuleUpdates:
+        """Export to exactly *access_rules*; the other lists are not needed.
+
+        Of rules for one network the most permissive counts, of networks inside each other the smallest. A
+        refused set of rules raises, and the rules before it stay.
+        """
+        clients: dict[str, str] = {}
+        failed: dict[str, str] = {}
+        for rule in access_rules:
+            try:
+                _add(clients, checked_network(rule), rule.access_level)
+            except DriverError as error:
+                failed[rule.id] = str(error)
+        self._set_clients(context, share, lambda _: clients)
+        return failed
+
+    def allow_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        """Add the rule *access* to the others; raises `DriverError` for a rule that cannot be applied."""
+        network = checked_network(access)
+        self._set_clients(context, share, lambda old: {**old, network: access.access_level})
+
+    def deny_access(
+        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
+    ) -> None:
+        """Remove the rule *access*; a rule that cannot be applied was never applied."""
+        try:
+            network = checked_network(access)
+        except DriverError:
+            return
+        denied = ipaddress.ip_network(network)
+        self._set_clients(
+            context, share, lambda old: {to: old[to] for to in old if _network(to) != denied}
+        )
+
+    def access_warnings(
+        self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
+    ) -> dict[str, str]:
+        """Every rule of a share that has more than `MANY_RULES`."""
+        if len(access_rules) <= MANY_RULES:
+            return {}
+        text = (
+            f"the share has {len(access_rules)} rules: the server searches the list at every request of a"
+            f" client, which takes noticeably longer above {MANY_RULES}; use networks instead of addresses"
+        )
+        return {rule.id: text for rule in access_rules}
+
+    def _set_clients(
+        self, context: RequestContext, share: Share, change: Callable[[Clients], Clients]
+    ) -> None:
+        """Export to the clients that *change* makes of those on file."""
+        with self._share_lock("set access of share", share.id, context) as fence:
+            if not self._pool.exists("shares", share.id) and not change({}):
+                return
+            self._must_exist(share.id)
+            self._serve(share.id, fence, change(self._clients_on_file(share.id)))
+
+
+def checked_network(rule: AccessRule) -> str:
+    """The network of *rule*, as it was given.
+
+    Raises `UnsupportedAccess` for another type or level, and `DriverError` for what is not a network.
+    """
+    if rule.access_type != "ip":
+        raise UnsupportedAccess(
+            f"access_type {rule.access_type!r} is not supported: NFS clients are known by their address, 'ip'"
+        )
+    if rule.access_level not in ("rw", "ro"):
+        raise UnsupportedAccess(f"access_level {rule.access_level!r} is not 'rw' or 'ro'")
+    try:
+        ipaddress.ip_network(rule.access_to)
+    except ValueError as error:
+        raise DriverError(_advice(rule.access_to, error)) from None
+    return rule.access_to
+
+
+def _advice(text: str, error: ValueError) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return f"access_to {text!r} is not an IP address or network: {error}"
+    return f"access_to {text!r} has host bits set: write {network} for the network, or the address alone"
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text)
+
+
+def _add(clients: dict[str, str], network: str, level: str) -> None:
+    """Add the rule; a network that is there in another spelling keeps the first one."""
+    same = _network(network)
+    known = next((to for to in clients if _network(to) == same), network)
+    clients[known] = "rw" if "rw" in (level, clients.get(known)) else level

@@ -1,0 +1,201 @@
+"""What all parts of the driver `btrfs` use: options, locks, mounts of shares, and their exports."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
+from share_actors.drivers.btrfs.mounts import is_mounted, mount, mount_at, unmount
+from share_actors.drivers.btrfs.options import BtrfsOptions
+from share_actors.drivers.btrfs.pool import SubvolumePool
+from share_actors.drivers.btrfs.records import CLIENTS, REVERT, ShareRecords
+from share_actors.drivers.fence import Fence, Fences
+from share_actors.drivers.filesystem.ids import checked_id
+from share_actors.drivers.filesystem.locks import Lock, locked
+from share_actors.drivers.filesystem.os_errors import os_errors
+from share_actors.values import RequestContext
+
+NO_CONTEXT = RequestContext()
+"""The context of the methods that have no context parameter, or change nothing."""
+FOLDERS = ("locks", "meta", "exports", "pool")
+
+
+class BtrfsBase(ShareDriver):
+    """The filesystem of a `btrfs` backend, with one lock for each share.
+
+    Below the root: pool, where the filesystem is mounted; exports/ID, where a share is; ganesha, the files of
+    the NFS server with the access rules; locks and meta, the locks and fences of shares, and their reverts.
+    """
+
+    Options = BtrfsOptions
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._options = cast(BtrfsOptions, self.configuration)
+        self._root = self._options.root
+        self._pool = SubvolumePool(self._root / "pool")
+        self._exports_directory = self._root / "exports"
+        self._fences = Fences(self._root / "meta")
+        self._records = ShareRecords(self._root / "meta")
+        self._exporter: Exporter = NfsExports(self._options)
+
+    @property
+    def refuses_late_calls(self) -> bool:
+        """True: see `drivers.fence`."""
+        return True
+
+    def exclusive_directories(self) -> dict[str, Path]:
+        """The root; the filesystem itself has a file that names the root which uses it."""
+        return {"root": self._root}
+
+    # -- locks ---------------------------------------------------------------------------------
+    @contextmanager
+    def _lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
+        folder = os.open(self._root / "locks", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with locked(folder, name, shared=shared, wait=wait) as lock:
+                yield lock
+        finally:
+            os.close(folder)
+
+    @contextmanager
+    def _share_lock(
+        self,
+        operation: str,
+        share_id: str,
+        context: RequestContext = NO_CONTEXT,
+        *,
+        must_exist: bool = False,
+        changes: bool = True,
+    ) -> Iterator[Fence]:
+        """Lock the share: the thread of an abandoned attempt may still be running.
+
+        Yields the fence to check before each change. Raises `Overtaken` if a later attempt has begun.
+        """
+        checked_id("share", share_id)
+        with (
+            os_errors(f"{operation} {share_id}"),
+            self._fences.enter(share_id, context) as fence,
+            self._lock(share_id) as lock,
+        ):
+            fence.check()
+            self._must_run(changes)
+            try:
+                if must_exist:
+                    self._must_exist(share_id)
+                yield fence
+            finally:
+                if not self._pool.exists("shares", share_id):
+                    lock.discard()
+
+    def _must_run(self, changes: bool) -> None:
+        if not self._pool.is_mounted:
+            raise TransientError(
+                f"the filesystem is not mounted at {self._pool.path}: nothing was changed; start the backend"
+            )
+        if changes and self._pool.is_read_only:
+            raise DriverError(
+                f"the filesystem at {self._pool.path} is read-only: nothing was changed; see the kernel's"
+                f" log for the cause, then run `mount -o remount,rw {self._pool.path}`"
+            )
+
+    def _must_exist(self, share_id: str) -> None:
+        if not self._pool.exists("shares", share_id):
+            raise DriverError(f"{self._pool.location('shares', share_id)} does not exist")
+
+    # -- serving a share -----------------------------------------------------------------------
+    def _place(self, share_id: str) -> Path:
+        """Where the share is mounted to be exported."""
+        return self._exports_directory / share_id
+
+    def _serves(self, share_id: str) -> bool:
+        """Whether the share is mounted and exported."""
+        return self._is_in_place(share_id) and self._exporter.served(share_id) is not None
+
+    def _is_in_place(self, share_id: str) -> bool:
+        """Whether the mount of the share is that of its subvolume."""
+        place = self._place(share_id)
+        if not is_mounted(place):
+            return False
+        fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return ioctls.is_subvolume(fd) and ioctls.tree_id(fd) == self._pool.tree(
+                "shares", share_id
+            )
+        finally:
+            os.close(fd)
+
+    def _mount_share(self, share_id: str) -> None:
+        """Mount the subvolume of the share at its place, instead of anything else that is mounted there."""
+        if self._is_in_place(share_id):
+            return
+        if not is_mounted(self._exports_directory):
+            raise TransientError(
+                f"nothing is mounted at {self._exports_directory}: start the backend"
+            )
+        self._unmount_share(share_id)
+        place = self._place(share_id)
+        place.mkdir(0o700, exist_ok=True)
+        pool = mount_at(self._pool.path)
+        if pool is None:
+            raise TransientError(f"the filesystem was unmounted from {self._pool.path} meanwhile")
+        mount(pool.source, place, "btrfs", f"subvolid={self._pool.tree('shares', share_id)}")
+
+    def _unmount_share(self, share_id: str) -> None:
+        """Unmount everything at the place of the share, and remove the place."""
+        place = self._place(share_id)
+        while is_mounted(place):
+            try:
+                unmount(place)
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                raise TransientError(
+                    f"a program of this machine uses {place}: its data are untouched; end it, see"
+                    f" `fuser -vm {place}`, and repeat the operation"
+                ) from error
+        with suppress(FileNotFoundError):
+            place.rmdir()
+
+    def _serve(self, share_id: str, fence: Fence, clients: Clients | None = None) -> None:
+        """Mount and export the share to *clients*; None: to those on file, or to nobody."""
+        if clients is None:
+            clients = self._clients_on_file(share_id)
+        fence.check()
+        if not self._is_in_place(share_id):
+            if self._exporter.served(share_id) is not None:
+                self._records.write(share_id, CLIENTS, dict(clients))
+                self._exporter.remove(share_id, fence.check)
+            self._mount_share(share_id)
+        self._exporter.export(share_id, self._place(share_id), clients, fence.check)
+        self._records.remove(share_id, CLIENTS)
+
+    def _clients_on_file(self, share_id: str) -> Clients:
+        """The clients of the export, or those that were saved when the export was removed for a time."""
+        recorded = self._exporter.recorded(share_id)
+        if recorded is None:
+            recorded = self._records.read(share_id, CLIENTS) or {}
+        return recorded
+
+    def _suspend(self, share_id: str, fence: Fence) -> None:
+        """Remove the export and the mount for a time: `_serve` restores them with the same clients."""
+        fence.check()
+        self._records.write(share_id, CLIENTS, dict(self._clients_on_file(share_id)))
+        self._exporter.remove(share_id, fence.check)
+        self._unmount_share(share_id)
+
+    def _withdraw(self, share_id: str, fence: Fence) -> None:
+        """Remove the export with its clients, then unmount the share."""
+        fence.check()
+        self._exporter.remove(share_id, fence.check)
+        fence.check()
+        self._unmount_share(share_id)
+        for kind in (CLIENTS, REVERT):
+            self._records.remove(share_id, kind)

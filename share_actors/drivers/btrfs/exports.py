@@ -1,0 +1,113 @@
+"""How shares are exported: one object for each protocol, and what the driver needs of it.
+
+NFS is the only one. Another protocol has a class with the methods of `Exporter`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from share_actors.drivers.btrfs.options import BtrfsOptions
+from share_actors.drivers.ganesha import Ganesha
+from share_actors.values import ExportLocation
+
+Clients = Mapping[str, str]
+"""Network to level, `rw` or `ro`."""
+
+
+class Exporter(Protocol):
+    """Exports directories by one protocol. Methods raise `DriverError` and `TransientError`."""
+
+    def start(self) -> None:
+        """Start the daemon, unless it runs; everything exported before is exported again."""
+
+    def stop(self) -> None:
+        """End the daemon, and wait for its end."""
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the daemon, one sentence each."""
+
+    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
+        """Export the directory *path* to *clients* alone; *check* is called before each change."""
+
+    def remove(self, name: str, check: Callable[[], None]) -> None:
+        """Remove the export with its clients, unless there is none."""
+
+    def recorded(self, name: str) -> Clients | None:
+        """The clients on file; None if there is no export."""
+
+    def served(self, name: str) -> Clients | None:
+        """The clients in force; None if the daemon does not export it."""
+
+    def names(self) -> frozenset[str]:
+        """The names of all exports."""
+
+    def locations(self, name: str) -> tuple[ExportLocation, ...]:
+        """Where clients mount it."""
+
+
+class NfsExports:
+    """Exports over NFS by a private NFS-Ganesha."""
+
+    def __init__(self, options: BtrfsOptions) -> None:
+        self._options = options
+        self._ganesha = Ganesha(options.nfs)
+
+    def start(self) -> None:
+        """Start Ganesha, unless it runs."""
+        self._ganesha.start()
+
+    def stop(self) -> None:
+        """End Ganesha, and wait for its end: until then it uses the mounts."""
+        self._ganesha.stop()
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with Ganesha, one sentence each."""
+        return tuple(self._ganesha.problems())
+
+    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
+        """Export *path*, a mount of its own, to *clients*; if that is refused the old clients stay."""
+        self._ganesha.export(name, path, clients, check)
+
+    def remove(self, name: str, check: Callable[[], None]) -> None:
+        """Remove the export and its clients."""
+        self._ganesha.remove(name, check)
+
+    def recorded(self, name: str) -> Clients | None:
+        """The clients in the export's file."""
+        return self._ganesha.recorded(name)
+
+    def served(self, name: str) -> Clients | None:
+        """The clients in the running Ganesha."""
+        return self._ganesha.served(name)
+
+    def names(self) -> frozenset[str]:
+        """The names of all exports."""
+        return self._ganesha.export_names()
+
+    def locations(self, name: str) -> tuple[ExportLocation, ...]:
+        """One location for each version, the newest preferred."""
+        newest = max(self._options.versions)
+        return tuple(
+            ExportLocation(
+                path=f"{self._host}:/{name}",
+                preferred=version == newest,
+                protocol="NFS",
+                options=self._mount_options(version),
+            )
+            for version in sorted(set(self._options.versions), reverse=True)
+        )
+
+    @property
+    def _host(self) -> str:
+        address = self._options.address
+        return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
+
+    def _mount_options(self, version: int) -> str:
+        port = f"port={self._options.nfs_port}"
+        if version == 4:
+            return f"vers=4.1,{port}"
+        return f"vers=3,proto=tcp,{port},mountport={self._options.mount_port},nolock"

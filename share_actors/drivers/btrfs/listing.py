@@ -1,0 +1,69 @@
+"""What is on a `btrfs` backend, and how much of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from share_actors.drivers.abilities import BackendObject
+from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.image import GIB
+from share_actors.drivers.btrfs.probe import BtrfsProbe, rules_of
+from share_actors.drivers.filesystem.ids import is_id
+from share_actors.drivers.filesystem.os_errors import os_errors
+from share_actors.values import RequestContext, Share
+
+
+class BtrfsListing(BtrfsProbe):
+    """The methods of the abilities `ListsObjects` and `MeasuresUsage`."""
+
+    def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
+        """Every share and snapshot, and every other subvolume directly in the top one's directories."""
+        with os_errors(f"list {self._pool.path}"):
+            self._must_run(changes=False)
+            return (*self._listed_shares(), *self._listed_snapshots(), *self._listed_others())
+
+    def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
+        """The bytes that count for each share that exists, after one commit."""
+        with os_errors(f"measure {self._pool.path}"):
+            self._must_run(changes=False)
+            self._pool.sync()
+            usage: dict[str, int] = {}
+            for share in shares:
+                with suppress(FileNotFoundError):  # not there, or deleted meanwhile
+                    if is_id(share.id) and self._pool.exists("shares", share.id):
+                        usage[share.id] = self._pool.used(share.id)
+            return usage
+
+    def _listed_shares(self) -> Iterator[BackendObject]:
+        for name in self._pool.names("shares"):
+            served = self._exporter.served(name)
+            places = self._exporter.locations(name) if served is not None else ()
+            yield BackendObject(
+                kind="share",
+                id=name,
+                location=str(self._pool.location("shares", name)),
+                size=self._pool.size_gib(name),
+                export_paths=tuple(dict.fromkeys(place.path for place in places)),
+                access=None if served is None else rules_of(served),
+            )
+
+    def _listed_snapshots(self) -> Iterator[BackendObject]:
+        for name in self._pool.names("snapshots"):
+            yield BackendObject(
+                kind="snapshot",
+                id=name.partition("@")[2] or None,
+                location=str(self._pool.location("snapshots", name)),
+            )
+
+    def _listed_others(self) -> Iterator[BackendObject]:
+        """The subvolumes that an operator made: those that are not inside an area."""
+        for names in self._pool.other_subvolumes():
+            with self._pool.folder(*names) as fd:
+                read_only = ioctls.is_read_only(fd)
+            limit = self._pool.use_and_limit(*names)[1]
+            yield BackendObject(
+                kind="snapshot" if read_only else "share",
+                location=str(self._pool.path.joinpath(*names)),
+                size=None if limit is None else -(-limit // GIB),
+            )

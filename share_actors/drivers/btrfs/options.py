@@ -1,0 +1,68 @@
+"""Options of the driver `btrfs`."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from share_actors.drivers.base import DriverOptions
+from share_actors.drivers.btrfs.ioctls import QuotaMode
+from share_actors.drivers.ganesha import GaneshaSettings
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class BtrfsOptions(DriverOptions):
+    """Options of the driver `btrfs`."""
+
+    device: Path
+    """A block device with a btrfs filesystem, or an image file of one. Absolute."""
+    root: Path
+    """An absolute path on a disk: mount points, access rules, and the files of Ganesha are below it."""
+    image_size_gib: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Create and format `device`, a sparse file of this size, if there is no such file: for trying out."""
+    quota_mode: QuotaMode = "simple"
+    """`simple`: data count for the share that wrote them. `qgroup`: what a share refers to; much slower."""
+    address: str = "127.0.0.1"
+    """The IP address that clients mount from."""
+    nfs_port: Port = 2049
+    mount_port: Port = 20048
+    """The port of the mount protocol of NFSv3."""
+    versions: tuple[Annotated[int, Field(ge=3, le=4)], ...] = Field((4,), min_length=1)
+    """The NFS versions to serve; version 3 needs rpcbind."""
+    network_namespace: str | None = None
+    """The network namespace that Ganesha runs in. Default: that of the system."""
+    reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
+    max_over_subscription_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 20.0
+    """How far the sizes of all shares may exceed the capacity: shares only take up their content."""
+
+    @field_validator("device", "root")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        if not path.is_absolute() or ".." in path.parts:
+            raise ValueError("must be an absolute path without '..'")
+        return path
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        try:
+            return str(ipaddress.ip_address(address))
+        except ValueError:
+            raise ValueError(f"must be an IP address, not {address!r}") from None
+
+    @property
+    def nfs(self) -> GaneshaSettings:
+        """The settings of the NFS server."""
+        return GaneshaSettings(
+            directory=self.root / "ganesha",
+            address=self.address,
+            nfs_port=self.nfs_port,
+            mount_port=self.mount_port,
+            versions=self.versions,
+            network_namespace=self.network_namespace,
+            mount_root=self.root / "exports",
+        )

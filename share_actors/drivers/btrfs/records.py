@@ -1,0 +1,54 @@
+"""Small files about shares, outside the filesystem of the shares: what a crash must not lose."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from share_actors.drivers.filesystem.own_files import own_names, read_record
+
+CLIENTS = "@clients"
+"""The clients of a share whose export was removed for a time."""
+REVERT = "@revert"
+"""How far the last revert of a share is."""
+
+
+class ShareRecords:
+    """JSON objects in *directory*, one file a share and kind. Methods raise `OSError`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, name: str, kind: str) -> dict[str, Any] | None:
+        """The record; None if there is none."""
+        return read_record(self._directory / f"{name}{kind}")
+
+    def write(self, name: str, kind: str, record: Mapping[str, Any]) -> None:
+        """Replace the record; it survives a power failure."""
+        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            new = os.open(
+                f"{name}{kind}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=folder
+            )
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+                file.flush()
+                os.fsync(new)
+            os.rename(f"{name}{kind}.new", f"{name}{kind}", src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove(self, name: str, kind: str) -> None:
+        """Remove the record, and what an interrupted `write` left."""
+        for suffix in (kind, f"{kind}.new"):
+            with suppress(FileNotFoundError):
+                (self._directory / f"{name}{suffix}").unlink()
+
+    def names(self, kind: str) -> list[str]:
+        """The shares that have a record of this kind."""
+        return own_names(self._directory, kind)

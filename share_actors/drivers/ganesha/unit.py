@@ -1,0 +1,220 @@
+"""A private NFS-Ganesha: one supervised unit of a bus, the daemon and, for NFSv3, an rpcbind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.filesystem.locks import locked
+from share_actors.drivers.ganesha import changes, control
+from share_actors.drivers.ganesha.bus import Daemon, connect
+from share_actors.drivers.ganesha.exports import ExportFiles
+from share_actors.drivers.ganesha.rendering import checked_name
+from share_actors.drivers.ganesha.rules import clients_in_force, flat_rules
+from share_actors.drivers.ganesha.settings import GaneshaSettings
+from share_actors.drivers.ganesha.status import log_end, read_status
+
+START_S = 120.0
+"""How long `start` waits for the daemon to serve, in seconds."""
+WAIT_S = 20.0
+"""How long a change waits for a daemon that is being started again, in seconds."""
+READ_WAIT_S = 5.0
+"""The same for `served`."""
+_POLL_S = 0.005
+
+
+def _unfenced() -> None:
+    """The check of a caller without a fence."""
+
+
+class Ganesha:
+    """The unit of *settings*. Any number of objects and processes may use one unit at once.
+
+    Every change is complete when its method returns: the daemon enforces it, and enforces it again after
+    a restart. `TransientError`: the unit does not run now, and the same call may be repeated.
+    """
+
+    def __init__(self, settings: GaneshaSettings) -> None:
+        self.settings = settings
+        self._files = settings.files
+        self._exports = ExportFiles(settings.files)
+        self._name = f"the NFS-Ganesha of {settings.directory}"
+
+    # -- the unit ------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start the unit unless it runs; returns when the daemon serves all permanent exports.
+
+        A unit that runs with other settings is started again. Raises `DriverError` with the end of the
+        daemon's log if it cannot start, and then ends what it started; also if the daemon runs but does not
+        serve all exports, and then it goes on to serve the others.
+        """
+        self._files.make()
+        with self._changing():
+            launched = control.ensure_started(self.settings)
+            try:
+                self._wait_until_started()
+            except DriverError:
+                if launched:
+                    control.stop(self._files)
+                raise
+        self._check_all_served()
+
+    def stop(self) -> None:
+        """End the unit and wait for the exit of all parts; succeeds if nothing runs."""
+        if self._files.directory.is_dir():
+            with self._changing():
+                control.stop(self._files)
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the unit now, one sentence each."""
+        found = control.problems(self._files)
+        if not found:
+            try:
+                with connect(self._files.socket) as daemon:
+                    found = self._differences(daemon)
+            except TransientError as error:
+                found = (f"{self._name}: {error}",)
+        return (*found, *self._exports.damage())
+
+    # -- exports -------------------------------------------------------------------------------
+    def export(
+        self,
+        name: str,
+        path: Path,
+        clients: Mapping[str, str],
+        check: Callable[[], None] = _unfenced,
+    ) -> None:
+        """Export the directory *path* as `/NAME` to exactly *clients*: address or network to "rw" or "ro".
+
+        *check* is called right before each change and may raise. Raises `DriverError` if the daemon
+        refuses, and then the rules of before are in force and on file; also if the daemon does not see the
+        directory that this process sees, and then the export is removed.
+        """
+        draft = changes.draft(name, path, clients)
+        if not control.is_wanted(self._files):
+            raise TransientError(f"{self._name} is not started; nothing was changed. Start it")
+        with self._changing():
+            record = changes.numbered(self._exports, draft)
+            self._repeat(lambda daemon: changes.apply(daemon, self._exports, record, check))
+
+    def remove(self, name: str, check: Callable[[], None] = _unfenced) -> None:
+        """Remove the export `/NAME`; clients lose access to open files. Succeeds for none.
+
+        *check* is called right before each change and may raise.
+        """
+        checked_name(name)
+        if not self._files.exports.is_dir():
+            return
+        with self._changing():
+            if control.is_wanted(self._files):
+                self._repeat(lambda daemon: changes.withdraw(daemon, self._exports, name, check))
+            else:
+                control.stop(self._files)  # what an interrupted stop left
+                check()
+                self._exports.remove(name)
+
+    def recorded(self, name: str) -> Mapping[str, str] | None:
+        """The clients of the export *name* on file, as they were given; None if there is no export."""
+        record = self._exports.record(name)
+        return None if record is None else dict(record.clients)
+
+    def served(self, name: str) -> Mapping[str, str] | None:
+        """The clients of the export *name* that the daemon lets in now; None if it does not serve it.
+
+        As they were given if the rules on file are in force, else as the daemon has them.
+        """
+        record = self._exports.record(name)
+        try:
+            with self._daemon(READ_WAIT_S, mend=False) as daemon:
+                number = record.id if record else changes.number_of(daemon, name)
+                shown = daemon.shown(number) if number else None
+        except TransientError:
+            return None
+        if shown is None or shown[1] != f"/{name}":
+            return None
+        if record is not None and shown[2] == flat_rules(record.clients):
+            return dict(record.clients)
+        return clients_in_force(shown[2])
+
+    def export_names(self) -> frozenset[str]:
+        """The names of the exports on file."""
+        return self._exports.names()
+
+    # -- inside --------------------------------------------------------------------------------
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Let no other thread or process change the unit in the block."""
+        folder = os.open(self._files.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with locked(folder, self._files.change_lock):
+                yield
+        finally:
+            os.close(folder)
+
+    def _repeat(self, change: Callable[[Daemon], bool]) -> None:
+        """Make *change* again until it is complete within the life of one daemon."""
+        end = time.monotonic() + WAIT_S
+        while True:
+            try:
+                with self._daemon(end - time.monotonic(), mend=True) as daemon:
+                    if change(daemon):
+                        return
+            except TransientError:
+                if time.monotonic() > end:
+                    raise
+
+    def _daemon(self, seconds: float, *, mend: bool) -> Daemon:
+        """The daemon, after a wait of at most *seconds* for it; raises `TransientError`.
+
+        *mend*: start a supervisor that was killed again; the caller has the change lock.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            if not control.is_wanted(self._files):
+                raise TransientError(f"{self._name} is not started; nothing was changed. Start it")
+            if mend:
+                control.ensure_supervised(self._files)
+            try:
+                return connect(self._files.socket)
+            except TransientError as error:
+                if time.monotonic() > end:
+                    raise TransientError(self._down(error)) from error
+            time.sleep(_POLL_S)
+
+    def _down(self, error: TransientError) -> str:
+        status = read_status(self._files.status)
+        reason = f" It ended before: {status.reason}" if status and status.reason else ""
+        return f"{self._name} does not answer: {error}.{reason}"
+
+    def _wait_until_started(self) -> None:
+        end = time.monotonic() + START_S
+        while not control.serves(self._files):
+            status = read_status(self._files.status)
+            control.ensure_supervised(self._files)
+            if status is not None and status.failures:
+                raise DriverError(f"{self._name} cannot start: {status.reason}")
+            if time.monotonic() > end:
+                raise DriverError(f"{self._name} did not start within {START_S:.0f} s")
+            time.sleep(_POLL_S)
+
+    def _check_all_served(self) -> None:
+        with self._daemon(WAIT_S, mend=False) as daemon:
+            found = self._differences(daemon)
+        if found:
+            raise DriverError(
+                f"{self._name} runs, but {'; '.join(found)}. The end of its log: {log_end(self._files.log)}"
+            )
+
+    def _differences(self, daemon: Daemon) -> tuple[str, ...]:
+        """How the exports that the daemon serves differ from those on file, one sentence each."""
+        served = {pseudo.removeprefix("/") for pseudo in daemon.served().values()}
+        on_file = self._exports.names()
+        missing = [f"the export {name!r} is not served" for name in sorted(on_file - served)]
+        extra = [
+            f"the export {name!r} is served without a file" for name in sorted(served - on_file)
+        ]
+        return (*missing, *extra)

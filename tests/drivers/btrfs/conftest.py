@@ -1,0 +1,84 @@
+"""Fixtures: `btrfs` backends on small loop images below the temporary directory of a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
+from share_actors.drivers.btrfs.mounts import mounts_below, unmount
+from share_actors.values import RequestContext, Share
+
+CONTEXT = RequestContext(attempt=1)
+NEEDED = {
+    "mkfs.btrfs": "btrfs-progs",
+    "ganesha.nfsd": "nfs-ganesha",
+    "dbus-daemon": "dbus-daemon",
+}
+"""The programs that the tests run, and the packages that have them."""
+MakeDriver = Callable[..., BtrfsDriver]
+
+
+def free_ports(number: int) -> list[int]:
+    """Free TCP ports of the loopback address."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture
+def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
+    """Makes drivers that are not started; at the end all of them are stopped, and all is unmounted."""
+    if os.geteuid() != 0:
+        pytest.skip("the driver btrfs needs root")
+    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    made: list[BtrfsDriver] = []
+
+    def make(**changes: object) -> BtrfsDriver:
+        nfs, mount = free_ports(2)
+        options = {
+            "device": tmp_path / "disk.img",
+            "root": tmp_path / "root",
+            "image_size_gib": 4,
+            "nfs_port": nfs,
+            "mount_port": mount,
+        }
+        configuration = BtrfsOptions.model_validate({**options, **changes})
+        made.append(BtrfsDriver(configuration=configuration, backend_name="disk"))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        try:
+            for driver in made:
+                driver.stop_backend(CONTEXT)
+        finally:
+            for found in mounts_below(tmp_path):
+                unmount(found.path)
+
+
+@pytest.fixture
+def driver(make_driver: MakeDriver) -> BtrfsDriver:
+    """A running driver on an empty filesystem of 4 GiB."""
+    driver = make_driver()
+    driver.start_backend(CONTEXT)
+    driver.do_setup(CONTEXT)
+    return driver
+
+
+@pytest.fixture
+def share(driver: BtrfsDriver) -> Share:
+    """A share of 1 GiB that exists."""
+    share = Share(id="s1", size=1, host="disk")
+    driver.create_share(CONTEXT, share)
+    return share

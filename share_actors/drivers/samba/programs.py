@@ -61,7 +61,7 @@ class Programs:
         try:
             self._run(
                 "smbcontrol",
-                f"--configfile={self._settings.config_path}",
+                *self._configuration,
                 "-t",
                 3,
                 destination,
@@ -75,7 +75,7 @@ class Programs:
 
     def status(self) -> str:
         """The JSON of `smbstatus`."""
-        return self._run("smbstatus", f"--configfile={self._settings.config_path}", "--json")[0]
+        return self._run("smbstatus", *self._configuration, "--json")[0]
 
     def pdbedit(
         self, *options: str, stdin: str | None = None, missing_is_fine: bool = False
@@ -83,11 +83,16 @@ class Programs:
         """Change the database of passwords; a password goes through *stdin* and appears in no message."""
         self._run(
             "pdbedit",
-            f"--configfile={self._settings.config_path}",
+            *self._configuration,
             *options,
             stdin=stdin,
             accepted=(0, 255) if missing_is_fine else (0,),
         )
+
+    @property
+    def _configuration(self) -> tuple[str, str]:
+        """The option that names smb.conf, in other words than smbd's: its supervisor ends what has those."""
+        return "-s", str(self._settings.config_path)
 
     def _run(
         self, *command: object, stdin: str | None = None, accepted: tuple[int, ...] = (0,)

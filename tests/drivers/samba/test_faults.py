@@ -70,6 +70,15 @@ def test_rules_change_while_smbd_is_restarted(
         mount.visit(HOST, "one", "alice")
 
 
+def test_a_password_is_set_while_smbd_is_restarted(samba: Samba, settings: SambaSettings) -> None:
+    for number in range(5):
+        end([recorded_pid(settings, "daemon")])
+        samba.set_user(f"user{number}", "1")
+        samba.start()
+
+    assert len(samba.users()) == 7
+
+
 def test_a_killed_supervisor_is_told_and_replaced_without_disturbing_a_client(
     samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from share_actors.drivers.base import DriverError, RuleUpdates, UnsupportedAccess
 from share_actors.drivers.btrfs.base import BtrfsBase
+from share_actors.drivers.btrfs.cifs import checked_user_rule
 from share_actors.drivers.btrfs.exports import Clients
 from share_actors.drivers.ganesha.rules import network_of
 from share_actors.values import AccessRule, RequestContext, Share
@@ -38,7 +39,7 @@ class BtrfsAccess(BtrfsBase):
         failed: dict[str, str] = {}
         for rule in access_rules:
             try:
-                _add(clients, checked_network(rule), rule.access_level)
+                _add(clients, checked_client(share, rule), rule.access_level)
             except DriverError as error:
                 failed[rule.id] = str(error)
         self._set_clients(context, share, lambda _: clients)
@@ -48,26 +49,31 @@ class BtrfsAccess(BtrfsBase):
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
         """Add the rule *access* to the others; raises `DriverError` for a rule that cannot be applied."""
-        network = checked_network(access)
-        self._set_clients(context, share, lambda old: {**old, network: access.access_level})
+        client = checked_client(share, access)
+        self._set_clients(context, share, lambda old: {**old, client: access.access_level})
 
     def deny_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
     ) -> None:
         """Remove the rule *access*; a rule that cannot be applied was never applied."""
         try:
-            network = checked_network(access)
+            denied = _canonical(checked_client(share, access))
         except DriverError:
             return
-        denied = network_of(network)
         self._set_clients(
-            context, share, lambda old: {to: old[to] for to in old if network_of(to) != denied}
+            context, share, lambda old: {to: old[to] for to in old if _canonical(to) != denied}
         )
 
     def access_warnings(
         self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
     ) -> dict[str, str]:
-        """Every rule of a share that has more than `MANY_RULES`."""
+        """Rules of users without a password, and every rule of an NFS share with more than `MANY_RULES`."""
+        if share.share_proto == "CIFS":
+            return {
+                rule.id: f"user {rule.access_to} cannot log in: add it to the option cifs_users"
+                for rule in access_rules
+                if rule.access_to not in self._options.cifs_users
+            }
         if len(access_rules) <= MANY_RULES:
             return {}
         text = (
@@ -85,6 +91,11 @@ class BtrfsAccess(BtrfsBase):
                 return
             self._must_exist(share.id)
             self._serve(share.id, fence, change(self._clients_on_file(share.id)))
+
+
+def checked_client(share: Share, rule: AccessRule) -> str:
+    """The network, or the user of a CIFS share, that *rule* lets in; raises `DriverError` otherwise."""
+    return checked_user_rule(rule) if share.share_proto == "CIFS" else checked_network(rule)
 
 
 def checked_network(rule: AccessRule) -> str:
@@ -116,8 +127,16 @@ def _advice(text: str) -> str:
     return f"access_to {text!r} has host bits set: write {network} for the network, or the address alone"
 
 
+def _canonical(client: str) -> str:
+    """The one spelling of a network or address; users have only one."""
+    try:
+        return str(network_of(client))
+    except ValueError:
+        return client
+
+
 def _add(clients: dict[str, str], network: str, level: str) -> None:
     """Add the rule; a network that is there in another spelling keeps the first one."""
-    same = network_of(network)
-    known = next((to for to in clients if network_of(to) == same), network)
+    same = _canonical(network)
+    known = next((to for to in clients if _canonical(to) == same), network)
     clients[known] = "rw" if "rw" in (level, clients.get(known)) else level

@@ -91,6 +91,7 @@ class BtrfsBackend(BtrfsBase):
             "nfs_port": str(self._options.nfs_port),
             "mount_port": str(self._options.mount_port),
             "versions": ",".join(map(str, self._options.versions)),
+            "cifs_port": str(self._options.cifs_port),
         }
 
     def get_pool(self, share: Share) -> str:

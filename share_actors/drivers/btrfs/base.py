@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.drivers.btrfs import ioctls
+from share_actors.drivers.btrfs.cifs import CifsExports, ProtocolExports
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
 from share_actors.drivers.btrfs.mounts import is_mounted, mount, mount_at, unmount
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.btrfs.pool import SubvolumePool
-from share_actors.drivers.btrfs.records import CLIENTS, REVERT, ShareRecords
+from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT, ShareRecords
 from share_actors.drivers.fence import Fence, Fences
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
-from share_actors.values import RequestContext
+from share_actors.drivers.requirements import (
+    Requirement,
+    btrfs_requirements,
+    nfs_requirements,
+    samba_requirements,
+)
+from share_actors.values import RequestContext, Share
 
 NO_CONTEXT = RequestContext()
 """The context of the methods that have no context parameter, or change nothing."""
@@ -45,11 +52,32 @@ class BtrfsBase(ShareDriver):
         self._fences = Fences(self._root / "meta")
         self._records = ShareRecords(self._root / "meta")
         self._exporter: Exporter = NfsExports(self._options)
+        if self._options.cifs_users:
+            exporters: dict[str, Exporter] = {
+                "NFS": self._exporter,
+                "CIFS": CifsExports(self._options),
+            }
+            self._exporter = ProtocolExports(exporters, self._protocol)
+        else:
+            vars(self).update(protocols=("NFS",), access_types=("ip",))  # of this object alone
 
     @property
     def refuses_late_calls(self) -> bool:
         """True: see `drivers.fence`."""
         return True
+
+    def requirements(self) -> Sequence[Requirement]:
+        """What btrfs, NFS-Ganesha and, with users of CIFS, Samba need (`abilities.StatesRequirements`)."""
+        options = self._options
+        counting: Literal["squota", "qgroup"] = (
+            "squota" if options.quota_mode == "simple" else "qgroup"
+        )
+        is_image = not options.device.is_block_device()
+        return (
+            *btrfs_requirements(counting, options.root, image=is_image),
+            *nfs_requirements(options.nfs_port, options.versions),
+            *(samba_requirements(options.cifs_port) if options.cifs_users else ()),
+        )
 
     def exclusive_directories(self) -> dict[str, Path]:
         """The root; the filesystem itself has a file that names the root which uses it."""
@@ -109,6 +137,26 @@ class BtrfsBase(ShareDriver):
     def _must_exist(self, share_id: str) -> None:
         if not self._pool.exists("shares", share_id):
             raise DriverError(f"{self._pool.location('shares', share_id)} does not exist")
+
+    # -- protocols -----------------------------------------------------------------------------
+    def _protocol(self, share_id: str) -> str:
+        """The protocol that the share is exported by."""
+        record = self._records.read(share_id, PROTOCOL) or {}
+        return str(record.get("protocol", "NFS"))
+
+    def _access_type(self, share_id: str) -> str:
+        """The type of the rules of the share."""
+        return "user" if self._protocol(share_id) == "CIFS" else "ip"
+
+    def _set_protocol(self, share: Share) -> None:
+        """Record the protocol of *share* before it is exported; raises `DriverError` if it is not served."""
+        if share.share_proto not in self.protocols:
+            raise DriverError(
+                f"share_proto {share.share_proto!r} is not served by this backend, which serves"
+                f" {', '.join(self.protocols)}: nothing was changed; CIFS needs the option cifs_users"
+            )
+        if share.share_proto != self._protocol(share.id):
+            self._records.write(share.id, PROTOCOL, {"protocol": share.share_proto})
 
     # -- serving a share -----------------------------------------------------------------------
     def _place(self, share_id: str) -> Path:
@@ -196,5 +244,5 @@ class BtrfsBase(ShareDriver):
         self._exporter.remove(share_id, fence.check)
         fence.check()
         self._unmount_share(share_id)
-        for kind in (CLIENTS, REVERT):
+        for kind in (CLIENTS, REVERT, PROTOCOL):
             self._records.remove(share_id, kind)

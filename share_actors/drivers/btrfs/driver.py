@@ -26,8 +26,9 @@ class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsList
     Each is mounted by itself, so that no client of one share can reach another by a forged file handle.
     """
 
-    protocols: ClassVar[tuple[str, ...]] = ("NFS",)
-    access_types: ClassVar[tuple[str, ...]] = ("ip",)
+    protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
+    """Of an object without `cifs_users`: NFS alone, and `ip` as the only type of rules."""
+    access_types: ClassVar[tuple[str, ...]] = ("ip", "user")
 
     def create_share(
         self, context: RequestContext, share: Share, share_server: Any = None
@@ -89,12 +90,16 @@ class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsList
     ) -> Exports:
         """Mount and export the share again, with the rules on file; raises `DriverError` if it is lost."""
         with self._share_lock("ensure share", share.id, context, must_exist=True) as fence:
+            fence.check()
+            self._set_protocol(share)
             self._finish_revert(share.id, fence)
             self._serve(share.id, fence)
         return self._exporter.locations(share.id)
 
     # ------------------------------------------------------------------------------------------
     def _create(self, share: Share, source: str | None, fence: Fence) -> None:
+        fence.check()
+        self._set_protocol(share)
         if not self._pool.exists("shares", share.id):
             self._pool.make(share.id, share.size * GIB, source, fence.check)
             fence.check()

@@ -1,6 +1,6 @@
 """How shares are exported: one object for each protocol, and what the driver needs of it.
 
-NFS is the only one. Another protocol has a class with the methods of `Exporter`.
+Each protocol has a class with the methods of `Exporter`: NFS here, CIFS in `cifs`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from share_actors.drivers.ganesha import Ganesha
 from share_actors.values import ExportLocation
 
 Clients = Mapping[str, str]
-"""Network to level, `rw` or `ro`."""
+"""Network, or user by CIFS, to level, `rw` or `ro`."""
 
 
 class Exporter(Protocol):

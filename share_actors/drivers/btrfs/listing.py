@@ -45,7 +45,7 @@ class BtrfsListing(BtrfsProbe):
                 location=str(self._pool.location("shares", name)),
                 size=self._pool.size_gib(name),
                 export_paths=tuple(dict.fromkeys(place.path for place in places)),
-                access=None if served is None else rules_of(served),
+                access=None if served is None else rules_of(served, self._access_type(name)),
             )
 
     def _listed_snapshots(self) -> Iterator[BackendObject]:

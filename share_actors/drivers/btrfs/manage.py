@@ -42,6 +42,7 @@ class BtrfsManage(BtrfsSnapshots):
                 self._move(names, "shares", share.id)
             size = self._size_to_manage("shares", share.id)
             fence.check()
+            self._set_protocol(share)
             self._pool.set_limit(share.id, size * GIB)
             self._serve(share.id, fence)
         return {"size": size}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.btrfs.ioctls import QuotaMode
 from share_actors.drivers.ganesha import GaneshaSettings
+from share_actors.drivers.samba import SambaSettings, UserName
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -34,8 +35,11 @@ class BtrfsOptions(DriverOptions):
     """The port of the mount protocol of NFSv3."""
     versions: tuple[Annotated[int, Field(ge=3, le=4)], ...] = Field((4,), min_length=1)
     """The NFS versions to serve; version 3 needs rpcbind."""
+    cifs_users: dict[UserName, SecretStr] = {}
+    """The users of CIFS shares with their passwords. Without users the backend serves NFS alone."""
+    cifs_port: Port = 445
     network_namespace: str | None = None
-    """The network namespace that Ganesha runs in. Default: that of the system."""
+    """The network namespace that the daemons run in. Default: that of the system."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Percentage of the capacity that is left free."""
     max_over_subscription_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 20.0
@@ -55,6 +59,27 @@ class BtrfsOptions(DriverOptions):
             return str(ipaddress.ip_address(address))
         except ValueError:
             raise ValueError(f"must be an IP address, not {address!r}") from None
+
+    @model_validator(mode="after")
+    def _can_serve_cifs(self) -> Self:
+        if self.cifs_users:
+            try:
+                _ = self.cifs
+            except ValidationError as error:
+                raise ValueError(
+                    f"root is not usable for CIFS: {error.errors()[0]['msg']}"
+                ) from None
+        return self
+
+    @property
+    def cifs(self) -> SambaSettings:
+        """The settings of the CIFS server."""
+        return SambaSettings(
+            directory=self.root / "samba",
+            address=self.address,
+            port=self.cifs_port,
+            network_namespace=self.network_namespace,
+        )
 
     @property
     def nfs(self) -> GaneshaSettings:

@@ -7,7 +7,7 @@ from typing import Any
 from share_actors.drivers.base import ProbeResult
 from share_actors.drivers.btrfs.exports import Clients
 from share_actors.drivers.btrfs.mounts import is_mounted
-from share_actors.drivers.btrfs.records import CLIENTS, REVERT
+from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT
 from share_actors.drivers.btrfs.snapshots import BtrfsSnapshots, snapshot_name
 from share_actors.values import RequestContext, Share
 
@@ -26,8 +26,10 @@ class BtrfsProbe(BtrfsSnapshots):
                 state=self._state(share.id, problems),
                 export_locations=self._exporter.locations(share.id) if exists else (),
                 size=self._pool.size_gib(share.id) if exists else None,
-                access=rules_of(self._exporter.served(share.id)),
-                access_on_file=rules_of(self._exporter.recorded(share.id)),
+                access=rules_of(self._exporter.served(share.id), self._access_type(share.id)),
+                access_on_file=rules_of(
+                    self._exporter.recorded(share.id), self._access_type(share.id)
+                ),
                 used=self._used(share.id) if exists else None,
                 problems=problems,
                 snapshots=self._snapshots_of(share),
@@ -45,7 +47,7 @@ class BtrfsProbe(BtrfsSnapshots):
             or self._pool.exists("before", share_id)
             or is_mounted(self._place(share_id))
             or self._exporter.recorded(share_id) is not None
-            or any(self._records.read(share_id, kind) for kind in (CLIENTS, REVERT))
+            or any(self._records.read(share_id, kind) for kind in (CLIENTS, REVERT, PROTOCOL))
         )
 
     def _share_problems(self, share_id: str) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class BtrfsProbe(BtrfsSnapshots):
         if self._exporter.recorded(share_id) is None:
             found.append("it has no export on file")
         if self._exporter.served(share_id) is None:
-            found.append("the NFS server does not export it")
+            found.append(f"the {self._protocol(share_id)} server does not export it")
         revert = self._records.read(share_id, REVERT)
         if revert and not revert.get("done"):
             found.append("a revert was interrupted: repeat it")
@@ -74,6 +76,6 @@ class BtrfsProbe(BtrfsSnapshots):
         }
 
 
-def rules_of(clients: Clients | None) -> frozenset[tuple[str, str, str]]:
+def rules_of(clients: Clients | None, access_type: str) -> frozenset[tuple[str, str, str]]:
     """The clients as `ProbeResult.access` reports them."""
-    return frozenset(("ip", network, level) for network, level in (clients or {}).items())
+    return frozenset((access_type, client, level) for client, level in (clients or {}).items())

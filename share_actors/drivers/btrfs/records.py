@@ -16,6 +16,9 @@ CLIENTS = "@clients"
 REVERT = "@revert"
 """How far the last revert of a share is."""
 
+PROTOCOL = "@protocol"
+"""The protocol of a share that is not exported over NFS: {"protocol": "CIFS"}."""
+
 
 class ShareRecords:
     """JSON objects in *directory*, one file a share and kind. Methods raise `OSError`."""

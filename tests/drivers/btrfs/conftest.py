@@ -15,7 +15,9 @@ from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.drivers.btrfs.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory
 from share_actors.values import RequestContext, Share
+from tests.storage.conftest import directory
 
+__all__ = ["directory"]
 CONTEXT = RequestContext(attempt=1)
 NEEDED = {
     "mkfs.btrfs": "btrfs-progs",

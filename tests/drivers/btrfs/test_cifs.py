@@ -1,0 +1,72 @@
+"""The driver and client contracts over CIFS shares of the driver `btrfs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psutil
+import pytest
+
+from share_actors.drivers import DriverError, ShareDriver
+from share_actors.drivers.btrfs import BtrfsDriver
+from share_actors.drivers.samba.programs import PACKAGES
+from share_actors.drivers.supervision import supervisor
+from share_actors.testing import ClientContract
+from share_actors.testing.contract_base import CONTEXT
+from share_actors.testing.driver_contract import DriverContract
+from share_actors.testing.leftovers import end
+from share_actors.testing.visits import Mount
+from share_actors.values import AccessType, Share
+from tests.drivers.btrfs.conftest import MakeDriver, free_ports
+from tests.storage.cifs_client import cifs_mounts
+from tests.storage.conftest import need
+
+PASSWORDS = {"alice": "secret of alice", "bob": "secret of bob"}
+
+
+def over_cifs(make_driver: MakeDriver, root: Path) -> BtrfsDriver:
+    """A running driver whose first protocol is CIFS: the contracts use that for their shares."""
+    need(PACKAGES)
+    (port,) = free_ports(1)
+    driver = make_driver(root=root / "root", cifs_users=PASSWORDS, cifs_port=port)
+    vars(driver).update(protocols=("CIFS",), access_types=("user",))
+    driver.start_backend(CONTEXT)
+    return driver
+
+
+class TestBtrfsDriverOverCifs(DriverContract):
+    @pytest.fixture
+    def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
+        return over_cifs(make_driver, directory)
+
+
+class TestBtrfsClientsOverCifs(ClientContract):
+    access_type: ClassVar[AccessType] = "user"
+    clients = ("alice", "bob")
+
+    @pytest.fixture
+    def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
+        return over_cifs(make_driver, directory)
+
+    @pytest.fixture
+    def visit(self, driver: ShareDriver) -> Iterator[Mount]:
+        options: Any = driver.configuration
+        with cifs_mounts(options.cifs_port, PASSWORDS) as mounts:
+            yield mounts
+
+    def kill_daemon(self, driver: ShareDriver) -> None:
+        options: Any = driver.configuration
+        daemon: psutil.Process | None = supervisor.find(
+            supervisor.read_state(options.cifs.directory)["daemon"]
+        )
+        assert daemon is not None
+        end([daemon.pid])
+
+
+def test_a_backend_without_users_refuses_a_cifs_share(driver: BtrfsDriver) -> None:
+    assert driver.protocols == ("NFS",)
+
+    with pytest.raises(DriverError, match="CIFS needs the option cifs_users"):
+        driver.create_share(CONTEXT, Share(id="c1", size=1, share_proto="CIFS"))

@@ -1,0 +1,339 @@
+"""A private smbd that is killed, stopped, misconfigured or edited by hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from share_actors.drivers import DriverError, TransientError
+from share_actors.drivers.samba import Samba, SambaSettings
+from share_actors.drivers.supervision import supervisor
+from share_actors.testing.leftovers import end, runs
+from share_actors.testing.visits import Gone, ReadOnly, Refused
+from tests.drivers.samba.conftest import HOST, free_port
+from tests.storage.cifs_client import CifsMounts
+
+OUT = (Refused, Gone)
+
+
+def recorded_pid(settings: SambaSettings, role: str) -> int:
+    """The process id of the `daemon` or the `supervisor` of *settings*."""
+    process = supervisor.find(supervisor.read_state(settings.directory)[role])
+    assert process is not None
+    return process.pid
+
+
+def processes(settings: SambaSettings) -> list[psutil.Process]:
+    """All processes with the directory of *settings* among their arguments."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if supervisor.is_alive(process) and str(settings.directory) in " ".join(
+                process.cmdline()
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_killed_smbd_serves_again_with_the_same_rules(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw", "bob": "ro"})
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+    end([recorded_pid(settings, "daemon")])
+    samba.start()
+
+    mount.visit(HOST, "one", "alice").write("b", b"1")
+    with pytest.raises(ReadOnly):
+        mount.visit(HOST, "one", "bob").write("a", b"2")
+    assert samba.problems() == ()
+
+
+def test_rules_change_while_smbd_is_restarted(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+
+    end([recorded_pid(settings, "daemon")])
+    samba.export("one", share, {"bob": "rw"})
+
+    mount.visit(HOST, "one", "bob").write("a", b"1")
+    with pytest.raises(OUT):
+        mount.visit(HOST, "one", "alice")
+
+
+def test_a_password_is_set_while_smbd_is_restarted(samba: Samba, settings: SambaSettings) -> None:
+    for number in range(5):
+        end([recorded_pid(settings, "daemon")])
+        samba.set_user(f"user{number}", "1")
+        samba.start()
+
+    assert len(samba.users()) == 7
+
+
+def test_a_killed_supervisor_is_told_and_replaced_without_disturbing_a_client(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    file = mount.visit(HOST, "one", "alice").hold("a")
+    daemon = recorded_pid(settings, "daemon")
+
+    end([recorded_pid(settings, "supervisor")])
+    problems = samba.problems()
+    samba.start()
+
+    assert problems == ("smbd: its supervisor does not run; start the backend",)
+    file.write(b"goes on")
+    assert recorded_pid(settings, "daemon") == daemon
+    assert samba.problems() == ()
+
+
+def test_rules_are_in_force_while_no_supervisor_runs(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    file = mount.visit(HOST, "one", "alice").hold("a")
+
+    end([recorded_pid(settings, "supervisor")])
+    samba.export("one", share, {"bob": "rw"})
+
+    with pytest.raises(OUT):
+        file.write(b"1")
+
+
+def test_nothing_runs_after_a_stop_even_if_the_supervisor_was_killed(
+    samba: Samba, settings: SambaSettings
+) -> None:
+    end([recorded_pid(settings, "supervisor")])
+
+    samba.stop()
+    samba.stop()
+
+    assert processes(settings) == []
+
+
+def test_supervisor_and_smbd_killed_at_once_leave_nothing_that_prevents_a_start(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+
+    end(process.pid for process in processes(settings))
+    samba.start()
+
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
+def test_a_client_process_that_does_not_answer_is_cut_off_all_the_same(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw", "bob": "rw"})
+    other = mount.visit(HOST, "one", "bob").hold("b")
+    file = mount.visit(HOST, "one", "alice").hold("a")
+    stuck = smbd_process_of(samba, "alice")
+    os.kill(stuck, signal.SIGSTOP)
+
+    samba.export("one", share, {"bob": "rw"})
+
+    assert not runs(stuck)
+    with pytest.raises(Refused):
+        file.write(b"1")
+    other.write(b"goes on")
+
+
+def smbd_process_of(samba: Samba, user: str) -> int:
+    """The process that serves *user*."""
+    (pid,) = (pid for pid, users in samba.status().users.items() if user in users)
+    return pid
+
+
+def test_a_change_without_a_running_smbd_is_recorded_and_fails_for_now(
+    stopped: Samba, share: Path, mount: CifsMounts
+) -> None:
+    with pytest.raises(TransientError, match="start the backend"):
+        stopped.export("one", share, {"alice": "rw"})
+
+    assert (stopped.recorded("one"), stopped.served("one")) == ({"alice": "rw"}, None)
+    stopped.start()
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
+def test_an_export_removed_while_smbd_does_not_run_is_gone_when_it_does(
+    samba: Samba, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+
+    samba.stop()
+    samba.remove("one")
+    samba.start()
+
+    assert samba.export_names() == frozenset()
+    with pytest.raises(OUT):
+        mount.visit(HOST, "one", "alice")
+
+
+def test_a_denial_that_was_interrupted_is_completed_by_its_repetition(
+    samba: Samba, share: Path, mount: CifsMounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samba.export("one", share, {"alice": "rw", "bob": "rw"})
+    file = mount.visit(HOST, "one", "alice").hold("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(Samba, "_apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            samba.export("one", share, {"bob": "rw"})
+    file.write(b"before")
+
+    cut = samba.export("one", share, {"bob": "rw"})
+
+    assert [client.user for client in cut.denied] == ["alice"]
+    with pytest.raises(OUT):
+        file.write(b"after!")
+
+
+def test_an_interrupted_change_to_ro_is_completed_by_a_start(
+    samba: Samba, share: Path, mount: CifsMounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    file = mount.visit(HOST, "one", "alice").hold("a")
+    with monkeypatch.context() as patched:
+        patched.setattr(Samba, "_apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            samba.export("one", share, {"alice": "ro"})
+
+    samba.start()
+
+    with pytest.raises((ReadOnly, *OUT)):
+        file.write(b"after!")
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_check_that_raises_changes_nothing(samba: Samba, share: Path) -> None:
+    samba.export("one", share, {"alice": "rw"})
+
+    with pytest.raises(KeyboardInterrupt):
+        samba.export("one", share, {"bob": "rw"}, check=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        samba.remove("one", check=interrupted)
+
+    assert samba.recorded("one") == samba.served("one") == {"alice": "rw"}
+
+
+def test_a_configuration_edited_by_hand_is_told_and_restored(
+    samba: Samba, settings: SambaSettings, share: Path
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    text = settings.config_path.read_text()
+    settings.config_path.write_text(text.replace("valid users = alice", "valid users = alice bob"))
+
+    (problem,) = samba.problems()
+    served = samba.served("one")
+    samba.export("one", share, {"alice": "rw"})
+
+    assert "[one]: users are" in problem
+    assert "bob" in problem
+    assert served == {"alice": "rw", "bob": "ro"}
+    assert samba.served("one") == {"alice": "rw"}
+    assert samba.problems() == ()
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda text: text.replace("restrict anonymous = 2", ""), "a parameter was changed"),
+        (lambda text: text + "[two]\n    path = /\n", "[two] is served, and was never exported"),
+        (lambda text: text.partition("[one]")[0], "[one] is missing"),
+    ],
+)
+def test_each_edit_of_the_configuration_is_told(
+    samba: Samba, settings: SambaSettings, share: Path, edit: object, told: str
+) -> None:
+    assert callable(edit)
+    samba.export("one", share, {"alice": "rw"})
+
+    settings.config_path.write_text(edit(settings.config_path.read_text()))
+
+    assert told in samba.problems()[0]
+
+
+def test_a_user_that_was_let_in_by_an_edit_is_cut_off_when_it_is_undone(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    text = settings.config_path.read_text()
+    settings.config_path.write_text(text.replace("= alice", "= alice bob"))
+    stranger = mount.visit(HOST, "one", "bob").hold("b")
+    file = mount.visit(HOST, "one", "alice").hold("a")
+
+    samba.export("two", share, {})
+
+    with pytest.raises(OUT):
+        stranger.write(b"1")
+    file.write(b"goes on")
+
+
+def test_a_configuration_that_smbd_refuses_leaves_the_old_one_in_force(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    (settings.directory / "lock").chmod(0o700)  # testparm complains of it
+
+    with pytest.raises(DriverError, match=r"smbd refuses the new configuration: .*lock directory"):
+        samba.export("one", share, {"bob": "rw"})
+
+    assert samba.recorded("one") == samba.served("one") == {"alice": "rw"}
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
+def test_a_record_that_cannot_be_read_is_told_with_its_path(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    settings.exports_path.write_text('{"one": {"path": "/", "users": {"alice": "all"}}}')
+
+    with pytest.raises(DriverError, match=r"exports.json is not a record of exports.*'all'"):
+        samba.export("one", share, {"bob": "rw"})
+
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
+def test_a_port_that_is_taken_is_told(stopped: Samba, settings: SambaSettings) -> None:
+    told = f"Address already in use.*port {settings.port}"
+    with socket.create_server((HOST, settings.port)), pytest.raises(DriverError, match=told):
+        stopped.start()
+
+    assert processes(settings) == []
+    stopped.start()
+
+
+def test_another_port_takes_effect_with_the_next_start(
+    samba: Samba, settings: SambaSettings, share: Path
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    port = free_port()
+
+    Samba(settings.model_copy(update={"port": port})).start()
+
+    with socket.create_connection((HOST, port)), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, settings.port))
+
+
+def test_a_missing_directory_and_a_user_without_a_password_are_told(
+    samba: Samba, share: Path
+) -> None:
+    samba.export("one", share, {"alice": "rw", "carol": "ro"})
+    share.rmdir()
+
+    assert samba.problems() == (
+        f"export one: {share} is not a directory",
+        "export one: carol cannot log in: no password is set",
+    )

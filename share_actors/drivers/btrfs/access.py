@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from share_actors.drivers.base import DriverError, RuleUpdates, UnsupportedAccess
-from share_actors.drivers.btrfs.base import BtrfsBase
 from share_actors.drivers.btrfs.cifs import checked_user_rule
 from share_actors.drivers.btrfs.exports import Clients
+from share_actors.drivers.btrfs.revert import BtrfsRevert
 from share_actors.drivers.ganesha.rules import network_of
 from share_actors.values import AccessRule, RequestContext, Share
 
@@ -17,7 +17,7 @@ MANY_RULES = 1000
 """Above this number every request of a client takes noticeably longer."""
 
 
-class BtrfsAccess(BtrfsBase):
+class BtrfsAccess(BtrfsRevert):
     """The access methods of `BtrfsDriver`."""
 
     def update_access(
@@ -90,6 +90,7 @@ class BtrfsAccess(BtrfsBase):
             if not self._pool.exists("shares", share.id) and not change({}):
                 return
             self._must_exist(share.id)
+            self._finish_revert(share.id, fence)
             self._serve(share.id, fence, change(self._clients_on_file(share.id)))
 
 

@@ -38,6 +38,7 @@ class BtrfsOptions(DriverOptions):
     cifs_users: dict[UserName, SecretStr] = {}
     """The users of CIFS shares with their passwords. Without users the backend serves NFS alone."""
     cifs_port: Port = 445
+    """The TCP port of CIFS."""
     network_namespace: str | None = None
     """The network namespace that the daemons run in. Default: that of the system."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0

@@ -77,15 +77,19 @@ class BtrfsRevert(BtrfsSnapshots):
             self._pool.keep_before(share_id, fence.check)
 
     def _finish_revert(self, share_id: str, fence: Fence) -> None:
-        """Complete an interrupted revert if the content is replaced: a later revert is then a new one."""
+        """Complete an interrupted revert if the content is replaced, else forget it: nothing happened yet.
+
+        A later revert is then a new one.
+        """
         record = self._records.read(share_id, REVERT)
-        if (
-            record
-            and not record["done"]
-            and self._pool.tree("shares", share_id) != record["replaced"]
-        ):
-            self._keep_replaced(share_id, record, fence)
-            self._records.write(share_id, REVERT, {**record, "done": True})
+        if not record or record["done"]:
+            return
+        if self._pool.tree("shares", share_id) == record["replaced"]:
+            fence.check()
+            self._records.remove(share_id, REVERT)
+            return
+        self._keep_replaced(share_id, record, fence)
+        self._records.write(share_id, REVERT, {**record, "done": True})
 
 
 def _repeats(record: dict[str, Any], snapshot: str, request: str | None) -> bool:

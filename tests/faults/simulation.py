@@ -27,7 +27,7 @@ from share_actors.actors.messaging.messages import (
     unpack_error,
 )
 from share_actors.config import BackendSettings, LogSettings
-from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.errors import Moved, NotFound, ShareActorsError
 from share_actors.events import share
 from share_actors.events.decider import Command
@@ -319,8 +319,17 @@ class SimulatedBackends:
             "sim", SETTINGS, world.driver, cast(Any, SimulatedThreads(world))
         )
 
+    def preparation(self, name: str) -> None:
+        """None: it is ready."""
+
     def get(self, name: str) -> BackendDriver:
         return self._backend
+
+    def driver(self, name: str) -> ShareDriver:
+        return self._backend.driver
+
+    def when_ready(self, name: str, found: Callable[[BackendDriver], None]) -> None:
+        found(self._backend)
 
 
 class SimulatedThreads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -117,7 +118,7 @@ def test_a_wrong_cipher_key_is_reported_by_its_configuration_key(
 def write(site: Site, share: ShareHandle, topic: str, schema_version: int) -> None:
     """Add an event of a newer version to the stream of *share*."""
     (last, state), stream = last_event(site, share), f"share-{share.id}"
-    state = state.replace('"schema_version":1', f'"schema_version":{schema_version}')
+    state = re.sub(r'"schema_version":\d+', f'"schema_version":{schema_version}', state)
     with closing(sqlite3.connect(site.config.log_path)) as connection, connection:
         connection.execute(
             "INSERT INTO stored_events VALUES (?, ?, ?, ?)",

@@ -47,7 +47,7 @@ class BtrfsProbe(BtrfsSnapshots):
             or self._pool.exists("before", share_id)
             or is_mounted(self._place(share_id))
             or self._exporter.recorded(share_id) is not None
-            or any(self._records.read(share_id, kind) for kind in (CLIENTS, REVERT, PROTOCOL))
+            or any(self._records.has_any(share_id, kind) for kind in (CLIENTS, REVERT, PROTOCOL))
         )
 
     def _share_problems(self, share_id: str) -> tuple[str, ...]:

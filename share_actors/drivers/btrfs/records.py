@@ -52,6 +52,12 @@ class ShareRecords:
             with suppress(FileNotFoundError):
                 (self._directory / f"{name}{suffix}").unlink()
 
+    def has_any(self, name: str, kind: str) -> bool:
+        """Whether there is a record, or what an interrupted `write` left."""
+        return any(
+            (self._directory / f"{name}{suffix}").exists() for suffix in (kind, f"{kind}.new")
+        )
+
     def names(self, kind: str) -> list[str]:
         """The shares that have a record of this kind."""
         return own_names(self._directory, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.drivers.supervision import supervisor
 from share_actors.testing import ClientContract
-from share_actors.testing.contract_base import CONTEXT
+from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.leftovers import end
 from share_actors.testing.visits import Mount
@@ -40,6 +40,12 @@ class TestBtrfsDriverOverCifs(DriverContract):
     @pytest.fixture
     def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
         return over_cifs(make_driver, directory)
+
+    def unmanaged_share(self, driver: ShareDriver) -> Mapping[str, Any]:
+        share = new_share(driver)
+        driver.create_share(CONTEXT, share)
+        driver.unmanage(share)
+        return {"path": f"shares/{share.id}"}
 
 
 class TestBtrfsClientsOverCifs(ClientContract):

@@ -34,12 +34,13 @@ STOP_TIMEOUT_S = 60.0
 _FILES: Mapping[str, tuple[str, ...]] = {
     "soak": ("tests/faults/test_soak.py", "tests/faults/test_kill_table.py"),
     "model": ("tests/faults/test_simulation.py", "tests/faults/test_servers.py"),
+    "disks": ("tests/drivers/btrfs", "tests/drivers/samba"),
     "tour": ("README.md", "docs/tutorial.md", "docs/how-to/write-a-driver.md"),
     "pages": ("docs",),
     "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
     "units": ("tests",),
     "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
-    "storage": ("tests/storage",),
+    "storage": ("tests/storage", "tests/drivers/ganesha"),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",
         f"{ACCEPTANCE}/test_cli_surroundings.py",

@@ -37,6 +37,11 @@ def over_cifs(make_driver: MakeDriver, root: Path) -> BtrfsDriver:
 
 
 class TestBtrfsDriverOverCifs(DriverContract):
+    """With crashes and stalls at a few steps only: each starts clients of smbd, and NFS tries them all."""
+
+    most_steps: ClassVar[int] = 4
+    most_stalls: ClassVar[int] = 4
+
     @pytest.fixture
     def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
         return over_cifs(make_driver, directory)

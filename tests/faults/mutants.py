@@ -104,7 +104,7 @@ def each_death(scenario: str, **options: Any) -> Callable[[], Sequence[Case]]:
 
 
 def rivals() -> list[Case]:
-    return [replace(random_case(seed), rivals=True) for seed in range(70, 140)]
+    return [replace(random_case(seed), rivals=True) for seed in range(190, 260)]
 
 
 def late_creations() -> list[Case]:

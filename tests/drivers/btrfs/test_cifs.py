@@ -42,6 +42,8 @@ def over_cifs(make_driver: MakeDriver, root: Path) -> BtrfsDriver:
 class TestBtrfsSharesOverCifs(ProbeContract, RulesContract, ListingContract):
     """What does not crash or stall: a change of smbd takes a third of a second."""
 
+    principals: ClassVar[dict[AccessType, tuple[str, str]]] = {"user": ("alice", "bob")}
+
     @pytest.fixture
     def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
         return over_cifs(make_driver, directory)
@@ -53,6 +55,7 @@ class TestBtrfsDriverOverCifs(DriverContract):
 
     most_steps: ClassVar[int] = 4
     most_stalls: ClassVar[int] = 4
+    principals: ClassVar[dict[AccessType, tuple[str, str]]] = {"user": ("alice", "bob")}
 
     @pytest.fixture
     def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:

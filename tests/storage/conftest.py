@@ -13,6 +13,7 @@ import pytest
 from share_actors.testing.leftovers import new_directory, remove_directory, remove_leftovers
 from share_actors.testing.nfs.libnfs import LIBRARY
 from share_actors.testing.nfs.networks import ClientNetwork, client_network
+from tests.storage.needs import forbidden
 
 PROGRAMS = {"ip": "iproute2", "losetup": "mount", "umount": "mount", "chattr": "e2fsprogs"}
 """The programs that these tests run themselves, and their Debian packages."""
@@ -22,6 +23,8 @@ def need(programs: dict[str, str]) -> None:
     """Skip the test, naming the Debian package, unless it runs as root and finds *programs*."""
     if os.geteuid():
         pytest.skip("only root can make namespaces, mounts and loop devices")
+    if forbidden():
+        pytest.skip(forbidden())
     for program, package in programs.items():
         if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
             pytest.skip(f"{program} is missing: install the Debian package {package}")

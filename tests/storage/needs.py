@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +36,29 @@ PACKAGES: Mapping[str, str] = {
 def needs(*commands_or_libraries: str, root: bool = True) -> pytest.MarkDecorator:
     """Skip a test without one of *commands_or_libraries*, keys of `PACKAGES`, or without *root*."""
     reason = lacking(ThisMachine(), *commands_or_libraries, root=root and os.geteuid() != 0)
+    reason = reason or (forbidden() if root else "")
     return pytest.mark.skipif(bool(reason), reason=reason)
+
+
+@cache
+def forbidden() -> str:
+    """What the machine does not permit even to root, as the reason of a skipped test; empty if nothing.
+
+    A container may have neither namespaces nor loop devices with btrfs.
+    """
+    if subprocess.run(
+        ["unshare", "--net", "--mount", "true"], capture_output=True, check=False
+    ).returncode:
+        return "needs a machine that permits network and mount namespaces"
+    if not _has_btrfs() and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "btrfs"], capture_output=True, check=False)
+    if not _has_btrfs() or not Path("/dev/loop-control").exists():
+        return "needs a kernel with btrfs and loop devices"
+    return ""
+
+
+def _has_btrfs() -> bool:
+    return "btrfs" in Path("/proc/filesystems").read_text(encoding="ascii")
 
 
 def lacking(machine: Machine, *names: str, root: bool = False) -> str:

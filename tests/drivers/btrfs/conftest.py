@@ -16,6 +16,7 @@ from share_actors.drivers.btrfs.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory
 from share_actors.values import RequestContext, Share
 from tests.storage.conftest import directory
+from tests.storage.needs import forbidden
 
 __all__ = ["directory"]
 CONTEXT = RequestContext(attempt=1)
@@ -50,6 +51,8 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
     """Makes drivers that are not started; at the end all of them are stopped, and all is unmounted."""
     if os.geteuid() != 0:
         pytest.skip("the driver btrfs needs root")
+    if forbidden():
+        pytest.skip(forbidden())
     missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")

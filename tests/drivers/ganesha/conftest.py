@@ -19,6 +19,7 @@ import pytest
 from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
 from share_actors.testing.leftovers import own_directory
 from tests.drivers.ganesha import nfs_client
+from tests.storage.needs import forbidden
 
 _PROGRAMS = {"ganesha.nfsd": "nfs-ganesha-vfs", "dbus-daemon": "dbus-daemon", "rpcbind": "rpcbind"}
 
@@ -45,6 +46,8 @@ def can_run() -> None:
     """Skips, naming what is missing."""
     if os.geteuid() != 0:
         pytest.skip("requires root")
+    if forbidden():
+        pytest.skip(forbidden())
     for program, package in _PROGRAMS.items():
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
             pytest.skip(f"requires the Debian package {package}")

@@ -12,14 +12,19 @@ def put_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     The caller has a lock: two writers at once would share the temporary file `NAME.new`.
     """
     new = path.with_name(f"{path.name}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    write_file(new, content, mode)
+    new.rename(path)
+    sync_directory(path.parent)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write the file *path*, whose content is on disk when this returns. Raises `OSError`."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with open(fd, "wb") as file:
         os.fchmod(fd, mode)  # whatever the umask is
         file.write(content)
         file.flush()
         os.fsync(fd)
-    new.rename(path)
-    sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

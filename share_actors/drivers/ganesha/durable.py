@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from share_actors.drivers.filesystem.durable import put_file, sync_directory, write_file
+
 
 def write_durably(path: Path, text: str) -> None:
     """Replace *path* by a file with *text*; after a crash it has the old text or the new one."""
-    new = path.with_name(f"{path.name}.new")
-    write_synced(new, text)
-    move_durably(new, path)
+    put_file(path, text.encode())
 
 
 def overwrite_durably(path: Path, text: str) -> None:
@@ -29,11 +29,7 @@ def overwrite_durably(path: Path, text: str) -> None:
 
 def write_synced(path: Path, text: str) -> None:
     """Write *text* to *path*, readable by its owner alone, and wait until the content is on disk."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    write_file(path, text.encode())
 
 
 def move_durably(source: Path, target: Path) -> None:
@@ -46,12 +42,3 @@ def remove_durably(path: Path) -> None:
     """Remove *path*, and wait until the removal is on disk; succeeds for one that does not exist."""
     path.unlink(missing_ok=True)
     sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Wait until the names in *directory* are on disk."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

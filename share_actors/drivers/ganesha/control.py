@@ -56,6 +56,12 @@ def stop(files: UnitFiles) -> None:
     files.socket.unlink(missing_ok=True)
 
 
+def is_starting(files: UnitFiles) -> bool:
+    """Whether the supervisor says that it starts the parts: the bus is busy then."""
+    status = read_status(files.status)
+    return status is not None and status.state != "serving"
+
+
 def serves(files: UnitFiles) -> bool:
     """Whether the supervisor runs and the daemon answers."""
     status = read_status(files.status)

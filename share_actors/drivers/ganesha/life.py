@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from share_actors.drivers.base import DriverError, TransientError
@@ -17,13 +17,17 @@ from share_actors.drivers.ganesha.processes import end_recorded, spawn
 from share_actors.drivers.ganesha.rendering import bus_config, main_config
 from share_actors.drivers.ganesha.settings import GaneshaSettings
 from share_actors.drivers.ganesha.status import log_end, shorten_log
+from share_actors.drivers.supervision.probes import NfsHeartbeat, may_listen
 
 RPCBIND_SOCKET = Path("/run/rpcbind.sock")
 """Where Ganesha expects rpcbind; the unit has a `/run` of its own."""
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _PART_S, _GANESHA_S = 10.0, 120.0
 """How long a part may take to start, in seconds."""
+_POLL_S = 0.005
 _TICK_S = 1.0
+_FILES_A_TICK = 100
+"""The export files that are read between two looks at the parts: 60 ms of work."""
 _BEAT_S = 5.0
 
 
@@ -32,10 +36,13 @@ class StopAsked(Exception):
 
 
 class Life:
-    """One life of the unit of *settings*; *serving* is called when the daemon answers."""
+    """One life of the unit with *exports*; *serving* is called when the daemon answers."""
 
-    def __init__(self, settings: GaneshaSettings, serving: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: GaneshaSettings, exports: ExportFiles, serving: Callable[[], None]
+    ) -> None:
         self._settings, self._files, self._serving = settings, settings.files, serving
+        self._exports = exports
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._log_start = self._output_start = 0
         self.served = False
@@ -90,7 +97,7 @@ class Life:
         self._log_start = shorten_log(files.log)
         files.ganesha_pid.unlink(missing_ok=True)
         files.config.write_text(main_config(self._settings), encoding="utf-8")
-        files.all_exports.write_text(ExportFiles(files).restored(), encoding="utf-8")
+        files.all_exports.write_text(self._exports.restored(), encoding="utf-8")
         self._spawn(
             "ganesha",
             *("ganesha.nfsd", "-F", "-N", "NIV_EVENT"),
@@ -99,6 +106,9 @@ class Life:
         self._until(self._answers, "ganesha", _GANESHA_S)
 
     def _answers(self) -> bool:
+        # To ask the bus again and again takes the time from it that the daemon needs to start.
+        if not may_listen(self._settings.address, self._settings.nfs_port):
+            return False
         try:
             with connect(self._files.socket) as daemon:
                 return daemon.shown(0) is not None
@@ -106,27 +116,29 @@ class Life:
             return False
 
     def _watch(self) -> None:
-        beat = Heartbeat(
-            self._files.socket,
-            pause=min(_BEAT_S, self._settings.heartbeat_limit),
-            limit=self._settings.heartbeat_limit,
-        )
-        try:
+        settings, limit = self._settings, self._settings.heartbeat_limit
+        pause = min(_BEAT_S, limit)
+        version = max(settings.versions)
+        with (
+            closing(Heartbeat(self._files.socket, pause=pause, limit=limit)) as control,
+            closing(
+                NfsHeartbeat(settings.address, settings.nfs_port, version, pause=pause, limit=limit)
+            ) as clients,
+        ):
             while True:
-                self._wait(min(_TICK_S, self._settings.heartbeat_limit / 4))
-                if beat.is_late():
-                    raise DriverError(
-                        f"NFS-Ganesha left a call unanswered for {self._settings.heartbeat_limit:g} s"
-                    )
-        finally:
-            beat.close()
+                self._wait(min(_TICK_S, limit / 4))
+                self._exports.read_ahead(_FILES_A_TICK)
+                if control.is_late():
+                    raise DriverError(f"NFS-Ganesha left a call unanswered for {limit:g} s")
+                if clients.is_late():
+                    raise DriverError(f"NFS-Ganesha answered no client for {limit:g} s")
 
     def _until(self, condition: Callable[[], bool], part: str, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
                 raise DriverError(f"{part} did not start within {seconds:.0f} s: {self._told()}")
-            self._wait(0.003)
+            self._wait(_POLL_S)
 
     def _wait(self, seconds: float) -> None:
         """Wait for a signal, at most for *seconds*; raises once it shall stop or a part has ended."""

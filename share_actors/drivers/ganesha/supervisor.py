@@ -17,6 +17,7 @@ from pathlib import Path
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem.locks import open_locked
 from share_actors.drivers.ganesha import namespaces
+from share_actors.drivers.ganesha.exports import ExportFiles
 from share_actors.drivers.ganesha.life import Life, StopAsked
 from share_actors.drivers.ganesha.processes import end_recorded, record_self
 from share_actors.drivers.ganesha.settings import GaneshaSettings, UnitFiles
@@ -54,6 +55,7 @@ class Supervisor:
 
     def __init__(self, settings: GaneshaSettings) -> None:
         self._settings, self._files = settings, settings.files
+        self._exports = ExportFiles(settings.files)
         self._short_lives = self._failures = self._restarts = 0
         self._reason = ""
 
@@ -61,7 +63,7 @@ class Supervisor:
         """Run the unit until SIGTERM; the signals of `SIGNALS` must be blocked."""
         while True:
             began = time.monotonic()
-            life = Life(self._settings, self._serving)
+            life = Life(self._settings, self._exports, self._serving)
             try:
                 self._tell("starting")
                 life.run()

@@ -178,10 +178,12 @@ class Ganesha:
                 raise TransientError(f"{self._name} is not started; nothing was changed. Start it")
             if mend:
                 control.ensure_supervised(self._files)
+            late = time.monotonic() > end
             try:
-                return connect(self._files.socket)
+                if late or not control.is_starting(self._files):
+                    return connect(self._files.socket)
             except TransientError as error:
-                if time.monotonic() > end:
+                if late:
                     raise TransientError(self._down(error)) from error
             time.sleep(_POLL_S)
 

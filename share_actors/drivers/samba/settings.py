@@ -29,6 +29,9 @@ class SambaSettings(DriverOptions):
     """The name of the network namespace (`ip netns`) that it listens in. Default: the caller's."""
     workgroup: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,14}$")] = "WORKGROUP"
 
+    heartbeat_limit: Annotated[float, Field(gt=0)] = 30.0
+    """How long smbd may leave a client's offer unanswered before it is restarted, in seconds."""
+
     @field_validator("directory")
     @classmethod
     def _usable(cls, directory: Path) -> Path:

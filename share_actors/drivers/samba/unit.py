@@ -18,6 +18,8 @@ def samba_unit(settings: SambaSettings, programs: Programs) -> SupervisedUnit:
             environment=programs.environment,
             marker=config,
             listen=(settings.address, settings.port),
+            protocol="smb",
+            heartbeat_limit_s=settings.heartbeat_limit,
             settings=settings.workgroup,
             network_namespace=settings.network_namespace,
             log=settings.log_path,

@@ -11,6 +11,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -34,6 +36,10 @@ LOCKED = 3
 END_S = 5.0
 """How long a daemon has to end after SIGTERM, before it is killed."""
 POLL_S = 0.02
+BEAT_S = 5.0
+"""The pause between two questions whether the daemon answers."""
+PROBES = {"smb": runpy.run_path(str(Path(__file__).with_name("probes.py")))["answers_smb"]}
+"""Whether a daemon answers, by the protocol; the file is run because the package is not imported."""
 
 
 class Stopped(BaseException):
@@ -82,8 +88,8 @@ class Supervisor:
             self._write(daemon=identity(daemon), command=self._spec["command"], serving=False)
             if self._await_service(daemon):
                 self._write(serving=True, failure=None)
-            status = daemon.wait()
-            self._write(daemon=None, serving=False, failure=f"it ended with status {status}")
+            reason = self._watch(daemon)
+            self._write(daemon=None, serving=False, failure=reason)
         except (OSError, psutil.Error) as error:
             self._write(daemon=None, serving=False, failure=str(error))
 
@@ -117,6 +123,20 @@ class Supervisor:
             time.sleep(POLL_S)
         return False
 
+    def _watch(self, daemon: psutil.Process) -> str:
+        """Wait until the daemon ends or hangs; returns why it serves no more, with nothing of it left."""
+        limit_s = float(self._spec.get("heartbeat_limit_s", 0.0))
+        answers = PROBES.get(str(self._spec.get("protocol")))
+        while answers is not None and self._address is not None:
+            if has_ended(daemon, min(BEAT_S, limit_s)):
+                break
+            deadline = time.monotonic() + limit_s
+            while not answers(*self._address, timeout_s=limit_s) and not has_ended(daemon, POLL_S):
+                if time.monotonic() > deadline:
+                    self._end_all(signal.SIGKILL)
+                    return f"it left an offer unanswered for {limit_s:g} s"
+        return f"it ended with status {daemon.wait()}"
+
     @property
     def _address(self) -> tuple[str, int] | None:
         listen = self._spec.get("listen")
@@ -127,10 +147,10 @@ class Supervisor:
         same = self._state.get("command") == self._spec["command"]
         return find(self._state.get("daemon")) if same else None
 
-    def _end_all(self) -> None:
-        """End every process of the daemon, and wait for their ends."""
+    def _end_all(self, first: int = signal.SIGTERM) -> None:
+        """End every process of the daemon by the signal *first*, else SIGKILL, and wait for their ends."""
         processes = list(self._processes())
-        signal_all(processes, signal.SIGTERM)
+        signal_all(processes, first)
         wait_ended(processes, END_S)
         processes += self._processes()
         signal_all(processes, signal.SIGKILL)
@@ -150,6 +170,18 @@ class Supervisor:
         new = self._directory / f"{STATE}.new"
         new.write_text(json.dumps(self._state), encoding="utf-8")
         new.rename(self._directory / STATE)
+
+
+def has_ended(process: psutil.Process, within_s: float) -> bool:
+    """Whether *process* ends within so many seconds; unlike `psutil.wait` it does not poll."""
+    try:
+        fd = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], within_s)[0])
+    finally:
+        os.close(fd)
 
 
 def tcp_socket(host: str) -> socket.socket:

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -34,6 +35,10 @@ class DaemonSpec(Frozen):
     marker: str
     listen: tuple[str, int] | None = None
     """The TCP address that it listens on; it serves when a connection is accepted there."""
+    protocol: Literal["smb"] | None = None
+    """What the daemon speaks at `listen`: it is restarted if it leaves an offer unanswered."""
+    heartbeat_limit_s: float = 30.0
+    """For how long it may do so."""
     settings: str = ""
     """What the daemon reads only when it starts: it is restarted if this has changed."""
     network_namespace: str | None = None

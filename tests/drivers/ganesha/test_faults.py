@@ -6,11 +6,12 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -18,8 +19,11 @@ import pytest
 
 from share_actors.drivers import TransientError
 from share_actors.drivers.ganesha import GaneshaSettings
+from share_actors.drivers.ganesha.exports import ExportFiles
 from share_actors.drivers.ganesha.processes import end_recorded, recorded
+from share_actors.drivers.ganesha.rendering import ExportRecord, export_file
 from share_actors.drivers.ganesha.supervisor import pause_after
+from share_actors.drivers.supervision.probes import NfsHeartbeat, answers_nfs
 from tests.drivers.ganesha.conftest import Running, processes_of, runs, wait_until
 
 LOCAL = "127.0.0.1"
@@ -83,6 +87,53 @@ def test_a_daemon_that_hangs_is_started_again(
     wait_until(lambda: not runs(hung))
     wait_until(lambda: hasty.unit.served("s1") == {LOCAL: "ro"})
     assert hasty.access("s1") == "ro"
+
+
+def test_a_server_that_answers_no_client_any_more_is_late() -> None:
+    with socket.create_server((LOCAL, 0)) as server:
+        port = server.getsockname()[1]
+        heartbeat = NfsHeartbeat(LOCAL, port, 4, pause=0.0, limit=0.05)
+        with closing(heartbeat):
+            assert not heartbeat.is_late()
+            connection, _ = server.accept()
+            with connection:
+                wait_until(lambda: not heartbeat.is_late() and bool(connection.recv(64)))
+                connection.sendall(bytes(28))
+                wait_until(heartbeat.is_late)
+
+
+def test_a_server_that_has_never_answered_is_not_late() -> None:
+    with socket.create_server((LOCAL, 0)) as server:
+        heartbeat = NfsHeartbeat(LOCAL, server.getsockname()[1], 4, pause=0.0, limit=0.0)
+        with closing(heartbeat):
+            assert [heartbeat.is_late() for _ in range(20)] == [False] * 20
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_the_daemon_executes_the_null_procedure(running: Running, version: int) -> None:
+    settings = running.settings
+    is_served = version in settings.versions
+    assert answers_nfs(settings.address, settings.nfs_port, version=version) == is_served
+
+
+def test_the_files_that_were_read_ahead_are_read_again_after_an_edit(
+    settings: GaneshaSettings,
+) -> None:
+    settings.files.make()
+    exports = ExportFiles(settings.files)
+    for number in (1, 2):
+        record = ExportRecord(id=number, name=f"s{number}", path="/srv", clients={LOCAL: "ro"})
+        exports.propose(record)
+        exports.make_permanent(record.name)
+    exports.read_ahead(1)
+    exports.read_ahead(9)
+    before = exports.restored()
+    assert before.count("EXPORT {") == 2
+    exports.path("s1").write_text(exports.path("s1").read_text().replace("RO", "RW"))
+    exports.remove("s2")
+    exports.read_ahead(9)
+    assert exports.restored() == export_file(record.replace(id=1, name="s1"))
+    assert exports.path("s1").read_text() == exports.restored()
 
 
 def test_rules_that_change_while_the_daemon_is_down_are_in_force_afterwards(

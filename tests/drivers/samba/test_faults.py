@@ -57,6 +57,22 @@ def test_a_killed_smbd_serves_again_with_the_same_rules(
     assert samba.problems() == ()
 
 
+def test_a_smbd_that_hangs_is_restarted_with_the_same_rules(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    hasty = Samba(settings.model_copy(update={"heartbeat_limit": 0.5}))
+    hasty.start()
+    hasty.export("one", share, {"alice": "rw"})
+
+    hung = recorded_pid(settings, "daemon")
+    os.kill(hung, signal.SIGSTOP)
+    psutil.wait_procs([psutil.Process(hung)], timeout=60)
+    hasty.start()
+
+    assert recorded_pid(settings, "daemon") != hung
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
 def test_rules_change_while_smbd_is_restarted(
     samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
 ) -> None:

@@ -1,0 +1,74 @@
+"""A private NFS-Ganesha after kill -9 of the daemon: milliseconds until it serves all its exports again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
+from share_actors.drivers.ganesha.supervisor import HEALTHY_S
+from share_actors.drivers.supervision.probes import answers_nfs
+
+SIZES = (50, 300, 1000)
+KILLS = 10
+LIMIT_S = 60.0
+CLIENTS = {"127.0.0.1": "rw", "10.0.0.0/8": "ro"}
+
+
+def run(directory: Path, scale: float) -> dict[str, float]:
+    """The median of 10 kills for each number of exports; nothing where NFS-Ganesha cannot run."""
+    if os.geteuid() != 0 or not shutil.which(
+        "ganesha.nfsd", path=f"{os.environ['PATH']}:/usr/sbin"
+    ):
+        print("without root or nfs-ganesha: its recovery is not measured", file=sys.stderr)
+        return {}
+    kills = max(3, round(KILLS * scale))
+    return {
+        f"ganesha_{size}_exports_ms_p50": statistics.median(_recoveries(directory, size, kills))
+        for size in SIZES
+    }
+
+
+def _recoveries(directory: Path, exports: int, kills: int) -> list[float]:
+    """Milliseconds from each kill to the first answer about the last export."""
+    home = directory / f"ganesha-{exports}"
+    unit = Ganesha(GaneshaSettings(directory=home, nfs_port=_free_port()))
+    unit.start()
+    try:
+        for number in range(exports):
+            (path := home.with_name(f"data-{exports}") / str(number)).mkdir(parents=True)
+            unit.export(f"s{number}", path, CLIENTS)
+        return [_recovery(unit, f"s{exports - 1}") for _ in range(kills)]
+    finally:
+        unit.stop()
+
+
+def _recovery(unit: Ganesha, last: str) -> float:
+    files, settings = unit.settings.files, unit.settings
+    time.sleep(HEALTHY_S / 20)
+    os.kill(int(files.ganesha_pid.read_text()), signal.SIGKILL)
+    began = time.perf_counter()
+    while not answers_nfs(settings.address, settings.nfs_port) or unit.served(last) != CLIENTS:
+        if time.perf_counter() - began > LIMIT_S:
+            raise TimeoutError(f"{files.directory} did not serve within {LIMIT_S:.0f} s")
+        time.sleep(0.002)
+    return (time.perf_counter() - began) * 1000
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="share-actors-bench-") as name:
+        for figure, value in run(Path(name), 1.0).items():
+            print(f"{figure:32}{value:>10,.1f}")

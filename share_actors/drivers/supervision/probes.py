@@ -1,0 +1,125 @@
+"""Whether a server at a TCP address answers its protocol: a daemon that hangs still accepts connections.
+
+Only the standard library is imported: the supervisor loads this file without the package.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import time
+
+NFS = 100003
+_NULL, _REPLY, _ACCEPTED = 0, 1, 0
+_LAST_FRAGMENT = 0x80000000
+_CALL_ID = 0x5A17
+_SMB_NEGOTIATE = bytes.fromhex(
+    "fe534d4240000100000000000000010000000000000000000000000000000000"  # header: negotiate,
+    "0000000000000000000000000000000000000000000000000000000000000000"  # message 0, session 0
+    "2400010001000000" + "00" * 4 + "00" * 16 + "00" * 8 + "0003"  # one dialect: SMB 3.0
+)
+
+
+def null_call(version: int) -> bytes:
+    """The NULL procedure of NFS *version*, as one record of ONC RPC over TCP: 44 bytes."""
+    call = struct.pack(">10I", _CALL_ID, 0, 2, NFS, version, _NULL, 0, 0, 0, 0)
+    return struct.pack(">I", _LAST_FRAGMENT | len(call)) + call
+
+
+def answers_nfs(host: str, port: int, *, version: int = 4, timeout_s: float = 5.0) -> bool:
+    """Whether the NFS server executes the NULL procedure of *version* within *timeout_s*."""
+    reply = _reply(host, port, null_call(version), 28, timeout_s)
+    if len(reply) < 28:
+        return False
+    call_id, kind, accepted, *_, status = struct.unpack(">6I", reply[4:28])
+    return (call_id, kind, accepted, status) == (_CALL_ID, _REPLY, _ACCEPTED, 0)
+
+
+def may_listen(host: str, port: int) -> bool:
+    """False if a connection to the port is refused now: no process listens. It does not wait."""
+    with _connecting(host, port) as connection:
+        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.ECONNREFUSED
+
+
+def _connecting(host: str, port: int) -> socket.socket:
+    """A socket that connects; on this machine it has done so at once, or was refused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    connection.setblocking(False)
+    connection.connect_ex((host, port))  # an error shows at the next call
+    return connection
+
+
+class NfsHeartbeat:
+    """Calls of the NULL procedure, one after the other on a connection each; nothing here waits.
+
+    A server that has not answered once is never late: the way to it may be closed, not the server.
+    """
+
+    def __init__(self, host: str, port: int, version: int, *, pause: float, limit: float) -> None:
+        self._place, self._version = (host, port), version
+        self._pause, self._limit = pause, limit
+        self._connection: socket.socket | None = None
+        self._answered: float | None = None
+        self._began = 0.0
+        self._is_sent = False
+
+    def is_late(self) -> bool:
+        """Go on with the call under way, begin one if it is due; whether one is unanswered for too long."""
+        now = time.monotonic()
+        if self._connection is None and now - (self._answered or 0.0) >= self._pause:
+            self._begin(now)
+        if self._connection is not None:
+            self._go_on(now)
+        waits = self._connection is not None and self._answered is not None
+        return waits and now - self._began > self._limit
+
+    def close(self) -> None:
+        """End the call under way."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _begin(self, now: float) -> None:
+        self._connection = _connecting(*self._place)
+        self._began, self._is_sent = now, False
+
+    def _go_on(self, now: float) -> None:
+        connection = self._connection
+        assert connection is not None
+        try:
+            if not self._is_sent:
+                connection.sendall(null_call(self._version))
+                self._is_sent = True
+            if connection.recv(28):
+                self._answered = now
+                self.close()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOTCONN, errno.EINPROGRESS):
+                self._retry()
+
+    def _retry(self) -> None:
+        """Connect again for the same call: this connection failed."""
+        began = self._began
+        self.close()
+        self._begin(began)
+
+
+def answers_smb(host: str, port: int, *, timeout_s: float = 5.0) -> bool:
+    """Whether the SMB server answers the offer of a dialect within *timeout_s*."""
+    message = struct.pack(">I", len(_SMB_NEGOTIATE)) + _SMB_NEGOTIATE
+    return _reply(host, port, message, 8, timeout_s)[4:8] == b"\xfeSMB"
+
+
+def _reply(host: str, port: int, message: bytes, size: int, timeout_s: float) -> bytes:
+    """The first *size* bytes of the answer to *message*; fewer if the server closes or is late."""
+    found = b""
+    try:
+        with socket.create_connection((host, port), timeout_s) as connection:
+            connection.sendall(message)
+            while len(found) < size and (part := connection.recv(size - len(found))):
+                found += part
+    except OSError:  # TimeoutError is one
+        pass
+    return found

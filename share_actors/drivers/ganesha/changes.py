@@ -12,12 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from share_actors.drivers.base import DriverError
-from share_actors.drivers.ganesha.bus import Daemon, Refused
+from share_actors.drivers.ganesha.bus import Clients, Daemon, Refused
 from share_actors.drivers.ganesha.exports import ExportFiles
 from share_actors.drivers.ganesha.rendering import ExportRecord, export_file
 from share_actors.drivers.ganesha.rules import flat_rules
 
 Check = Callable[[], None]
+_MOST_NAMED = 5
+"""The rules that a message names."""
 
 
 def draft(name: str, path: Path, clients: Mapping[str, str]) -> ExportRecord:
@@ -41,7 +43,8 @@ def numbered(exports: ExportFiles, record: ExportRecord) -> ExportRecord:
 def apply(daemon: Daemon, exports: ExportFiles, record: ExportRecord, check: Check) -> bool:
     """Let the daemon serve *record*, and write it to its file.
 
-    Raises `DriverError` with the rules of before in force and on file, or, if the daemon serves another
+    Raises `DriverError` with the rules of before in force and on file, also if the daemon took the rules but
+    reports others, or, if the daemon serves another
     directory than *record* names, with the export removed.
     """
     shown = daemon.shown(record.id)
@@ -49,6 +52,7 @@ def apply(daemon: Daemon, exports: ExportFiles, record: ExportRecord, check: Che
     if shown != wanted or not exports.holds(record):
         check()
         _take(daemon, exports, record, shown)
+        _compare_rules(daemon, exports, record)
     try:
         _compare_directories(daemon, record)
     except DriverError:
@@ -121,6 +125,39 @@ def _replace(
         if (before := exports.record(record.name)) is not None:
             daemon.add(exports.path(record.name), before.id)
         raise
+
+
+def _compare_rules(daemon: Daemon, exports: ExportFiles, record: ExportRecord) -> None:
+    """Raise `DriverError` unless the rules that the daemon enforces are those of *record*.
+
+    The daemon drops without a word what it cannot read in a list of clients. The rules of before, or no
+    export, are in force afterwards.
+    """
+    shown, wanted = daemon.shown(record.id), flat_rules(record.clients)
+    if shown is not None and shown[2] == wanted:
+        return
+    exports.pending(record.name).unlink(missing_ok=True)
+    before = exports.record(record.name)
+    with suppress(Refused):
+        daemon.remove(record.id)
+    if before is not None:
+        daemon.add(exports.path(record.name), before.id)
+    raise DriverError(
+        f"the export {record.name!r} was not changed: NFS-Ganesha took the rules, and then"
+        f" {_difference(shown[2] if shown else (), wanted)}."
+        f" {'The rules of before are in force' if before else 'It is not exported'}:"
+        " write the clients that it does not read in another way"
+    )
+
+
+def _difference(shown: Clients, wanted: Clients) -> str:
+    """What the daemon does with rules that differ from those that were *wanted*."""
+    missing = [" ".join(rule) for rule in wanted if rule not in shown][:_MOST_NAMED]
+    extra = [" ".join(rule) for rule in shown if rule not in wanted][:_MOST_NAMED]
+    if not missing and not extra:
+        return "compared them in another order"
+    words = (("did not enforce", missing), ("enforced", extra))
+    return " and ".join(f"{verb} {', '.join(rules)}" for verb, rules in words if rules)
 
 
 def _compare_directories(daemon: Daemon, record: ExportRecord) -> None:

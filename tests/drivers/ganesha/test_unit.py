@@ -219,3 +219,21 @@ def test_three_hundred_exports_are_served_after_a_restart(running: Running, tmp_
     running.unit.start()
     assert running.unit.problems() == ()
     assert running.access("s299") == "ro"
+
+
+@pytest.mark.parametrize("before", [None, {LOCAL: "ro"}])
+def test_rules_that_the_daemon_takes_but_does_not_enforce_fail_the_change(
+    running: Running,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: dict[str, str] | None,
+) -> None:
+    if before is not None:
+        running.unit.export("s1", data, before)
+    # Ganesha reads two digits of a prefix, and drops the block of this one without a word
+    monkeypatch.setattr("share_actors.drivers.ganesha.rendering.readable", lambda network: network)
+    with pytest.raises(DriverError, match="did not enforce fd00::1/128 rw"):
+        running.unit.export("s1", data, {"fd00::1": "rw", LOCAL: "rw"})
+    assert running.unit.served("s1") == running.unit.recorded("s1") == before
+    assert running.access("s1") == ("none" if before is None else "ro")
+    assert list(running.files.pending.iterdir()) == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from share_actors.drivers.btrfs import BtrfsDriver, ioctls
-from share_actors.drivers.btrfs.mounts import is_mounted, mount, mount_at
 from share_actors.drivers.btrfs.snapshots import snapshot_name
+from share_actors.drivers.filesystem.mounts import is_mounted, mount, mount_at
 from share_actors.testing import ClientContract
 from share_actors.values import RequestContext, Snapshot
 from tests.storage import mutants

@@ -15,8 +15,8 @@ from share_actors.drivers.btrfs import image, ioctls
 from share_actors.drivers.btrfs.base import FOLDERS, BtrfsBase
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
-from share_actors.drivers.btrfs.mounts import is_mounted, mount, mounts_below, unmount
 from share_actors.drivers.btrfs.records import CLIENTS
+from share_actors.drivers.filesystem.mounts import is_mounted, mount, mounts_below, unmount
 from share_actors.drivers.filesystem.own_files import read_record
 from share_actors.values import Capabilities, Pool, RequestContext, Share
 

@@ -14,13 +14,13 @@ from share_actors.drivers.btrfs import ioctls
 from share_actors.drivers.btrfs.cifs import CifsExports, ProtocolExports
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
-from share_actors.drivers.btrfs.mounts import is_mounted, mount, mount_at, unmount
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.btrfs.pool import SubvolumePool
 from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT, ShareRecords
 from share_actors.drivers.fence import Fence, Fences
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
+from share_actors.drivers.filesystem.mounts import is_mounted, mount, mount_at, unmount
 from share_actors.drivers.requirements import (
     Requirement,
     btrfs_requirements,

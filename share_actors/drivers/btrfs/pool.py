@@ -15,7 +15,7 @@ from typing import Literal
 from share_actors.drivers.base import DriverError, RefusedByBackend
 from share_actors.drivers.btrfs import ioctls
 from share_actors.drivers.btrfs.image import GIB
-from share_actors.drivers.btrfs.mounts import is_mounted
+from share_actors.drivers.filesystem.mounts import is_mounted
 from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.drivers.filesystem.tree import DIRECTORY, opened
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from share_actors.drivers.base import ProbeResult
 from share_actors.drivers.btrfs.exports import Clients
-from share_actors.drivers.btrfs.mounts import is_mounted
 from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT
 from share_actors.drivers.btrfs.snapshots import BtrfsSnapshots, snapshot_name
+from share_actors.drivers.filesystem.mounts import is_mounted
 from share_actors.values import RequestContext, Share
 
 

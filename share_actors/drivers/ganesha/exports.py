@@ -69,6 +69,10 @@ class ExportFiles:
             return None
         return _record_in(text, name)
 
+    def records(self) -> tuple[ExportRecord, ...]:
+        """All exports on file."""
+        return tuple(record for _, _, record in self._all() if record is not None)
+
     def holds(self, record: ExportRecord) -> bool:
         """Whether the permanent file is exactly that of *record*."""
         try:

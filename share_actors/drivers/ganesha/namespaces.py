@@ -5,14 +5,36 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from share_actors.drivers.base import DriverError
+from share_actors.drivers.filesystem import mounts as mount_table
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _RUN = Path("/run")
+_SYSTEM = tuple(
+    map(
+        Path,
+        (
+            "/usr",
+            "/lib",
+            "/bin",
+            "/sbin",
+            "/etc",
+            "/var",
+            "/dev",
+            sys.prefix,
+            sys.base_prefix,
+            __file__,
+        ),
+    )
+)
+"""Where the programs and libraries of a unit are."""
 
 
 def enter_network(name: str) -> None:
@@ -33,7 +55,8 @@ def share_mounts_of(root: Path) -> None:
 
     Unless *root* is a mount, it becomes one, and stays one. Raises `DriverError`.
     """
-    root, mounts = root.resolve(), _mounts()
+    root = root.resolve()
+    mounts = {found.path: found.is_shared for found in mount_table.mounts()}
     nearest = next(place for place in (root, *root.parents) if place in mounts)
     if mounts[nearest]:
         return
@@ -65,14 +88,22 @@ def enter_own_mounts(directory: Path) -> None:
         os.close(fd)
 
 
-def _mounts() -> dict[Path, bool]:
-    """All mount points, and whether each is shared."""
-    found = {}
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        fields = line.split(" ")
-        options = fields[6 : fields.index("-")]
-        found[Path(fields[4])] = any(option.startswith("shared:") for option in options)
-    return found
+def leave_mounts(needed: Iterable[Path]) -> None:
+    """Unmount here the disks on which none of *needed* is, and whose unmounting elsewhere does not arrive.
+
+    They would stay in use until this namespace ends: a loop device could not be detached. To be called
+    in `enter_own_mounts`' namespace only.
+    """
+    kept = {
+        place for path in (*_SYSTEM, *needed) for place in (path.resolve(), *path.resolve().parents)
+    }
+    table = {found.number: found for found in mount_table.mounts()}
+    for found in reversed(table.values()):
+        parent = table.get(found.parent)
+        arrives = parent is not None and parent.follows
+        if found.source.startswith("/dev/") and found.path not in kept and not arrives:
+            with suppress(OSError):  # something is mounted on it that is kept
+                mount_table.unmount(found.path, detach=True)
 
 
 def _mount(*words: str) -> None:

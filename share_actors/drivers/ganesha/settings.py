@@ -33,7 +33,11 @@ class GaneshaSettings(DriverOptions):
     network_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]*$")] | None = None
     """The name below `/run/netns` of the network namespace that the daemon runs in."""
     mount_root: Path | None = None
-    """With NFSv3: the directory whose later mounts the daemon must see; it becomes a shared mount."""
+    """With NFSv3: the directory whose later mounts the daemon must see; it becomes a shared mount.
+
+    Disks that are mounted elsewhere, without an export on file, the daemon then does not see unless their
+    unmounting reaches it: it would keep them in use.
+    """
     heartbeat_limit: Annotated[float, Field(gt=0)] = 30.0
     """How long the daemon may leave a heartbeat unanswered before it is restarted, in seconds."""
 

@@ -140,6 +140,10 @@ def _enter_namespaces(settings: GaneshaSettings) -> None:
         if settings.mount_root is not None:
             namespaces.share_mounts_of(settings.mount_root)
         namespaces.enter_own_mounts(settings.directory)
+        if settings.mount_root is not None:
+            exports = ExportFiles(settings.files)
+            needed = [Path(found.path) for found in exports.records()]
+            namespaces.leave_mounts((settings.directory, settings.mount_root, *needed))
 
 
 def main() -> None:

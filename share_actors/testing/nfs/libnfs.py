@@ -62,7 +62,16 @@ def library() -> ctypes.CDLL:
 class Nfs:
     """One mounted export. Every call raises `NfsError`."""
 
-    def __init__(self, host: str, path: str, *, version: int, port: int, mount_port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        path: str,
+        *,
+        version: int,
+        port: int,
+        mount_port: int,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
         self._lib, self._version = library(), version
         self.is_spoiled = False
         """Whether an open failed by version 4: libnfs 4 repeats its number, so the server its answer."""
@@ -74,9 +83,17 @@ class Nfs:
         if not parsed:
             raise NfsError(0, f"{url}: {self._error()}")
         self._lib.nfs_destroy_url(parsed)
-        self._lib.nfs_set_timeout(self._context, TIMEOUT_MS)
+        self._lib.nfs_set_timeout(self._context, timeout_ms)
         self._lib.nfs_set_dircache(self._context, 0)
-        self._call("mount", host.strip("[]").encode(), path.encode())
+        try:
+            self._call("mount", host.strip("[]").encode(), path.encode())
+        except NfsError:
+            self.disconnect()
+            raise
+
+    def disconnect(self) -> None:
+        """Close the connection, when all files are closed; no call may follow."""
+        self._lib.nfs_destroy_context(self._context)
 
     def open(self, path: str, flags: int = os.O_RDONLY) -> c_void_p:
         """Open a file; returns its handle."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
-from share_actors.drivers.btrfs.mounts import mounts_below, unmount
+from share_actors.drivers.filesystem.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory
 from share_actors.values import RequestContext, Share
 from tests.storage.conftest import directory

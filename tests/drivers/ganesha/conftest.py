@@ -18,7 +18,7 @@ import pytest
 
 from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
 from share_actors.testing.leftovers import own_directory
-from tests.drivers.ganesha import nfs_client
+from share_actors.testing.nfs.libnfs import LIBRARY, Nfs, NfsError
 from tests.storage.needs import forbidden
 
 _PROGRAMS = {"ganesha.nfsd": "nfs-ganesha-vfs", "dbus-daemon": "dbus-daemon", "rpcbind": "rpcbind"}
@@ -52,7 +52,7 @@ def can_run() -> None:
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
             pytest.skip(f"requires the Debian package {package}")
     try:
-        ctypes.CDLL(nfs_client.LIBRARY)
+        ctypes.CDLL(LIBRARY)
     except OSError:
         pytest.skip("requires the Debian package libnfs13")
 
@@ -89,13 +89,24 @@ class Running:
         """What a client at 127.0.0.1 may do in *export*."""
         settings = self.settings
         version = min(settings.versions)
-        return nfs_client.access(
-            settings.address,
-            export,
-            settings.nfs_port,
-            version=version,
-            mount_port=settings.mount_port,
-        )
+        ports = {"port": settings.nfs_port, "mount_port": settings.mount_port}
+        try:
+            client = Nfs(settings.address, f"/{export}", version=version, timeout_ms=5000, **ports)
+        except NfsError:
+            return "none"
+        try:
+            return "rw" if _writes(client) else "ro"
+        finally:
+            client.disconnect()
+
+
+def _writes(client: Nfs) -> bool:
+    try:
+        with client.opened("/written", os.O_RDWR | os.O_CREAT) as file:
+            client.write(file, 0, b"text")
+    except NfsError:
+        return False
+    return True
 
 
 def runs(pid: int) -> bool:

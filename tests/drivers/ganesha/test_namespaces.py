@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from share_actors.drivers import DriverError
+from share_actors.drivers.btrfs.image import attached
 from share_actors.drivers.ganesha import GaneshaSettings
 from tests.drivers.ganesha.conftest import Running, free_ports, wait_until
 
@@ -165,3 +166,26 @@ def test_a_root_with_mounts_that_would_be_hidden_is_refused(
             made.unit.start()
     finally:
         subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_unit_does_not_keep_a_disk_in_use_that_is_mounted_elsewhere(
+    new_unit: NewUnit, settings: GaneshaSettings, tmp_path: Path, data: Path
+) -> None:
+    (disk := tmp_path / "disk").write_bytes(bytes(1 << 20))
+    (place := tmp_path / "other").mkdir()
+    (root := tmp_path / "mounts").mkdir()
+    subprocess.run(["mkfs.ext4", "-q", str(disk)], check=True)
+    made = new_unit(settings.model_copy(update={"versions": (3,), "mount_root": root}))
+    try:
+        subprocess.run(["mount", "-o", "loop", str(disk), str(place)], check=True)
+        subprocess.run(["mount", "--make-private", str(place)], check=True)
+        made.unit.start()
+        subprocess.run(["umount", str(place)], check=True)
+        wait_until(lambda: attached(disk) is None)
+        made.unit.export("s1", data, {LOCAL: "rw"})
+        assert made.access("s1") == "rw"
+    finally:
+        made.unit.stop()
+        for path in (place, root):
+            while f" {path} " in Path("/proc/self/mountinfo").read_text():
+                subprocess.run(["umount", "-R", str(path)], check=True)

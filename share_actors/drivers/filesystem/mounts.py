@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MOUNTINFO = Path("/proc/self/mountinfo")
+_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -18,6 +19,13 @@ class Mount(NamedTuple):
     path: Path
     kind: str
     source: str
+    is_shared: bool
+    """Whether what is mounted and unmounted at once below it reaches its copies in other namespaces."""
+    follows: bool
+    """Whether what is mounted and unmounted below its original, in another namespace, arrives here."""
+    number: int
+    parent: int
+    """The number of the mount that it is mounted on."""
 
 
 def mount(source: str, target: Path, kind: str, data: str = "", *, read_only: bool = False) -> None:
@@ -29,9 +37,9 @@ def mount(source: str, target: Path, kind: str, data: str = "", *, read_only: bo
         raise OSError(code, os.strerror(code), str(target))
 
 
-def unmount(target: Path) -> None:
-    """Unmount what is mounted last at *target*; EBUSY if a process uses it."""
-    if _libc.umount2(os.fsencode(target), 0):
+def unmount(target: Path, *, detach: bool = False) -> None:
+    """Unmount what is mounted last at *target*; EBUSY if a process uses it, unless *detach*."""
+    if _libc.umount2(os.fsencode(target), _DETACH if detach else 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(target))
 
@@ -47,24 +55,34 @@ def is_mounted(path: Path) -> bool:
 def mounts_below(top: Path) -> list[Mount]:
     """The mounts at and below *top*, the last mounted first: the order to unmount them in."""
     place = top.resolve()
-    found = [mount for mount in _all() if mount.path == place or place in mount.path.parents]
+    found = [mount for mount in mounts() if mount.path == place or place in mount.path.parents]
     return found[::-1]
 
 
 def mount_at(path: Path) -> Mount | None:
     """What is mounted last at *path*."""
     place = path.resolve()
-    return next((found for found in reversed(_all()) if found.path == place), None)
+    return next((found for found in reversed(mounts()) if found.path == place), None)
 
 
-def _all() -> list[Mount]:
+def mounts() -> list[Mount]:
+    """All mounts that this process sees, in the order in which they were made."""
     return [_parsed(line) for line in MOUNTINFO.read_bytes().splitlines()]
 
 
 def _parsed(line: bytes) -> Mount:
     before, after = line.split(b" - ", 1)
     kind, source = after.split(b" ")[:2]
-    return Mount(Path(_text(before.split(b" ")[4])), _text(kind), _text(source))
+    number, parent, _, _, path, _, *tags = before.split(b" ")
+    return Mount(
+        path=Path(_text(path)),
+        kind=_text(kind),
+        source=_text(source),
+        is_shared=any(tag.startswith(b"shared:") for tag in tags),
+        follows=any(tag.startswith(b"master:") for tag in tags),
+        number=int(number),
+        parent=int(parent),
+    )
 
 
 def _text(field: bytes) -> str:

@@ -299,3 +299,23 @@ def test_the_list_has_shares_snapshots_and_the_subvolumes_of_others(
     assert (snapshots.kind, snapshots.id, snapshots.location) == ("snapshot", "n1", location)
     assert (others.kind, others.id) == ("share", None)
     assert others.location == str(subvolume(driver, "old", "mine"))
+
+
+def test_the_health_check_replaces_a_killed_supervisor_of_nfs_ganesha(
+    driver: BtrfsDriver, share: Share, tmp_path: Path
+) -> None:
+    async def call(question: Callable[[], object], timeout_s: float) -> object:
+        return await asyncio.wait_for(asyncio.to_thread(question), timeout_s)
+
+    daemons = Daemons("disk", BackendSettings, call, MarkInMemory(), CONTEXT)
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    (record,) = tmp_path.rglob("pids/supervisor")
+    supervisor = psutil.Process(json.loads(record.read_text())["pid"])
+    supervisor.kill()
+    psutil.wait_procs([supervisor], timeout=60)
+
+    told = asyncio.run(daemons.tend(driver))
+
+    assert "supervisor" in told[0]
+    assert driver.check_health() == ()
+    assert driver.probe_share(CONTEXT, share).state == "whole"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from share_actors.actors.daemons import Daemons, MarkInMemory
+from share_actors.config import BackendSettings
 from share_actors.drivers.abilities import ListsObjects, RunsDaemons
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
@@ -307,7 +311,9 @@ def test_the_health_check_replaces_a_killed_supervisor_of_nfs_ganesha(
     async def call(question: Callable[[], object], timeout_s: float) -> object:
         return await asyncio.wait_for(asyncio.to_thread(question), timeout_s)
 
-    daemons = Daemons("disk", BackendSettings, call, MarkInMemory(), CONTEXT)
+    daemons = Daemons(
+        "disk", lambda: BackendSettings(driver="btrfs"), call, MarkInMemory(), CONTEXT
+    )
     driver.update_access(CONTEXT, share, [RULE], [RULE], ())
     (record,) = tmp_path.rglob("pids/supervisor")
     supervisor = psutil.Process(json.loads(record.read_text())["pid"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -45,6 +46,12 @@ class ServerNetwork(Frozen):
     def is_there(self) -> bool:
         """Whether the namespace exists."""
         return is_namespace(self.name)
+
+    @property
+    def hardware_address(self) -> str:
+        """Of the interface inside: a server that is made anew has the one that its clients remember."""
+        digest = hashlib.blake2b(self.name.encode(), digest_size=5).digest()
+        return f"02:{digest.hex(':')}"  # 02: of no vendor
 
     def build(self, ip: Ip) -> None:
         """Make what is missing; can be repeated at any time. Raises `DriverError`.
@@ -120,7 +127,7 @@ class ServerNetwork(Frozen):
 
     def _connect(self, ip: Ip) -> None:
         if not is_interface(self.name):
-            peer = f"peer name {INSIDE} netns {self.name}"
+            peer = f"peer name {INSIDE} address {self.hardware_address} netns {self.name}"
             ip.change(f"link add name {self.name} type veth {peer}")
         ip.change(
             f"link set dev {self.name} addrgenmode none",

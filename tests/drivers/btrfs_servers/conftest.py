@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -25,7 +26,14 @@ NEEDED = {
     "ip": "iproute2",
 }
 """The programs that the tests run, and the packages that have them."""
-MakeDriver = Callable[..., BtrfsServersDriver]
+
+
+class MakeDriver(Protocol):
+    """Makes a driver that is not started, of this class and with these options."""
+
+    def __call__(
+        self, kind: type[BtrfsServersDriver] = ..., **changes: object
+    ) -> BtrfsServersDriver: ...
 
 
 @pytest.fixture
@@ -48,7 +56,9 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
     made: list[BtrfsServersDriver] = []
     numbers = count()
 
-    def make(**changes: object) -> BtrfsServersDriver:
+    def make(
+        kind: type[BtrfsServersDriver] = BtrfsServersDriver, **changes: object
+    ) -> BtrfsServersDriver:
         number = next(numbers)
         options = {
             "device": tmp_path / f"disk{number}.img",
@@ -56,8 +66,9 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
             "image_size_gib": 4,
         }
         configuration = BtrfsServersOptions.model_validate({**options, **changes})
-        made.append(BtrfsServersDriver(True, configuration=configuration, backend_name="disk"))
-        return made[-1]
+        driver = kind(True, configuration=configuration, backend_name="disk")
+        made.append(driver)
+        return driver
 
     try:
         yield make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from share_actors.drivers.abilities import BackendObject
 from share_actors.drivers.base import DriverError
@@ -103,16 +103,21 @@ class BtrfsServersBackend(BtrfsServersBase):
 
     def strays(self, *, delete: bool = False) -> tuple[str, ...]:
         """The namespaces and interfaces with this backend's prefix that no server has (`FindsStrays`)."""
-        self.do_setup(NO_CONTEXT)
-        with self._networks_locked() as ip:
-            found = find_strays(ip, self._names, self._servers.networks().values())
-            if delete:
-                delete_strays(ip, found)
+        found = find_strays(self._ip, self._names, self._networks)
+        if found and delete:
+            with btrfs_errors("delete strays"):
+                self._servers.prepare()
+                with self._networks_locked() as ip:
+                    found = find_strays(ip, self._names, self._networks)
+                    delete_strays(ip, found)
         return (
             *(f"network namespace {name}" for name in found.namespaces),
             *(f"interface {name}" for name in found.interfaces),
             *(f"bridge {name}" for name in found.bridges),
         )
+
+    def _networks(self) -> Iterable[ServerNetwork]:
+        return self._servers.networks().values()
 
     # -- one server ----------------------------------------------------------------------------
     def _start(self, server_id: str, network: ServerNetwork) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from share_actors.drivers.namespaces.commands import Ip
@@ -30,19 +30,21 @@ class Strays(Frozen):
         return bool(self.namespaces or self.interfaces or self.bridges)
 
 
-def find_strays(ip: Ip, names: Names, live: Iterable[ServerNetwork]) -> Strays:
+def find_strays(ip: Ip, names: Names, live: Callable[[], Iterable[ServerNetwork]]) -> Strays:
     """All that has the prefix of *names* and belongs to none of the *live* networks.
 
-    *ip* holds the lock of all networks, and *live* was read under it: nothing is being made meanwhile.
+    Those are read after all else: a network is recorded before its first part is made, and until after its
+    last part is removed.
     """
-    networks = tuple(live)
+    namespaces = _namespaces(names)
     links = [each for each in ip.objects("link", "show") if names.is_own(each["ifname"])]
     bridges = {each["ifname"] for each in links if _kind(each) == "bridge"}
     others = {each["ifname"] for each in links} - bridges
+    networks = tuple(live())
     kept = {network.name for network in networks}
     uplinks = {network.vlan.name for network in networks if network.vlan}
     return Strays(
-        namespaces=tuple(sorted(_namespaces(names) - kept)),
+        namespaces=tuple(sorted(namespaces - kept)),
         interfaces=tuple(sorted(others - kept - uplinks)),
         bridges=tuple(sorted(bridges - {network.bridge for network in networks})),
     )

@@ -38,6 +38,7 @@ def test_a_teardown_after_a_kill_at_a_random_moment_leaves_nothing(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1200)
 def test_a_teardown_after_each_of_50_kills_at_random_moments_leaves_nothing(
     driver: BtrfsServersDriver,
 ) -> None:

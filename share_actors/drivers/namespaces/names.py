@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
-LONGEST_PREFIX = 6
 _TAG = 8
+_REST = re.compile(r"[-nVXG][a-z2-7]{8}|[vxgu][0-9]{1,8}")
 _KINDS = {"vlan": "v", "vxlan": "x", "gre": "g"}
 
 
@@ -21,7 +22,7 @@ def default_prefix(root: Path) -> str:
 
 
 class Names:
-    """The names with *prefix*, of at most `LONGEST_PREFIX` characters."""
+    """The names with *prefix*, which has 6 characters: none is the beginning of another."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -48,8 +49,7 @@ class Names:
 
     def is_own(self, name: str) -> bool:
         """Whether *name* can be one of these names."""
-        rest = name.removeprefix(self.prefix)
-        return rest != name and rest[:1] in (*"-nuvxgXG",) and len(rest) > 1
+        return name.startswith(self.prefix) and _REST.fullmatch(name, len(self.prefix)) is not None
 
 
 def tag(server_id: str) -> str:

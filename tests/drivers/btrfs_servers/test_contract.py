@@ -10,7 +10,8 @@ import pytest
 
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
-from share_actors.testing.contract_base import without_use
+from share_actors.testing.contract_base import ContractBase, without_use
+from share_actors.testing.daemon_contract import DaemonContract
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.server_contract import ServerContract
 from share_actors.values import Share
@@ -34,8 +35,9 @@ class TestBtrfsServersDriver(ServerContract):
         return [*own, *(root / "servers").glob("*"), *pools]
 
 
-@pytest.mark.soak
-class TestSharesOnAServer(DriverContract):
+class SharesOnAServer(ContractBase):
+    """The shares of the driver are on one server."""
+
     @pytest.fixture
     def driver(self, make_driver: MakeDriver) -> ShareDriver:
         driver = make_driver(kind=OnServer)
@@ -56,6 +58,15 @@ class TestSharesOnAServer(DriverContract):
         [server] = (root_of(driver) / "pool" / "servers").iterdir()
         with (server / "shares" / share.id / "big").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
+
+
+class TestDaemonsOfAServer(SharesOnAServer, DaemonContract):
+    """The part of the contract that differs most from that of the driver `btrfs`."""
+
+
+@pytest.mark.soak
+class TestSharesOnAServer(SharesOnAServer, DriverContract):
+    """The whole contract."""
 
 
 def place(driver: OnServer, share: Share) -> Path:

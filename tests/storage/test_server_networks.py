@@ -10,18 +10,23 @@ from functools import partial
 import pytest
 
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
+from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.testing import Visit
 from share_actors.testing.client_base import OUT
 from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.nfs.client import NfsMount
-from share_actors.testing.nfs.networks import CLIENTS, SERVER, clients_on
+from share_actors.testing.nfs.networks import CLIENTS, SERVER, ClientNetwork, clients_on
 from share_actors.testing.visiting import visits
 from share_actors.values import AccessRule, ExportLocation, Share, ShareServer, Snapshot
-from tests.drivers.btrfs_servers.conftest import driver, make_driver, tmp_path
+from tests.drivers.btrfs_servers.conftest import MakeDriver, driver, make_driver, root_of, tmp_path
+from tests.drivers.btrfs_servers.kills import left_of
 from tests.drivers.btrfs_servers.on_server import network_info
+from tests.storage.cifs_client import CifsVisit
+from tests.storage.conftest import need
 
 __all__ = ["driver", "make_driver", "tmp_path"]
 WHO = CLIENTS[0][0]
+PASSWORD = "a-Long-passw0rd"
 
 
 class Tenant:
@@ -119,3 +124,31 @@ def test_the_machine_itself_does_not_reach_a_server(
             text=True,
         )
         assert len(shown.stdout.split()) == 2, f"{interface} has an address: {shown.stdout}"
+
+
+def mount_cifs(network: ClientNetwork, export: ExportLocation, password: str) -> CifsVisit:
+    """Move this process into the client's network for good, and mount *export* as the user alice."""
+    network.enter(WHO)
+    _, _, host, share = export.path.split("\\")
+    return CifsVisit(host, share, 445, "alice", password)
+
+
+def test_a_server_serves_cifs_shares_to_users_with_a_password(make_driver: MakeDriver) -> None:
+    need(PACKAGES)
+    driver = make_driver(cifs_users={"alice": PASSWORD})
+    driver.start_backend(CONTEXT)
+    details = driver.setup_server(network_info("one", SERVER[0], cidr="10.99.0.0/16"))
+    server, share = ShareServer(id="one"), new_share(driver).replace(share_proto="CIFS")
+    [export] = driver.create_share(CONTEXT, share, server)
+    rule = AccessRule(id="rule", access_type="user", access_to="alice")
+    assert not driver.update_access(CONTEXT, share, [rule], [rule], (), (), server)
+
+    with clients_on(details["bridge"], details["namespace"]) as network, visits() as made:
+        made.add(partial(mount_cifs, network, export, PASSWORD)).write("a", b"content")
+        with pytest.raises(OUT):
+            made.add(partial(mount_cifs, network, export, "wrong"))
+    assert (root_of(driver) / "pool/servers/one/shares" / share.id / "a").read_bytes() == b"content"
+
+    driver.delete_share(CONTEXT, share, server)
+    driver.teardown_server({"server_id": "one"})
+    assert left_of(driver) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from share_actors.drivers.base import DriverError
+from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.filesystem.locks import open_locked
 
 _ADMINISTRATION = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -57,6 +57,8 @@ class Ip:
             )
         except FileNotFoundError:
             raise DriverError("the program ip is not installed (package iproute2)") from None
+        except subprocess.TimeoutExpired:
+            raise TransientError(f"ip: {told}: it did not end within {_TIMEOUT_S:.0f} s") from None
         if done.returncode:
             raise DriverError(f"ip: {told}: {' '.join(done.stderr.split())}")
         return done.stdout

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from share_actors.drivers.namespaces import Ip, ServerNetwork
+from share_actors.drivers.namespaces.network import remove_interface
 
 PREFIX = "sa-test-"
 NAMESPACES = Path("/run/netns")
@@ -88,7 +89,9 @@ def release_directory(directory: Path) -> None:
     """
     end(started_with(directory))
     for record in directory.glob("*/servers/*/network.json"):
-        ServerNetwork.model_validate_json(record.read_bytes()).remove(Ip())
+        network, ip = ServerNetwork.model_validate_json(record.read_bytes()), Ip()
+        network.remove(ip)
+        remove_interface(ip, network.bridge)  # also if clients are still on it
     for target in reversed(_mounts_below(directory)):
         subprocess.run(["umount", "--lazy", target], check=True)
     for device in _loops_on(directory):

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from share_actors.cli import EXIT_CODES
 from share_actors.cli.commands.doctor import LACKING
-from share_actors.drivers import Requirement, ShareDriver
+from share_actors.drivers import DriverError, Requirement, ShareDriver
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.registry import drivers_registered
 from tests.command_tree import invoke
@@ -170,3 +170,51 @@ def test_the_help_teaches_states_and_exit_codes() -> None:
 
     for word in ("missing", "warning", "13", "$ share-actors doctor", "--json"):
         assert word in text
+
+
+class StrayingDriver(ShareDriver):
+    """A driver of whose share servers two things were left; it cannot delete the second one."""
+
+    left: ClassVar[list[str]] = []
+
+    def strays(self, *, delete: bool = False) -> Sequence[str]:
+        found = tuple(self.left)
+        if delete and "bridge b" in found:
+            raise DriverError("ip: link delete dev b: Operation not permitted")
+        return found
+
+
+@pytest.mark.parametrize(
+    ("left", "option", "printed"),
+    [
+        ([], "--strays", "No strays."),
+        (["interface a"], "--strays", "astray: interface a"),
+        (["interface a"], "--delete-strays", "astray: interface a deleted"),
+    ],
+)
+def test_strays_of_configured_backends_are_listed_and_deleted(
+    site: Path, left: list[str], option: str, printed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write_text(site.read_text() + '[backends.astray]\ndriver = "straying"\n')
+    monkeypatch.setattr(StrayingDriver, "left", left)
+
+    with drivers_registered({"straying": StrayingDriver}):
+        result = run(option, "--config", str(site))
+        document = json.loads(run(option, "--json", "--config", str(site)).stdout)
+
+    assert (result.exit_code, result.stdout.strip()) == (0, printed)
+    assert document == {"deleted": "delete" in option, "strays": {"astray": left}}
+
+
+def test_strays_that_cannot_be_deleted_are_an_error_that_names_the_backend(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write_text(site.read_text() + '[backends.astray]\ndriver = "straying"\n')
+    monkeypatch.setattr(StrayingDriver, "left", ["interface a", "bridge b"])
+
+    with drivers_registered({"straying": StrayingDriver}):
+        result = run("--delete-strays", "--json", "--config", str(site))
+
+    error = json.loads(result.stdout)["error"]
+    assert error["field"] == "backends.astray"
+    assert "Operation not permitted" in error["message"]

@@ -67,6 +67,7 @@ PUBLIC_NAMES = {
         "DriverOptions",
         "ExecuteMixin",
         "ExecuteOptions",
+        "FindsStrays",
         "GaneshaMixin",
         "GaneshaOptions",
         "ListsObjects",

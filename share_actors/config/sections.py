@@ -126,7 +126,7 @@ class BackendSettings(Section):
 
     key_path = ("backends", "NAME")
     driver: str
-    """`local`, `local-servers`, `btrfs`, `dummy`, or the name of an installed driver."""
+    """`local`, `local-servers`, `btrfs`, `btrfs-servers`, `dummy`, or the name of an installed driver."""
     options: dict[str, Any] = {}
     """The driver's own options."""
     threads: Annotated[int, Field(ge=1, le=1000)] = 16

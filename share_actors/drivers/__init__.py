@@ -2,6 +2,7 @@
 
 from share_actors.drivers.abilities import (
     BackendObject,
+    FindsStrays,
     ListsObjects,
     MeasuresUsage,
     NotStarted,
@@ -36,6 +37,7 @@ __all__ = [
     "DriverOptions",
     "ExecuteMixin",
     "ExecuteOptions",
+    "FindsStrays",
     "ProbeResult",
     "GaneshaMixin",
     "GaneshaOptions",

@@ -98,3 +98,14 @@ class StatesRequirements(Protocol):
 
         Reads this machine, starts and changes nothing, and does not contact the backend.
         """
+
+
+@runtime_checkable
+class FindsStrays(Protocol):
+    """The backend can tell what of it is left on this machine: `share-actors doctor --strays` shows it."""
+
+    def strays(self, *, delete: bool = False) -> Sequence[str]:
+        """What has the backend's names and belongs to nothing that it knows, one line each.
+
+        With *delete* all of that is deleted, with the processes in it. Raises `DriverError`.
+        """

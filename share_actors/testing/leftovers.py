@@ -17,6 +17,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from share_actors.drivers.namespaces import Ip, ServerNetwork
+from share_actors.drivers.namespaces.network import remove_interface
+
 PREFIX = "sa-test-"
 NAMESPACES = Path("/run/netns")
 WAIT_S = 20.0
@@ -80,8 +83,15 @@ def remove_directory(directory: Path) -> None:
 
 
 def release_directory(directory: Path) -> None:
-    """End the processes that were started with *directory*, unmount all below, and detach loop devices."""
+    """End the processes that were started with *directory*, unmount all below, and detach loop devices.
+
+    The networks of share servers below are removed as well.
+    """
     end(started_with(directory))
+    for record in directory.glob("*/servers/*/network.json"):
+        network, ip = ServerNetwork.model_validate_json(record.read_bytes()), Ip()
+        network.remove(ip)
+        remove_interface(ip, network.bridge)  # also if clients are still on it
     for target in reversed(_mounts_below(directory)):
         subprocess.run(["umount", "--lazy", target], check=True)
     for device in _loops_on(directory):

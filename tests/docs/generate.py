@@ -26,6 +26,7 @@ from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.client import aio, entities, keywords, results, share, share_changes, share_exits
 from share_actors.drivers import base as drivers
 from share_actors.drivers.btrfs import BtrfsOptions
+from share_actors.drivers.btrfs_servers import BtrfsServersOptions
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.execute import ExecuteOptions
 from share_actors.drivers.ganesha.mixin import GaneshaOptions
@@ -315,6 +316,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "options of local": options(LocalOptions),
         "options of local-servers": options(LocalServersOptions),
         "options of btrfs": options(BtrfsOptions),
+        "options of btrfs-servers": options(BtrfsServersOptions),
         "options of commands": options(ExecuteOptions),
         "options of ganesha": options(GaneshaOptions),
         "options of dummy": options(DummyOptions),

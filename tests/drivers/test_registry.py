@@ -54,7 +54,8 @@ def test_the_drivers_of_this_package_are_registered() -> None:
 
 def test_the_error_for_an_unknown_driver_lists_the_available_drivers() -> None:
     with pytest.raises(
-        ConfigError, match="driver 'lokal' is not installed; available: btrfs, dummy, local"
+        ConfigError,
+        match="driver 'lokal' is not installed; available: btrfs, btrfs-servers, dummy, local",
     ) as e:
         make_driver("fast", "lokal", {})
 

@@ -17,7 +17,8 @@ from tests.storage.conftest import PROGRAMS, need
 from tests.storage.contract_runs import ROOT
 
 RUN = """
-import subprocess, sys, time
+import os, subprocess, sys, time
+from share_actors.drivers.namespaces import Ip, ServerNetwork
 from share_actors.testing.leftovers import new_directory, own_prefix
 from share_actors.testing.nfs.networks import client_network
 
@@ -28,8 +29,16 @@ with client_network() as network:
     with (directory / "image").open("wb") as image:
         image.truncate(1 << 20)
     subprocess.run(["losetup", "--find", directory / "image"], check=True)
+    server = directory / "root" / "servers" / "one"
+    server.mkdir(parents=True)
+    pid = os.getpid()
+    record = ServerNetwork(name=f"sat-{pid}", bridge=f"satv{pid}", address="10.0.0.5/24")
+    (server / "network.json").write_text(record.model_dump_json())
+    record.build(Ip())
     inside = ["nsenter", f"--net=/run/netns/{network.server}", "sleep", "1000"]
     subprocess.Popen(inside, start_new_session=True)
+    while not subprocess.check_output(["ip", "netns", "pids", network.server]):
+        time.sleep(0.01)
     print(own_prefix(), flush=True)
     time.sleep(1000)
 """
@@ -51,7 +60,10 @@ def things_of(prefix: str) -> dict[str, int]:
     top = tempfile.gettempdir()
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
     loops = [path.read_text() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+    pid = prefix.split("-")[2]
+    ends = [Path("/sys/class/net", name) for name in (f"sat-{pid}", f"satv{pid}")]
     return {
+        "share servers": sum(path.exists() for path in (*ends, NAMESPACES / f"sat-{pid}")),
         "namespaces": len(list(NAMESPACES.glob(f"{prefix}*"))),
         "mounts": mounts.count(f" {top}/{prefix}"),
         "loop devices": sum(f"/{prefix}" in path for path in loops),
@@ -72,6 +84,7 @@ def test_a_killed_run_leaves_nothing_after_the_next_start(run: subprocess.Popen[
     run.wait()
     remove_leftovers()
 
-    assert before == {"namespaces": 3, "mounts": 1, "loop devices": 1, "directories": 1}
+    made = {"namespaces": 3, "mounts": 1, "loop devices": 1, "directories": 1}
+    assert before == {"share servers": 3, **made}
     assert things_of(prefix) == dict.fromkeys(before, 0)
     assert not runs(sleeper)

@@ -10,6 +10,7 @@ import typer
 from share_actors.cli.command import command
 from share_actors.cli.output import Output, count, escape
 from share_actors.cli.session import Session
+from share_actors.cli.strays import show_strays
 from share_actors.config import Config
 from share_actors.config.settings import default_home
 from share_actors.drivers import (
@@ -41,7 +42,12 @@ class Diagnosis(NamedTuple):
 
 def register(app: typer.Typer) -> None:
     """Add the command to *app*."""
-    examples = ("doctor", "doctor local", "--config site.toml doctor fast --json")
+    examples = (
+        "doctor",
+        "doctor local",
+        "--config site.toml doctor fast --json",
+        "--config site.toml doctor --strays",
+    )
     command(app, "doctor", examples=examples)(doctor)
 
 
@@ -55,16 +61,30 @@ def doctor(
             show_default=False,
         ),
     ] = None,
+    strays: Annotated[
+        bool,
+        typer.Option("--strays", help="List what killed processes left of share servers instead."),
+    ] = False,
+    delete_strays: Annotated[
+        bool,
+        typer.Option("--delete-strays", help="Delete it, with the processes in it."),
+    ] = False,
 ) -> None:
     """Show what this machine lacks for each backend, and the command that mends it.
 
     Examines packages, features of the kernel, privileges, ports, systemd units and directories. Starts,
-    creates and changes nothing; no system has to be running. Without configured backends, examines the
-    machine for every driver that is installed.
+    creates and changes nothing, but for `--delete-strays`; no system has to be running. Without configured
+    backends, examines the machine for every driver that is installed.
+
+    With `--strays`: network namespaces, interfaces and bridges with the names of a backend that no share
+    server of it has.
 
     `missing`: the backend cannot work, and the exit code is 13. `warning`: it works, but read the remark.
     Run it as the user who runs the system: with fewer privileges it sees less, such as who holds a port.
     """
+    if strays or delete_strays:
+        show_strays(session, _drivers(session.config, backends or ()), delete=delete_strays)
+        return
     found = list(_diagnoses(session.config, backends or (), session.options.config is not None))
     if session.json:
         session.output.print_json(_document(found))
@@ -86,6 +106,14 @@ def _diagnoses(config: Config, names: Sequence[str], has_file: bool) -> Iterator
     else:
         for name in dict.fromkeys(names or known_drivers()):
             yield _diagnosis(name, name, _driver(name))
+
+
+def _drivers(config: Config, names: Sequence[str]) -> Iterator[tuple[str, ShareDriver]]:
+    """The drivers of the configured backends; raises `ConfigError` for unknown *names*."""
+    from share_actors.actors.effects.driver_setup import driver_of  # noqa: PLC0415 - as config
+
+    for name in dict.fromkeys(names or config.backends):
+        yield name, driver_of(name, config.backends[config.backend_name(name)])
 
 
 def _driver(name: str) -> ShareDriver | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import image, ioctls
-from share_actors.drivers.btrfs.base import FOLDERS, BtrfsBase
+from share_actors.drivers.btrfs.base import BtrfsBase
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.records import CLIENTS
@@ -139,10 +139,7 @@ class BtrfsBackend(BtrfsBase):
                 self._exporter.stop()
                 for found in mounts_below(self._exports_directory):
                     self._unmount(found.path)
-                if self._pool.is_mounted:
-                    if not self._pool.is_read_only and self._owner() == str(self._root):
-                        (self._pool.path / OWNER).unlink()
-                    self._unmount(self._pool.path)
+                self._release_pool()
 
     def check_health(self) -> tuple[str, ...]:
         """What is wrong with the filesystem, the mounts and the NFS server."""
@@ -157,7 +154,7 @@ class BtrfsBackend(BtrfsBase):
 
     # ------------------------------------------------------------------------------------------
     def _make_folders(self) -> None:
-        for name in FOLDERS:
+        for name in self._folders:
             (self._root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _mount_pool(self) -> None:
@@ -190,6 +187,13 @@ class BtrfsBackend(BtrfsBase):
             return found, os.open(found, os.O_RDONLY | os.O_CLOEXEC)
         fd = image.attach(device)
         return Path(os.readlink(f"/proc/self/fd/{fd}")), fd
+
+    def _release_pool(self) -> None:
+        """Unmount the filesystem, which this root no longer uses."""
+        if self._pool.is_mounted:
+            if not self._pool.is_read_only and self._owner() == str(self._root):
+                (self._pool.path / OWNER).unlink()
+            self._unmount(self._pool.path)
 
     def _prepare_pool(self) -> None:
         try:
@@ -297,14 +301,17 @@ class BtrfsBackend(BtrfsBase):
                 problems.append(f"share {name} is not mounted at {self._place(name)}: ensure it")
         return problems
 
+    def _allocated(self) -> int:
+        """The limits of all shares in bytes."""
+        return sum(self._pool.limit(name) or 0 for name in self._pool.names("shares"))
+
     def _measure_backend(self) -> Capabilities:
         found = os.statvfs(self._pool.path)
-        limits = [self._pool.limit(name) or 0 for name in self._pool.names("shares")]
         pool = Pool(
             name=self.backend_name,
             total_capacity_gib=found.f_blocks * found.f_frsize / GIB,
             free_capacity_gib=found.f_bavail * found.f_frsize / GIB,
-            allocated_capacity_gib=sum(limits) / GIB,
+            allocated_capacity_gib=self._allocated() / GIB,
             reserved_percentage=self._options.reserved_percentage,
             thin_provisioning=True,
             max_over_subscription_ratio=self._options.max_over_subscription_ratio,

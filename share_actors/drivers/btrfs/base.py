@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.drivers.btrfs import ioctls
@@ -42,6 +42,8 @@ class BtrfsBase(ShareDriver):
     """
 
     Options = BtrfsOptions
+    _folders: ClassVar[tuple[str, ...]] = FOLDERS
+    """The directories of the root."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -126,12 +128,13 @@ class BtrfsBase(ShareDriver):
     def _must_run(self, changes: bool) -> None:
         if not self._pool.is_mounted:
             raise TransientError(
-                f"the filesystem is not mounted at {self._pool.path}: nothing was changed; start the backend"
+                f"the filesystem is not mounted at {self._pool.mount_point}: nothing was changed; start the"
+                " backend"
             )
         if changes and self._pool.is_read_only:
             raise DriverError(
-                f"the filesystem at {self._pool.path} is read-only: nothing was changed; see the kernel's"
-                f" log for the cause, then run `mount -o remount,rw {self._pool.path}`"
+                f"the filesystem at {self._pool.mount_point} is read-only: nothing was changed; see the"
+                f" kernel's log for the cause, then run `mount -o remount,rw {self._pool.mount_point}`"
             )
 
     def _must_exist(self, share_id: str) -> None:
@@ -188,9 +191,11 @@ class BtrfsBase(ShareDriver):
         self._unmount_share(share_id)
         place = self._place(share_id)
         place.mkdir(0o700, exist_ok=True)
-        pool = mount_at(self._pool.path)
+        pool = mount_at(self._pool.mount_point)
         if pool is None:
-            raise TransientError(f"the filesystem was unmounted from {self._pool.path} meanwhile")
+            raise TransientError(
+                f"the filesystem was unmounted from {self._pool.mount_point} meanwhile"
+            )
         options = f"subvolid={self._pool.tree('shares', share_id)}"
         # a writable mount would make a filesystem writable that was made read-only
         mount(pool.source, place, "btrfs", options, read_only=self._pool.is_read_only)

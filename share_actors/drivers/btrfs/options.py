@@ -16,8 +16,8 @@ from share_actors.drivers.samba import SambaSettings, UserName
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class BtrfsOptions(DriverOptions):
-    """Options of the driver `btrfs`."""
+class FilesystemOptions(DriverOptions):
+    """Options of every driver whose shares are subvolumes."""
 
     device: Path
     """A block device with a btrfs filesystem, or an image file of one. Absolute."""
@@ -27,8 +27,6 @@ class BtrfsOptions(DriverOptions):
     """Create and format `device`, a sparse file of this size, if there is no such file: for trying out."""
     quota_mode: QuotaMode = "simple"
     """`simple`: data count for the share that wrote them. `qgroup`: what a share refers to; much slower."""
-    address: str = "127.0.0.1"
-    """The IP address that clients mount from."""
     nfs_port: Port = 2049
     """The TCP port of NFS."""
     mount_port: Port = 20048
@@ -39,8 +37,6 @@ class BtrfsOptions(DriverOptions):
     """The users of CIFS shares with their passwords. Without users the backend serves NFS alone."""
     cifs_port: Port = 445
     """The TCP port of CIFS."""
-    network_namespace: str | None = None
-    """The network namespace that the daemons run in. Default: that of the system."""
     reserved_percentage: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Percentage of the capacity that is left free."""
     max_over_subscription_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 20.0
@@ -52,6 +48,15 @@ class BtrfsOptions(DriverOptions):
         if not path.is_absolute() or ".." in path.parts:
             raise ValueError("must be an absolute path without '..'")
         return path
+
+
+class BtrfsOptions(FilesystemOptions):
+    """Options of the driver `btrfs`."""
+
+    address: str = "127.0.0.1"
+    """The IP address that clients mount from."""
+    network_namespace: str | None = None
+    """The network namespace that the daemons run in. Default: that of the system."""
 
     @field_validator("address")
     @classmethod
@@ -73,10 +78,15 @@ class BtrfsOptions(DriverOptions):
         return self
 
     @property
+    def daemons(self) -> Path:
+        """The directory of the daemons' files."""
+        return self.root
+
+    @property
     def cifs(self) -> SambaSettings:
         """The settings of the CIFS server."""
         return SambaSettings(
-            directory=self.root / "samba",
+            directory=self.daemons / "samba",
             address=self.address,
             port=self.cifs_port,
             network_namespace=self.network_namespace,
@@ -86,7 +96,7 @@ class BtrfsOptions(DriverOptions):
     def nfs(self) -> GaneshaSettings:
         """The settings of the NFS server."""
         return GaneshaSettings(
-            directory=self.root / "ganesha",
+            directory=self.daemons / "ganesha",
             address=self.address,
             nfs_port=self.nfs_port,
             mount_port=self.mount_port,

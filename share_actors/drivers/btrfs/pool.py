@@ -24,10 +24,13 @@ AREAS: tuple[Area, ...] = ("shares", "snapshots", "making", "before")
 
 
 class SubvolumePool:
-    """The subvolumes below *path*, the mount point of the top subvolume. Methods raise `OSError`."""
+    """The subvolumes below *path*, a directory of the top subvolume. Methods raise `OSError`.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    *mount_point*: where the top subvolume is mounted. Default: at *path*.
+    """
+
+    def __init__(self, path: Path, mount_point: Path | None = None) -> None:
+        self.path, self.mount_point = path, mount_point or path
 
     def prepare(self) -> None:
         """Create the directories of the areas unless they exist."""
@@ -38,12 +41,12 @@ class SubvolumePool:
     @property
     def is_mounted(self) -> bool:
         """Whether the filesystem is mounted."""
-        return is_mounted(self.path)
+        return is_mounted(self.mount_point)
 
     @property
     def is_read_only(self) -> bool:
         """Whether the mounted filesystem accepts no changes."""
-        return bool(os.statvfs(self.path).f_flag & os.ST_RDONLY)
+        return bool(os.statvfs(self.mount_point).f_flag & os.ST_RDONLY)
 
     @contextmanager
     def folder(self, *names: str) -> Iterator[int]:

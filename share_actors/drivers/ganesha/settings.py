@@ -11,8 +11,8 @@ from pydantic import Field, field_validator, model_validator
 
 from share_actors.drivers.base import DriverOptions
 
-_LONGEST_SOCKET = 107
-"""The kernel's limit for the path of a unix socket, in bytes."""
+_LONGEST_SOCKET = 99
+"""The limit of dbus-daemon for the path of a unix socket, in bytes."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._@+=,-]+")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -32,8 +32,10 @@ class GaneshaSettings(DriverOptions):
     """The versions of NFS: 3, 4 or both. Version 3 needs the program `rpcbind`."""
     network_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.-]*$")] | None = None
     """The name below `/run/netns` of the network namespace that the daemon runs in."""
+    own_mounts: bool = False
+    """Run in a mount namespace of its own, as the unit always does with NFSv3."""
     mount_root: Path | None = None
-    """With NFSv3: the directory whose later mounts the daemon must see; it becomes a shared mount.
+    """With own mounts: the directory whose later mounts the daemon must see; it becomes a shared mount.
 
     Disks that are mounted elsewhere, without an export on file, the daemon then does not see unless their
     unmounting reaches it: it would keep them in use.
@@ -69,7 +71,9 @@ class GaneshaSettings(DriverOptions):
     @model_validator(mode="after")
     def _fits(self) -> GaneshaSettings:
         if len(bytes(self.files.socket)) > _LONGEST_SOCKET:
-            raise ValueError(f"directory is too long for the socket {self.files.socket}: 107 bytes")
+            raise ValueError(
+                f"directory is too long for the socket {self.files.socket}: over {_LONGEST_SOCKET} bytes"
+            )
         if 3 in self.versions and self.nfs_port == self.mount_port:
             raise ValueError(f"nfs_port and mount_port are both {self.nfs_port}")
         return self

@@ -136,7 +136,7 @@ def supervise(directory: Path) -> None:
 def _enter_namespaces(settings: GaneshaSettings) -> None:
     if settings.network_namespace is not None:
         namespaces.enter_network(settings.network_namespace)
-    if 3 in settings.versions:
+    if settings.own_mounts or 3 in settings.versions:
         if settings.mount_root is not None:
             namespaces.share_mounts_of(settings.mount_root)
         namespaces.enter_own_mounts(settings.directory)

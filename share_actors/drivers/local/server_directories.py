@@ -6,16 +6,16 @@ networks/ID.json: the addresses of a server. locks/: see `filesystem.locks`. Met
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from share_actors.drivers.filesystem.own_files import own_names, records
+from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
+from share_actors.drivers.filesystem.server_addresses import new_name, write_record
 from share_actors.drivers.filesystem.tree import opened
 from share_actors.drivers.local.layout import Layout
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class ServerDirectories:
-    """The servers and their addresses below *root*."""
+    """The servers below *root*."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -62,7 +62,7 @@ class ServerDirectories:
 
     def record_server(self, server_id: str, record: dict[str, Any]) -> None:
         """Record that the server is set up."""
-        _write(self.path(server_id) / SERVER_FILE, record)
+        write_record(self.path(server_id) / SERVER_FILE, record)
 
     def allocated_gib(self, server_id: str) -> int:
         """The sizes of all shares on the server; 0 if it does not exist, or not any more."""
@@ -90,7 +90,7 @@ class ServerDirectories:
             remove_tree(fd, server_id)  # left by an interrupted attempt of an earlier version
         with self.folder("servers") as servers, suppress(FileNotFoundError):
             with opened(servers, (server_id,)) as fd:
-                for name in (SERVER_FILE, _new(SERVER_FILE)):
+                for name in (SERVER_FILE, new_name(SERVER_FILE)):
                     with suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=fd)
                 Layout(self.path(server_id)).clear()
@@ -100,56 +100,3 @@ class ServerDirectories:
                 logger.warning("%s stays: it has other entries, such as %r", path, strays[0])
             else:
                 os.rmdir(server_id, dir_fd=servers)
-
-    # -- addresses -------------------------------------------------------------------------------
-    def addresses_on(self, segment: str, *, besides: str) -> set[str]:
-        """The addresses that servers other than *besides* use on *segment*.
-
-        A record of an earlier version names no segment: it may be any.
-        """
-        used: set[str] = set()
-        for name, record in records(self.root / "networks").items():
-            same_segment = record.get("segment", segment) == segment
-            addresses = record.get("addresses")
-            other = name != besides and record.get("id", name) == name
-            if other and same_segment and isinstance(addresses, list):
-                used.update(addresses)
-        return used
-
-    def record_addresses(self, server_id: str, addresses: Sequence[str], segment: str) -> None:
-        """Record the addresses of a server as in use on *segment*."""
-        record = {"id": server_id, "addresses": list(addresses), "segment": segment}
-        _write(self._addresses_of(server_id), record)
-
-    def forget_addresses(self, server_id: str) -> None:
-        """Remove the record of a server's addresses, if there is one."""
-        self._addresses_of(server_id).unlink(missing_ok=True)
-
-    def _addresses_of(self, server_id: str) -> Path:
-        return self.root / "networks" / f"{server_id}.json"
-
-
-def segment_of(network: Any) -> str:
-    """The segment that a share network is on; one without a segmentation id is a segment of its own.
-
-    None is the segment of servers without a share network.
-    """
-    if network is None:
-        return "no network"
-    number = network.get("segmentation_id")
-    return f"network {network['id']}" if number is None else f"{network['network_type']} {number}"
-
-
-def _new(name: str) -> str:
-    """The name of the file with which the file *name* is replaced."""
-    return f"{name.removesuffix('.json')}.new"
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    """Write the file atomically; it is on disk when this returns."""
-    new = path.with_name(_new(path.name))
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(record, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -16,10 +16,6 @@ from pydantic import Field
 
 from share_actors.drivers.base import (
     DriverError,
-    Exports,
-    ProbeResult,
-    RuleUpdates,
-    ShareDriver,
     ShareServerSetUpFailed,
 )
 from share_actors.drivers.fence import TOKEN, Fence, Fences, Overtaken, attempt_context
@@ -27,11 +23,13 @@ from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.filesystem.reach import root_warnings
+from share_actors.drivers.filesystem.server_addresses import ServerAddresses, segment_of
 from share_actors.drivers.local.base import GIB, NO_CONTEXT, LocalOptions
 from share_actors.drivers.local.driver import LocalDriver
-from share_actors.drivers.local.server_directories import ServerDirectories, segment_of
+from share_actors.drivers.local.server_directories import ServerDirectories
+from share_actors.drivers.on_servers import SharesOnServers
 from share_actors.drivers.requirements import Requirement, directory_requirements
-from share_actors.values import AccessRule, Capabilities, Pool, RequestContext, Share, Snapshot
+from share_actors.values import Capabilities, Pool, RequestContext, Share
 
 
 class LocalServersOptions(LocalOptions):
@@ -40,7 +38,7 @@ class LocalServersOptions(LocalOptions):
     addresses_per_server: Annotated[int, Field(ge=0, le=64)] = 1
 
 
-class LocalServersDriver(ShareDriver):
+class LocalServersDriver(SharesOnServers):
     """Share servers as directories under one root: `servers/ID`, each a separate `local` backend."""
 
     Options = LocalServersOptions
@@ -53,6 +51,7 @@ class LocalServersDriver(ShareDriver):
         super().__init__(*args, **kwargs)
         self._options = cast(LocalServersOptions, self.configuration)
         self._servers = ServerDirectories(self._options.root)
+        self._addresses = ServerAddresses(self._options.root / "networks")
         self._fences = Fences(self._options.root / "networks")
 
     @property
@@ -138,24 +137,22 @@ class LocalServersDriver(ShareDriver):
         Networks on different segments may have the same addresses, as those of different tenants often do.
         """
         server_id = _checked_server_id(share_server["id"])
-        addresses = list(share_server["network_allocations"])
-        segment = segment_of(share_network)
         with (
             self._server_lock("allocate network of server", server_id, context) as fence,
             self._network_lock(),
         ):
-            used = self._servers.addresses_on(segment, besides=server_id)
-            if conflicts := used & set(addresses):
-                listed = ", ".join(sorted(conflicts))
-                raise DriverError(f"another share server on {segment} already uses {listed}")
-            fence.check()
-            self._servers.record_addresses(server_id, addresses, segment)
+            self._addresses.take(
+                server_id,
+                share_server["network_allocations"],
+                segment_of(share_network),
+                fence.check,
+            )
 
     def deallocate_network(self, context: RequestContext, share_server_id: str) -> None:
         """Remove the record of the server's addresses."""
         server_id = _checked_server_id(share_server_id)
         with self._server_lock("deallocate network of server", server_id, context):
-            self._servers.forget_addresses(server_id)
+            self._addresses.release(server_id)
 
     def setup_server(
         self, network_info: Any, metadata: Any = None, **kwargs: Any
@@ -192,99 +189,6 @@ class LocalServersDriver(ShareDriver):
                 raise DriverError(f"share server {server_id} has shares: {', '.join(share_ids)}")
             fence.check()
             self._servers.remove(server_id)
-
-    # -- shares on their servers -----------------------------------------------------------------
-    def create_share(
-        self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Exports:
-        """Create *share* on its server; see `LocalDriver`, as for the methods below."""
-        return self._on(share_server).create_share(context, share)
-
-    def create_share_from_snapshot(
-        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
-    ) -> Exports:
-        """Create *share* on its server with the contents of *snapshot*."""
-        return self._on(share_server).create_share_from_snapshot(context, share, snapshot)
-
-    def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        """Delete *share* from its server."""
-        self._on(share_server).delete_share(context, share)
-
-    def extend_share(
-        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
-    ) -> None:
-        """Record the size in GiB."""
-        self._on(share_server).extend_share(context, share, new_size)
-
-    def shrink_share(
-        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
-    ) -> None:
-        """Record the size in GiB; raises `RefusedByBackend` if the share uses more disk space."""
-        self._on(share_server).shrink_share(context, share, new_size)
-
-    def ensure_share(
-        self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> Exports:
-        """Return the export locations; raises `DriverError` if the directory is lost."""
-        return self._on(share_server).ensure_share(context, share)
-
-    def probe_share(
-        self, context: RequestContext, share: Share, share_server: Any = None
-    ) -> ProbeResult:
-        """Report what exists of *share* on its server."""
-        return self._on(share_server).probe_share(context, share)
-
-    def create_snapshot(
-        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
-    ) -> str:
-        """Copy the share's directory on its server; return the path of the copy."""
-        return self._on(share_server).create_snapshot(context, snapshot)
-
-    def delete_snapshot(
-        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
-    ) -> None:
-        """Remove the copy; raises `ShareSnapshotIsBusy` while a share is created from it."""
-        self._on(share_server).delete_snapshot(context, snapshot)
-
-    def revert_to_snapshot(
-        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
-    ) -> bool:
-        """Replace the directory of *share* on its server by a copy of *snapshot*."""
-        return self._on(share_server).revert_to_snapshot(context, share, snapshot)
-
-    def update_access(
-        self,
-        context: RequestContext,
-        share: Share,
-        access_rules: Sequence[AccessRule],
-        add_rules: Sequence[AccessRule],
-        delete_rules: Sequence[AccessRule],
-        update_rules: Sequence[AccessRule] = (),
-        share_server: Any = None,
-    ) -> RuleUpdates:
-        """Grant exactly *access_rules* on all content of the share."""
-        local_driver = self._on(share_server)
-        return local_driver.update_access(
-            context, share, access_rules, add_rules, delete_rules, update_rules
-        )
-
-    def allow_access(
-        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
-    ) -> None:
-        """Add the rule *access* to the others."""
-        self._on(share_server).allow_access(context, share, access)
-
-    def deny_access(
-        self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
-    ) -> None:
-        """Remove the rule *access*."""
-        self._on(share_server).deny_access(context, share, access)
-
-    def access_warnings(
-        self, share: Share, access_rules: Sequence[AccessRule], share_server: Any = None
-    ) -> dict[str, str]:
-        """The rules for users and groups that cannot pass through a directory above the share."""
-        return self._on(share_server).access_warnings(share, access_rules)
 
     # ------------------------------------------------------------------------------------------
     def _on(self, share_server: Any) -> LocalDriver:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from secrets import token_hex
 
 from share_actors.testing.leftovers import NAMESPACES, own_prefix, remove_namespace
 
@@ -50,15 +51,30 @@ def client_network() -> Iterator[ClientNetwork]:
         server = _namespace(made, "server")
         _run("-n", server, "link", "add", "clients", "type", "bridge")
         _configure(server, "clients", SERVER)
-        clients = {}
-        for n, addresses in enumerate(CLIENTS):
-            client = _namespace(made, f"client{n}")
-            peer = ("peer", "name", f"client{n}", "netns", server)
-            _run("link", "add", "eth0", "netns", client, "type", "veth", *peer)
-            _run("-n", server, "link", "set", f"client{n}", "master", "clients", "up")
-            _configure(client, "eth0", addresses)
-            clients.update(dict.fromkeys(addresses, client))
-        yield ClientNetwork(server, clients)
+        yield ClientNetwork(server, _clients(made, "clients", "client", server))
+
+
+@contextmanager
+def clients_on(bridge: str, server: str) -> Iterator[ClientNetwork]:
+    """A network with the clients `CLIENTS` on a *bridge* of this machine; *server* is the server's namespace.
+
+    The clients are removed at the end of the block; the rest is not touched.
+    """
+    with ExitStack() as made:
+        yield ClientNetwork(server, _clients(made, bridge, f"{token_hex(4)}-"))
+
+
+def _clients(made: ExitStack, bridge: str, role: str, server: str | None = None) -> dict[str, str]:
+    """Make a namespace for each client, on the *bridge* that is in the namespace *server*, or in none."""
+    clients = {}
+    within = () if server is None else ("netns", server)
+    for n, addresses in enumerate(CLIENTS):
+        client, end = _namespace(made, f"{role}{n}"), f"{role}{n}"
+        _run("link", "add", "eth0", "netns", client, "type", "veth", "peer", "name", end, *within)
+        _run(*(("-n", server) if server else ()), "link", "set", end, "master", bridge, "up")
+        _configure(client, "eth0", addresses)
+        clients.update(dict.fromkeys(addresses, client))
+    return clients
 
 
 def _namespace(made: ExitStack, role: str) -> str:

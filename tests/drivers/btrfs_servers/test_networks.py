@@ -1,0 +1,164 @@
+"""The networks of share servers: what is refused, what is mended, and which strays are found."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+
+from share_actors.drivers import ShareServerSetUpFailed
+from share_actors.drivers.base import TransientError
+from share_actors.drivers.btrfs_servers import BtrfsServersDriver
+from share_actors.drivers.namespaces import Names, default_prefix
+from share_actors.drivers.namespaces.network import is_interface, is_namespace
+from tests.drivers.btrfs_servers.conftest import CONTEXT, MakeDriver
+from tests.drivers.btrfs_servers.kills import left_of
+from tests.drivers.btrfs_servers.on_server import network_info
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def uplink() -> Iterator[str]:
+    """An interface of this machine that carries nothing."""
+    name = f"satu{token_hex(4)}"
+    ip("link", "add", name, "type", "veth", "peer", "name", f"{name}p")
+    yield name
+    ip("link", "delete", name)
+
+
+def has_vlans(interface: str) -> bool:
+    """Whether the kernel makes VLAN interfaces; one is made and removed."""
+    words = ["ip", "link", "add", "link", interface, "name", "satvlan", "type", "vlan", "id", "9"]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        return False
+    ip("link", "delete", "satvlan")
+    return True
+
+
+def test_a_vlan_of_an_uplink_is_connected_or_refused_with_the_reason(
+    make_driver: MakeDriver, uplink: str
+) -> None:
+    driver = make_driver(uplink=uplink)
+    driver.start_backend(CONTEXT)
+
+    refused = pytest.raises(ShareServerSetUpFailed, match=f"VLAN 100 of uplink '{uplink}'.*8021q")
+    with nullcontext() if has_vlans(uplink) else refused:
+        details = driver.setup_server(network_info("one", "10.0.0.5"))
+        members = Path("/sys/class/net", details["bridge"], "brif").iterdir()
+        assert len(list(members)) == 2
+
+    driver.teardown_server({"server_id": "one"})
+    assert left_of(driver) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"network_type": "vxlan"}, "network_type 'vxlan' and segmentation_id 100"),
+        ({"segmentation_id": None}, "network_type 'vlan' and segmentation_id None"),
+        ({"network_allocations": ()}, "share server one has no address"),
+    ],
+)
+def test_a_network_that_cannot_be_served_is_refused_before_anything_is_made(
+    make_driver: MakeDriver, changes: dict[str, object], reason: str
+) -> None:
+    driver = make_driver(uplink="eth0")
+    driver.start_backend(CONTEXT)
+
+    with pytest.raises(ShareServerSetUpFailed, match=reason):
+        driver.setup_server(network_info("one", "10.0.0.5", **changes))
+
+    assert left_of(driver) == []
+
+
+def test_a_set_up_while_the_backend_is_stopped_changes_nothing_and_may_be_repeated(
+    make_driver: MakeDriver,
+) -> None:
+    driver = make_driver()
+    driver.do_setup(CONTEXT)
+
+    with pytest.raises(TransientError, match="start the backend"):
+        driver.setup_server(network_info("one", "10.0.0.5"))
+
+
+def test_a_namespace_deleted_by_hand_is_told_and_made_again_by_a_start(
+    driver: BtrfsServersDriver,
+) -> None:
+    details = driver.setup_server(network_info("one", "10.0.0.5"))
+    ip("netns", "delete", details["namespace"])
+    assert any("does not exist" in problem for problem in driver.check_health())
+
+    driver.start_backend(CONTEXT)
+
+    assert driver.check_health() == ()
+    driver.teardown_server({"server_id": "one"})
+    assert left_of(driver) == []
+
+
+def test_strays_are_listed_and_deleted_with_their_processes_and_live_servers_stay(
+    driver: BtrfsServersDriver,
+) -> None:
+    details = driver.setup_server(network_info("one", "10.0.0.5"))
+    prefix = details["namespace"].partition("-")[0]
+    namespace, bridge = f"{prefix}-aaaaaaaa", f"{prefix}v7"
+    ip("netns", "add", namespace)
+    ip("link", "add", namespace, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+    ip("link", "add", bridge, "type", "bridge")
+    inside = subprocess.Popen(["ip", "netns", "exec", namespace, "sleep", "1000"])
+    strays = (f"network namespace {namespace}", f"interface {namespace}", f"bridge {bridge}")
+
+    try:
+        assert driver.strays() == driver.strays(delete=True) == strays
+    finally:
+        inside.kill()
+        inside.wait()
+
+    assert driver.strays() == ()
+    assert not is_namespace(namespace)
+    assert is_interface(details["bridge"])
+    assert driver.check_health() == ()
+
+
+def test_a_file_without_a_namespace_that_a_killed_ip_left_does_not_hinder_a_set_up(
+    driver: BtrfsServersDriver,
+) -> None:
+    name = driver.setup_server(network_info("one", "10.0.0.5"))["namespace"]
+    driver.teardown_server({"server_id": "one"})
+    Path("/run/netns", name).touch()
+    assert driver.strays() == (f"network namespace {name}",)
+
+    assert driver.setup_server(network_info("one", "10.0.0.5"))["namespace"] == name
+    driver.teardown_server({"server_id": "one"})
+    assert left_of(driver) == []
+
+
+@pytest.mark.parametrize("kind", ["vlan", "vxlan", "gre", "flat", "none"])
+@pytest.mark.parametrize("number", [None, -(2**63), 1, 4094, 2**63 - 1])
+def test_names_are_short_and_recognized_by_their_prefix(kind: str, number: int | None) -> None:
+    names = Names(default_prefix(Path("/root/of/the/backend")))
+    info = network_info("one", "10.0.0.5", network_type=kind, segmentation_id=number)
+
+    for name in (names.server("one"), names.bridge(info), names.uplink(4094)):
+        assert len(name) <= 15
+        assert names.is_own(name)
+        assert not Names("sb0000").is_own(name)
+
+
+def test_bridges_of_different_segments_have_different_names() -> None:
+    names = Names("sa0000")
+    kinds = ("vlan", "vxlan", "gre", "flat", "none")
+    infos = [
+        network_info("one", "10.0.0.5", network_type=kind, segmentation_id=number)
+        for kind in kinds
+        for number in (1, 2, 2**40, -1)
+    ]
+    alone = [network_info("one", "10.0.0.5", network_id=n, segmentation_id=None) for n in "ab"]
+
+    assert len({names.bridge(info) for info in (*infos, *alone)}) == 22

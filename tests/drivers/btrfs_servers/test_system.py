@@ -1,0 +1,47 @@
+"""A whole system with share servers in namespaces: from a network and a share to a mount, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from share_actors.config import BackendSettings, Config
+from share_actors.drivers.btrfs_servers import BtrfsServersDriver
+from share_actors.testing import sync_system
+from tests.drivers.btrfs_servers.conftest import MakeDriver
+from tests.drivers.btrfs_servers.kills import left_of
+
+
+def config_of(driver: BtrfsServersDriver, home: Path) -> Config:
+    """A system whose only backend is that of *driver*."""
+    backend = BackendSettings(
+        driver="btrfs-servers",
+        driver_handles_share_servers=True,
+        options=driver.configuration.model_dump(),
+    )
+    return Config(home=home, backends={"disk": backend})
+
+
+def test_a_share_of_a_network_is_served_at_the_address_that_the_network_allocated(
+    make_driver: MakeDriver, tmp_path: Path
+) -> None:
+    driver = make_driver()
+    with sync_system(config_of(driver, tmp_path / "home")) as system:
+        system.networks.create(
+            cidr="10.0.0.0/24",
+            gateway="10.0.0.1",
+            name="blue",
+            network_type="vlan",
+            segmentation_id=100,
+        )
+        share = system.create_share(size=1, share_network_id=system.networks.get("blue").id)
+        share.allow_access("10.0.0.9", type="ip")
+
+        server = system.servers.get(share.seen.share_server_id or "")
+        assert share.export_locations == (f"10.0.0.2:/{share.id}",)
+        assert server.backend_details["bridge"].endswith("v100")
+        assert driver.check_health() == ()
+
+        system.kill_host_of(share.id)
+        share.delete()
+        assert system.servers.delete(server.id).status == "deleted"
+        assert left_of(driver) == []

@@ -151,6 +151,12 @@ def _refused(act: Attempt) -> Attempt:
     return attempt
 
 
+def _delete_unknown(user: ShareSystem) -> None:
+    """Permitted, and then nothing is found, since the backend has nothing unknown."""
+    with suppress(NotFound):
+        user.backends.delete_unknown("d", "nothing")
+
+
 _forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
 _rename_backend = _refused(lambda user: user.backends.rename("d", "d"))
 
@@ -189,6 +195,10 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         SYSTEM,
     ),
     "reapply a share": (_share(lambda share: share.reapply()), OPERATE),
+    "delete what only the backend has": (
+        _anything(_delete_unknown),
+        SYSTEM,
+    ),
     "preview what would be managed": (
         _anything(lambda user: user.preview_manage({"size": 1}, backend="d")),
         SYSTEM,

@@ -37,8 +37,8 @@ from share_actors import (
 )
 from share_actors.client import aio
 from share_actors.client.aio import AsyncShare, AsyncShareSystem
+from share_actors.client.backends import AsyncBackendCollection
 from share_actors.client.entities import (
-    AsyncBackendCollection,
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
@@ -230,6 +230,7 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
+    assert_type(backends.delete_unknown("fast", "share-1", wait=False), Share)
     changes = backends.reload(Config())
     assert_type(changes, BackendChanges)
     assert_type(changes["added"], list[str])
@@ -364,6 +365,7 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
     assert_type(await backends.audit("fast"), Sequence[BackendDifference])
+    assert_type(await backends.delete_unknown("fast", "share-1"), Share)
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
     assert_type(await backends.start("fast"), BackendReport)

@@ -8,6 +8,7 @@ from warnings import warn
 
 if TYPE_CHECKING:
     from share_actors.audit.backend_audit import BackendDifference as BackendDifference
+    from share_actors.audit.capacity import CapacityPoint as CapacityPoint
     from share_actors.audit.entity_explanation import EntityExplanation as EntityExplanation
     from share_actors.audit.exits import Exit as Exit
     from share_actors.audit.explanation import Explanation as Explanation
@@ -57,6 +58,7 @@ __all__ = [
     "AccessRule",
     "Ambiguous",
     "BackendDifference",
+    "CapacityPoint",
     "BackendReport",
     "BackendSettings",
     "Busy",
@@ -102,6 +104,7 @@ __all__ = [
 ]
 _MODULES = {
     "audit.backend_audit": ["BackendDifference"],
+    "audit.capacity": ["CapacityPoint"],
     "audit.entity_explanation": ["EntityExplanation"],
     "audit.exits": ["Exit"],
     "audit.explanation": ["Explanation"],

@@ -16,6 +16,7 @@ PUBLIC_NAMES = {
         "AccessRule",
         "Ambiguous",
         "BackendDifference",
+        "CapacityPoint",
         "BackendReport",
         "BackendSettings",
         "Busy",

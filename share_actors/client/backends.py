@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Unpack
 
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.messaging.parameters import instance, known_id, word
+from share_actors.actors.messaging.parameters import instance, known_id, number, refuse, word
 from share_actors.audit.backend_audit import BackendDifference, compare
+from share_actors.audit.capacity import CapacityPoint, capacity_history
 from share_actors.client.entities import AsyncEntityCollection
 from share_actors.client.keywords import RequestOptions, deadline
 from share_actors.client.receipt import raise_for_status
@@ -110,6 +112,25 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
             if marker is None:
                 return shares
 
+    async def capacity(
+        self,
+        backend: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[CapacityPoint]:
+        """The capacity of *backend* over time, from its recorded reports: at most the *limit* latest points.
+
+        The first is the one in force at *since*. A change of no more than a tenth of a pool's total
+        capacity is not recorded, so that each point is that exact until the next. Times have a time zone.
+        Raises `NotFound` for a backend that never reported.
+        """
+        if not 1 <= number("limit", limit) <= PAGE_SIZE:
+            refuse("limit", limit, f"is not a number from 1 to {PAGE_SIZE}")
+        since, until = _time("since", since), _time("until", until)
+        return capacity_history(await self.history(backend), since, until, limit)
+
     async def watch(self) -> AsyncIterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""
         after = 0
@@ -178,3 +199,10 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 def _is_unknown(difference: BackendDifference, share_id: str) -> bool:
     """Whether *difference* is a share of this id that only the backend has."""
     return (difference.kind, difference.of, difference.id) == ("unknown", "share", share_id)
+
+
+def _time(field: str, value: datetime | None) -> datetime | None:
+    """A time with a time zone, or None."""
+    if value is not None and instance(field, value, datetime).utcoffset() is None:
+        refuse(field, str(value), "has no time zone")
+    return value

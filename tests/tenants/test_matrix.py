@@ -264,6 +264,10 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         _anything(lambda user: user.backends.get("d")),
         (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
     ),
+    "see the capacity of a backend over time": (
+        _anything(lambda user: user.backends.capacity("d")),
+        (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
+    ),
     "see the statistics of backends": (_anything(lambda user: user.backends.stats()), SYSTEM),
     "have backends report": (_anything(lambda user: user.backends.publish()), SYSTEM),
     "start a backend": (_anything(_refused(lambda user: user.backends.start("d"))), SYSTEM),

@@ -16,6 +16,7 @@ from share_actors import (
     AccessRule,
     BackendDifference,
     BackendReport,
+    CapacityPoint,
     Config,
     EntityExplanation,
     Explanation,
@@ -230,6 +231,7 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
+    assert_type(backends.capacity("fast", limit=9), Sequence[CapacityPoint])
     assert_type(backends.delete_unknown("fast", "share-1", wait=False), Share)
     changes = backends.reload(Config())
     assert_type(changes, BackendChanges)
@@ -365,6 +367,7 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
     assert_type(await backends.audit("fast"), Sequence[BackendDifference])
+    assert_type(await backends.capacity("fast"), Sequence[CapacityPoint])
     assert_type(await backends.delete_unknown("fast", "share-1"), Share)
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)

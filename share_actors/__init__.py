@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
+    from share_actors.values import ShareClient as ShareClient
     from share_actors.values import ShareNetwork as ShareNetwork
     from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
@@ -87,6 +88,7 @@ __all__ = [
     "ServerSettings",
     "Share",
     "ShareActorsError",
+    "ShareClient",
     "ShareHandle",
     "ShareNetwork",
     "ShareRule",
@@ -145,6 +147,7 @@ _MODULES = {
         "RequestContext",
         "SecurityService",
         "Share",
+        "ShareClient",
         "ShareNetwork",
         "ShareRule",
         "ShareServer",

@@ -100,6 +100,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "start_backend": _SYSTEM,
         "stop_backend": _SYSTEM,
         "share_usage": _READER,
+        "share_clients": _READER,
         "backend_usage": _SYSTEM,
         "reload": _SYSTEM,
         "forget_backend": _SYSTEM,

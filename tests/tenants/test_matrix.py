@@ -138,7 +138,7 @@ def _reload(user: ShareSystem) -> None:
         user.backends.reload(user.config)
 
 
-def _refused(act: Attempt) -> Attempt:
+def _refused(act: Callable[[Any], Any]) -> Attempt:
     """Permitted, and then refused, since the backend is configured."""
 
     def attempt(user: ShareSystem) -> None:
@@ -273,6 +273,7 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "start a backend": (_anything(_refused(lambda user: user.backends.start("d"))), SYSTEM),
     "stop a backend": (_anything(_refused(lambda user: user.backends.stop("d"))), SYSTEM),
     "see how much of a share is used": (_share(lambda share: share.usage()), READ),
+    "see who is connected to a share": (_share(_refused(lambda share: share.clients())), READ),
     "see how much of a backend is used": (_anything(lambda user: user.backends.usage("d")), SYSTEM),
     "forget what is on a backend": (_anything(_forget_backend), SYSTEM),
     "rename a backend": (_anything(_rename_backend), SYSTEM),

@@ -26,6 +26,7 @@ from share_actors import (
     SecurityService,
     Share,
     ShareActorsError,
+    ShareClient,
     ShareHandle,
     ShareNetwork,
     ShareRule,
@@ -179,6 +180,7 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
+    assert_type(share.clients(), Sequence[ShareClient])
     usage = share.usage()
     assert_type(usage, ShareUsage)
     assert_type(usage.percent, float)
@@ -324,6 +326,7 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.forget("lost"), AsyncShare)
     assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
     assert_type(await share.history(), list[Recorded])
+    assert_type(await share.clients(), Sequence[ShareClient])
     usage = await share.usage()
     assert_type(usage, ShareUsage)
     assert_type(usage.percent, float)

@@ -227,3 +227,7 @@ def test_only_what_is_unknown_can_be_deleted_or_adopted(
         assert audit("fast", option, share.id, "--apply")["error"]["code"] == "not_found"
 
     assert share.refresh().status == "available"
+
+
+def test_apply_alone_is_refused(audit: Callable[..., Any]) -> None:
+    assert audit("fast", "--apply")["error"]["field"] == "apply"

@@ -13,7 +13,7 @@ from share_actors.cli.commands.backend import app
 from share_actors.cli.options import BackendArgument, TimeoutOption
 from share_actors.cli.output import escape
 from share_actors.cli.session import Session
-from share_actors.errors import NotFound, Refused
+from share_actors.errors import InvalidRequest, NotFound, Refused
 
 if TYPE_CHECKING:
     from share_actors.audit.backend_audit import BackendDifference
@@ -73,7 +73,8 @@ def audit(
     differences = session.system.backends.audit(backend)
     if not (delete_unknown or adopt or reapply):
         if apply:
-            raise typer.BadParameter("name what to apply: --delete-unknown, --adopt or --reapply")
+            text = "apply: name what to apply: --delete-unknown, --adopt or --reapply"
+            raise InvalidRequest(text, field="apply", value=True)
         _print_differences(session, backend, differences)
         return
     planned = [

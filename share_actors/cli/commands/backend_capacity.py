@@ -12,6 +12,7 @@ from share_actors.cli.command import command
 from share_actors.cli.commands.backend import app
 from share_actors.cli.options import BackendArgument
 from share_actors.cli.session import Session
+from share_actors.errors import InvalidRequest, showable, shown
 
 if TYPE_CHECKING:
     from share_actors.audit.capacity import CapacityPoint
@@ -21,14 +22,15 @@ BAR = 20
 """How many characters a full backend takes in the table."""
 
 
-def _parse_time(text: str) -> datetime:
-    """The time in *text*; UTC, unless it has a time zone. Raises `typer.BadParameter`."""
+def _parse_time(field: str, text: str | None) -> datetime | None:
+    """The time in *text*; UTC, unless it has a time zone. Raises `InvalidRequest`."""
+    if text is None:
+        return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time such as 2026-03-01 or 2026-03-01T12:00"
-        ) from None
+        reason = f"{field}: is no time such as 2026-03-01 or 2026-03-01T12:00: {shown(text)}"
+        raise InvalidRequest(reason, field=field, value=showable(text)) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
@@ -53,8 +55,8 @@ def capacity(
     """
     points = session.system.backends.capacity(
         backend,
-        since=None if since is None else _parse_time(since),
-        until=None if until is None else _parse_time(until),
+        since=_parse_time("since", since),
+        until=_parse_time("until", until),
         limit=limit,
     )
     if session.json:

@@ -8,6 +8,7 @@ from warnings import warn
 
 if TYPE_CHECKING:
     from share_actors.audit.backend_audit import BackendDifference as BackendDifference
+    from share_actors.audit.capacity import CapacityPoint as CapacityPoint
     from share_actors.audit.entity_explanation import EntityExplanation as EntityExplanation
     from share_actors.audit.exits import Exit as Exit
     from share_actors.audit.explanation import Explanation as Explanation
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
+    from share_actors.values import ShareClient as ShareClient
     from share_actors.values import ShareNetwork as ShareNetwork
     from share_actors.values import ShareRule as ShareRule
     from share_actors.values import ShareServer as ShareServer
@@ -57,6 +59,7 @@ __all__ = [
     "AccessRule",
     "Ambiguous",
     "BackendDifference",
+    "CapacityPoint",
     "BackendReport",
     "BackendSettings",
     "Busy",
@@ -85,6 +88,7 @@ __all__ = [
     "ServerSettings",
     "Share",
     "ShareActorsError",
+    "ShareClient",
     "ShareHandle",
     "ShareNetwork",
     "ShareRule",
@@ -102,6 +106,7 @@ __all__ = [
 ]
 _MODULES = {
     "audit.backend_audit": ["BackendDifference"],
+    "audit.capacity": ["CapacityPoint"],
     "audit.entity_explanation": ["EntityExplanation"],
     "audit.exits": ["Exit"],
     "audit.explanation": ["Explanation"],
@@ -142,6 +147,7 @@ _MODULES = {
         "RequestContext",
         "SecurityService",
         "Share",
+        "ShareClient",
         "ShareNetwork",
         "ShareRule",
         "ShareServer",

@@ -13,11 +13,16 @@ from share_actors.actors.effects.driver_setup import Hold, attach, made_driver
 from share_actors.actors.effects.driver_threads import DriverThreads
 from share_actors.actors.effects.outcomes import writable
 from share_actors.config import BackendSettings, Config
-from share_actors.drivers.abilities import BackendObject, ListsObjects, MeasuresUsage
+from share_actors.drivers.abilities import (
+    BackendObject,
+    ListsObjects,
+    MeasuresUsage,
+    ReportsClients,
+)
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.errors import Refused, ShareActorsError, Unavailable
 from share_actors.redaction import remember_secret, scrubbed
-from share_actors.values import RequestContext, Share, Snapshot
+from share_actors.values import RequestContext, Share, ShareClient, Snapshot
 
 logger = logging.getLogger(__name__)
 SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
@@ -101,6 +106,21 @@ class BackendQueries:
             raise self._failed(
                 f"could not measure its shares: {self._failure_reason(error)}"
             ) from None
+
+    async def clients(self, share: Share) -> list[ShareClient]:
+        """Who is connected to *share* now.
+
+        Raises `Refused` for a driver that cannot tell, `Unavailable` if it fails or takes too long.
+        """
+        driver = await self._driver_or_unavailable()
+        if not isinstance(driver, ReportsClients):
+            text = f"backend {self._backend!r} cannot tell who is connected to a share"
+            raise Refused(text, field="backend", value=self._backend)
+        call = partial(driver.get_share_clients, share)
+        try:
+            return list(await self._call_driver(call, self._settings.timeout_s))
+        except Exception as error:
+            raise self._failed(f"could not list clients: {self._failure_reason(error)}") from None
 
     async def missing(self, shares: Sequence[Share]) -> list[str]:
         """The ids of those of *shares* that the driver does not find; raises `Unavailable` if it fails."""

@@ -10,7 +10,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.policy import Caller
-from share_actors.values import BackendReport, RequestContext, Share, Snapshot
+from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
 
 
 class HostReport(NamedTuple):
@@ -156,6 +156,9 @@ class Stats(Protocol):
 
     async def usage(self, shares: Sequence[Share], /) -> dict[str, int]:
         """The bytes that each of *shares* uses, by id; raises `Refused` if the driver cannot measure it."""
+
+    async def clients(self, share: Share, /) -> list[ShareClient]:
+        """Who is connected to *share* now; raises `Refused` if the driver cannot tell."""
 
     async def start_backend(self) -> BackendReport:
         """Start what serves the backend, and publish a report; raises `Refused` if nothing does."""

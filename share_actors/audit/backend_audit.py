@@ -29,6 +29,8 @@ class BackendDifference(Frozen):
     location: str | None = None
     recorded: str | None = None
     found: str | None = None
+    size: int | None = None
+    """In GiB, of what only the backend has; None if it is not known."""
     next_step: str
 
 
@@ -79,8 +81,17 @@ def _unknown(backend: str, item: BackendObject) -> BackendDifference:
         id=item.id,
         location=item.location,
         found=None if item.size is None else f"{item.size} GiB",
-        next_step=f"Adopt it: `share-actors {step}`; or delete it on the backend.",
+        size=item.size or None,
+        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item)}.",
     )
+
+
+def _deletion(backend: str, item: BackendObject) -> str:
+    if item.kind == "share" and item.id is not None:
+        return (
+            f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
+        )
+    return "delete it on the backend"
 
 
 def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:

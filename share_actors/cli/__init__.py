@@ -8,6 +8,8 @@ from share_actors.cli import command
 from share_actors.cli.commands import (
     access,
     backend,
+    backend_audit,  # noqa: F401 - its command is in the group `backend`
+    backend_capacity,  # noqa: F401 - likewise
     catalog,
     config,
     doctor,

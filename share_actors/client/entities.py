@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.messaging.parameters import instance, known_id, mapping, word
-from share_actors.audit.backend_audit import BackendDifference, compare
+from share_actors.actors.messaging.parameters import known_id, mapping, word
 from share_actors.audit.entity_explanation import (
     EntityExplanation,
     explain_network,
@@ -25,10 +24,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.results import BackendChanges, HandledEntities
 from share_actors.client.share_exits import configured_backends, permitted_operations
-from share_actors.config import Config
-from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Ambiguous, NotFound, shorten
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
@@ -41,25 +37,18 @@ from share_actors.events.share_network import (
 from share_actors.events.share_server import DeleteServer, ForgetServer, RetryServer
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.values import (
-    BackendReport,
-    BackendState,
     Frozen,
     Page,
     SecurityService,
-    Share,
     ShareNetwork,
     ShareServer,
     ShareType,
-    ShareUsage,
     utc_now,
 )
 from share_actors.values.ids import is_name, is_uuid
 from share_actors.values.secret import Secret
 
 EntityT = TypeVar("EntityT", bound=Frozen)
-PAGE_SIZE = 1000
-WATCH_S = 30.0
-"""How long one call to the manager waits for reports of backends."""
 
 
 class AsyncEntityCollection(Generic[EntityT]):
@@ -268,116 +257,3 @@ class AsyncShareTypeCollection(AsyncEntityCollection[ShareType]):
     async def delete(self, name: str) -> None:
         """Delete a share type; shares of this type stay, and no more are created."""
         await self._ask(self._address_of(name), DeleteShareType())
-
-
-class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
-    """Backends: their capabilities and statistics, and their configuration."""
-
-    _kind = "backend"
-    _entity_type = BackendState
-
-    async def stats(self) -> dict[str, BackendReport]:
-        """The last report of each backend, by name; soon after a start, waits for the first of each."""
-        reports: dict[str, BackendReport] = await self._requests.ask_manager("capabilities")
-        return reports
-
-    async def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
-        """Have every backend, or this one, report now; the reports, by name.
-
-        Raises `ConfigError` for an unknown backend.
-        """
-        verb = "publish_service_capabilities"
-        context = self._requests.context
-        reports: dict[str, BackendReport] = await self._requests.call_manager(
-            verb, context, backend
-        )
-        return reports
-
-    async def audit(self, backend: str) -> Sequence[BackendDifference]:
-        """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules.
-
-        Changes nothing. Shares that change meanwhile are left out. Raises `Refused` if the backend's driver
-        cannot list what is on it, `ConfigError` for an unknown backend, and `Unavailable` if it fails.
-        """
-        backend = word("backend", backend)
-        before = await self._shares_on(backend)
-        objects: Sequence[BackendObject] = await self._requests.call_manager_once(
-            "list_backend", self._requests.context, backend
-        )
-        return compare(backend, objects, before, await self._shares_on(backend))
-
-    async def _shares_on(self, backend: str) -> Sequence[Share]:
-        shares: list[Share] = []
-        marker: str | None = None
-        while True:
-            page = await self._requests.catalog.ask(
-                "shares", backend=backend, limit=PAGE_SIZE, marker=marker
-            )
-            shares += page.items
-            marker = page.next_marker
-            if marker is None:
-                return shares
-
-    async def watch(self) -> AsyncIterator[BackendReport]:
-        """Reports as they are published, without end; first the last one of each backend."""
-        after = 0
-        while True:
-            update = await self._requests.ask_manager("watch", after, WATCH_S)
-            after = update.number
-            for report in update.items:
-                yield report
-
-    async def reload(self, config: Config) -> BackendChanges:
-        """Continue with the backends of *config*; the names `added`, `changed` and `removed`.
-
-        Raises `ConfigError` if a setting differs that takes a restart; nothing is changed then.
-        """
-        config = instance("config", config, Config)
-        changes: BackendChanges = await self._requests.call_manager_once(
-            "reload", config, context=self._requests.context
-        )
-        return changes
-
-    async def start(self, backend: str) -> BackendReport:
-        """Start what serves a backend, after `stop` or a failure; its report afterwards.
-
-        Raises `Refused` if its driver runs no daemons, and `Unavailable` with the reason if it fails.
-        """
-        report: BackendReport = await self._requests.ask_manager("start_backend", backend)
-        return report
-
-    async def stop(self, backend: str) -> BackendReport:
-        """Stop what serves a backend, until `start` or the next start of the system; its report afterwards.
-
-        Its clients lose their shares, and requests for them wait. Raises as `start` does.
-        """
-        report: BackendReport = await self._requests.ask_manager("stop_backend", backend)
-        return report
-
-    async def usage(self, backend: str) -> dict[str, ShareUsage]:
-        """How much of each share on a backend is used, by share id; raises as a share's `usage` does."""
-        usage: dict[str, ShareUsage] = await self._requests.ask_manager("backend_usage", backend)
-        return usage
-
-    async def rename(self, old: str, new: str) -> HandledEntities:
-        """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.
-
-        Work that is under way goes on, and what failed only for lack of a backend *old* is tried again.
-        Raises `ConfigError` if *new* is not configured, `NotFound` if *old* never was, and `Refused` if it
-        is still configured or *new* is not the same storage. It may be repeated.
-        """
-        context = self._requests.context
-        verb = "rename_backend"
-        renamed: HandledEntities = await self._requests.call_manager(verb, context, old, new)
-        return renamed
-
-    async def forget(self, backend: str, reason: str) -> HandledEntities:
-        """Forget all shares and share servers of a backend that is not configured any more.
-
-        No driver is called; *reason* is recorded with each of them. Raises `Refused` while it is configured.
-        """
-        context, verb = self._requests.context, "forget_backend"
-        forgotten: HandledEntities = await self._requests.call_manager(
-            verb, context, backend, reason
-        )
-        return forgotten

@@ -347,4 +347,5 @@ class ShareHandle:
     forget_snapshot = _blocking(AsyncShare.forget_snapshot)
     history = _blocking(AsyncShare.history)
     usage = _blocking(AsyncShare.usage)
+    clients = _blocking(AsyncShare.clients)
     explain = _blocking(AsyncShare.explain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Self, Unpack
@@ -22,7 +22,7 @@ from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.snapshot_messages import ForgetSnapshot, UnmanageSnapshot
 from share_actors.policy import caller_of, is_permitted
-from share_actors.values import ShareUsage, Snapshot, utc_now
+from share_actors.values import ShareClient, ShareUsage, Snapshot, utc_now
 
 
 class AsyncShareExits(ABC):
@@ -47,6 +47,14 @@ class AsyncShareExits(ABC):
         """
         usage: ShareUsage = await self._requests.ask_manager("share_usage", self.id)
         return usage
+
+    async def clients(self) -> Sequence[ShareClient]:
+        """Who is connected to the share now: address, protocol, bytes, operations, if known.
+
+        Raises `Refused` if the backend cannot tell, and `Unavailable` if it fails or takes too long.
+        """
+        clients: Sequence[ShareClient] = await self._requests.ask_manager("share_clients", self.id)
+        return clients
 
     async def unmanage(self, **options: Unpack[RequestOptions]) -> Self:
         """Remove the share from the system; its data on the backend are left in place."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, TypeVar, Unpack
 
 from share_actors.audit.backend_audit import BackendDifference
+from share_actors.audit.capacity import CapacityPoint
 from share_actors.audit.entity_explanation import EntityExplanation
+from share_actors.client.backends import AsyncBackendCollection
 from share_actors.client.background_loop import run
 from share_actors.client.entities import (
-    AsyncBackendCollection,
     AsyncEntityCollection,
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
@@ -32,6 +34,7 @@ from share_actors.values import (
     Frozen,
     Page,
     SecurityService,
+    Share,
     ShareNetwork,
     ShareServer,
     ShareType,
@@ -177,6 +180,23 @@ class BackendCollection(EntityCollection[BackendState]):
     def audit(self, backend: str) -> Sequence[BackendDifference]:
         """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules."""
         return run(self._backends.audit(backend))
+
+    def delete_unknown(
+        self, backend: str, share_id: str, **options: Unpack[RequestOptions]
+    ) -> Share:
+        """Delete a share that only *backend* has, as `audit` shows it now; the record of its deletion."""
+        return run(self._backends.delete_unknown(backend, share_id, **options))
+
+    def capacity(
+        self,
+        backend: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[CapacityPoint]:
+        """The capacity of *backend* over time, as recorded: at most the *limit* latest points."""
+        return run(self._backends.capacity(backend, since=since, until=until, limit=limit))
 
     def watch(self) -> Iterator[BackendReport]:
         """Reports as they are published, without end; first the last one of each backend."""

@@ -19,9 +19,9 @@ from share_actors.actors.messaging.parameters import (
     word,
 )
 from share_actors.actors.runtime.manager_handle import ManagerHandle
+from share_actors.client.backends import AsyncBackendCollection
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
-    AsyncBackendCollection,
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
     AsyncShareTypeCollection,

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from share_actors.drivers.base import TransientError
 from share_actors.drivers.requirement import Requirement
-from share_actors.values import Frozen, RequestContext, Share, Snapshot
+from share_actors.values import Frozen, RequestContext, Share, ShareClient, Snapshot
 
 
 class NotStarted(TransientError):
@@ -87,6 +87,14 @@ class MeasuresUsage(Protocol):
 
     def get_share_usage(self, shares: Sequence[Share]) -> Mapping[str, int]:
         """The bytes that each share uses, by its id; without those that are not on the backend."""
+
+
+@runtime_checkable
+class ReportsClients(Protocol):
+    """The backend can tell who is connected to a share."""
+
+    def get_share_clients(self, share: Share) -> Sequence[ShareClient]:
+        """The clients that are connected to *share* now; none if it is not on the backend."""
 
 
 @runtime_checkable

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.retry": _MEMBER,
         "share.reapply": _SYSTEM,
         "share.manage": _SYSTEM,
+        "share.delete_unknown": _SYSTEM,
         "share.unmanage": _SYSTEM,
         "share.forget": _SYSTEM,
         "access.allow": _MEMBER,
@@ -47,7 +48,14 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
 )
 """Commands of clients, by topic; `share.create_public` is the creation of a share that is public."""
 CREATIONS = frozenset(
-    ("share.create", "share.create_public", "share.manage", "network.create", "type.create")
+    (
+        "share.create",
+        "share.create_public",
+        "share.manage",
+        "share.delete_unknown",
+        "network.create",
+        "type.create",
+    )
 )
 """The commands about what does not exist yet."""
 
@@ -92,6 +100,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "start_backend": _SYSTEM,
         "stop_backend": _SYSTEM,
         "share_usage": _READER,
+        "share_clients": _READER,
         "backend_usage": _SYSTEM,
         "reload": _SYSTEM,
         "forget_backend": _SYSTEM,

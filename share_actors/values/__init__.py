@@ -58,7 +58,7 @@ from share_actors.values.share import (
 )
 from share_actors.values.share_type import ShareType, SpecValue
 from share_actors.values.spellings import parse_bool, parse_number
-from share_actors.values.usage import ShareUsage
+from share_actors.values.usage import ShareClient, ShareUsage
 
 __all__ = [
     "AccessLevel",
@@ -97,6 +97,7 @@ __all__ = [
     "SecurityServiceType",
     "ServerStatus",
     "Share",
+    "ShareClient",
     "ShareNetwork",
     "ShareRule",
     "ShareServer",

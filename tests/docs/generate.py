@@ -23,7 +23,16 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
-from share_actors.client import aio, entities, keywords, results, share, share_changes, share_exits
+from share_actors.client import (
+    aio,
+    backends,
+    entities,
+    keywords,
+    results,
+    share,
+    share_changes,
+    share_exits,
+)
 from share_actors.drivers import base as drivers
 from share_actors.drivers.btrfs import BtrfsOptions
 from share_actors.drivers.btrfs_servers import BtrfsServersOptions
@@ -336,7 +345,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "networks": members(entities.AsyncShareNetworkCollection),
         "servers": members(entities.AsyncShareServerCollection),
         "types": members(entities.AsyncShareTypeCollection),
-        "backends": members(entities.AsyncBackendCollection),
+        "backends": members(backends.AsyncBackendCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },

@@ -52,6 +52,7 @@ from share_actors.events.share.snapshot_messages import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
+from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 from share_actors.values import ShareServer, ShareSpec
 
 PAGE = Path("docs/states.md")
@@ -82,6 +83,9 @@ REQUESTS: tuple[ShareCommand, ...] = (
     CreateSnapshot(snapshot_id="n", at=EPOCH),
     DeleteSnapshot(snapshot_id="n"),
     ManageShare(share_id="s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")),
+    DeleteUnknownShare(
+        share_id="s", location="/s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")
+    ),
     UnmanageShare(),
     ForgetShare(reason="gone"),
     ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),

@@ -13,6 +13,7 @@ from share_actors.events.share import (
     manage,
     server_attachment,
     snapshot_messages,
+    unknown_deletion,
 )
 from share_actors.values import (
     Capabilities,
@@ -54,6 +55,16 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
             ),
         ),
         f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
+    ),
+    (
+        unknown_deletion.UnknownShareDeletionRequested(
+            share_id="s1",
+            location="/shares/s1",
+            size=3,
+            at=NOON,
+            spec=ShareSpec(host="nas", project_id="demo", user_id="alice"),
+        ),
+        f"{alice} asked to delete what only the backend has: /shares/s1 on backend nas, 3 GiB",
     ),
     (
         manage.ShareManaged(size=3, export_locations=_exports),

@@ -30,7 +30,7 @@ def test_only_deleted_shares_have_no_further_transition_and_unmanaged_ones_retur
 
     ends = {edge.after for edge in edges} - {edge.before for edge in edges}
     assert ends == {"deleted"}
-    assert {e.after for e in edges if e.before == "unmanaged"} == {"manage_starting"}
+    assert {e.after for e in edges if e.before == "unmanaged"} == {"deleting", "manage_starting"}
 
 
 def test_events_with_the_same_transition_share_an_arrow() -> None:

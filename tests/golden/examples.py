@@ -24,6 +24,7 @@ from share_actors.events.share import (
     manage,
     server_attachment,
     snapshot_messages,
+    unknown_deletion,
 )
 from share_actors.events.share import messages as share
 from share_actors.events.topics import topic_of
@@ -178,6 +179,13 @@ EXAMPLES: tuple[Event, ...] = (
             is_public=False,
             share_type="default",
         ),
+    ),
+    unknown_deletion.UnknownShareDeletionRequested(
+        share_id="share-4",
+        location="/shares/4",
+        size=4,
+        at=AT,
+        spec=ShareSpec(host="local", project_id="physics", user_id="alice"),
     ),
     manage.ShareManaged(
         size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"

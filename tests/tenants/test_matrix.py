@@ -138,7 +138,7 @@ def _reload(user: ShareSystem) -> None:
         user.backends.reload(user.config)
 
 
-def _refused(act: Attempt) -> Attempt:
+def _refused(act: Callable[[Any], Any]) -> Attempt:
     """Permitted, and then refused, since the backend is configured."""
 
     def attempt(user: ShareSystem) -> None:
@@ -149,6 +149,12 @@ def _refused(act: Attempt) -> Attempt:
                 raise
 
     return attempt
+
+
+def _delete_unknown(user: ShareSystem) -> None:
+    """Permitted, and then nothing is found, since the backend has nothing unknown."""
+    with suppress(NotFound):
+        user.backends.delete_unknown("d", "nothing")
 
 
 _forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
@@ -189,6 +195,10 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         SYSTEM,
     ),
     "reapply a share": (_share(lambda share: share.reapply()), OPERATE),
+    "delete what only the backend has": (
+        _anything(_delete_unknown),
+        SYSTEM,
+    ),
     "preview what would be managed": (
         _anything(lambda user: user.preview_manage({"size": 1}, backend="d")),
         SYSTEM,
@@ -254,11 +264,16 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         _anything(lambda user: user.backends.get("d")),
         (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
     ),
+    "see the capacity of a backend over time": (
+        _anything(lambda user: user.backends.capacity("d")),
+        (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
+    ),
     "see the statistics of backends": (_anything(lambda user: user.backends.stats()), SYSTEM),
     "have backends report": (_anything(lambda user: user.backends.publish()), SYSTEM),
     "start a backend": (_anything(_refused(lambda user: user.backends.start("d"))), SYSTEM),
     "stop a backend": (_anything(_refused(lambda user: user.backends.stop("d"))), SYSTEM),
     "see how much of a share is used": (_share(lambda share: share.usage()), READ),
+    "see who is connected to a share": (_share(_refused(lambda share: share.clients())), READ),
     "see how much of a backend is used": (_anything(lambda user: user.backends.usage("d")), SYSTEM),
     "forget what is on a backend": (_anything(_forget_backend), SYSTEM),
     "rename a backend": (_anything(_rename_backend), SYSTEM),

@@ -16,6 +16,7 @@ from share_actors import (
     AccessRule,
     BackendDifference,
     BackendReport,
+    CapacityPoint,
     Config,
     EntityExplanation,
     Explanation,
@@ -25,6 +26,7 @@ from share_actors import (
     SecurityService,
     Share,
     ShareActorsError,
+    ShareClient,
     ShareHandle,
     ShareNetwork,
     ShareRule,
@@ -37,8 +39,8 @@ from share_actors import (
 )
 from share_actors.client import aio
 from share_actors.client.aio import AsyncShare, AsyncShareSystem
+from share_actors.client.backends import AsyncBackendCollection
 from share_actors.client.entities import (
-    AsyncBackendCollection,
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
@@ -178,6 +180,7 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
+    assert_type(share.clients(), Sequence[ShareClient])
     usage = share.usage()
     assert_type(usage, ShareUsage)
     assert_type(usage.percent, float)
@@ -230,6 +233,8 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
+    assert_type(backends.capacity("fast", limit=9), Sequence[CapacityPoint])
+    assert_type(backends.delete_unknown("fast", "share-1", wait=False), Share)
     changes = backends.reload(Config())
     assert_type(changes, BackendChanges)
     assert_type(changes["added"], list[str])
@@ -321,6 +326,7 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.forget("lost"), AsyncShare)
     assert_type(await share.delete(cascade=True, command_id="delete-1"), AsyncShare)
     assert_type(await share.history(), list[Recorded])
+    assert_type(await share.clients(), Sequence[ShareClient])
     usage = await share.usage()
     assert_type(usage, ShareUsage)
     assert_type(usage.percent, float)
@@ -364,6 +370,8 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
     assert_type(await backends.audit("fast"), Sequence[BackendDifference])
+    assert_type(await backends.capacity("fast"), Sequence[CapacityPoint])
+    assert_type(await backends.delete_unknown("fast", "share-1"), Share)
     assert_type(backends.watch(), AsyncIterator[BackendReport])
     assert_type(await backends.reload(Config()), BackendChanges)
     assert_type(await backends.start("fast"), BackendReport)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.client import ShareHandle, ShareSystem, aio, entities, sync_entities
+from share_actors.client import ShareHandle, ShareSystem, aio, backends, entities, sync_entities
 from tests.docs.pages import ROOT
 from tests.typing import client_program
 
@@ -29,7 +29,7 @@ CLIENTS = [
     (sync_entities.ShareNetworkCollection, entities.AsyncShareNetworkCollection),
     (sync_entities.ShareServerCollection, entities.AsyncShareServerCollection),
     (sync_entities.ShareTypeCollection, entities.AsyncShareTypeCollection),
-    (sync_entities.BackendCollection, entities.AsyncBackendCollection),
+    (sync_entities.BackendCollection, backends.AsyncBackendCollection),
 ]
 """Each class of the synchronous client, and its asynchronous form."""
 DRIVERS = "local dummy local-servers"

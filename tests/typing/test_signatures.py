@@ -17,7 +17,7 @@ from typing import (
 import pytest
 
 import share_actors
-from share_actors.client import aio, entities, keywords, results, sync_entities
+from share_actors.client import aio, backends, entities, keywords, results, sync_entities
 
 CLIENT = [
     share_actors.ShareSystem,
@@ -36,7 +36,7 @@ CLIENT = [
     entities.AsyncShareNetworkCollection,
     entities.AsyncShareServerCollection,
     entities.AsyncShareTypeCollection,
-    entities.AsyncBackendCollection,
+    backends.AsyncBackendCollection,
     sync_entities.EntityCollection,
     sync_entities.ShareNetworkCollection,
     sync_entities.ShareServerCollection,

@@ -17,12 +17,13 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
+from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
 
 def backend_of(command: Command, state: ShareState) -> str | None:
     """The backend whose driver has to be asked about *command*; None if there is nothing to ask."""
     match command:
-        case CreateShare(spec=spec) | ManageShare(spec=spec):
+        case CreateShare(spec=spec) | ManageShare(spec=spec) | DeleteUnknownShare(spec=spec):
             return spec.backend
         case (
             AllowAccess()
@@ -56,7 +57,9 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
             raise _unsupported(name, "revert_to_snapshot")
         case ManageShare():
             _require(name, driver, "manage_existing")
-            _require_no_servers(name, driver)
+            _require_no_servers(name, driver, "managed")
+        case DeleteUnknownShare():
+            _require_no_servers(name, driver, "deleted without their share server")
         case ManageSnapshot():
             _require(name, driver, "manage_existing_snapshot")
         case CreateSnapshot():
@@ -103,8 +106,8 @@ def _unsupported(name: str, method: str) -> Refused:
     return Refused(f"backend {name} cannot {method.replace('_', ' ')}", field="backend")
 
 
-def _require_no_servers(name: str, driver: ShareDriver) -> None:
+def _require_no_servers(name: str, driver: ShareDriver, done: str) -> None:
     """As in Manila, where shares on share servers are created by it, and never managed."""
     if driver.driver_handles_share_servers:
-        text = f"backend {name} handles share servers: its shares cannot be managed"
+        text = f"backend {name} handles share servers: its shares cannot be {done}"
         raise Refused(text, field="backend", value=name)

@@ -20,7 +20,7 @@ from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import NotFound, ShareActorsError
-from share_actors.values import BackendReport, RoomTaken, Share, ShareUsage
+from share_actors.values import BackendReport, RoomTaken, Share, ShareClient, ShareUsage
 
 logger = logging.getLogger(__name__)
 GIB = 1024**3
@@ -169,6 +169,15 @@ class BackendVerbs:
             text = f"share {share_id} is not on backend {share.backend!r}"
             raise NotFound(text, field="share_id", value=share_id)
         return usage[share_id]
+
+    async def share_clients(self, share_id: str, context: Context = None) -> list[ShareClient]:
+        """Who is connected to a share now, as its backend knows.
+
+        Raises `Refused` if the driver cannot tell, and `Unavailable` if it fails or takes too long.
+        """
+        permit("share_clients", context)
+        share = await self.view(known_id("share", share_id), context)
+        return await (await self._stats_of(self._known_backend(share.backend))).clients(share)
 
     async def backend_usage(self, backend: str, context: Context = None) -> dict[str, ShareUsage]:
         """What `share_usage` returns, by id, for all shares on *backend*; without those not found there."""

@@ -19,7 +19,14 @@ from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.policy import Caller
-from share_actors.values import BackendReport, RequestContext, RoomTaken, Share, Snapshot
+from share_actors.values import (
+    BackendReport,
+    RequestContext,
+    RoomTaken,
+    Share,
+    ShareClient,
+    Snapshot,
+)
 
 T = TypeVar("T")
 
@@ -182,6 +189,11 @@ class RayStats:
         """The bytes that each of *shares* uses, by id; raises `Refused` if the driver cannot measure it."""
         used: dict[str, int] = await call(self._handle.usage.remote(list(shares)))
         return used
+
+    async def clients(self, share: Share, /) -> list[ShareClient]:
+        """Who is connected to *share* now; raises `Refused` if the driver cannot tell."""
+        clients: list[ShareClient] = await call(self._handle.clients.remote(share))
+        return clients
 
     async def start_backend(self) -> BackendReport:
         """Start what serves the backend, and publish a report; raises `Refused` if nothing does."""

@@ -17,7 +17,6 @@ from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
-    from share_actors.audit.backend_audit import BackendDifference
     from share_actors.values import BackendReport, Pool
 
 app = typer.Typer(
@@ -30,8 +29,6 @@ STATS_COLUMNS = (
     *("BACKEND", "STATUS", "POOL", "FREE", "TOTAL", "ALLOCATED"),
     *("THIN", "SERVERS", "REPORTED AT", "REASON"),
 )
-
-AUDIT_COLUMNS = ("DIFFERENCE", "OF", "ID", "RECORDED", "ON THE BACKEND")
 
 
 @command(app, "list", examples=["backend list"])
@@ -135,31 +132,6 @@ def _print_reports(session: Session, reports: dict[str, BackendReport]) -> None:
         session.output.print_table(STATS_COLUMNS, _stats_rows(reports.values()))
         for name, report in reports.items():
             _print_problems(session, name, report.wrong, report.problems)
-
-
-@command(app, "audit", examples=["backend audit fast", "backend audit fast --json"])
-def audit(session: Session, backend: BackendArgument) -> None:
-    """Compare what is on a backend with the log, and show every difference.
-
-    Shares and snapshots that only one of them has, and sizes, access rules and exports that differ. Nothing
-    is changed: each difference has the command that mends it. Shares that change meanwhile are left out.
-    """
-    differences = session.system.backends.audit(backend)
-    if session.json:
-        documents = [difference.model_dump(mode="json") for difference in differences]
-        session.output.print_json({"backend": backend, "differences": documents})
-        return
-    if not differences:
-        session.output.print(f"Backend {escape(backend)} has what the log has.")
-        return
-    session.output.print_table(AUDIT_COLUMNS, [_difference_row(d) for d in differences])
-    for step in dict.fromkeys(difference.next_step for difference in differences):
-        session.output.print_message(escape(step))
-
-
-def _difference_row(difference: BackendDifference) -> tuple[Any, ...]:
-    kind, shown = difference.kind.replace("_", " "), difference.id or difference.location
-    return (kind, difference.of, shown, difference.recorded, difference.found)
 
 
 @command(app, "reload", examples=["--config site.toml backend reload"])

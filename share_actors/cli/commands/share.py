@@ -56,6 +56,12 @@ from share_actors.values import Share, ShareStatus
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle
+    from share_actors.values import ShareClient
+
+CLIENT_COLUMNS = (
+    *("ADDRESS", "USER", "PROTOCOL", "READ", "WRITTEN", "OPERATIONS"),
+    *("SINCE", "ACTIVE AT"),
+)
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Manage shares. Sizes are whole GiB."
@@ -180,6 +186,27 @@ def usage(session: Session, share: ShareArgument) -> None:
     """Show how much of a share is used, as its backend measures it now."""
     handle = session.system.share(share)
     print_usage(session, {handle.id: handle.usage()})
+
+
+@command(app, "clients", examples=["share clients data", "share clients data --json"])
+def clients(session: Session, share: ShareArgument) -> None:
+    """Show who is connected to a share now, as far as its server knows.
+
+    NFS-Ganesha counts by address: its numbers are of all the shares that the client uses there.
+    """
+    handle = session.system.share(share)
+    connected = handle.clients()
+    if session.json:
+        documents = [client.model_dump(mode="json") for client in connected]
+        session.output.print_json({"share": handle.id, "clients": documents})
+        return
+    session.output.print_table(CLIENT_COLUMNS, [_client_row(client) for client in connected])
+
+
+def _client_row(client: ShareClient) -> tuple[object, ...]:
+    counted = (client.bytes_read, client.bytes_written, client.operations)
+    times = (client.since, client.last_active)
+    return (client.address, client.user, client.protocol, *counted, *times)
 
 
 # -- change, delete, retry -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from share_actors.drivers.base import DriverError, UnsupportedAccess
 from share_actors.drivers.btrfs.exports import Clients, Exporter
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.samba import Samba, checked_user
-from share_actors.values import AccessRule, ExportLocation
+from share_actors.values import AccessRule, ExportLocation, ShareClient
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,10 @@ class CifsExports:
     def names(self) -> frozenset[str]:
         """The names of all exports."""
         return self._samba.export_names()
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients connected to the share."""
+        return self._samba.clients(name)
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         r"""The one location, `\\HOST\NAME`."""
@@ -124,6 +128,10 @@ class ProtocolExports:
     def names(self) -> frozenset[str]:
         """The exports of all protocols."""
         return frozenset().union(*(exporter.names() for exporter in self._exporters.values()))
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients by the protocol of the share."""
+        return self._of(name).clients(name)
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         """Where clients mount it, by the protocol of the share."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.ganesha import Ganesha
-from share_actors.values import ExportLocation
+from share_actors.values import ExportLocation, ShareClient
 
 Clients = Mapping[str, str]
 """Network, or user by CIFS, to level, `rw` or `ro`."""
@@ -47,6 +47,9 @@ class Exporter(Protocol):
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         """Where clients mount it."""
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients that are connected to it now; none if there is no export."""
 
 
 class NfsExports:
@@ -87,6 +90,10 @@ class NfsExports:
     def names(self) -> frozenset[str]:
         """The names of all exports."""
         return self._ganesha.export_names()
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients connected to Ganesha that the rules let in."""
+        return self._ganesha.clients(name)
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         """One location for each version, the newest preferred."""

@@ -11,11 +11,11 @@ from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.probe import BtrfsProbe, rules_of
 from share_actors.drivers.filesystem.ids import is_id
-from share_actors.values import RequestContext, Share
+from share_actors.values import RequestContext, Share, ShareClient
 
 
 class BtrfsListing(BtrfsProbe):
-    """The methods of the abilities `ListsObjects` and `MeasuresUsage`."""
+    """The methods of the abilities `ListsObjects`, `MeasuresUsage` and `ReportsClients`."""
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
         """Every share and snapshot, and every other subvolume directly in the top one's directories."""
@@ -34,6 +34,14 @@ class BtrfsListing(BtrfsProbe):
                     if is_id(share.id) and self._pool.exists("shares", share.id):
                         usage[share.id] = self._pool.used(share.id)
             return usage
+
+    def get_share_clients(self, share: Share) -> Sequence[ShareClient]:
+        """The clients that are connected to the share now (`abilities.ReportsClients`)."""
+        with btrfs_errors(f"list the clients of share {share.id}"):
+            self._must_run(changes=False)
+            if not is_id(share.id) or not self._pool.exists("shares", share.id):
+                return ()
+            return self._exporter.clients(share.id)
 
     def _listed_shares(self) -> Iterator[BackendObject]:
         for name in self._pool.names("shares"):

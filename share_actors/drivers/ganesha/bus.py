@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from jeepney import (
     DBusAddress,
@@ -28,12 +28,23 @@ CALL_S = 30.0
 _GONE = ("ServiceUnknown", "NoReply", "NameHasNoOwner", "Disconnected", "UnknownObject")
 _WRITE_ACCESS = 0x40
 """The bit of a client's options in Ganesha 4 that says that it may write."""
+_CLIENTS = "/org/ganesha/nfsd/ClientMgr"
+_COUNTED = ("NFSv3", "NFSv40", "NFSv41", "NFSv42")
+"""The protocols of which the daemon counts what each client reads and writes."""
 Clients = tuple[tuple[str, str], ...]
 """Network and level ("rw" or "ro"), in the order in which the daemon compares them."""
 
 
 class Refused(DriverError):
     """The daemon refused the call and changed nothing."""
+
+
+class ClientIO(NamedTuple):
+    """What one client has read and written by one protocol since the daemon started."""
+
+    bytes_read: int = 0
+    bytes_written: int = 0
+    operations: int = 0
 
 
 class Daemon:
@@ -72,6 +83,28 @@ class Daemon:
     def served(self) -> dict[int, str]:
         """All exports, id to pseudo path. Slow with many."""
         return {entry[0]: entry[1] for entry in self._call("ShowExports")[1] if entry[0]}
+
+    def known_clients(self) -> list[tuple[str, tuple[str, ...], float]]:
+        """Each client since the start: its address, its protocols, and when it was active (Unix time)."""
+        shown = self._client_call("clientmgr", "ShowClients")[1]
+        return [
+            (address, tuple(n for n, used in uses if used and n in _COUNTED), s + ns / 1e9)
+            for address, uses, (s, ns) in shown
+        ]
+
+    def client_io(self, address: str, protocol: str) -> ClientIO:
+        """What the client has read and written by *protocol*; nothing if the daemon has not counted it."""
+        done, _, *counted = self._client_call("clientstats", f"Get{protocol}IO", "s", address)
+        if not done:
+            return ClientIO()
+        _, read, write = counted
+        return ClientIO(int(read[1]), int(write[1]), int(read[2] + write[2]))
+
+    def _client_call(
+        self, interface: str, member: str, signature: str | None = None, *body: Any
+    ) -> tuple[Any, ...]:
+        address = DBusAddress(_CLIENTS, self._owner, f"org.ganesha.nfsd.{interface}")
+        return self._ask(address, member, signature, *body)
 
     def add(self, file: Path, number: int) -> None:
         """Add the export *number* of *file*; raises `Refused`."""

@@ -12,18 +12,20 @@ from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.ganesha import changes, control
 from share_actors.drivers.ganesha.bus import Daemon, connect
+from share_actors.drivers.ganesha.clients import clients_of
 from share_actors.drivers.ganesha.exports import ExportFiles
 from share_actors.drivers.ganesha.rendering import checked_name
 from share_actors.drivers.ganesha.rules import clients_in_force, flat_rules
 from share_actors.drivers.ganesha.settings import GaneshaSettings
 from share_actors.drivers.ganesha.status import log_end, read_status
+from share_actors.values import ShareClient
 
 START_S = 120.0
 """How long `start` waits for the daemon to serve, in seconds."""
 WAIT_S = 20.0
 """How long a change waits for a daemon that is being started again, in seconds."""
 READ_WAIT_S = 5.0
-"""The same for `served`."""
+"""The same for `served` and `clients`."""
 _POLL_S = 0.005
 
 
@@ -139,6 +141,18 @@ class Ganesha:
         if record is not None and shown[2] == flat_rules(record.clients):
             return dict(record.clients)
         return clients_in_force(shown[2])
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients that are connected now and that the rules of the export *name* let in.
+
+        Ganesha does not tell which of its exports a client uses, and counts for all of them. Raises
+        `TransientError` if it does not answer.
+        """
+        record = self._exports.record(name)
+        if record is None:
+            return ()
+        with self._daemon(READ_WAIT_S, mend=False) as daemon:
+            return clients_of(daemon, record.clients, self.settings.nfs_port)
 
     def export_names(self) -> frozenset[str]:
         """The names of the exports on file."""

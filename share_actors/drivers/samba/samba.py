@@ -18,9 +18,10 @@ from share_actors.drivers.samba.configuration import Configuration
 from share_actors.drivers.samba.exports import Export, Exports, new_export, refuse_same_name
 from share_actors.drivers.samba.names import checked_export, checked_user
 from share_actors.drivers.samba.programs import Programs
-from share_actors.drivers.samba.sessions import Cut, Sessions, Status
+from share_actors.drivers.samba.sessions import Cut, Sessions, Status, time_of
 from share_actors.drivers.samba.settings import SambaSettings
 from share_actors.drivers.samba.unit import samba_unit
+from share_actors.values import ShareClient
 
 DIRECTORIES = {
     "private": 0o700,
@@ -148,6 +149,19 @@ class Samba:
         """Who is connected now, and by which processes."""
         daemon = self._unit.daemon()
         return Status({}, ()) if daemon is None else Sessions(self._programs, daemon).status()
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """The clients that are connected to the export *name* now, with when they connected."""
+        found = (c for c in self.status().connections if c.share.lower() == name.lower())
+        return tuple(
+            ShareClient(
+                address=connection.address,
+                protocol="CIFS",
+                user=connection.user or None,
+                since=time_of(connection.since),
+            )
+            for connection in sorted(found, key=lambda c: (c.user, c.address, c.since))
+        )
 
     # -- users ---------------------------------------------------------------------------------
     def users(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psutil
@@ -43,6 +44,7 @@ class Connection(NamedTuple):
     user: str
     address: str
     pid: int
+    since: str = ""
 
 
 class Status(NamedTuple):
@@ -64,7 +66,12 @@ def parsed_status(text: str) -> Status:
             users[pid] = users.get(pid, frozenset()) | {entry["username"]}
         connections = tuple(
             Connection(
-                key, tcon["service"], names.get(tcon["session_id"], ""), tcon["machine"], _pid(tcon)
+                key,
+                tcon["service"],
+                names.get(tcon["session_id"], ""),
+                tcon["machine"],
+                _pid(tcon),
+                tcon.get("connected_at", ""),
             )
             for key, tcon in fields["tcons"].items()
         )
@@ -75,6 +82,15 @@ def parsed_status(text: str) -> Status:
 
 def _pid(tcon: dict[str, dict[str, str]]) -> int:
     return int(tcon["server_id"]["pid"])
+
+
+def time_of(text: str) -> datetime | None:
+    """The time in *text*, as `smbstatus` writes it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.astimezone(UTC)
 
 
 class Sessions:

@@ -31,6 +31,7 @@ from share_actors.events.share import (
     server_attachment,
     snapshot_messages,
     snapshots,
+    unknown_deletion,
 )
 from share_actors.events.share.creation import CreateShare, Provision
 from share_actors.events.share.failure import ShareErrored
@@ -47,6 +48,7 @@ from share_actors.events.share.state import (
     view,
     work_failed,
 )
+from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
 __all__ = [
     "KIND",
@@ -70,11 +72,14 @@ STATE_VERSION = 7
 """Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
 
 
+_BEGINNINGS = (CreateShare, ManageShare, DeleteUnknownShare)
+
+
 # -- decide --------------------------------------------------------------------------------------
 def decide(command: ShareCommand, state: ShareState) -> list[ShareEvent]:
     """The events that *command* comes to; raises `Rejected` when it is not possible now."""
     absent = state.share.status == "absent"
-    if absent and command.topic and not isinstance(command, CreateShare | ManageShare):
+    if absent and command.topic and not isinstance(command, _BEGINNINGS):
         raise Rejected("there is no such share")
     return _DECIDE[type(command)](command, state)
 
@@ -202,6 +207,7 @@ def _by_type(*parts: tuple[Any, Any]) -> Mapping[type[Any], Any]:
 _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] = _by_type(
     (creation.CreationCommand, creation.decide),
     (deletion.DeletionCommand, deletion.decide),
+    (DeleteUnknownShare, unknown_deletion.decide),
     (resize.ResizeCommand, resize.decide),
     (revert.RevertCommand, revert.decide),
     (manage.ManageCommand, manage.decide),
@@ -219,6 +225,7 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
 _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_type(
     (creation.CreationEvent, creation.evolve),
     (deletion.DeletionEvent, deletion.evolve),
+    (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.evolve),
     (resize.ResizeEvent, resize.evolve),
     (revert.RevertEvent, revert.evolve),
     (manage.ManageEvent, manage.evolve),
@@ -238,6 +245,7 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (creation.CreationEvent, creation.sentence),
     (deletion.DeletionEvent, deletion.sentence),
+    (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.sentence),
     (resize.ResizeEvent, resize.sentence),
     (revert.RevertEvent, revert.sentence),
     (manage.ManageEvent, manage.sentence),

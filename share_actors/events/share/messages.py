@@ -67,6 +67,10 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotEffect,
     SnapshotEvent,
 )
+from share_actors.events.share.unknown_deletion import (
+    DeleteUnknownShare,
+    UnknownShareDeletionRequested,
+)
 
 __all__ = [
     "ConfirmCreated",
@@ -104,6 +108,7 @@ __all__ = [
 ShareCommand = (
     CreationCommand
     | DeletionCommand
+    | DeleteUnknownShare
     | ResizeCommand
     | RevertCommand
     | FailureCommand
@@ -121,6 +126,7 @@ ShareCommand = (
 ShareEvent = (
     CreationEvent
     | DeletionEvent
+    | UnknownShareDeletionRequested
     | ResizeEvent
     | RevertEvent
     | FailureEvent

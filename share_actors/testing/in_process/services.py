@@ -14,7 +14,7 @@ from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
-from share_actors.values import BackendReport, RequestContext, Share, Snapshot
+from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
 
 
 class InProcessCatalog:
@@ -84,6 +84,11 @@ class InProcessStats:
         """The bytes that each of *shares* uses, by id."""
         used: dict[str, int] = await self._call("usage", list(shares))
         return used
+
+    async def clients(self, share: Share, /) -> list[ShareClient]:
+        """Who is connected to *share* now."""
+        clients: list[ShareClient] = await self._call("clients", share)
+        return clients
 
     async def start_backend(self) -> BackendReport:
         """Start what serves the backend, and publish a report."""

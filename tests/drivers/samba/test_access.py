@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from share_actors.drivers.samba import Client, Samba, SambaSettings
 from share_actors.testing.visits import Full, Gone, ReadOnly, Refused
+from tests.drivers.ganesha.conftest import wait_until
 from tests.drivers.samba.conftest import HOST
 from tests.storage.cifs_client import CifsMounts
 
@@ -195,3 +197,21 @@ def test_a_full_share_is_told_as_full(
 
     with pytest.raises(Full):
         mount.visit(HOST, "one", "alice").hold("a").fill(8 << 20)
+
+
+def test_a_client_is_listed_with_its_user_and_time_while_it_is_connected(
+    samba: Samba, share: Path, mount: CifsMounts
+) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    samba.export("one", share, {"alice": "rw", "bob": "ro"})
+    mounted = mount.visit(HOST, "one", "alice")
+    mounted.write("a", b"written")
+
+    [client] = samba.clients("ONE")
+
+    assert (client.address, client.user, client.protocol) == (HOST, "alice", "CIFS")
+    assert client.since is not None
+    assert before < client.since < datetime.now(UTC) + timedelta(seconds=2)
+    assert samba.clients("two") == ()
+    mounted.unmount()
+    wait_until(lambda: samba.clients("one") == ())

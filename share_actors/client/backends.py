@@ -1,0 +1,208 @@
+"""The asynchronous client's backends: their reports, their audit, and changes of their configuration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Unpack
+
+from share_actors.actors.messaging.messages import build
+from share_actors.actors.messaging.parameters import instance, known_id, number, refuse, word
+from share_actors.audit.backend_audit import BackendDifference, compare
+from share_actors.audit.capacity import CapacityPoint, capacity_history
+from share_actors.client.entities import AsyncEntityCollection
+from share_actors.client.keywords import RequestOptions, deadline
+from share_actors.client.receipt import raise_for_status
+from share_actors.client.results import BackendChanges, HandledEntities
+from share_actors.config import Config
+from share_actors.drivers.abilities import BackendObject
+from share_actors.errors import NotFound, Refused
+from share_actors.events.decider import Command
+from share_actors.events.share.unknown_deletion import DeleteUnknownShare
+from share_actors.values import BackendReport, BackendState, Share, ShareUsage
+
+PAGE_SIZE = 1000
+WATCH_S = 30.0
+"""How long one call to the manager waits for reports of backends."""
+
+
+class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
+    """Backends: their capabilities and statistics, and their configuration."""
+
+    _kind = "backend"
+    _entity_type = BackendState
+
+    async def stats(self) -> dict[str, BackendReport]:
+        """The last report of each backend, by name; soon after a start, waits for the first of each."""
+        reports: dict[str, BackendReport] = await self._requests.ask_manager("capabilities")
+        return reports
+
+    async def publish(self, backend: str | None = None) -> dict[str, BackendReport]:
+        """Have every backend, or this one, report now; the reports, by name.
+
+        Raises `ConfigError` for an unknown backend.
+        """
+        verb = "publish_service_capabilities"
+        context = self._requests.context
+        reports: dict[str, BackendReport] = await self._requests.call_manager(
+            verb, context, backend
+        )
+        return reports
+
+    async def audit(self, backend: str) -> Sequence[BackendDifference]:
+        """What differs between *backend* and the log: lost and unknown shares and snapshots, sizes, rules.
+
+        Changes nothing. Shares that change meanwhile are left out. Raises `Refused` if the backend's driver
+        cannot list what is on it, `ConfigError` for an unknown backend, and `Unavailable` if it fails.
+        """
+        backend = word("backend", backend)
+        before = await self._shares_on(backend)
+        objects: Sequence[BackendObject] = await self._requests.call_manager_once(
+            "list_backend", self._requests.context, backend
+        )
+        return compare(backend, objects, before, await self._shares_on(backend))
+
+    async def delete_unknown(
+        self, backend: str, share_id: str, **options: Unpack[RequestOptions]
+    ) -> Share:
+        """Delete a share that only *backend* has, as `audit` shows it now; the record of its deletion.
+
+        The request is recorded in the stream of this share id before the driver is called, as every request
+        is: it is carried out also after a restart. Raises `NotFound` if no unknown share on *backend* has
+        this id, `Refused` if the log has such a share by now or a share of *backend* is being managed,
+        and `OperationFailed` with the driver's reason.
+        """
+        backend, share_id = word("backend", backend), known_id("share", share_id)
+        item = next((d for d in await self.audit(backend) if _is_unknown(d, share_id)), None)
+        if item is None:
+            text = (
+                f"no share with the id {share_id} is unknown on backend {backend!r}: see its audit"
+            )
+            raise NotFound(text, field="share_id", value=share_id)
+        await self._require_nothing_managed(backend)
+        owner = {"project_id": self._requests.context.project_id, "host": backend}
+        spec = {**owner, "user_id": self._requests.context.user_id}
+        fields = {"share_id": share_id, "spec": spec, "location": item.location, "size": item.size}
+        return await self._ask_share(share_id, build(DeleteUnknownShare, fields), options)
+
+    async def _ask_share(self, share_id: str, command: Command, options: RequestOptions) -> Share:
+        until = deadline(options)
+        receipt = raise_for_status(await self._requests.ask(share_id, command, **options))
+        if receipt.share is not None:
+            return receipt.share
+        share: Share = await self._requests.view_recorded(receipt, until)
+        return share
+
+    async def _require_nothing_managed(self, backend: str) -> None:
+        """Raise `Refused` while a share of *backend* is being managed: it might be the unknown one."""
+        for share in await self._shares_on(backend):
+            if share.status == "manage_starting":
+                text = f"share {share.id} of backend {backend!r} is being managed: wait for its outcome"
+                raise Refused(text, field="backend", value=backend)
+
+    async def _shares_on(self, backend: str) -> Sequence[Share]:
+        shares: list[Share] = []
+        marker: str | None = None
+        while True:
+            page = await self._requests.catalog.ask(
+                "shares", backend=backend, limit=PAGE_SIZE, marker=marker
+            )
+            shares += page.items
+            marker = page.next_marker
+            if marker is None:
+                return shares
+
+    async def capacity(
+        self,
+        backend: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[CapacityPoint]:
+        """The capacity of *backend* over time, from its recorded reports: at most the *limit* latest points.
+
+        The first is the one in force at *since*. A change of no more than a tenth of a pool's total
+        capacity is not recorded, so that each point is that exact until the next. Times have a time zone.
+        Raises `NotFound` for a backend that never reported.
+        """
+        if not 1 <= number("limit", limit) <= PAGE_SIZE:
+            refuse("limit", limit, f"is not a number from 1 to {PAGE_SIZE}")
+        since, until = _time("since", since), _time("until", until)
+        return capacity_history(await self.history(backend), since, until, limit)
+
+    async def watch(self) -> AsyncIterator[BackendReport]:
+        """Reports as they are published, without end; first the last one of each backend."""
+        after = 0
+        while True:
+            update = await self._requests.ask_manager("watch", after, WATCH_S)
+            after = update.number
+            for report in update.items:
+                yield report
+
+    async def reload(self, config: Config) -> BackendChanges:
+        """Continue with the backends of *config*; the names `added`, `changed` and `removed`.
+
+        Raises `ConfigError` if a setting differs that takes a restart; nothing is changed then.
+        """
+        config = instance("config", config, Config)
+        changes: BackendChanges = await self._requests.call_manager_once(
+            "reload", config, context=self._requests.context
+        )
+        return changes
+
+    async def start(self, backend: str) -> BackendReport:
+        """Start what serves a backend, after `stop` or a failure; its report afterwards.
+
+        Raises `Refused` if its driver runs no daemons, and `Unavailable` with the reason if it fails.
+        """
+        report: BackendReport = await self._requests.ask_manager("start_backend", backend)
+        return report
+
+    async def stop(self, backend: str) -> BackendReport:
+        """Stop what serves a backend, until `start` or the next start of the system; its report afterwards.
+
+        Its clients lose their shares, and requests for them wait. Raises as `start` does.
+        """
+        report: BackendReport = await self._requests.ask_manager("stop_backend", backend)
+        return report
+
+    async def usage(self, backend: str) -> dict[str, ShareUsage]:
+        """How much of each share on a backend is used, by share id; raises as a share's `usage` does."""
+        usage: dict[str, ShareUsage] = await self._requests.ask_manager("backend_usage", backend)
+        return usage
+
+    async def rename(self, old: str, new: str) -> HandledEntities:
+        """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.
+
+        Work that is under way goes on, and what failed only for lack of a backend *old* is tried again.
+        Raises `ConfigError` if *new* is not configured, `NotFound` if *old* never was, and `Refused` if it
+        is still configured or *new* is not the same storage. It may be repeated.
+        """
+        context = self._requests.context
+        verb = "rename_backend"
+        renamed: HandledEntities = await self._requests.call_manager(verb, context, old, new)
+        return renamed
+
+    async def forget(self, backend: str, reason: str) -> HandledEntities:
+        """Forget all shares and share servers of a backend that is not configured any more.
+
+        No driver is called; *reason* is recorded with each of them. Raises `Refused` while it is configured.
+        """
+        context, verb = self._requests.context, "forget_backend"
+        forgotten: HandledEntities = await self._requests.call_manager(
+            verb, context, backend, reason
+        )
+        return forgotten
+
+
+def _is_unknown(difference: BackendDifference, share_id: str) -> bool:
+    """Whether *difference* is a share of this id that only the backend has."""
+    return (difference.kind, difference.of, difference.id) == ("unknown", "share", share_id)
+
+
+def _time(field: str, value: datetime | None) -> datetime | None:
+    """A time with a time zone, or None."""
+    if value is not None and instance(field, value, datetime).utcoffset() is None:
+        refuse(field, str(value), "has no time zone")
+    return value

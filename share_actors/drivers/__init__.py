@@ -28,6 +28,12 @@ from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessEx
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
 from share_actors.drivers.requirement import Requirement
+from share_actors.drivers.storage_errors import (
+    FilesystemBusy,
+    FilesystemReadOnly,
+    NoSpaceLeft,
+    QuotaExceeded,
+)
 from share_actors.values.secret import Secret
 
 __all__ = [
@@ -36,6 +42,8 @@ __all__ = [
     "DriverOptions",
     "ExecuteMixin",
     "ExecuteOptions",
+    "FilesystemBusy",
+    "FilesystemReadOnly",
     "ProbeResult",
     "GaneshaMixin",
     "GaneshaOptions",
@@ -43,9 +51,11 @@ __all__ = [
     "ManageExistingShareTypeMismatch",
     "ManageInvalidShare",
     "MeasuresUsage",
+    "NoSpaceLeft",
     "NotStarted",
     "NotSupported",
     "ProcessExecutionError",
+    "QuotaExceeded",
     "RefusedByBackend",
     "Requirement",
     "Reverts",

@@ -115,6 +115,8 @@ class ShareDriver:
     protocols: ClassVar[tuple[str, ...]] = ("NFS",)
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
     access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {}
+    """The types of access rules by protocol, each with its levels, if they differ between protocols."""
     modes: ClassVar[tuple[bool, ...]] = (False,)
     """The supported values of `driver_handles_share_servers`: one or both."""
     public_details: ClassVar[frozenset[str]] = frozenset()
@@ -143,6 +145,13 @@ class ShareDriver:
     def supports(cls, method: str) -> bool:
         """Whether this driver overrides *method* and therefore supports it."""
         return getattr(cls, method) is not getattr(ShareDriver, method)
+
+    def supported_access(self, protocol: str) -> Mapping[str, tuple[str, ...]]:
+        """The types of access rules that a share of *protocol* can have, each with its levels."""
+        declared = self.access_support.get(protocol)
+        if declared is None:
+            return dict.fromkeys(self.access_types, self.access_levels)
+        return declared
 
     @property
     def refuses_late_calls(self) -> bool:

@@ -57,7 +57,11 @@ def attempt_context(fields: Mapping[str, Any] | None, key: str = "token") -> Req
     *key* is that of the token: `token` in the metadata, `TOKEN` in the details, which are the backend's own.
     """
     fields = fields or {}
-    return RequestContext(attempt=int(fields.get("attempt", 0)), token=fields.get(key, ""))
+    return RequestContext(
+        attempt=int(fields.get("attempt", 0)),
+        token=fields.get(key, ""),
+        deadline=float(fields.get("deadline", 0.0)),
+    )
 
 
 class Overtaken(DriverError):

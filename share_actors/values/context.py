@@ -49,6 +49,10 @@ class RequestContext(Value):
         """The seconds until the attempt is given up: negative after that, infinite without a deadline."""
         return self.deadline - time.monotonic() if self.deadline else math.inf
 
+    def ending_in(self, seconds: float) -> RequestContext:
+        """This context with a deadline that many *seconds* from now."""
+        return self.replace(deadline=time.monotonic() + seconds)
+
     def elevated(self) -> RequestContext:
         """This context with the rights of the system's administrator, for work of the system itself."""
         return self if self.is_admin else self.replace(is_admin=True)

@@ -33,7 +33,6 @@ from share_actors.events.share.messages import (
     ExtendShare,
     Provision,
     Resize,
-    Revert,
     RevertToSnapshot,
     ShareEffect,
     ShrinkShare,
@@ -106,11 +105,6 @@ class Scripted(ShareDriver):
         self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
     ) -> None:
         self._play("extend_share", share, new_size)
-
-    def revert_to_snapshot(
-        self, context: RequestContext, share: Share, snapshot: Snapshot, share_server: Any = None
-    ) -> Any:
-        return self._play("revert_to_snapshot", context, share, snapshot)
 
     def create_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
@@ -238,11 +232,17 @@ def test_the_driver_of_a_clone_gets_the_share_of_the_snapshot(script: dict[str, 
     assert snapshot.share == parent
 
 
-def test_the_driver_is_told_when_its_attempt_is_given_up(script: dict[str, Any]) -> None:
+def test_the_driver_is_told_when_its_attempt_is_given_up(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     remaining: list[float] = []
-    script["revert_to_snapshot"] = lambda context, *_: remaining.append(context.remaining_s)
 
-    outcome(Revert(snapshot=SNAPSHOT), timeout_s=40.0)
+    def delete_share(driver: Scripted, context: RequestContext, *_: object) -> None:
+        remaining.append(context.remaining_s)
+
+    monkeypatch.setattr(Scripted, "delete_share", delete_share)
+
+    outcome(Destroy(), timeout_s=40.0)
 
     assert 0 < remaining[0] <= 40.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import assert_never
 
 from share_actors.actors.effects.access_rules import update_rules
@@ -58,7 +57,7 @@ def perform(
     The driver's deadline is *timeout_s* after this call; 0: it has none.
     """
     if timeout_s:
-        context = context.replace(deadline=time.monotonic() + timeout_s)
+        context = context.ending_in(timeout_s)
     if state.attempt is not None and state.attempt.probe and isinstance(effect, ProbedEffect):
         outcome = _probe(driver, effect, state, context)
         if outcome is not None:
@@ -81,6 +80,8 @@ def _probe(
         return None
     if probe is None:
         return None
+    for problem in probe.problems:
+        logger.warning("share %s: the backend shows a problem: %s", view.id, problem)
     if probe.state == "broken" and isinstance(effect, Provision):
         driver.delete_share(context, view, state.server)
     return probe_outcome(effect, state, probe)

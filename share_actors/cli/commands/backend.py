@@ -70,10 +70,10 @@ def show(session: Session, backend: BackendArgument) -> None:
         session.output.print_json(entity_document(state))
     else:
         omit = ("capabilities", "causes", "info", "ensured")
-        print_entity(session, state, omit, **{"access rules": _access_text(state.capabilities)})
+        print_entity(session, state, omit, **{"access rules": access_text(state.capabilities)})
 
 
-def _access_text(capabilities: Capabilities | None) -> str:
+def access_text(capabilities: Capabilities | None) -> str:
     """The types of access rules and their levels: `NFS: ip (rw, ro); CIFS: user (rw, ro)`."""
     if capabilities is None:
         return ""

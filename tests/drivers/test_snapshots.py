@@ -23,6 +23,7 @@ from share_actors.drivers import (
     ShareSnapshotIsBusy,
     TransientError,
 )
+from share_actors.drivers.fence import within_attempt
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver
@@ -272,6 +273,20 @@ def test_an_error_of_the_filesystem_has_a_class_by_its_cause_and_says_what_to_do
     assert type(e.value) is kind
     assert str(e.value).endswith(advice)
     assert issubclass(FilesystemBusy, TransientError)
+
+
+def test_a_copy_stops_when_the_time_of_its_attempt_is_over(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
+    (inside / "file").write_text("x")
+    take_snapshot(driver)
+    over = CONTEXT.ending_in(-1.0)
+
+    with within_attempt(over), pytest.raises(TransientError, match="the time for this attempt"):
+        driver.create_share_from_snapshot(over, COPY, SNAPSHOT)
+
+    assert not list((root / "making").iterdir())
+    assert not driver._layout.exists("shares", COPY.id)
 
 
 def test_a_snapshot_is_busy_while_a_share_is_created_from_it(

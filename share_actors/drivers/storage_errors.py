@@ -10,7 +10,7 @@ import errno
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.errors import DriverError, TransientError
 
 
 class QuotaExceeded(DriverError):

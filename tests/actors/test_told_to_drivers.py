@@ -8,6 +8,7 @@ import pytest
 
 from share_actors.drivers.dummy.driver import DummyDriver
 from share_actors.events.share.manage import ManageShare
+from share_actors.events.share.messages import CreateShare
 from share_actors.events.share.snapshot_messages import CreateSnapshot
 from share_actors.events.share_type import ChangeShareType, CreateShareType
 from share_actors.values import nest_spec
@@ -91,3 +92,12 @@ def test_the_driver_of_a_managed_share_gets_the_extra_specs_of_its_type(
         assert told["manage_existing"].extra_specs == SPECS
 
     run_scenario(scenario)
+
+
+def test_what_the_manager_finds_is_no_part_of_a_request_and_of_its_fingerprint() -> None:
+    spec = {"spec": {"host": "plain"}, "share_id": "s"}
+    create = CreateShare.model_validate({**spec, "size": 1, "extra_specs": SPECS})
+    found = ManageShare.model_validate({**spec, "extra_specs": SPECS})
+
+    assert not {"parent", "extra_specs"} & create.model_dump().keys()
+    assert "extra_specs" not in found.model_dump()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Self, assert_never
+from typing import Annotated, ClassVar, Self, assert_never
+
+from pydantic import Field
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
@@ -36,10 +38,10 @@ class CreateShare(Command, topic="share.create"):
     """The sender named no protocol: a share from a snapshot has that of the snapshot's share."""
     source: Snapshot | None = None
     """The snapshot, as the manager found it."""
-    parent: Share | None = None
-    """The share of the snapshot, without its rules and snapshots."""
-    extra_specs: dict[str, str] = {}
-    """Those of the share type, as the manager found them."""
+    parent: Annotated[Share | None, Field(exclude=True)] = None
+    """The share of the snapshot, without its rules and snapshots; not a part of the message."""
+    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    """Those of the share type, as the manager found them; not a part of the message."""
     placement: Placement | None = None
     """Why the scheduler chose the host; None if the sender named it."""
     same_host: Hints = ()

@@ -6,7 +6,9 @@ manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, o
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self, assert_never
+from typing import Annotated, Any, ClassVar, Self, assert_never
+
+from pydantic import Field
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
@@ -36,8 +38,8 @@ class ManageShare(Command, topic="share.manage"):
     share_id: Id
     spec: RequestedSpec
     driver_options: DriverOptions = {}
-    extra_specs: dict[str, str] = {}
-    """Those of the share type, as the manager found them."""
+    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    """Those of the share type, as the manager found them; not a part of the message."""
     at: datetime = EPOCH
 
     def destination(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.drivers import ShareDriver
+from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.share_stats import class_capabilities, read
 from share_actors.values import Capabilities, ExportLocation, Pool, RequestContext, Share, gib
 from share_actors.values.manila import BACKEND, POOL, STATISTICS
@@ -28,6 +30,17 @@ def capabilities_of(stats: Any) -> Capabilities:
 def pool_of(**stats: Any) -> Pool:
     [pool] = capabilities_of({"pools": [{**GOOD, **stats}]}).pools
     return pool
+
+
+def test_the_class_declares_which_rules_the_shares_of_each_protocol_can_have() -> None:
+    driver = BtrfsDriver(
+        configuration=BtrfsDriver.Options(device=Path("/none/image"), root=Path("/none/root"))
+    )
+
+    parsed = read({}, "blue", class_capabilities(driver))
+
+    assert parsed.capabilities is not None
+    assert parsed.capabilities.access_support == {"NFS": {"ip": ("rw", "ro")}}
 
 
 def test_typed_statistics_are_read_unchanged() -> None:

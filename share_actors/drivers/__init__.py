@@ -30,6 +30,12 @@ from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessEx
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
 from share_actors.drivers.requirement import Requirement
+from share_actors.drivers.storage_errors import (
+    FilesystemBusy,
+    FilesystemReadOnly,
+    NoSpaceLeft,
+    QuotaExceeded,
+)
 from share_actors.values.secret import Secret
 
 __all__ = [
@@ -39,6 +45,8 @@ __all__ = [
     "ExecuteMixin",
     "ExecuteOptions",
     "FindsStrays",
+    "FilesystemBusy",
+    "FilesystemReadOnly",
     "ProbeResult",
     "GaneshaMixin",
     "GaneshaOptions",
@@ -46,9 +54,11 @@ __all__ = [
     "ManageExistingShareTypeMismatch",
     "ManageInvalidShare",
     "MeasuresUsage",
+    "NoSpaceLeft",
     "NotStarted",
     "NotSupported",
     "ProcessExecutionError",
+    "QuotaExceeded",
     "RefusedByBackend",
     "ReportsClients",
     "Requirement",

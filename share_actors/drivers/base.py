@@ -14,6 +14,18 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from share_actors.drivers.errors import (
+    DriverError,
+    ManageExistingShareTypeMismatch,
+    ManageInvalidShare,
+    NotSupported,
+    RefusedByBackend,
+    ShareServerSetUpFailed,
+    ShareSnapshotIsBusy,
+    TransientError,
+    UnmanageInvalidShare,
+    UnsupportedAccess,
+)
 from share_actors.values import (
     AccessRule,
     Capabilities,
@@ -24,49 +36,23 @@ from share_actors.values import (
     Snapshot,
 )
 
-
-class DriverError(Exception):
-    """The backend failed; the message is recorded in the log and shown to the operator."""
-
-
-class TransientError(DriverError):
-    """The backend failed temporarily; the same call is attempted again after a pause."""
-
-
-class RefusedByBackend(DriverError):
-    """The backend refused and changed nothing: the share is available again, with the reason."""
-
-
-class ShareSnapshotIsBusy(RefusedByBackend):
-    """The snapshot is in use; it is available again (`manila.exception.ShareSnapshotIsBusy`)."""
-
-
-class UnsupportedAccess(DriverError):
-    """The backend does not support access rules of this type or level (`InvalidShareAccess` in Manila)."""
-
-
-class NotSupported(DriverError):
-    """The driver does not override this optional method."""
-
-
-class ManageInvalidShare(DriverError):
-    """The share or snapshot to manage does not exist or cannot be managed (`manila.exception`)."""
-
-
-class ManageExistingShareTypeMismatch(DriverError):
-    """The share to manage does not match its share type (`manila.exception`)."""
-
-
-class UnmanageInvalidShare(DriverError):
-    """The backend cannot unmanage the share (`manila.exception`)."""
-
-
-class ShareServerSetUpFailed(DriverError):
-    """A share server could not be set up; *details* describe the part that exists, for its teardown."""
-
-    def __init__(self, message: str, details: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.detail_data = {"server_details": dict(details or {})}
+__all__ = [
+    "DriverError",
+    "DriverOptions",
+    "Exports",
+    "ManageExistingShareTypeMismatch",
+    "ManageInvalidShare",
+    "NotSupported",
+    "ProbeResult",
+    "RefusedByBackend",
+    "RuleUpdates",
+    "ShareDriver",
+    "ShareServerSetUpFailed",
+    "ShareSnapshotIsBusy",
+    "TransientError",
+    "UnmanageInvalidShare",
+    "UnsupportedAccess",
+]
 
 
 class DriverOptions(BaseModel):
@@ -115,6 +101,8 @@ class ShareDriver:
     protocols: ClassVar[tuple[str, ...]] = ("NFS",)
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user", "cert", "cephx")
     access_levels: ClassVar[tuple[str, ...]] = ("rw", "ro")
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {}
+    """The types of access rules by protocol, each with its levels, if they differ between protocols."""
     modes: ClassVar[tuple[bool, ...]] = (False,)
     """The supported values of `driver_handles_share_servers`: one or both."""
     public_details: ClassVar[frozenset[str]] = frozenset()
@@ -143,6 +131,13 @@ class ShareDriver:
     def supports(cls, method: str) -> bool:
         """Whether this driver overrides *method* and therefore supports it."""
         return getattr(cls, method) is not getattr(ShareDriver, method)
+
+    def supported_access(self, protocol: str) -> Mapping[str, tuple[str, ...]]:
+        """The types of access rules that a share of *protocol* can have, each with its levels."""
+        declared = self.access_support.get(protocol)
+        if declared is None:
+            return dict.fromkeys(self.access_types, self.access_levels)
+        return declared
 
     @property
     def refuses_late_calls(self) -> bool:

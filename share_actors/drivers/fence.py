@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from share_actors.drivers.base import DriverError
+from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.filesystem.locks import open_locked
 from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.values import RequestContext
@@ -57,11 +57,21 @@ def attempt_context(fields: Mapping[str, Any] | None, key: str = "token") -> Req
     *key* is that of the token: `token` in the metadata, `TOKEN` in the details, which are the backend's own.
     """
     fields = fields or {}
-    return RequestContext(attempt=int(fields.get("attempt", 0)), token=fields.get(key, ""))
+    return RequestContext(
+        attempt=int(fields.get("attempt", 0)),
+        token=fields.get(key, ""),
+        deadline=float(fields.get("deadline", 0.0)),
+    )
 
 
 class Overtaken(DriverError):
     """A later attempt on the same share has begun: this call changes nothing more."""
+
+
+def check_deadline(operation: str) -> None:
+    """Raise `TransientError` if the `current_attempt` was given up: long work calls this now and then."""
+    if current_attempt().remaining_s <= 0:
+        raise TransientError(f"{operation}: stopped, since the time for this attempt is over")
 
 
 class Fences:

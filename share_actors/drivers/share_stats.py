@@ -46,6 +46,11 @@ def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
         "driver_name": type(driver).__name__,
         "storage_protocols": driver.protocols,
         "access_types": driver.access_types,
+        "access_support": {
+            protocol: dict(types)
+            for protocol, types in driver.access_support.items()
+            if protocol in driver.protocols
+        },
         "snapshot_support": driver.supports("create_snapshot"),
         "create_share_from_snapshot_support": driver.supports("create_share_from_snapshot"),
         "extend_support": driver.supports("extend_share"),

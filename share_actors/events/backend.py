@@ -79,7 +79,7 @@ class ConfirmShares(Command, topic="backend.confirm_shares"):
 class BackendUp(Event, topic="backend.up"):
     """The backend reports statistics, for the first time or again."""
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     backend: str
     capabilities: Capabilities
@@ -90,7 +90,7 @@ class BackendUp(Event, topic="backend.up"):
 class BackendChanged(Event, topic="backend.changed"):
     """Its capabilities changed."""
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     capabilities: Capabilities
     wrong: dict[str, str]

@@ -51,6 +51,8 @@ class Capabilities(Value):
     driver_name: str
     storage_protocols: tuple[str, ...]
     access_types: tuple[str, ...]
+    access_support: dict[str, dict[str, tuple[str, ...]]] = {}
+    """By protocol and type of rule, the levels that it can have; empty if the driver does not declare it."""
     driver_handles_share_servers: bool = False
     snapshot_support: bool = True
     create_share_from_snapshot_support: bool = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Annotated
 
 from pydantic import Field
@@ -18,8 +20,8 @@ class RequestContext(Value):
 
     `roles` are those of the user in the project; `is_admin` says that the user administers the whole
     system. Whoever sends a context is believed; see `share_actors.policy` for what each may do. In a driver's
-    context, also the number of the attempt and its fencing token. Raises ValueError, with the field, for a
-    text of more than 255 characters or with a control character.
+    context, also the number of the attempt, its fencing token and its deadline. Raises ValueError, with the
+    field, for a text of more than 255 characters or with a control character.
     """
 
     user_id: Name = "unknown"
@@ -28,6 +30,8 @@ class RequestContext(Value):
     request_id: Name | None = None
     attempt: int = 0
     token: str = ""
+    deadline: float = 0.0
+    """When the attempt is given up, by `time.monotonic()` of this machine, in seconds; 0: never."""
     is_admin: bool = False
 
     @property
@@ -39,6 +43,15 @@ class RequestContext(Value):
         """
         number = self.token.rpartition(":")[2]
         return int(number) if number.isdecimal() else 0
+
+    @property
+    def remaining_s(self) -> float:
+        """The seconds until the attempt is given up: negative after that, infinite without a deadline."""
+        return self.deadline - time.monotonic() if self.deadline else math.inf
+
+    def ending_in(self, seconds: float) -> RequestContext:
+        """This context with a deadline that many *seconds* from now."""
+        return self.replace(deadline=time.monotonic() + seconds)
 
     def elevated(self) -> RequestContext:
         """This context with the rights of the system's administrator, for work of the system itself."""

@@ -73,6 +73,14 @@ BACKEND: tuple[Statistic, ...] = (
         "access_types", "texts", None, "The types of access rules.", "access_types", absent=_CLASS
     ),
     Statistic(
+        "access_support",
+        "ignored",
+        None,
+        "The types and levels of access rules by protocol, which only its class declares.",
+        "access_support",
+        absent=_CLASS,
+    ),
+    Statistic(
         "driver_handles_share_servers",
         "boolean",
         None,

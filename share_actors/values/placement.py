@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from share_actors.values.base import Frozen
-from share_actors.values.share import Snapshot
+from share_actors.values.share import Share, Snapshot
 
 
 class PoolVerdict(Frozen):
@@ -69,6 +70,8 @@ class Implied(NamedTuple):
     share_proto: str
     share_network_id: str | None
     source: Snapshot | None = None
+    parent: Share | None = None
+    """The share of the snapshot, without its rules and snapshots."""
 
 
 class Assignment(NamedTuple):
@@ -78,3 +81,5 @@ class Assignment(NamedTuple):
     share_type: str | None
     placement: Placement
     implied: Implied | None = None
+    extra_specs: Mapping[str, str] | None = None
+    """Those of the share type."""

@@ -96,6 +96,8 @@ class Snapshot(Value):
     doing: SnapshotDoing | None = None
     provider_location: str | None = None
     created_at: datetime | None = None
+    share: Annotated[Share | None, Field(exclude=True, repr=False)] = None
+    """The share that it is of, without its rules and snapshots: for drivers only."""
 
 
 class ShareSpec(Value):
@@ -157,6 +159,17 @@ class Share(ShareSpec):
     export_locations: tuple[ExportLocation, ...] = ()
     access_rules: tuple[AccessRule, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
+    extra_specs: Annotated[dict[str, str], Field(exclude=True, repr=False)] = {}
+    """Those of its share type when it was requested: for drivers only."""
+
+    @property
+    def share_type_id(self) -> str | None:
+        """The id of its share type, which is the type's name."""
+        return self.share_type
+
+    def alone(self) -> Share:
+        """The share without its rules and snapshots."""
+        return self.replace(access_rules=(), snapshots=())
 
     @classmethod
     def from_spec(cls, spec: ShareSpec, **fields: Any) -> Share:
@@ -164,4 +177,5 @@ class Share(ShareSpec):
         return _EMPTY.replace(**spec.__dict__, **fields)
 
 
+Snapshot.model_rebuild()
 _EMPTY = Share()

@@ -210,6 +210,43 @@ def test_an_effect_is_one_call_whose_result_is_the_outcome(
     assert [called for called, _ in calls] == [method]
 
 
+def test_the_driver_gets_the_extra_specs_of_the_share_and_of_the_share_of_its_snapshot(
+    script: dict[str, Any],
+) -> None:
+    state = STATE.replace(extra_specs={"compression": "<is> True"})
+
+    _, [(_, (share,))] = outcome(Provision(source=None), state)
+    _, [(_, (snapshot,))] = outcome(TakeSnapshot(snapshot_id="n1"), state)
+
+    assert share.extra_specs == snapshot.share.extra_specs == {"compression": "<is> True"}
+    assert (snapshot.share.id, snapshot.share.snapshots) == ("s1", ())
+
+
+def test_the_driver_of_a_clone_gets_the_share_of_the_snapshot(script: dict[str, Any]) -> None:
+    parent = Share(id="parent", size=2, host="main", export_locations=(PLACE,))
+    source = SNAPSHOT.replace(share_id="parent")
+    script["create_share_from_snapshot"] = [PLACE]
+
+    _, [(_, (_, snapshot))] = outcome(Provision(source=source), STATE.replace(parent=parent))
+
+    assert snapshot.share == parent
+
+
+def test_the_driver_is_told_when_its_attempt_is_given_up(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remaining: list[float] = []
+
+    def delete_share(driver: Scripted, context: RequestContext, *_: object) -> None:
+        remaining.append(context.remaining_s)
+
+    monkeypatch.setattr(Scripted, "delete_share", delete_share)
+
+    outcome(Destroy(), timeout_s=40.0)
+
+    assert 0 < remaining[0] <= 40.0
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "reason"),
     [
@@ -407,6 +444,29 @@ def test_a_command_that_the_backend_cannot_carry_out_is_refused(
         with pytest.raises(kind) as caught:
             work.check(command, STATE)
         assert getattr(caught.value, "field", None) == field
+
+    within(5, scenario())
+
+
+def test_a_rule_that_the_protocol_of_the_share_does_not_have_is_refused_with_what_it_has(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    support = {"NFS": {"ip": ("rw", "ro")}, "CIFS": {"user": ("rw",)}}
+    monkeypatch.setattr(Scripted, "access_support", support)
+    smb = STATE.replace(share=STATE.share.replace(share_proto="CIFS"))
+    by_address = AllowAccess(access_id="a", access_type="ip", access_to="10.0.0.1")
+    reading = AllowAccess(access_id="a", access_type="user", access_to="eve", access_level="ro")
+
+    async def scenario() -> None:
+        work = ShareWork(BackendDrivers({"main": BackendSettings(driver="scripted")}))
+        preparation = work.preparation(by_address, STATE)
+        assert preparation is not None
+        await preparation
+        work.check(by_address, STATE)
+        with pytest.raises(InvalidRequest, match=r"access_type: .* user, not 'ip' for CIFS shares"):
+            work.check(by_address, smb)
+        with pytest.raises(InvalidRequest, match=r"access_level: .* rw, not 'ro' for user rules"):
+            work.check(reading, smb)
 
     within(5, scenario())
 

@@ -33,7 +33,8 @@ from share_actors.client import (
     share_changes,
     share_exits,
 )
-from share_actors.drivers import base as drivers
+from share_actors.drivers import errors as port_errors
+from share_actors.drivers import storage_errors
 from share_actors.drivers.btrfs import BtrfsOptions
 from share_actors.drivers.btrfs_servers import BtrfsServersOptions
 from share_actors.drivers.dummy.faults import DummyOptions
@@ -195,8 +196,8 @@ def error_classes() -> str:
 def driver_errors() -> str:
     raised = (
         thing
-        for thing in vars(drivers).values()
-        if isinstance(thing, type) and issubclass(thing, drivers.DriverError)
+        for thing in {**vars(port_errors), **vars(storage_errors)}.values()
+        if isinstance(thing, type) and issubclass(thing, port_errors.DriverError)
     )
     return table(["A driver raises", "Meaning"], ((f"`{e.__name__}`", summary(e)) for e in raised))
 

@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.drivers import DriverError, ShareSnapshotIsBusy, TransientError
+from share_actors.drivers import (
+    DriverError,
+    FilesystemBusy,
+    FilesystemReadOnly,
+    NoSpaceLeft,
+    QuotaExceeded,
+    ShareSnapshotIsBusy,
+    TransientError,
+)
+from share_actors.drivers.fence import within_attempt
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.local import LocalDriver
@@ -245,15 +254,39 @@ def test_a_copy_without_enough_space_is_cleaned_up_and_reports_the_reason(
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(errno.ENOSPC, DriverError), (errno.ESTALE, TransientError)]
+    ("code", "kind", "advice"),
+    [
+        (errno.EDQUOT, QuotaExceeded, "enlarge the quota"),
+        (errno.ENOSPC, NoSpaceLeft, "enlarge it"),
+        (errno.EROFS, FilesystemReadOnly, "remount it"),
+        (errno.EBUSY, FilesystemBusy, "repeat the operation"),
+        (errno.ESTALE, TransientError, ""),
+        (errno.EACCES, DriverError, ""),
+    ],
 )
-def test_a_stale_handle_is_a_transient_error_and_a_full_disk_is_not(
-    code: int, kind: type[DriverError]
+def test_an_error_of_the_filesystem_has_a_class_by_its_cause_and_says_what_to_do(
+    code: int, kind: type[DriverError], advice: str
 ) -> None:
     with pytest.raises(DriverError, match=errno.errorcode[code]) as e, os_errors("copy"):
         raise OSError(code, os.strerror(code), "file")
 
     assert type(e.value) is kind
+    assert str(e.value).endswith(advice)
+    assert issubclass(FilesystemBusy, TransientError)
+
+
+def test_a_copy_stops_when_the_time_of_its_attempt_is_over(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
+    (inside / "file").write_text("x")
+    take_snapshot(driver)
+    over = CONTEXT.ending_in(-1.0)
+
+    with within_attempt(over), pytest.raises(TransientError, match="the time for this attempt"):
+        driver.create_share_from_snapshot(over, COPY, SNAPSHOT)
+
+    assert not list((root / "making").iterdir())
+    assert not driver._layout.exists("shares", COPY.id)
 
 
 def test_a_snapshot_is_busy_while_a_share_is_created_from_it(

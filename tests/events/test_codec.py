@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from share_actors.errors import LogError, LogTooNew
-from share_actors.events.backend import BackendUp
+from share_actors.events.backend import BackendChanged, BackendUp
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
@@ -43,23 +43,32 @@ _acquired, _managing = _example("share.server_acquired"), _example("share.manage
 assert isinstance(_creation, ShareCreationRequested)
 assert isinstance(_added, SecurityServiceAdded)
 assert isinstance(_acquired, ShareServerAcquired)
+_earlier_creation = _creation.replace(parent=None, extra_specs={})
+_earlier_managing = _managing.replace(extra_specs={})
 _SEALED_1 = Sealed("sealed:1:AAAA")
-_up = _example("backend.up")
+_up, _changed = _example("backend.up"), _example("backend.changed")
 assert isinstance(_up, BackendUp)
+assert isinstance(_changed, BackendChanged)
+_said = _up.capabilities.replace(access_support={})
 EARLIER: dict[str, Event] = {
     "access.rules_applied.v1.json": AccessRulesApplied(
         applied=("r1",), removed=("r2",), failed={"r3": "no such user"}
     ),
-    "backend.changed.v1.json": _example("backend.changed").replace(capabilities=_up.capabilities),
-    "backend.up.v1.json": _up,
+    "backend.changed.v1.json": _changed.replace(capabilities=_said),
+    "backend.changed.v2.json": _changed.replace(
+        capabilities=_changed.capabilities.replace(access_support={})
+    ),
+    "backend.up.v1.json": _up.replace(capabilities=_said),
+    "backend.up.v2.json": _up.replace(capabilities=_said),
     "share.attempt_failed.v1.json": _example("share.attempt_failed").replace(
         kind="transient", reason="busy", planned=False
     ),
     "share.created.v1.json": _example("share.created"),
-    "share.creation_requested.v1.json": EXAMPLES[0].replace(
+    "share.creation_requested.v1.json": _earlier_creation.replace(
         spec=_creation.spec.replace(share_network_id=None), placement=None
     ),
-    "share.creation_requested.v2.json": _creation,
+    "share.creation_requested.v2.json": _earlier_creation,
+    "share.creation_requested.v3.json": _earlier_creation,
     "network.security_service_added.v1.json": SecurityServiceAdded(
         service=_added.service.replace(password=_SEALED_1)
     ),
@@ -67,8 +76,13 @@ EARLIER: dict[str, Event] = {
     "server.set_up_failed.v1.json": ServerSetUpFailed(reason="no memory", details={"vlan": "7"}),
     "share.ensured.v1.json": _example("share.ensured"),
     "share.managed.v1.json": _example("share.managed"),
-    "share.manage_requested.v1.json": _managing.replace(driver_options={"path": "/old/share"}),
-    "share.manage_requested.v2.json": _managing.replace(driver_options={"path": "/old/share"}),
+    "share.manage_requested.v1.json": _earlier_managing.replace(
+        driver_options={"path": "/old/share"}
+    ),
+    "share.manage_requested.v2.json": _earlier_managing.replace(
+        driver_options={"path": "/old/share"}
+    ),
+    "share.manage_requested.v3.json": _earlier_managing,
     "share.server_acquired.v1.json": ShareServerAcquired(
         server=_acquired.server.replace(backend_details={"root": "/servers/1"})
     ),

@@ -34,6 +34,7 @@ from share_actors.values import (
     Placement,
     Pool,
     SecurityService,
+    Share,
     ShareServer,
     ShareSpec,
     Snapshot,
@@ -82,6 +83,7 @@ _SAID = Capabilities(
     driver_name="local",
     storage_protocols=("NFS",),
     access_types=("user",),
+    access_support={"NFS": {"user": ("rw", "ro")}},
     pools=(Pool(name="gold", total_capacity_gib=100.0, free_capacity_gib=60.5),),
 )
 
@@ -90,6 +92,8 @@ EXAMPLES: tuple[Event, ...] = (
         share_id="share-1",
         size=3,
         source=_SOURCE,
+        parent=Share(id=_SOURCE.share_id, size=3, host="local#gold", status="available"),
+        extra_specs={"thin_provisioning": "<is> True"},
         placement=Placement(
             filters="backend capacity",
             refused={"far#p": {"capacity": "3 GiB do not fit into 1 GiB"}},
@@ -167,6 +171,7 @@ EXAMPLES: tuple[Event, ...] = (
     manage.ShareManageRequested(
         share_id="share-2",
         driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},
+        extra_specs={"snapshot_support": "true"},
         at=AT,
         spec=ShareSpec(
             name="found",

@@ -48,7 +48,7 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
         case CreateShare():
             _check_create(command, name, driver)
         case AllowAccess():
-            _check_access(command, name, driver)
+            _check_access(command, state.share.share_proto, name, driver)
         case ExtendShare():
             _require(name, driver, "extend_share")
         case ShrinkShare():
@@ -81,18 +81,23 @@ def _check_create(command: CreateShare, name: str, driver: ShareDriver) -> None:
         raise InvalidRequest(text, field="size", value=command.size)
 
 
-def _check_access(command: AllowAccess, name: str, driver: ShareDriver) -> None:
-    types, levels = driver.access_types, driver.access_levels
-    client = f" (for {command.access_to!r})"
-    _require_value("access_type", command.access_type, types, name, client)
-    _require_value("access_level", command.access_level, levels, name)
+def _check_access(command: AllowAccess, protocol: str, name: str, driver: ShareDriver) -> None:
+    """As in Manila, whose error is `InvalidShareAccess`, or `InvalidShareAccessLevel`."""
+    types = driver.supported_access(protocol)
+    subject = f" for {protocol} shares (the rule is for {command.access_to!r})"
+    _require_value("access_type", command.access_type, tuple(types), name, subject)
+    levels, kind = (
+        types[command.access_type],
+        f" for {command.access_type} rules of {protocol} shares",
+    )
+    _require_value("access_level", command.access_level, levels, name, kind)
 
 
 def _require_value(
     field: str, value: str, supported: tuple[str, ...], name: str, subject: str = ""
 ) -> None:
     if value not in supported:
-        values = ", ".join(supported)
+        values = ", ".join(supported) or "none"
         text = f"{field}: backend {name} supports {values}, not {value!r}{subject}"
         raise InvalidRequest(text, field=field, value=value)
 

@@ -197,7 +197,9 @@ class ShareWork:
                 self.tasks.start(acquire, _attachment_timeout_s(settings), ended)
             case _:
                 opened = self._opened(effect, state)
-                call = partial(share_driver_calls.perform, backend.driver, *opened, context)
+                call = partial(
+                    share_driver_calls.perform, backend.driver, *opened, context, settings.timeout_s
+                )
                 backend.threads.submit(call, settings.timeout_s, ended)
 
     def _opened(self, effect: DriverEffect, state: ShareState) -> tuple[DriverEffect, ShareState]:

@@ -11,7 +11,6 @@ from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.drivers.fence import within_attempt
-from share_actors.events import share
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import ApplyRules
@@ -36,6 +35,7 @@ from share_actors.events.share.snapshot_messages import (
     TakeSnapshot,
     UnmanageExistingSnapshot,
 )
+from share_actors.events.share.state import driver_view, with_share
 from share_actors.values import RequestContext, Share, ShareServer, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,18 @@ DriverEffect = ProbedEffect | Revert | SnapshotEffect | ManageExisting | Unmanag
 
 
 def perform(
-    driver: ShareDriver, effect: DriverEffect, state: ShareState, context: RequestContext
+    driver: ShareDriver,
+    effect: DriverEffect,
+    state: ShareState,
+    context: RequestContext,
+    timeout_s: float = 0.0,
 ) -> Command:
-    """Perform *effect* and return its outcome; blocks, and raises whatever the driver raises."""
+    """Perform *effect* and return its outcome; blocks, and raises whatever the driver raises.
+
+    The driver's deadline is *timeout_s* after this call; 0: it has none.
+    """
+    if timeout_s:
+        context = context.ending_in(timeout_s)
     if state.attempt is not None and state.attempt.probe and isinstance(effect, ProbedEffect):
         outcome = _probe(driver, effect, state, context)
         if outcome is not None:
@@ -61,7 +70,7 @@ def _probe(
     driver: ShareDriver, effect: ProbedEffect, state: ShareState, context: RequestContext
 ) -> Command | None:
     """The outcome of the earlier attempt, if the backend can show it; a broken share is removed."""
-    view = share.view(state)
+    view = driver_view(state)
     try:
         probe = driver.probe_share(context, view, state.server)
     except TransientError:
@@ -71,6 +80,8 @@ def _probe(
         return None
     if probe is None:
         return None
+    for problem in probe.problems:
+        logger.warning("share %s: the backend shows a problem: %s", view.id, problem)
     if probe.state == "broken" and isinstance(effect, Provision):
         driver.delete_share(context, view, state.server)
     return probe_outcome(effect, state, probe)
@@ -79,21 +90,25 @@ def _probe(
 def _call(
     driver: ShareDriver, effect: DriverEffect, state: ShareState, context: RequestContext
 ) -> Command:
-    view, server = share.view(state), state.server
+    view, server = driver_view(state), state.server
     match effect:
         case Provision(source=None):
             exports = driver.create_share(context, view, server)
             return ConfirmCreated(export_locations=tuple(exports))
         case Provision(source=source):
             assert source is not None
-            exports = driver.create_share_from_snapshot(context, view, source, server)
+            exports = driver.create_share_from_snapshot(
+                context, view, with_share(source, state), server
+            )
             return ConfirmCreated(export_locations=tuple(exports))
         case Resize(doing=doing, size=size):
             resize = driver.extend_share if doing == "extend" else driver.shrink_share
             resize(context, view, size, server)
             return ConfirmResized(doing=doing, size=size)
         case Revert(snapshot=snapshot):
-            return ConfirmReverted(remount=_revert(driver, context, view, snapshot, server))
+            return ConfirmReverted(
+                remount=_revert(driver, context, view, with_share(snapshot, state), server)
+            )
         case Destroy():
             driver.delete_share(context, view, server)
             return ConfirmDeleted()
@@ -131,7 +146,8 @@ def _revert(
 def _call_for_snapshot(
     driver: ShareDriver, effect: SnapshotEffect, state: ShareState, context: RequestContext
 ) -> Command:
-    snapshot, server = state.snapshots.held[effect.snapshot_id], state.server
+    snapshot = with_share(state.snapshots.held[effect.snapshot_id], state)
+    server = state.server
     match effect:
         case TakeSnapshot():
             location = driver.create_snapshot(context, snapshot, server)

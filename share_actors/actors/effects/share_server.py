@@ -147,6 +147,7 @@ class ServerWork:
         network = await self._entity_client.ask(ShareNetwork, _network(server), grant, context)
         addresses = network.allocations.get(server.id, ())
         allocated = server.replace(network_allocations=addresses)
+        context = context.ending_in(backend.settings.timeout_s)
         call = partial(backend.driver.allocate_network, context, allocated, network, count)
         await _in_thread(backend, call)
         return ConfirmAddressesAllocated(addresses=addresses)
@@ -154,7 +155,12 @@ class ServerWork:
     async def _give_addresses_back(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
-        await _in_thread(backend, partial(backend.driver.deallocate_network, context, server.id))
+        call = partial(
+            backend.driver.deallocate_network,
+            context.ending_in(backend.settings.timeout_s),
+            server.id,
+        )
+        await _in_thread(backend, call)
         return await self._release_addresses(server, context)
 
     async def _release_addresses(self, server: ShareServer, context: RequestContext) -> Command:
@@ -167,10 +173,12 @@ class ServerWork:
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
         network = await self._entity_client.view(ShareNetwork, _network(server))
+        context = context.ending_in(backend.settings.timeout_s)
         metadata = {
             "request_id": context.request_id,
             "attempt": context.attempt,
             "token": context.token,
+            "deadline": context.deadline,
         }
         info = self._network_info(server, network)
         call = partial(backend.driver.setup_server, info, metadata=metadata)

@@ -43,8 +43,8 @@ class ManageChecks:
 def _new_item(command: Command, share: Share | None) -> tuple[str, Share | Snapshot | None]:
     """What *command* is to manage and on which backend; None if it exists, or its share does not."""
     match command:
-        case ManageShare(spec=spec, share_id=share_id) if share is None:
-            return spec.backend, Share.from_spec(spec, id=share_id)
+        case ManageShare(spec=spec, share_id=i, extra_specs=specs) if share is None:
+            return spec.backend, Share.from_spec(spec, id=i, extra_specs=specs)
         case ManageSnapshot(snapshot_id=i) if share is not None and share.status == "available":
             if all(snapshot.id != i for snapshot in share.snapshots):
                 return share.backend, _snapshot(command, share)

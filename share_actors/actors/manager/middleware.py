@@ -29,6 +29,7 @@ from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.policy import Caller
+from share_actors.values import Assignment, Placement
 
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
@@ -97,7 +98,8 @@ class Middleware:
         if request is not None and message.topic == CreateShare.topic:
             resolved, implied = await self._references.resolve(message, request)
             placed = await self._scheduler.place(message, resolved)
-            return message._replace(assignment=placed._replace(implied=implied))
+            specs = await self._scheduler.extra_specs(placed.share_type)
+            return message._replace(assignment=placed._replace(implied=implied, extra_specs=specs))
         if request is not None and message.topic in GROWTH_TOPICS:
             await self._growth.admit(message, request)
         if request is not None and message.topic == ShrinkShare.topic:
@@ -106,6 +108,10 @@ class Middleware:
             self._scheduler.ledger.manage(decision)
         if request is not None and request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
+            if message.topic == ManageShare.topic:
+                specs = await self._scheduler.extra_specs(request.share_type)
+                found = Assignment(request.host, request.share_type, Placement(), extra_specs=specs)
+                message = message._replace(assignment=found)
         if message.topic in manage_checks.TOPICS:
             await self._manage_checks.check(message, self._scheduler.config.backends)
         return message

@@ -66,7 +66,9 @@ class References:
         resolved = inherit(request, source.snapshot, source.share)
         await self._check_network(resolved.share_network_id, caller)
         network_id = resolved.share_network_id
-        return resolved, Implied(resolved.share_proto, network_id, source.snapshot)
+        return resolved, Implied(
+            resolved.share_proto, network_id, source.snapshot, source.share.alone()
+        )
 
     async def _share(self, share_id: str) -> Share | None:
         share: Share | None = await self._catalog.ask("share", share_id=share_id)

@@ -27,6 +27,7 @@ from share_actors.errors import (
 from share_actors.events.aggregates import kind_of
 from share_actors.events.decider import Command
 from share_actors.events.share.creation import CreateShare
+from share_actors.events.share.manage import ManageShare
 from share_actors.events.topics import COMMANDS, ENTITY_KINDS, topic_of
 from share_actors.policy import Caller, Role, caller_of
 from share_actors.redaction import MASK
@@ -143,7 +144,7 @@ def command_in(message: CommandMessage) -> Command:
     except ValidationError as error:
         raise invalid_request(error, kind) from None
     check_texts(kind, message.body)
-    if message.assignment is not None and isinstance(command, CreateShare):
+    if message.assignment is not None and isinstance(command, CreateShare | ManageShare):
         return command.placed(message.assignment)
     return command
 

@@ -271,6 +271,10 @@ class Scheduler:
             raise NotFound(f"there is no share type {name}", field="share_type", value=name)
         return share_type
 
+    async def extra_specs(self, name: str | None) -> dict[str, str]:
+        """The extra specs of the share type *name*; none without a type."""
+        return {} if name is None else (await self.any_share_type(name)).extra_specs
+
     async def any_share_type(self, name: str) -> ShareType:
         """The share type *name*, whoever may use it; one that is absent has no extra specs."""
         read_at, share_type = self._types.get(name, (float("-inf"), ShareType()))

@@ -17,7 +17,7 @@ from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
 
 if TYPE_CHECKING:
-    from share_actors.values import BackendReport, Pool
+    from share_actors.values import BackendReport, Capabilities, Pool
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -66,7 +66,19 @@ def show(session: Session, backend: BackendArgument) -> None:
     if session.json:
         session.output.print_json(entity_document(state))
     else:
-        print_entity(session, state, omit=("capabilities", "causes", "info", "ensured"))
+        omit = ("capabilities", "causes", "info", "ensured")
+        print_entity(session, state, omit, **{"access rules": access_text(state.capabilities)})
+
+
+def access_text(capabilities: Capabilities | None) -> str:
+    """The types of access rules and their levels: `NFS: ip (rw, ro); CIFS: user (rw, ro)`."""
+    if capabilities is None:
+        return ""
+    return "; ".join(
+        f"{protocol}: "
+        + ", ".join(f"{kind} ({', '.join(levels)})" for kind, levels in types.items())
+        for protocol, types in capabilities.access_support.items()
+    ) or ", ".join(capabilities.access_types)
 
 
 @command(app, "start", examples=["backend start nas"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from share_actors.drivers.base import Exports, RefusedByBackend
@@ -29,6 +30,10 @@ class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsList
     protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
     """Of an object without `cifs_users`: NFS alone, and `ip` as the only type of rules."""
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user")
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+        "NFS": {"ip": ("rw", "ro")},
+        "CIFS": {"user": ("rw", "ro")},
+    }
 
     def create_share(
         self, context: RequestContext, share: Share, share_server: Any = None

@@ -10,7 +10,7 @@ from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs_servers.base import NO_CONTEXT, BtrfsServersBase
 from share_actors.drivers.namespaces import ServerNetwork, delete_strays, find_strays
 from share_actors.drivers.namespaces.network import remove_namespace
-from share_actors.values import Capabilities, RequestContext, Share
+from share_actors.values import Capabilities, RequestContext, Share, ShareClient
 
 
 class BtrfsServersBackend(BtrfsServersBase):
@@ -74,6 +74,13 @@ class BtrfsServersBackend(BtrfsServersBase):
                 own = [share for share in shares if share.share_server_id == server_id]
                 used |= self._shares(server_id).get_share_usage(own)
         return used
+
+    def get_share_clients(self, share: Share) -> Sequence[ShareClient]:
+        """The clients that are connected to the share by its server (`abilities.ReportsClients`)."""
+        server_id = share.share_server_id
+        if server_id is None or not self._servers.is_set_up(server_id):
+            return ()
+        return self._shares(server_id).get_share_clients(share)
 
     # -- RunsDaemons ---------------------------------------------------------------------------
     def start_backend(self, context: RequestContext) -> None:

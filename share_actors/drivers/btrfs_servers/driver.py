@@ -6,9 +6,11 @@ filesystem that all of them share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from share_actors.drivers.base import DriverError, ShareServerSetUpFailed, TransientError
+from share_actors.drivers.btrfs.driver import BtrfsDriver
 from share_actors.drivers.btrfs_servers.backend import BtrfsServersBackend
 from share_actors.drivers.fence import TOKEN, Fence, Overtaken, attempt_context
 from share_actors.drivers.filesystem.server_addresses import segment_of
@@ -22,6 +24,9 @@ class BtrfsServersDriver(BtrfsServersBackend):
     protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
     """Of an object without `cifs_users`: NFS alone, and `ip` as the only type of rules."""
     access_types: ClassVar[tuple[str, ...]] = ("ip", "user")
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = (
+        BtrfsDriver.access_support
+    )
     modes: ClassVar[tuple[bool, ...]] = (True,)
     public_details = frozenset({"address", "namespace", "bridge"})
 

@@ -11,7 +11,7 @@ from share_actors.drivers.btrfs.backend import BtrfsBackend
 from share_actors.drivers.btrfs.exports import Clients
 from share_actors.drivers.btrfs.pool import AREAS, SubvolumePool
 from share_actors.drivers.filesystem.own_files import own_names
-from share_actors.values import ExportLocation
+from share_actors.values import ExportLocation, ShareClient
 
 SERVERS = "servers"
 """The directory of the top subvolume with a directory for each server."""
@@ -124,6 +124,10 @@ class NoExports:
     def names(self) -> frozenset[str]:
         """No names."""
         return frozenset()
+
+    def clients(self, name: str) -> tuple[ShareClient, ...]:
+        """No clients."""
+        return ()
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         """No locations."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.storage_errors import STORAGE_ADVICE, STORAGE_ERRORS
 
 TRANSIENT = frozenset(
     {
@@ -28,30 +29,30 @@ TRANSIENT = frozenset(
 
 
 QUOTA_ADVICE: Mapping[int, str] = {
+    **STORAGE_ADVICE,
     errno.EDQUOT: "the share has reached its size; delete files, or extend it",
-    errno.ENOSPC: "the filesystem is full; delete shares or snapshots, or enlarge it",
-    errno.EROFS: "the filesystem is read-only; see the kernel's log for the cause, then remount it",
-    errno.EBUSY: "a program of this machine uses it; end that program, then repeat the operation",
 }
 """What to do about the errors of a filesystem that enforces sizes, by their number."""
 
 
 @contextmanager
 def os_errors(
-    operation: str, *, temporary: str = "", advice: Mapping[int, str] | None = None
+    operation: str, *, temporary: str = "", advice: Mapping[int, str] = STORAGE_ADVICE
 ) -> Iterator[None]:
     """Raise `DriverError` or `TransientError`, with the name of the operation, for an `OSError`.
 
+    Some numbers have a class of their own (`STORAGE_ERRORS`).
     The name *temporary* is a `*` in the text, so that each failure for one cause has the same text. The text
     ends with the *advice* for the number of the error, if there is any.
     """
     try:
         yield
     except OSError as error:
-        kind = TransientError if error.errno in TRANSIENT else DriverError
+        default = TransientError if error.errno in TRANSIENT else DriverError
+        kind = STORAGE_ERRORS.get(error.errno or 0, default)
         text = error_text(error)
         text = text.replace(temporary, "*") if temporary else text
-        hint = (advice or {}).get(error.errno or 0)
+        hint = advice.get(error.errno or 0)
         raise kind(f"{operation}: {text}{f': {hint}' if hint else ''}") from error
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field, field_validator
 
 from share_actors.drivers.base import DriverError, DriverOptions, ShareDriver
-from share_actors.drivers.fence import Fence, Fences
+from share_actors.drivers.fence import Fence, Fences, check_deadline
 from share_actors.drivers.filesystem.acl import Grants
 from share_actors.drivers.filesystem.copying import copy_tree, logged
 from share_actors.drivers.filesystem.granting import logged_walk, set_grants
@@ -114,6 +114,7 @@ class LocalBase(ShareDriver):
 
         def progress(done: int, total: int) -> None:
             fence.check()
+            check_deadline(operation)
             self.progress(operation, done, total)
 
         operation = f"copy of {name} to {new_name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from share_actors.drivers.fence import check_deadline
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.copying import copy_tree, logged
 from share_actors.drivers.filesystem.granting import set_grants
@@ -35,6 +36,7 @@ class LocalReverts(LocalBase):
 
             def progress(done: int, total: int) -> None:
                 fence.check()
+                check_deadline(operation)
                 self.progress(operation, done, total)
 
             operation = f"copy of {name} to {share.id}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Self, assert_never
+from typing import Annotated, ClassVar, Self, assert_never
+
+from pydantic import Field
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
@@ -36,6 +38,10 @@ class CreateShare(Command, topic="share.create"):
     """The sender named no protocol: a share from a snapshot has that of the snapshot's share."""
     source: Snapshot | None = None
     """The snapshot, as the manager found it."""
+    parent: Annotated[Share | None, Field(exclude=True)] = None
+    """The share of the snapshot, without its rules and snapshots; not a part of the message."""
+    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    """Those of the share type, as the manager found them; not a part of the message."""
     placement: Placement | None = None
     """Why the scheduler chose the host; None if the sender named it."""
     same_host: Hints = ()
@@ -74,7 +80,14 @@ class CreateShare(Command, topic="share.create"):
             share_network_id=implied.share_network_id,
         )
         source = self.source if implied.source is None else implied.source
-        return self.replace(spec=spec, placement=assignment.placement, source=source)
+        parent = self.parent if implied.parent is None else implied.parent
+        return self.replace(
+            spec=spec,
+            placement=assignment.placement,
+            source=source,
+            parent=parent,
+            extra_specs=dict(assignment.extra_specs or {}),
+        )
 
     def operation(self) -> str:
         """Return the operation; to let every project read the share takes a greater role."""
@@ -98,12 +111,14 @@ class ConfirmCreated(Command):
 class ShareCreationRequested(Event, topic="share.creation_requested"):
     """A share is to be created."""
 
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
 
     share_id: str
     spec: ShareSpec
     size: int
     source: Snapshot | None
+    parent: Share | None = None
+    extra_specs: dict[str, str] = {}
     placement: Placement | None
     at: datetime
 
@@ -179,7 +194,8 @@ def evolve(state: ShareState, event: CreationEvent) -> ShareState:
     match event:
         case ShareCreationRequested():
             share, source = _requested(event), event.source
-            return state.replace(share=share, doing="create", source=source, room=event.size)
+            requested = state.replace(share=share, doing="create", source=source, room=event.size)
+            return requested.replace(parent=event.parent, extra_specs=event.extra_specs)
         case ShareCreated(export_locations=locations):
             exported = state.share.replace(export_locations=locations)
             return settle(state.replace(share=exported), "create")

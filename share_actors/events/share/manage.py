@@ -6,7 +6,9 @@ manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, o
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, assert_never
+from typing import Annotated, Any, ClassVar, Self, assert_never
+
+from pydantic import Field
 
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
@@ -15,6 +17,7 @@ from share_actors.events.share import access
 from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.state import ShareState, initial, require_status, settle
 from share_actors.values import (
+    Assignment,
     ExportLocation,
     PlacementRequest,
     RequestedSpec,
@@ -35,6 +38,8 @@ class ManageShare(Command, topic="share.manage"):
     share_id: Id
     spec: RequestedSpec
     driver_options: DriverOptions = {}
+    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    """Those of the share type, as the manager found them; not a part of the message."""
     at: datetime = EPOCH
 
     def destination(self) -> str:
@@ -45,6 +50,10 @@ class ManageShare(Command, topic="share.manage"):
         """Return what the scheduler has to know."""
         spec = self.spec
         return PlacementRequest(0, spec.share_proto, spec.host, spec.share_type)
+
+    def placed(self, assignment: Assignment) -> Self:
+        """This command with the extra specs of its share type."""
+        return self.replace(extra_specs=dict(assignment.extra_specs or {}))
 
     def owning_project(self) -> str:
         """Return the project of the new share."""
@@ -80,11 +89,12 @@ class ConfirmUnmanaged(Command):
 class ShareManageRequested(Event, topic="share.manage_requested"):
     """What exists on the backend is to be managed as a share."""
 
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
 
     share_id: str
     spec: ShareSpec
     driver_options: dict[str, OptionValue]
+    extra_specs: dict[str, str] = {}
     at: datetime
 
     def opens(self) -> tuple[str, ...]:
@@ -217,7 +227,10 @@ def _requested(state: ShareState, event: ShareManageRequested) -> ShareState:
         event.spec, id=event.share_id, created_at=event.at, status="manage_starting"
     )
     options = event.driver_options
-    return state.replace(share=share, doing="manage", driver_options=options, found=0)
+    specs = event.extra_specs
+    return state.replace(
+        share=share, doing="manage", driver_options=options, extra_specs=specs, found=0
+    )
 
 
 def sentence(event: ManageEvent, who: str) -> str:

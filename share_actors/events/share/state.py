@@ -29,6 +29,10 @@ class ShareState(Frozen):
     """The share is being deleted together with its snapshots."""
     source: Snapshot | None = None
     """The snapshot that the share is created from, while it is being created."""
+    parent: Share | None = None
+    """The share of that snapshot as it was then, without its rules and snapshots."""
+    extra_specs: dict[str, str] = {}
+    """Those of the share type when the share was requested."""
     source_held: bool = False
     """The source is held by its share until the creation ends."""
     hold: Snapshot | None = None
@@ -65,9 +69,21 @@ def owned(state: ShareState) -> Share:
 
 
 def view(state: ShareState) -> Share:
-    """The share with its rules and snapshots, as clients and drivers see it."""
+    """The share with its rules and snapshots, as clients see it."""
     rules = tuple(state.rules.rules.values())
     return state.share.replace(access_rules=rules, snapshots=tuple(state.snapshots.held.values()))
+
+
+def driver_view(state: ShareState) -> Share:
+    """The share as drivers get it: with the extra specs of its type."""
+    return view(state).replace(extra_specs=state.extra_specs)
+
+
+def with_share(snapshot: Snapshot, state: ShareState) -> Snapshot:
+    """*snapshot* as drivers get it: with the share that it is of."""
+    if snapshot.share_id == state.share.id:
+        return snapshot.replace(share=state.share.replace(extra_specs=state.extra_specs))
+    return snapshot.replace(share=state.parent)
 
 
 def part(state: ShareState, works: Iterable[str]) -> Share | None:
@@ -106,4 +122,6 @@ def settle(state: ShareState, work: Doing, reason: str | None = None) -> ShareSt
     if state.doing != work:
         return state.replace(attempt=None)
     share = state.share.replace(status="available", status_reason=reason)
-    return state.replace(share=share, doing=None, resize_to=0, source=None, attempt=None)
+    return state.replace(
+        share=share, doing=None, resize_to=0, source=None, parent=None, attempt=None
+    )

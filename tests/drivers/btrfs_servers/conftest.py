@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from share_actors.drivers.btrfs.mounts import mounts_below, unmount
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver, BtrfsServersOptions
+from share_actors.drivers.filesystem.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory, started_with
 from share_actors.values import RequestContext
 from tests.storage.needs import forbidden

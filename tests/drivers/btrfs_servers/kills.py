@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from share_actors.drivers.btrfs.mounts import mounts_below
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver, BtrfsServersOptions
+from share_actors.drivers.filesystem.mounts import mounts_below
 from share_actors.drivers.namespaces.network import NAMESPACES
 from share_actors.testing.leftovers import started_with
 

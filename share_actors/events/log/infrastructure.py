@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory
+from eventsourcing.utils import Environment
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.codec import Codec
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
 
 Factory = InfrastructureFactory[Any]
@@ -80,6 +82,15 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
         common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
         common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
     return common
+
+
+def reading_codec(settings: LogSettings) -> Codec:
+    """A codec that reads the rows of a log with the key of *settings*, if it has one."""
+    if settings.cipher_key is None:
+        return Codec()
+    from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package
+
+    return Codec(AESCipher(Environment(env={"CIPHER_KEY": settings.cipher_key.get_secret_value()})))
 
 
 def create_tables(factory: Factory) -> None:

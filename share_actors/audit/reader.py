@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
 from share_actors.events.envelope import Recorded
-from share_actors.events.log.infrastructure import check_packages, reading_codec
+from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
 
 BATCH_SIZE = 1_000
@@ -32,6 +32,12 @@ class Source(Protocol):
     def stream(self, name: str, after: int, limit: int) -> list[Notification]:
         """At most *limit* rows of a stream after the version *after*, in their order."""
 
+    def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
+        """At most *limit* rows of the streams that start with *prefix*, by stream and version."""
+
+    def largest(self, limit: int) -> list[tuple[str, int]]:
+        """The *limit* streams with the most events, and their numbers of events."""
+
     def head(self) -> int:
         """The position of the last row; 0 if there is none."""
 
@@ -47,7 +53,7 @@ class LogReader:
 
     def __init__(self, source: Source, settings: LogSettings) -> None:
         self._source = source
-        self._codec = reading_codec(settings)
+        self._codec = codec_of(settings)
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +92,17 @@ class LogReader:
         while batch := self._source.stream(stream, after, BATCH_SIZE):
             yield from batch
             after = batch[-1].version
+
+    def rows_by_stream(self, prefix: str) -> Iterator[Notification]:
+        """The stored rows of all streams that start with *prefix*, stream by stream, each in its order."""
+        after = ("", 0)
+        while batch := self._source.by_stream(prefix, after, BATCH_SIZE):
+            yield from batch
+            after = (batch[-1].stream, batch[-1].version)
+
+    def largest_streams(self, limit: int) -> list[tuple[str, int]]:
+        """The *limit* streams with the most events, and how many events they have."""
+        return self._source.largest(limit)
 
     def plain(self, row: Notification) -> bytes:
         """The JSON of *row*, decrypted and decompressed; raises `LogError` with its place."""

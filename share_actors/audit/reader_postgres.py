@@ -22,6 +22,13 @@ _STREAM = SQL(
     _COLUMNS + " WHERE originator_id = %s AND originator_version > %s"
     " ORDER BY originator_version LIMIT %s"
 )
+_BY_STREAM = SQL(
+    _COLUMNS + " WHERE (originator_id, originator_version) > (%s, %s)"
+    " AND starts_with(originator_id, %s) ORDER BY originator_id, originator_version LIMIT %s"
+)
+_LARGEST = SQL(
+    "SELECT originator_id, count(*) FROM {table} GROUP BY originator_id ORDER BY 2 DESC, 1 LIMIT %s"
+)
 _HEAD = SQL("SELECT coalesce(max(notification_id), 0) FROM {table}")
 _SIZE = SQL("SELECT pg_total_relation_size({name})")
 _CONNECT_TIMEOUT_S = 10
@@ -52,6 +59,14 @@ class PostgresSource:
     def stream(self, name: str, after: int, limit: int) -> list[Notification]:
         """See `Source.stream`."""
         return self._rows(_STREAM, (name, after, limit))
+
+    def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
+        """See `Source.by_stream`."""
+        return self._rows(_BY_STREAM, (*after, prefix, limit))
+
+    def largest(self, limit: int) -> list[tuple[str, int]]:
+        """See `Source.largest`."""
+        return self._query(_LARGEST, (limit,))
 
     def head(self) -> int:
         """See `Source.head`."""

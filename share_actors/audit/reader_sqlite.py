@@ -24,6 +24,14 @@ _STREAM = (
     f"{_COLUMNS} WHERE originator_id = ? AND originator_version > ?"
     " ORDER BY originator_version LIMIT ?"
 )
+_BY_STREAM = (
+    f"{_COLUMNS} WHERE (originator_id, originator_version) > (?, ?) AND substr(originator_id, 1, ?) = ?"
+    " ORDER BY originator_id, originator_version LIMIT ?"
+)
+_LARGEST = (
+    "SELECT originator_id, count(*) FROM stored_events GROUP BY originator_id"
+    " ORDER BY 2 DESC, 1 LIMIT ?"
+)
 _BUSY_TIMEOUT_S = 30.0
 _ADVICE = "check that the file is a complete log; copy it together with its -wal file"
 
@@ -82,6 +90,15 @@ class SQLiteSource:
     def stream(self, name: str, after: int, limit: int) -> list[Notification]:
         """See `Source.stream`."""
         return [Notification(*row) for row in self._query(_STREAM, (name, after, limit))]
+
+    def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
+        """See `Source.by_stream`."""
+        parameters = (*max(after, (prefix, 0)), len(prefix), prefix, limit)
+        return [Notification(*row) for row in self._query(_BY_STREAM, parameters)]
+
+    def largest(self, limit: int) -> list[tuple[str, int]]:
+        """See `Source.largest`."""
+        return self._query(_LARGEST, (limit,))
 
     def head(self) -> int:
         """See `Source.head`."""

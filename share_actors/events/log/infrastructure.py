@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eventsourcing.compressor import ZlibCompressor
 from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory
 from eventsourcing.utils import Environment
@@ -84,13 +85,15 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
     return common
 
 
-def reading_codec(settings: LogSettings) -> Codec:
-    """A codec that reads the rows of a log with the key of *settings*, if it has one."""
+def codec_of(settings: LogSettings) -> Codec:
+    """A codec that reads and writes the rows of a log as *settings* say, without opening one."""
+    compressor = ZlibCompressor() if settings.compress else None
     if settings.cipher_key is None:
-        return Codec()
+        return Codec(None, compressor)
     from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package
 
-    return Codec(AESCipher(Environment(env={"CIPHER_KEY": settings.cipher_key.get_secret_value()})))
+    key = {"CIPHER_KEY": settings.cipher_key.get_secret_value()}
+    return Codec(AESCipher(Environment(env=key)), compressor)
 
 
 def create_tables(factory: Factory) -> None:

@@ -104,8 +104,8 @@ def _write_csv(
     reader: LogReader,
     rows: Iterator[Notification],
     file: TextIO,
-    head: int,  # noqa: ARG001 - as for JSON Lines
-    chosen: EventFilter | None,  # noqa: ARG001 - as for JSON Lines
+    head: int,
+    chosen: EventFilter | None,
 ) -> int:
     writer, events = csv.writer(file, lineterminator="\n"), 0
     writer.writerow(CSV_COLUMNS)

@@ -124,7 +124,9 @@ class _Export:
         fields = self._json(columns + b"}")
         if not separator or any(type(fields.get(k)) is not t for k, t in _COLUMNS.items()):
             raise self._error(f"is not an event with the columns {', '.join(_COLUMNS)} and record")
-        row = Notification(*(fields[k] for k in ("position", "stream", "version", "topic")), b"")
+        row = Notification(
+            fields["position"], fields["stream"], fields["version"], fields["topic"], b""
+        )
         if sha256(plain).hexdigest() != fields["record_sha256"] or line_of(row, plain) != line:
             raise self._error("was changed: its record does not have the recorded record_sha256")
         if not self._position < row.position < 2**63:

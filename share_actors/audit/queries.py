@@ -14,6 +14,7 @@ from share_actors.events.event_filter import EventFilter
 from share_actors.events.log.log import Notification
 
 FOLLOW_EVERY_S = 0.2
+_SEE = "`share-actors log tail` shows the last events, with their positions."
 _MAX_POSITION = 2**63 - 1
 _EVERYTHING = EventFilter()
 _CREATIONS = ("share.creation_requested", "share.manage_requested", "network.created")
@@ -57,14 +58,14 @@ def is_chosen(reader: LogReader, chosen: EventFilter, row: Notification) -> bool
         raise
 
 
-def last(reader: LogReader, chosen: EventFilter, limit: int) -> list[Recorded]:
-    """The last *limit* events that match, the oldest first; memory holds no more than these."""
+def last(reader: LogReader, chosen: EventFilter, limit: int, upto: int) -> list[Recorded]:
+    """The last *limit* events up to position *upto* that match; memory holds no more than these."""
     if chosen == _EVERYTHING:
-        after = max(reader.head() - limit, 0)
-        found = list(matching(reader, after=after))
-        if after == 0 or len(found) >= limit:
-            return found[len(found) - limit :] if limit else []
-    return list(deque(matching(reader, chosen), maxlen=limit))
+        after = max(upto - limit, 0)
+        found = list(matching(reader, after=after, upto=upto))
+        if len(found) == min(limit, upto):  # else positions are missing, as PostgreSQL skips some
+            return found
+    return list(deque(matching(reader, chosen, upto=upto), maxlen=limit))
 
 
 def follow(
@@ -105,7 +106,12 @@ def find_event(reader: LogReader, text: str) -> Recorded:
     hint = ""
     if is_command:
         hint = "; events mention it, so it is another kind of id: try `log tail --command` or `log history`"
-    raise NotFound(f"there is no event with the id {shown(text)}{hint}", field="event", value=text)
+    raise NotFound(
+        f"there is no event with the id {shown(text)}{hint}",
+        field="event",
+        value=text,
+        next_step=_SEE,
+    )
 
 
 def _at_position(reader: LogReader, text: str) -> Recorded:
@@ -142,6 +148,7 @@ def find_stream(reader: LogReader, text: str) -> str:
         f"{reader.where}: there is no share, network, server, type or backend {shown(text)}",
         field="entity",
         value=text,
+        next_step="`share-actors log list --gone --at TIME` shows the shares of a log.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from share_actors.values.secret import MASK, Sealed, Secret
 __all__ = [
     "MASK",
     "KnownSecrets",
+    "known_secrets",
     "looks_secret",
     "masked",
     "remember_secret",
@@ -112,6 +114,15 @@ class KnownSecrets:
             del known[next(iter(known))]
         self._known, self._pattern = known, None
 
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Forget at the end what is remembered meanwhile."""
+        known = self._known
+        try:
+            yield
+        finally:
+            self._known, self._pattern = known, None
+
     def scrub(self, text: str) -> str:
         """*text* without the known secrets, and without credentials in URLs."""
         if self._known:
@@ -130,8 +141,9 @@ class KnownSecrets:
             yield rf"(?<!\w){pattern}(?!\w)" if len(secret) < self.SHORT else pattern
 
 
-_of_process = KnownSecrets()
-remember_secret = _of_process.remember
+known_secrets = KnownSecrets()
+"""The secrets that this process has had to do with."""
+remember_secret = known_secrets.remember
 """Mask a secret from now on in what this process logs, and records of failures."""
-scrubbed = _of_process.scrub
+scrubbed = known_secrets.scrub
 """A text without the secrets that this process has had to do with, and without credentials in URLs."""

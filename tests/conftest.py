@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from share_actors.redaction import known_secrets
 from tests.preloaded import programs
 
 pytest.register_assert_rewrite("share_actors.testing")  # before any test module imports it
@@ -56,6 +57,13 @@ def _no_other_ray(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         raise AssertionError("this test starts a Ray cluster without the `cluster` fixture")
 
     monkeypatch.setattr(ray, "init", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test() -> Iterator[None]:
+    """Mask the secrets of a test in no other: a made-up one may equal a message that another expects."""
+    with known_secrets.restored():
+        yield
 
 
 def within(seconds: float, job: Coroutine[Any, Any, T]) -> T:

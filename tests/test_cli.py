@@ -426,8 +426,9 @@ def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> No
         while len(session := ray_process.session_processes(head.pid, created)) < 3:
             pass
         # the head passes no signal on to its two sleepers
-        assert ray_process.stop_ray(state, timeout_s=1.0) == 2
-        assert ray_process.stop_ray(state) == 0
+        killed = ray_process.stop_ray(state, timeout_s=1.0)
+        assert [name.partition(" ")[0] for name in killed] == ["sleep", "sleep"]
+        assert ray_process.stop_ray(state) == []
         assert all(ray_process.has_ended(process) for process in session)
         assert bystander.poll() is None
         assert not directory.exists()
@@ -446,9 +447,30 @@ def test_a_process_that_a_head_starts_as_it_ends_is_waited_for_and_not_killed() 
             pass
         state = SystemState(namespace="n", pid=head.pid, created=created)
 
-        assert ray_process.stop_ray(state, timeout_s=60.0) == 0
+        assert ray_process.stop_ray(state, timeout_s=60.0) == []
         assert all(map(ray_process.has_ended, ray_process.session_processes(head.pid, created)))
     finally:
+        head.wait()
+
+
+def test_an_agent_that_goes_on_after_its_head_has_ended_is_ended_without_waiting_for_it() -> None:
+    agent = "trap '' TERM; exec -a ray::RuntimeEnvAgent sleep 600"
+    script = f'bash -c "{agent}" & trap exit TERM; while true; do sleep 0.1; done'
+    head = subprocess.Popen(["sh", "-c", script], start_new_session=True)
+    created = psutil.Process(head.pid).create_time()
+    state = SystemState(namespace="n", pid=head.pid, created=created)
+
+    def session() -> list[psutil.Process]:
+        found = ray_process.session_processes(head.pid, created)
+        return [process for process in found if not ray_process.has_ended(process)]
+
+    try:
+        while not any(process.cmdline()[:1] == ["ray::RuntimeEnvAgent"] for process in session()):
+            pass
+        assert ray_process.stop_ray(state, timeout_s=300.0) == []
+        assert session() == []
+    finally:
+        ray_process.kill_session(head.pid, created)
         head.wait()
 
 

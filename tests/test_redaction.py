@@ -84,6 +84,16 @@ def test_the_last_secrets_are_known_and_not_more_than_so_many() -> None:
     assert known.scrub("PLANTED-1 PLANTED-2 PLANTED-3") == f"PLANTED-1 {MASK} {MASK}"
 
 
+def test_secrets_remembered_for_a_time_are_forgotten_with_it() -> None:
+    known = KnownSecrets()
+    known.remember("PLANTED-1")
+    with known.restored():
+        known.remember("PLANTED-2")
+        assert known.scrub("PLANTED-1 PLANTED-2") == f"{MASK} {MASK}"
+
+    assert known.scrub("PLANTED-1 PLANTED-2") == f"{MASK} PLANTED-2"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -36,6 +36,8 @@ MAX_DIRECTORY_LENGTH = 30
 KILL_ROUNDS = 3
 PARTS = ("gcs_server", "raylet")
 """The processes of a Ray head without which it cannot go on."""
+AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""If their raylet did not end in order, they tell a GCS that has ended too, which takes minutes to fail."""
 OBJECT_STORE_BYTES = 150 * 1024 * 1024
 
 
@@ -159,13 +161,13 @@ def _last_line(log: Path) -> str:
 
 
 # -- stop ----------------------------------------------------------------------------------------
-def stop_ray(state: SystemState, timeout_s: float | None = None) -> int:
-    """Stop the processes of the Ray that *state* describes; returns how many had to be killed.
+def stop_ray(state: SystemState, timeout_s: float | None = None) -> list[str]:
+    """Stop the processes of the Ray that *state* describes; returns the names of those that had to be killed.
 
     They may take *timeout_s* to end; what is left of a Ray that died cannot be stopped in order.
     """
     if state.pid is None:
-        return 0
+        return []
     if timeout_s is None:
         timeout_s = RAY_STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
     session = session_processes(state.pid, state.created)
@@ -184,21 +186,40 @@ def _wait_for_session(
     """Wait for the *session*, and for what it started before it ended, which ends by itself as well."""
     deadline = time.monotonic() + timeout_s
     while session and state.pid is not None and time.monotonic() < deadline:
-        _wait_for_end(session, deadline - time.monotonic())
+        head_ended = all(process.pid != state.pid for process in session)
+        if head_ended:
+            _signal([process for process in session if _title(process) in AGENTS], "kill")
+        time.sleep(0.05)
         session = _running(session_processes(state.pid, state.created))
 
 
-def kill_session(pid: int, created: float) -> int:
-    """Kill all of `session_processes`, in rounds that catch newly forked ones; returns how many."""
-    return sum(_kill(session_processes(pid, created)) for _ in range(KILL_ROUNDS))
+def kill_session(pid: int, created: float) -> list[str]:
+    """Kill all of `session_processes`, in rounds that catch newly forked ones; returns their names."""
+    return [name for _ in range(KILL_ROUNDS) for name in _kill(session_processes(pid, created))]
 
 
-def _kill(processes: Iterable[psutil.Process]) -> int:
-    """Kill those of *processes* that still run; returns how many."""
+def _kill(processes: Iterable[psutil.Process]) -> list[str]:
+    """Kill those of *processes* that still run; returns their names."""
     running = _running(processes)
+    names = [_name(process) for process in running]
     _signal(running, "kill")
     _wait_for_end(running, KILL_TIMEOUT_S)
-    return len(running)
+    return names
+
+
+def _name(process: psutil.Process) -> str:
+    """Such as `raylet (4711)`; a worker of Ray is named by its actor."""
+    name = _title(process)
+    with suppress(psutil.Error):
+        name = name if name.startswith("ray::") else process.name()
+    return f"{name} ({process.pid})"
+
+
+def _title(process: psutil.Process) -> str:
+    """The first word of the command line, in which a process of Ray says what it is."""
+    with suppress(psutil.Error):
+        return next(iter(process.cmdline()), "")
+    return ""
 
 
 def session_processes(pid: int, created: float) -> list[psutil.Process]:

@@ -61,7 +61,8 @@ def stop(session: Session, timeout_s: float) -> None:
         system_state.delete(session.home)
         message = "The system is down; its log is kept." if was_running else "It was already down."
         if killed:
-            message += f" Killed {count(killed, 'process')} that did not end in time."
+            message += f" Killed {count(len(killed), 'process')} that did not end in time"
+            message += f": {', '.join(killed)}."
         _print_stopped(session, was_running, message, cut_off or ())
 
 

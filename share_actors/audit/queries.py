@@ -12,6 +12,7 @@ from share_actors.events.aggregates import AGGREGATES, address_of
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log.log import Notification
+from share_actors.values.ids import is_id
 
 FOLLOW_EVERY_S = 0.2
 _SEE = "`share-actors log tail` shows the last events, with their positions."
@@ -132,9 +133,8 @@ def find_stream(reader: LogReader, text: str) -> str:
 
     Ids come before names. A text that is the id of entities of several kinds is ambiguous: give `KIND-ID`.
     """
-    streams = [f"{kind}-{text.removeprefix(f'{kind}:')}" for kind in AGGREGATES]
-    if address_of(text) is not None:
-        streams.append(text)
+    streams = [f"{kind}-{text.removeprefix(f'{kind}:')}" for kind in AGGREGATES] + [text]
+    streams = [s for s in streams if address_of(s) and is_id(s.partition("-")[2])]
     found = [stream for stream in dict.fromkeys(streams) if any(reader.stream_rows(stream))]
     found = found or sorted(_named(reader, text))
     if len(found) == 1:

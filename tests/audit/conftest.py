@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -52,11 +53,18 @@ SCRATCH: list[Told] = [
 ]
 
 
-def write(log: Log, stream: str, told: list[Told], *, user: str = "alice", project: str = "demo") -> None:
+def write(
+    log: Log, stream: str, told: list[Told], *, user: str = "alice", project: str = "demo"
+) -> None:
     """Append events to *stream*, each with its second and, for a request, its command id."""
     before = log.version(stream)
     entries = [
-        (envelope(item[2] if len(item) > 2 else None, user=user, project=project, second=item[0]), item[1])
+        (
+            envelope(
+                item[2] if len(item) > 2 else None, user=user, project=project, second=item[0]
+            ),
+            item[1],
+        )
         for item in told
     ]
     asyncio.run(log.append(stream, before, entries))
@@ -74,13 +82,18 @@ def _no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARE_ACTORS_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture
-def log_path(tmp_path: Path) -> Path:
-    """The closed SQLite log with the story of `HOME` and `SCRATCH`: 15 events."""
-    path = tmp_path / "log.db"
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("story") / "log.db"
     with closing(Log.open(LogSettings(), path)) as log:
         write_story(log)
     return path
+
+
+@pytest.fixture
+def log_path(tmp_path: Path, story: Path) -> Path:
+    """The closed SQLite log with the story of `HOME` and `SCRATCH`: 15 events."""
+    return Path(shutil.copy(story, tmp_path / "log.db"))
 
 
 @pytest.fixture

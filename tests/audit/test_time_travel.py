@@ -15,7 +15,7 @@ from share_actors.config import LogSettings
 from share_actors.errors import NotFound
 from share_actors.events.log import Log
 from share_actors.events.share.access import AccessRulesApplied
-from tests.audit.conftest import HOME, NOON, opened, write
+from tests.audit.conftest import HOME, NOON, Told, opened, write
 
 
 def second(number: int) -> datetime:
@@ -47,7 +47,9 @@ def test_a_share_is_shown_as_it_was(
     assert [rule.state for rule in share.access_rules] == rules
 
 
-def test_what_was_asked_for_and_not_done_is_told_apart_from_what_was_done(reader: LogReader) -> None:
+def test_what_was_asked_for_and_not_done_is_told_apart_from_what_was_done(
+    reader: LogReader,
+) -> None:
     found = state_at(reader, "share-s1", second(22))
 
     assert found.changed_at == second(20)
@@ -68,7 +70,7 @@ def test_before_the_first_event_and_after_the_last_version_there_is_no_state(
 
 def test_the_order_of_the_log_counts_when_a_clock_ran_backwards(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
-    late = [(9, opened("r1"), "c-allow"), (3, AccessRulesApplied(applied=("r1",)))]
+    late: list[Told] = [(9, opened("r1"), "c-allow"), (3, AccessRulesApplied(applied=("r1",)))]
     with closing(Log.open(LogSettings(), path)) as log:
         write(log, "share-s1", [*HOME[:3], *late])
 
@@ -139,7 +141,10 @@ def test_a_period_without_events_has_no_changes(reader: LogReader) -> None:
 
 def test_a_rule_that_the_backend_refused_was_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
-    refused = [(9, opened("r1"), "c"), (10, AccessRulesApplied(failed={"r1": "no such user"}))]
+    refused: list[Told] = [
+        (9, opened("r1"), "c"),
+        (10, AccessRulesApplied(failed={"r1": "no such user"})),
+    ]
     with closing(Log.open(LogSettings(), path)) as log:
         write(log, "share-s1", [*HOME[:3], *refused])
 

@@ -34,8 +34,8 @@ from tests.faults.soak import print_progress, soak
 from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare
 
 CLIENTS = 8
-DAEMONS = ("ganesha.nfsd", "dbus-daemon", "python")
-"""The server, its bus and its supervisor, by the names of their processes."""
+DAEMONS = ("ganesha.nfsd", "dbus-daemon")
+"""The server and its bus, by the names of their processes; their supervisor is a Python."""
 IMAGE_GIB = 2000
 """Of a sparse file: no request is refused for lack of room."""
 OF_DAEMONS = 0.4
@@ -46,7 +46,7 @@ class StorageClient(Client):
     """Sends requests for shares on btrfs: rules by address, and reverts."""
 
     def _verbs(self) -> list[Callable[[ClientShare], None]]:
-        return [*super()._verbs(), self._revert]
+        return [*super()._verbs(), self._revert, self._revert]
 
     def _placement(self) -> dict[str, Any]:
         return {"backend": BACKEND}
@@ -81,7 +81,7 @@ class StorageKiller(Killer):
             with suppress(psutil.Error):
                 name = victim.name()
                 victim.kill()
-                self.kills[name] += 1
+                self.kills["supervisor" if name == "python" else name] += 1
                 self.kills["processes"] += 1
 
 
@@ -90,7 +90,7 @@ def serves(process: psutil.Process, top: Path) -> bool:
     with suppress(psutil.Error):
         words = process.cmdline()
         of_backend = any(str(top) in word for word in words)
-        named = process.name() in DAEMONS[:2] or any("supervis" in word for word in words)
+        named = process.name() in DAEMONS or any("supervis" in word for word in words)
         return of_backend and named and process.status() != psutil.STATUS_ZOMBIE
     return False
 

@@ -28,6 +28,7 @@ from share_actors.events import share
 from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.envelope import Recorded
+from share_actors.events.event_filter import EventFilter
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.visibility import no_such_entity
 from share_actors.policy import Caller, Role, caller_of, check_role, not_permitted
@@ -37,6 +38,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
 FOLLOW_BATCH_SIZE = 2000
+EVENTS_BATCH_SIZE = 1000
 MAX_QUERY_WAIT_S = 60.0
 """A query is dropped after this time: no caller waits for longer (`messaging.retries.MAX_WAIT_S`)."""
 QUERIES = frozenset(
@@ -141,6 +143,19 @@ class CatalogActor:
             raise no_such_entity(share_id)
         return events
 
+    async def events(
+        self, after: int, chosen: EventFilter, *, context: RequestContext = OPERATOR
+    ) -> tuple[list[Recorded], int, int]:
+        """The events after position *after* that match, up to a position, and the log's last position.
+
+        At most `EVENTS_BATCH_SIZE` events are read a call, so the list may be empty before the end. Raises
+        `InvalidRequest` for a position beyond the log's end, or `LogError` at one that cannot be read.
+        """
+        check_role("events", caller_of(context))
+        log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, _events_of, log, after, chosen)
+
     def _check_owner(self, address: str, caller: Caller) -> None:
         """Raise unless *address* is that of an entity of the caller's project."""
         self._catalog.catch_up()
@@ -199,6 +214,19 @@ class CatalogActor:
         for opened in ("_catalog", "_log"):
             if opened in self.__dict__:
                 getattr(self, opened).close()
+
+
+def _events_of(log: Log, after: int, chosen: EventFilter) -> tuple[list[Recorded], int, int]:
+    head = log.head()
+    if after > head:
+        text = f"since: {after} is beyond the log's last position, {head}: it is of another log"
+        raise InvalidRequest(text, field="since", value=after)
+    rows = log.notifications(after, EVENTS_BATCH_SIZE) if after < head else ()
+    likely = (
+        (row.topic, log.decode(row)) for row in rows if chosen.may_match(row.stream, row.topic)
+    )
+    events = [recorded for topic, recorded in likely if chosen.accepts(recorded, topic)]
+    return events, rows[-1].position if rows else after, head
 
 
 def _key(parameters: Mapping[str, Any]) -> Hashable:

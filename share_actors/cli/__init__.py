@@ -14,6 +14,9 @@ from share_actors.cli.commands import (
     config,
     doctor,
     exits,  # noqa: F401 - its commands are in the groups of the others
+    log,
+    log_times,  # noqa: F401 - its commands are in the group `log`
+    log_transfer,  # noqa: F401 - its commands are in the group `log`
     network,
     receipt,
     revert,  # noqa: F401 - its command is in the group `share`
@@ -97,6 +100,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
+app.add_typer(log.log_app, name="log")
 
 
 def main() -> None:

@@ -111,6 +111,19 @@ class PageOptions(TypedDict, total=False):
     marker: str | None
 
 
+class EventFilters(TypedDict, total=False):
+    """Filters of events: what their streams and envelopes say."""
+
+    entity: str | None
+    """The id of a share, or another entity's address, such as `share_network:ID`."""
+    project: str | None
+    user: str | None
+    kind: str | None
+    """A topic such as `share.created`, or the start of several: `access`."""
+    command: str | None
+    """The id of a request: what it led to, directly or not."""
+
+
 class ShareCountFilters(TypedDict, total=False):
     """Filters of shares; those that are deleted are included only if `status` is `deleted`.
 

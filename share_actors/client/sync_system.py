@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Literal, Self, Unpack, overload
 
 from share_actors.actors.messaging.parameters import flag
@@ -11,6 +12,7 @@ from share_actors.client.background_loop import run
 from share_actors.client.keywords import (
     CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
+    EventFilters,
     ManagedShareProperties,
     PreviewProperties,
     RuleFilters,
@@ -33,6 +35,14 @@ from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
 from share_actors.values import BackendReport, Page, RequestContext, ShareRule, Snapshot
+
+
+def _each(events: AsyncIterator[Recorded]) -> Iterator[Recorded]:
+    async def next_event() -> Recorded:
+        return await anext(events)
+
+    while True:
+        yield run(next_event())
 
 
 class ShareSystem:
@@ -226,6 +236,18 @@ class ShareSystem:
     def history(self, share_id: str) -> list[Recorded]:
         """All events of a share, the oldest first; raises `NotFound`."""
         return run(self._system.history(share_id))
+
+    def events(
+        self, since: int | datetime = 0, **filters: Unpack[EventFilters]
+    ) -> Iterator[Recorded]:
+        """Every event after a position, or from a time on, then each new one within a second, without end.
+
+        In the order of the log, from any process. A program that keeps the `position` of the last event it
+        has handled goes on with `events(since=position)`: it misses none and gets none twice. *filters*:
+        `entity`, `project`, `user`, `kind`, `command`. For the system's administrator. Raises
+        `InvalidRequest` for an unknown filter, a time without a zone, or a position of another log.
+        """
+        return _each(self._system.events(since, **filters))
 
     def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""

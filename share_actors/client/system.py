@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal, Self, Unpack, overload
 
 from share_actors.actors.messaging.messages import context_with
@@ -26,9 +27,11 @@ from share_actors.client.entities import (
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
 )
+from share_actors.client.event_feed import subscribe
 from share_actors.client.keywords import (
     CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
+    EventFilters,
     ManagedShareProperties,
     PreviewProperties,
     RequestOptions,
@@ -338,6 +341,18 @@ class AsyncShareSystem:
     async def history(self, share_id: str) -> list[Recorded]:
         """All events of a share, the oldest first; raises `NotFound`."""
         return await self._requests.history(known_id("share", share_id))
+
+    def events(
+        self, since: int | datetime = 0, **filters: Unpack[EventFilters]
+    ) -> AsyncIterator[Recorded]:
+        """Every event after a position, or from a time on, then each new one within a second, without end.
+
+        In the order of the log, from any process. A program that keeps the `position` of the last event it
+        has handled goes on with `events(since=position)`: it misses none and gets none twice. *filters*:
+        `entity`, `project`, `user`, `kind`, `command`. For the system's administrator. Raises
+        `InvalidRequest` for an unknown filter, a time without a zone, or a position of another log.
+        """
+        return subscribe(self._requests, since, filters)
 
     async def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""

@@ -110,6 +110,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "stop": _SYSTEM,
         "rebuild": _SYSTEM,
         "progress": _SYSTEM,
+        "events": _SYSTEM,
         "unpark": _SYSTEM,
     }
 )

@@ -21,7 +21,7 @@ from tests.input.values import ANYTHING, CORE, ODD
 LONG_S = 30
 NEW = "7b2e8caf-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 ARGUMENTS = (
-    *arguments("system", ShareSystem, without=("close", "stop")),
+    *arguments("system", ShareSystem, without=("close", "stop", "events")),
     *arguments("share", ShareHandle),
     *arguments("networks", sync_entities.ShareNetworkCollection),
     *arguments("servers", sync_entities.ShareServerCollection),

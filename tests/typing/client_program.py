@@ -7,6 +7,7 @@ parameter.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import assert_type
 
 import ray
@@ -141,6 +142,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(status["catalog"]["shares"], dict[str, int])
     assert_type(system.where("share-1"), ShareLocation)
     assert_type([sentence(recorded) for recorded in system.history("share-1")], list[str])
+    assert_type(system.events(7, kind="share.created", project=None), Iterator[Recorded])
     assert_type(system.rebuild_catalog(), int)
     assert_type(system.rebuild_progress(), tuple[int, int] | None)
     assert_type(system.unpark("share-1"), bool)
@@ -290,6 +292,8 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(await system.status(), SystemStatus)
     assert_type(await system.where("share-1"), ShareLocation)
     assert_type(await system.history("share-1"), list[Recorded])
+    async for recorded in system.events(datetime.now(UTC), entity="share-1"):
+        assert_type(recorded, Recorded)
     assert_type(await system.rebuild_catalog(), int)
     assert_type(await system.rebuild_progress(), tuple[int, int] | None)
     assert_type(await system.unpark("share-1"), bool)

@@ -7,12 +7,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from eventsourcing.compressor import ZlibCompressor
 from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory
+from eventsourcing.utils import Environment
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.codec import Codec
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
 
 Factory = InfrastructureFactory[Any]
@@ -80,6 +83,17 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
         common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
         common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
     return common
+
+
+def codec_of(settings: LogSettings) -> Codec:
+    """A codec that reads and writes the rows of a log as *settings* say, without opening one."""
+    compressor = ZlibCompressor() if settings.compress else None
+    if settings.cipher_key is None:
+        return Codec(None, compressor)
+    from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package
+
+    key = {"CIPHER_KEY": settings.cipher_key.get_secret_value()}
+    return Codec(AESCipher(Environment(env=key)), compressor)
 
 
 def create_tables(factory: Factory) -> None:

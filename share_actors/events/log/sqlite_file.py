@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from eventsourcing.persistence import PersistenceError
@@ -79,11 +80,24 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check(path: Path) -> None:
+def check_readable(path: Path) -> None:
+    """Check that *path* is a log, without write permission; raises `LogError`."""
+    if not path.exists():
+        raise file_error(path, "the file does not exist", "correct the path")
+    try:
+        _check(path, "rb")
+    except OSError as error:
+        raise file_error(
+            path, error.strerror or str(error), "check that this user may read it"
+        ) from None
+
+
+def _check(path: Path, mode: Literal["rb", "r+b"] = "r+b") -> None:
+    """Raise `LogError` if *path* is no log; *mode* `r+b` also checks the permission to write."""
     if path.is_dir():
         raise file_error(path, "is a directory", "choose a file in it")
     advice = "restore the log from its backup, or choose another file"
-    with path.open("r+b") as file:  # also for writing, to check the permission
+    with path.open(mode) as file:
         header = file.read(100)
     if not header:
         raise file_error(path, "is empty, so it was truncated", advice)

@@ -1,0 +1,170 @@
+"""A stored log, read without a system: the live one or a copy, on a connection that cannot write.
+
+Memory does not grow with the log: rows are fetched in batches, each by a query of its own, so a reader
+holds no transaction open while its caller works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, Self
+
+from share_actors.config import Config, LogSettings
+from share_actors.errors import LogError
+from share_actors.events.envelope import Recorded
+from share_actors.events.log.infrastructure import check_packages, codec_of
+from share_actors.events.log.log import Notification
+
+BATCH_SIZE = 1_000
+
+
+class Source(Protocol):
+    """The rows of a stored log; each method raises `LogError`."""
+
+    where: str
+    """The place of the log, for messages, without a password."""
+
+    def batch(self, after: int, limit: int) -> list[Notification]:
+        """At most *limit* rows after the position *after*, in the order of the log."""
+
+    def stream(self, name: str, after: int, limit: int) -> list[Notification]:
+        """At most *limit* rows of a stream after the version *after*, in their order."""
+
+    def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
+        """At most *limit* rows of the streams that start with *prefix*, by stream and version."""
+
+    def largest(self, limit: int) -> list[tuple[str, int]]:
+        """The *limit* streams with the most events, and their numbers of events."""
+
+    def head(self) -> int:
+        """The position of the last row; 0 if there is none."""
+
+    def size(self) -> int:
+        """The bytes that the log occupies, its indexes included."""
+
+    def close(self) -> None:
+        """Close the connection and remove what was made to read the log."""
+
+
+class LogReader:
+    """Reads a stored log and writes nothing; a context manager. It belongs to one thread at a time."""
+
+    def __init__(self, source: Source, settings: LogSettings) -> None:
+        self._source = source
+        self._codec = codec_of(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def where(self) -> str:
+        """The place of the log, for messages, without a password."""
+        return self._source.where
+
+    def head(self) -> int:
+        """The position of the last event; 0 if the log is empty."""
+        return self._source.head()
+
+    def size(self) -> int:
+        """The bytes that the log occupies, its indexes included."""
+        return self._source.size()
+
+    def rows(self, after: int = 0, upto: int | None = None) -> Iterator[Notification]:
+        """The stored rows after position *after*, up to and including *upto*, as they are in the log.
+
+        Ends at the last row there is when it gets there, which may have been written meanwhile.
+        """
+        while batch := self._source.batch(after, BATCH_SIZE):
+            for row in batch:
+                if upto is not None and row.position > upto:
+                    return
+                yield row
+            after = batch[-1].position
+
+    def stream_rows(self, stream: str) -> Iterator[Notification]:
+        """The stored rows of one stream, by its index, in the order of their versions."""
+        after = 0
+        while batch := self._source.stream(stream, after, BATCH_SIZE):
+            yield from batch
+            after = batch[-1].version
+
+    def rows_by_stream(self, prefix: str) -> Iterator[Notification]:
+        """The stored rows of all streams that start with *prefix*, stream by stream, each in its order."""
+        after = ("", 0)
+        while batch := self._source.by_stream(prefix, after, BATCH_SIZE):
+            yield from batch
+            after = (batch[-1].stream, batch[-1].version)
+
+    def largest_streams(self, limit: int) -> list[tuple[str, int]]:
+        """The *limit* streams with the most events, and how many events they have."""
+        return self._source.largest(limit)
+
+    def plain(self, row: Notification) -> bytes:
+        """The JSON of *row*, decrypted and decompressed; raises `LogError` with its place."""
+        try:
+            return self._codec.unseal(row.state)
+        except Exception as error:
+            raise LogError(
+                f"{self.where}: position {row.position}, stream {row.stream} version {row.version}:"
+                f" cannot be decrypted or decompressed: {error or type(error).__name__}; check that"
+                " log.cipher_key is the key that the log was written with",
+                field="log.cipher_key",
+            ) from None
+
+    def decode(self, row: Notification) -> Recorded:
+        """The event of *row*; raises `LogTooNew` or `LogError` with its stream and version."""
+        return self._codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
+
+    def stream(self, stream: str) -> Iterator[Recorded]:
+        """The events of one stream, the oldest first."""
+        return map(self.decode, self.stream_rows(stream))
+
+    def close(self) -> None:
+        """Close the log; closing again does nothing."""
+        with suppress(LogError):
+            self._source.close()
+
+
+def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogReader:
+    """Open the SQLite file or the `postgresql://` URL *where*; the cipher key is that of *settings*.
+
+    A URL may name the schema of the log as `?schema=NAME`. Raises `LogError` if there is no log.
+    """
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+
+    settings = settings or LogSettings()
+    if isinstance(where, str) and "://" in where:
+        from share_actors.audit.reader_postgres import (  # noqa: PLC0415 - an optional package
+            PostgresSource,
+            settings_of,
+        )
+
+        settings = settings_of(where, settings)
+        check_packages(settings)
+        return _opened(PostgresSource(settings), settings)
+    settings = settings.model_copy(update={"kind": "sqlite"})
+    check_packages(settings)
+    return _opened(SQLiteSource(Path(where)), settings)
+
+
+def open_configured_reader(config: Config) -> LogReader:
+    """Open the log of *config*, which a system may be using; raises `LogError` if there is none."""
+    if config.log.kind == "sqlite":
+        return open_reader(config.log_path, config.log)
+    from share_actors.audit.reader_postgres import PostgresSource  # noqa: PLC0415 - an optional package
+
+    check_packages(config.log)
+    return _opened(PostgresSource(config.log), config.log)
+
+
+def _opened(source: Source, settings: LogSettings) -> LogReader:
+    try:
+        return LogReader(source, settings)
+    except BaseException:
+        source.close()
+        raise

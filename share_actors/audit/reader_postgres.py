@@ -1,0 +1,141 @@
+"""The rows of a PostgreSQL log, read in read-only transactions; psycopg is an optional package."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import psycopg
+from psycopg.sql import SQL, Composed, Identifier, Literal
+from pydantic import ValidationError
+
+from share_actors.config import LogSettings
+from share_actors.errors import ConfigError, LogError
+from share_actors.events.log.log import Notification
+from share_actors.events.log.postgres import login
+from share_actors.events.log.postgres_errors import explain, where
+from share_actors.redaction import without_url_passwords
+
+_COLUMNS = "SELECT notification_id, originator_id, originator_version, topic, state FROM {table}"
+_BATCH = SQL(_COLUMNS + " WHERE notification_id > %s ORDER BY notification_id LIMIT %s")
+_STREAM = SQL(
+    _COLUMNS + " WHERE originator_id = %s AND originator_version > %s"
+    " ORDER BY originator_version LIMIT %s"
+)
+_BY_STREAM = SQL(
+    _COLUMNS + " WHERE (originator_id, originator_version) > (%s, %s)"
+    " AND starts_with(originator_id, %s) ORDER BY originator_id, originator_version LIMIT %s"
+)
+_LARGEST = SQL(
+    "SELECT originator_id, count(*) FROM {table} GROUP BY originator_id ORDER BY 2 DESC, 1 LIMIT %s"
+)
+_HEAD = SQL("SELECT coalesce(max(notification_id), 0) FROM {table}")
+_SIZE = SQL("SELECT pg_total_relation_size({name})")
+_CONNECT_TIMEOUT_S = 10
+_SESSION = "-c default_transaction_read_only=on -c statement_timeout=60s"
+
+
+class PostgresSource:
+    """The rows of the log in the schema of *settings*; raises `LogError` if there is none."""
+
+    def __init__(self, settings: LogSettings) -> None:
+        self._settings = settings
+        self.where = f"{where(settings)}, schema {settings.schema_name}"
+        self._name = f"{settings.schema_name}.stored_events"
+        self._table = Identifier(settings.schema_name, "stored_events")
+        self._connection: psycopg.Connection[Any] | None = None
+        if self._query(SQL("SELECT to_regclass({name})"))[0][0] is None:
+            self.close()
+            raise LogError(
+                f"{self.where}: there is no log: correct the database or the schema",
+                field="log.schema_name",
+                value=settings.schema_name,
+            )
+
+    def batch(self, after: int, limit: int) -> list[Notification]:
+        """See `Source.batch`."""
+        return self._rows(_BATCH, (after, limit))
+
+    def stream(self, name: str, after: int, limit: int) -> list[Notification]:
+        """See `Source.stream`."""
+        return self._rows(_STREAM, (name, after, limit))
+
+    def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
+        """See `Source.by_stream`."""
+        return self._rows(_BY_STREAM, (*after, prefix, limit))
+
+    def largest(self, limit: int) -> list[tuple[str, int]]:
+        """See `Source.largest`."""
+        return self._query(_LARGEST, (limit,))
+
+    def head(self) -> int:
+        """See `Source.head`."""
+        return int(self._query(_HEAD)[0][0])
+
+    def size(self) -> int:
+        """See `Source.size`."""
+        return int(self._query(_SIZE)[0][0])
+
+    def _rows(self, statement: SQL, parameters: tuple[object, ...]) -> list[Notification]:
+        rows = self._query(statement, parameters)
+        return [Notification(i, name, n, topic, bytes(state)) for i, name, n, topic, state in rows]
+
+    def _query(self, statement: SQL, parameters: tuple[object, ...] = ()) -> list[Any]:
+        """The rows of *statement*; a connection that was lost is opened again by the next query."""
+        composed: Composed = statement.format(table=self._table, name=Literal(self._name))
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            return self._connection.execute(composed, parameters or None).fetchall()
+        except psycopg.Error as error:
+            raise LogError(explain(self._settings, error), field="log.host") from None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            **login(self._settings),
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            options=_SESSION,
+            autocommit=True,
+            application_name="share-actors log reader",
+        )
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def settings_of(url: str, settings: LogSettings) -> LogSettings:
+    """The settings of the log at *url*, with the cipher key of *settings*; raises `ConfigError`.
+
+    `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME`; `?host=DIRECTORY` is a Unix socket.
+    """
+    try:
+        return _parsed(url, settings)
+    except (ValueError, ValidationError, ConfigError) as error:
+        shown = without_url_passwords(url)
+        reason = error.message if isinstance(error, ConfigError) else str(error).splitlines()[0]
+        raise ConfigError(
+            f"log: {shown} is not postgresql://USER@HOST/DATABASE?schema=NAME: {reason}",
+            field="log",
+            value=shown,
+        ) from None
+
+
+def _parsed(url: str, settings: LogSettings) -> LogSettings:
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError(f"its scheme is {parts.scheme}")
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    if unknown := sorted(query.keys() - {"host", "schema"}):
+        raise ValueError(f"{unknown[0]} is not a known parameter")
+    given = {
+        "host": query.get("host") or parts.hostname,
+        "port": parts.port,
+        "database": unquote(parts.path.strip("/")),
+        "user": parts.username and unquote(parts.username),
+        "password": parts.password and unquote(parts.password),
+        "schema_name": query.get("schema"),
+    }
+    fields = {name: value for name, value in given.items() if value}
+    return LogSettings(kind="postgresql", cipher_key=settings.cipher_key, **fields)

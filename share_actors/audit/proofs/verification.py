@@ -89,7 +89,7 @@ class _Walk:
         self.found: list[Finding] = []
         self.kept: list[Difference] = []
         self.count, self.gaps = 0, 0
-        self.agreeing: int | None = None
+        self.agreeing, self._is_agreeing = 0, True
         self.cut: tuple[Leaf, int] | None = None
 
     def take(self, row: Notification) -> Leaf:
@@ -112,10 +112,13 @@ class _Walk:
         if self.gaps <= MAX_KEPT:
             self.found.append(finding)
 
+    def agrees(self) -> None:
+        """Count an event that is as recorded, unless an earlier one was not."""
+        self.agreeing += self._is_agreeing
+
     def differs(self, difference: Difference) -> None:
         """Keep a difference from what was recorded."""
-        if self.agreeing is None:
-            self.agreeing = self.tree.size - (difference.found is not None)
+        self._is_agreeing = False
         if difference.recorded is not None and difference.position > self.position:
             first, count = self.cut or (difference.recorded, 0)
             self.cut = first, count + 1
@@ -139,6 +142,8 @@ def _compared(rows: Iterator[Leaf], reference: _Reference, walk: _Walk) -> Itera
         else:
             if found != recorded:
                 yield Difference(found, recorded)
+            else:
+                walk.agrees()
             found, recorded = next(rows, None), next(leaves, None)
     for _ in rows:  # the walk takes the others: they are after the checkpoint
         pass
@@ -161,7 +166,7 @@ def _report(walk: _Walk, reference: _Reference) -> Report:
         streams=len(walk.versions),
         covered=covered,
         uncovered=size - covered,
-        agreeing=size if is_good or walk.agreeing is None else walk.agreeing,
+        agreeing=size if is_good else walk.agreeing,
         findings=tuple(_sorted(found)),
         differences=0 if is_good else walk.count + (walk.cut[1] if walk.cut else 0),
         notes=tuple(notes),

@@ -114,6 +114,7 @@ def test_every_tree_is_proven_to_begin_with_every_smaller_one_and_with_no_other(
     [
         ("", "not NAME"),
         ("a+b", "not NAME"),
+        (KNOWN_KEY.replace("c74f", "c74e"), "its id is not"),
         (KNOWN_KEY.replace("PeterN", "peterN"), "its id is not"),
         (KNOWN_KEY[:-8], "not "),
         ("a b+00000000+AAAA", "not an Ed25519"),
@@ -130,6 +131,12 @@ def test_a_damaged_key_is_refused(text: str, problem: str) -> None:
 def test_what_is_no_signed_note_is_refused(note: str) -> None:
     with pytest.raises(BadProof):
         open_note(note, PublicKey.parse(KNOWN_KEY))
+
+
+def test_keys_with_any_bytes_are_read_back() -> None:
+    keys = [SigningKey.generate("a/log") for _ in range(50)]
+    assert any(key.public_text.count("+") > 2 for key in keys)
+    assert all(PublicKey.parse(key.public_text) == key.public for key in keys)
 
 
 def test_a_note_of_another_key_is_refused_and_unknown_signatures_are_ignored() -> None:

@@ -22,6 +22,10 @@ class QuickCheck(NamedTuple):
     not_verified: tuple[str, ...]
     problems: tuple[str, ...]
 
+    def document(self) -> dict[str, list[str]]:
+        """What was verified and what not, as JSON."""
+        return {"verified": list(self.verified), "not_verified": list(self.not_verified)}
+
     def lines(self) -> Iterator[str]:
         """Sentences for people."""
         yield from (f"Verified: {item}." for item in self.verified)

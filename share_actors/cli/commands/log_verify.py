@@ -235,23 +235,22 @@ def _trusted(
             text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
             raise InvalidRequest(text, field="checkpoint")
         return None
-    public, own_key = _public_key(config, path, key, is_configured=file is None)
+    public, own_key = _public_key(config, path, key)
     note, found = _parsed(path, public)
     return _Trusted(note, found, public, path, own_key)
 
 
-def _public_key(
-    config: Config, checkpoint: Path, key: str | None, *, is_configured: bool
-) -> tuple[PublicKey, bool]:
+def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[PublicKey, bool]:
     """The public key, and whether it is from another place than the checkpoint."""
     from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
     from share_actors.events.checkpoints.keys import SigningKey
 
-    if key is None and is_configured and config.audit_key_file.exists():
+    if key is None and config.audit_key_file.exists():
         return SigningKey.load(config.audit_key_file, config.audit_origin).public, True
     source = str(checkpoint.with_name("public.key")) if key is None else key
     try:
-        text = source if "+" in source else Path(source).read_text(encoding="utf-8")
+        is_file = Path(source).is_file() or "+" not in source
+        text = Path(source).read_text(encoding="utf-8") if is_file else source
         return PublicKey.parse(text), key is not None
     except (OSError, UnicodeError, BadProof) as error:
         message = f"--key {source}: {_reason(error)}; nothing was verified"

@@ -113,7 +113,7 @@ class PublicKey(NamedTuple):
     def parse(cls, text: str) -> PublicKey:
         """Read the text form; raises `BadProof`."""
         try:
-            name, key_id, encoded = text.strip().rsplit("+", 2)
+            name, key_id, encoded = text.strip().split("+", 2)
             content = b64decode(encoded, validate=True)
             found = cls(name, bytes.fromhex(key_id), content[1:])
         except ValueError:
@@ -245,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", required=True, help="the public key, or a file with it")
     options = parser.parse_args(arguments)
     try:
-        text = options.key if "+" in options.key else Path(options.key).read_text()
+        is_file = Path(options.key).is_file() or "+" not in options.key
+        text = Path(options.key).read_text() if is_file else options.key
         content = json.loads(options.bundle.read_text())
         print("proven:", check(content, PublicKey.parse(text)))
     except (OSError, ValueError, RecursionError) as error:

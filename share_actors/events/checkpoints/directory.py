@@ -165,8 +165,7 @@ class CheckpointDirectory:
         """Publish *note*, whose leaves are written, then drop the files that it replaces."""
         _put(self.path / "public.key", f"{public_key}\n".encode())
         _put(self.path / "checkpoint", note.encode())
-        with (self.path / "history.jsonl").open("a", encoding="utf-8") as history:
-            history.write(json.dumps({"size": tree.size, "note": note}) + "\n")
+        _append_line(self.path / "history.jsonl", json.dumps({"size": tree.size, "note": note}))
         cache = {"size": tree.size, "hashes": [item.hex() for item in tree.hashes]}
         _put(self.path / "resume.json", json.dumps(cache).encode())
         self._drop_incomplete(tree.size)
@@ -205,6 +204,14 @@ def _decode(content: bytes) -> list[Leaf]:
         leaves.append(Leaf.decode(content[at + 2 : at + 2 + size]))
         at += 2 + size
     return leaves
+
+
+def _append_line(path: Path, line: str) -> None:
+    """Append *line*, also after one that a crash has cut off."""
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        is_cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write(b"\n" * is_cut_off + line.encode() + b"\n")
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -193,10 +193,10 @@ class AuditSettings(Section):
     """Directory for signed checkpoints, outside the log and best on another machine. Default: none."""
     every_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     """How often a checkpoint is written if there are new events."""
-    key_file: Path | None = None
+    signer_file: Path | None = None
     """The private key that signs them, created if missing. Default: `checkpoint.key` in the home."""
 
-    @field_validator("checkpoints", "key_file")
+    @field_validator("checkpoints", "signer_file")
     @classmethod
     def _check_absolute(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_absolute():

@@ -119,9 +119,9 @@ class Config(BaseSettings):
         return self.catalog_path or self.log_path.with_name("catalog.db")
 
     @property
-    def audit_key_file(self) -> Path:
+    def audit_signer_file(self) -> Path:
         """The file of the private key that signs checkpoints."""
-        return self.audit.key_file or self.home / "checkpoint.key"
+        return self.audit.signer_file or self.home / "checkpoint.key"
 
     @property
     def audit_origin(self) -> str:

@@ -37,10 +37,10 @@ def _check_audit(config: Config) -> None:
     if config.audit.checkpoints is None:
         return
     check_directory("audit.checkpoints", config.audit.checkpoints)
-    if config.audit_key_file.exists():
-        SigningKey.load(config.audit_key_file, config.audit_origin)
+    if config.audit_signer_file.exists():
+        SigningKey.load(config.audit_signer_file, config.audit_origin)
     else:
-        check_directory("audit.key_file", config.audit_key_file.parent)
+        check_directory("audit.signer_file", config.audit_signer_file.parent)
 
 
 def _event_count(config: Config) -> int:

@@ -42,7 +42,7 @@ def check_newest(config: Config) -> QuickCheck:
     if note is None:
         without = f"that no event was edited or removed: no checkpoint is in {directory.path} yet"
         return QuickCheck((), (without,), ())
-    key = SigningKey.load(config.audit_key_file, config.audit_origin)
+    key = SigningKey.load(config.audit_signer_file, config.audit_origin)
     try:
         checkpoint = Checkpoint.parse(note, key.public)
         *_, last = directory.leaves_at_end(checkpoint.size)

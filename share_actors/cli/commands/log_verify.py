@@ -245,8 +245,8 @@ def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[Publ
     from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
     from share_actors.events.checkpoints.keys import SigningKey
 
-    if key is None and config.audit_key_file.exists():
-        return SigningKey.load(config.audit_key_file, config.audit_origin).public, True
+    if key is None and config.audit_signer_file.exists():
+        return SigningKey.load(config.audit_signer_file, config.audit_origin).public, True
     source = str(checkpoint.with_name("public.key")) if key is None else key
     try:
         is_file = Path(source).is_file() or "+" not in source

@@ -89,4 +89,6 @@ def _create(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, problem: str) -> ConfigError:
-    return ConfigError(f"audit.key_file {path}: {problem}", field="audit.key_file", value=str(path))
+    return ConfigError(
+        f"audit.signer_file {path}: {problem}", field="audit.signer_file", value=str(path)
+    )

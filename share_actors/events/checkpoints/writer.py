@@ -52,7 +52,7 @@ class CheckpointWriter:
                 "audit.checkpoints is not set: it is the directory for checkpoints",
                 field="audit.checkpoints",
             )
-        key = SigningKey.load_or_create(config.audit_key_file, config.audit_origin)
+        key = SigningKey.load_or_create(config.audit_signer_file, config.audit_origin)
         return cls(CheckpointDirectory(config.audit.checkpoints), key)
 
     def write(self, read: ReadRows) -> Written | None:

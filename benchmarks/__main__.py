@@ -14,9 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import activation, recovery, throughput
+from benchmarks import activation, recovery, storage, throughput
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
+JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
+    "activation": activation.run,
+    "throughput": throughput.run,
+    "recovery": recovery.run,
+    "storage": storage.run,
+}
 FLOORS: dict[str, tuple[str, float]] = {
     "creates_bulk_per_s": (">=", 5000),
     "creates_64_per_s": (">=", 2500),
@@ -38,35 +44,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the work, noisier figures")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the JSON goes")
+    parser.add_argument("--only", choices=JOBS, help="measure nothing else")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    figures = measure(options.quick)
+    figures = measure(options.quick, options.only)
     text = json.dumps(figures, indent=2)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
-def measure(quick: bool) -> dict[str, Any]:
-    """All figures by name, with the machine and the time."""
+def measure(quick: bool, only: str | None = None) -> dict[str, Any]:
+    """All figures by name, or those of one job, with the machine and the time."""
     scale = 0.2 if quick else 1.0
     figures: dict[str, Any] = {}
-    jobs: list[Callable[[Path, float], dict[str, float]]] = [
-        activation.run,
-        throughput.run,
-        recovery.run,
-    ]
     with tempfile.TemporaryDirectory(prefix="share-actors-bench-") as directory:
-        for job in jobs:
-            figures |= job(Path(directory), scale)
+        for name, job in JOBS.items():
+            if only in (None, name):
+                figures |= job(Path(directory), scale)
     show(figures)
     machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
     return {**figures, "quick": quick, "machine": machine, "at": time.strftime("%Y-%m-%dT%H:%M:%S")}
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print each figure with its floor to stderr."""
+    """Print each figure to stderr, with its floor if it has one."""
+    for name, value in figures.items():
+        if name not in FLOORS:
+            print(f"{name:40}{value:>12,.2f}", file=sys.stderr)
     for name, (relation, floor) in FLOORS.items():
+        if name not in figures:
+            continue
         value = figures[name]
         met = value >= floor if relation == ">=" else value <= floor
         print(

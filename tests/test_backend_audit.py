@@ -42,6 +42,15 @@ def test_a_backend_that_has_what_the_log_has_differs_in_nothing() -> None:
     assert differences([item, taken], [share]) == []
 
 
+def test_an_export_that_is_served_by_two_protocols_is_the_one_on_the_backend() -> None:
+    twice = (
+        ExportLocation(path="nas:/s", options="vers=3"),
+        ExportLocation(path="nas:/s", options="vers=4.2"),
+    )
+
+    assert differences([found(export_paths=("nas:/s",))], [recorded(export_locations=twice)]) == []
+
+
 def test_what_only_the_backend_has_is_unknown_and_can_be_adopted() -> None:
     (difference,) = compare("fast", [found(id=None)], [], [])
 

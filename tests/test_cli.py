@@ -13,17 +13,17 @@ from typing import Any
 
 import psutil
 import pytest
-from typer.testing import CliRunner
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import EXIT_CODES, app, ray_process
+from share_actors.cli import EXIT_CODES, ray_process
 from share_actors.cli.options import parse_number, parse_pairs
 from share_actors.cli.output import Output, count, next_step
 from share_actors.cli.rendering import SHARE_FIELDS, print_share, share_document
 from share_actors.cli.session import Options, Session
 from share_actors.errors import ERRORS, ConfigError, InvalidRequest, Unavailable
 from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
+from tests.command_tree import invoke
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
@@ -55,7 +55,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*args: str) -> Any:
     """The result of the command line with *args*, run in this process."""
-    return CliRunner().invoke(app, list(args))
+    return invoke(list(args))
 
 
 def error_of(result: Any) -> Any:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from share_actors.cli import EXIT_CODES, app
+from share_actors.cli import EXIT_CODES
 from share_actors.cli.commands.doctor import LACKING
 from share_actors.drivers import Requirement, ShareDriver
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.registry import drivers_registered
+from tests.command_tree import invoke
 
 MISSING = Requirement(
     what="served",
@@ -69,7 +69,7 @@ def site(home: Path) -> Path:
 def run(*args: str) -> Any:
     """The result of `doctor` with *args*, with two more drivers."""
     with drivers_registered({"lacking": LackingDriver, "silent": SilentDriver}):
-        return CliRunner().invoke(app, ["doctor", *args])
+        return invoke(["doctor", *args])
 
 
 def test_without_configuration_every_driver_is_examined(home: Path) -> None:

@@ -96,9 +96,10 @@ def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifferenc
         for kind, access in applied.items():
             if access is not None and access != rules:
                 yield _differs(kind, item, rules_text(rules), rules_text(access))
-    paths = tuple(sorted(location.path for location in share.export_locations))
-    if item.export_paths and tuple(sorted(item.export_paths)) != paths:
-        yield _differs("exports", item, ", ".join(paths), ", ".join(sorted(item.export_paths)))
+    paths = {location.path for location in share.export_locations}  # one may have two protocols
+    if item.export_paths and set(item.export_paths) != paths:
+        recorded, found = (", ".join(sorted(those)) for those in (paths, set(item.export_paths)))
+        yield _differs("exports", item, recorded, found)
 
 
 def _differs(kind: Kind, item: BackendObject, recorded: str, found: str) -> BackendDifference:

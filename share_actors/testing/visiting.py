@@ -14,7 +14,7 @@ from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from share_actors.testing.visits import OpenFile, Visit, VisitError
+from share_actors.testing.visits import OpenFile, VisitError
 
 ANSWER_S = 90.0
 """How long a client may take for one call: it may write more than a gigabyte."""
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-Start = Callable[[Connection, Callable[[], Visit]], Callable[[], None]]
+Start = Callable[[Connection, Callable[[], object]], Callable[[], None]]
 """Starts the process of a visit; returns what ends it."""
 
 
@@ -33,7 +33,7 @@ class ProcessVisit:
     raises is raised here.
     """
 
-    def __init__(self, mount: Callable[[], Visit], start: Start | None = None) -> None:
+    def __init__(self, mount: Callable[[], object], start: Start | None = None) -> None:
         self._connection, theirs = Pipe()
         self._end: Callable[[], None] | None = (start or forked)(theirs, mount)
         theirs.close()
@@ -84,7 +84,7 @@ class ProcessVisit:
         return result
 
 
-def forked(connection: Connection, mount: Callable[[], Visit]) -> Callable[[], None]:
+def forked(connection: Connection, mount: Callable[[], object]) -> Callable[[], None]:
     """Serve in a fork of this process; returns what ends it."""
     child = _fork()
     if child == 0:
@@ -97,7 +97,7 @@ def forked(connection: Connection, mount: Callable[[], Visit]) -> Callable[[], N
     return end
 
 
-def spawned(connection: Connection, mount: Callable[[], Visit]) -> Callable[[], None]:
+def spawned(connection: Connection, mount: Callable[[], object]) -> Callable[[], None]:
     """Serve in a new Python process, for callers with threads; *mount* can be pickled."""
     process = get_context("spawn").Process(target=_serve, args=(connection, mount), daemon=True)
     process.start()
@@ -131,7 +131,7 @@ class Visits:
     def __init__(self) -> None:
         self._open: list[ProcessVisit] = []
 
-    def add(self, mount: Callable[[], Visit]) -> ProcessVisit:
+    def add(self, mount: Callable[[], object]) -> ProcessVisit:
         """A visit that is ended with the test."""
         visit = ProcessVisit(mount)
         self._open.append(visit)
@@ -159,7 +159,7 @@ def _fork() -> int:
         return os.fork()
 
 
-def _serve(connection: Connection, mount: Callable[[], Visit]) -> None:
+def _serve(connection: Connection, mount: Callable[[], object]) -> None:
     """Mount, then answer the calls that come, until this process is killed or its parent ends."""
     try:
         visit, error = _tried(mount)

@@ -28,6 +28,7 @@ from share_actors.errors import ShareActorsError
 from share_actors.values import utc_now
 from tests.acceptance.systems import Site
 from tests.events import full_disk, postgres
+from tests.faults.dummy_backends import SETTINGS, slow
 from tests.faults.killer import SUSPENDED, Killer
 from tests.faults.log_faults import (
     LOCK_TIMEOUT_S,
@@ -37,7 +38,7 @@ from tests.faults.log_faults import (
     SqliteFaults,
     own_disk,
 )
-from tests.faults.soak import CLIENTS, SETTINGS, print_progress, slow, soak, stopped
+from tests.faults.soak import CLIENTS, print_progress, soak, stopped
 from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare, Request
 
 LOG_FAULTS = 0.4

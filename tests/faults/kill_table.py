@@ -25,7 +25,7 @@ from share_actors.client import ShareHandle, ShareSystem
 from share_actors.errors import ShareActorsError
 from share_actors.events import share
 from tests.acceptance.systems import Site, eventually, made
-from tests.faults.soak import replayed_streams
+from tests.faults.reconciliation import replayed_streams
 
 IN_FLIGHT = 100
 MAX_WAIT_S = 120.0

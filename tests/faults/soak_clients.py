@@ -172,9 +172,7 @@ class Client(threading.Thread):
     # -- verbs -----------------------------------------------------------------------------------
     def _create(self) -> None:
         self.names.append(name := f"{self.name}-{len(self.names)}")
-        placement: dict[str, Any] = {"backend": "dummy"}
-        if self._networks and self._rng.random() < ON_SERVERS:
-            placement = {"share_network_id": self._rng.choice(self._networks)}
+        placement = self._placement()
         handle = self._send(
             "create",
             None,
@@ -183,14 +181,22 @@ class Client(threading.Thread):
         if handle is not None:
             self._shares.append(ClientShare(handle))
 
+    def _placement(self) -> dict[str, Any]:
+        if self._networks and self._rng.random() < ON_SERVERS:
+            return {"share_network_id": self._rng.choice(self._networks)}
+        return {"backend": "dummy"}
+
     def _allow(self, share: ClientShare) -> None:
-        to = f"u{self._rng.randrange(10**9)}"
-        command = AllowAccess(access_id=uuid4().hex, access_type="user", access_to=to)
-        allow = partial(share.handle.allow_access, to)
+        command = self._allow_command()
+        allow = partial(share.handle.allow_access, command.access_to, type=command.access_type)
         rule = self._send("allow", share, allow, command)
         if rule is not None:
             share.rules.append(rule.id)
             share.sure_rules |= {rule.id} if self._done else set()
+
+    def _allow_command(self) -> AllowAccess:
+        to = f"u{self._rng.randrange(10**9)}"
+        return AllowAccess(access_id=uuid4().hex, access_type="user", access_to=to)
 
     def _deny(self, share: ClientShare) -> None:
         if share.rules:

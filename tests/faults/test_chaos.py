@@ -18,7 +18,7 @@ from tests.events import postgres
 from tests.events.appending import append
 from tests.faults.chaos import SITES, each_fault_once
 from tests.faults.log_faults import Faults
-from tests.faults.soak import ZEROS, false_errors
+from tests.faults.reconciliation import ZEROS, false_errors
 from tests.faults.soak_clients import NOT_RECORDED, Request
 from tests.golden.examples import ENVELOPE
 

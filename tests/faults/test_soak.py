@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.acceptance.conftest import NewSite, new_site, postgres_server
-from tests.faults.soak import KILLS_PER_MINUTE, MIN_COMMANDS, SETTINGS, ZEROS, slow, soak
+from tests.faults.dummy_backends import SETTINGS, slow
+from tests.faults.reconciliation import ZEROS
+from tests.faults.soak import KILLS_PER_MINUTE, MIN_COMMANDS, soak
 
 __all__ = ["new_site", "postgres_server"]
 MINUTES = 2.0

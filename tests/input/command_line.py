@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from typer.testing import CliRunner
-
-from share_actors.cli import app
 from share_actors.cli.session import Session
 from share_actors.client import ShareSystem
+from tests.command_tree import invoke
 
 
 @contextmanager
@@ -26,4 +24,4 @@ def on(system: ShareSystem) -> Iterator[None]:
 
 def run(words: Sequence[str]) -> Any:
     """The result of the command line with these words: `exit_code`, `output`, `exception`."""
-    return CliRunner().invoke(app, list(words))
+    return invoke(list(words))

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from share_actors.cli import EXIT_CODES, app
+from share_actors.cli import EXIT_CODES
 from share_actors.cli.session import Session
+from tests.command_tree import invoke
 from tests.docs.shell import PROGRAM, leaves
 from tests.input.conftest import Tried
 from tests.input.values import TEXTS
@@ -88,7 +88,7 @@ def words(tried: Parameter, text: str) -> list[str]:
 
 
 def run(command_line: Tried, parameter: Parameter, text: str) -> None:
-    result = CliRunner().invoke(app, words(parameter, text))
+    result = invoke(words(parameter, text))
 
     assert result.exit_code in EXIT_CODES.keys() - {DEFECT}, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
@@ -117,7 +117,7 @@ def test_an_invalid_timeout_is_refused_before_the_command_does_anything(
 ) -> None:
     before = command_line.system.count_shares(), command_line.share.refresh().size
 
-    result: Any = CliRunner().invoke(app, [*command.split(), f"--timeout={timeout}"])
+    result: Any = invoke([*command.split(), f"--timeout={timeout}"])
 
     assert result.exit_code == 2
     assert before == (command_line.system.count_shares(), command_line.share.refresh().size)

@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from share_actors.cli import app
 from share_actors.cli.session import Options, Session
 from share_actors.client.system import default_context
 from share_actors.values import RequestContext
+from tests.command_tree import invoke
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +23,8 @@ def _no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_local_operator_is_the_administrator_and_says_so() -> None:
-    text = CliRunner().invoke(app, ["whoami"]).stdout
-    document = json.loads(CliRunner().invoke(app, ["whoami", "--json"]).stdout)
+    text = invoke(["whoami"]).stdout
+    document = json.loads(invoke(["whoami", "--json"]).stdout)
 
     assert "system admin" in text
     assert "see and change everything, in every project" in text
@@ -62,7 +61,7 @@ def test_with_a_project_or_a_role_the_command_line_acts_for_that_project_alone(
 
 
 def test_an_unknown_role_is_refused_with_those_that_there_are() -> None:
-    result = CliRunner().invoke(app, ["--role", "god", "whoami", "--json"])
+    result = invoke(["--role", "god", "whoami", "--json"])
 
     assert result.exit_code == 3
     error = json.loads(result.stdout)["error"]

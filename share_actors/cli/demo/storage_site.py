@@ -28,9 +28,10 @@ FIRST, SECOND = (addresses[0] for addresses in CLIENTS)
 class StorageSite:
     """The backend's options, and the clients that have its shares mounted."""
 
-    def __init__(self, top: Path, network: ClientNetwork) -> None:
-        self._top = top
-        self._mount = NfsMount(network, 3, NFS_PORT, MOUNT_PORT)
+    def __init__(self, top: Path, network: ClientNetwork, image_gib: int) -> None:
+        self._top, self._image_gib = top, image_gib
+        self.mount = NfsMount(network, 3, NFS_PORT, MOUNT_PORT)
+        """How its clients mount."""
         self._network = network
         self._visits: list[ProcessVisit] = []
 
@@ -39,7 +40,7 @@ class StorageSite:
         """The options of the driver `btrfs`."""
         return {
             "device": str(self._top / "disk.img"),
-            "image_size_gib": IMAGE_GIB,
+            "image_size_gib": self._image_gib,
             "root": str(self._top / "disk"),
             "address": SERVER[0],
             "nfs_port": NFS_PORT,
@@ -55,7 +56,7 @@ class StorageSite:
 
     def visit(self, who: str, path: str) -> ProcessVisit:
         """Mount the export *path* as the client *who*, in a process of its own; raises `VisitError`."""
-        visit = ProcessVisit(partial(self._mount, who, ExportLocation(path=path)), spawned)
+        visit = ProcessVisit(partial(self.mount, who, ExportLocation(path=path)), spawned)
         self._visits.append(visit)
         return visit
 
@@ -83,10 +84,13 @@ class StorageSite:
 
 
 @contextmanager
-def storage_site(top: Path) -> Iterator[StorageSite]:
-    """The site below *top*; the backend is stopped and the network removed at the end of the block."""
+def storage_site(top: Path, image_gib: int = IMAGE_GIB) -> Iterator[StorageSite]:
+    """The site below *top*, on a sparse file of *image_gib* GiB.
+
+    The backend is stopped and the network removed at the end of the block.
+    """
     with client_network() as network:
-        site = StorageSite(top, network)
+        site = StorageSite(top, network, image_gib)
         try:
             yield site
         finally:

@@ -61,7 +61,7 @@ class Ganesha:
                 if launched:
                     control.stop(self._files)
                 raise
-        self._check_all_served()
+            self._check_all_served()
 
     def stop(self) -> None:
         """End the unit and wait for the exit of all parts; succeeds if nothing runs."""
@@ -202,7 +202,7 @@ class Ganesha:
             time.sleep(_POLL_S)
 
     def _check_all_served(self) -> None:
-        with self._daemon(WAIT_S, mend=False) as daemon:
+        with self._daemon(WAIT_S, mend=True) as daemon:  # the supervisor may be killed at any time
             missing, _ = self._differences(daemon)
         if missing:
             raise DriverError(

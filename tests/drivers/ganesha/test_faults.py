@@ -50,6 +50,16 @@ def test_the_parts_end_with_a_killed_supervisor_and_the_next_start_takes_over(
     assert running.access("s1") == "ro"
 
 
+def test_a_start_while_the_parts_of_a_killed_supervisor_end_starts_them_again(
+    running: Running, data: Path
+) -> None:
+    running.unit.export("s1", data, {LOCAL: "ro"})
+    for _ in range(6):
+        running.kill("supervisor")
+        running.unit.start()  # raised TransientError if the daemon answered once more and then ended
+        assert running.access("s1") == "ro"
+
+
 def test_the_next_export_takes_over_from_a_killed_supervisor(running: Running, data: Path) -> None:
     running.unit.export("s1", data, {LOCAL: "ro"})
     running.kill("supervisor")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from share_actors.client import connect as connect
     from share_actors.client import start as start
     from share_actors.client.receipt import Receipt as Receipt
+    from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
     from share_actors.config import HostingSettings as HostingSettings
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessRule",
     "Ambiguous",
+    "AuditSettings",
     "BackendDifference",
     "CapacityPoint",
     "BackendReport",
@@ -114,6 +116,7 @@ _MODULES = {
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],
     "client.receipt": ["Receipt"],
     "config": [
+        "AuditSettings",
         "BackendSettings",
         "Config",
         "HostingSettings",

@@ -15,6 +15,7 @@ PUBLIC_NAMES = {
     "share_actors": [
         "AccessRule",
         "Ambiguous",
+        "AuditSettings",
         "BackendDifference",
         "BackendReport",
         "BackendSettings",

@@ -27,6 +27,7 @@ from share_actors.errors import (
 from share_actors.events import share
 from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
+from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log import Log, OpenLog, open_configured
@@ -62,7 +63,8 @@ class CatalogActor:
         self._queries = SharedQueries(self._run, self._caught_up, MAX_QUERY_WAIT_S)
         self._statuses = SharedQueries(self._run, nullcontext, MAX_QUERY_WAIT_S)
         self._stopping = False
-        self._follower: asyncio.Task[None] | None = None
+        self._signer = ThreadPoolExecutor(1, "checkpoints")
+        self._followers: list[asyncio.Task[None]] = []
         self._rebuild_progress: tuple[int, int] | None = None
 
     @cached_property
@@ -75,10 +77,17 @@ class CatalogActor:
         return Catalog.open(self._log, self._config.log, self._config.catalog_file)
 
     async def follow(self) -> None:
-        """Follow the log in the background from now on; raises `LogError` if it can't be opened."""
+        """Follow the log in the background from now on; raises `LogError` if it can't be opened.
+
+        With `audit.checkpoints`, checkpoints are written too; raises `ConfigError` if their key is unusable.
+        """
         await self._run(lambda: self._catalog)
-        if self._follower is None:
-            self._follower = asyncio.create_task(self._follow())
+        if self._followers:
+            return
+        self._followers.append(asyncio.create_task(self._follow()))
+        if self._config.audit.checkpoints is not None:
+            writer = CheckpointWriter.configured(self._config)
+            self._followers.append(asyncio.create_task(self._write_checkpoints(writer)))
 
     async def _follow(self) -> None:
         while True:
@@ -89,6 +98,22 @@ class CatalogActor:
             except Exception:
                 logger.exception("the catalog failed to follow the log; it will retry")
             await asyncio.sleep(FOLLOW_EVERY_S)
+
+    async def _write_checkpoints(self, writer: CheckpointWriter) -> None:
+        """Write a checkpoint every period, and at once while more events wait than one covers."""
+        loop = asyncio.get_running_loop()
+        while True:
+            behind = False
+            try:
+                written = await loop.run_in_executor(
+                    self._signer, writer.write, self._log.notifications
+                )
+                behind = written is not None and written.is_behind
+            except ShareActorsError as error:
+                logger.warning("no checkpoint of the log was written: %s", error)
+            except Exception:
+                logger.exception("writing a checkpoint failed; it will be retried")
+            await asyncio.sleep(0 if behind else self._config.audit.every_s)
 
     async def _run(self, job: Callable[[], T]) -> T:
         """The result of *job*, which runs in the writer thread after earlier jobs.
@@ -204,12 +229,13 @@ class CatalogActor:
     async def stop(self) -> None:
         """Stop following, wait for running queries, and close catalog and log."""
         self._stopping = True
-        if self._follower is not None:
-            self._follower.cancel()
+        for follower in self._followers:
+            follower.cancel()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
         self._readers.shutdown()
+        self._signer.shutdown()
         self._writer.shutdown()
         for opened in ("_catalog", "_log"):
             if opened in self.__dict__:

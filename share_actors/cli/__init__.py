@@ -17,6 +17,7 @@ from share_actors.cli.commands import (
     log,
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
+    log_verify,
     network,
     receipt,
     revert,  # noqa: F401 - its command is in the group `share`
@@ -51,6 +52,7 @@ EXIT_CODES = {
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
+    log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""
@@ -100,6 +102,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
+log_verify.register(log.log_app)
 app.add_typer(log.log_app, name="log")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from share_actors.config.sections import (
+    AuditSettings,
     BackendSettings,
     HostingSettings,
     LogSettings,
@@ -22,6 +23,7 @@ from share_actors.config.settings import (
 )
 
 __all__ = [
+    "AuditSettings",
     "BackendSettings",
     "COMMAND_LINE_VARIABLES",
     "Config",

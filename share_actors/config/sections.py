@@ -1,4 +1,4 @@
-"""The sections of the configuration: the log, hosting, backends, the scheduler and share servers."""
+"""The sections of the configuration: the log, hosting, backends, the scheduler, share servers and audit."""
 
 from __future__ import annotations
 
@@ -183,6 +183,25 @@ class ServerSettings(Section):
     """A share server is deleted after this many minutes without a share."""
     check_every_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     """How often to look for unused servers."""
+
+
+class AuditSettings(Section):
+    """Signed checkpoints of the log, from which `log verify` finds what was changed in it."""
+
+    key_path = ("audit",)
+    checkpoints: Path | None = None
+    """Directory for signed checkpoints, outside the log and best on another machine. Default: none."""
+    every_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
+    """How often a checkpoint is written if there are new events."""
+    signer_file: Path | None = None
+    """The private key that signs them, created if missing. Default: `checkpoint.key` in the home."""
+
+    @field_validator("checkpoints", "signer_file")
+    @classmethod
+    def _check_absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("is not an absolute path")
+        return path
 
 
 def keys_of(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> list[str]:

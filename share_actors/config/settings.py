@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from share_actors.config.sections import (
+    AuditSettings,
     BackendSettings,
     HostingSettings,
     LogSettings,
@@ -69,6 +70,7 @@ class Config(BaseSettings):
     """Backend of shares that are created without one. Default: the scheduler chooses among all."""
     scheduler: SchedulerSettings = SchedulerSettings()
     servers: ServerSettings = ServerSettings()
+    audit: AuditSettings = AuditSettings()
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 
@@ -115,6 +117,16 @@ class Config(BaseSettings):
     def catalog_file(self) -> Path:
         """The file of a SQLite catalog."""
         return self.catalog_path or self.log_path.with_name("catalog.db")
+
+    @property
+    def audit_signer_file(self) -> Path:
+        """The file of the private key that signs checkpoints."""
+        return self.audit.signer_file or self.home / "checkpoint.key"
+
+    @property
+    def audit_origin(self) -> str:
+        """The name of the log in its checkpoints, and of their key."""
+        return f"share-actors/{self.namespace}"
 
     def backend_name(self, requested: str | None = None, *, field: str = "backend") -> str:
         """*requested*, or the default backend if None; raises `ConfigError` if it is not configured."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from share_actors.config import Config
 from share_actors.errors import ConfigError
 from share_actors.events.catalog import sqlite
+from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.log import Log, sqlite_file
 from share_actors.events.log.infrastructure import check_packages
 from share_actors.events.log.postgres import is_still_to_be_created
@@ -21,6 +22,7 @@ def check(config: Config) -> int | None:
     a log that was not closed properly, as on every opening.
     """
     check_packages(config.log)
+    _check_audit(config)
     if config.log.kind == "postgresql":
         return None if is_still_to_be_created(config.log) else _event_count(config)
     _check_catalog(config.catalog_file, config.log_path)
@@ -28,6 +30,17 @@ def check(config: Config) -> int | None:
         return _event_count(config)
     check_directory("log.path", config.log_path.parent)
     return None
+
+
+def _check_audit(config: Config) -> None:
+    """Raise `ConfigError` if checkpoints can't be written, or their key can't be read or created."""
+    if config.audit.checkpoints is None:
+        return
+    check_directory("audit.checkpoints", config.audit.checkpoints)
+    if config.audit_signer_file.exists():
+        SigningKey.load(config.audit_signer_file, config.audit_origin)
+    else:
+        check_directory("audit.signer_file", config.audit_signer_file.parent)
 
 
 def _event_count(config: Config) -> int:

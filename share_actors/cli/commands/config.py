@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from share_actors.cli.usage_errors import CommandGroup
 from share_actors.config import Config, load
 from share_actors.errors import Unavailable
 from share_actors.redaction import masked
+
+if TYPE_CHECKING:
+    from share_actors.audit.proofs import QuickCheck
 
 config_app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Show and check the configuration."
@@ -109,11 +112,11 @@ def check(
         for name in config.backends
         for warning in _check_backend(config, name, set_up=backends)
     ]
-    events = _check_files(session, config)
+    events, checked = _check_files(session, config)
     drivers = {name: backend.driver for name, backend in config.backends.items()}
     if session.json:
         document = {"ok": True, "backends": drivers, "asked": backends, "events": events}
-        document["warnings"] = warnings
+        document |= {"warnings": [*warnings, *checked.problems], **checked.document()}
         session.output.print_json(document)
         return
     for name, driver in drivers.items():
@@ -123,18 +126,22 @@ def check(
         "will be created at the first start" if events is None else f"has {count(events, 'event')}"
     )
     session.output.print(f"The log ({config.log.kind}) {log}.")
+    for line in checked.lines():
+        session.output.print(escape(line))
     session.output.print("The configuration is valid.")
-    for warning in warnings:
+    for warning in (*warnings, *checked.problems):
         session.output.print_message(f"[yellow]Warning:[/] {escape(warning)}.")
 
 
-def _check_files(session: Session, config: Config) -> int | None:
-    """How many events the log has; None if there is no log yet."""
+def _check_files(session: Session, config: Config) -> tuple[int | None, QuickCheck]:
+    """How many events the log has (None if there is no log yet), and what was verified of it."""
+    from share_actors.audit.proofs import QuickCheck, check_newest
     from share_actors.events import preflight
 
     preflight.check_directory("home", config.home)
     with session.output.spinner("opening the log"):
-        return preflight.check(config)
+        events = preflight.check(config)
+        return events, QuickCheck((), (), ()) if events is None else check_newest(config)
 
 
 def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:

@@ -21,7 +21,7 @@ from share_actors.cli.foreground import (
     hang_noticed,
     stay,
 )
-from share_actors.cli.output import count
+from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
 from share_actors.errors import Refused, Unavailable
@@ -238,9 +238,13 @@ def _check_settings(session: Session, running: Config) -> None:
 def _print_started(
     session: Session, state: SystemState, system: ShareSystem, *, was_running: bool
 ) -> None:
-    counts = system.count_shares()
+    from share_actors.audit.proofs import check_newest
+
+    counts, checked = system.count_shares(), check_newest(session.config)
     if session.json:
         document = {
+            **checked.document(),
+            "warnings": list(checked.problems),
             "running": True,
             "already": was_running,
             "address": state.address,
@@ -258,5 +262,9 @@ def _print_started(
         in_progress = sum(counts.get(status, 0) for status in IN_PROGRESS)
         suffix = f", {in_progress} in progress" if in_progress else ""
         output.print(f"It has {count(shares, 'share')}{suffix}.")
+    for line in checked.lines():
+        output.print(escape(line))
+    for problem in checked.problems:
+        output.print_message(f"[yellow]Warning:[/] {escape(problem)}.")
     output.print("Next: [bold]share-actors share create --size 1 --name first[/]")
     output.print("In Python: [bold]share_actors.connect()[/]. To stop: [bold]share-actors down[/]")

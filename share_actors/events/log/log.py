@@ -121,8 +121,14 @@ class Log:
         return recorded, self._group_commit.submit(stream, expected_version, stored)
 
     def read(self, stream: str, after: int = 0, upto: int | None = None) -> list[Recorded]:
-        """Return the events of *stream* with versions greater than *after*, up to and including *upto*."""
+        """Return the events of *stream* with versions greater than *after*, up to and including *upto*.
+
+        Raises `LogError` if a version is missing: the stream was changed from outside.
+        """
         rows = self._query(lambda: self._recorder.select_events(stream, gt=after, lte=upto))
+        for version, row in enumerate(rows, after + 1):
+            if row.originator_version != version:
+                raise _missing(stream, version)
         return [self._codec.decode(row) for row in rows]
 
     def version(self, stream: str) -> int:
@@ -191,6 +197,14 @@ class Log:
         self._snapshots.close()
         self._store.factory.close()
         self._when_closed()
+
+
+def _missing(stream: str, version: int) -> LogError:
+    return LogError(
+        f"stream {stream}: version {version} is missing, and later ones are there: events were removed from"
+        " the log; the stream is not read",
+        next_step="Run `share-actors log verify` to see what else is missing; restore the log.",
+    )
 
 
 def _open_store(settings: LogSettings, path: Path, *, create: bool) -> LogStore:

@@ -1,0 +1,272 @@
+"""`share-actors log verify`, `checkpoint` and `prove`: what was changed in the log, and proofs."""
+
+# ruff: noqa: PLC0415 - the log is imported by the commands that need it
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.output import count, escape
+from share_actors.cli.session import Session
+from share_actors.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from share_actors.audit.proofs import Report
+    from share_actors.config import Config, LogSettings
+    from share_actors.events.checkpoints.check_bundle import Checkpoint, PublicKey
+    from share_actors.events.log.read_only import ReadRows
+
+DIFFERS = 14
+"""Exit code if the log is not what was recorded. It is stable."""
+MAX_SHOWN = 10
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", help="SQLite file of the log, such as a copy. Default: the configured log."
+    ),
+]
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Signed checkpoint. Default: the newest configured one."),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="Public key, or a file with it. Default: the configured key's."),
+]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the *group* `log`."""
+    verify_examples = (
+        "log verify",
+        "log verify --log copy.db --checkpoint /mnt/audit/checkpoint --key public.key",
+    )
+    prove_examples = ("log prove 42 > event.json", "log prove --from old-checkpoint > growth.json")
+    command(group, "verify", examples=verify_examples)(verify)
+    command(group, "checkpoint", examples=["log checkpoint"])(checkpoint)
+    command(group, "prove", examples=prove_examples)(prove)
+
+
+# -- verify --------------------------------------------------------------------------------------
+def verify(
+    session: Session, log: LogFile = None, checkpoint: CheckpointFile = None, key: Key = None
+) -> None:
+    """Find events that were edited, removed, inserted or reordered, and a cut-off end.
+
+    Reads the whole log and changes nothing. No system has to be running, and the key of an encrypted log is
+    not needed. Without a checkpoint only missing versions of a stream are found, and missing positions of a
+    SQLite log. Exit code 14 if something was found.
+    """
+    trusted = _trusted(session, checkpoint, key, required=False)
+    with _open(session, log) as (read, settings), session.output.spinner("reading the log"):
+        report = _report(read, settings, trusted)
+    sentences = _verified(report, trusted)
+    if session.json:
+        session.output.print_json({**report.document(), **sentences})
+    else:
+        _print(session, report, sentences)
+    if not report.ok:
+        raise typer.Exit(DIFFERS)
+
+
+class _Trusted(NamedTuple):
+    """A checkpoint whose signature was verified, its key, and where that came from."""
+
+    note: str
+    checkpoint: Checkpoint
+    key: PublicKey
+    path: Path
+    own_key: bool
+    """The key was given or configured, not taken from beside the checkpoint."""
+
+
+def _report(read: ReadRows, settings: LogSettings, trusted: _Trusted | None) -> Report:
+    from share_actors.audit import proofs
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
+    from share_actors.events.log.read_only import rows_in_order
+
+    contiguous = settings.kind == "sqlite"
+    if trusted is None:
+        return proofs.verify(rows_in_order(read), contiguous=contiguous)
+    leaves = CheckpointDirectory(trusted.path.parent).leaves(trusted.checkpoint.size)
+    return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, contiguous=contiguous)
+
+
+def _verified(report: Report, trusted: _Trusted | None) -> dict[str, list[str]]:
+    """Sentences: what was `verified`, and what was `not_verified`."""
+    verified, missing = [], list[str]()
+    kinds = {finding.kind for finding in report.findings}
+    if not kinds & {"version_gap", "reordered"}:
+        verified.append(f"no version is missing within {count(report.streams, 'stream')}")
+    if trusted is None:
+        missing.append("edited events and removed ends and streams: there is no checkpoint")
+        return {"verified": verified, "not_verified": missing}
+    text = f"the checkpoint of {count(trusted.checkpoint.size, 'event')} is signed"
+    verified.append(f"{text} by {trusted.key.name}+{trusted.key.id.hex()}")
+    if report.covered:
+        verified.append(f"the first {count(report.covered, 'event')} are those of the checkpoint")
+    if report.ok and report.uncovered:
+        missing.append(
+            f"the last {count(report.uncovered, 'event')}: they are after the checkpoint"
+        )
+    if not trusted.own_key:
+        missing.append(
+            "whose key it is: it was taken from beside the checkpoint; give yours by --key"
+        )
+    return {"verified": verified, "not_verified": [*missing, *report.notes]}
+
+
+def _print(session: Session, report: Report, sentences: dict[str, list[str]]) -> None:
+    output = session.output
+    rows = [(f.position, f.kind, f.share, f.text) for f in report.findings[:MAX_SHOWN]]
+    if rows:
+        output.print_table(("POSITION", "KIND", "SHARE", "WHAT"), rows)
+        more = max(report.differences, len(report.findings)) - len(rows)
+        if more > 0:
+            output.print(f"... and {more} more.")
+        output.print(_agreement(report))
+    for text in sentences["verified"]:
+        output.print(f"Verified: {escape(text)}.")
+    for text in sentences["not_verified"]:
+        output.print(f"Not verified: {escape(text)}.")
+    result = "was changed" if rows else "shows no change"
+    output.print(f"The log of {count(report.events, 'event')} {result}.")
+
+
+def _agreement(report: Report) -> str:
+    if not report.differences:
+        return ""
+    if report.agreeing == 0:
+        return "No event agrees with the checkpoint: it may be of another log."
+    return (
+        f"{count(report.agreeing, 'event')} before that agree with the checkpoint. If the log and the"
+        " checkpoint are of two systems with one past, that is where they part."
+    )
+
+
+# -- checkpoint ----------------------------------------------------------------------------------
+def checkpoint(session: Session, log: LogFile = None) -> None:
+    """Write a signed checkpoint of the log to `audit.checkpoints` now, and print it.
+
+    A running system does so every `audit.every_s` seconds. No system has to be running.
+    """
+    from share_actors.events.checkpoints.writer import CheckpointWriter
+
+    writer = CheckpointWriter.configured(session.config)
+    with _open(session, log) as (read, _), session.output.spinner("reading the log"):
+        writer.write_all(read)
+    note, public = writer.directory.newest(), writer.key.public_text
+    if session.json:
+        session.output.print_json({"checkpoint": note, "public_key": public})
+        return
+    session.output.print(escape_lines(note or "The log is empty: there is nothing to sign."))
+    session.output.print_message(f"Public key: {escape(public)}")
+
+
+def escape_lines(text: str) -> str:
+    """*text* as markup, line by line."""
+    return "\n".join(map(escape, text.rstrip("\n").split("\n")))
+
+
+# -- prove ---------------------------------------------------------------------------------------
+def prove(
+    session: Session,
+    position: Annotated[
+        int | None, typer.Argument(help="Prove that the event at this position is in the log.")
+    ] = None,
+    old: Annotated[
+        Path | None,
+        typer.Option("--from", help="Prove that the log begins with that of this checkpoint."),
+    ] = None,
+    log: LogFile = None,
+    checkpoint: CheckpointFile = None,
+    key: Key = None,
+) -> None:
+    """Print a proof as JSON: of one event, or that the log has only grown since an older checkpoint.
+
+    `check_bundle.py` checks it on any machine, without the log and without this program.
+    """
+    from share_actors.audit import proofs
+
+    if (position is None) == (old is None):
+        text = "name either a POSITION or an older checkpoint by --from"
+        raise InvalidRequest(text, field="position", value=position)
+    trusted = _trusted(session, checkpoint, key, required=True)
+    assert trusted is not None
+    with _open(session, log) as (read, _):
+        if old is None:
+            assert position is not None
+            bundle = proofs.prove_event(read, position, trusted.note, trusted.key)
+        else:
+            earlier = _parsed(old, trusted.key)[0]
+            bundle = proofs.prove_growth(read, earlier, trusted.note, trusted.key)
+    session.output.print_json(bundle)
+
+
+# -- inside --------------------------------------------------------------------------------------
+@contextmanager
+def _open(session: Session, log: Path | None) -> Iterator[tuple[ReadRows, LogSettings]]:
+    from share_actors.config import LogSettings
+    from share_actors.events.log.read_only import open_read_only
+
+    settings = session.config.log if log is None else LogSettings(path=log)
+    with open_read_only(settings, log or session.config.log_path) as read:
+        yield read, settings
+
+
+def _trusted(
+    session: Session, file: Path | None, key: str | None, *, required: bool
+) -> _Trusted | None:
+    """The checkpoint in *file*, or the newest configured one; None if there is none.
+
+    Raises `InvalidRequest` if it cannot be read, or if *key* has not signed it.
+    """
+    config, path = session.config, file
+    if path is None and config.audit.checkpoints is not None:
+        path = config.audit.checkpoints / "checkpoint"
+        path = path if path.exists() or required else None
+    if path is None:
+        if required:
+            text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
+            raise InvalidRequest(text, field="checkpoint")
+        return None
+    public, own_key = _public_key(config, path, key)
+    note, found = _parsed(path, public)
+    return _Trusted(note, found, public, path, own_key)
+
+
+def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[PublicKey, bool]:
+    """The public key, and whether it is from another place than the checkpoint."""
+    from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
+    from share_actors.events.checkpoints.keys import SigningKey
+
+    if key is None and config.audit_signer_file.exists():
+        return SigningKey.load(config.audit_signer_file, config.audit_origin).public, True
+    source = str(checkpoint.with_name("public.key")) if key is None else key
+    try:
+        is_file = Path(source).is_file() or "+" not in source
+        text = Path(source).read_text(encoding="utf-8") if is_file else source
+        return PublicKey.parse(text), key is not None
+    except (OSError, UnicodeError, BadProof) as error:
+        message = f"--key {source}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="key", value=source) from None
+
+
+def _parsed(path: Path, key: PublicKey) -> tuple[str, Checkpoint]:
+    from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint
+
+    try:
+        note = path.read_text(encoding="utf-8")
+        return note, Checkpoint.parse(note, key)
+    except (OSError, UnicodeError, BadProof) as error:
+        message = f"checkpoint {path}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="checkpoint", value=str(path)) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error.strerror if isinstance(error, OSError) else error)

@@ -40,7 +40,8 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
     "units": ("tests",),
     "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
-    "storage": ("tests/storage", "tests/drivers/ganesha"),
+    "storage": ("tests/storage", "tests/drivers/ganesha", "tests/faults/test_storage_soak.py"),
+    "servers": ("tests/drivers/btrfs_servers",),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",
         f"{ACCEPTANCE}/test_cli_surroundings.py",

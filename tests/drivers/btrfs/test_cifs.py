@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,13 +15,18 @@ from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.drivers.supervision import supervisor
 from share_actors.testing import ClientContract
+from share_actors.testing.client_access_contract import ClientAccessContract
+from share_actors.testing.client_base import GIB, MIB, ClientBase, ServedShare
+from share_actors.testing.client_content_contract import ClientContentContract
+from share_actors.testing.client_daemon_contract import ClientDaemonContract
+from share_actors.testing.client_network_contract import ClientNetworkContract
 from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.leftovers import end
 from share_actors.testing.listing_contract import ListingContract
 from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.rules_contract import RulesContract
-from share_actors.testing.visits import Mount
+from share_actors.testing.visits import Full, Mount
 from share_actors.values import AccessType, Share
 from tests.drivers.btrfs.conftest import MakeDriver, free_ports
 from tests.storage.cifs_client import cifs_mounts
@@ -68,7 +74,9 @@ class TestBtrfsDriverOverCifs(DriverContract):
         return {"path": f"shares/{share.id}"}
 
 
-class TestBtrfsClientsOverCifs(ClientContract):
+class OverCifs(ClientBase):
+    """A driver and its clients, which are users."""
+
     access_type: ClassVar[AccessType] = "user"
     clients = ("alice", "bob")
 
@@ -89,6 +97,37 @@ class TestBtrfsClientsOverCifs(ClientContract):
         )
         assert daemon is not None
         end([daemon.pid])
+
+
+@pytest.mark.soak
+class TestBtrfsClientsOverCifs(OverCifs, ClientContract):
+    """The whole contract."""
+
+
+class TestBtrfsUsersOverCifs(
+    OverCifs,
+    ClientAccessContract,
+    ClientNetworkContract,
+    ClientContentContract,
+    ClientDaemonContract,
+):
+    """The contract but for the sizes: its clients take a minute to send gigabytes by SMB."""
+
+    def test_a_client_is_told_that_a_share_is_full_until_it_is_extended(
+        self, driver: BtrfsDriver, served: ServedShare, visit: Mount
+    ) -> None:
+        served.allow((self.one, "rw"))
+        mounted = visit(served.export, self.one)
+        (found,) = driver.list_backend(CONTEXT)
+        with (Path(found.location) / "big").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, GIB - 8 * MIB)
+            os.fsync(file.fileno())
+        with pytest.raises(Full):
+            mounted.hold("more").fill(64 * MIB)
+
+        driver.extend_share(CONTEXT, served.share, 2)
+
+        mounted.hold("even more").fill(16 * MIB)
 
 
 def test_a_backend_without_users_refuses_a_cifs_share(driver: BtrfsDriver) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from share_actors.cli.command import command
+from share_actors.cli.commands.log import LogOption
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 DIFFERS = 14
 """Exit code if the log is not what was recorded. It is stable."""
 MAX_SHOWN = 10
-LogFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--log", help="SQLite file of the log, such as a copy. Default: the configured log."
-    ),
-]
 CheckpointFile = Annotated[
     Path | None,
     typer.Option("--checkpoint", help="Signed checkpoint. Default: the newest configured one."),
@@ -54,7 +49,7 @@ def register(group: typer.Typer) -> None:
 
 # -- verify --------------------------------------------------------------------------------------
 def verify(
-    session: Session, log: LogFile = None, checkpoint: CheckpointFile = None, key: Key = None
+    session: Session, log: LogOption = None, checkpoint: CheckpointFile = None, key: Key = None
 ) -> None:
     """Find events that were edited, removed, inserted or reordered, and a cut-off end.
 
@@ -150,7 +145,7 @@ def _agreement(report: Report) -> str:
 
 
 # -- checkpoint ----------------------------------------------------------------------------------
-def checkpoint(session: Session, log: LogFile = None) -> None:
+def checkpoint(session: Session, log: LogOption = None) -> None:
     """Write a signed checkpoint of the log to `audit.checkpoints` now, and print it.
 
     A running system does so every `audit.every_s` seconds. No system has to be running.
@@ -183,7 +178,7 @@ def prove(
         Path | None,
         typer.Option("--from", help="Prove that the log begins with that of this checkpoint."),
     ] = None,
-    log: LogFile = None,
+    log: LogOption = None,
     checkpoint: CheckpointFile = None,
     key: Key = None,
 ) -> None:
@@ -210,13 +205,28 @@ def prove(
 
 # -- inside --------------------------------------------------------------------------------------
 @contextmanager
-def _open(session: Session, log: Path | None) -> Iterator[tuple[ReadRows, LogSettings]]:
-    from share_actors.config import LogSettings
+def _open(session: Session, log: str | None) -> Iterator[tuple[ReadRows, LogSettings]]:
     from share_actors.events.log.read_only import open_read_only
 
-    settings = session.config.log if log is None else LogSettings(path=log)
-    with open_read_only(settings, log or session.config.log_path) as read:
+    settings, path = session.config.log, session.config.log_path
+    if log is not None:
+        settings, path = _named(log, settings), Path(log)
+    with open_read_only(settings, path) as read:
         yield read, settings
+
+
+def _named(log: str, settings: LogSettings) -> LogSettings:
+    """The settings of the log that `--log` names."""
+    if not log or "\0" in log:
+        raise InvalidRequest(f"--log: {log!r} is not a file or URL", field="log", value=log)
+    if "://" in log:
+        from share_actors.audit.reader_postgres import settings_of
+        from share_actors.events.log.infrastructure import check_packages
+
+        named = settings_of(log, settings)
+        check_packages(named)
+        return named
+    return settings.model_copy(update={"kind": "sqlite", "path": Path(log)})
 
 
 def _trusted(

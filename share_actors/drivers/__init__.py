@@ -30,6 +30,7 @@ from share_actors.drivers.execute import ExecuteMixin, ExecuteOptions, ProcessEx
 from share_actors.drivers.ganesha.mixin import GaneshaMixin, GaneshaOptions
 from share_actors.drivers.registry import known_drivers, load_driver, make_driver
 from share_actors.drivers.requirement import Requirement
+from share_actors.drivers.rule_updates import RuleChange
 from share_actors.drivers.storage_errors import (
     FilesystemBusy,
     FilesystemReadOnly,
@@ -63,6 +64,7 @@ __all__ = [
     "ReportsClients",
     "Requirement",
     "Reverts",
+    "RuleChange",
     "RunsDaemons",
     "Secret",
     "ShareDriver",

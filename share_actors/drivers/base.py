@@ -26,6 +26,7 @@ from share_actors.drivers.errors import (
     UnmanageInvalidShare,
     UnsupportedAccess,
 )
+from share_actors.drivers.rule_updates import RuleChange, RuleUpdates
 from share_actors.values import (
     AccessRule,
     Capabilities,
@@ -45,6 +46,7 @@ __all__ = [
     "NotSupported",
     "ProbeResult",
     "RefusedByBackend",
+    "RuleChange",
     "RuleUpdates",
     "ShareDriver",
     "ShareServerSetUpFailed",
@@ -62,8 +64,6 @@ class DriverOptions(BaseModel):
 
 
 Exports = Sequence[ExportLocation]
-RuleUpdates = Mapping[str, str]
-"""The rules that could not be applied: access id to reason."""
 
 
 class ProbeResult(Frozen):
@@ -247,7 +247,8 @@ class ShareDriver:
         """Apply exactly *access_rules*; the other lists contain the changes.
 
         Deletions come before additions, so that a client denied and allowed again keeps its new rule.
-        Returns the rules that could not be applied, with reasons; an exception means that none was applied.
+        Returns the rules that could not be applied, with reasons, if it can as a `RuleChange`, which also
+        names the clients that were cut off; an exception means that none was applied.
         The default calls `deny_access` and `allow_access` for one rule at a time. A rule that stays is
         allowed again if another one for the same client is denied.
         """

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from share_actors.drivers.abilities import Reverts
-from share_actors.drivers.base import Exports, ProbeResult, RuleUpdates, ShareDriver
+from share_actors.drivers.base import Exports, ProbeResult, ShareDriver
+from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 

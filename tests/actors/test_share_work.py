@@ -19,6 +19,7 @@ from share_actors.drivers.base import (
     ShareDriver,
     TransientError,
 )
+from share_actors.drivers.rule_updates import RuleChange
 from share_actors.errors import ConfigError, InvalidRequest, Refused, Unavailable
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
@@ -343,6 +344,24 @@ def test_only_the_rule_that_the_driver_names_fails(script: dict[str, Any]) -> No
     assert command == ConfirmRules(
         applied=("new2",), removed=("old",), failed={"new1": "no such user"}
     )
+
+
+def test_the_clients_that_a_change_of_rules_cut_off_are_recorded(script: dict[str, Any]) -> None:
+    script["update_access"] = RuleChange(cut_off=("bob at 10.0.0.7",))
+
+    command, _ = outcome(APPLY, WITH_RULES)
+
+    assert isinstance(command, ConfirmRules)
+    assert command.cut_off == ("bob at 10.0.0.7",)
+
+
+def test_of_very_many_clients_that_were_cut_off_the_rest_is_counted(script: dict[str, Any]) -> None:
+    script["update_access"] = RuleChange(cut_off=[f"u{n} at 10.0.0.7" for n in range(130)])
+
+    command, _ = outcome(APPLY, WITH_RULES)
+
+    assert isinstance(command, ConfirmRules)
+    assert (len(command.cut_off), command.cut_off[-1]) == (101, "30 more")
 
 
 def test_rules_that_are_refused_together_are_updated_one_by_one(script: dict[str, Any]) -> None:

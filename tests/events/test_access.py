@@ -89,6 +89,15 @@ def test_an_active_rule_that_cannot_work_has_a_warning() -> None:
     )
 
 
+def test_the_clients_that_a_denial_cut_off_are_recorded() -> None:
+    cut_off = ("alice at 10.0.0.7",)
+    denying = active.given(denied("a"), began("access"))
+
+    denying.when(ConfirmRules(removed=("a",), cut_off=cut_off)).then(
+        AccessRulesApplied(removed=("a",), cut_off=cut_off)
+    )
+
+
 def test_a_rule_is_applying_while_the_backend_is_asked() -> None:
     applying.then_state(states, {"a": "applying"})
 

@@ -54,6 +54,12 @@ EARLIER: dict[str, Event] = {
     "access.rules_applied.v1.json": AccessRulesApplied(
         applied=("r1",), removed=("r2",), failed={"r3": "no such user"}
     ),
+    "access.rules_applied.v2.json": AccessRulesApplied(
+        applied=("r1",),
+        removed=("r2",),
+        failed={"r3": "no such user"},
+        warnings={"r1": "out of reach"},
+    ),
     "backend.changed.v1.json": _changed.replace(capabilities=_said),
     "backend.changed.v2.json": _changed.replace(
         capabilities=_changed.capabilities.replace(access_support={})

@@ -133,6 +133,10 @@ SENTENCES: list[tuple[Event, str]] = [
         "the backend applied access rules a and b, removed access rule c"
         " and failed at access rule d (no such host)",
     ),
+    (
+        AccessRulesApplied(removed=("c",), cut_off=("alice at 10.0.0.7", "bob at 10.0.0.8")),
+        "the backend removed access rule c; it cut off alice at 10.0.0.7 and bob at 10.0.0.8",
+    ),
     (AccessRulesApplied(), "the backend had no access rule to change"),
     (
         SnapshotRequested(snapshot_id="n", name="before", at=NOON),

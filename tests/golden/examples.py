@@ -144,6 +144,7 @@ EXAMPLES: tuple[Event, ...] = (
         removed=("r2",),
         failed={"r3": "no such user"},
         warnings={"r1": "out of reach"},
+        cut_off=("bob at 10.0.0.7",),
     ),
     snapshot_messages.SnapshotRequested(snapshot_id="snap-2", name="nightly", at=AT),
     snapshot_messages.SnapshotCreated(snapshot_id="snap-2", provider_location="/snapshots/2"),

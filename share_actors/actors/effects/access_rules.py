@@ -11,6 +11,7 @@ from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
 from share_actors.values import AccessRule, RequestContext, Share
 
+MAX_CUT_OFF = 100
 logger = logging.getLogger(__name__)
 Rules = Sequence[AccessRule]
 UpdateAccess = Callable[[Rules, Rules, Rules], dict[str, str]]
@@ -30,8 +31,11 @@ def update_rules(
     deleted could not be removed.
     """
 
+    cut_off: list[str] = []
+
     def update(desired: Rules, add: Rules, delete: Rules) -> dict[str, str]:
         failed = driver.update_access(context, share, desired, add, delete, (), state.server)
+        cut_off.extend(getattr(failed, "cut_off", ()))
         return {access_id: writable(reason) for access_id, reason in (failed or {}).items()}
 
     failed = _failed_rules(update, effect, access.desired(state.rules, effect))
@@ -43,7 +47,15 @@ def update_rules(
         warnings=_warnings(driver, share, added, state),
         removed=tuple(rule.id for rule in effect.delete if rule.id not in failed),
         failed=failed,
+        cut_off=_recorded(cut_off),
     )
+
+
+def _recorded(cut_off: Sequence[str]) -> tuple[str, ...]:
+    """The clients that were cut off, the first `MAX_CUT_OFF` of them by name."""
+    named = [writable(client) for client in cut_off[:MAX_CUT_OFF]]
+    more = len(cut_off) - len(named)
+    return (*named, *((f"{more} more",) if more else ()))
 
 
 def _warnings(driver: ShareDriver, share: Share, added: Rules, state: ShareState) -> dict[str, str]:

@@ -6,11 +6,12 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from share_actors.drivers.base import DriverError, RuleUpdates, UnsupportedAccess
+from share_actors.drivers.base import DriverError, UnsupportedAccess
 from share_actors.drivers.btrfs.cifs import checked_user_rule
 from share_actors.drivers.btrfs.exports import Clients
 from share_actors.drivers.btrfs.revert import BtrfsRevert
 from share_actors.drivers.ganesha.rules import network_of
+from share_actors.drivers.rule_updates import RuleChange, RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share
 
 MANY_RULES = 1000
@@ -33,7 +34,8 @@ class BtrfsAccess(BtrfsRevert):
         """Export to exactly *access_rules*; the other lists are not needed.
 
         Of rules for one network the most permissive counts, of networks inside each other the smallest. A
-        refused set of rules raises, and the rules before it stay.
+        refused set of rules raises, and the rules before it stay. Returns which rules failed, and whom the
+        server of CIFS shares cut off.
         """
         clients: dict[str, str] = {}
         failed: dict[str, str] = {}
@@ -42,8 +44,7 @@ class BtrfsAccess(BtrfsRevert):
                 _add(clients, checked_client(share, rule), rule.access_level)
             except DriverError as error:
                 failed[rule.id] = str(error)
-        self._set_clients(context, share, lambda _: clients)
-        return failed
+        return RuleChange(failed, self._set_clients(context, share, lambda _: clients))
 
     def allow_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None
@@ -84,14 +85,14 @@ class BtrfsAccess(BtrfsRevert):
 
     def _set_clients(
         self, context: RequestContext, share: Share, change: Callable[[Clients], Clients]
-    ) -> None:
-        """Export to the clients that *change* makes of those on file."""
+    ) -> Sequence[str]:
+        """Export to the clients that *change* makes of those on file; returns who was cut off."""
         with self._share_lock("set access of share", share.id, context) as fence:
             if not self._pool.exists("shares", share.id) and not change({}):
-                return
+                return ()
             self._must_exist(share.id)
             self._finish_revert(share.id, fence)
-            self._serve(share.id, fence, change(self._clients_on_file(share.id)))
+            return self._serve(share.id, fence, change(self._clients_on_file(share.id)))
 
 
 def checked_client(share: Share, rule: AccessRule) -> str:

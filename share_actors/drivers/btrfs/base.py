@@ -216,8 +216,11 @@ class BtrfsBase(ShareDriver):
         with suppress(FileNotFoundError):
             place.rmdir()
 
-    def _serve(self, share_id: str, fence: Fence, clients: Clients | None = None) -> None:
-        """Mount and export the share to *clients*; None: to those on file, or to nobody."""
+    def _serve(self, share_id: str, fence: Fence, clients: Clients | None = None) -> Sequence[str]:
+        """Mount and export the share to *clients*; None: to those on file, or to nobody.
+
+        Returns who was cut off, as far as that is known.
+        """
         if clients is None:
             clients = self._clients_on_file(share_id)
         fence.check()
@@ -226,8 +229,9 @@ class BtrfsBase(ShareDriver):
                 self._records.write(share_id, CLIENTS, dict(clients))
                 self._exporter.remove(share_id, fence.check)
             self._mount_share(share_id)
-        self._exporter.export(share_id, self._place(share_id), clients, fence.check)
+        cut = self._exporter.export(share_id, self._place(share_id), clients, fence.check)
         self._records.remove(share_id, CLIENTS)
+        return cut
 
     def _clients_on_file(self, share_id: str) -> Clients:
         """The clients of the export, or those that were saved when the export was removed for a time."""

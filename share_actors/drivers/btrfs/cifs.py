@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from share_actors.drivers.base import DriverError, UnsupportedAccess
@@ -12,8 +11,6 @@ from share_actors.drivers.btrfs.exports import Clients, Exporter
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.samba import Samba, checked_user
 from share_actors.values import AccessRule, ExportLocation, ShareClient
-
-logger = logging.getLogger(__name__)
 
 
 class CifsExports:
@@ -40,12 +37,16 @@ class CifsExports:
         """What is wrong with smbd, one sentence each."""
         return self._samba.problems()
 
-    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
-        """Export *path* to the users *clients*; whom that cuts off is logged."""
+    def export(
+        self, name: str, path: Path, clients: Clients, check: Callable[[], None]
+    ) -> Sequence[str]:
+        """Export *path* to the users *clients*; returns who was cut off."""
         cut = self._samba.export(name, path, clients, check)
-        for word, users in (("denied", cut.denied), ("interrupted", cut.interrupted)):
-            for client in users:
-                logger.info("share %s: %s at %s was %s", name, client.user, client.address, word)
+        denied = (f"{client.user} at {client.address}" for client in cut.denied)
+        again = (
+            f"{client.user} at {client.address} (may connect again)" for client in cut.interrupted
+        )
+        return (*denied, *again)
 
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Remove the export and its users."""
@@ -107,9 +108,11 @@ class ProtocolExports:
         """What is wrong with any daemon."""
         return tuple(text for exporter in self._exporters.values() for text in exporter.problems())
 
-    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
+    def export(
+        self, name: str, path: Path, clients: Clients, check: Callable[[], None]
+    ) -> Sequence[str]:
         """Export by the protocol of the share."""
-        self._of(name).export(name, path, clients, check)
+        return self._of(name).export(name, path, clients, check)
 
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Remove the export, whatever its protocol was."""

@@ -6,7 +6,7 @@ Each protocol has a class with the methods of `Exporter`: NFS here, CIFS in `cif
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +30,13 @@ class Exporter(Protocol):
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the daemon, one sentence each."""
 
-    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
-        """Export the directory *path* to *clients* alone; *check* is called before each change."""
+    def export(
+        self, name: str, path: Path, clients: Clients, check: Callable[[], None]
+    ) -> Sequence[str]:
+        """Export the directory *path* to *clients* alone; *check* is called before each change.
+
+        Returns who was cut off, as far as the daemon tells.
+        """
 
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Remove the export with its clients, unless there is none."""
@@ -71,9 +76,15 @@ class NfsExports:
         """What is wrong with Ganesha, one sentence each."""
         return tuple(self._ganesha.problems())
 
-    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
-        """Export *path*, a mount of its own, to *clients*; if that is refused the old clients stay."""
+    def export(
+        self, name: str, path: Path, clients: Clients, check: Callable[[], None]
+    ) -> Sequence[str]:
+        """Export *path*, a mount of its own, to *clients*; if that is refused the old clients stay.
+
+        Names nobody as cut off: NFS has no sessions per export that Ganesha could tell.
+        """
         self._ganesha.export(name, path, clients, check)
+        return ()
 
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Remove the export and its clients."""

@@ -106,7 +106,9 @@ class NoExports:
         """None."""
         return ()
 
-    def export(self, name: str, path: Path, clients: Clients, check: Callable[[], None]) -> None:
+    def export(
+        self, name: str, path: Path, clients: Clients, check: Callable[[], None]
+    ) -> tuple[str, ...]:
         """Raise `ValueError`: servers export shares."""
         raise ValueError(f"share {name} has no server that exports it")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from share_actors.drivers.base import RuleUpdates, UnsupportedAccess
+from share_actors.drivers.base import UnsupportedAccess
 from share_actors.drivers.dummy.base import DummyBase
+from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share
 
 

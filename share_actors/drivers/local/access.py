@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from share_actors.drivers.base import DriverError, RuleUpdates, TransientError
+from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.reach import advice, barrier, parents_from_top
 from share_actors.drivers.local.base import LocalBase
+from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share
 
 

@@ -64,6 +64,7 @@ def _unchanged(fields: dict[str, Any]) -> dict[str, Any]:
 UPCASTERS: Upcasters = MappingProxyType(
     {
         ("access.rules_applied", 1): _access_rules_applied_1,
+        ("access.rules_applied", 2): _unchanged,
         ("network.security_service_added", 1): _security_service_added_1,
         ("server.set_up", 1): _details_1,
         ("server.set_up_failed", 1): _details_1,

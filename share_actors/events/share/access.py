@@ -84,6 +84,7 @@ class ConfirmRules(Command):
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
     warnings: dict[str, str] = {}
+    cut_off: tuple[str, ...] = ()
 
 
 class AccessAllowed(Event, topic="access.allowed"):
@@ -112,15 +113,17 @@ class AccessDenied(Event, topic="access.denied"):
 class AccessRulesApplied(Event, topic="access.rules_applied"):
     """The outcome of an attempt to apply rules, for each of them.
 
-    *warnings*: why those of the applied ones that cannot work do not.
+    *warnings*: why those of the applied ones that cannot work do not. *cut_off*: the clients whose sessions
+    this attempt ended, if the driver tells (`drivers.rule_updates.RuleChange`).
     """
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     failed: dict[str, str] = {}
     warnings: dict[str, str] = {}
+    cut_off: tuple[str, ...] = ()
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
@@ -158,13 +161,9 @@ def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
             return _allow(command, state)
         case DenyAccess(access_id=access_id):
             return _deny(access_id, state)
-        case ConfirmRules(applied=applied, removed=removed, warnings=warnings):
+        case ConfirmRules():
             failed = {i: why for i, why in command.failed.items() if not _denied_since(i, state)}
-            return [
-                AccessRulesApplied(
-                    applied=applied, removed=removed, failed=failed, warnings=warnings
-                )
-            ]
+            return [AccessRulesApplied(**{**command.__dict__, "failed": failed})]
         case _:
             assert_never(command)
 
@@ -335,7 +334,8 @@ def _outcome(event: AccessRulesApplied) -> str:
     done += [f"failed at access rule {i} ({why})" for i, why in event.failed.items()]
     text = f"the backend {joined(done)}" if done else "the backend had no access rule to change"
     idle = [f"access rule {i} cannot work yet: {why}" for i, why in event.warnings.items()]
-    return "; ".join([text, *idle])
+    gone = [f"it cut off {joined(event.cut_off)}"] if event.cut_off else []
+    return "; ".join([text, *gone, *idle])
 
 
 def _named(ids: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from share_actors.drivers import DriverError, ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver
+from share_actors.drivers.rule_updates import RuleChange
 from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.drivers.supervision import supervisor
 from share_actors.testing import ClientContract
@@ -112,6 +113,18 @@ class TestBtrfsUsersOverCifs(
     ClientDaemonContract,
 ):
     """The contract but for the sizes: its clients take a minute to send gigabytes by SMB."""
+
+    def test_a_denial_names_the_client_that_it_cut_off(
+        self, driver: BtrfsDriver, served: ServedShare, visit: Mount
+    ) -> None:
+        served.allow((self.one, "rw"), (self.two, "rw"))
+        mounted = visit(served.export, self.one)
+        mounted.write("kept", b"1")
+
+        change = driver.update_access(CONTEXT, served.share, [served.rule(self.two, "rw")], (), ())
+
+        assert isinstance(change, RuleChange)
+        assert [client.partition(" at ")[0] for client in change.cut_off] == [self.one]
 
     def test_a_client_is_told_that_a_share_is_full_until_it_is_extended(
         self, driver: BtrfsDriver, served: ServedShare, visit: Mount

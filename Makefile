@@ -28,7 +28,8 @@ MINUTES ?= 10
 soak: $(READY)  ## run long fault tests: simulated, MINUTES (10) of real kills, and the tests marked `soak`
 	@$(BIN)/python -m tests.faults --cases 50000
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) 2>/dev/null
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -m soak --all-steps
+	@$(BIN)/python -m pytest tests/drivers --all-steps
 
 check: $(READY)  ## check formatting, lint, strict types and import contracts
 	@$(BIN)/ruff format --check

@@ -59,6 +59,21 @@ def _no_other_ray(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ray, "init", refuse)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _few_steps(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Without `--all-steps`, which `make soak` gives: drivers crash and stall at fewer of their steps."""
+    from share_actors.testing.interruption_contract import InterruptionContract
+    from share_actors.testing.late_contract import LateCallContract
+    from share_actors.testing.remains_contract import RemainsContract
+
+    with pytest.MonkeyPatch.context() as patched:
+        if not request.config.getoption("--all-steps"):
+            patched.setattr(InterruptionContract, "most_steps", 8)
+            patched.setattr(RemainsContract, "most_steps", 8)
+            patched.setattr(LateCallContract, "most_stalls", 5)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _secrets_of_one_test() -> Iterator[None]:
     """Mask the secrets of a test in no other: a made-up one may equal a message that another expects."""

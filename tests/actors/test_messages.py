@@ -77,6 +77,7 @@ def example(kind: Any) -> Any:
         "old": "b",
         "new": "c",
         "number": 1,
+        "location": "/srv/s1",
     }
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}

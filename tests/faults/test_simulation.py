@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, get_args
 
 import pytest
@@ -40,9 +41,16 @@ def test_a_death_at_any_point_leads_to_the_same_final_state(scenario: str, probe
         assert world.replies.keys() == undisturbed.replies.keys()
 
 
+@pytest.mark.soak
 @by_scenario
 def test_two_deaths_at_any_points_leave_nothing_wrong(scenario: str) -> None:
     for case in pairs(scenario):
+        assert len(judged(case, replay_command(scenario, case)).died_at) == 2
+
+
+@by_scenario
+def test_two_deaths_at_many_points_leave_nothing_wrong(scenario: str) -> None:
+    for case in islice(pairs(scenario), 0, None, 4):
         assert len(judged(case, replay_command(scenario, case)).died_at) == 2
 
 

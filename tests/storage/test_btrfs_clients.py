@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.testing import ClientContract
 from share_actors.testing.client_access_contract import ClientAccessContract
 from share_actors.testing.client_base import ServedShare
+from share_actors.testing.client_content_contract import ClientContentContract
+from share_actors.testing.client_daemon_contract import ClientDaemonContract
 from share_actors.testing.client_network_contract import ClientNetworkContract
+from share_actors.testing.client_size_contract import ClientSizeContract
 from share_actors.testing.nfs.networks import CLIENTS, SERVER
 from share_actors.testing.visits import Mount
 from tests.drivers.ganesha.conftest import wait_until
@@ -49,7 +54,13 @@ class ConnectedClients(BtrfsClients):
         assert driver.get_share_clients(served.share.replace(id="none")) == ()
 
 
-class TestNfs4Clients(ConnectedClients, ClientContract):
+class TestNfs4Clients(
+    ConnectedClients,
+    ClientAccessContract,
+    ClientNetworkContract,
+    ClientContentContract,
+    ClientDaemonContract,
+):
     def test_what_a_client_writes_is_in_the_subvolume_of_the_share(
         self, driver: ShareDriver, served: ServedShare, visit: Mount
     ) -> None:
@@ -60,6 +71,11 @@ class TestNfs4Clients(ConnectedClients, ClientContract):
         assert isinstance(driver.configuration, BtrfsOptions)
         subvolume = driver.configuration.root / "pool" / "shares" / served.share.id
         assert (subvolume / "a").read_bytes() == b"content"
+
+
+@pytest.mark.soak
+class TestNfs4Sizes(BtrfsClients, ClientSizeContract):
+    """Beside version 3, whose clients write the gigabytes in the suite."""
 
 
 class TestNfs3Clients(ConnectedClients, ClientContract):

@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.client import ShareSystem
 from share_actors.client.share import AsyncShare, ShareHandle
-from share_actors.errors import ConfigError, Forbidden, NotFound, Refused
+from share_actors.errors import ConfigError, Forbidden, NotFound, Refused, Unavailable
 from tests.tenants.callers import CALLERS, Blue, answer
 
 Attempt = Callable[[ShareSystem], Any]
@@ -139,11 +139,13 @@ def _reload(user: ShareSystem) -> None:
 
 
 def _refused(act: Callable[[Any], Any]) -> Attempt:
-    """Permitted, and then refused, since the backend is configured."""
+    """Permitted, and then refused, since the backend is configured; or it is being set up."""
 
     def attempt(user: ShareSystem) -> None:
         try:
             act(user)
+        except Unavailable:
+            return
         except Refused as error:
             if isinstance(error, Forbidden):
                 raise

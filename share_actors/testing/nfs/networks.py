@@ -47,11 +47,12 @@ def enter(namespace: str) -> None:
 @contextmanager
 def client_network() -> Iterator[ClientNetwork]:
     """A network that is removed with all its processes at the end of the block."""
+    own = f"{token_hex(2)}-"  # a process may have several networks
     with ExitStack() as made:
-        server = _namespace(made, "server")
+        server = _namespace(made, f"{own}server")
         _run("-n", server, "link", "add", "clients", "type", "bridge")
         _configure(server, "clients", SERVER)
-        yield ClientNetwork(server, _clients(made, "clients", "client", server))
+        yield ClientNetwork(server, _clients(made, "clients", f"{own}client", server))
 
 
 @contextmanager

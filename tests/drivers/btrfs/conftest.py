@@ -27,6 +27,7 @@ NEEDED = {
 }
 """The programs that the tests run, and the packages that have them."""
 MIB = 1024**2
+WRITTEN_MIB = 100
 MakeDriver = Callable[..., BtrfsDriver]
 
 
@@ -101,10 +102,14 @@ def subvolume(driver: BtrfsDriver, *names: str) -> Path:
     return driver.exclusive_directories()["root"].joinpath("pool", *names)
 
 
-def fill(path: Path, mebibytes: int) -> None:
-    """Write a file of this size to the disk."""
+def fill(path: Path, mebibytes: int, *, all_written: bool = False) -> None:
+    """Write a file of this size to the disk; the first part of a large one is only allocated by default."""
     with path.open("wb") as file:
-        for _ in range(mebibytes):
+        allocated = 0 if all_written else max(mebibytes - WRITTEN_MIB, 0)
+        if allocated:
+            os.posix_fallocate(file.fileno(), 0, allocated * MIB)
+            file.seek(0, os.SEEK_END)
+        for _ in range(mebibytes - allocated):
             file.write(os.urandom(MIB))
         file.flush()
         os.fsync(file.fileno())

@@ -25,8 +25,6 @@ from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.leftovers import end
 from share_actors.testing.listing_contract import ListingContract
-from share_actors.testing.probe_contract import ProbeContract
-from share_actors.testing.rules_contract import RulesContract
 from share_actors.testing.visits import Full, Mount
 from share_actors.values import AccessType, Share
 from tests.drivers.btrfs.conftest import MakeDriver, free_ports
@@ -46,8 +44,8 @@ def over_cifs(make_driver: MakeDriver, root: Path) -> BtrfsDriver:
     return driver
 
 
-class TestBtrfsSharesOverCifs(ProbeContract, RulesContract, ListingContract):
-    """What does not crash or stall: a change of smbd takes a third of a second."""
+class TestBtrfsSharesOverCifs(ListingContract):
+    """A part of the contract below: every test starts a smbd and an NFS server of its own."""
 
     principals: ClassVar[dict[AccessType, tuple[str, str]]] = {"user": ("alice", "bob")}
 

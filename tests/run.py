@@ -32,28 +32,28 @@ SILENCE_S = 30.0
 STOP_TIMEOUT_S = 60.0
 
 _FILES: Mapping[str, tuple[str, ...]] = {
-    "soak": ("tests/faults/test_soak.py", "tests/faults/test_kill_table.py"),
-    "model": ("tests/faults/test_simulation.py", "tests/faults/test_servers.py"),
-    "disks": ("tests/drivers/btrfs", "tests/drivers/samba"),
-    "tour": ("README.md", "docs/tutorial.md", "docs/how-to/write-a-driver.md"),
-    "pages": ("docs",),
-    "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
     "units": ("tests",),
     "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
-    "storage": ("tests/storage", "tests/drivers/ganesha", "tests/faults/test_storage_soak.py"),
-    "servers": ("tests/drivers/btrfs_servers",),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",
         f"{ACCEPTANCE}/test_cli_surroundings.py",
         f"{ACCEPTANCE}/test_nodes.py",
         f"{ACCEPTANCE}/test_demo.py",
     ),
+    "disks": ("tests/drivers/btrfs", "tests/drivers/samba"),
+    "systems": (ACCEPTANCE,),
+    "pages": ("docs",),
+    "storage": ("tests/storage", "tests/drivers/ganesha", "tests/faults/test_storage_soak.py"),
     "services": (
         f"{ACCEPTANCE}/test_service.py",
         f"{ACCEPTANCE}/test_alone.py",
         f"{ACCEPTANCE}/test_pressure.py",
     ),
-    "systems": (ACCEPTANCE,),
+    "tour": ("README.md", "docs/tutorial.md", "docs/how-to/write-a-driver.md"),
+    "kills": (f"{ACCEPTANCE}/test_survival.py", f"{ACCEPTANCE}/test_logs.py"),
+    "soak": ("tests/faults/test_soak.py", "tests/faults/test_kill_table.py"),
+    "model": ("tests/faults/test_simulation.py", "tests/faults/test_servers.py"),
+    "servers": ("tests/drivers/btrfs_servers",),
 }
 """Files and folders by lane; a file that a lane names is not run with its folder."""
 

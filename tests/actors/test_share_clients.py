@@ -14,6 +14,7 @@ from share_actors.cli import app
 from share_actors.cli.session import Session
 from share_actors.config import Config
 from share_actors.drivers.dummy import DummyDriver
+from share_actors.drivers.registry import drivers_registered
 from share_actors.errors import Refused, Unavailable
 from share_actors.testing import sync_system
 from share_actors.testing.in_process.system import SyncInProcessSystem
@@ -22,21 +23,31 @@ from share_actors.values import Share, ShareClient
 CLIENT = ShareClient(address="10.0.0.7", protocol="NFSv3", bytes_read=5, operations=1)
 
 
+class TellingDriver(DummyDriver):
+    """Tells the same clients of each share."""
+
+    def get_share_clients(self, share: Share) -> Sequence[ShareClient]:
+        return [CLIENT]
+
+
+class FailingDriver(DummyDriver):
+    def get_share_clients(self, share: Share) -> Sequence[ShareClient]:
+        raise OSError("the server is gone")
+
+
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[SyncInProcessSystem]:
     backends: dict[str, Any] = {
-        "told": {"driver": "dummy"},
+        "told": {"driver": "telling"},
+        "gone": {"driver": "failing"},
         "disk": {"driver": "local", "options": {"root": str(tmp_path / "disk")}},
     }
-    with sync_system(Config(home=tmp_path, backends=backends), durable=True) as system:
+    drivers = {"telling": TellingDriver, "failing": FailingDriver}
+    with (
+        drivers_registered(drivers),
+        sync_system(Config(home=tmp_path, backends=backends), durable=True) as system,
+    ):
         yield system
-
-
-def tell(monkeypatch: pytest.MonkeyPatch, clients: Sequence[ShareClient]) -> None:
-    """Give the driver `dummy` the ability, and *clients* to each share."""
-    monkeypatch.setattr(
-        DummyDriver, "get_share_clients", lambda self, share: clients, raising=False
-    )
 
 
 def test_a_local_backend_says_that_it_cannot_tell(system: SyncInProcessSystem) -> None:
@@ -49,7 +60,6 @@ def test_a_local_backend_says_that_it_cannot_tell(system: SyncInProcessSystem) -
 def test_the_clients_are_those_that_the_driver_tells(
     system: SyncInProcessSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(monkeypatch, [CLIENT])
     share = system.create_share(size=1, backend="told")
     monkeypatch.setattr(Session, "system", property(lambda _: system))
 
@@ -61,14 +71,8 @@ def test_the_clients_are_those_that_the_driver_tells(
     assert "10.0.0.7" in table.stdout
 
 
-def test_a_driver_that_fails_is_unavailable(
-    system: SyncInProcessSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: DummyDriver, share: Share) -> Sequence[ShareClient]:
-        raise OSError("the server is gone")
-
-    monkeypatch.setattr(DummyDriver, "get_share_clients", fail, raising=False)
-    share = system.create_share(size=1, backend="told")
+def test_a_driver_that_fails_is_unavailable(system: SyncInProcessSystem) -> None:
+    share = system.create_share(size=1, backend="gone")
 
     with pytest.raises(Unavailable, match="could not list clients"):
         share.clients()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ PROGRAM = "share-actors"
 _PUNCTUATION = frozenset("();<>|&")
 
 
+@cache
 def root() -> Any:
     """The root command of the program; its type is not public in Typer."""
     return typer.main.get_command(app)

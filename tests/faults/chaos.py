@@ -38,7 +38,7 @@ from tests.faults.log_faults import (
     SqliteFaults,
     own_disk,
 )
-from tests.faults.soak import CLIENTS, print_progress, soak, stopped
+from tests.faults.soak import CLIENTS, clients_running, print_progress, soak, stopped
 from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare, Request
 
 LOG_FAULTS = 0.4
@@ -171,12 +171,11 @@ def each_fault_once(site: Site, faults: Faults, seed: int, clients_count: int) -
     stop, killer = threading.Event(), ChaosKiller(site, seed, faults)
     kinds = [*[Client] * clients_count, BulkClient]
     clients = [kind(f"client{n}", site.system, seed + n, stop) for n, kind in enumerate(kinds)]
-    for client in clients:
-        client.start()
-    for _ in faults:
-        time.sleep(2.0)
-        killer.let_log_fail()
-    killer.kill_actor_then_manager()
+    with clients_running(clients, stop):
+        for _ in faults:
+            time.sleep(2.0)
+            killer.let_log_fail()
+        killer.kill_actor_then_manager()
     return stopped(site, stop, clients, killer)
 
 

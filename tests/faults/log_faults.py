@@ -105,9 +105,18 @@ class PostgresFaults:
             self._configure("ALTER SYSTEM RESET default_transaction_read_only")
 
     def _configure(self, command: str) -> None:
-        with postgres.admin(self._settings) as connection:
-            connection.execute(command.encode())
-            connection.execute("SELECT pg_reload_conf()")
+        """Execute *command*, once the server has recovered from the fault before."""
+        deadline = time.monotonic() + MAX_START_S
+        while True:
+            try:
+                with postgres.admin(self._settings) as connection:
+                    connection.execute(command.encode())
+                    connection.execute("SELECT pg_reload_conf()")
+                    return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def _server(self) -> psutil.Process:
         first = (self._directory / "postmaster.pid").read_text().partition("\n")[0]

@@ -14,7 +14,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,26 @@ def soak(
     clients += [other(other.__name__, site.system, seed, stop) for other in others]
     killer, deadline = killer or Killer(site, seed), time.monotonic() + 60 * minutes
     latest = deadline + MAX_WAIT_S
+    with clients_running(clients, stop):
+        while time.monotonic() < (deadline if _enough(clients, killer, minutes) else latest):
+            time.sleep(rng.uniform(0.3, 4.0))
+            killer.strike()
+            killer.pause(lambda: sum(r.reply is not None for c in clients for r in [*c.requests]))
+            if report_progress is not None:
+                report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
+    return stopped(site, stop, clients, killer, backends)
+
+
+@contextmanager
+def clients_running(clients: Sequence[Client], stop: threading.Event) -> Iterator[None]:
+    """Start the clients, which end if the block raises."""
     for client in clients:
         client.start()
-    while time.monotonic() < (deadline if _enough(clients, killer, minutes) else latest):
-        time.sleep(rng.uniform(0.3, 4.0))
-        killer.strike()
-        killer.pause(lambda: sum(r.reply is not None for c in clients for r in [*c.requests]))
-        if report_progress is not None:
-            report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
-    return stopped(site, stop, clients, killer, backends)
+    try:
+        yield
+    except BaseException:
+        stop.set()
+        raise
 
 
 def stopped(
@@ -102,11 +114,10 @@ def rounds_of_rules(site: Site, rounds: int, seed: int, clients_count: int) -> d
     clients: list[Client] = [
         RuleClient(f"client{n}", site.system, seed + n, stop) for n in range(clients_count)
     ]
-    for client in clients:
-        client.start()
-    for _ in range(rounds):
-        time.sleep(4.0)
-        killer.kill_actor_then_manager()
+    with clients_running(clients, stop):
+        for _ in range(rounds):
+            time.sleep(4.0)
+            killer.kill_actor_then_manager()
     return stopped(site, stop, clients, killer)
 
 

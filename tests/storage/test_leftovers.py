@@ -39,7 +39,7 @@ with client_network() as network:
     subprocess.Popen(inside, start_new_session=True)
     while not subprocess.check_output(["ip", "netns", "pids", network.server]):
         time.sleep(0.01)
-    print(own_prefix(), flush=True)
+    print(own_prefix(), network.server, flush=True)
     time.sleep(1000)
 """
 
@@ -73,8 +73,7 @@ def things_of(prefix: str) -> dict[str, int]:
 
 def test_a_killed_run_leaves_nothing_after_the_next_start(run: subprocess.Popen[str]) -> None:
     assert run.stdout is not None
-    prefix = run.stdout.readline().strip()
-    server = f"{prefix}server"
+    prefix, server = run.stdout.readline().split()
     inside = subprocess.run(["ip", "netns", "pids", server], capture_output=True, check=True)
     [sleeper] = map(int, inside.stdout.split())
     remove_leftovers()

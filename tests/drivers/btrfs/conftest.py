@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def tmp_path() -> Iterator[Path]:
         yield directory
 
 
-@pytest.fixture
-def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
+@contextmanager
+def drivers_in(directory: Path) -> Iterator[MakeDriver]:
     """Makes drivers that are not started; at the end all of them are stopped, and all is unmounted."""
     if os.geteuid() != 0:
         pytest.skip("the driver btrfs needs root")
@@ -62,8 +63,8 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
     def make(**changes: object) -> BtrfsDriver:
         nfs, mount = free_ports(2)
         options = {
-            "device": tmp_path / "disk.img",
-            "root": tmp_path / "root",
+            "device": directory / "disk.img",
+            "root": directory / "root",
             "image_size_gib": 4,
             "nfs_port": nfs,
             "mount_port": mount,
@@ -79,8 +80,15 @@ def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
             for driver in made:
                 driver.stop_backend(CONTEXT)
         finally:
-            for found in mounts_below(tmp_path):
+            for found in mounts_below(directory):
                 unmount(found.path)
+
+
+@pytest.fixture
+def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
+    """Makes drivers that are stopped at the end."""
+    with drivers_in(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ from share_actors.testing.client_daemon_contract import ClientDaemonContract
 from share_actors.testing.client_network_contract import ClientNetworkContract
 from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
-from share_actors.testing.leftovers import end
+from share_actors.testing.leftovers import end, own_directory
 from share_actors.testing.listing_contract import ListingContract
 from share_actors.testing.visits import Full, Mount
 from share_actors.values import AccessType, Share
-from tests.drivers.btrfs.conftest import MakeDriver, free_ports
+from tests.drivers.btrfs.conftest import MakeDriver, drivers_in, free_ports
 from tests.storage.cifs_client import cifs_mounts
 from tests.storage.conftest import need
 
@@ -73,6 +73,13 @@ class TestBtrfsDriverOverCifs(DriverContract):
         return {"path": f"shares/{share.id}"}
 
 
+@pytest.fixture(scope="module")
+def shared_driver() -> Iterator[BtrfsDriver]:
+    """One driver for all tests of clients: its servers take seconds to start."""
+    with own_directory() as directory, drivers_in(directory) as make:
+        yield over_cifs(make, directory)
+
+
 class OverCifs(ClientBase):
     """A driver and its clients, which are users."""
 
@@ -80,8 +87,10 @@ class OverCifs(ClientBase):
     clients = ("alice", "bob")
 
     @pytest.fixture
-    def driver(self, directory: Path, make_driver: MakeDriver) -> ShareDriver:
-        return over_cifs(make_driver, directory)
+    def driver(self, shared_driver: BtrfsDriver) -> ShareDriver:
+        if shared_driver.check_health():  # the last test may have killed its server
+            shared_driver.start_backend(CONTEXT)
+        return shared_driver
 
     @pytest.fixture
     def visit(self, driver: ShareDriver) -> Iterator[Mount]:
@@ -129,7 +138,7 @@ class TestBtrfsUsersOverCifs(
     ) -> None:
         served.allow((self.one, "rw"))
         mounted = visit(served.export, self.one)
-        (found,) = driver.list_backend(CONTEXT)
+        found = next(o for o in driver.list_backend(CONTEXT) if o.id == served.share.id)
         with (Path(found.location) / "big").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, GIB - 8 * MIB)
             os.fsync(file.fileno())

@@ -225,13 +225,20 @@ class BtrfsBase(ShareDriver):
             clients = self._clients_on_file(share_id)
         fence.check()
         if not self._is_in_place(share_id):
-            if self._exporter.served(share_id) is not None:
+            if self._may_be_served(share_id) and self._exporter.served(share_id) is not None:
                 self._records.write(share_id, CLIENTS, dict(clients))
                 self._exporter.remove(share_id, fence.check)
             self._mount_share(share_id)
         cut = self._exporter.export(share_id, self._place(share_id), clients, fence.check)
         self._records.remove(share_id, CLIENTS)
         return cut
+
+    def _may_be_served(self, share_id: str) -> bool:
+        """Whether the daemon may have an export of the share: to ask it is slow if there are many exports.
+
+        The place of a share is removed only after its export.
+        """
+        return self._place(share_id).exists() or self._exporter.recorded(share_id) is not None
 
     def _clients_on_file(self, share_id: str) -> Clients:
         """The clients of the export, or those that were saved when the export was removed for a time."""

@@ -72,6 +72,8 @@ def _clients(made: ExitStack, bridge: str, role: str, server: str | None = None)
     for n, addresses in enumerate(CLIENTS):
         client, end = _namespace(made, f"{role}{n}"), f"{role}{n}"
         _run("link", "add", "eth0", "netns", client, "type", "veth", "peer", "name", end, *within)
+        if server is None:  # a bridge has its members for a while after their namespaces are gone
+            made.callback(_unlink, end)
         _run(*(("-n", server) if server else ()), "link", "set", end, "master", bridge, "up")
         _configure(client, "eth0", addresses)
         clients.update(dict.fromkeys(addresses, client))
@@ -91,6 +93,11 @@ def _configure(namespace: str, interface: str, addresses: tuple[str, str]) -> No
         no_wait = ("nodad",) if ":" in address else ()
         _run("-n", namespace, "address", "add", f"{address}/{prefix}", "dev", interface, *no_wait)
     _run("-n", namespace, "link", "set", interface, "up")
+
+
+def _unlink(interface: str) -> None:
+    """Remove the interface, unless it is gone."""
+    subprocess.run(["ip", "link", "delete", interface], check=False, capture_output=True)
 
 
 def _run(*words: str) -> None:

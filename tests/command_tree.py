@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 from click.testing import CliRunner, Result
-from typer.main import get_command
 
-from share_actors.cli import app
-
-
-@cache
-def _commands() -> Any:
-    return get_command(app)
+from tests.docs.shell import root
 
 
 def invoke(words: Sequence[str]) -> Result:
     """The result of the command line *words*."""
-    return CliRunner().invoke(_commands(), list(words))
+    return CliRunner().invoke(root(), list(words))

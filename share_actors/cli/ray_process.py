@@ -185,11 +185,10 @@ def _wait_for_session(
 ) -> None:
     """Wait for the *session*, and for what it started before it ended, which ends by itself as well."""
     deadline = time.monotonic() + timeout_s
+    _wait_for_end([process for process in session if process.pid == state.pid], timeout_s)
     while session and state.pid is not None and time.monotonic() < deadline:
-        head_ended = all(process.pid != state.pid for process in session)
-        if head_ended:
-            _signal([process for process in session if _title(process) in AGENTS], "kill")
-        time.sleep(0.05)
+        _signal([process for process in session if _title(process) in AGENTS], "kill")
+        _wait_for_end(session, deadline - time.monotonic())
         session = _running(session_processes(state.pid, state.created))
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from share_actors import sentence
-from share_actors.cli import app
 from share_actors.cli.session import Session
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import ConfigError, NotFound, Refused
 from share_actors.testing import sync_system
 from share_actors.testing.in_process.system import SyncInProcessSystem
+from tests.command_tree import invoke
 
 
 @pytest.fixture
@@ -180,7 +179,7 @@ def audit(system: SyncInProcessSystem, monkeypatch: pytest.MonkeyPatch) -> Calla
     monkeypatch.setattr(Session, "system", property(lambda _: system))
 
     def run(*options: str) -> Any:
-        result = CliRunner().invoke(app, ["--json", "backend", "audit", *options])
+        result = invoke(["--json", "backend", "audit", *options])
         return json.loads(result.stdout or result.stderr)
 
     return run

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from share_actors.cli import app
 from share_actors.cli.session import Session
 from share_actors.config import Config
 from share_actors.drivers.dummy import DummyDriver
@@ -19,6 +17,7 @@ from share_actors.errors import Refused, Unavailable
 from share_actors.testing import sync_system
 from share_actors.testing.in_process.system import SyncInProcessSystem
 from share_actors.values import Share, ShareClient
+from tests.command_tree import invoke
 
 CLIENT = ShareClient(address="10.0.0.7", protocol="NFSv3", bytes_read=5, operations=1)
 
@@ -63,8 +62,8 @@ def test_the_clients_are_those_that_the_driver_tells(
     share = system.create_share(size=1, backend="told")
     monkeypatch.setattr(Session, "system", property(lambda _: system))
 
-    shown = CliRunner().invoke(app, ["--json", "share", "clients", share.id])
-    table = CliRunner().invoke(app, ["share", "clients", share.id])
+    shown = invoke(["--json", "share", "clients", share.id])
+    table = invoke(["share", "clients", share.id])
 
     assert share.clients() == [CLIENT]
     assert json.loads(shown.stdout)["clients"] == [CLIENT.model_dump(mode="json")]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from share_actors.cli import EXIT_CODES, app
+from share_actors.cli import EXIT_CODES
 from share_actors.config import LogSettings
 from share_actors.events.log import Log
 from tests.audit.conftest import HOME, SCRATCH, write
+from tests.command_tree import invoke
 
 NOON = "2026-03-01T12:00:00Z"
 COMMANDS: dict[str, list[str]] = {
@@ -33,7 +33,7 @@ COMMANDS: dict[str, list[str]] = {
 
 
 def run(*words: str) -> Any:
-    return CliRunner().invoke(app, ["log", *words])
+    return invoke(["log", *words])
 
 
 def documents(*words: str) -> list[Any]:

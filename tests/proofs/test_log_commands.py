@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from share_actors.cli import app
 from share_actors.cli.commands.log_verify import DIFFERS
 from share_actors.events.checkpoints import check_bundle
+from tests.command_tree import invoke
 from tests.proofs import logs
 from tests.proofs.logs import tampered, write_log
 
@@ -33,7 +32,7 @@ class Home:
         write_log(self.log, 300)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        result = CliRunner().invoke(app, list(arguments))
+        result = invoke(list(arguments))
         assert result.exit_code == code, result.output
         return result.output
 

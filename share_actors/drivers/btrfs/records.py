@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from share_actors.drivers.filesystem.durable import put_file
 from share_actors.drivers.filesystem.own_files import own_names, read_record
 
 CLIENTS = "@clients"
@@ -32,19 +32,7 @@ class ShareRecords:
 
     def write(self, name: str, kind: str, record: Mapping[str, Any]) -> None:
         """Replace the record; it survives a power failure."""
-        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            new = os.open(
-                f"{name}{kind}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=folder
-            )
-            with open(new, "w", encoding="utf-8") as file:
-                json.dump(record, file)
-                file.flush()
-                os.fsync(new)
-            os.rename(f"{name}{kind}.new", f"{name}{kind}", src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put_file(self._directory / f"{name}{kind}", json.dumps(record).encode())
 
     def remove(self, name: str, kind: str) -> None:
         """Remove the record, and what an interrupted `write` left."""

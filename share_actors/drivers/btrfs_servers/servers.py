@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from share_actors.drivers.filesystem.durable import put_file, sync_directory
 from share_actors.drivers.filesystem.own_files import own_names, read_record
 from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
-from share_actors.drivers.filesystem.tree import opened
+from share_actors.drivers.filesystem.tree import opened, opened_below
 from share_actors.drivers.namespaces import ServerNetwork
 from share_actors.drivers.namespaces.names import tag
 
@@ -43,12 +43,8 @@ class Servers:
     @contextmanager
     def folder(self, name: str) -> Iterator[int]:
         """Open a directory below the root; yields a file descriptor."""
-        top = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with opened(top, (name,)) as fd:
-                yield fd
-        finally:
-            os.close(top)
+        with opened_below(self._root, name) as fd:
+            yield fd
 
     def path(self, server_id: str) -> Path:
         """The directory of a server, whether or not it exists."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 Names = tuple[str, ...]
@@ -165,6 +166,17 @@ def opened(top: int, names: Names = ()) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+@contextmanager
+def opened_below(root: Path, *names: str) -> Iterator[int]:
+    """Open the directory at the path *names* below *root*, which may be a link; yields a file descriptor."""
+    top = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with opened(top, names) as fd:
+            yield fd
+    finally:
+        os.close(top)
 
 
 @contextmanager

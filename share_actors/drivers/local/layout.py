@@ -28,7 +28,7 @@ from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.own_files import own_names, read_record, records
 from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
-from share_actors.drivers.filesystem.tree import opened
+from share_actors.drivers.filesystem.tree import opened, opened_below
 
 logger = logging.getLogger(__name__)
 Area = Literal["shares", "snapshots"]
@@ -73,12 +73,8 @@ class Layout:
     @contextmanager
     def folder(self, *names: str) -> Iterator[int]:
         """Open a directory below the root; yields a file descriptor."""
-        top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with opened(top, names) as fd:
-                yield fd
-        finally:
-            os.close(top)
+        with opened_below(self.root, *names) as fd:
+            yield fd
 
     def exists(self, area: Area, name: str) -> bool:
         """Whether the share or snapshot exists completely."""

@@ -16,7 +16,7 @@ from typing import Any
 from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
 from share_actors.drivers.filesystem.server_addresses import new_name, write_record
-from share_actors.drivers.filesystem.tree import opened
+from share_actors.drivers.filesystem.tree import opened, opened_below
 from share_actors.drivers.local.layout import Layout
 
 FOLDERS = ("servers", "trash", "locks", "networks")
@@ -40,12 +40,8 @@ class ServerDirectories:
     @contextmanager
     def folder(self, name: str) -> Iterator[int]:
         """Open a directory below the root; yields a file descriptor."""
-        top = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with opened(top, (name,)) as fd:
-                yield fd
-        finally:
-            os.close(top)
+        with opened_below(self.root, name) as fd:
+            yield fd
 
     # -- servers ---------------------------------------------------------------------------------
     def path(self, server_id: str) -> Path:

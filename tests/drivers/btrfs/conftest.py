@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,8 +15,7 @@ from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.drivers.filesystem.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory
 from share_actors.values import RequestContext, Share
-from tests.storage.conftest import directory
-from tests.storage.needs import forbidden
+from tests.storage.conftest import directory, need
 
 __all__ = ["directory"]
 CONTEXT = RequestContext(attempt=1)
@@ -51,13 +49,7 @@ def tmp_path() -> Iterator[Path]:
 @contextmanager
 def drivers_in(directory: Path) -> Iterator[MakeDriver]:
     """Makes drivers that are not started; at the end all of them are stopped, and all is unmounted."""
-    if os.geteuid() != 0:
-        pytest.skip("the driver btrfs needs root")
-    if forbidden():
-        pytest.skip(forbidden())
-    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    need(NEEDED)
     made: list[BtrfsDriver] = []
 
     def make(**changes: object) -> BtrfsDriver:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -15,7 +13,7 @@ from share_actors.drivers.btrfs_servers import BtrfsServersDriver, BtrfsServersO
 from share_actors.drivers.filesystem.mounts import mounts_below, unmount
 from share_actors.testing.leftovers import own_directory, started_with
 from share_actors.values import RequestContext
-from tests.storage.needs import forbidden
+from tests.storage.conftest import need
 
 CONTEXT = RequestContext(attempt=1)
 NEEDED = {
@@ -46,13 +44,7 @@ def tmp_path() -> Iterator[Path]:
 @pytest.fixture
 def make_driver(tmp_path: Path) -> Iterator[MakeDriver]:
     """Makes drivers that are not started; afterwards nothing of their backends may be left."""
-    if os.geteuid() != 0:
-        pytest.skip("the driver btrfs-servers needs root")
-    if forbidden():
-        pytest.skip(forbidden())
-    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
+    need(NEEDED)
     made: list[BtrfsServersDriver] = []
     numbers = count()
 

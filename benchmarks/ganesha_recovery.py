@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
-from share_actors.drivers.ganesha.supervisor import HEALTHY_S
 from share_actors.drivers.supervision.probes import answers_nfs
+from share_actors.drivers.supervision.supervisor import HEALTHY_S
 
 SIZES = (50, 300, 1000)
 KILLS = 10

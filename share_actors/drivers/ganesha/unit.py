@@ -73,6 +73,11 @@ class Ganesha:
         """Whether the unit was started and not stopped since."""
         return self._unit.is_wanted
 
+    @property
+    def may_run(self) -> bool:
+        """Whether the unit was started, or is left of a stop that was interrupted."""
+        return self._unit.is_wanted or self._unit.is_supervised
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the unit now, one sentence each."""
         found = self._unit.problems()

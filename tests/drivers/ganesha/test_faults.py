@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from share_actors.drivers import TransientError
+from share_actors.drivers import DriverError, TransientError
 from share_actors.drivers.ganesha import GaneshaSettings
 from share_actors.drivers.ganesha.exports import ExportFiles
 from share_actors.drivers.ganesha.rendering import ExportRecord, export_file
@@ -199,6 +199,19 @@ def test_a_daemon_that_cannot_come_back_makes_changes_fail_for_now(
         running.unit.export("s1", data, {LOCAL: "ro"})
     running.files.bus_config.rmdir()
     running.unit.export("s1", data, {LOCAL: "ro"})
+    assert running.access("s1") == "ro"
+
+
+def test_a_start_tries_again_at_once_what_could_not_come_back(running: Running, data: Path) -> None:
+    running.unit.export("s1", data, {LOCAL: "ro"})
+    running.files.bus_config.unlink()
+    running.files.bus_config.mkdir()
+    running.kill("bus")
+    wait_until(lambda: "does not serve" in running.unit.problems()[-1])
+    with pytest.raises(DriverError, match=r"cannot start: .*bus\.conf"):
+        running.unit.start()
+    running.files.bus_config.rmdir()
+    running.unit.start()
     assert running.access("s1") == "ro"
 
 

@@ -59,7 +59,6 @@ FLOORS: dict[str, tuple[str, float]] = {
     "ganesha_50_exports_ms_p50": ("<=", 1000),
     "ganesha_300_exports_ms_p50": ("<=", 1000),
     "ganesha_1000_exports_by_300_one_killed_ms_p50": ("<=", 1000),
-    "ganesha_1000_exports_by_300_all_killed_ms_p50": ("<=", 1000),
 }
 
 

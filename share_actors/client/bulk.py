@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, Unpack
 
 from share_actors.actors.messaging.parameters import (
     flag,
@@ -28,33 +28,16 @@ from share_actors.client.bulk_operations import (
 from share_actors.client.bulk_results import BulkResult
 from share_actors.client.bulk_window import AsyncSource, Window
 from share_actors.client.ids import fresh_id
-from share_actors.client.keywords import DEFAULT_TIMEOUT_S
+from share_actors.client.keywords import DEFAULT_TIMEOUT_S, IN_FLIGHT, BulkOptions
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.share_creator import ShareCreator
 from share_actors.errors import InvalidRequest, OperationFailed, ShareActorsError, shown
 
-IN_FLIGHT = 1024
-"""How many items of a batch are in flight at a time, by default."""
 MAX_IN_FLIGHT = 100_000
 OperationName = Literal["create_shares", "allow_access", "delete_shares"]
 """The operations, by the names of their methods."""
 BulkItems = Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]
-
-
-class BulkOptions(TypedDict, total=False):
-    """Options of requests in bulk.
-
-    `batch_id` (default: generated): a batch that is sent again with the same id does nothing twice; it gets
-    the recorded outcomes, and what was not recorded is done. `wait` (default True): the results come once the
-    work has ended; False: once the requests are durable. `timeout` (default 300): seconds to wait for
-    each item. `in_flight` (default 1024): how many items are on their way at a time.
-    """
-
-    batch_id: str | None
-    wait: bool
-    timeout: float
-    in_flight: int
 
 
 class Batch:

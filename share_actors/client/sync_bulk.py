@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Unpack
 
 from share_actors.client.background_loop import call_soon, run
-from share_actors.client.bulk import AsyncBulk, BulkOptions, OperationName, checked_items
+from share_actors.client.bulk import AsyncBulk, OperationName, checked_items
 from share_actors.client.bulk_results import BulkResult
 from share_actors.client.bulk_window import SyncSource, Window
+from share_actors.client.keywords import BulkOptions
 from share_actors.errors import ShareActorsError
 
 Items = Iterable[Mapping[str, object]]

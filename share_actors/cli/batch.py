@@ -46,7 +46,7 @@ def check_options(session: Session, file: str | None, batch_id: str | None, **ot
     """
     if file is None:
         if batch_id is not None:
-            _refuse(session, "--batch-id needs --from", "batch_id", batch_id)
+            _refuse(session, "--batch-id needs --from", "--batch-id", batch_id)
         return
     for name, value in others.items():
         if value not in (None, False, [], ()):
@@ -56,12 +56,14 @@ def check_options(session: Session, file: str | None, batch_id: str | None, **ot
 def required(session: Session, name: str, value: str | None) -> str:
     """The *value* of the option or argument *name*; raises `BadCommandLine` if it was not given."""
     if value is None:
-        _refuse(session, f"{name} or --from is required", name, None)
+        kind = "option" if name.startswith("-") else "argument"
+        _refuse(session, f"Missing {kind} '{name}', or --from", name, None)
     return value
 
 
-def _refuse(session: Session, problem: str, field: str, value: object) -> NoReturn:
+def _refuse(session: Session, problem: str, name: str, value: object) -> NoReturn:
     step = f"Nothing was done. `share-actors {session.command} --help` shows the usage."
+    field = name.lstrip("-").lower().replace("-", "_")
     raise BadCommandLine(f"{session.command}: {problem}", field=field, value=value, next_step=step)
 
 

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple, NoReturn
 
-from share_actors.errors import InvalidRequest, showable, shown
+from share_actors.errors import InvalidRequest, shorten, showable, shown
 
 MAX_LINE = 1 << 20
 """The most bytes of a line."""
+MAX_DIGITS = 18
 IN_MEMORY = 8 << 20
 """A file of more bytes is copied to a temporary file rather than to memory."""
 BOM = b"\xef\xbb\xbf"
@@ -111,7 +112,7 @@ class BatchFile:
                 lines.refuse("is not true or false", cell, line, field=name)
             return cell == "true"
         if name in self._columns.numbers:
-            if not (cell.isascii() and cell.isdigit()):
+            if not (cell.isascii() and cell.isdigit() and len(cell) <= MAX_DIGITS):
                 lines.refuse("is not a whole number", cell, line, field=name)
             return int(cell)
         return cell
@@ -158,7 +159,7 @@ class _Lines:
     def refuse(self, problem: str, value: object, line: int, field: str | None = None) -> NoReturn:
         """Raise `InvalidRequest` about a *line* of the file, and its *field* if it is about one."""
         raise refusal(
-            self._name, line, f"{field or 'line'}: {problem}: {shown(value)}", field, value
+            self._name, line, f"{shorten(field or 'line')}: {problem}: {shown(value)}", field, value
         )
 
 
@@ -171,10 +172,12 @@ def refusal(name: str, line: int, text: str, field: str | None, value: object) -
 
 def _object(lines: _Lines, text: str) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        for n, (name, _) in enumerate(pairs):
-            if any(name == other for other, _ in pairs[:n]):
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
                 lines.refuse("the field is there twice", name, lines.number, field=name)
-        return dict(pairs)
+            found[name] = value
+        return found
 
     def no_number(name: str) -> NoReturn:
         raise ValueError(f"{name} is no JSON number")

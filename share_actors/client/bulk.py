@@ -45,7 +45,8 @@ class Batch:
 
     def __init__(self, requests: Requests, operation: Operation, options: BulkOptions) -> None:
         self._requests, self._operation = requests, operation
-        self._ids = BatchIds(options.get("batch_id"))
+        project_id = requests.context.project_id
+        self._ids = BatchIds(options.get("batch_id"), operation.name, project_id)
         self._wait = flag("wait", options.get("wait", True))
         self._timeout_s = seconds("timeout", options.get("timeout", DEFAULT_TIMEOUT_S))
         size = number("in_flight", options.get("in_flight", IN_FLIGHT))
@@ -101,11 +102,12 @@ class AsyncBulk:
 
     def __init__(self, requests: Requests, creator: ShareCreator, find_share: FindShare) -> None:
         self._requests = requests
-        self._operations: dict[str, Operation] = {
-            "create_shares": Creations(requests, creator),
-            "allow_access": Allowances(requests, find_share),
-            "delete_shares": Deletions(requests, find_share),
-        }
+        operations: tuple[Operation, ...] = (
+            Creations(requests, creator),
+            Allowances(requests, find_share),
+            Deletions(requests, find_share),
+        )
+        self._operations = {operation.name: operation for operation in operations}
 
     def create_shares(
         self, items: BulkItems, **options: Unpack[BulkOptions]

@@ -17,13 +17,16 @@ class BatchIds:
     is near each other in every index; of another batch with a hash of its id.
     """
 
-    def __init__(self, batch_id: object) -> None:
-        """Use *batch_id*, None: a generated one; raises `InvalidRequest` for what cannot be a command id."""
+    def __init__(self, batch_id: object, operation: str, project_id: str) -> None:
+        """Use *batch_id*, None: a generated one; raises `InvalidRequest` for what cannot be a command id.
+
+        Other operations, and other projects, have other command ids for the same batch.
+        """
         generated = fresh_id() if batch_id is None else batch_id
         self.batch_id = str(own_id("batch_id", generated))
         self.are_fresh = isinstance(generated, FreshId)
         """Whether no item can have been sent before."""
-        self._namespace = uuid5(NAMESPACE_OID, f"batch {self.batch_id}")
+        self._namespace = uuid5(NAMESPACE_OID, f"batch {operation} {project_id!r} {self.batch_id}")
         self._beginning = (_time_of(self.batch_id) or self._namespace.int) & ~_LOW_BITS
 
     def command_id(self, key: str) -> str:

@@ -31,6 +31,9 @@ FindShare = Callable[[str], Awaitable[AsyncShare]]
 class Operation(ABC):
     """One kind of request, for any number of items."""
 
+    name: ClassVar[str]
+    """Its permanent name: the ids of its requests follow from it."""
+
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
         self._look_ups = asyncio.Semaphore(LOOK_UPS)
@@ -57,6 +60,8 @@ class Operation(ABC):
 
 class Creations(Operation):
     """Items are the arguments of `create_share`."""
+
+    name = "create_shares"
 
     def __init__(self, requests: Requests, creator: ShareCreator) -> None:
         super().__init__(requests)
@@ -133,6 +138,7 @@ class OfOneShare(Operation):
 class Allowances(OfOneShare):
     """Items are access rules: `share`, `to`, `type` and `level`, as in `allow_access`."""
 
+    name = "allow_access"
     fields = {"share": ..., "to": ..., "type": "user", "level": "rw"}
     noun = "an access rule"
 
@@ -155,6 +161,7 @@ class Allowances(OfOneShare):
 class Deletions(OfOneShare):
     """Items are shares to delete: `share`, and `cascade` to delete its snapshots too."""
 
+    name = "delete_shares"
     fields = {"share": ..., "cascade": False}
     noun = "a deletion"
 

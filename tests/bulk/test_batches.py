@@ -286,18 +286,29 @@ def test_a_system_that_is_gone_ends_the_batch() -> None:
     assert drawn < 100
 
 
+def test_one_batch_id_serves_several_operations(system: SyncInProcessSystem) -> None:
+    item = {"share": "s0"}
+    results = [*system.bulk.create_shares(sizes(1), batch_id="b8")]
+    results += system.bulk.allow_access([{**item, "to": "alice"}], batch_id="b8")
+    results += system.bulk.delete_shares([item], batch_id="b8")
+
+    assert [result.ok for result in results] == [True] * 3
+    assert len({result.command_id for result in results}) == 3
+
+
 # -- ids -----------------------------------------------------------------------------------------
 def test_the_ids_of_items_follow_from_the_id_of_the_batch() -> None:
-    one, same, other = (BatchIds(batch).command_id("index 0") for batch in ("a", "a", "b"))
+    scopes = [("a", "x", "p"), ("a", "x", "p"), ("b", "x", "p"), ("a", "y", "p"), ("a", "x", "q")]
 
-    assert one == same
-    assert one != other
-    assert one != BatchIds("a").command_id("key 0")
+    first, same, *others = [BatchIds(*scope).command_id("index 0") for scope in scopes]
+
+    assert first == same
+    assert len({first, *others, BatchIds("a", "x", "p").command_id("key 0")}) == 5
 
 
 def test_what_a_generated_batch_creates_is_near_in_every_index() -> None:
     batch = fresh_id()
-    ids = [created_id(BatchIds(batch).command_id(str(n))) for n in range(100)]
+    ids = [created_id(BatchIds(batch, "x", "p").command_id(str(n))) for n in range(100)]
 
     assert {share_id[:13] for share_id in ids} == {created_id(batch)[:13]}
     assert len(set(ids)) == 100

@@ -77,6 +77,8 @@ BAD: dict[str, tuple[str | bytes, int, str, str]] = {
     "a long line": ('{"size": 1}\n' + " " * 2_000_000, 2, "line", "is longer than 1048576 bytes"),
     "no size": ("name\na\n", 2, "size", "missing"),
     "a size in words": ("name,size\na,1\n\nb,two\n", 4, "size", "is not a whole number: 'two'"),
+    "a size of many digits": ("size\n" + "9" * 5000, 2, "size", "is not a whole number"),
+    "a column of many letters": ("x" * 300 + "\n1\n", 1, "x" * 300, "unknown column"),
     "a size of 0": ("size\n0\n", 2, "size", ""),
     "a flag in words": ("size,is_public\n1,yes\n", 2, "is_public", "is not true or false: 'yes'"),
     "an unknown backend": ("size,backend\n1,tape\n", 2, "backend", "tape"),

@@ -21,6 +21,7 @@ from benchmarks import (
     ganesha_recovery,
     overhead,
     recovery,
+    slow_backend,
     storage,
     throughput,
 )
@@ -31,6 +32,7 @@ JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "throughput": throughput.run,
     "bulk": bulk.run,
     "overhead": overhead.run,
+    "slow_backend": slow_backend.run,
     "recovery": recovery.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,

@@ -16,10 +16,12 @@ from typing import Any
 
 from benchmarks import (
     activation,
+    bulk,
     compare,
     ganesha_recovery,
     overhead,
     recovery,
+    slow_backend,
     storage,
     throughput,
     variations,
@@ -29,8 +31,10 @@ RESULTS = compare.RESULTS / "latest.json"
 JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "activation": activation.run,
     "throughput": throughput.run,
+    "bulk": bulk.run,
     "overhead": overhead.run,
     "variations": variations.run,
+    "slow_backend": slow_backend.run,
     "recovery": recovery.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
+    from share_actors.client.bulk_results import BulkResult as BulkResult
     from share_actors.client.receipt import Receipt as Receipt
     from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
@@ -64,6 +65,7 @@ __all__ = [
     "CapacityPoint",
     "BackendReport",
     "BackendSettings",
+    "BulkResult",
     "Busy",
     "Config",
     "ConfigError",
@@ -114,6 +116,7 @@ _MODULES = {
     "audit.explanation": ["Explanation"],
     "audit.sentences": ["sentence"],
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],
+    "client.bulk_results": ["BulkResult"],
     "client.receipt": ["Receipt"],
     "config": [
         "AuditSettings",

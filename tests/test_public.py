@@ -19,6 +19,7 @@ PUBLIC_NAMES = {
         "BackendDifference",
         "BackendReport",
         "BackendSettings",
+        "BulkResult",
         "Busy",
         "CapacityPoint",
         "Config",

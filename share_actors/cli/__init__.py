@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from share_actors.cli import command
+from share_actors.cli import batch_report, command
 from share_actors.cli.commands import (
     access,
     backend,
@@ -53,6 +53,8 @@ EXIT_CODES = {
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
+    batch_report.SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
+    " the others are done",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""

@@ -21,6 +21,7 @@ from share_actors.actors.messaging.parameters import (
 )
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.backends import AsyncBackendCollection
+from share_actors.client.bulk import AsyncBulk
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
     AsyncShareNetworkCollection,
@@ -90,6 +91,7 @@ class AsyncShareSystem:
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
         self.backends = AsyncBackendCollection(self._requests)
+        self.bulk = AsyncBulk(self._requests, self._creator, self.share)
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,7 +176,7 @@ class AsyncShareSystem:
         """Create many shares; each mapping has arguments of `create_share` (not `wait` and `timeout`).
 
         Returns one result per item, in order: the share, or the error of this item. An error does not
-        affect the other items.
+        affect the other items. For more than some thousands see `bulk.create_shares`.
         """
         return await self._creator.create_many(shares, wait, timeout)
 

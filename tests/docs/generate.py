@@ -26,6 +26,7 @@ from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.client import (
     aio,
     backends,
+    bulk,
     entities,
     keywords,
     results,
@@ -347,6 +348,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "servers": members(entities.AsyncShareServerCollection),
         "types": members(entities.AsyncShareTypeCollection),
         "backends": members(backends.AsyncBackendCollection),
+        "bulk": members(bulk.AsyncBulk),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },

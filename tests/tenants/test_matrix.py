@@ -153,6 +153,22 @@ def _refused(act: Callable[[Any], Any]) -> Attempt:
     return attempt
 
 
+def _in_bulk(operation: str, **fields: Any) -> Callable[[Blue], Attempt]:
+    """Do *operation* in bulk on a share of `blue`, and raise the error of its only item."""
+
+    def prepare(blue: Blue) -> Attempt:
+        item = {"share": blue.share(), **fields}
+        return lambda user: _only(getattr(user.bulk, operation)([item]))
+
+    return prepare
+
+
+def _only(results: Any) -> None:
+    [result] = results
+    if result.error is not None:
+        raise result.error
+
+
 def _delete_unknown(user: ShareSystem) -> None:
     """Permitted, and then nothing is found, since the backend has nothing unknown."""
     with suppress(NotFound):
@@ -184,6 +200,12 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         _anything(lambda user: user.create_share(size=1, backend="d", is_public=True)),
         (FORBIDDEN, FORBIDDEN, YES, YES, YES),
     ),
+    "create shares in bulk": (
+        _anything(lambda user: _only(user.bulk.create_shares([{"size": 1, "backend": "d"}]))),
+        CREATE,
+    ),
+    "allow access in bulk": (_in_bulk("allow_access", to="bob"), CHANGE),
+    "delete shares in bulk": (_in_bulk("delete_shares"), CHANGE),
     "extend a share": (_share(lambda share: share.extend(3)), CHANGE),
     "shrink a share": (_share(lambda share: share.shrink(1)), CHANGE),
     "revert a share": (_snapshot(lambda share, n: share.revert_to(n)), CHANGE),

@@ -220,6 +220,7 @@ class ShareHost:
             waiting=self._waiting,
             hung=self._backends.hung,
             snapshot_failures=self._log.snapshot_failures,
+            waiting_for_thread=self._backends.waiting,
         )
 
     async def under_way(self) -> list[CallUnderWay]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -47,13 +48,17 @@ class Rows:
     where = "memory"
 
     def __init__(self, streams: Mapping[str, Dated]) -> None:
-        codec, rows = codec_of(LogSettings()), list[Notification]()
-        for stream, history in streams.items():
-            for version, (at, event) in enumerate(history, 1):
-                who = envelope("c", user="alice").replace(at=second(at))
-                stored = codec.encode(stream, version, f"{stream}/{version}", who, event)
-                rows.append(Notification(len(rows) + 1, stream, version, event.topic, stored.state))
+        stored = {id(history): _encoded(history) for history in streams.values()}
+        rows = [
+            Notification(0, stream, version, topic, state)
+            for stream, history in streams.items()
+            for version, (topic, state) in enumerate(stored[id(history)], 1)
+        ]
+        rows = [row._replace(position=position) for position, row in enumerate(rows, 1)]
         self._rows = rows
+        self._by_stream = sorted(rows, key=_place)
+        self.fetched = 0
+        """How many rows were read by stream."""
         self._streams: dict[str, list[Notification]] = {}
         for row in rows:
             self._streams.setdefault(row.stream, []).append(row)
@@ -68,9 +73,11 @@ class Rows:
 
     def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
         """See `Source.by_stream`."""
-        names = sorted(name for name in self._streams if name.startswith(prefix))
-        rows = [row for name in names for row in self._streams[name]]
-        return [row for row in rows if (row.stream, row.version) > after][:limit]
+        start = bisect_right(self._by_stream, max(after, (prefix, 0)), key=_place)
+        found = self._by_stream[start : start + limit]
+        found = [row for row in found if row.stream.startswith(prefix)]
+        self.fetched += len(found)
+        return found
 
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """See `Source.largest`."""
@@ -87,6 +94,20 @@ class Rows:
 
     def close(self) -> None:
         """See `Source.close`."""
+
+
+def _encoded(history: Dated) -> list[tuple[str, bytes]]:
+    """The topic and the stored form of each event."""
+    codec, found = codec_of(LogSettings()), []
+    for version, (at, event) in enumerate(history, 1):
+        who = envelope("c", user="alice").replace(at=second(at))
+        stored = codec.encode("share-s1", version, f"e{version}", who, event)
+        found.append((event.topic, stored.state))
+    return found
+
+
+def _place(row: Notification) -> tuple[str, int]:
+    return (row.stream, row.version)
 
 
 def reader_of(streams: Mapping[str, Dated]) -> LogReader:

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
 const UNKNOWN = "?", RANK = {ro: 1, rw: 2};
-const OVERSCAN = 8, MAX_PRINTED = 2000, SECOND = 1000, DAY = 86400 * SECOND;
+const OVERSCAN = 8, MAX_PRINTED = 2000, MAX_NAMED = 12, SECOND = 1000, DAY = 86400 * SECOND;
 const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600,
   2592000, 7776000, 31536000].map(seconds => seconds * SECOND);
 const WORDS = {rw: "read and write", ro: "read only", [UNKNOWN]: "not known"};
@@ -21,12 +21,13 @@ function makeWindow() {
   return {start: start - margin, end: end + margin};
 }
 function toLane([name, detail, spans], index) {
-  const lane = {name, detail, index, text: `${name} ${detail}`.toLowerCase(), kinds: new Set(), over: 0};
+  const lane = {name, detail, index, text: `${name} ${detail}`.toLowerCase(), kinds: new Set(), over: 0, unsure: 0};
   lane.spans = spans.map(([start, end, wanted, force, most, why]) => {
     const kind = kindOf(wanted, force, most);
     const span = {start: start ?? -Infinity, end: end ?? Infinity, wanted, force, most, why, kind};
     lane.kinds.add(kind);
     if (force === UNKNOWN) lane.kinds.add("unknown");
+    if (force === UNKNOWN || wanted === UNKNOWN) lane.unsure = Math.max(lane.unsure, length(span));
     if (kind === "exposed") lane.over += length(span);
     return span;
   });
@@ -175,16 +176,27 @@ function drawStatus() {
 }
 function drawFacts() {
   const count = kind => lanes.filter(lane => lane.kinds.has(kind)).length;
-  const longest = lanes.reduce((most, lane) => Math.max(most, lane.over), 0);
+  const longest = name => durationText(lanes.reduce((most, lane) => Math.max(most, lane[name]), 0));
   const facts = [[`${page.noun}s`, lanes.length, false]];
   if (page.mark !== null) facts.push([`in force at the mark`, lanes.filter(isMarked).length, false]);
   facts.push(["in force, not intended", count("exposed"), count("exposed") > 0]);
-  facts.push(["longest such time", durationText(longest), longest > 0], ["in part not known", count("unknown"), false]);
+  facts.push(["longest such time", longest("over"), count("exposed") > 0],
+    ["longest time not known", longest("unsure"), false]);
   $("facts").replaceChildren(...facts.map(([name, value, bad]) => {
     const fact = make("div", bad ? "bad" : "");
     fact.append(make("dt", "", name), make("dd", "", String(value)));
     return fact;
   }));
+}
+function drawAnswer() {
+  if (page.mark === null) return;
+  const then = lanes.map(lane => [lane, spanAt(lane)]).filter(([, span]) => span?.force);
+  const names = then.slice(0, MAX_NAMED).map(([lane, span]) => {
+    const level = span.force === UNKNOWN ? `not known, at most ${WORDS[span.most]}` : WORDS[span.force];
+    return `${lane.name} (${level}${span.kind === "exposed" ? ", not intended" : ""})`;
+  });
+  if (then.length > names.length) names.push(`${then.length - names.length} more`);
+  $("answer").textContent = `At ${timeText(page.mark)} UTC it was in force, or not known whether it was, for: ${names.join(", ") || "nobody"}.`;
 }
 function drawDetails() {
   const parts = [];
@@ -210,10 +222,14 @@ function drawDetails() {
 
 // -- what is shown -------------------------------------------------------------------------------
 function isMarked(lane) {
-  return lane.spans.some(span => span.force && span.start <= page.mark && page.mark < span.end);
+  return Boolean(spanAt(lane)?.force);
+}
+function spanAt(lane) {
+  return lane.spans.find(span => span.start <= page.mark && page.mark < span.end);
 }
 const ORDERS = {
   given: (a, b) => a.index - b.index,
+  unsure: (a, b) => b.unsure - a.unsure || a.index - b.index,
   exposed: (a, b) => b.over - a.over || a.index - b.index,
   start: (a, b) => a.first - b.first || a.index - b.index,
   name: (a, b) => a.name.localeCompare(b.name, "en", {numeric: true}) || a.index - b.index,
@@ -227,7 +243,11 @@ function filter() {
   $("scroller").scrollTop = 0;
   draw();
   drawStatus();
-  const state = new URLSearchParams({find: $("find").value, only, order: $("order").value});
+  keep({find: $("find").value, only: only === "all" ? "" : only, order: $("order").selectedIndex ? $("order").value : ""});
+}
+function keep(choices) {
+  const state = new URLSearchParams(Object.entries(choices).filter(([, value]) => value)).toString();
+  if (state === location.hash.slice(1)) return;
   try { history.replaceState(null, "", `#${state}`); } catch { /* not allowed for this address */ }
 }
 function restore() {
@@ -305,5 +325,6 @@ addEventListener("resize", draw);
 addEventListener("beforeprint", () => print(true));
 addEventListener("afterprint", () => print(false));
 drawFacts();
+drawAnswer();
 filter();
 })();

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
 const UNKNOWN = "?", RANK = {ro: 1, rw: 2};
-const OVERSCAN = 8, MAX_PRINTED = 2000, MAX_NAMED = 12, SECOND = 1000, DAY = 86400 * SECOND;
+const OVERSCAN = 8, MAX_PRINTED = 2000, MAX_NAMED = 8, SECOND = 1000, DAY = 86400 * SECOND;
 const STEPS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800, 1209600,
   2592000, 7776000, 31536000].map(seconds => seconds * SECOND);
 const WORDS = {rw: "read and write", ro: "read only", [UNKNOWN]: "not known"};
@@ -155,10 +155,10 @@ function drawAxis() {
 }
 function drawRows() {
   const scroller = $("scroller"), height = rowHeight(), had = document.activeElement?.classList.contains("row");
+  $("rows").style.height = `${shown.length * height}px`;  // before the height of what is seen is read
   let first = Math.max(0, Math.floor(scroller.scrollTop / height) - OVERSCAN);
   let last = Math.min(shown.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / height) + OVERSCAN);
   if (printing) [first, last] = [0, Math.min(shown.length, MAX_PRINTED)];
-  $("rows").style.height = `${shown.length * height}px`;
   $("rows").setAttribute("aria-rowcount", shown.length);
   const rows = shown.slice(first, last).map((lane, offset) => rowOf(lane, first + offset));
   if (rows.length && (focused < first || focused >= last) && !had) rows[0].tabIndex = 0;

@@ -15,6 +15,7 @@ from share_actors.cli.commands import (
     doctor,
     exits,  # noqa: F401 - its commands are in the groups of the others
     log,
+    log_access,  # noqa: F401 - its commands are in the group `log`
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
     log_verify,

@@ -3,11 +3,9 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, TextIO, cast, get_args
 
 import typer
@@ -27,6 +25,7 @@ from share_actors.cli.commands.log import (
     opened,
     progress,
 )
+from share_actors.cli.new_file import new_file
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -85,24 +84,8 @@ def _file(session: Session, output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield session.output.stdout
         return
-    if os.path.lexists(output):
-        raise InvalidRequest(
-            f"--output: {output} exists; it was not changed: choose a new name",
-            field="output",
-            value=str(output),
-        )
-    try:
-        with NamedTemporaryFile(
-            "w", dir=output.parent, prefix=f".{output.name[:80]}.", encoding="utf-8", newline=""
-        ) as file:
-            yield cast("TextIO", file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.link(file.name, output)
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(
-            f"--output: {output} cannot be written: {error}", field="output", value=str(output)
-        ) from None
+    with new_file(output, "output") as file:
+        yield file
 
 
 def _report(session: Session, verb: str, events: int, head: int, file: Path) -> None:

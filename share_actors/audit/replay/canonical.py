@@ -26,6 +26,7 @@ Changes = list[tuple[str, str]]
 GONE = ""
 """In place of the JSON of an entry that a mapping has no more."""
 _REQUIRED = object()
+_LEAVES = frozenset((str, int, bool, type(None), tuple, frozenset))
 
 
 class _Plan(NamedTuple):
@@ -82,8 +83,14 @@ class Form:
             old = {name: old[name] for name in new}
         ignored = self._plan(type(after)).ignored
         for name in compress(new, map(is_not, old.values(), new.values())):
-            if name not in ignored:
-                self._compare(path + name, old[name], new[name], found)
+            if name in ignored:
+                continue
+            value = new[name]
+            kind = type(value)
+            if kind not in _LEAVES:
+                self._compare(path + name, old[name], value, found)
+            elif old[name] != value or type(old[name]) is not kind:
+                found.append((path + name, self._writers[kind](value)))
 
     def _compare(self, path: str, before: Any, after: Any, found: Changes) -> None:
         kind = type(after)
@@ -145,8 +152,7 @@ class Form:
 
     def _mapping(self, value: Mapping[Any, Any]) -> str:
         texts = [
-            f"{encode_basestring_ascii(str(key))}:{self.write(item)}"
-            for key, item in value.items()
+            f"{encode_basestring_ascii(str(key))}:{self.write(item)}" for key, item in value.items()
         ]
         return f"{{{','.join(texts)}}}"
 

@@ -110,7 +110,9 @@ def _check_same_log(reader: LogReader, expected: Reference, path: Path, version:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """The numbers of a version, for comparison: `0.2.0` is (0, 2, 0)."""
-    return tuple(int(part) for part in version.split("+", maxsplit=1)[0].split(".") if part.isdecimal())
+    return tuple(
+        int(part) for part in version.split("+", maxsplit=1)[0].split(".") if part.isdecimal()
+    )
 
 
 class _Comparison:

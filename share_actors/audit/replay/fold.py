@@ -98,9 +98,7 @@ def fold_streams(
     progress(done, done)
 
 
-def changed_paths(
-    reader: LogReader, form: Form, stream: str, version: int
-) -> tuple[str, ...]:
+def changed_paths(reader: LogReader, form: Form, stream: str, version: int) -> tuple[str, ...]:
     """The paths of the values that the event *version* of a stream changes under the present code."""
     aggregate: Any = AGGREGATES[stream.partition("-")[0]]
     state = before = aggregate.initial

@@ -1,4 +1,4 @@
-"""Writes a log of many shares with short lives, as a system would have recorded it, for the benchmarks of reading."""
+"""Writes a log of many shares, as a system would have recorded it, for the benchmarks of reading."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from share_actors.config import LogSettings
 from share_actors.events.attempts import AttemptStarted
+from share_actors.events.backend import BackendUp
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope
 from share_actors.events.log import Log
@@ -20,7 +21,7 @@ from share_actors.events.share.access import AccessAllowed, AccessDenied, Access
 from share_actors.events.share.creation import ShareCreated, ShareCreationRequested
 from share_actors.events.share.deletion import ShareDeleted, ShareDeletionRequested
 from share_actors.events.share.resize import ShareResized, ShareResizeRequested
-from share_actors.values import ExportLocation, Placement, ShareSpec
+from share_actors.values import Capabilities, ExportLocation, Placement, Pool, ShareSpec
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH_SIZE = 20_000
@@ -34,9 +35,10 @@ def write(path: Path, shares: int, *, interleaved: int = 500) -> int:
     *interleaved* shares live at the same time: event by event, each in turn gets its next.
     """
     Log.open(LogSettings(), path).close()
-    events = 0
+    events = 1
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("INSERT INTO stored_events VALUES (?, ?, ?, ?)", _report())
         for first in range(0, shares, interleaved):
             rows = list(_rows(range(first, min(first + interleaved, shares)), events))
             connection.execute("BEGIN")
@@ -59,6 +61,24 @@ def _rows(numbers: range, recorded: int) -> Iterator[Row]:
             event_id = f"{number:016x}-{step + 1}"
             row = codec.encode(f"share-s{number}", step + 1, event_id, envelope, event)
             yield str(row.originator_id), row.originator_version, row.topic, row.state
+
+
+def _report() -> Row:
+    """The report of the backend `nas`, with two pools."""
+    pools = tuple(
+        Pool(name=name, total_capacity_gib=total, free_capacity_gib=total, thin_provisioning=False)
+        for name, total in (("gold", 1e9), ("bronze", 3.0))
+    )
+    capabilities = Capabilities(
+        backend_name="nas",
+        driver_name="dummy",
+        storage_protocols=("NFS",),
+        access_types=("ip",),
+        pools=pools,
+    )
+    event = BackendUp(backend="nas", capabilities=capabilities, wrong={}, at=START)
+    row = Codec().encode("backend-nas", 1, "backend-nas/1", _envelope(None, 0, 0), event)
+    return str(row.originator_id), row.originator_version, row.topic, row.state
 
 
 def _envelope(command_id: str | None, number: int, second: int) -> Envelope:
@@ -92,6 +112,8 @@ def _story(number: int, recorded: int) -> Iterator[Told]:
     yield None, AccessRulesApplied(removed=(f"r{number}-1",))
     if number % 10 == 0:
         yield f"delete-{number}", ShareDeletionRequested(cascade=False)
+        yield None, _began("delete")
+        yield None, AccessRulesApplied(removed=(f"r{number}-2",))
         yield None, _began("delete")
         yield None, ShareDeleted()
 

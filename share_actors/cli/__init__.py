@@ -54,7 +54,7 @@ EXIT_CODES = {
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
-    log_replay.PARTS: "parts: another state or decision than the version before (`log replay`); nothing was changed",
+    log_replay.PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""

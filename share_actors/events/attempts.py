@@ -97,7 +97,7 @@ class Attempt(Frozen):
 
 
 _NEW = Attempt(n=0, effect="")
-"""A pattern: a copy with the fields of an event, which are validated already, is faster than a new attempt."""
+"""A pattern: a copy with the fields of an event, which are validated already, is faster to make."""
 
 
 def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) -> AttemptStarted:

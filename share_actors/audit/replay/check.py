@@ -1,4 +1,4 @@
-"""The release gate: the present code's fold of every stream compared with the reference of another version."""
+"""The release gate: the fold of every stream by the present code, compared with another version's."""
 
 from __future__ import annotations
 

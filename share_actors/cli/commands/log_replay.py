@@ -1,4 +1,4 @@
-"""`share-actors log replay`: what the present code makes of a log, compared with another version's reference."""
+"""`share-actors log replay`: what the present code makes of a log, compared with another version's."""
 
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
@@ -16,10 +16,11 @@ from share_actors.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from share_actors.audit.replay.check import Checked, Difference
+    from share_actors.audit.replay.what_if import Decided
     from share_actors.audit.replay.writing import Written
 
 PARTS = 15
-"""Exit code if the present code comes to other states or decisions than those of the reference. It is stable."""
+"""Exit code if the present code comes to other states or decisions. It is stable."""
 MAX_SHOWN = 20
 
 
@@ -29,6 +30,7 @@ MAX_SHOWN = 20
     examples=[
         "log replay --write before.reference --log copy.db",
         "log replay --check before.reference --log copy.db",
+        "log replay --what-if --with other.toml --log copy.db",
     ],
 )
 def replay(
@@ -41,18 +43,34 @@ def replay(
         Path | None,
         typer.Option("--write", metavar="FILE", help="Write a reference to this new file."),
     ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Decide every recorded command again.")
+    ] = False,
+    other: Annotated[
+        Path | None,
+        typer.Option(
+            "--with", metavar="FILE", help="With --what-if: choose pools by this configuration."
+        ),
+    ] = None,
     log: LogOption = None,
 ) -> None:
-    """Fold every stream by this version's code: write its states' digests, or compare them with another's.
+    """Fold every stream, or decide every command again, by the code of this version. Changes nothing.
 
-    Before an upgrade, the old version writes a reference of a copy of the log and the new version checks it:
-    each event must lead to the state to which it led before. Changes nothing. Exit code 15 if a stream
-    differs; the first event from which on it does is named.
+    Before an upgrade, the old version writes a reference of a copy of the log (`--write`) and the new version
+    checks it (`--check`): each event must lead to the state to which it led before. `--what-if` builds each
+    command from its events and compares what comes of it now; with `--with`, also the pools that another
+    configuration would have chosen. Exit code 15 if something differs; the first differences are named.
     """
-    if (check is None) == (write is None):
-        text = "--check, --write: give one of the two, with a file"
-        raise InvalidRequest(text, field="check", value=str(check))
-    if write is not None:
+    chosen = [check is not None, write is not None, what_if].count(True)
+    if chosen != 1:
+        text = "--check, --write, --what-if: give one of the three"
+        raise InvalidRequest(text, field="check", value=None if check is None else str(check))
+    if other is not None and not what_if:
+        text = f"--with: {other} is for --what-if only"
+        raise InvalidRequest(text, field="with", value=str(other))
+    if what_if:
+        _decide_again(session, log, other)
+    elif write is not None:
         _write(session, log, write)
     elif check is not None:
         _check(session, log, check)
@@ -122,3 +140,36 @@ def sentence(difference: Difference) -> str:
     fields = f"other values of {', '.join(difference.fields)}" if difference.fields else ""
     said: dict[str, Any] = {"state": fields or "another state"}
     return f"{place}: {said.get(difference.kind) or difference.detail}"
+
+
+# -- what if -------------------------------------------------------------------------------------
+def _decide_again(session: Session, log: str | None, other: Path | None) -> None:
+    from share_actors.audit.replay.decide_again import decide_again
+    from share_actors.config import load
+
+    instead = None if other is None else load(other)
+    with opened(session, log) as reader, progress(session, "deciding") as report:
+        decided = decide_again(reader, session.config, instead, report)
+    if session.json:
+        session.output.print_json({"ok": decided.ok, **decided.model_dump(mode="json")})
+    else:
+        _print_decisions(session, decided, with_other=other is not None)
+    if not decided.ok:
+        raise typer.Exit(PARTS)
+
+
+def _print_decisions(session: Session, decided: Decided, *, with_other: bool) -> None:
+    output, differing = session.output, sum(decided.differing.values())
+    output.print(f"Decided again: {decided.decided} of {count(decided.commands, 'command')}.")
+    chosen = decided.placements - decided.placements_not_reproduced
+    if with_other:
+        output.print(
+            f"Pools chosen again: {chosen} of {decided.placements}; for the others the recorded reports"
+            " do not lead to the recorded choice."
+        )
+    output.print(f"{differing} come out differently." if differing else "All come out as recorded.")
+    output.print_section(("DIFFERENCE", "COUNT"), list(decided.differing.items()))
+    rows = [(e.kind, e.stream, e.version, e.command, e.recorded, e.now) for e in decided.examples]
+    columns = ("DIFFERENCE", "STREAM", "VERSION", "COMMAND", "RECORDED", "NOW")
+    output.print_section(columns, rows[:MAX_SHOWN])
+    output.print_section(("NOT DECIDED AGAIN", "COUNT"), list(decided.not_decided.items()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -123,6 +124,10 @@ class LogReader:
     def decode_event(self, row: Notification) -> Event:
         """The event of *row* without its envelope, faster than `decode`; raises as that does."""
         return self._codec.decode_event(row.stream, row.version, row.topic, row.state)
+
+    def time_of(self, row: Notification) -> datetime:
+        """When the event of *row* was recorded; raises as `decode`, and for a time without a zone."""
+        return self._codec.time_of(row.stream, row.version, row.topic, row.state)
 
     def stream(self, stream: str) -> Iterator[Recorded]:
         """The events of one stream, the oldest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -124,7 +123,7 @@ def test_a_command_that_is_not_valid_any_more_names_the_problem(
 
 # -- another configuration -----------------------------------------------------------------------
 @pytest.fixture
-def placed(tmp_path: Path) -> Iterator[Path]:
+def placed(tmp_path: Path) -> Path:
     """A log with two pools, of which one has more room and the other more goodness, and one choice."""
     pools = tuple(
         Pool(name=name, total_capacity_gib=total, free_capacity_gib=total, goodness=goodness)
@@ -145,7 +144,7 @@ def placed(tmp_path: Path) -> Iterator[Path]:
     with closing(Log.open(LogSettings(), tmp_path / "placed.db")) as log:
         write(log, "backend-nas", report)
         write(log, "share-s1", [(1, chosen, "c-create")])
-    yield tmp_path / "placed.db"
+    return tmp_path / "placed.db"
 
 
 def configured(**scheduler: float) -> Config:

@@ -138,7 +138,7 @@ class Placements:
         known = None if type_name is None else self._types.get(type_name)
         wanted = known
         if type_name is not None and event.extra_specs:  # those of the type at that time
-            wanted = (known or ShareType(name=type_name)).replace(extra_specs=event.extra_specs)
+            wanted = (known or ShareType(id=type_name)).replace(extra_specs=event.extra_specs)
         return RequestSpec(
             share_id=event.share_id,
             size=event.size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
 
@@ -27,6 +28,7 @@ _logger = logging.getLogger(__name__)
 # a quotation mark would have a backslash before it, so the end cannot be found inside one.
 _PARTS = re.compile(rb'\{"event_id":"[^"\\]*","schema_version":(\d+),"envelope":')
 _BEFORE_EVENT = b'},"event":'
+_TIME = re.compile(rb',"at":"([^"\\]+)","writer":"')
 
 
 class _Record(TypedDict, Generic[E]):
@@ -147,6 +149,21 @@ class Codec:
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
         return self.decode_row(stream, version, topic, state).event
+
+    def time_of(self, stream: str, version: int, topic: str, state: bytes) -> datetime:
+        """Return when the event of a row was recorded; raises as `decode`, and for a time without a zone."""
+        try:
+            found = _TIME.search(self.unseal(state))
+            at = None if found is None else datetime.fromisoformat(found[1].decode())
+        except Exception:  # what is wrong with it is said by `decode_row`
+            at = None
+        if at is None:
+            at = self.decode_row(stream, version, topic, state).envelope.at
+        if at.tzinfo is None:
+            raise LogError(
+                f"stream {stream} version {version}: {topic}: its time {at.isoformat()} has no zone"
+            )
+        return at
 
     def _validated(self, topic: str, plain: bytes) -> _Record[Any]:
         """Return the validated record; nearly always it has the current schema version."""

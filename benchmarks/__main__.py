@@ -14,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import activation, ganesha_recovery, recovery, storage, throughput
+from benchmarks import activation, ganesha_recovery, recovery, replay, storage, throughput
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "activation": activation.run,
     "throughput": throughput.run,
     "recovery": recovery.run,
+    "replay": replay.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,
 }
@@ -37,6 +38,7 @@ FLOORS: dict[str, tuple[str, float]] = {
     "first_answer_many_s": ("<=", 5),
     "recovered_few_s": ("<=", 10),
     "recovered_many_s": ("<=", 10),
+    "replay_events_per_s": (">=", 50000),
     "ganesha_50_exports_ms_p50": ("<=", 1000),
     "ganesha_300_exports_ms_p50": ("<=", 1000),
     "ganesha_1000_exports_ms_p50": ("<=", 1000),

@@ -125,7 +125,9 @@ def test_code_that_cannot_fold_an_event_is_a_difference_that_says_why(
     log_path: Path, reference: Path, changed_code: Callable[[Evolve], None]
 ) -> None:
     def fails(state: Any, _: Any) -> Any:
-        return state if state.share.status != "deleted" else {}["gone"]
+        if state.share.status == "deleted":
+            raise KeyError("gone")
+        return state
 
     changed_code(fails)
 

@@ -157,6 +157,7 @@ def find_stream(reader: LogReader, text: str, index: Indexed | None = None) -> s
 
 def _named(reader: LogReader, name: str, index: Indexed | None) -> set[str]:
     """The streams of the shares and networks with this name."""
+    index = index if index is not None and index.has_names else None
     rows = reader.rows() if index is None else _not_indexed(reader, index)
     found = {
         row.stream for row in rows if row.topic in _CREATIONS and _name(reader.decode(row)) == name

@@ -117,6 +117,19 @@ class LogReader:
                 field="log.cipher_key",
             ) from None
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the log has a cipher key."""
+        return self._codec.encrypts
+
+    def seal(self, plain: bytes) -> bytes:
+        """Compress and encrypt the JSON *plain* as the log's records are, for what is written beside it."""
+        return self._codec.seal(plain)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The reverse of `seal`; raises any exception if *sealed* was not sealed with the log's key."""
+        return self._codec.unseal(sealed)
+
     def decode(self, row: Notification) -> Recorded:
         """The event of *row*; raises `LogTooNew` or `LogError` with its stream and version."""
         return self._codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from eventsourcing.cryptography import AESCipher
+from pydantic import SecretStr
 
 from share_actors.audit.index import IndexUpdate, open_index, update_index
 from share_actors.audit.queries import find_stream
@@ -124,6 +126,42 @@ def test_the_index_of_another_log_is_neither_used_nor_changed(
         with pytest.raises(InvalidRequest, match="is the index of another log"):
             use()
     assert index.read_bytes() == before
+
+
+def test_the_index_of_an_empty_log_is_brought_up_to_date(tmp_path: Path) -> None:
+    log, index = tmp_path / "log.db", tmp_path / "log.index"
+    Log.open(LogSettings(), log).close()
+    update(log, index)
+    with closing(Log.open(LogSettings(), log)) as writable:
+        write_story(writable)
+
+    assert fleets(log, index) == fleets(log, None)
+    assert update(log, index) == IndexUpdate(made=False, shares=2, head=15)
+
+
+def test_the_index_of_an_encrypted_log_is_encrypted(tmp_path: Path) -> None:
+    log, index = tmp_path / "log.db", tmp_path / "log.index"
+    settings = LogSettings(cipher_key=SecretStr(AESCipher.create_key(16)))
+    with closing(Log.open(settings, log)) as writable:
+        write_story(writable)
+
+    with open_reader(log, settings) as reader:
+        update_index(reader, index, VERSION)
+        with open_index(reader, index, VERSION) as usable:
+            assert answers(reader, usable) == answers(reader, None)
+            assert find_stream(reader, "scratch", usable) == "share-s2"
+    assert not any(name in index.read_bytes() for name in (b"scratch", b"alice", b"demo"))
+
+
+def test_a_state_in_the_index_that_is_damaged_is_an_error_that_names_the_index(
+    log_path: Path, tmp_path: Path
+) -> None:
+    update(log_path, tmp_path / "log.index")
+    with closing(sqlite3.connect(tmp_path / "log.index")) as connection, connection:
+        connection.execute("UPDATE shares SET view = x'7b7d7d'")
+
+    with pytest.raises(InvalidRequest, match=r"--index: .* cannot be used: .* delete it"):
+        fleets(log_path, tmp_path / "log.index")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an index\n" * 400])

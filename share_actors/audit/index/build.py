@@ -123,8 +123,9 @@ def _streams(reader: LogReader, rows: Iterable[Notification], head: int) -> Iter
             first = min(first, last)
         if version:
             view = share.view(state)
-            json = view.model_dump_json().encode()
-            yield stream, view.name, version, first, last, json
+            name = None if reader.is_encrypted else view.name
+            sealed = reader.seal(view.model_dump_json().encode())
+            yield stream, name, version, first, last, sealed
 
 
 def _counted(

@@ -1,6 +1,7 @@
 """The file of an index: SQLite, with a row for each stream of a share, and where in its log it ends.
 
-It is never a part of the log, and may be deleted at any time: it holds nothing that the log does not.
+It is never a part of the log, and may be deleted at any time: it holds nothing that the log does not. The
+states of an encrypted log are encrypted with its key, and names are left out.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def first_digest(reader: LogReader) -> str:
 
 def belongs(meta: Meta, reader: LogReader) -> bool:
     """Whether an index is of this log, which may have grown since."""
+    if meta.head == 0:  # the log was empty: it may have become any
+        return True
     same_start = meta.first == first_digest(reader)
     return same_start and meta.head_row == row_digest(reader, meta.head)
 

@@ -20,9 +20,12 @@ _WITHIN = "SELECT stream FROM shares WHERE last > ? AND first <= ? ORDER BY stre
 class Indexed:
     """The index of a log that may have grown since: the *changed* streams are to be read from the log."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, changed: set[str]) -> None:
-        self._path, self._connection = path, connection
+    def __init__(
+        self, reader: LogReader, path: Path, connection: sqlite3.Connection, changed: set[str]
+    ) -> None:
+        self._reader, self._path, self._connection = reader, path, connection
         self.changed = changed
+        self.has_names = not reader.is_encrypted
 
     def shares_at(self, at: datetime) -> Iterator[tuple[str, Share | None]]:
         """Every stream that may have events by *at*, by name; with its state if nothing came after *at*."""
@@ -30,7 +33,13 @@ class Indexed:
         for stream, first, last, view in self._connection.execute(_EACH):
             if stream in self.changed or first > moment:
                 continue
-            yield stream, Share.model_validate_json(view) if last <= moment else None
+            yield stream, self._share(view) if last <= moment else None
+
+    def _share(self, view: bytes) -> Share:
+        try:
+            return Share.model_validate_json(self._reader.unseal(view))
+        except Exception as error:  # also of a cipher
+            raise file.damaged(self._path, error) from None
 
     def streams_within(self, start: datetime, end: datetime) -> Iterator[str]:
         """The streams that may have events after *start* and up to *end*, besides the changed ones."""
@@ -62,4 +71,4 @@ def open_index(reader: LogReader, path: Path, version: str) -> Iterator[Indexed]
             )
         if not file.belongs(meta, reader):
             raise file.index_error(path, f"is the index of another log than {reader.where}")
-        yield Indexed(path, connection, changed_streams(reader, meta.head, reader.head()))
+        yield Indexed(reader, path, connection, changed_streams(reader, meta.head, reader.head()))

@@ -62,6 +62,11 @@ class Codec:
         self._events, self._upcasters = events, upcasters
         self._last: tuple[Envelope, str] | None = None
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether what it writes is encrypted."""
+        return self._cipher is not None
+
     # -- writing -----------------------------------------------------------------------------------
     def encode(
         self, stream: str, version: int, event_id: str, envelope: Envelope, event: Event

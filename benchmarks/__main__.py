@@ -22,6 +22,7 @@ from benchmarks import (
     overhead,
     recovery,
     slow_backend,
+    replay,
     storage,
     throughput,
     variations,
@@ -36,6 +37,7 @@ JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "variations": variations.run,
     "slow_backend": slow_backend.run,
     "recovery": recovery.run,
+    "replay": replay.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,
 }
@@ -52,6 +54,7 @@ FLOORS: dict[str, tuple[str, float]] = {
     "first_answer_many_s": ("<=", 5),
     "recovered_few_s": ("<=", 10),
     "recovered_many_s": ("<=", 10),
+    "replay_events_per_s": (">=", 50000),
     "bulk_share_of_bare": (">=", 0.5),
     "in_flight_64_share_of_bare": (">=", 0.5),
     "one_at_a_time_ms_p50_ratio": ("<=", 1.6),

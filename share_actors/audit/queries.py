@@ -6,8 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from share_actors.audit.index import Indexed
 from share_actors.audit.reader import LogReader
 from share_actors.errors import Ambiguous, LogError, NotFound, shown
+from share_actors.events import share_network
 from share_actors.events.aggregates import AGGREGATES, address_of
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
@@ -128,15 +130,16 @@ def _at_position(reader: LogReader, text: str) -> Recorded:
 
 
 # -- entities ------------------------------------------------------------------------------------
-def find_stream(reader: LogReader, text: str) -> str:
+def find_stream(reader: LogReader, text: str, index: Indexed | None = None) -> str:
     """The stream of the entity with this id, address or name; raises `NotFound` or `Ambiguous`.
 
-    Ids come before names. A text that is the id of entities of several kinds is ambiguous: give `KIND-ID`.
+    A name is looked for in the whole log, or for shares in its *index*. Ids come before names. A text that
+    is the id of entities of several kinds is ambiguous: give `KIND-ID`.
     """
     streams = [f"{kind}-{text.removeprefix(f'{kind}:')}" for kind in AGGREGATES] + [text]
     streams = [s for s in streams if address_of(s) and is_id(s.partition("-")[2])]
     found = [stream for stream in dict.fromkeys(streams) if any(reader.stream_rows(stream))]
-    found = found or sorted(_named(reader, text))
+    found = found or sorted(_named(reader, text, index))
     if len(found) == 1:
         return found[0]
     if found:
@@ -152,13 +155,21 @@ def find_stream(reader: LogReader, text: str) -> str:
     )
 
 
-def _named(reader: LogReader, name: str) -> set[str]:
+def _named(reader: LogReader, name: str, index: Indexed | None) -> set[str]:
     """The streams of the shares and networks with this name."""
-    return {
-        row.stream
-        for row in reader.rows()
-        if row.topic in _CREATIONS and _name(reader.decode(row)) == name
+    index = index if index is not None and index.has_names else None
+    rows = reader.rows() if index is None else _not_indexed(reader, index)
+    found = {
+        row.stream for row in rows if row.topic in _CREATIONS and _name(reader.decode(row)) == name
     }
+    return found if index is None else found.union(index.named(name))
+
+
+def _not_indexed(reader: LogReader, index: Indexed) -> Iterator[Notification]:
+    """The rows that may name entities which the index has not."""
+    yield from reader.rows_by_stream(f"{share_network.KIND}-")
+    for stream in index.changed:
+        yield from reader.stream_rows(stream)
 
 
 def _name(recorded: Recorded) -> str | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
+from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
@@ -86,9 +88,8 @@ class LogReader:
                 yield row
             after = batch[-1].position
 
-    def stream_rows(self, stream: str) -> Iterator[Notification]:
-        """The stored rows of one stream, by its index, in the order of their versions."""
-        after = 0
+    def stream_rows(self, stream: str, after: int = 0) -> Iterator[Notification]:
+        """The stored rows of one stream after the version *after*, by its index, in their order."""
         while batch := self._source.stream(stream, after, BATCH_SIZE):
             yield from batch
             after = batch[-1].version
@@ -116,9 +117,30 @@ class LogReader:
                 field="log.cipher_key",
             ) from None
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the log has a cipher key."""
+        return self._codec.encrypts
+
+    def seal(self, plain: bytes) -> bytes:
+        """Compress and encrypt the JSON *plain* as the log's records are, for what is written beside it."""
+        return self._codec.seal(plain)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The reverse of `seal`; raises any exception if *sealed* was not sealed with the log's key."""
+        return self._codec.unseal(sealed)
+
     def decode(self, row: Notification) -> Recorded:
         """The event of *row*; raises `LogTooNew` or `LogError` with its stream and version."""
         return self._codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
+
+    def decode_event(self, row: Notification) -> Event:
+        """The event of *row* without its envelope, faster than `decode`; raises as that does."""
+        return self._codec.decode_event(row.stream, row.version, row.topic, row.state)
+
+    def time_of(self, row: Notification) -> datetime:
+        """When the event of *row* was recorded; raises as `decode`, and for a time without a zone."""
+        return self._codec.time_of(row.stream, row.version, row.topic, row.state)
 
     def stream(self, stream: str) -> Iterator[Recorded]:
         """The events of one stream, the oldest first."""

@@ -28,6 +28,10 @@ _BY_STREAM = (
     f"{_COLUMNS} WHERE (originator_id, originator_version) > (?, ?) AND substr(originator_id, 1, ?) = ?"
     " ORDER BY originator_id, originator_version LIMIT ?"
 )
+_ALL_BY_STREAM = (
+    f"{_COLUMNS} WHERE (originator_id, originator_version) > (?, ?)"
+    " ORDER BY originator_id, originator_version LIMIT ?"
+)
 _LARGEST = (
     "SELECT originator_id, count(*) FROM stored_events GROUP BY originator_id"
     " ORDER BY 2 DESC, 1 LIMIT ?"
@@ -93,7 +97,10 @@ class SQLiteSource:
 
     def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
         """See `Source.by_stream`."""
-        parameters = (*max(after, (prefix, 0)), len(prefix), prefix, limit)
+        start = max(after, (prefix, 0))
+        if not prefix:
+            return [Notification(*row) for row in self._query(_ALL_BY_STREAM, (*start, limit))]
+        parameters = (*start, len(prefix), prefix, limit)
         return [Notification(*row) for row in self._query(_BY_STREAM, parameters)]
 
     def largest(self, limit: int) -> list[tuple[str, int]]:

@@ -16,6 +16,7 @@ from share_actors.cli.commands import (
     exits,  # noqa: F401 - its commands are in the groups of the others
     log,
     log_access,  # noqa: F401 - its commands are in the group `log`
+    log_replay,
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
     log_verify,
@@ -56,6 +57,7 @@ EXIT_CODES = {
     log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
     batch_report.SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
     " the others are done",
+    log_replay.PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""

@@ -152,6 +152,8 @@ AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
 
 
 initial = Rules()
+_NEW = AccessRule(id="", access_type="ip", access_to="")
+"""A pattern: a copy with the fields of an event, which are validated already, is faster than a new rule."""
 
 
 def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
@@ -199,11 +201,12 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
     """Return the rules after *event*."""
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
-            rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
+            rule = _NEW.replace(id=i, access_type=kind, access_to=to, access_level=level)
             return state.with_rules(rule)
         case AccessDenied(access_id=i):
-            denying = state.with_rules(state.rules[i].replace(state="denying", reason=None))
-            return denying.replace(denied=state.denied | {i}, attempted=state.attempted - {i})
+            denying = state.rules[i].replace(state="denying", reason=None)
+            denied, attempted = state.denied | {i}, state.attempted - {i}
+            return state.with_rules(denying, denied=denied, attempted=attempted)
         case AccessRulesApplied():
             return _applied(state, event)
         case _:
@@ -225,17 +228,15 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
     ]
     applied = (state.applied | set(event.applied)) - set(event.removed)
     denied = state.denied - set(event.removed)
-    return state.with_rules(*active, *failed).replace(
-        applied=applied, denied=denied, attempted=frozenset()
-    )
+    return state.with_rules(*active, *failed, applied=applied, denied=denied, attempted=frozenset())
 
 
 def started(state: Rules) -> Rules:
     """An attempt to apply began: the queued rules are being applied, and may be on the backend."""
     queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
-    on_its_way = state.with_rules(*(rule.replace(state="applying") for rule in queued))
+    on_its_way = [rule.replace(state="applying") for rule in queued]
     applied = state.applied | {rule.id for rule in queued}
-    return on_its_way.replace(applied=applied, attempted=frozenset(state.owed))
+    return state.with_rules(*on_its_way, applied=applied, attempted=frozenset(state.owed))
 
 
 def failed(state: Rules, reason: str) -> AccessRulesApplied:

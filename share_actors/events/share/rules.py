@@ -26,8 +26,8 @@ class Rules(Frozen):
     denied: frozenset[str] = frozenset()
     attempted: frozenset[str] = frozenset()
 
-    def with_rules(self, *changed: AccessRule) -> Rules:
-        """The rules with *changed* added or replaced."""
+    def with_rules(self, *changed: AccessRule, **fields: frozenset[str]) -> Rules:
+        """The rules with *changed* added or replaced, and other values of the *fields* of ids."""
         rules, owed = dict(self.rules), dict.fromkeys(self.owed)
         for rule in changed:
             rules[rule.id] = rule
@@ -35,7 +35,8 @@ class Rules(Frozen):
                 owed[rule.id] = None
             else:
                 owed.pop(rule.id, None)
-        return self.replace(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
+        clients = self._clients(rules, changed)
+        return self.replace(rules=rules, owed=tuple(owed), clients=clients, **fields)
 
     def without(self, removed: Iterable[str]) -> Rules:
         """The rules without *removed*."""

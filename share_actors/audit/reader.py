@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
+from share_actors.events.checkpoints.check_archive import is_archive
 from share_actors.events.envelope import Recorded
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
@@ -131,11 +132,12 @@ class LogReader:
 
 
 def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogReader:
-    """Open the SQLite file or the `postgresql://` URL *where*; the cipher key is that of *settings*.
+    """Open a SQLite file, an archive or a `postgresql://` URL; the cipher key is that of *settings*.
 
     A URL may name the schema of the log as `?schema=NAME`. Raises `LogError` if there is no log.
     """
-    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+    from share_actors.audit.reader_archive import ArchiveSource  # noqa: PLC0415 - one is needed
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one is needed
 
     settings = settings or LogSettings()
     if isinstance(where, str) and "://" in where:
@@ -149,6 +151,8 @@ def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogRe
         return _opened(PostgresSource(settings), settings)
     settings = settings.model_copy(update={"kind": "sqlite"})
     check_packages(settings)
+    if is_archive(Path(where)):
+        return _opened(ArchiveSource(Path(where)), settings)
     return _opened(SQLiteSource(Path(where)), settings)
 
 

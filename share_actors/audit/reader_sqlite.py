@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -109,6 +110,16 @@ class SQLiteSource:
         """See `Source.size`."""
         files = (self._path, _beside(self._path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole database, as of one moment, into the new file *path*; raises `LogError`."""
+        if self._connection is None:
+            raise self._error("is closed", "open it again")
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                self._connection.backup(copy)
+        except sqlite3.Error as error:
+            raise self._error(f"cannot be copied to {path}: {error}", _ADVICE) from None
 
     def _reopen_if_in_use(self) -> None:
         """A system may have started since the file was opened as one that nobody writes."""

@@ -15,6 +15,8 @@ from share_actors.cli.commands import (
     doctor,
     exits,  # noqa: F401 - its commands are in the groups of the others
     log,
+    log_archive,
+    log_drill,
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
     log_verify,
@@ -53,6 +55,7 @@ EXIT_CODES = {
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
+    log_drill.LOST: "lost: the backup lacks more recorded events than `log restore-drill --max-lost` allows",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""
@@ -103,6 +106,8 @@ app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
 log_verify.register(log.log_app)
+log_archive.register(log.log_app)
+log_drill.register(log.log_app)
 app.add_typer(log.log_app, name="log")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.log import EntityArgument, LogOption, log_app, opened
+from share_actors.cli.output import count, escape, format_time
 from share_actors.cli.rendering import print_entity, print_share
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -16,6 +17,7 @@ from share_actors.values import Share
 from share_actors.values.secret import SHOWN
 
 if TYPE_CHECKING:
+    from share_actors.audit.reader import LogReader
     from share_actors.audit.time_travel import Change, StateAt, Until
 
 PENDING_COLUMNS = ("ASKED FOR, NOT DONE", "ASKED BY", "ASKED AT")
@@ -96,6 +98,7 @@ def list_(
 
     when = point_in_time("at", at)
     with opened(session, log) as reader:
+        _say_what_is_archived(session, reader)
         shares = shares_at(reader, when, gone=gone)
         if session.json:
             for share in shares:
@@ -106,6 +109,17 @@ def list_(
         session.output.print_table(LIST_COLUMNS, rows)
     else:
         session.output.print_message("No shares.")
+
+
+def _say_what_is_archived(session: Session, reader: LogReader) -> None:
+    """Say which shares are not in the log any more, on stderr."""
+    from share_actors.audit.queries import archives_of
+
+    for record in archives_of(reader):
+        session.output.print_message(
+            f"Not included: {count(record.streams, 'stream')} deleted before"
+            f" {format_time(record.until)}, archived in {escape(record.file)}: add --log FILE."
+        )
 
 
 def _row(share: Share) -> tuple[object, ...]:
@@ -137,6 +151,7 @@ def diff(
         text = f"--from: {start} is after --to {end}"
         raise InvalidRequest(text, field="from", value=start)
     with opened(session, log) as reader:
+        _say_what_is_archived(session, reader)
         found = sorted(changes(reader, first, last), key=lambda c: (c.done_at or last, c.asked_at))
     if session.json:
         for change in found:

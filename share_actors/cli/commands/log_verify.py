@@ -3,10 +3,10 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from share_actors.audit.proofs import Report
     from share_actors.config import Config, LogSettings
     from share_actors.events.checkpoints.check_bundle import Checkpoint, PublicKey
+    from share_actors.events.envelope import Recorded
+    from share_actors.events.log import Notification
     from share_actors.events.log.read_only import ReadRows
 
 DIFFERS = 14
 """Exit code if the log is not what was recorded. It is stable."""
 MAX_SHOWN = 10
+FOREIGN_KEY = "whose key it is: it was taken {}; give yours by --key"
 CheckpointFile = Annotated[
     Path | None,
     typer.Option("--checkpoint", help="Signed checkpoint. Default: the newest configured one."),
@@ -51,13 +54,18 @@ def register(group: typer.Typer) -> None:
 def verify(
     session: Session, log: LogOption = None, checkpoint: CheckpointFile = None, key: Key = None
 ) -> None:
-    """Find events that were edited, removed, inserted or reordered, and a cut-off end.
+    """Find events that were edited, removed, inserted or reordered, and a cut-off end; or verify an archive.
 
     Reads the whole log and changes nothing. No system has to be running, and the key of an encrypted log is
     not needed. Without a checkpoint only missing versions of a stream are found, and missing positions of a
-    SQLite log. Exit code 14 if something was found.
+    SQLite log. Exit code 14 if something was found. An archive (--log) has its checkpoint in it.
     """
-    trusted = _trusted(session, checkpoint, key, required=False)
+    from share_actors.events.checkpoints.check_archive import is_archive
+
+    if log is not None and "\0" not in log and is_archive(Path(log)):
+        _verify_archive(session, Path(log), key)
+        return
+    trusted = trusted_checkpoint(session, checkpoint, key, required=False)
     with _open(session, log) as (read, settings), session.output.spinner("reading the log"):
         report = _report(read, settings, trusted)
     sentences = _verified(report, trusted)
@@ -69,7 +77,46 @@ def verify(
         raise typer.Exit(DIFFERS)
 
 
-class _Trusted(NamedTuple):
+def _verify_archive(session: Session, path: Path, key: str | None) -> None:
+    from share_actors.events.checkpoints.check_archive import read_archive, text_of
+    from share_actors.events.checkpoints.check_bundle import BadProof
+
+    public, own_key = _archive_key(session.config, path, key)
+    try:
+        found = read_archive(path, public)
+    except (OSError, BadProof) as error:
+        document = {"ok": False, "problem": _reason(error)}
+        text = f"The archive {path} proves nothing: {_reason(error)}."
+    else:
+        facts = {**found._asdict(), "checkpoint": found.checkpoint.size}
+        signer = f"{public.name}+{public.id.hex()}"
+        document = {"ok": True, "key": signer, "own_key": own_key, **facts}
+        text = f"Verified: {text_of(found)}, signed by {signer}."
+    if session.json:
+        session.output.print_json(document)
+    else:
+        session.output.print(escape(text))
+        if not own_key:
+            session.output.print(f"Not verified: {FOREIGN_KEY.format('from the archive')}.")
+    if not document["ok"]:
+        raise typer.Exit(DIFFERS)
+
+
+def _archive_key(config: Config, path: Path, key: str | None) -> tuple[PublicKey, bool]:
+    """The public key: that of the option or the configuration, or else the one in the archive."""
+    from share_actors.events.checkpoints.check_archive import header_of, lines_of
+    from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
+
+    if key is not None or config.audit_signer_file.exists():
+        return _public_key(config, path, key)
+    try:
+        return PublicKey.parse(str(header_of(lines_of(path)).get("public_key"))), False
+    except (OSError, BadProof) as error:
+        message = f"archive {path}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="log", value=str(path)) from None
+
+
+class Trusted(NamedTuple):
     """A checkpoint whose signature was verified, its key, and where that came from."""
 
     note: str
@@ -80,19 +127,30 @@ class _Trusted(NamedTuple):
     """The key was given or configured, not taken from beside the checkpoint."""
 
 
-def _report(read: ReadRows, settings: LogSettings, trusted: _Trusted | None) -> Report:
+def _report(read: ReadRows, settings: LogSettings, trusted: Trusted | None) -> Report:
     from share_actors.audit import proofs
     from share_actors.events.checkpoints.directory import CheckpointDirectory
     from share_actors.events.log.read_only import rows_in_order
 
-    contiguous = settings.kind == "sqlite"
+    options: dict[str, Any] = {
+        "contiguous": settings.kind == "sqlite",
+        "decode": _decoder(settings),
+    }
     if trusted is None:
-        return proofs.verify(rows_in_order(read), contiguous=contiguous)
+        return proofs.verify(rows_in_order(read), **options)
     leaves = CheckpointDirectory(trusted.path.parent).leaves(trusted.checkpoint.size)
-    return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, contiguous=contiguous)
+    return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, **options)
 
 
-def _verified(report: Report, trusted: _Trusted | None) -> dict[str, list[str]]:
+def _decoder(settings: LogSettings) -> Callable[[Notification], Recorded]:
+    """Reads events with the key of *settings*; raises `LogError` for those of another key."""
+    from share_actors.events.log.infrastructure import codec_of
+
+    codec = codec_of(settings)
+    return lambda row: codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
+
+
+def _verified(report: Report, trusted: Trusted | None) -> dict[str, list[str]]:
     """Sentences: what was `verified`, and what was `not_verified`."""
     verified, missing = [], list[str]()
     kinds = {finding.kind for finding in report.findings}
@@ -110,9 +168,7 @@ def _verified(report: Report, trusted: _Trusted | None) -> dict[str, list[str]]:
             f"the last {count(report.uncovered, 'event')}: they are after the checkpoint"
         )
     if not trusted.own_key:
-        missing.append(
-            "whose key it is: it was taken from beside the checkpoint; give yours by --key"
-        )
+        missing.append(FOREIGN_KEY.format("from beside the checkpoint"))
     return {"verified": verified, "not_verified": [*missing, *report.notes]}
 
 
@@ -191,7 +247,7 @@ def prove(
     if (position is None) == (old is None):
         text = "name either a POSITION or an older checkpoint by --from"
         raise InvalidRequest(text, field="position", value=position)
-    trusted = _trusted(session, checkpoint, key, required=True)
+    trusted = trusted_checkpoint(session, checkpoint, key, required=True)
     assert trusted is not None
     with _open(session, log) as (read, _):
         if old is None:
@@ -210,12 +266,12 @@ def _open(session: Session, log: str | None) -> Iterator[tuple[ReadRows, LogSett
 
     settings, path = session.config.log, session.config.log_path
     if log is not None:
-        settings, path = _named(log, settings), Path(log)
+        settings, path = settings_named(log, settings), Path(log)
     with open_read_only(settings, path) as read:
         yield read, settings
 
 
-def _named(log: str, settings: LogSettings) -> LogSettings:
+def settings_named(log: str, settings: LogSettings) -> LogSettings:
     """The settings of the log that `--log` names."""
     if not log or "\0" in log:
         raise InvalidRequest(f"--log: {log!r} is not a file or URL", field="log", value=log)
@@ -229,9 +285,9 @@ def _named(log: str, settings: LogSettings) -> LogSettings:
     return settings.model_copy(update={"kind": "sqlite", "path": Path(log)})
 
 
-def _trusted(
+def trusted_checkpoint(
     session: Session, file: Path | None, key: str | None, *, required: bool
-) -> _Trusted | None:
+) -> Trusted | None:
     """The checkpoint in *file*, or the newest configured one; None if there is none.
 
     Raises `InvalidRequest` if it cannot be read, or if *key* has not signed it.
@@ -247,7 +303,7 @@ def _trusted(
         return None
     public, own_key = _public_key(config, path, key)
     note, found = _parsed(path, public)
-    return _Trusted(note, found, public, path, own_key)
+    return Trusted(note, found, public, path, own_key)
 
 
 def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[PublicKey, bool]:

@@ -15,6 +15,7 @@ from eventsourcing.utils import Environment
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.archived_rows import ReadArchived, nothing_archived, stored_reader
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
 
@@ -22,10 +23,11 @@ Factory = InfrastructureFactory[Any]
 
 
 class LogStore(NamedTuple):
-    """The storage of a log: its factory of recorders, and the messages for its errors."""
+    """The storage of a log: its factory of recorders, the messages for its errors, and its removed events."""
 
     factory: Factory
     explain: Callable[[Exception], str]
+    archived: ReadArchived = nothing_archived
 
 
 def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
@@ -34,7 +36,8 @@ def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     sqlite_file.prepare(
         path, lambda new: create_tables(_sqlite(settings, new, create=True)), create=create
     )
-    return LogStore(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
+    factory = _sqlite(settings, path, create=False)
+    return LogStore(factory, lambda error: _explain(path, error), stored_reader(factory))
 
 
 def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:

@@ -63,7 +63,10 @@ def test_it_says_which_recorded_events_an_older_backup_lacks(site: Site, backup:
 
 
 def test_events_after_the_checkpoint_are_said_not_to_be_proven(site: Site, backup: Path) -> None:
-    with closing(sqlite3.connect(site.config.log_path)) as live, closing(sqlite3.connect(backup)) as copy:
+    with (
+        closing(sqlite3.connect(site.config.log_path)) as live,
+        closing(sqlite3.connect(backup)) as copy,
+    ):
         live.backup(copy)
 
     found = site.json("log", "restore-drill", str(backup))

@@ -6,7 +6,7 @@ holds no transaction open while its caller works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
@@ -15,6 +15,7 @@ from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_archive import is_archive
 from share_actors.events.envelope import Recorded
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
 
@@ -38,6 +39,9 @@ class Source(Protocol):
 
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """The *limit* streams with the most events, and their numbers of events."""
+
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """At most *limit* leaves of archived events after the position *after*, in order."""
 
     def head(self) -> int:
         """The position of the last row; 0 if there is none."""
@@ -85,6 +89,13 @@ class LogReader:
                 if upto is not None and row.position > upto:
                     return
                 yield row
+            after = batch[-1].position
+
+    def archived_rows(self, upto: int) -> Iterator[ArchivedRow]:
+        """The leaves of the archived events up to position *upto*, in the order of the log."""
+        after = 0
+        while batch := self._source.archived(after, BATCH_SIZE):
+            yield from (row for row in batch if row.position <= upto)
             after = batch[-1].position
 
     def stream_rows(self, stream: str) -> Iterator[Notification]:

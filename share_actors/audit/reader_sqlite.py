@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 from share_actors.errors import LogError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.archived_rows import ArchivedRow, sqlite_reader
 from share_actors.events.log.log import Notification
 
 _COLUMNS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
@@ -100,6 +102,15 @@ class SQLiteSource:
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """See `Source.largest`."""
         return self._query(_LARGEST, (limit,))
+
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """See `Source.archived`."""
+        if self._connection is None:
+            raise self._error("is closed", "open it again")
+        try:
+            return sqlite_reader(self._connection.execute)(after, limit)
+        except sqlite3.Error as error:
+            raise self._error(f"cannot be read: {error}", _ADVICE) from None
 
     def head(self) -> int:
         """See `Source.head`."""

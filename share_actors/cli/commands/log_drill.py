@@ -101,11 +101,7 @@ def restore_drill(
 
 
 def _leaves(trusted: Trusted | None) -> Iterable[Leaf]:
-    from share_actors.events.checkpoints.directory import CheckpointDirectory
-
-    if trusted is None:
-        return ()
-    return CheckpointDirectory(trusted.path.parent).leaves(trusted.checkpoint.size)
+    return () if trusted is None else trusted.directory.leaves(trusted.checkpoint.size)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from share_actors.audit.proofs import Report
     from share_actors.config import Config, LogSettings
     from share_actors.events.checkpoints.check_bundle import Checkpoint, PublicKey
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
     from share_actors.events.envelope import Recorded
     from share_actors.events.log import Notification
     from share_actors.events.log.read_only import ReadRows
@@ -29,8 +30,12 @@ DIFFERS = 14
 MAX_SHOWN = 10
 FOREIGN_KEY = "whose key it is: it was taken {}; give yours by --key"
 CheckpointFile = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="Signed checkpoint. Default: the newest configured one."),
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE|URL",
+        help="Signed checkpoint. Default: the newest configured one.",
+    ),
 ]
 Key = Annotated[
     str | None,
@@ -106,9 +111,10 @@ def _archive_key(config: Config, path: Path, key: str | None) -> tuple[PublicKey
     """The public key: that of the option or the configuration, or else the one in the archive."""
     from share_actors.events.checkpoints.check_archive import header_of, lines_of
     from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
 
     if key is not None or config.audit_signer_file.exists():
-        return _public_key(config, path, key)
+        return _public_key(config, CheckpointDirectory(path.parent), key)
     try:
         return PublicKey.parse(str(header_of(lines_of(path)).get("public_key"))), False
     except (OSError, BadProof) as error:
@@ -122,14 +128,13 @@ class Trusted(NamedTuple):
     note: str
     checkpoint: Checkpoint
     key: PublicKey
-    path: Path
+    directory: CheckpointDirectory
     own_key: bool
     """The key was given or configured, not taken from beside the checkpoint."""
 
 
 def _report(read: ReadRows, settings: LogSettings, trusted: Trusted | None) -> Report:
     from share_actors.audit import proofs
-    from share_actors.events.checkpoints.directory import CheckpointDirectory
     from share_actors.events.log.read_only import rows_in_order
 
     options: dict[str, Any] = {
@@ -138,7 +143,7 @@ def _report(read: ReadRows, settings: LogSettings, trusted: Trusted | None) -> R
     }
     if trusted is None:
         return proofs.verify(rows_in_order(read), **options)
-    leaves = CheckpointDirectory(trusted.path.parent).leaves(trusted.checkpoint.size)
+    leaves = trusted.directory.leaves(trusted.checkpoint.size)
     return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, **options)
 
 
@@ -194,9 +199,10 @@ def _agreement(report: Report) -> str:
         return ""
     if report.agreeing == 0:
         return "No event agrees with the checkpoint: it may be of another log."
+    where = f"forked at position {report.findings[0].position}"
     return (
         f"{count(report.agreeing, 'event')} before that agree with the checkpoint. If the log and the"
-        " checkpoint are of two systems with one past, that is where they part."
+        f" checkpoint are of two systems with one past, they {where}."
     )
 
 
@@ -254,7 +260,7 @@ def prove(
             assert position is not None
             bundle = proofs.prove_event(read, position, trusted.note, trusted.key)
         else:
-            earlier = _parsed(old, trusted.key)[0]
+            earlier = _parsed(*_split(str(old)), trusted.key)[0]
             bundle = proofs.prove_growth(read, earlier, trusted.note, trusted.key)
     session.output.print_json(bundle)
 
@@ -286,53 +292,96 @@ def settings_named(log: str, settings: LogSettings) -> LogSettings:
 
 
 def trusted_checkpoint(
-    session: Session, file: Path | None, key: str | None, *, required: bool
+    session: Session, file: str | None, key: str | None, *, required: bool
 ) -> Trusted | None:
-    """The checkpoint in *file*, or the newest configured one; None if there is none.
+    """The checkpoint *file*, or the newest configured one; None if there is none.
 
     Raises `InvalidRequest` if it cannot be read, or if *key* has not signed it.
     """
-    config, path = session.config, file
-    if path is None and config.audit.checkpoints is not None:
-        path = config.audit.checkpoints / "checkpoint"
-        path = path if path.exists() or required else None
-    if path is None:
-        if required:
-            text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
-            raise InvalidRequest(text, field="checkpoint")
+    found = _place_of(session.config, file, required=required)
+    if found is None:
         return None
-    public, own_key = _public_key(config, path, key)
-    note, found = _parsed(path, public)
-    return Trusted(note, found, public, path, own_key)
+    directory, name = found
+    public, own_key = _public_key(session.config, directory, key)
+    note, checkpoint = _parsed(directory, name, public)
+    return Trusted(note, checkpoint, public, directory, own_key)
 
 
-def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[PublicKey, bool]:
+def _place_of(
+    config: Config, file: str | None, *, required: bool
+) -> tuple[CheckpointDirectory, str] | None:
+    """The directory and the name of the checkpoint; raises `InvalidRequest` if there is none."""
+    from share_actors.events.checkpoints.remote import open_checkpoints
+
+    if file is not None:
+        return _split(file)
+    if config.audit.checkpoints is not None:
+        directory = open_checkpoints(config.audit.checkpoints)
+        if required or _exists(directory):
+            return directory, "checkpoint"
+    if required:
+        text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
+        raise InvalidRequest(text, field="checkpoint")
+    return None
+
+
+def _split(file: str) -> tuple[CheckpointDirectory, str]:
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
+    from share_actors.events.checkpoints.remote import open_checkpoints
+
+    if "\0" in file:
+        text = f"--checkpoint: {file!r} is not a file or URL"
+        raise InvalidRequest(text, field="checkpoint", value=file)
+    if "://" in file:
+        url, _, name = file.rpartition("/")
+        return open_checkpoints(url), name
+    return CheckpointDirectory(Path(file).parent), Path(file).name
+
+
+def _exists(directory: CheckpointDirectory) -> bool:
+    try:
+        return directory.newest() is not None
+    except OSError as error:
+        text = f"checkpoint {directory.where}/checkpoint: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(text, field="checkpoint", value=directory.where) from None
+
+
+def _public_key(
+    config: Config, beside: CheckpointDirectory, key: str | None
+) -> tuple[PublicKey, bool]:
     """The public key, and whether it is from another place than the checkpoint."""
     from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
     from share_actors.events.checkpoints.keys import SigningKey
 
     if key is None and config.audit_signer_file.exists():
         return SigningKey.load(config.audit_signer_file, config.audit_origin).public, True
-    source = str(checkpoint.with_name("public.key")) if key is None else key
+    source = f"{beside.where}/public.key" if key is None else key
     try:
-        is_file = Path(source).is_file() or "+" not in source
-        text = Path(source).read_text(encoding="utf-8") if is_file else source
-        return PublicKey.parse(text), key is not None
+        return PublicKey.parse(beside.read("public.key").decode() if key is None else _text(key)), (
+            key is not None
+        )
     except (OSError, UnicodeError, BadProof) as error:
         message = f"--key {source}: {_reason(error)}; nothing was verified"
         raise InvalidRequest(message, field="key", value=source) from None
 
 
-def _parsed(path: Path, key: PublicKey) -> tuple[str, Checkpoint]:
+def _text(key: str) -> str:
+    """The key, or the content of the file that it names."""
+    is_file = Path(key).is_file() or "+" not in key
+    return Path(key).read_text(encoding="utf-8") if is_file else key
+
+
+def _parsed(directory: CheckpointDirectory, name: str, key: PublicKey) -> tuple[str, Checkpoint]:
     from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint
 
     try:
-        note = path.read_text(encoding="utf-8")
+        note = directory.read(name).decode()
         return note, Checkpoint.parse(note, key)
     except (OSError, UnicodeError, BadProof) as error:
-        message = f"checkpoint {path}: {_reason(error)}; nothing was verified"
-        raise InvalidRequest(message, field="checkpoint", value=str(path)) from None
+        where = f"{directory.where}/{name}"
+        message = f"checkpoint {where}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="checkpoint", value=where) from None
 
 
 def _reason(error: Exception) -> str:
-    return str(error.strerror if isinstance(error, OSError) else error)
+    return str((error.strerror if isinstance(error, OSError) else None) or error)

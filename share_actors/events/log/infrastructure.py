@@ -112,12 +112,13 @@ def check_packages(settings: LogSettings) -> None:
     """Raise `ConfigError` if *settings* need a package that is not installed."""
     if settings.kind == "postgresql":
         for module in ("psycopg", "psycopg_pool"):
-            _require(module, "postgresql", "log.kind is postgresql")
+            require(module, "postgresql", "log.kind is postgresql")
     if settings.cipher_key is not None:
-        _require("cryptography", "encryption", "log.cipher_key is set")
+        require("cryptography", "encryption", "log.cipher_key is set")
 
 
-def _require(module: str, extra: str, reason: str) -> None:
+def require(module: str, extra: str, reason: str) -> None:
+    """Raise `ConfigError` if *module* is not installed: it names *extra*, and *reason* as what needs it."""
     try:
         import_module(module)
     except ImportError:

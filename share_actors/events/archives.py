@@ -30,6 +30,6 @@ class EventsArchived(Event, topic="log.archived"):
 def sentence(event: EventsArchived, who: str) -> str:
     """Describe *event*; *who* ran the command."""
     return (
-        f"{who} archived {event.events} events of {event.streams} deleted entities, at positions"
-        f" {event.first} to {event.last}, to {event.file} (SHA-256 {event.file_sha256})"
+        f"{who} archived {event.events} events of deleted entities (streams: {event.streams}), at"
+        f" positions {event.first} to {event.last}, to {event.file} (SHA-256 {event.file_sha256})"
     )

@@ -105,9 +105,7 @@ class CatalogActor:
         while True:
             behind = False
             try:
-                written = await loop.run_in_executor(
-                    self._signer, writer.write, self._log.notifications
-                )
+                written = await loop.run_in_executor(self._signer, writer.write, self._log.rows)
                 behind = written is not None and written.is_behind
             except ShareActorsError as error:
                 logger.warning("no checkpoint of the log was written: %s", error)

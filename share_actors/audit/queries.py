@@ -11,6 +11,7 @@ from share_actors.audit.reader import LogReader
 from share_actors.errors import Ambiguous, LogError, NotFound, shown
 from share_actors.events import share_network
 from share_actors.events.aggregates import AGGREGATES, address_of
+from share_actors.events.archives import STREAM, EventsArchived
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log.log import Notification
@@ -90,6 +91,21 @@ def follow(
         wait(FOLLOW_EVERY_S)
 
 
+# -- what is not there any more ------------------------------------------------------------------
+def archives_of(reader: LogReader) -> list[EventsArchived]:
+    """The records of archives to which events of the log were moved, the oldest first."""
+    events = (recorded.event for recorded in reader.stream(STREAM))
+    return [event for event in events if isinstance(event, EventsArchived)]
+
+
+def _look_in(records: list[EventsArchived], otherwise: str) -> str:
+    """The advice for what may be in one of the archives."""
+    if not records:
+        return otherwise
+    files = ", ".join(dict.fromkeys(record.file for record in records))
+    return f"It may have been archived: give --log FILE; the archives of this log are {files}."
+
+
 # -- one event -----------------------------------------------------------------------------------
 def find_event(reader: LogReader, text: str) -> Recorded:
     """The event at a position (a number), or with this event id; raises `NotFound`.
@@ -113,7 +129,7 @@ def find_event(reader: LogReader, text: str) -> Recorded:
         f"there is no event with the id {shown(text)}{hint}",
         field="event",
         value=text,
-        next_step=_SEE,
+        next_step=_look_in(archives_of(reader), _SEE),
     )
 
 
@@ -126,6 +142,7 @@ def _at_position(reader: LogReader, text: str) -> Recorded:
         f"there is no event at position {text[:20]}; the log ends at {head}",
         field="event",
         value=text,
+        next_step=_look_in([r for r in archives_of(reader) if r.first <= position <= r.last], _SEE),
     )
 
 
@@ -151,7 +168,10 @@ def find_stream(reader: LogReader, text: str, index: Indexed | None = None) -> s
         f"{reader.where}: there is no share, network, server, type or backend {shown(text)}",
         field="entity",
         value=text,
-        next_step="`share-actors log list --gone --at TIME` shows the shares of a log.",
+        next_step=_look_in(
+            archives_of(reader),
+            "`share-actors log list --gone --at TIME` shows the shares of a log.",
+        ),
     )
 
 

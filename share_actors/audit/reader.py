@@ -6,7 +6,7 @@ holds no transaction open while its caller works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Protocol, Self
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
+from share_actors.events.checkpoints.check_archive import is_archive
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
 
@@ -39,6 +41,9 @@ class Source(Protocol):
 
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """The *limit* streams with the most events, and their numbers of events."""
+
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """At most *limit* leaves of archived events after the position *after*, in order."""
 
     def head(self) -> int:
         """The position of the last row; 0 if there is none."""
@@ -86,6 +91,13 @@ class LogReader:
                 if upto is not None and row.position > upto:
                     return
                 yield row
+            after = batch[-1].position
+
+    def archived_rows(self, upto: int) -> Iterator[ArchivedRow]:
+        """The leaves of the archived events up to position *upto*, in the order of the log."""
+        after = 0
+        while batch := self._source.archived(after, BATCH_SIZE):
+            yield from (row for row in batch if row.position <= upto)
             after = batch[-1].position
 
     def stream_rows(self, stream: str, after: int = 0) -> Iterator[Notification]:
@@ -153,11 +165,12 @@ class LogReader:
 
 
 def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogReader:
-    """Open the SQLite file or the `postgresql://` URL *where*; the cipher key is that of *settings*.
+    """Open a SQLite file, an archive or a `postgresql://` URL; the cipher key is that of *settings*.
 
     A URL may name the schema of the log as `?schema=NAME`. Raises `LogError` if there is no log.
     """
-    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+    from share_actors.audit.reader_archive import ArchiveSource  # noqa: PLC0415 - one is needed
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one is needed
 
     settings = settings or LogSettings()
     if isinstance(where, str) and "://" in where:
@@ -171,6 +184,8 @@ def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogRe
         return _opened(PostgresSource(settings), settings)
     settings = settings.model_copy(update={"kind": "sqlite"})
     check_packages(settings)
+    if is_archive(Path(where)):
+        return _opened(ArchiveSource(Path(where)), settings)
     return _opened(SQLiteSource(Path(where)), settings)
 
 

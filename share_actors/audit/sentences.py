@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from share_actors.events import backend, share, share_network, share_type
+from share_actors.events import archives, backend, share, share_network, share_type
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.messages import ShareEvent
@@ -25,7 +25,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (backend.BackendEvent, backend.sentence),
     )
     for kind in get_args(union)
-}
+} | {archives.EventsArchived: archives.sentence}
 
 
 def who(recorded: Recorded) -> str:

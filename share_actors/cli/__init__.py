@@ -16,6 +16,8 @@ from share_actors.cli.commands import (
     exits,  # noqa: F401 - its commands are in the groups of the others
     log,
     log_access,  # noqa: F401 - its commands are in the group `log`
+    log_archive,
+    log_drill,
     log_replay,
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
@@ -58,6 +60,7 @@ EXIT_CODES = {
     batch_report.SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
     " the others are done",
     log_replay.PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",
+    log_drill.LOST: "lost: the backup lacks more recorded events than `log restore-drill --max-lost` allows",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""
@@ -108,6 +111,8 @@ app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
 log_verify.register(log.log_app)
+log_archive.register(log.log_app)
+log_drill.register(log.log_app)
 app.add_typer(log.log_app, name="log")
 
 

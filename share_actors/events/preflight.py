@@ -10,6 +10,7 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError
 from share_actors.events.catalog import sqlite
 from share_actors.events.checkpoints.keys import SigningKey
+from share_actors.events.checkpoints.remote import open_checkpoints
 from share_actors.events.log import Log, sqlite_file
 from share_actors.events.log.infrastructure import check_packages
 from share_actors.events.log.postgres import is_still_to_be_created
@@ -36,7 +37,10 @@ def _check_audit(config: Config) -> None:
     """Raise `ConfigError` if checkpoints can't be written, or their key can't be read or created."""
     if config.audit.checkpoints is None:
         return
-    check_directory("audit.checkpoints", config.audit.checkpoints)
+    if isinstance(config.audit.checkpoints, Path):
+        check_directory("audit.checkpoints", config.audit.checkpoints)
+    else:
+        open_checkpoints(config.audit.checkpoints)
     if config.audit_signer_file.exists():
         SigningKey.load(config.audit_signer_file, config.audit_origin)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events import archives, backend, share_network, share_server, share_type
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -293,5 +293,20 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         backend.BackendSharesEnsured(info="i", shares=2),
         "2 of its shares are exported with its current settings",
+    ),
+    (
+        archives.EventsArchived(
+            file="2026.gz",
+            file_sha256="9c",
+            events=6,
+            streams=1,
+            first=10,
+            last=15,
+            leaves_sha256="1f",
+            checkpoint_size=15,
+            until=NOON,
+        ),
+        f"{alice} archived 6 events of deleted entities (streams: 1), at positions 10 to 15, to 2026.gz"
+        " (SHA-256 9c)",
     ),
 ]

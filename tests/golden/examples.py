@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.events import attempts, backend, share_network, share_server, share_type
+from share_actors.events import archives, attempts, backend, share_network, share_server, share_type
 from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
@@ -279,6 +279,17 @@ EXAMPLES: tuple[Event, ...] = (
     backend.BackendRenamed(backend="local", new="nas", at=AT),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),
+    archives.EventsArchived(
+        file="2026.gz",
+        file_sha256="9c" * 32,
+        events=6,
+        streams=1,
+        first=10,
+        last=15,
+        leaves_sha256="1f" * 32,
+        checkpoint_size=15,
+        until=AT,
+    ),
 )
 
 

@@ -12,7 +12,7 @@ import typer
 
 from share_actors.cli.command import command, installed_version
 from share_actors.cli.commands.log import EntityArgument, LogOption, log_app, opened, progress
-from share_actors.cli.output import count, escape
+from share_actors.cli.output import count, escape, format_time
 from share_actors.cli.rendering import print_entity, print_share
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -171,6 +171,7 @@ def list_(
 
     when = point_in_time("at", at)
     with opened(session, log) as reader, indexed(reader, log, index) as usable:
+        _say_what_is_archived(session, reader)
         shares = shares_at(reader, when, gone=gone, index=usable)
         if session.json:
             for share in shares:
@@ -181,6 +182,17 @@ def list_(
         session.output.print_table(LIST_COLUMNS, rows)
     else:
         session.output.print_message("No shares.")
+
+
+def _say_what_is_archived(session: Session, reader: LogReader) -> None:
+    """Say which shares are not in the log any more, on stderr."""
+    from share_actors.audit.queries import archives_of
+
+    for record in archives_of(reader):
+        session.output.print_message(
+            f"Not included: {count(record.streams, 'stream')} deleted before"
+            f" {format_time(record.until)}, archived in {escape(record.file)}: add --log FILE."
+        )
 
 
 def _row(share: Share) -> tuple[object, ...]:
@@ -213,6 +225,7 @@ def diff(
         text = f"--from: {start} is after --to {end}"
         raise InvalidRequest(text, field="from", value=start)
     with opened(session, log) as reader, indexed(reader, log, index) as usable:
+        _say_what_is_archived(session, reader)
         found = sorted(
             changes(reader, first, last, usable), key=lambda c: (c.done_at or last, c.asked_at)
         )

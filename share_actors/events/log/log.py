@@ -16,6 +16,7 @@ from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log.archived_rows import ArchivedRow, merged
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.guarded import GuardedRecorder, LeaseGuard
@@ -145,6 +146,14 @@ class Log:
             Notification(r.id, str(r.originator_id), r.originator_version, r.topic, r.state)
             for r in rows
         ]
+
+    def rows(self, after: int, limit: int) -> Sequence[Notification | ArchivedRow]:
+        """Like `notifications`, with the leaves of archived events at the positions that they had."""
+        return merged(
+            self.notifications(after, limit),
+            self._query(lambda: self._store.archived(after, limit)),
+            limit,
+        )
 
     def decode(self, raw: Notification) -> Recorded:
         """Return the event of *raw*; raises `LogTooNew` or `LogError` with its stream and version."""

@@ -26,6 +26,7 @@ from share_actors.cli.commands import (
     share,
     share_type,
     snapshot,
+    subject,
     system,
     whoami,
 )
@@ -102,6 +103,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
+app.add_typer(subject.subject_app, name="subject")
 log_verify.register(log.log_app)
 app.add_typer(log.log_app, name="log")
 

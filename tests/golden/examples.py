@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.events import attempts, backend, share_network, share_server, share_type
+from share_actors.events import attempts, backend, share_network, share_server, share_type, subject
 from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
@@ -279,6 +279,9 @@ EXAMPLES: tuple[Event, ...] = (
     backend.BackendRenamed(backend="local", new="nas", at=AT),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),
+    subject.SubjectForgotten(
+        subject_id="0123456789abcdef0123456789abcdef", kind="user", events=12, streams=3
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from share_actors.durable_files import replace_file
 from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_bundle import (
     BadProof,
@@ -159,15 +160,15 @@ class CheckpointDirectory:
     # -- writing ---------------------------------------------------------------------------------
     def put_leaves(self, number: int, leaves: Sequence[Leaf]) -> None:
         """Write the leaves of bundle *number*."""
-        _put(self._paths(number, len(leaves))[1], _encode(leaves))
+        replace_file(self._paths(number, len(leaves))[1], _encode(leaves))
 
     def put_checkpoint(self, note: str, public_key: str, tree: CompactRange) -> None:
         """Publish *note*, whose leaves are written, then drop the files that it replaces."""
-        _put(self.path / "public.key", f"{public_key}\n".encode())
-        _put(self.path / "checkpoint", note.encode())
+        replace_file(self.path / "public.key", f"{public_key}\n".encode())
+        replace_file(self.path / "checkpoint", note.encode())
         _append_line(self.path / "history.jsonl", json.dumps({"size": tree.size, "note": note}))
         cache = {"size": tree.size, "hashes": [item.hex() for item in tree.hashes]}
-        _put(self.path / "resume.json", json.dumps(cache).encode())
+        replace_file(self.path / "resume.json", json.dumps(cache).encode())
         self._drop_incomplete(tree.size)
 
     def _drop_incomplete(self, size: int) -> None:
@@ -212,14 +213,3 @@ def _append_line(path: Path, line: str) -> None:
         size = file.seek(0, os.SEEK_END)
         is_cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
         file.write(b"\n" * is_cut_off + line.encode() + b"\n")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Replace the file at once, so that a crash leaves the old content or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

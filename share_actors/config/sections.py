@@ -213,10 +213,10 @@ class ErasureSettings(Section):
     key_path = ("erasure",)
     seal: tuple[Erasable, ...] = ()
     """What is sealed in events from now on: `user`, `project`, `client`, `text`. Default: nothing."""
-    keys: Path | None = None
+    store: Path | None = None
     """SQLite: the directory of the keys, outside the log. Default: `subjects` in the home."""
 
-    @field_validator("keys")
+    @field_validator("store")
     @classmethod
     def _check_absolute(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_absolute():

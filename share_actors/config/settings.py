@@ -128,7 +128,7 @@ class Config(BaseSettings):
     @property
     def subject_keys_path(self) -> Path:
         """The directory of the keys of data subjects; not used with PostgreSQL."""
-        return self.erasure.keys or self.home / "subjects"
+        return self.erasure.store or self.home / "subjects"
 
     @property
     def audit_origin(self) -> str:

@@ -32,6 +32,7 @@ from share_actors.client import (
     share,
     share_changes,
     share_exits,
+    subjects,
 )
 from share_actors.drivers import errors as port_errors
 from share_actors.drivers import storage_errors
@@ -347,6 +348,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "servers": members(entities.AsyncShareServerCollection),
         "types": members(entities.AsyncShareTypeCollection),
         "backends": members(backends.AsyncBackendCollection),
+        "subjects": members(subjects.AsyncSubjectCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },

@@ -50,6 +50,7 @@ class Site:
         assert plan.report.refused == ()
         eraser.destroy(plan)
         asyncio.run(eraser.record(plan, envelope_of(RequestContext(user_id="officer"))))
+        assert self.catalog().parked() == ()
         return plan
 
     def close(self) -> None:

@@ -172,7 +172,7 @@ def test_an_unknown_subject_is_not_found(any_site: Site) -> None:
 
 
 def test_nothing_can_be_forgotten_where_nothing_is_sealed(site: Site) -> None:
-    log = site.open(seal=(), keys=site.config.home / "none")
+    log = site.open(seal=(), store=site.config.home / "none")
     with pytest.raises(Refused, match="erasure is off"):
         Eraser(log, site.catalog(log))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events import backend, share_network, share_server, share_type, subject
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -293,5 +293,9 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         backend.BackendSharesEnsured(info="i", shares=2),
         "2 of its shares are exported with its current settings",
+    ),
+    (
+        subject.SubjectForgotten(subject_id="a1b2", kind="user", events=12, streams=3),
+        f"{alice} had user a1b2 forgotten: its texts in 12 events of 3 streams cannot be read any more",
     ),
 ]

@@ -84,6 +84,7 @@ class ResidentEntities:
 
         Raises `Busy` if there is no room for it, and `InvalidRequest` if its kind is unknown.
         """
+        self._notice_erasure()
         if entity_id in self._outdated:
             self._renew(entity_id)
         entity = self._entities.get(entity_id)
@@ -167,6 +168,11 @@ class ResidentEntities:
 
     def forget_erased(self) -> None:
         """Passivate what was active when a data subject was forgotten, once idle: its state has texts."""
+        self._notice_erasure()
+        for entity_id in list(self._outdated):
+            self._renew(entity_id)
+
+    def _notice_erasure(self) -> None:
         subjects = self._open_log().subjects
         if subjects is None or not subjects.seals:
             return
@@ -174,8 +180,6 @@ class ResidentEntities:
         if self._generation != subjects.ring.generation:
             self._generation = subjects.ring.generation
             self._outdated = set(self._entities)
-        for entity_id in list(self._outdated):
-            self._renew(entity_id)
 
     def _renew(self, entity_id: str) -> None:
         """Passivate an outdated entity, if it is idle."""

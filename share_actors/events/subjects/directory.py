@@ -95,9 +95,9 @@ class KeyDirectory:
 
     def _error(self, problem: str) -> LogError:
         return LogError(
-            f"erasure.keys {self._path}: {problem}; the key store was left as it is; check that this"
+            f"erasure.store {self._path}: {problem}; the key store was left as it is; check that this"
             " user may read and write it, or restore it from its backup",
-            field="erasure.keys",
+            field="erasure.store",
             value=self.where,
         )
 

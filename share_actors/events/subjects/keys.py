@@ -245,7 +245,7 @@ class KeyRing:
             raise LogError(
                 f"{self.store.where}: the key {subject_id} is damaged: {error!r}; nothing was changed;"
                 " restore it from a backup of the key store",
-                field="erasure.keys",
+                field="erasure.store",
                 value=self.store.where,
             ) from None
 
@@ -267,7 +267,7 @@ class NoKeys:
     def index_key(self, *, create: bool) -> bytes | None:
         """See `KeyStore`; raises `LogError` if one is to be created."""
         if create:
-            raise LogError("there is no key store to seal with", field="erasure.keys")
+            raise LogError("there is no key store to seal with", field="erasure.store")
         return None
 
     def read(self, subject_ids: Sequence[str]) -> Mapping[str, str]:

@@ -242,9 +242,9 @@ class RecordSealer:
     def _unreadable(self, subject_id: str, problem: str) -> LogError:
         return LogError(
             f"a text is sealed for subject {subject_id}, and the key in {self.ring.store.where} cannot"
-            f" open it: {problem}; nothing was changed; restore the key store (`erasure.keys`) from its"
+            f" open it: {problem}; nothing was changed; restore the key store (`erasure.store`) from its"
             " backup",
-            field="erasure.keys",
+            field="erasure.store",
             value=self.ring.store.where,
         )
 

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import activation, ganesha_recovery, recovery, storage, throughput
+from benchmarks import activation, erasure, ganesha_recovery, recovery, storage, throughput
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "activation": activation.run,
     "throughput": throughput.run,
+    "erasure": erasure.run,
     "recovery": recovery.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,

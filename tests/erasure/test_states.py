@@ -75,7 +75,7 @@ def test_a_history_folds_to_the_same_state_sealed_and_to_a_valid_one_erased(
 
 
 def test_every_reachable_state_is_the_same_sealed_and_valid_erased(sealed: Sealed) -> None:
-    reached = share_states("alone")[::7]
+    reached = share_states("alone")[::29]
     rows = [sealed.write([r.event for r in place.history()]) for place in reached]
     for place, written in zip(reached, rows, strict=True):
         assert replay(share, sealed.read(written)) == place.state
@@ -84,7 +84,7 @@ def test_every_reachable_state_is_the_same_sealed_and_valid_erased(sealed: Seale
         erased = replay(share, sealed.read(written))
         assert erased.share.status == place.state.share.status
         assert [*erased.rules.rules] == [*place.state.rules.rules]
-    assert len(reached) > 20
+    assert len(reached) > 10
 
 
 def test_a_client_whose_rule_is_gone_can_be_allowed_again(sealed: Sealed) -> None:

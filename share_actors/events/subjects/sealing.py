@@ -7,7 +7,7 @@ BASE64}`, or `{"parts": [...]}` where a sentence names subjects. Only the fields
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_network
 from typing import Any
@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from share_actors.errors import LogError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope
-from share_actors.events.subjects.fields import FIELDS, FIELDS_OF_ENVELOPE
+from share_actors.events.subjects.fields import FIELDS, FIELDS_OF_ENVELOPE, PersonalField
 from share_actors.events.subjects.keys import KeyRing, NoKeys, Subject, SubjectKey
 from share_actors.events.topics import topic_of
 from share_actors.values.addresses import normal_client
@@ -68,7 +68,7 @@ class RecordSealer:
         self._fields = {
             topic: chosen
             for topic, fields in FIELDS.items()
-            if (chosen := [field for field in fields if field.holds in held])
+            if (chosen := _by_head(field for field in fields if field.holds in held))
         }
         self._last: tuple[Envelope, frozenset[str], str] | None = None
         self._sealed: dict[tuple[str, str], Json] = {}
@@ -90,7 +90,7 @@ class RecordSealer:
         fields = self._fields.get(topic_of(type(event)))
         if fields is not None:
             document = from_json(text)
-            for field in fields:
+            for field in _present(fields, document):
                 seal = partial(self._sealers[field.holds], self, envelope, used)
                 _apply(document, field.path, seal)
             text = to_json(document).decode()
@@ -196,9 +196,13 @@ class RecordSealer:
         for name, _ in FIELDS_OF_ENVELOPE:
             envelope[name] = self._opened_text(envelope[name])
         envelope["fingerprint"] = self._opened_fingerprint(envelope["fingerprint"])
-        for field in FIELDS.get(topic, ()):
-            _apply(record["event"], field.path, lambda value, _: self._opened_text(value))
+        event = record["event"]
+        for field in _present(_HEADS.get(topic, {}), event):
+            _apply(event, field.path, self._opened_value)
         return to_json(record)
+
+    def _opened_value(self, value: Any, _: Any) -> Any:
+        return self._opened_text(value)
 
     def _opened_text(self, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -249,10 +253,6 @@ class RecordSealer:
         )
 
 
-NO_KEYS = RecordSealer(KeyRing(NoKeys()), strict=False)
-"""Opens nothing: what is sealed reads as `no-key-...`."""
-
-
 def _meanings(token: str, seals: Collection[str]) -> list[Subject]:
     """The subjects that *token*, a word of a sentence, may name."""
     kinds = [kind for kind in ("user", "project") if kind in seals]
@@ -270,30 +270,57 @@ def _normal(token: str) -> str:
         return token
 
 
-def _apply(document: Any, path: tuple[str, ...], change: Callable[[Any, Any], Any]) -> None:
+def _apply(document: Json, path: tuple[str, ...], change: Callable[[Any, Any], Any]) -> None:
     """Replace each value at *path* that is there by *change* of it and what holds it."""
-    *way, last = path
-    for parent in _reached(document, tuple(way)):
-        for key in _keys(parent, last):
-            value = parent[key]
+    places: list[Any] = [document]
+    for name in path[:-1]:
+        if name == "*":
+            places = [inner for place in places for inner in _items(place)]
+        else:
+            places = [
+                inner
+                for place in places
+                if isinstance(place, dict) and (inner := place.get(name)) is not None
+            ]
+    for place in places:
+        for key in _keys(place, path[-1]):
+            value = place[key]
             if isinstance(value, str | dict):
-                parent[key] = change(value, parent)
+                place[key] = change(value, place)
 
 
-def _reached(value: Any, way: tuple[str, ...]) -> Iterator[Any]:
-    if not way:
-        yield value
-        return
-    for key in _keys(value, way[0]):
-        yield from _reached(value[key], way[1:])
+def _items(place: Any) -> Iterable[Any]:
+    if isinstance(place, dict):
+        return place.values()
+    return place if isinstance(place, list) else ()
 
 
-def _keys(parent: Any, name: str) -> list[Any]:
+def _keys(place: Any, name: str) -> Iterable[Any]:
     """The keys that *name* means in an object or a list: `*` all of them."""
-    if isinstance(parent, list):
-        return list(range(len(parent))) if name == "*" else []
-    if not isinstance(parent, dict):
-        return []
+    if isinstance(place, list):
+        return range(len(place)) if name == "*" else ()
+    if not isinstance(place, dict):
+        return ()
     if name == "*":
-        return list(parent)
-    return [name] if name in parent else []
+        return list(place)
+    return (name,) if name in place else ()
+
+
+def _by_head(fields: Iterable[PersonalField]) -> dict[str, list[PersonalField]]:
+    """The *fields* by the first part of their paths: most events lack most of them."""
+    heads: dict[str, list[PersonalField]] = {}
+    for field in fields:
+        heads.setdefault(field.path[0], []).append(field)
+    return heads
+
+
+def _present(heads: dict[str, list[PersonalField]], document: Json) -> Iterator[PersonalField]:
+    """The fields whose first part is in *document*."""
+    for head, fields in heads.items():
+        if document.get(head):
+            yield from fields
+
+
+_HEADS = {topic: _by_head(fields) for topic, fields in FIELDS.items()}
+NO_KEYS = RecordSealer(KeyRing(NoKeys()), strict=False)
+"""Opens nothing: what is sealed reads as `no-key-...`."""

@@ -70,7 +70,7 @@ class RecordSealer:
             for topic, fields in FIELDS.items()
             if (chosen := _by_head(field for field in fields if field.holds in held))
         }
-        self._last: tuple[Envelope, frozenset[str], str] | None = None
+        self._last: tuple[Envelope, set[str], str] | None = None
         self._sealed: dict[tuple[str, str], Json] = {}
         self._opened: dict[str, str] = {}
         self._generation = 0
@@ -94,13 +94,13 @@ class RecordSealer:
                 seal = partial(self._sealers[field.holds], self, envelope, used)
                 _apply(document, field.path, seal)
             text = to_json(document).decode()
-        return self._envelope_json(envelope, frozenset(used)), text
+        return self._envelope_json(envelope, used), text
 
-    def _envelope_json(self, envelope: Envelope, used: frozenset[str]) -> str:
+    def _envelope_json(self, envelope: Envelope, used: set[str]) -> str:
         """The JSON of the envelope; the last is cached, as events of a command share it."""
         self.ring.refresh()
-        last = self._last
-        if last is not None and last[0] is envelope and last[1] == used and self._is_fresh():
+        last = self._last if self._is_fresh() else None
+        if last is not None and last[0] is envelope and used <= last[1]:
             return last[2]
         document = from_json(envelope.model_dump_json())
         ids = set(used)
@@ -110,7 +110,7 @@ class RecordSealer:
         if ids and document["fingerprint"] is not None:
             document["fingerprint"] = self._sealed_fingerprint(document["fingerprint"], sorted(ids))
         text = to_json(document).decode()
-        self._last = (envelope, used, text)
+        self._last = (envelope, ids, text)
         return text
 
     def _sealed_fingerprint(self, text: str, ids: list[str]) -> Json:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
+    from share_actors.config import ErasureSettings as ErasureSettings
     from share_actors.config import HostingSettings as HostingSettings
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     from share_actors.errors import Unavailable as Unavailable
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import BackendReport as BackendReport
+    from share_actors.values import DataSubject as DataSubject
     from share_actors.values import ExportLocation as ExportLocation
+    from share_actors.values import Forgetting as Forgetting
     from share_actors.values import Page as Page
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
@@ -69,11 +72,14 @@ __all__ = [
     "Busy",
     "Config",
     "ConfigError",
+    "DataSubject",
     "EntityExplanation",
+    "ErasureSettings",
     "Exit",
     "Explanation",
     "ExportLocation",
     "Forbidden",
+    "Forgetting",
     "HostingSettings",
     "InvalidRequest",
     "LogError",
@@ -120,6 +126,7 @@ _MODULES = {
     "client.receipt": ["Receipt"],
     "config": [
         "AuditSettings",
+        "ErasureSettings",
         "BackendSettings",
         "Config",
         "HostingSettings",
@@ -148,6 +155,8 @@ _MODULES = {
     "values": [
         "AccessRule",
         "BackendReport",
+        "DataSubject",
+        "Forgetting",
         "ExportLocation",
         "Page",
         "RequestContext",

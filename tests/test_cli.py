@@ -33,6 +33,7 @@ COMMANDS = (
     *("access allow", "access deny", "access list"),
     *("snapshot create", "snapshot list", "snapshot delete"),
     *("config show", "config check", "catalog rebuild", "catalog unpark"),
+    *("subject list", "subject forget"),
 )
 NOTHING_HEAVY_IMPORTED = """
 import sys

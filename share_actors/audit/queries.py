@@ -54,7 +54,7 @@ def is_chosen(reader: LogReader, chosen: EventFilter, row: Notification) -> bool
         return False
     if not chosen.needs_envelope:
         return True
-    plain = reader.plain(row)
+    plain = reader.opened(row)
     try:
         return chosen.accepts_plain(plain)
     except (ValueError, KeyError, TypeError):

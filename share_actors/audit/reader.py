@@ -20,6 +20,8 @@ from share_actors.events.envelope import Recorded
 from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
+from share_actors.events.log.subject_keys import record_opener, record_sealer
+from share_actors.events.subjects.sealing import RecordSealer
 
 BATCH_SIZE = 1_000
 
@@ -58,9 +60,11 @@ class Source(Protocol):
 class LogReader:
     """Reads a stored log and writes nothing; a context manager. It belongs to one thread at a time."""
 
-    def __init__(self, source: Source, settings: LogSettings) -> None:
-        self._source = source
-        self._codec = codec_of(settings)
+    def __init__(
+        self, source: Source, settings: LogSettings, subjects: RecordSealer | None = None
+    ) -> None:
+        self._source, self._subjects = source, subjects
+        self._codec = codec_of(settings, subjects)
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +146,10 @@ class LogReader:
         """The reverse of `seal`; raises any exception if *sealed* was not sealed with the log's key."""
         return self._codec.unseal(sealed)
 
+    def opened(self, row: Notification) -> bytes:
+        """The same with the texts of data subjects opened, or erased."""
+        return self._codec.opened(row.stream, row.version, row.topic, self.plain(row))
+
     def decode(self, row: Notification) -> Recorded:
         """The event of *row*; raises `LogTooNew` or `LogError` with its stream and version."""
         return self._codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
@@ -162,12 +170,18 @@ class LogReader:
         """Close the log; closing again does nothing."""
         with suppress(LogError):
             self._source.close()
+        if self._subjects is not None:
+            self._subjects.ring.store.close()
 
 
-def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogReader:
+def open_reader(
+    where: str | Path, settings: LogSettings | None = None, subject_keys: Path | None = None
+) -> LogReader:
     """Open a SQLite file, an archive or a `postgresql://` URL; the cipher key is that of *settings*.
 
-    A URL may name the schema of the log as `?schema=NAME`. Raises `LogError` if there is no log.
+    A URL may name the schema of the log as `?schema=NAME`. *subject_keys* is the directory of the keys of
+    data subjects (default: `subjects` beside the file; for PostgreSQL they are in its schema); texts whose
+    keys are missing read as `no-key-...`. Raises `LogError` if there is no log.
     """
     from share_actors.audit.reader_archive import ArchiveSource  # noqa: PLC0415 - one is needed
     from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one is needed
@@ -181,27 +195,35 @@ def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogRe
 
         settings = settings_of(where, settings)
         check_packages(settings)
-        return _opened(PostgresSource(settings), settings)
+        return _opened(PostgresSource(settings), settings, record_opener(settings, Path()))
     settings = settings.model_copy(update={"kind": "sqlite"})
     check_packages(settings)
-    if is_archive(Path(where)):
-        return _opened(ArchiveSource(Path(where)), settings)
-    return _opened(SQLiteSource(Path(where)), settings)
+    subjects = record_opener(settings, subject_keys or Path(where).with_name("subjects"))
+    source = ArchiveSource(Path(where)) if is_archive(Path(where)) else SQLiteSource(Path(where))
+    return _opened(source, settings, subjects)
 
 
 def open_configured_reader(config: Config) -> LogReader:
     """Open the log of *config*, which a system may be using; raises `LogError` if there is none."""
+    subjects = record_sealer(config)
     if config.log.kind == "sqlite":
-        return open_reader(config.log_path, config.log)
+        check_packages(config.log)
+        return _opened(_sqlite_source(config.log_path), config.log, subjects)
     from share_actors.audit.reader_postgres import PostgresSource  # noqa: PLC0415 - an optional package
 
     check_packages(config.log)
-    return _opened(PostgresSource(config.log), config.log)
+    return _opened(PostgresSource(config.log), config.log, subjects)
 
 
-def _opened(source: Source, settings: LogSettings) -> LogReader:
+def _sqlite_source(path: Path) -> Source:
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+
+    return SQLiteSource(path)
+
+
+def _opened(source: Source, settings: LogSettings, subjects: RecordSealer) -> LogReader:
     try:
-        return LogReader(source, settings)
+        return LogReader(source, settings, subjects)
     except BaseException:
         source.close()
         raise

@@ -30,6 +30,7 @@ from share_actors.cli.commands import (
     share,
     share_type,
     snapshot,
+    subject,
     system,
     whoami,
 )
@@ -110,6 +111,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
+app.add_typer(subject.subject_app, name="subject")
 log_verify.register(log.log_app)
 log_archive.register(log.log_app)
 log_drill.register(log.log_app)

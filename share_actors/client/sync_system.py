@@ -24,6 +24,7 @@ from share_actors.client.keywords import (
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import ShareHandle
+from share_actors.client.subjects import SubjectCollection
 from share_actors.client.sync_bulk import Bulk
 from share_actors.client.sync_entities import (
     BackendCollection,
@@ -87,6 +88,11 @@ class ShareSystem:
     def types(self) -> ShareTypeCollection:
         """Share types."""
         return ShareTypeCollection(self._system.types)
+
+    @property
+    def subjects(self) -> SubjectCollection:
+        """Data subjects, and erasing their personal data."""
+        return SubjectCollection(self._system.subjects)
 
     @property
     def backends(self) -> BackendCollection:

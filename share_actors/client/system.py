@@ -47,6 +47,7 @@ from share_actors.client.requests import Requests
 from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import AsyncShare
 from share_actors.client.share_creator import ShareCreator
+from share_actors.client.subjects import AsyncSubjectCollection
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError, shorten
 from share_actors.events.envelope import Recorded
@@ -92,6 +93,7 @@ class AsyncShareSystem:
         self.types = AsyncShareTypeCollection(self._requests)
         self.backends = AsyncBackendCollection(self._requests)
         self.bulk = AsyncBulk(self._requests, self._creator, self.share)
+        self.subjects = AsyncSubjectCollection(self._requests)
 
     async def __aenter__(self) -> Self:
         return self

@@ -210,6 +210,26 @@ class AuditSettings(Section):
         return path
 
 
+Erasable = Literal["user", "project", "client", "text"]
+
+
+class ErasureSettings(Section):
+    """Personal data in the log that can be erased: sealed with a key for each data subject."""
+
+    key_path = ("erasure",)
+    seal: tuple[Erasable, ...] = ()
+    """What is sealed in events from now on: `user`, `project`, `client`, `text`. Default: nothing."""
+    store: Path | None = None
+    """SQLite: the directory of the keys, outside the log. Default: `subjects` in the home."""
+
+    @field_validator("store")
+    @classmethod
+    def _check_absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("is not an absolute path")
+        return path
+
+
 def keys_of(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> list[str]:
     """Every key of *model* below *prefix*; NAME stands for the name of a backend."""
     keys = []

@@ -14,6 +14,7 @@ from share_actors.events.checkpoints.remote import open_checkpoints
 from share_actors.events.log import Log, sqlite_file
 from share_actors.events.log.infrastructure import check_packages
 from share_actors.events.log.postgres import is_still_to_be_created
+from share_actors.events.log.subject_keys import record_sealer
 
 
 def check(config: Config) -> int | None:
@@ -48,7 +49,8 @@ def _check_audit(config: Config) -> None:
 
 
 def _event_count(config: Config) -> int:
-    with closing(Log.open(config.log, config.log_path, create=False)) as log:
+    subjects = record_sealer(config)
+    with closing(Log.open(config.log, config.log_path, create=False, subjects=subjects)) as log:
         return log.head()
 
 

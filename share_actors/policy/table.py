@@ -112,6 +112,8 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "progress": _SYSTEM,
         "events": _SYSTEM,
         "unpark": _SYSTEM,
+        "subjects": _SYSTEM,
+        "forget_subject": _SYSTEM,
     }
 )
 """Questions to the manager and the catalog, and their verbs that are not commands of one entity."""

@@ -33,6 +33,7 @@ from share_actors.client import (
     share,
     share_changes,
     share_exits,
+    subjects,
 )
 from share_actors.drivers import errors as port_errors
 from share_actors.drivers import storage_errors
@@ -349,6 +350,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "types": members(entities.AsyncShareTypeCollection),
         "backends": members(backends.AsyncBackendCollection),
         "bulk": members(bulk.AsyncBulk),
+        "subjects": members(subjects.AsyncSubjectCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },

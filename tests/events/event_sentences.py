@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events import archives, backend, share_network, share_server, share_type
+from share_actors.events import archives, backend, share_network, share_server, share_type, subject
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -308,5 +308,9 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         ),
         f"{alice} archived 6 events of deleted entities (streams: 1), at positions 10 to 15, to 2026.gz"
         " (SHA-256 9c)",
+    ),
+    (
+        subject.SubjectForgotten(subject_id="a1b2", kind="user", events=12, streams=3),
+        f"{alice} had user a1b2 forgotten: its texts in 12 events of 3 streams cannot be read any more",
     ),
 ]

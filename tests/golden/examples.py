@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.events import archives, attempts, backend, share_network, share_server, share_type
+from share_actors.events import (
+    archives,
+    attempts,
+    backend,
+    share_network,
+    share_server,
+    share_type,
+    subject,
+)
 from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
@@ -289,6 +297,9 @@ EXAMPLES: tuple[Event, ...] = (
         leaves_sha256="1f" * 32,
         checkpoint_size=15,
         until=AT,
+    ),
+    subject.SubjectForgotten(
+        subject_id="0123456789abcdef0123456789abcdef", kind="user", events=12, streams=3
     ),
 )
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from share_actors import client
 from share_actors.actors.runtime import lifecycle
 from share_actors.client import ShareHandle, ShareSystem, sync_bulk, sync_entities
+from share_actors.client.subjects import SubjectCollection
 from share_actors.errors import InvalidRequest
 from share_actors.values import RequestContext
 from tests.input.conftest import Tried
@@ -27,6 +28,7 @@ ARGUMENTS = (
     *arguments("servers", sync_entities.ShareServerCollection),
     *arguments("types", sync_entities.ShareTypeCollection),
     *arguments("bulk", sync_bulk.Bulk),
+    *arguments("subjects", SubjectCollection),
     *arguments("backends", sync_entities.BackendCollection, without=("watch",)),
 )
 VALID: dict[str, Any] = {

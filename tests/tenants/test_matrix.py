@@ -175,6 +175,8 @@ def _delete_unknown(user: ShareSystem) -> None:
         user.backends.delete_unknown("d", "nothing")
 
 
+_subjects = _refused(lambda user: user.subjects.list())
+_forget_subject = _refused(lambda user: user.subjects.forget("user:nobody"))
 _forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
 _rename_backend = _refused(lambda user: user.backends.rename("d", "d"))
 
@@ -312,6 +314,8 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "see the progress of a rebuild": (_anything(lambda user: user.rebuild_progress()), SYSTEM),
     "follow the events of all projects": (_anything(lambda user: next(user.events())), SYSTEM),
     "retry a parked stream": (_anything(lambda user: user.unpark("share-none")), SYSTEM),
+    "list data subjects": (_anything(_subjects), SYSTEM),
+    "forget a data subject": (_anything(_forget_subject), SYSTEM),
 }
 CELLS = [
     (operation, who, expected)

@@ -19,8 +19,10 @@ from share_actors import (
     BackendReport,
     CapacityPoint,
     Config,
+    DataSubject,
     EntityExplanation,
     Explanation,
+    Forgetting,
     Page,
     Receipt,
     RequestContext,
@@ -55,6 +57,7 @@ from share_actors.client.results import (
     ShareLocation,
     SystemStatus,
 )
+from share_actors.client.subjects import AsyncSubjectCollection, SubjectCollection
 from share_actors.client.sync_bulk import Bulk
 from share_actors.client.sync_entities import (
     BackendCollection,
@@ -93,6 +96,9 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.types, ShareTypeCollection)
     assert_type(system.backends, BackendCollection)
     assert_type(system.bulk, Bulk)
+    assert_type(system.subjects, SubjectCollection)
+    assert_type(system.subjects.list(), Sequence[DataSubject])
+    assert_type(system.subjects.forget("user:alice", dry_run=True), Forgetting)
     assert_type(system.capabilities(), dict[str, BackendReport])
     assert_type(system.capabilities(watch=True), Iterator[BackendReport])
     assert_type(system.init_host("fast"), dict[str, BackendReport])
@@ -288,6 +294,9 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(system.types, AsyncShareTypeCollection)
     assert_type(system.backends, AsyncBackendCollection)
     assert_type(system.bulk, AsyncBulk)
+    assert_type(system.subjects, AsyncSubjectCollection)
+    assert_type(await system.subjects.list(), Sequence[DataSubject])
+    assert_type(await system.subjects.forget("user:alice"), Forgetting)
     assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])
     async for report in system.capabilities(watch=True):
         assert_type(report, BackendReport)

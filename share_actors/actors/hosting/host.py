@@ -298,6 +298,7 @@ class ShareHost:
         while True:
             idle_timeout_s = self._config.hosting.idle_timeout_s
             await asyncio.sleep(min(self._timings.sweep_every_s, idle_timeout_s / 2))
+            self._entities.forget_erased()
             await self.passivate(self._config.hosting.idle_timeout_s)
             self._entities.remove_useless()
 

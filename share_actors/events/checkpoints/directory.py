@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from share_actors.durable_files import replace_file
 from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_bundle import (
     BadProof,
@@ -172,7 +173,7 @@ class CheckpointDirectory:
         self._drop_incomplete(tree.size)
 
     def _write(self, name: str, content: bytes) -> None:
-        _put(self.path / name, content)
+        replace_file(self.path / name, content)
 
     def _add_to_history(self, _size: int, line: str) -> None:
         _append_line(self.path / "history.jsonl", line)
@@ -228,14 +229,3 @@ def _append_line(path: Path, line: str) -> None:
         size = file.seek(0, os.SEEK_END)
         is_cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
         file.write(b"\n" * is_cut_off + line.encode() + b"\n")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Replace the file at once, so that a crash leaves the old content or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

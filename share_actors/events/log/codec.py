@@ -19,6 +19,7 @@ from share_actors.errors import NOT_RECORDED, LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.upcasting import UPCASTERS, Upcasters, upcast
+from share_actors.events.subjects.sealing import NO_KEYS, RecordSealer
 from share_actors.events.topics import EVENTS, topic_of
 
 E = TypeVar("E", bound=Event)
@@ -57,8 +58,9 @@ class Codec:
         *,
         events: Mapping[str, type[Event]] = EVENTS,
         upcasters: Upcasters = UPCASTERS,
+        subjects: RecordSealer | None = None,
     ) -> None:
-        self._cipher, self._compressor = cipher, compressor
+        self._cipher, self._compressor, self._subjects = cipher, compressor, subjects
         self._events, self._upcasters = events, upcasters
         self._last: tuple[Envelope, str] | None = None
 
@@ -73,9 +75,10 @@ class Codec:
     ) -> StoredEvent:
         """Return the row that the log stores for *event*; raises `LogError` if it has no JSON form."""
         try:
+            who, what = self._jsons(envelope, event)
             text = (
                 f'{{"event_id":"{event_id}","schema_version":{event.schema_version},'
-                f'"envelope":{self._envelope_json(envelope)},"event":{event.model_dump_json()}}}'
+                f'"envelope":{who},"event":{what}}}'
             )
             return StoredEvent(stream, version, topic_of(type(event)), self.seal(text.encode()))
         except (PydanticSerializationError, KeyError, UnicodeEncodeError) as error:
@@ -83,6 +86,12 @@ class Codec:
                 f"stream {stream} version {version}: {type(event).__name__} cannot be written:"
                 f" {error}{NOT_RECORDED}"
             ) from None
+
+    def _jsons(self, envelope: Envelope, event: Event) -> tuple[str, str]:
+        """Return the JSON of both, with the personal data sealed that is to be."""
+        if self._subjects is not None and self._subjects.seals:
+            return self._subjects.sealed_json(envelope, event)
+        return self._envelope_json(envelope), event.model_dump_json()
 
     def _envelope_json(self, envelope: Envelope) -> str:
         """Return the envelope's JSON; the last is cached, as events of a command share it."""
@@ -130,6 +139,7 @@ class Codec:
                 f"stream {stream} version {version}: {topic} cannot be decrypted: {error};"
                 " check that log.cipher_key is the key that it was written with"
             ) from None
+        plain = self.opened(stream, version, topic, plain)
         try:
             record = self._validated(topic, plain)
         except Exception as error:  # also from an upcaster that got damaged fields
@@ -144,7 +154,7 @@ class Codec:
         The envelope is not validated.
         """
         try:
-            plain = self.unseal(state)
+            plain = self.opened(stream, version, topic, self.unseal(state))
             parts = _PARTS.match(plain)
             kind = self._events[topic]
             if parts is not None and int(parts[1]) == kind.schema_version:
@@ -169,6 +179,16 @@ class Codec:
                 f"stream {stream} version {version}: {topic}: its time {at.isoformat()} has no zone"
             )
         return at
+
+    def opened(self, stream: str, version: int, topic: str, plain: bytes) -> bytes:
+        """Return the JSON of a record with its personal data opened or erased; raises `LogError`."""
+        try:
+            return (self._subjects or NO_KEYS).opened(topic, plain)
+        except LogError as error:
+            text = f"stream {stream} version {version}: {error.reason}"
+            raise LogError(text, field=error.field, value=error.value) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return plain  # it is damaged, which its validation says
 
     def _validated(self, topic: str, plain: bytes) -> _Record[Any]:
         """Return the validated record; nearly always it has the current schema version."""

@@ -18,6 +18,7 @@ from share_actors.events.log import sqlite_file
 from share_actors.events.log.archived_rows import ReadArchived, nothing_archived, stored_reader
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
+from share_actors.events.subjects.sealing import RecordSealer
 
 Factory = InfrastructureFactory[Any]
 
@@ -88,15 +89,15 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
     return common
 
 
-def codec_of(settings: LogSettings) -> Codec:
+def codec_of(settings: LogSettings, subjects: RecordSealer | None = None) -> Codec:
     """A codec that reads and writes the rows of a log as *settings* say, without opening one."""
     compressor = ZlibCompressor() if settings.compress else None
     if settings.cipher_key is None:
-        return Codec(None, compressor)
+        return Codec(None, compressor, subjects=subjects)
     from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package
 
     key = {"CIPHER_KEY": settings.cipher_key.get_secret_value()}
-    return Codec(AESCipher(Environment(env=key)), compressor)
+    return Codec(AESCipher(Environment(env=key)), compressor, subjects=subjects)
 
 
 def create_tables(factory: Factory) -> None:

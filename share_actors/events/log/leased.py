@@ -24,6 +24,7 @@ from share_actors.events.log.lease import (
 from share_actors.events.log.lease_postgres import PostgresLease
 from share_actors.events.log.lease_sqlite import SqliteLease
 from share_actors.events.log.log import Log, OpenLog
+from share_actors.events.log.subject_keys import record_sealer
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def open_leased(owner: Callable[[], Owner]) -> OpenLog:
     """
 
     def open_log(config: Config, nodes: int = 1) -> Log:
-        log = Log.open(config.log, config.log_path, nodes=nodes)
+        subjects = record_sealer(config)
+        log = Log.open(config.log, config.log_path, nodes=nodes, subjects=subjects)
         try:
             LeaseKeeper(lease_store(config.log, config.log_path), owner()).keep(log)
         except BaseException:

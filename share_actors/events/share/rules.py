@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 
 from share_actors.values import AccessRule, Frozen, RuleState
@@ -86,7 +87,11 @@ def same_client_of(
 
 @lru_cache(maxsize=4096)
 def client_key(access_type: str, access_to: str) -> str:
-    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
+    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client.
+
+    A client that was erased is no address any more, and has one form only.
+    """
     if access_type == "ip" and not access_to.replace(".", "").isdecimal():  # that has one form only
-        access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
+        with suppress(ValueError):
+            access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
     return f"{access_type} {access_to}"

@@ -16,6 +16,7 @@ from share_actors.cli import EXIT_CODES
 from share_actors.cli.commands.doctor import LACKING
 from share_actors.drivers import DriverError, Requirement, ShareDriver
 from share_actors.drivers.base import DriverOptions
+from share_actors.drivers.machine import ThisMachine
 from share_actors.drivers.registry import drivers_registered
 from tests.command_tree import invoke
 
@@ -150,6 +151,21 @@ def test_an_invalid_option_of_a_backend_is_an_error_that_names_it(home: Path) ->
     error = json.loads(run("--config", str(file), "--json").stdout)["error"]
 
     assert error["field"] == "backends.b.options.root"
+
+
+@pytest.mark.parametrize("driver", ["btrfs", "btrfs-servers"])
+def test_a_machine_without_configuration_is_told_what_each_driver_lacks(
+    home: Path, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a bare machine, where no program of any package is found."""
+    monkeypatch.setattr(ThisMachine, "which", lambda *_: None)
+
+    found = json.loads(run(driver, "--json").stdout)["backends"][driver]["requirements"]
+
+    mends = {item["mend"] for item in found if item["state"] == "missing"}
+    packages = {mend.split()[-1] for mend in mends if mend.startswith("apt-get install")}
+    assert {"nfs-ganesha", "dbus-daemon", "btrfs-progs"} <= packages
+    assert list(home.iterdir()) == []
 
 
 def test_the_real_command_needs_neither_ray_nor_the_log(home: Path) -> None:

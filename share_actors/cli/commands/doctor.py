@@ -25,6 +25,8 @@ from share_actors.errors import ConfigError
 
 LACKING = 13
 """Exit code if a backend lacks something that it cannot work without. It is stable."""
+_PLACES = {"root": "shares", "device": "shares.img"}
+"""Options of drivers that are examined without configuration, and where they are below the home."""
 COLUMNS = ("STATE", "WHAT", "FOUND", "FOR", "MEND IT WITH")
 
 
@@ -117,11 +119,11 @@ def _drivers(config: Config, names: Sequence[str]) -> Iterator[tuple[str, ShareD
 
 
 def _driver(name: str) -> ShareDriver | None:
-    """The driver *name* with the fewest options; None if it needs others than a root."""
+    """The driver *name* with the fewest options; None if it needs others than those of `_PLACES`."""
     driver_class = load_driver(name)
     fields = driver_class.Options.model_fields
     required = [key for key, field in fields.items() if field.is_required()]
-    options = {"root": default_home() / "shares"} if "root" in required else {}
+    options = {key: default_home() / _PLACES[key] for key in required if key in _PLACES}
     try:
         return make_driver(name, name, options, handles_servers=driver_class.modes[0])
     except ConfigError:

@@ -106,10 +106,12 @@ def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Seq
         "smbcontrol": "makes a running smbd apply rules",
         "smbstatus": "tells who is connected",
     }
+    test = "checks the configuration before smbd reads it"
     wrapper = "gives smbd users that are not in /etc/passwd"
     capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", *_bind(port)]
     return [
         *(checks.command(machine, name, "samba", why) for name, why in purposes.items()),
+        checks.command(machine, "testparm", "samba-common-bin", test),
         checks.library(machine, "libnss_wrapper.so", "libnss-wrapper", wrapper),
         checks.privileges(machine, capabilities, "smbd acts as the users"),
         checks.free_port(machine, port, "SMB", ("smbd",)),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -123,11 +125,11 @@ def _driver(name: str) -> ShareDriver | None:
     driver_class = load_driver(name)
     fields = driver_class.Options.model_fields
     required = [key for key, field in fields.items() if field.is_required()]
-    options = {key: default_home() / _PLACES[key] for key in required if key in _PLACES}
-    try:
-        return make_driver(name, name, options, handles_servers=driver_class.modes[0])
-    except ConfigError:
-        return None
+    for top in (default_home(), Path("/srv")):  # the paths of sockets are limited
+        options = {key: top / _PLACES[key] for key in required if key in _PLACES}
+        with suppress(ConfigError):
+            return make_driver(name, name, options, handles_servers=driver_class.modes[0])
+    return None
 
 
 def _diagnosis(name: str, driver_name: str, driver: ShareDriver | None) -> Diagnosis:

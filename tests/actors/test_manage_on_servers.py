@@ -86,6 +86,8 @@ def test_an_unmanaged_share_leaves_its_data_on_a_server_that_stays(
     left = system.servers.get(server.id)
     assert (left.status, left.shares, share.refresh().status) == ("active", (), "unmanaged")
     assert (path / "file").read_text() == "kept"
+    advice = " ".join(share.explain().advice)
+    assert f"`share manage --backend tenants --server {server.id}`" in advice
     assert "its data are still there" in sentence(list(system.servers.history(server.id))[-1])
     again = manage(system, server, f"shares/{first}")
     assert (Path(again.export_locations[0]) / "file").read_text() == "kept"

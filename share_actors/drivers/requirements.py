@@ -69,6 +69,7 @@ def _rpcbind(machine: Machine) -> Sequence[Requirement]:
     units = ("rpcbind.service", "rpcbind.socket")
     return [
         checks.command(machine, "rpcbind", "rpcbind", "NFSv3 does not start without it"),
+        checks.propagation(machine),
         checks.free_port(machine, RPCBIND_PORT, "rpcbind", ("rpcbind", "systemd")),
         *_at_boot(machine, RPCBIND_PORT, RPCBIND_PORT, units),
     ]
@@ -122,7 +123,7 @@ def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Seq
 def server_requirements(*, vlans: bool = False, machine: Machine = _THIS) -> Sequence[Requirement]:
     """Those of share servers in network namespaces; *vlans*: share networks have segmentation ids."""
     why = "each share server has a network of its own"
-    tagged = "networks of type vlan have tags"
+    tagged = "networks of type vlan have tags on an uplink"
     return [
         checks.command(machine, "ip", "iproute2", "sets up the networks of share servers"),
         checks.namespace(machine, "net", why),

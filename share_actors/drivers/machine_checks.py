@@ -135,6 +135,18 @@ def namespace(machine: Machine, kind: str, why: str) -> Requirement:
     return Requirement(what=what, why=why, met=met, found=found, mend="" if met else option)
 
 
+def mount_table(machine: Machine) -> Requirement:
+    """Whether there is `/etc/mtab`, where NFS-Ganesha finds out what is mounted."""
+    met = machine.read("/etc/mtab") is not None
+    return Requirement(
+        what="/etc/mtab",
+        why="NFS-Ganesha exports no directory without it",
+        met=met,
+        found="there" if met else "does not exist, as on a minimal installation",
+        mend="" if met else "ln -s /proc/self/mounts /etc/mtab",
+    )
+
+
 def propagation(machine: Machine) -> Requirement:
     """Whether `/` is a mount, so that daemons can have mounts of their own, and how it is shared.
 

@@ -59,6 +59,7 @@ def nfs_requirements(
             capabilities,
             "NFS-Ganesha opens files by handle, as their users",
         ),
+        checks.mount_table(machine),
         checks.free_port(machine, port, "NFS", ("ganesha.nfsd",)),
         *_at_boot(machine, port, NFS_PORT, ("nfs-ganesha.service", "nfs-server.service")),
         *(_rpcbind(machine) if 3 in versions else ()),

@@ -164,6 +164,15 @@ def test_loop_devices_need_their_control_device(existing: tuple[str, ...], state
     assert named(btrfs_requirements(machine=machine), "loop devices").state == state
 
 
+@pytest.mark.parametrize(("files", "state"), [({}, "missing"), ({"/etc/mtab": ""}, "ok")])
+def test_ganesha_needs_the_table_of_mounts_that_minimal_installations_lack(
+    files: dict[str, str], state: str
+) -> None:
+    table = named(nfs_requirements(machine=MadeUpMachine(files=files)), "/etc/mtab")
+
+    assert (table.state, bool(table.mend)) == (state, state == "missing")
+
+
 def test_namespaces_are_those_of_this_process_in_proc() -> None:
     machine = MadeUpMachine(existing=("/proc/self/ns/mnt",))
     found = server_requirements(machine=machine)

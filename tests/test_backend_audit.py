@@ -55,7 +55,26 @@ def test_what_only_the_backend_has_is_unknown_and_can_be_adopted() -> None:
     (difference,) = compare("fast", [found(id=None)], [], [])
 
     assert (difference.kind, difference.location) == ("unknown", "/pool/s")
-    assert "`share-actors share manage fast path=/pool/s`" in difference.next_step
+    assert (
+        "`share-actors share manage --option path=/pool/s --backend fast`" in difference.next_step
+    )
+
+
+def test_an_unknown_snapshot_can_be_deleted_if_the_log_has_its_share() -> None:
+    taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n", share_id="s")
+
+    (known,) = compare("fast", [taken], [], [recorded()])[:1]
+    (stray,) = compare("fast", [taken], [], [])
+
+    assert "snapshot manage s --location /pool/s@n`" in known.next_step
+    assert "--delete-unknown n --apply" in known.next_step
+    assert "since the log has no share" in stray.next_step
+
+
+def test_what_has_no_id_is_said_to_be_deleted_on_the_backend_alone() -> None:
+    (difference,) = compare("fast", [found(id=None)], [], [])
+
+    assert "delete it on the backend: it has no id" in difference.next_step
 
 
 def test_what_only_the_log_has_is_lost() -> None:

@@ -31,6 +31,10 @@ class BackendDifference(Frozen):
     found: str | None = None
     size: int | None = None
     """In GiB, of what only the backend has; None if it is not known."""
+    share_server_id: str | None = None
+    """Of what only the backend has: the share server that it is on."""
+    share_id: str | None = None
+    """Of a snapshot that only the backend has: its share, if the backend tells."""
     next_step: str
 
 
@@ -64,16 +68,17 @@ def _on_backend(
     for item in objects:
         recorded = known.shares if item.kind == "share" else known.snapshots
         if item.id not in recorded:
-            yield _unknown(backend, item)
+            yield _unknown(backend, item, known)
         elif item.kind == "share" and (share := known.steady.get(item.id or "")) is not None:
             yield from _differences(item, share)
 
 
-def _unknown(backend: str, item: BackendObject) -> BackendDifference:
+def _unknown(backend: str, item: BackendObject, known: _Known) -> BackendDifference:
+    server = "" if item.share_server_id is None else f" --server {item.share_server_id}"
     step = (
-        f"share manage {backend} path={item.location}"
+        f"share manage --option path={item.location} --backend {backend}{server}"
         if item.kind == "share"
-        else f"snapshot manage SHARE --location {item.location}"
+        else f"snapshot manage {item.share_id or 'SHARE'} --location {item.location}"
     )
     return BackendDifference(
         kind="unknown",
@@ -82,16 +87,20 @@ def _unknown(backend: str, item: BackendObject) -> BackendDifference:
         location=item.location,
         found=None if item.size is None else f"{item.size} GiB",
         size=item.size or None,
-        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item)}.",
+        share_server_id=item.share_server_id,
+        share_id=item.share_id,
+        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item, known)}.",
     )
 
 
-def _deletion(backend: str, item: BackendObject) -> str:
-    if item.kind == "share" and item.id is not None:
-        return (
-            f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
-        )
-    return "delete it on the backend"
+def _deletion(backend: str, item: BackendObject, known: _Known) -> str:
+    if item.id is None:
+        return "delete it on the backend: it has no id under which that could be recorded"
+    if item.share_server_id is not None and item.kind == "share":
+        return "delete it once it is managed, since it is on a share server"
+    if item.kind == "snapshot" and item.share_id not in known.shares:
+        return "delete it on the backend, since the log has no share that it could be recorded with"
+    return f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
 
 
 def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:

@@ -217,10 +217,16 @@ def _return_advice(view: Share, before: ShareState) -> Iterator[str]:
     """How a share that left the system can be managed again; *before* is its state when it left."""
     if view.status != "unmanaged":
         return
+    share = before.share
+    which = f"--id {view.id} --backend {share.backend}"
+    if share.share_network_id is not None:  # its network takes it no more under this id
+        which = f"--backend {share.backend} --server {share.share_server_id or 'SERVER'}"
     yield (
-        f"To manage it again, run `share manage --id {view.id} --backend {before.share.backend}`"
-        " with the options by which the driver finds it (such as `--option path=PATH`)."
+        f"To manage it again, run `share manage {which}` with the options by which the driver finds it"
+        " (such as `--option path=PATH`)."
     )
+    if share.share_network_id is not None:
+        return
     for i, snapshot in before.snapshots.held.items():
         where = snapshot.provider_location
         if where is not None:

@@ -99,6 +99,7 @@ class ManagedShareProperties(TypedDict, total=False):
     metadata: Mapping[str, str]
     is_public: bool
     share_type: str | None
+    share_server_id: str | None
     share_id: str | None
 
 
@@ -116,6 +117,7 @@ class PreviewProperties(TypedDict, total=False):
     metadata: Mapping[str, str]
     is_public: bool
     share_type: str | None
+    share_server_id: str | None
 
 
 class PageOptions(TypedDict, total=False):

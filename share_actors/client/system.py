@@ -195,7 +195,8 @@ class AsyncShareSystem:
     ) -> AsyncShare:
         """Manage what is at *driver_options* (such as `path`) on a backend, as a share.
 
-        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`.
+        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`, and, on a
+        backend with share servers, the `share_server_id` of the one that has the data.
         Raises `OperationFailed` with the driver's reason.
         """
         requested = {"name": name, "protocol": protocol, **properties}

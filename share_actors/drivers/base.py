@@ -159,6 +159,10 @@ class ShareDriver:
         """Directories that only one system may use, by the option that sets them. They may not exist yet."""
         return {}
 
+    def exclusive_names(self) -> Mapping[str, str]:
+        """What one backend alone may use of a machine, by option: prefixes, devices, ports."""
+        return {}
+
     def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:
         """The current capacity and features; a mapping may have Manila's keys and words (`values.manila`).
 

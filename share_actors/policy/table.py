@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.reapply": _SYSTEM,
         "share.manage": _SYSTEM,
         "share.delete_unknown": _SYSTEM,
+        "snapshot.delete_unknown": _SYSTEM,
         "share.unmanage": _SYSTEM,
         "share.forget": _SYSTEM,
         "access.allow": _MEMBER,
@@ -53,6 +54,7 @@ CREATIONS = frozenset(
         "share.create_public",
         "share.manage",
         "share.delete_unknown",
+        "snapshot.delete_unknown",
         "network.create",
         "type.create",
     )

@@ -47,6 +47,7 @@ from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotUnmanaged,
     CreateSnapshot,
     DeleteSnapshot,
+    DeleteUnknownSnapshot,
     DropSnapshot,
     ForgetSnapshot,
     ManageSnapshot,
@@ -86,6 +87,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DeleteUnknownShare(
         share_id="s", location="/s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")
     ),
+    DeleteUnknownSnapshot(snapshot_id="n", location="/n", at=EPOCH),
     UnmanageShare(),
     ForgetShare(reason="gone"),
     ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),

@@ -71,6 +71,16 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         "it is managed, 3 GiB; it is exported at nas:/srv/s1",
     ),
     (manage.ShareUnmanageRequested(), f"{alice} asked to unmanage it"),
+    (
+        manage.ShareWithdrawn(),
+        "its driver released it; it is still attached to its share server",
+    ),
+    (
+        snapshot_messages.UnknownSnapshotDeletionRequested(
+            snapshot_id="n2", location="/srv/s1@n2", at=NOON
+        ),
+        f"{alice} asked to delete what only the backend has: /srv/s1@n2, snapshot n2",
+    ),
     (manage.ShareUnmanaged(), "it is no longer managed; its data is on the backend as before"),
     (
         snapshot_messages.SnapshotManageRequested(

@@ -44,7 +44,8 @@ assert isinstance(_creation, ShareCreationRequested)
 assert isinstance(_added, SecurityServiceAdded)
 assert isinstance(_acquired, ShareServerAcquired)
 _earlier_creation = _creation.replace(parent=None, extra_specs={})
-_earlier_managing = _managing.replace(extra_specs={})
+_without_server = _managing.replace(share_server_id=None)
+_earlier_managing = _without_server.replace(extra_specs={})
 _SEALED_1 = Sealed("sealed:1:AAAA")
 _up, _changed = _example("backend.up"), _example("backend.changed")
 assert isinstance(_up, BackendUp)
@@ -89,6 +90,8 @@ EARLIER: dict[str, Event] = {
         driver_options={"path": "/old/share"}
     ),
     "share.manage_requested.v3.json": _earlier_managing,
+    "share.manage_requested.v4.json": _without_server,
+    "server.share_detached.v1.json": _example("server.share_detached").replace(data_stay=False),
     "share.server_acquired.v1.json": ShareServerAcquired(
         server=_acquired.server.replace(backend_details={"root": "/servers/1"})
     ),

@@ -20,8 +20,8 @@ network.remove_security_service network.retire_server network.turn_away server.a
 server.change_backend server.delete server.detach_share server.forget server.retry
 share.change_backend share.create share.delete share.delete_unknown share.ensure share.extend share.forget
 share.manage share.reapply share.retry share.revert share.shrink share.unmanage snapshot.create
-snapshot.delete snapshot.forget snapshot.hold snapshot.manage snapshot.release snapshot.unmanage type.change
-type.create type.delete
+snapshot.delete snapshot.delete_unknown snapshot.forget snapshot.hold snapshot.manage snapshot.release
+snapshot.unmanage type.change type.create type.delete
 """
 
 

@@ -170,6 +170,9 @@ EXAMPLES: tuple[Event, ...] = (
     snapshot_messages.SnapshotManaged(
         snapshot_id="snap-3", size=3, provider_location="/snapshots/3"
     ),
+    snapshot_messages.UnknownSnapshotDeletionRequested(
+        snapshot_id="snap-4", location="/snapshots/4", at=AT
+    ),
     snapshot_messages.SnapshotUnmanageRequested(snapshot_id="snap-3"),
     snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
     holds.SnapshotHeld(snapshot_id="snap-1", share_id="share-1", number=8),
@@ -180,6 +183,7 @@ EXAMPLES: tuple[Event, ...] = (
     manage.ShareManageRequested(
         share_id="share-2",
         driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},
+        share_server_id="server-1",
         extra_specs={"snapshot_support": "true"},
         at=AT,
         spec=ShareSpec(
@@ -205,6 +209,7 @@ EXAMPLES: tuple[Event, ...] = (
         size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"
     ),
     manage.ShareUnmanageRequested(),
+    manage.ShareWithdrawn(gone=None),
     manage.ShareUnmanaged(),
     forgetting.ShareForgetRequested(reason="its disk broke"),
     forgetting.ShareForgotten(reason="its disk broke"),
@@ -249,7 +254,7 @@ EXAMPLES: tuple[Event, ...] = (
         at=AT,
     ),
     share_server.ShareAttached(share_id="share-1", ready=False),
-    share_server.ShareDetached(share_id="share-1", at=AT),
+    share_server.ShareDetached(share_id="share-1", at=AT, data_stay=True),
     share_server.AddressesAllocated(addresses=("10.0.0.2",)),
     share_server.ServerSetUp(details={"root": "/servers/1", "password": SEALED}),
     share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7", "key": SEALED}),

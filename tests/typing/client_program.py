@@ -128,7 +128,9 @@ def use_system(system: ShareSystem) -> None:
     preview = system.preview_manage({"path": "old"}, backend="fast", protocol="NFS")
     assert_type(preview, ManagePreview)
     assert_type(preview["size"], int)
-    managed = system.manage_share({"path": "old"}, backend="fast", name="old", wait=False)
+    managed = system.manage_share(
+        {"path": "old"}, backend="fast", name="old", share_server_id="server-1", wait=False
+    )
     assert_type(managed, ShareHandle)
 
     assert_type(system.share("projects"), ShareHandle)

@@ -6,7 +6,12 @@ import logging
 from typing import assert_never
 
 from share_actors.actors.effects.access_rules import update_rules
-from share_actors.actors.effects.manage_existing import managed_outcome, managed_snapshot_outcome
+from share_actors.actors.effects.manage_existing import (
+    managed_outcome,
+    managed_snapshot_outcome,
+    unmanage,
+    unmanage_snapshot,
+)
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
@@ -115,9 +120,9 @@ def _call(
         case ApplyRules():
             return update_rules(driver, effect, state, view, context)
         case ManageExisting(driver_options=options):
-            return managed_outcome(driver, context, view, options)
+            return managed_outcome(driver, context, view, options, server)
         case Unmanage():
-            driver.unmanage(view)
+            unmanage(driver, view, server)
             return ConfirmUnmanaged()
         case Ensure():
             ensured = driver.ensure_share(context, view, server)
@@ -156,9 +161,9 @@ def _call_for_snapshot(
             driver.delete_snapshot(context, snapshot, server)
             return ConfirmSnapshotDeleted(snapshot_id=snapshot.id)
         case ManageExistingSnapshot(driver_options=options):
-            return managed_snapshot_outcome(driver, snapshot, options)
+            return managed_snapshot_outcome(driver, snapshot, options, server)
         case UnmanageExistingSnapshot():
-            driver.unmanage_snapshot(snapshot)
+            unmanage_snapshot(driver, snapshot, server)
             return ConfirmSnapshotUnmanaged(snapshot_id=snapshot.id)
         case _:
             assert_never(effect)

@@ -344,6 +344,10 @@ def manage(
         str | None,
         typer.Option("--type", metavar="TYPE", help="Share type, which the backend must meet."),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Share server that has it, on a backend that handles share servers."),
+    ] = None,
     share_id: IdOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be managed and change nothing.")
@@ -357,7 +361,13 @@ def manage(
     ends that state.
     """
     options = parse_pairs(option, "option")
-    fields = set_fields(backend=backend, name=name, protocol=protocol, share_type=share_type)
+    fields = set_fields(
+        backend=backend,
+        name=name,
+        protocol=protocol,
+        share_type=share_type,
+        share_server_id=server,
+    )
     if dry_run:
         _print_preview(session, session.system.preview_manage(options, **fields))
         return

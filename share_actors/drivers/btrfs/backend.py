@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.base import DriverError
 from share_actors.drivers.btrfs import image, ioctls
 from share_actors.drivers.btrfs.base import BtrfsBase
 from share_actors.drivers.btrfs.errors import btrfs_errors
@@ -18,6 +18,7 @@ from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.records import CLIENTS
 from share_actors.drivers.filesystem.mounts import is_mounted, mount, mounts_below, unmount
 from share_actors.drivers.filesystem.own_files import read_record
+from share_actors.drivers.storage_errors import FilesystemBusy
 from share_actors.values import Capabilities, Pool, RequestContext, Share
 
 OWNER = ".share-actors.json"
@@ -271,7 +272,7 @@ class BtrfsBackend(BtrfsBase):
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            raise TransientError(
+            raise FilesystemBusy(
                 f"a program of this machine uses {path}: it stays mounted; end the program, see"
                 f" `fuser -vm {path}`, and stop the backend again"
             ) from error

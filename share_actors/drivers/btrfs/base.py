@@ -17,7 +17,7 @@ from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
 from share_actors.drivers.btrfs.options import BtrfsOptions
 from share_actors.drivers.btrfs.pool import SubvolumePool
 from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT, ShareRecords
-from share_actors.drivers.fence import Fence, Fences
+from share_actors.drivers.fence import Fence, Fences, check_deadline
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.mounts import is_mounted, mount, mount_at, unmount
@@ -27,6 +27,7 @@ from share_actors.drivers.requirements import (
     nfs_requirements,
     samba_requirements,
 )
+from share_actors.drivers.storage_errors import FilesystemBusy, FilesystemReadOnly
 from share_actors.values import RequestContext, Share
 
 NO_CONTEXT = RequestContext()
@@ -85,6 +86,20 @@ class BtrfsBase(ShareDriver):
         """The root; the filesystem itself has a file that names the root which uses it."""
         return {"root": self._root}
 
+    def exclusive_names(self) -> dict[str, str]:
+        """The device, and the ports of the daemons with their address."""
+        options = self._options
+        where = (
+            f"{options.address} in network namespace {options.network_namespace or 'of the system'}"
+        )
+        ports = {"nfs_port": options.nfs_port}
+        if 3 in options.versions:
+            ports["mount_port"] = options.mount_port
+        if options.cifs_users:
+            ports["cifs_port"] = options.cifs_port
+        named = {option: f"port {port} at {where}" for option, port in ports.items()}
+        return {"device": f"device {options.device}", **named}
+
     # -- locks ---------------------------------------------------------------------------------
     @contextmanager
     def _lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
@@ -115,7 +130,7 @@ class BtrfsBase(ShareDriver):
             self._fences.enter(share_id, context) as fence,
             self._lock(share_id) as lock,
         ):
-            fence.check()
+            fence.check()  # the lock may have taken long
             self._must_run(changes)
             try:
                 if must_exist:
@@ -132,7 +147,7 @@ class BtrfsBase(ShareDriver):
                 " backend"
             )
         if changes and self._pool.is_read_only:
-            raise DriverError(
+            raise FilesystemReadOnly(
                 f"the filesystem at {self._pool.mount_point} is read-only: nothing was changed; see the"
                 f" kernel's log for the cause, then run `mount -o remount,rw {self._pool.mount_point}`"
             )
@@ -204,12 +219,13 @@ class BtrfsBase(ShareDriver):
         """Unmount everything at the place of the share, and remove the place."""
         place = self._place(share_id)
         while is_mounted(place):
+            check_deadline(f"unmounting of {place}")
             try:
                 unmount(place)
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                raise TransientError(
+                raise FilesystemBusy(
                     f"a program of this machine uses {place}: its data are untouched; end it, see"
                     f" `fuser -vm {place}`, and repeat the operation"
                 ) from error

@@ -58,10 +58,12 @@ class BtrfsListing(BtrfsProbe):
 
     def _listed_snapshots(self) -> Iterator[BackendObject]:
         for name in self._pool.names("snapshots"):
+            share_id, _, snapshot_id = name.partition("@")
             yield BackendObject(
                 kind="snapshot",
-                id=name.partition("@")[2] or None,
+                id=snapshot_id or None,
                 location=str(self._pool.location("snapshots", name)),
+                share_id=share_id if snapshot_id else None,
             )
 
     def _listed_others(self) -> Iterator[BackendObject]:

@@ -41,6 +41,9 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         "HDFS",
         "MAPRFS",
     )
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+        protocol: dict.fromkeys(DummyAccess.access_types, ("rw", "ro")) for protocol in protocols
+    }
     modes: ClassVar[tuple[bool, ...]] = (False, True)
     public_details = frozenset({"dummy_server", "half"})
     public_manage_options = frozenset({"size"})
@@ -171,7 +174,12 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             raise NotSupported("a dummy backend without the option `directory` records nothing")
         shares = [self._share_object(i, share) for i, share in self._backend.shares().items()]
         return shares + [
-            BackendObject(kind="snapshot", id=i, location=f"dummy:/{s['share_id']}@{i}")
+            BackendObject(
+                kind="snapshot",
+                id=i,
+                location=f"dummy:/{s['share_id']}@{i}",
+                share_id=s["share_id"],
+            )
             for i, s in self._backend.snapshots().items()
         ]
 

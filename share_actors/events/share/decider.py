@@ -109,6 +109,8 @@ def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[Sh
 def _snapshots(command: snapshot_messages.SnapshotCommand, state: ShareState) -> list[ShareEvent]:
     work = f"snapshot/{command.snapshot_id}"
     match command:
+        case snapshot_messages.DeleteUnknownSnapshot():
+            require_status(state, *_DELETING_SNAPSHOTS)
         case snapshot_messages.DeleteSnapshot():
             revert.require_unneeded(command.snapshot_id, state)
             require_status(state, *_DELETING_SNAPSHOTS)
@@ -166,6 +168,7 @@ def _evolve_snapshots(state: ShareState, event: snapshot_messages.SnapshotEvent)
         case (
             snapshot_messages.SnapshotRequested(snapshot_id=i)
             | snapshot_messages.SnapshotManageRequested(snapshot_id=i)
+            | snapshot_messages.UnknownSnapshotDeletionRequested(snapshot_id=i)
         ):
             share = state.share
             own = changed.held[i].replace(
@@ -290,9 +293,10 @@ def pending(state: ShareState) -> ShareEffect | None:
             dropping = snapshots.dropping(state.snapshots, state.holds.snapshots)
             return dropping or cloning.releasing(state)
         case "manage_starting":
-            return manage.ManageExisting(driver_options=state.driver_options)
+            return manage.pending(state)
         case "unmanage_starting":
-            leaving = ReleaseServer() if state.doing == "forget" else manage.Unmanage()
+            released = state.doing == "forget" or state.withdrawn
+            leaving = ReleaseServer() if released else manage.Unmanage()
             return cloning.releasing(state) or leaving
         case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
             return None

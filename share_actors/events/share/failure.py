@@ -146,6 +146,8 @@ def _failure(command: ReportFailure, state: ShareState) -> AttemptFailed | Final
 def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> FinalFailure:
     """The event for an effect that failed for good; *effect* is the key of the attempt."""
     match effect.split("/"):
+        case ["server"] if state.doing == "manage":
+            return ShareErrored(doing="manage", reason=reason)
         case ["create" | "server" | "hold"]:
             return ShareErrored(doing="create", reason=reason)
         case ["manage" | "unmanage" as doing]:
@@ -161,8 +163,8 @@ def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> Fin
             return ShareErrored(doing="revert", reason=reason)
         case ["snapshot", i, doing]:
             return snapshots.failed(i, doing, refused=refused, reason=reason)
-        case ["release"] if state.doing == "forget":
-            return ShareErrored(doing="forget", reason=reason)
+        case ["release"] if state.doing in ("forget", "unmanage"):
+            return ShareErrored(doing=state.doing, reason=reason)
         case ["access"]:
             return access.failed(state.rules, reason)
         case _:

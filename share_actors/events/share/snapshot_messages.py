@@ -33,6 +33,18 @@ class DeleteSnapshot(Command, topic="snapshot.delete"):
         return f"snapshot/{self.snapshot_id}/delete"
 
 
+class DeleteUnknownSnapshot(Command, topic="snapshot.delete_unknown"):
+    """Delete a snapshot of this share that only its backend has, at *location*."""
+
+    snapshot_id: Id
+    location: Location
+    at: datetime = EPOCH
+
+    def work(self) -> str:
+        """Return the requested work."""
+        return f"snapshot/{self.snapshot_id}/delete"
+
+
 class ManageSnapshot(Command, topic="snapshot.manage"):
     """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
 
@@ -121,6 +133,18 @@ class SnapshotDeletionRequested(Event, topic="snapshot.deletion_requested"):
     """The snapshot is to be deleted."""
 
     snapshot_id: str
+
+    def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
+        return (f"snapshot/{self.snapshot_id}/delete",)
+
+
+class UnknownSnapshotDeletionRequested(Event, topic="snapshot.unknown_deletion_requested"):
+    """What only the backend has, at *location*, is to be deleted: a snapshot of this share."""
+
+    snapshot_id: str
+    location: str
+    at: datetime
 
     def opens(self) -> tuple[str, ...]:
         """Return the works that become pending."""
@@ -268,6 +292,7 @@ class UnmanageExistingSnapshot(Effect):
 SnapshotCommand = (
     CreateSnapshot
     | DeleteSnapshot
+    | DeleteUnknownSnapshot
     | ConfirmSnapshotCreated
     | ConfirmSnapshotDeleted
     | ManageSnapshot
@@ -280,6 +305,7 @@ SnapshotEvent = (
     SnapshotRequested
     | SnapshotCreated
     | SnapshotDeletionRequested
+    | UnknownSnapshotDeletionRequested
     | SnapshotDeleted
     | SnapshotErrored
     | SnapshotDeletionRefused

@@ -15,6 +15,7 @@ from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotUnmanaged,
     CreateSnapshot,
     DeleteSnapshot,
+    DeleteUnknownSnapshot,
     DropSnapshot,
     ForgetSnapshot,
     ManageExistingSnapshot,
@@ -34,6 +35,7 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotUnmanaged,
     SnapshotUnmanageRequested,
     TakeSnapshot,
+    UnknownSnapshotDeletionRequested,
     UnmanageExistingSnapshot,
     UnmanageSnapshot,
 )
@@ -75,6 +77,8 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
                 raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not managed here")
             done = state.held[i].status == "deleting"
             return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
+        case DeleteUnknownSnapshot():
+            return _delete_unknown(command, state)
         case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
             _require(i, state)
             return [SnapshotCreated(snapshot_id=i, provider_location=location)]
@@ -127,6 +131,17 @@ def _manage(command: ManageSnapshot, state: Snapshots) -> list[SnapshotEvent]:
     raise Rejected(f"snapshot {i} exists already and is {held.status}")
 
 
+def _delete_unknown(command: DeleteUnknownSnapshot, state: Snapshots) -> list[SnapshotEvent]:
+    for held in state.held.values():
+        if held.id == command.snapshot_id and held.status == "deleting":
+            return []
+        if held.id == command.snapshot_id or held.provider_location == command.location:
+            raise Rejected(
+                f"what is at {command.location} is not unknown: it is snapshot {held.id}, {held.status}"
+            )
+    return [UnknownSnapshotDeletionRequested(**dict(command))]
+
+
 def _unmanage(i: str, state: Snapshots) -> list[SnapshotEvent]:
     _require(i, state)
     status = state.held[i].status
@@ -148,6 +163,10 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             if state.held[i].status == "deleting":
                 return taken.change(i, "deleting", provider_location=location)
             return taken.change(i, "available", provider_location=location, reason=None, doing=None)
+        case UnknownSnapshotDeletionRequested(snapshot_id=i, location=where, at=at):
+            held = Snapshot(id=i, share_id="", created_at=at, provider_location=where)
+            unknown = state.replace(held={**state.held, i: held}, taken=state.taken | {i})
+            return unknown.change(i, "deleting", doing="delete")
         case SnapshotDeletionRequested(snapshot_id=i):
             return state.change(i, "deleting", reason=None, doing="delete")
         case (
@@ -256,6 +275,8 @@ def sentence(event: SnapshotEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     i = event.snapshot_id
     match event:
+        case UnknownSnapshotDeletionRequested(location=location):
+            return f"{who} asked to delete what only the backend has: {location}, snapshot {i}"
         case SnapshotRequested(name=name):
             return f"{who} asked for {named('snapshot', name, i)}"
         case SnapshotDeletionRequested():

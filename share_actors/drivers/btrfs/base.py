@@ -276,5 +276,6 @@ class BtrfsBase(ShareDriver):
         self._exporter.remove(share_id, fence.check)
         fence.check()
         self._unmount_share(share_id)
+        self._exporter.forget(share_id)
         for kind in (CLIENTS, REVERT, PROTOCOL):
             self._records.remove(share_id, kind)

@@ -46,7 +46,7 @@ class BtrfsProbe(BtrfsSnapshots):
             self._pool.exists("making", share_id)
             or self._pool.exists("before", share_id)
             or is_mounted(self._place(share_id))
-            or self._exporter.recorded(share_id) is not None
+            or self._exporter.knows(share_id)
             or any(self._records.has_any(share_id, kind) for kind in (CLIENTS, REVERT, PROTOCOL))
         )
 

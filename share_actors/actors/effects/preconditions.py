@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from share_actors.actors.effects.backends import BackendDrivers
-from share_actors.drivers.abilities import Reverts
+from share_actors.drivers.abilities import MountableSnapshots, Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
@@ -16,6 +16,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
@@ -47,6 +48,8 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
     match command:
         case CreateShare():
             _check_create(command, name, driver)
+        case AllowSnapshotAccess() if not isinstance(driver, MountableSnapshots):
+            raise _unsupported(name, "mount snapshots by themselves")
         case AllowAccess():
             _check_access(command, state.share.share_proto, name, driver)
         case ExtendShare():

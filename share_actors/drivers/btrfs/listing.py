@@ -58,10 +58,14 @@ class BtrfsListing(BtrfsProbe):
 
     def _listed_snapshots(self) -> Iterator[BackendObject]:
         for name in self._pool.names("snapshots"):
+            served = self._exporter.served(name) if self._may_be_served(name) else None
+            places = self._exporter.locations(name) if served is not None else ()
             yield BackendObject(
                 kind="snapshot",
                 id=name.partition("@")[2] or None,
                 location=str(self._pool.location("snapshots", name)),
+                export_paths=tuple(dict.fromkeys(place.path for place in places)),
+                access=rules_of(served, self._access_type(name)),
             )
 
     def _listed_others(self) -> Iterator[BackendObject]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from uuid import uuid4
 
 import pytest
 
@@ -15,7 +14,7 @@ from share_actors.drivers.abilities import Reverts, RunsDaemons
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.testing.client_base import OUT, ServedShare
 from share_actors.testing.client_daemon_contract import ClientDaemonContract
-from share_actors.testing.contract_base import CONTEXT
+from share_actors.testing.contract_base import CONTEXT, snapshot_of
 from share_actors.testing.snapshot_access_contract import exports_of, mountable, update
 from share_actors.testing.visits import Mount, ReadOnly
 from share_actors.values import ExportLocation, Snapshot
@@ -25,11 +24,10 @@ class ClientSnapshotContract(ClientDaemonContract):
     """A client with a rule of the snapshot reads it, and nothing else; one without gets nothing."""
 
     @pytest.fixture
-    def snapshot(self, driver: ShareDriver, served: ServedShare) -> Iterator[Snapshot]:
-        """A snapshot of the share that is served, which exists."""
+    def exported(self, driver: ShareDriver, served: ServedShare) -> Iterator[Snapshot]:
+        """A snapshot, which is not taken yet, of the share that is served."""
         mountable(driver)
-        share = served.share
-        taken = Snapshot(id=str(uuid4()), share_id=share.id, share_proto=share.share_proto)
+        taken = snapshot_of(served.share)
         yield taken
         with suppress(DriverError):
             driver.delete_snapshot(CONTEXT, taken)
@@ -43,34 +41,34 @@ class ClientSnapshotContract(ClientDaemonContract):
         return self.export_of(exports_of(driver, snapshot))
 
     def test_a_client_reads_the_snapshot_as_the_share_was(
-        self, driver: ShareDriver, served: ServedShare, snapshot: Snapshot, visit: Mount
+        self, driver: ShareDriver, served: ServedShare, exported: Snapshot, visit: Mount
     ) -> None:
         served.allow((self.one, "rw"))
         mounted = visit(served.export, self.one)
-        mounted.write("a", b"before")
-        driver.create_snapshot(CONTEXT, snapshot)
-        mounted.write("a", b"after")
+        mounted.write("a", b"older")
+        driver.create_snapshot(CONTEXT, exported)
+        mounted.write("a", b"newer")
 
-        export = self.let_read(driver, served, snapshot, self.one)
+        export = self.let_read(driver, served, exported, self.one)
 
-        assert visit(export, self.one).read("a") == b"before"
-        assert visit(served.export, self.one).read("a") == b"after"
+        assert visit(export, self.one).read("a") == b"older"
+        assert visit(served.export, self.one).read("a") == b"newer"
 
     def test_a_client_cannot_write_to_a_snapshot(
-        self, driver: ShareDriver, served: ServedShare, snapshot: Snapshot, visit: Mount
+        self, driver: ShareDriver, served: ServedShare, exported: Snapshot, visit: Mount
     ) -> None:
-        driver.create_snapshot(CONTEXT, snapshot)
-        export = self.let_read(driver, served, snapshot, self.one)
+        driver.create_snapshot(CONTEXT, exported)
+        export = self.let_read(driver, served, exported, self.one)
 
         with pytest.raises(ReadOnly):
             visit(export, self.one).write("b", b"1")
 
     def test_rules_of_the_share_and_of_its_snapshot_let_in_only_their_own_clients(
-        self, driver: ShareDriver, served: ServedShare, snapshot: Snapshot, visit: Mount
+        self, driver: ShareDriver, served: ServedShare, exported: Snapshot, visit: Mount
     ) -> None:
-        driver.create_snapshot(CONTEXT, snapshot)
+        driver.create_snapshot(CONTEXT, exported)
         served.allow((self.one, "rw"))
-        export = self.let_read(driver, served, snapshot, self.two)
+        export = self.let_read(driver, served, exported, self.two)
 
         visit(served.export, self.one).names()
         visit(export, self.two).names()
@@ -80,13 +78,13 @@ class ClientSnapshotContract(ClientDaemonContract):
             visit(served.export, self.two)
 
     def test_a_client_loses_a_snapshot_with_its_rule(
-        self, driver: ShareDriver, served: ServedShare, snapshot: Snapshot, visit: Mount
+        self, driver: ShareDriver, served: ServedShare, exported: Snapshot, visit: Mount
     ) -> None:
-        driver.create_snapshot(CONTEXT, snapshot)
-        export = self.let_read(driver, served, snapshot, self.one, self.two)
+        driver.create_snapshot(CONTEXT, exported)
+        export = self.let_read(driver, served, exported, self.one, self.two)
         mounted = visit(export, self.one)
 
-        self.let_read(driver, served, snapshot, self.two)
+        self.let_read(driver, served, exported, self.two)
 
         with pytest.raises(OUT):
             mounted.names()
@@ -97,18 +95,18 @@ class ClientSnapshotContract(ClientDaemonContract):
         self,
         driver: ShareDriver,
         served: ServedShare,
-        snapshot: Snapshot,
+        exported: Snapshot,
         visit: Mount,
         doing: str,
     ) -> None:
-        driver.create_snapshot(CONTEXT, snapshot)
-        export = self.let_read(driver, served, snapshot, self.one)
+        driver.create_snapshot(CONTEXT, exported)
+        export = self.let_read(driver, served, exported, self.one)
         mounted = visit(export, self.one)
 
         if doing == "deny":
-            update(driver, snapshot, ())
+            update(driver, exported, ())
         else:
-            driver.delete_snapshot(CONTEXT, snapshot)
+            driver.delete_snapshot(CONTEXT, exported)
 
         with pytest.raises(OUT):
             mounted.names()
@@ -116,21 +114,21 @@ class ClientSnapshotContract(ClientDaemonContract):
             visit(export, self.one)
 
     def test_a_snapshot_is_served_while_its_share_is_reverted_and_when_the_daemon_is_back(
-        self, driver: ShareDriver, served: ServedShare, snapshot: Snapshot, visit: Mount
+        self, driver: ShareDriver, served: ServedShare, exported: Snapshot, visit: Mount
     ) -> None:
         served.allow((self.one, "rw"))
-        visit(served.export, self.one).write("a", b"before")
-        driver.create_snapshot(CONTEXT, snapshot)
-        export = self.let_read(driver, served, snapshot, self.two)
+        visit(served.export, self.one).write("a", b"older")
+        driver.create_snapshot(CONTEXT, exported)
+        export = self.let_read(driver, served, exported, self.two)
         mounted = visit(export, self.two)
 
         if isinstance(driver, Reverts):
-            driver.revert_to_snapshot(CONTEXT, served.share, snapshot)
-        assert mounted.read("a") == b"before"
+            driver.revert_to_snapshot(CONTEXT, served.share, exported)
+        assert mounted.read("a") == b"older"
         if isinstance(driver, RunsDaemons):
             self.kill_daemon(driver)
             self.restart_daemon(driver)
 
-        assert visit(export, self.two).read("a") == b"before"
+        assert visit(export, self.two).read("a") == b"older"
         with pytest.raises(OUT):
             visit(export, self.one)

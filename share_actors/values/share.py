@@ -103,6 +103,10 @@ class Snapshot(Value):
     share: Annotated[Share | None, Field(exclude=True, repr=False)] = None
     """The share that it is of, without its rules and snapshots: for drivers only."""
 
+    def alone(self) -> Snapshot:
+        """The snapshot without its rules and export locations."""
+        return self.replace(access_rules=(), export_locations=())
+
 
 class ShareSpec(Value):
     """What a client specifies of a share; commands, events and `Share` itself carry it unchanged."""

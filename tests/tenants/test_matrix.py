@@ -207,6 +207,14 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "show a snapshot": (_show_snapshot, READ),
     "create a snapshot": (_share(lambda share: share.create_snapshot()), CHANGE),
+    "allow access to a snapshot": (
+        _snapshot(lambda share, i: share.allow_snapshot_access(i, "bob")),
+        CHANGE,
+    ),
+    "deny access to a snapshot": (
+        _snapshot(lambda share, i: share.deny_snapshot_access(i, "rule")),
+        CHANGE,
+    ),
     "delete a snapshot": (_snapshot(lambda share, i: share.delete_snapshot(i)), CHANGE),
     "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
     "forget a snapshot": (_snapshot(lambda share, i: share.forget_snapshot(i, "lost")), OPERATE),

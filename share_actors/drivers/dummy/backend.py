@@ -161,6 +161,12 @@ class DummyBackend:
         snapshot = {**self.snapshot(share_id, snapshot_id), **changes}
         self._write("snapshots", snapshot_name(share_id, snapshot_id), snapshot)
 
+    def drop_rules_of_snapshots(self, share_id: str) -> None:
+        """Remove the access rules of all snapshots of a share."""
+        for snapshot_id, snapshot in self.snapshots().items():
+            if snapshot["share_id"] == share_id and snapshot.get("rules"):
+                self.change_snapshot(share_id, snapshot_id, rules={})
+
     def drop_snapshot(self, share_id: str, snapshot_id: str) -> None:
         """Delete a snapshot, if it exists."""
         self._drop("snapshots", snapshot_name(share_id, snapshot_id))

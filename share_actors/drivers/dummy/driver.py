@@ -109,9 +109,10 @@ class DummyDriver(DummySnapshotAccess, DummyManage, DummyServers):
         return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        """Delete the share, if it exists."""
+        """Delete the share, if it exists, and the access rules of its snapshots."""
         with self._changing("delete_share", context, share.id):
             if self._backend is not None:
+                self._backend.drop_rules_of_snapshots(share.id)
                 self._backend.drop_share(share.id)
 
     def extend_share(

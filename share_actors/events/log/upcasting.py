@@ -77,11 +77,13 @@ UPCASTERS: Upcasters = MappingProxyType(
         ("share.creation_requested", 1): _share_creation_requested_1,
         ("share.creation_requested", 2): nest_spec,
         ("share.creation_requested", 3): _unchanged,
+        ("share.creation_requested", 4): _unchanged,
         ("share.ensured", 1): _unchanged,
         ("share.manage_requested", 1): nest_spec,
         ("share.manage_requested", 2): _options_in_plain,
         ("share.manage_requested", 3): _unchanged,
         ("share.managed", 1): _unchanged,
+        ("share.reapply_requested", 1): _unchanged,
         ("share.server_acquired", 1): _server_acquired_1,
         ("snapshot.manage_requested", 1): _options_in_plain,
     }

@@ -53,6 +53,8 @@ class ShareReapplyRequested(Event, topic="share.reapply_requested"):
     *snapshot_rules*: those of its snapshots, by snapshot.
     """
 
+    schema_version: ClassVar[int] = 2
+
     rules: tuple[str, ...]
     snapshot_rules: dict[str, tuple[str, ...]] = {}
 

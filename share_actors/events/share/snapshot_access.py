@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar, assert_never
 from pydantic import field_validator
 
 from share_actors.events.decider import Effect, Missing, Rejected, Settled
+from share_actors.events.phrases import exported_at
 from share_actors.events.share import access
 from share_actors.events.share.access import (
     AccessAllowed,
@@ -240,4 +241,14 @@ def withdrawn_first(effect: EffectT, state: Snapshots) -> EffectT | ApplySnapsho
 # -- sentences -----------------------------------------------------------------------------------
 def sentence(event: SnapshotAccessEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
-    return f"{access.sentence(event, who)}, of snapshot {event.snapshot_id}"
+    i = event.snapshot_id
+    match event:
+        case SnapshotAccessAllowed(access_id=rule, access_type=kind, access_to=to):
+            return f"{who} asked to let {kind} {to} read snapshot {i} (access rule {rule})"
+        case SnapshotAccessDenied():
+            return f"{access.sentence(event, who)} of snapshot {i}"
+        case SnapshotAccessRulesApplied(export_locations=locations):
+            where = "" if locations is None else f"; {exported_at(locations)}"
+            return f"for snapshot {i}, {access.sentence(event, who)}{where}"
+        case _:
+            assert_never(event)

@@ -79,6 +79,7 @@ PUBLIC_NAMES = {
         "ManageExistingShareTypeMismatch",
         "ManageInvalidShare",
         "MeasuresUsage",
+        "MountableSnapshots",
         "NoSpaceLeft",
         "NotStarted",
         "NotSupported",

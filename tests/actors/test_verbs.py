@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs
+from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -67,7 +68,7 @@ class Cluster:
         raise NotImplementedError
 
 
-class Manager(ManagerVerbs):
+class Manager(ManagerVerbs, SnapshotVerbs):
     """Stores the messages; replies with *accepted*, or with *error*, and then with *outcomes*."""
 
     def __init__(self, home: Path) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test soak check bench setup clean help
+.PHONY: demo test soak check bench limits setup clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ check: $(READY)  ## check formatting, lint, strict types and import contracts
 
 bench: $(READY)  ## measure the figures of docs/benchmarks.md into benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+limits: $(READY)  ## fail if a command takes twice the recorded processor time, as a multiple of a bare application's
+	@$(BIN)/python -m benchmarks --only overhead --quick --check >/dev/null
 
 clean:  ## delete the virtual environment and caches
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

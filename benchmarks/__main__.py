@@ -14,12 +14,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import activation, ganesha_recovery, recovery, storage, throughput
+from benchmarks import (
+    activation,
+    compare,
+    ganesha_recovery,
+    overhead,
+    recovery,
+    storage,
+    throughput,
+    variations,
+)
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
+RESULTS = compare.RESULTS / "latest.json"
 JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "activation": activation.run,
     "throughput": throughput.run,
+    "overhead": overhead.run,
+    "variations": variations.run,
     "recovery": recovery.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,
@@ -37,6 +48,14 @@ FLOORS: dict[str, tuple[str, float]] = {
     "first_answer_many_s": ("<=", 5),
     "recovered_few_s": ("<=", 10),
     "recovered_many_s": ("<=", 10),
+    "bulk_share_of_bare": (">=", 0.5),
+    "in_flight_64_share_of_bare": (">=", 0.5),
+    "one_at_a_time_ms_p50_ratio": ("<=", 1.6),
+    "allow_64_share_of_bare": (">=", 0.4),
+    "bulk_cpu_us": ("<=", 150),
+    "in_flight_64_cpu_us": ("<=", 250),
+    "checkpoints_bulk_per_s_ratio": (">=", 0.9),
+    "checkpoints_in_flight_64_per_s_ratio": (">=", 0.9),
     "ganesha_50_exports_ms_p50": ("<=", 1000),
     "ganesha_300_exports_ms_p50": ("<=", 1000),
     "ganesha_1000_exports_ms_p50": ("<=", 1000),
@@ -49,13 +68,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of the work, noisier figures")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the JSON goes")
     parser.add_argument("--only", choices=JOBS, help="measure nothing else")
+    parser.add_argument("--save", action="store_true", help="keep the results under the commit")
+    parser.add_argument("--against", metavar="COMMIT", help="compare with saved results, or a file")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if a command takes twice the recorded time"
+    )
     options = parser.parse_args()
+    against = compare.kept(options.against) if options.against else None
     logging.disable(logging.WARNING)
     figures = measure(options.quick, options.only)
     text = json.dumps(figures, indent=2)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text + "\n", encoding="utf-8")
+    if options.save:
+        (compare.RESULTS / f"{compare.commit()}.json").write_text(text + "\n", encoding="utf-8")
     print(text)
+    sys.exit(compare.report(figures, against, options.check))
 
 
 def measure(quick: bool, only: str | None = None) -> dict[str, Any]:

@@ -184,9 +184,9 @@ class BtrfsBackend(BtrfsBase):
             image.make_image(device, self._options.image_size_gib)
         if not device.is_file():
             raise DriverError(f"device {device} is not a block device or an image file")
-        if (found := image.attached(device)) is not None:
-            return found, os.open(found, os.O_RDONLY | os.O_CLOEXEC)
-        fd = image.attach(device)
+        fd = image.opened(device)
+        if fd is None:
+            fd = image.attach(device)
         return Path(os.readlink(f"/proc/self/fd/{fd}")), fd
 
     def _release_pool(self) -> None:

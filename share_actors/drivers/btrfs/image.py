@@ -55,6 +55,21 @@ def attached(path: Path) -> Path | None:
     return None
 
 
+def opened(path: Path) -> int | None:
+    """The loop device that *path* is attached to, opened, or None.
+
+    An unmounted device is detached some time later, when another mount namespace has let go of it; from the
+    moment it is open here it stays, so it is looked at once more after that.
+    """
+    if (found := attached(path)) is None:
+        return None
+    fd = os.open(found, os.O_RDONLY | os.O_CLOEXEC)
+    if attached(path) == found:
+        return fd
+    os.close(fd)
+    return None
+
+
 def attach(path: Path) -> int:
     """Attach *path* to a free loop device and open it; it is detached when nothing uses it any more.
 

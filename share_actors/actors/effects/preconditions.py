@@ -89,6 +89,8 @@ def _check_access(command: AllowAccess, protocol: str, name: str, driver: ShareD
     types = driver.supported_access(protocol)
     subject = f" for {protocol} shares (the rule is for {command.access_to!r})"
     _require_value("access_type", command.access_type, tuple(types), name, subject)
+    if isinstance(command, AllowSnapshotAccess):
+        return  # its only level, `ro`, says what a snapshot allows, not what the share does
     levels, kind = (
         types[command.access_type],
         f" for {command.access_type} rules of {protocol} shares",

@@ -42,6 +42,19 @@ def test_a_backend_that_has_what_the_log_has_differs_in_nothing() -> None:
     assert differences([item, taken], [share]) == []
 
 
+def test_a_snapshot_that_others_can_read_differs_and_is_mended_by_its_share() -> None:
+    mounted = TAKEN.replace(share_id="s", access_rules=(RULE,))
+    share = recorded(snapshots=(mounted,))
+    taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n", access=frozenset())
+
+    [difference] = compare("fast", [found(), taken], [share], [share])
+
+    assert (difference.of, difference.kind, difference.id) == ("snapshot", "rules", "n")
+    assert (difference.recorded, difference.found) == ("ip:10.0.0.7 ro", "none")
+    assert "`share-actors share reapply s`" in difference.next_step
+    assert differences([found(), taken.replace(access=IN_FORCE)], [share]) == []
+
+
 def test_an_export_that_is_served_by_two_protocols_is_the_one_on_the_backend() -> None:
     twice = (
         ExportLocation(path="nas:/s", options="vers=3"),

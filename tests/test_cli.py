@@ -32,6 +32,7 @@ COMMANDS = (
     *("share delete", "share retry", "share history"),
     *("access allow", "access deny", "access list"),
     *("snapshot create", "snapshot list", "snapshot delete"),
+    *("snapshot show", "snapshot allow", "snapshot deny", "snapshot rules"),
     *("config show", "config check", "catalog rebuild", "catalog unpark"),
     *("subject list", "subject forget"),
 )

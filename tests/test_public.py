@@ -83,6 +83,7 @@ PUBLIC_NAMES = {
         "ManageExistingShareTypeMismatch",
         "ManageInvalidShare",
         "MeasuresUsage",
+        "MountableSnapshots",
         "NoSpaceLeft",
         "NotStarted",
         "NotSupported",

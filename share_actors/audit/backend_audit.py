@@ -69,8 +69,15 @@ def _on_backend(
         recorded = known.shares if item.kind == "share" else known.snapshots
         if item.id not in recorded:
             yield _unknown(backend, item, known)
-        elif item.kind == "share" and (share := known.steady.get(item.id or "")) is not None:
-            yield from _differences(item, share)
+        elif (share := known.steady.get(_share_id(item, known))) is not None:
+            differences = _differences if item.kind == "share" else _snapshot_differences
+            yield from differences(item, share)
+
+
+def _share_id(item: BackendObject, known: _Known) -> str:
+    """The id of the share that *item*, which the log has, is or is a snapshot of."""
+    item_id = item.id or ""
+    return item_id if item.kind == "share" else known.snapshots[item_id].share_id
 
 
 def _unknown(backend: str, item: BackendObject, known: _Known) -> BackendDifference:
@@ -122,19 +129,31 @@ def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifferenc
         yield _differs("exports", item, recorded, found)
 
 
-def _differs(kind: Kind, item: BackendObject, recorded: str, found: str) -> BackendDifference:
+def _snapshot_differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
+    """What differs of a snapshot of *share*: the rules under which it is mounted by itself."""
+    snapshot = next(snapshot for snapshot in share.snapshots if snapshot.id == item.id)
+    rules = _settled_rules(snapshot)
+    if share.status != "available" or snapshot.status != "available" or rules is None:
+        return
+    if item.access is not None and item.access != rules:
+        yield _differs("rules", item, rules_text(rules), rules_text(item.access), share.id)
+
+
+def _differs(
+    kind: Kind, item: BackendObject, recorded: str, found: str, share_id: str | None = None
+) -> BackendDifference:
     return BackendDifference(
         kind=kind,
-        of="share",
+        of=item.kind,
         id=item.id,
         location=item.location,
         recorded=recorded,
         found=found,
-        next_step=f"Apply what is recorded: `share-actors share reapply {item.id}`.",
+        next_step=f"Apply what is recorded: `share-actors share reapply {share_id or item.id}`.",
     )
 
 
-def _settled_rules(share: Share) -> Rules | None:
+def _settled_rules(share: Share | Snapshot) -> Rules | None:
     """The rules that must be in force; None while rules are being changed."""
     if any(rule.state not in ("active", "error") for rule in share.access_rules):
         return None

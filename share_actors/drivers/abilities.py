@@ -10,7 +10,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from share_actors.drivers.base import TransientError
 from share_actors.drivers.requirement import Requirement
-from share_actors.values import Frozen, RequestContext, Share, ShareClient, Snapshot
+from share_actors.drivers.rule_updates import RuleUpdates
+from share_actors.values import (
+    AccessRule,
+    ExportLocation,
+    Frozen,
+    RequestContext,
+    Share,
+    ShareClient,
+    Snapshot,
+)
 
 
 class NotStarted(TransientError):
@@ -51,6 +60,35 @@ class Reverts(Protocol):
         Size, rules and export locations stay. Can be repeated like every method of the port
         (`manila.share.driver.ShareDriver.revert_to_snapshot`).
         """
+
+
+@runtime_checkable
+class MountableSnapshots(Protocol):
+    """Clients can mount each snapshot by itself, under access rules of its own, to read it.
+
+    A snapshot is exported while it has rules. `delete_snapshot`, `delete_share`, `unmanage_snapshot` and
+    `manage_existing_snapshot` remove its export with the rules, if there is one.
+    """
+
+    def snapshot_update_access(
+        self,
+        context: RequestContext,
+        snapshot: Snapshot,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        share_server: Any = None,
+    ) -> RuleUpdates | None:
+        """Export *snapshot* to exactly *access_rules*, whose level is `ro`; without rules, to nobody.
+
+        Returns what `update_access` returns, and can be repeated like it
+        (`manila.share.driver.ShareDriver.snapshot_update_access`).
+        """
+
+    def snapshot_export_locations(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> Sequence[ExportLocation]:
+        """Where clients mount *snapshot*; none if it is not exported. Clients see none for administrators."""
 
 
 class BackendObject(Frozen):

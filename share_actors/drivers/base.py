@@ -86,6 +86,8 @@ class ProbeResult(Frozen):
     """What is wrong with the share on the backend, one sentence each."""
     snapshots: dict[str, str | None] | None = None
     """The complete snapshots of the share: id to provider location."""
+    snapshot_access: dict[str, frozenset[tuple[str, str, str]]] | None = None
+    """The rules in force of the snapshots that are exported by themselves, by id."""
     unfinished: frozenset[str] = frozenset()
     """The ids of incomplete snapshots: partly taken or partly deleted."""
 

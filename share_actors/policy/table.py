@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "access.deny": _MEMBER,
         "snapshot.create": _MEMBER,
         "snapshot.delete": _MEMBER,
+        "snapshot.allow_access": _MEMBER,
+        "snapshot.deny_access": _MEMBER,
         "snapshot.manage": _SYSTEM,
         "snapshot.unmanage": _SYSTEM,
         "snapshot.forget": _SYSTEM,

@@ -12,6 +12,7 @@ from share_actors.events.share import (
     holds,
     manage,
     server_attachment,
+    snapshot_access,
     snapshot_messages,
     unknown_deletion,
 )
@@ -123,6 +124,26 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
         f"{alice} had snapshot n forgotten, without a driver call: lost",
+    ),
+    (
+        snapshot_access.SnapshotAccessAllowed(
+            snapshot_id="n", access_id="a", access_type="user", access_to="bob", access_level="ro"
+        ),
+        f"{alice} asked to let user bob read snapshot n (access rule a)",
+    ),
+    (
+        snapshot_access.SnapshotAccessDenied(snapshot_id="n", access_id="a"),
+        f"{alice} asked to remove access rule a of snapshot n",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(
+            snapshot_id="n", applied=("a",), export_locations=_exports
+        ),
+        "for snapshot n, the backend applied access rule a; it is exported at nas:/srv/s1",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(snapshot_id="n", failed={"a": "no such user"}),
+        "for snapshot n, the backend failed at access rule a (no such user)",
     ),
     (
         ensure.ShareEnsureRequested(info="i"),

@@ -15,6 +15,7 @@ from share_actors.events.backend import BackendChanged, BackendUp
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.ensure import ShareReapplyRequested
 from share_actors.events.share.messages import ShareCreationRequested, ShareErrored
 from share_actors.events.share.server_attachment import ShareServerAcquired
 from share_actors.events.share_network import SecurityServiceAdded
@@ -76,6 +77,8 @@ EARLIER: dict[str, Event] = {
     ),
     "share.creation_requested.v2.json": _earlier_creation,
     "share.creation_requested.v3.json": _earlier_creation,
+    "share.creation_requested.v4.json": _creation,
+    "share.reapply_requested.v1.json": ShareReapplyRequested(rules=("r1", "r2")),
     "network.security_service_added.v1.json": SecurityServiceAdded(
         service=_added.service.replace(password=_SEALED_1)
     ),

@@ -31,6 +31,7 @@ from share_actors.events.share import (
     holds,
     manage,
     server_attachment,
+    snapshot_access,
     snapshot_messages,
     unknown_deletion,
 )
@@ -143,6 +144,19 @@ EXAMPLES: tuple[Event, ...] = (
     attempts.AttemptFailed(
         n=2, effect="create", kind="unknown", reason="stopped", retry_at=AT, planned=True
     ),
+    snapshot_access.SnapshotAccessAllowed(
+        snapshot_id="snap-2",
+        access_id="r9",
+        access_type="ip",
+        access_to="10.0.0.0/24",
+        access_level="ro",
+    ),
+    snapshot_access.SnapshotAccessDenied(snapshot_id="snap-2", access_id="r9"),
+    snapshot_access.SnapshotAccessRulesApplied(
+        snapshot_id="snap-2",
+        applied=("r9",),
+        export_locations=(ExportLocation(path="10.0.0.1:/share-1@snap-2", preferred=True),),
+    ),
     access.AccessAllowed(
         access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
     ),
@@ -217,7 +231,7 @@ EXAMPLES: tuple[Event, ...] = (
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),
-    ensure.ShareReapplyRequested(rules=("r1", "r2")),
+    ensure.ShareReapplyRequested(rules=("r1", "r2"), snapshot_rules={"snap-2": ("r9",)}),
     ensure.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
     ensure.ShareEnsureFailed(reason="it is lost"),
     share_network.ShareNetworkCreated(

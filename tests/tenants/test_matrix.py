@@ -48,6 +48,12 @@ def _snapshot(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
     return prepare
 
 
+def _deny_reader(blue: Blue) -> Attempt:
+    share, snapshot = blue.snapped()
+    rule = blue.user.share(share).allow_snapshot_access(snapshot, "alice")
+    return lambda user: _handle(user, share).deny_snapshot_access(snapshot, rule)
+
+
 def _show_snapshot(blue: Blue) -> Attempt:
     _, snapshot = blue.snapped()
     return lambda user: user.snapshot(snapshot)
@@ -231,6 +237,11 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "show a snapshot": (_show_snapshot, READ),
     "create a snapshot": (_share(lambda share: share.create_snapshot()), CHANGE),
+    "allow access to a snapshot": (
+        _snapshot(lambda share, i: share.allow_snapshot_access(i, "bob")),
+        CHANGE,
+    ),
+    "deny access to a snapshot": (_deny_reader, CHANGE),
     "delete a snapshot": (_snapshot(lambda share, i: share.delete_snapshot(i)), CHANGE),
     "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
     "forget a snapshot": (_snapshot(lambda share, i: share.forget_snapshot(i, "lost")), OPERATE),

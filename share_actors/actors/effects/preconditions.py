@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from share_actors.actors.effects.backends import BackendDrivers
-from share_actors.drivers.abilities import ManagesOnServers, Reverts
+from share_actors.drivers.abilities import ManagesOnServers, MountableSnapshots, Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
@@ -18,6 +18,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
@@ -49,6 +50,8 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
     match command:
         case CreateShare():
             _check_create(command, name, driver)
+        case AllowSnapshotAccess() if not isinstance(driver, MountableSnapshots):
+            raise _unsupported(name, "mount snapshots by themselves")
         case AllowAccess():
             _check_access(command, state.share.share_proto, name, driver)
         case ExtendShare():
@@ -110,6 +113,8 @@ def _check_access(command: AllowAccess, protocol: str, name: str, driver: ShareD
     types = driver.supported_access(protocol)
     subject = f" for {protocol} shares (the rule is for {command.access_to!r})"
     _require_value("access_type", command.access_type, tuple(types), name, subject)
+    if isinstance(command, AllowSnapshotAccess):
+        return  # its only level, `ro`, says what a snapshot allows, not what the share does
     levels, kind = (
         types[command.access_type],
         f" for {command.access_type} rules of {protocol} shares",

@@ -24,6 +24,22 @@ Area = Literal["shares", "snapshots", "making", "before"]
 AREAS: tuple[Area, ...] = ("shares", "snapshots", "making", "before")
 
 
+def area_of(name: str) -> Area:
+    """The area of what is exported as *name*, a share's id or SHARE@SNAPSHOT."""
+    return "snapshots" if "@" in name else "shares"
+
+
+def share_of(name: str) -> str:
+    """The id of the share that *name* is, or is a snapshot of."""
+    return name.partition("@")[0]
+
+
+def label_of(name: str) -> str:
+    """What is exported as *name*, in words."""
+    share, _, snapshot = name.partition("@")
+    return f"snapshot {snapshot} of share {share}" if snapshot else f"share {share}"
+
+
 class SubvolumePool:
     """The subvolumes below *path*, a directory of the top subvolume. Methods raise `OSError`.
 

@@ -69,10 +69,11 @@ class DummyManage(DummyBase):
         return {"size": _size(driver_options, snapshot.size)}
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
-        """Leave the snapshot as it is."""
+        """Remove the access rules of the snapshot, and leave it as it is otherwise."""
         ids = (snapshot.share_id, snapshot.id)
         with self._changing("unmanage_snapshot", current_attempt(), *ids):
-            pass
+            if self._backend is not None and snapshot.id in self._backend.snapshots():
+                self._backend.change_snapshot(*ids, rules={})
 
 
 def _size(driver_options: Mapping[str, Any], default: int) -> int:

@@ -158,8 +158,10 @@ class SnapshotDeleted(Event, topic="snapshot.deleted"):
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
-        gone = Settled(f"snapshot/{self.snapshot_id}/create", "deleted before it was taken")
-        return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
+        work = f"snapshot/{self.snapshot_id}"
+        gone = Settled(f"{work}/create", "deleted before it was taken")
+        rules = Settled(f"{work}/rule/*", "the snapshot was deleted")
+        return (Settled(f"{work}/delete"), gone, rules)
 
 
 class SnapshotErrored(Event, topic="snapshot.errored"):
@@ -173,7 +175,10 @@ class SnapshotErrored(Event, topic="snapshot.errored"):
         # A deletion may wait behind a creation that failed.
         """Return the works that end."""
         which = "*" if self.doing == "delete" else self.doing
-        return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
+        ends = (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
+        if self.doing == "unmanage":  # no access rule is changed before a retry
+            return (*ends, Settled(f"snapshot/{self.snapshot_id}/rule/*", self.reason))
+        return ends
 
 
 class SnapshotDeletionRefused(Event, topic="snapshot.deletion_refused"):
@@ -232,7 +237,9 @@ class SnapshotUnmanaged(Event, topic="snapshot.unmanaged"):
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
-        return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
+        work = f"snapshot/{self.snapshot_id}"
+        left = Settled(f"{work}/rule/*", "the snapshot is no longer managed")
+        return (Settled(f"{work}/unmanage"), left)
 
 
 class SnapshotForgotten(Event, topic="snapshot.forgotten"):

@@ -8,6 +8,8 @@ from typing import assert_never
 
 from share_actors.events.decider import Missing, Rejected
 from share_actors.events.phrases import PARTICIPLES, named
+from share_actors.events.share import access
+from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -50,6 +52,8 @@ class Snapshots(Frozen):
     taken: frozenset[str] = frozenset()
     options: dict[str, dict[str, OptionValue]] = {}
     """What those that are being managed are to be found by, for their driver."""
+    rules: dict[str, Rules] = {}
+    """The access rules of those that ever had any; `snapshot_access` decides about them."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
         """Return the snapshots with another status, and other fields, of one."""
@@ -60,7 +64,16 @@ class Snapshots(Frozen):
         """Return the snapshots without one."""
         held = {i: s for i, s in self.held.items() if i != snapshot_id}
         options = {i: o for i, o in self.options.items() if i != snapshot_id}
-        return self.replace(held=held, taken=self.taken - {snapshot_id}, options=options)
+        rules = {i: r for i, r in self.rules.items() if i != snapshot_id}
+        taken = self.taken - {snapshot_id}
+        return self.replace(held=held, taken=taken, options=options, rules=rules)
+
+    def with_rules(self, snapshot_id: str, rules: Rules) -> Snapshots:
+        """Return the snapshots with the access rules of one."""
+        snapshot = self.held[snapshot_id].replace(access_rules=tuple(rules.rules.values()))
+        return self.replace(
+            held={**self.held, snapshot_id: snapshot}, rules={**self.rules, snapshot_id: rules}
+        )
 
 
 initial = Snapshots()
@@ -182,6 +195,8 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
         case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
             if doing == "create" and state.held[i].status == "deleting":
                 return state  # the deletion that waits behind the creation goes on
+            if i in state.rules:
+                state = state.with_rules(i, access.given_up(state.rules[i], reason))
             return state.change(i, _FAILED.get(doing, "error"), reason=reason, doing=doing)
         case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
             if i not in state.taken:  # then it cannot be available again
@@ -227,6 +242,8 @@ def retried(state: Snapshots) -> Snapshots:
     for i, snapshot in state.held.items():
         if snapshot.status in ERRORS:
             state = state.change(i, _RESUMED.get(snapshot.doing, "creating"), reason=None)
+        if i in state.rules:
+            state = state.with_rules(i, access.retried(state.rules[i]))
     return state
 
 

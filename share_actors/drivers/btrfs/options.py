@@ -14,7 +14,8 @@ from share_actors.drivers.btrfs.ioctls import QuotaMode
 from share_actors.drivers.ganesha import GaneshaSettings
 from share_actors.drivers.samba import SambaSettings, UserName
 
-EXPORTS_PER_INSTANCE = 1000
+EXPORTS_PER_INSTANCE = 300
+"""One server with 1,000 exports takes more than a second to serve again after its death."""
 _LAST_PORT = 65535
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -37,7 +38,7 @@ class FilesystemOptions(DriverOptions):
     versions: tuple[Annotated[int, Field(ge=3, le=4)], ...] = Field((4,), min_length=1)
     """The NFS versions to serve; version 3 needs rpcbind."""
     exports_per_instance: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Exports of one NFS server; a further one is started at the next port. Default: 1000; with NFSv3 all."""
+    """Exports of one NFS server; a further one is started at the next port. Default: 300; with NFSv3 all."""
     cifs_users: dict[UserName, SecretStr] = {}
     """The users of CIFS shares with their passwords. Without users the backend serves NFS alone."""
     cifs_port: Port = 445

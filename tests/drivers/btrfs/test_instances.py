@@ -98,9 +98,9 @@ def test_a_reverted_share_keeps_its_port_and_a_deleted_one_gives_its_server_back
 
 def test_version_3_is_served_by_one_server_of_all_shares() -> None:
     assert options_with(versions=(3, 4)).exports_a_server is None
-    assert options_with().exports_a_server == 1000
-    with pytest.raises(ValidationError, match="exports_per_instance is 300, and versions has 3"):
-        options_with(versions=(3, 4), exports_per_instance=300)
+    assert options_with().exports_a_server == 300
+    with pytest.raises(ValidationError, match="exports_per_instance is 200, and versions has 3"):
+        options_with(versions=(3, 4), exports_per_instance=200)
 
 
 def test_further_servers_have_ports_of_their_own_and_serve_version_4_alone() -> None:

@@ -24,7 +24,7 @@ from tests.audit.access.random_histories import LAST, SHARE_ID, Dated, histories
 from tests.audit.access.stored import GANESHA, reader_of_share, second
 from tests.events.share_events import NOON
 
-CHECKS = settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+CHECKS = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 START, END = NOON - timedelta(seconds=1), NOON + timedelta(seconds=LAST + 1)
 UNMANAGED = ("unmanaged", "manage_starting", "manage_error")
 RANK = {None: 0, "ro": 1, "rw": 2}
@@ -145,7 +145,7 @@ def one_of(possible: set[str | None]) -> str | None:
 
 @pytest.mark.parametrize("client", ["10.0.0.7", "10.0.0.9", "11.0.0.1", "fd00::1", "user:alice"])
 @pytest.mark.parametrize("driver", [(), GANESHA], ids=["unknown driver", "NFS-Ganesha"])
-@settings(CHECKS, max_examples=40)
+@settings(CHECKS, max_examples=12)
 @given(history=histories)
 def test_a_client_reaches_what_the_rules_of_each_time_give_it(
     client: str, driver: Dated, history: Dated
@@ -164,7 +164,7 @@ def test_a_client_reaches_what_the_rules_of_each_time_give_it(
 
 
 @pytest.mark.parametrize("client", ["10.0.0.0/16", "10.0.0.0/25", "0.0.0.0/0", "fd00::/48"])
-@settings(CHECKS, max_examples=40)
+@settings(CHECKS, max_examples=12)
 @given(history=histories)
 def test_a_network_reaches_by_each_rule_that_names_a_part_of_it(
     client: str, history: Dated

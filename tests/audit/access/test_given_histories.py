@@ -159,6 +159,17 @@ def test_what_a_client_reached_before_a_share_was_managed_is_not_known() -> None
     assert [(seconds(r.start), seconds(r.end), r.in_force) for r in found] == [(-10, -5, "unknown")]
 
 
+def test_a_rule_of_a_managed_share_counts_once_when_its_access_becomes_known() -> None:
+    history = [*MANAGED, (6, allowed("r1", "10.0.0.7")), (7, began("access")), (8, applied("r1"))]
+
+    assert reached(history, "10.0.0.7") == [
+        (0, 5, "unknown", "unknown"),
+        (5, 6, None, "unknown"),
+        (6, 8, "rw", "unknown"),
+        (8, 100, "rw", "rw"),
+    ]
+
+
 def test_access_to_an_unmanaged_share_is_not_known() -> None:
     history = [*THERE, *in_force("r1", "10.0.0.7", 10), (50, ShareUnmanaged())]
 

@@ -10,16 +10,19 @@ from share_actors.audit.access.client import AccessClient, parse_client
 from share_actors.audit.access.exposures import exposures
 from share_actors.audit.access.periods import access_at, access_history
 from share_actors.audit.access.reach import reach
+from share_actors.audit.access.timeline import LogTimes, log_times
 from share_actors.audit.access.values import AccessPeriod, Exposure, Reach
 
 __all__ = [
     "AccessClient",
     "AccessPeriod",
     "Exposure",
+    "LogTimes",
     "Reach",
     "access_at",
     "access_history",
     "exposures",
+    "log_times",
     "parse_client",
     "reach",
 ]

@@ -80,7 +80,7 @@ class _Follower:
             before = (self._fold.knowledge, self._fold.because)
             keys = self._touched(self._fold.apply(recorded, at))
             if (self._fold.knowledge, self._fold.because) != before:
-                keys = [*keys, *self._naming, ""]
+                keys = [""] if self._client.is_single else [*keys, *self._naming, ""]
             for key in dict.fromkeys(keys):
                 yield from self._changed(key, at)
         yield from self._begun.values()

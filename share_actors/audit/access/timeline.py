@@ -64,6 +64,23 @@ def _time(reader: LogReader, row: Notification) -> datetime:
         return reader.decode(row).envelope.at  # or it raises the error that names what is damaged
 
 
+class LogTimes(NamedTuple):
+    """When the first and the last event of a log were recorded."""
+
+    first: datetime
+    last: datetime
+
+
+def log_times(reader: LogReader) -> LogTimes | None:
+    """The times of the first and the last event; None if the log is empty."""
+    first = next(iter(reader.rows()), None)
+    head = reader.head()
+    last = next(iter(reader.rows(head - 1, head)), first)
+    if first is None or last is None:
+        return None
+    return LogTimes(_time(reader, first), _time(reader, last))
+
+
 class Orders:
     """How each backend chooses among rules, by the driver that it last reported. Read when first asked."""
 

@@ -20,6 +20,7 @@ from share_actors.errors import InvalidRequest
 if TYPE_CHECKING:
     from share_actors.audit.access import AccessPeriod, Exposure, Reach
     from share_actors.audit.access.page import Lane, Page
+    from share_actors.audit.reader import LogReader
     from share_actors.values import Frozen
 
 ACCESS_COLUMNS = (
@@ -75,10 +76,11 @@ def access(
     when = point_in_time("at", at)
     with opened(session, log) as reader:
         found = access_at(reader, share, when)
+        _warn_after(session, reader, when)
         if html is not None:
             question = f"Who could mount share {share} at {format_time(when)}?"
             page = Page(f"Access to {share}", question, reader.where, "rule", mark=when)
-            _write(session, html, page, history_lanes(access_history(reader, share)))
+            _write(session, html, page, reader, history_lanes(access_history(reader, share)))
             return
     _print(session, found, ACCESS_COLUMNS, _access_row, "Nobody could mount it, and nobody was to.")
     _print_orders(session, {period.order for period in found if period.access_type == "ip"})
@@ -140,11 +142,12 @@ def reach(
     wanted = machine.parse_client(client)
     with opened(session, log) as reader:
         found = machine.reach(reader, wanted, first, last)
+        _warn_after(session, reader, last)
         if html is not None:
             name = f"{wanted.access_type} {wanted.name}"
             question = f"What could {name} reach from {format_time(first)} to {format_time(last)}?"
             page = Page(f"Reach of {name}", question, reader.where, "share", first, last)
-            _write(session, html, page, reach_lanes(found))
+            _write(session, html, page, reader, reach_lanes(found))
             return
         orders: set[str] = set()
         shown = _noting(found, lambda one: orders.add(one.order))
@@ -198,7 +201,7 @@ def exposure(
             question = "For how long was access that was to end still there?"
             title = "Exposures" if share is None else f"Exposures of {share}"
             page = Page(title, question, reader.where, "exposure", first, last)
-            _write(session, html, page, exposure_lanes(found))
+            _write(session, html, page, reader, exposure_lanes(found))
             return
         if not session.json:
             found = sorted(found, key=lambda one: one.asked_at)
@@ -233,6 +236,16 @@ def _times(start: str | None, end: str | None) -> tuple[datetime | None, datetim
         text = f"--from: {start} is after --to {end}"
         raise InvalidRequest(text, field="from", value=start)
     return first, last
+
+
+def _warn_after(session: Session, reader: LogReader, at: datetime) -> None:
+    """Say that the log has nothing of the time *at*, if so."""
+    from share_actors.audit.access import log_times
+
+    times = log_times(reader)
+    if times is not None and at > times.last:
+        text = f"The log ends at {format_time(times.last)}: what is later is as of then."
+        session.output.print_message(text)
 
 
 def _noting(found: Iterable[Any], note: Callable[[Any], object]) -> Iterable[Any]:
@@ -274,9 +287,16 @@ def _print_orders(session: Session, orders: set[str]) -> None:
         session.output.print_message(ORDERS[order])
 
 
-def _write(session: Session, html: Path, page: Page, lanes: Iterable[Lane]) -> None:
+def _write(
+    session: Session, html: Path, page: Page, reader: LogReader, lanes: Iterable[Lane]
+) -> None:
+    from share_actors.audit.access import log_times
     from share_actors.audit.access.page import write_page
 
+    times = log_times(reader)
+    if times is not None:
+        source = f"{page.source}, from {format_time(times.first)} to {format_time(times.last)}"
+        page = page._replace(source=source, log=times)
     with new_file(html, "html") as file:
         number = write_page(file, page, lanes)
     if session.json:

@@ -148,4 +148,4 @@ def history_of(drawn: bytes) -> Dated:
             told.append((now, event))
 
 
-histories = st.binary(min_size=2, max_size=150).map(history_of)
+histories = st.binary(min_size=90, max_size=150).map(history_of)

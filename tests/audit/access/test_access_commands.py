@@ -76,6 +76,14 @@ def test_tables_have_what_the_documents_have(log_path: Path) -> None:
     assert "10       s2     scratch" in texts["exposure"].stdout
 
 
+def test_times_after_the_end_of_the_log_are_told(log_path: Path) -> None:
+    later = run("access", "home", "--at", DAY[3], "--log", str(log_path))
+    within = run(*COMMANDS["access"], "--log", str(log_path))
+
+    assert "The log ends at 2026-03-01 12:01:00 UTC: what is later is as of then" in later.stderr
+    assert "The log ends" not in within.stderr
+
+
 def test_nobody_and_nothing_are_said_in_words(log_path: Path) -> None:
     at, log = "2026-03-01T12:00:50Z", ("--log", str(log_path))
 

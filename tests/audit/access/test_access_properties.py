@@ -24,7 +24,7 @@ from tests.audit.access.random_histories import LAST, SHARE_ID, Dated, histories
 from tests.audit.access.stored import GANESHA, reader_of_share, second
 from tests.events.share_events import NOON
 
-CHECKS = settings(max_examples=150, suppress_health_check=list(HealthCheck), deadline=None)
+CHECKS = settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
 START, END = NOON - timedelta(seconds=1), NOON + timedelta(seconds=LAST + 1)
 UNMANAGED = ("unmanaged", "manage_starting", "manage_error")
 RANK = {None: 0, "ro": 1, "rw": 2}
@@ -35,13 +35,17 @@ def moments(history: Dated) -> list[float]:
     return sorted({at + offset for at, _ in history for offset in (0, 0.5)})
 
 
-def state_at(history: Dated, at: float) -> share.ShareState:
-    """The aggregate's own state, by its events up to the last one that is not after *at*."""
+def state_at(history: Dated, at: float) -> tuple[share.ShareState, bool]:
+    """The aggregate's own state, by its events up to the last one that is not after *at*.
+
+    And whether the share was to be deleted: a deletion that failed and became another work still counts.
+    """
     count = max((n for n, (when, _) in enumerate(history, 1) if when <= at), default=0)
-    state = share.initial
+    state, deleting = share.initial, False
     for _, event in history[:count]:
         state = share.evolve(state, event)  # type: ignore[arg-type]
-    return state
+        deleting = state.doing == "delete" or (deleting and state.share.status not in UNMANAGED)
+    return state, deleting
 
 
 def at_time(periods: Sequence[AccessPeriod], at: datetime) -> dict[str | None, AccessPeriod]:
@@ -50,9 +54,9 @@ def at_time(periods: Sequence[AccessPeriod], at: datetime) -> dict[str | None, A
     return {period.access_id: period for period in found}
 
 
-def check(state: share.ShareState, found: dict[str | None, AccessPeriod]) -> None:
+def check(state: share.ShareState, deleting: bool, found: dict[str | None, AccessPeriod]) -> None:
     rules, revoked = state.rules.rules, state.rules.denied
-    if state.doing == "delete":
+    if deleting:
         revoked = frozenset(rules)
     in_force = {i for i, period in found.items() if i and period.in_force != "no"}
     assert {i for i, period in found.items() if period.intended} == rules.keys() - revoked
@@ -72,7 +76,7 @@ def test_access_at_any_time_is_that_of_the_aggregate_then(history: Dated) -> Non
     if history:
         periods = list(access_history(reader_of_share(history), SHARE_ID))
         for at in moments(history):
-            check(state_at(history, at), at_time(periods, second(at)))
+            check(*state_at(history, at), at_time(periods, second(at)))
 
 
 @CHECKS
@@ -145,7 +149,7 @@ def one_of(possible: set[str | None]) -> str | None:
 
 @pytest.mark.parametrize("client", ["10.0.0.7", "10.0.0.9", "11.0.0.1", "fd00::1", "user:alice"])
 @pytest.mark.parametrize("driver", [(), GANESHA], ids=["unknown driver", "NFS-Ganesha"])
-@settings(CHECKS, max_examples=40)
+@settings(CHECKS, max_examples=12)
 @given(history=histories)
 def test_a_client_reaches_what_the_rules_of_each_time_give_it(
     client: str, driver: Dated, history: Dated
@@ -164,7 +168,7 @@ def test_a_client_reaches_what_the_rules_of_each_time_give_it(
 
 
 @pytest.mark.parametrize("client", ["10.0.0.0/16", "10.0.0.0/25", "0.0.0.0/0", "fd00::/48"])
-@settings(CHECKS, max_examples=40)
+@settings(CHECKS, max_examples=12)
 @given(history=histories)
 def test_a_network_reaches_by_each_rule_that_names_a_part_of_it(
     client: str, history: Dated

@@ -113,6 +113,15 @@ def test_a_rule_that_the_backend_refused_is_not_known_with_its_reason() -> None:
     assert period.because == "it could not be applied: no such user"
 
 
+def test_a_rule_that_could_not_be_removed_is_not_known() -> None:
+    history = [*THERE, *in_force("r1", "10.0.0.7", 10), (30, AccessDenied(access_id="r1"))]
+
+    assert told([*history, (40, applied(r1="busy"))])[-2:] == [
+        ("r1", 30, 40, False, "yes"),
+        ("r1", 40, None, False, "unknown"),
+    ]
+
+
 def test_a_rule_of_a_share_in_error_waits() -> None:
     errored = [(0, requested("s1")), (1, allowed("r1", "10.0.0.7"))]
     history = [*errored, (2, ShareErrored(doing="create", reason="the disk is full"))]
@@ -141,6 +150,23 @@ def test_access_is_not_known_until_a_managed_share_has_had_rules_applied() -> No
         (None, None, 5, None, "unknown"),
         ("r1", 10, 11, True, "no"),
         (None, 5, 12, False, "unknown"),
+    ]
+
+
+def test_what_a_client_reached_before_a_share_was_managed_is_not_known() -> None:
+    found = reach(reader_of_share(MANAGED), "10.0.0.7", second(-10), second(-5))
+
+    assert [(seconds(r.start), seconds(r.end), r.in_force) for r in found] == [(-10, -5, "unknown")]
+
+
+def test_a_rule_of_a_managed_share_counts_once_when_its_access_becomes_known() -> None:
+    history = [*MANAGED, (6, allowed("r1", "10.0.0.7")), (7, began("access")), (8, applied("r1"))]
+
+    assert reached(history, "10.0.0.7") == [
+        (0, 5, "unknown", "unknown"),
+        (5, 6, None, "unknown"),
+        (6, 8, "rw", "unknown"),
+        (8, 100, "rw", "rw"),
     ]
 
 

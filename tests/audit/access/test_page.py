@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
-from share_actors.audit.access import access_history, exposures, reach
+from share_actors.audit.access import LogTimes, access_history, exposures, reach
 from share_actors.audit.access.page import (
     Lane,
     Page,
@@ -38,6 +38,7 @@ LANES = [
     Lane("all other clients", "", (Span(None, second(2), "?", "?", "rw", "not managed"),)),
     Lane(HOSTILE, HOSTILE, (Span(second(1), None, "ro", None, None, HOSTILE),)),
 ]
+NOON_MS = round(second(0).timestamp() * 1000)
 needs_chromium = needs("chromium", root=False)
 
 
@@ -116,6 +117,19 @@ def test_lanes_are_of_rules_shares_and_exposures() -> None:
     assert [s.intended for s in share.spans] == ["rw", "rw", "rw", None]
     assert (gap.spans[0].start, gap.spans[0].end) == (second(30), second(40))
     assert share.name == HOSTILE[:-1]
+
+
+def test_a_page_shows_no_time_that_the_log_does_not_have() -> None:
+    asked = PAGE._replace(start=second(-99), end=second(99), mark=second(50))
+    log = LogTimes(second(0), second(20))
+
+    shown = [
+        json.loads(Tags(html(LANES, page)).texts["page"])
+        for page in (asked, asked._replace(log=log), PAGE._replace(log=log))
+    ]
+
+    times = [((p["start"] - NOON_MS) // 1000, (p["end"] - NOON_MS) // 1000) for p in shown]
+    assert times == [(-99, 99), (0, 20), (0, 20)]
 
 
 # -- in Chromium ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
 from share_actors.audit.access.page.lanes import Lane, Span
+from share_actors.audit.access.timeline import LogTimes
 from share_actors.redaction import without_url_passwords
 
 _HEAD = """<!DOCTYPE html>
@@ -43,7 +44,10 @@ _TAIL = """]</script>
 
 
 class Page(NamedTuple):
-    """What a page says besides its rows. Without *start* and *end* it shows all times of the rows."""
+    """What a page says besides its rows.
+
+    It shows the times from *start* to *end* that are in the log, or all times of the rows.
+    """
 
     title: str
     question: str
@@ -55,6 +59,8 @@ class Page(NamedTuple):
     end: datetime | None = None
     mark: datetime | None = None
     """A time that is marked."""
+    log: LogTimes | None = None
+    """The times of the log; nothing is shown after them."""
 
 
 def write_page(file: TextIO, page: Page, lanes: Iterable[Lane]) -> int:
@@ -94,15 +100,23 @@ class _Window:
 
 
 def _page(page: Page, window: _Window) -> dict[str, Any]:
-    times = [at for at in (*window.times, page.mark) if at is not None]
-    start, end = page.start or min(times, default=None), page.end or max(times, default=None)
+    start, end = _shown(page, window.times)
     return {
         "noun": page.noun,
         "start": _ms(start),
         "end": _ms(end),
-        "fixed": page.end is not None,
         "mark": _ms(page.mark),
     }
+
+
+def _shown(page: Page, times: list[datetime]) -> tuple[datetime | None, datetime | None]:
+    """The times to show: those asked for, as far as the log has them."""
+    start, end = page.start or min(times, default=None), page.end or max(times, default=None)
+    if page.log is None or start is None or end is None:
+        return start, end
+    end = page.log.last if page.end is None else end
+    inside = max(start, page.log.first), min(end, page.log.last)
+    return inside if inside[0] <= inside[1] else (start, end)
 
 
 def _lane(lane: Lane) -> list[Any]:

@@ -17,7 +17,7 @@ let view = {...all}, shown = lanes, chosen = null, focused = 0, printing = false
 function makeWindow() {
   let start = page.start ?? 0, end = page.end ?? start + SECOND;
   if (end <= start) end = start + SECOND;
-  const margin = page.fixed ? 0 : Math.max((end - start) * 0.03, SECOND);
+  const margin = Math.max((end - start) * 0.02, SECOND);
   return {start: start - margin, end: end + margin};
 }
 function toLane([name, detail, spans], index) {

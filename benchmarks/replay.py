@@ -5,6 +5,7 @@ The rates are of one core, by its CPU time: other programs on the machine take i
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -39,10 +40,12 @@ def _figures(reader: LogReader, directory: Path, events: int) -> dict[str, float
     reference, index = directory / "replay.reference", directory / "replay.index"
     half = story_log.START + timedelta(seconds=events // 2)
     end = story_log.START + timedelta(seconds=events)
+    folded, parsed = _seconds(lambda: _fold(reader)), _seconds(lambda: _parse(reader))
     written = _seconds(lambda: write_reference(reader, reference, _VERSION))
     checked = _seconds(lambda: check(reader, reference, _VERSION))
     return {
-        "replay_events_per_s": events / _seconds(lambda: _fold(reader)),
+        "replay_events_per_s": events / folded,
+        "replay_cost_in_json": folded / parsed,
         "replay_write_events_per_s": events / written,
         "replay_check_events_per_s": events / checked,
         "state_at_ms": 1000 * _seconds(lambda: state_at(reader, "share-s10", half)),
@@ -66,6 +69,12 @@ def _fold(reader: LogReader) -> None:
         state, evolve = aggregate.initial, aggregate.evolve
         for row in rows:
             state = evolve(state, reader.decode_event(row))
+
+
+def _parse(reader: LogReader) -> None:
+    """The least that any reader does: the rows in the same order, and the standard library's JSON."""
+    for row in reader.rows_by_stream(""):
+        json.loads(reader.plain(row))
 
 
 def _list(reader: LogReader, at: datetime, index: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -52,7 +53,9 @@ def test_the_log_of_a_release_leads_to_the_states_to_which_its_own_code_led(rele
 
 
 def test_there_is_a_golden_log_of_every_release() -> None:
-    assert RELEASES[:2] == ["0.1.0", "0.2.0"]
+    changes = (Path(__file__).parents[2] / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert sorted(re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)) == RELEASES
 
 
 # -- the same, and what is new -------------------------------------------------------------------

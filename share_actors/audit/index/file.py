@@ -108,7 +108,8 @@ def write_meta(connection: sqlite3.Connection, meta: Meta) -> None:
 def damaged(path: Path, error: Exception) -> InvalidRequest:
     """The error for an index that cannot be used."""
     return index_error(
-        path, f"cannot be used: {str(error).splitlines()[0]}; delete it and make it again"
+        path,
+        f"cannot be used: {str(error).splitlines()[0]}; run `share-actors log index` again, or delete it",
     )
 
 

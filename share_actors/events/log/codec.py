@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Generic, NoReturn, TypeVar
@@ -63,6 +63,8 @@ class Codec:
         self._cipher, self._compressor, self._subjects = cipher, compressor, subjects
         self._events, self._upcasters = events, upcasters
         self._last: tuple[Envelope, str] | None = None
+        self._validators: dict[str, tuple[bytes, Callable[[bytes], Event]]] = {}
+        """By topic: its schema version, as it is in a record, and the function that reads its JSON."""
 
     @property
     def encrypts(self) -> bool:
@@ -156,14 +158,19 @@ class Codec:
         try:
             plain = self.opened(stream, version, topic, self.unseal(state))
             parts = _PARTS.match(plain)
-            kind = self._events[topic]
-            if parts is not None and int(parts[1]) == kind.schema_version:
+            schema_version, validate = self._validators.get(topic) or self._validator(topic)
+            if parts is not None and parts[1] == schema_version:
                 start = plain.index(_BEFORE_EVENT, parts.end()) + len(_BEFORE_EVENT)
-                event: Event = kind.__pydantic_validator__.validate_json(plain[start:-1])
-                return event
+                return validate(plain[start:-1])
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
         return self.decode_row(stream, version, topic, state).event
+
+    def _validator(self, topic: str) -> tuple[bytes, Callable[[bytes], Event]]:
+        kind = self._events[topic]
+        found = (str(kind.schema_version).encode(), kind.__pydantic_validator__.validate_json)
+        self._validators[topic] = found
+        return found
 
     def time_of(self, stream: str, version: int, topic: str, state: bytes) -> datetime:
         """Return when the event of a row was recorded; raises as `decode`, and for a time without a zone."""

@@ -17,7 +17,7 @@ from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.erasing import Eraser, envelope_of, parsed, refuse_if_in_force
 from share_actors.events.log.postgres import login
-from share_actors.events.share.access import AccessDenied, AccessRulesApplied
+from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.deletion import ShareDeleted, ShareDeletionRequested
 from share_actors.events.share.resize import ShareResizeRequested
 from share_actors.events.subject import SubjectForgotten, stream_of_subject
@@ -222,7 +222,7 @@ def test_two_processes_record_it_once(any_site: Site) -> None:
 def test_a_subject_that_came_again_is_forgotten_again(any_site: Site) -> None:
     tell(any_site)
     first = any_site.forget("user:alice")
-    write(any_site.log, "share-s1", [(80, AccessDenied(access_id="none"), "c-back")])
+    write(any_site.log, "share-s1", [(80, AccessRulesApplied(), "c-back")])
     listed = {s.id: s.name for s in any_site.eraser().subjects() if s.kind == "user"}
     assert listed[first.report.ids[0]] is None
     second = any_site.forget("user:alice")

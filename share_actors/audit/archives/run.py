@@ -13,7 +13,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -86,7 +86,8 @@ def archive(
         _sign(writer, log)
         with closing(Catalog.open(log, config.log, config.catalog_file)) as catalog:
             catalog.catch_up()  # it would not see the removed events, such as that a share was deleted
-        removed = remove(config.log, config.log_path, file, record.position, keeper.check)
+        with keeper.paused() if config.log.kind == "sqlite" else nullcontext():
+            removed = remove(config.log, config.log_path, file, record.position, keeper.lease)
         return done._replace(position=record.position, removed=removed)
 
 

@@ -412,3 +412,11 @@ def test_a_wrong_age_is_refused(site: Site, age: str, problem: str) -> None:
     text = site.run("log", "archive", "--older-than", age, "--to", str(site.file), code=3)
     assert problem in " ".join(text.split())
     assert "--to" in site.run("log", "archive", "--older-than", "1d", code=3)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "none/old.gz"])
+def test_a_file_that_cannot_be_written_changes_nothing(site: Site, name: str) -> None:
+    to = ("--to", str(site.path / name))
+    text = " ".join(site.run("log", "archive", "--older-than", "1d", *to, code=12).split())
+    assert "cannot be written" in text
+    assert len(site.rows()) == 15

@@ -71,7 +71,7 @@ def archive(
     """
     writer = CheckpointWriter.configured(config)
     with _owned(config) as (log, keeper):
-        if not file.exists() and not _write(config, log, until, file, writer, progress):
+        if not os.path.exists(file) and not _write(config, log, until, file, writer, progress):
             return Archived(file)
         held = archive_file.read_back(file, writer.key.public)
         stored = still_stored(config.log, config.log_path, file)

@@ -329,6 +329,18 @@ def test_a_log_in_use_is_refused_and_not_changed(site: Site) -> None:
         assert not site.file.exists()
 
 
+def test_nothing_is_removed_after_another_system_took_the_log_over(either: Site) -> None:
+    from share_actors.audit.archives.removal import remove
+    from share_actors.events.log.lease import Lease
+
+    archived(either, keep=True)
+    with pytest.raises(
+        LogError, match="another system has taken over the log; nothing was removed"
+    ):
+        remove(either.config.log, either.config.log_path, either.file, 16, Lease(ONE, 1, 0.0, 0.0))
+    assert not any(isinstance(row, ArchivedRow) for row in either.rows())
+
+
 def test_another_file_and_one_of_another_log_are_refused(site: Site, tmp_path: Path) -> None:
     site.file.write_text("mine")
     assert "choose a new file" in site.run(
@@ -400,3 +412,11 @@ def test_a_wrong_age_is_refused(site: Site, age: str, problem: str) -> None:
     text = site.run("log", "archive", "--older-than", age, "--to", str(site.file), code=3)
     assert problem in " ".join(text.split())
     assert "--to" in site.run("log", "archive", "--older-than", "1d", code=3)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "none/old.gz"])
+def test_a_file_that_cannot_be_written_changes_nothing(site: Site, name: str) -> None:
+    to = ("--to", str(site.path / name))
+    text = " ".join(site.run("log", "archive", "--older-than", "1d", *to, code=12).split())
+    assert "cannot be written" in text
+    assert len(site.rows()) == 15

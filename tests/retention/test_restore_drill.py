@@ -183,3 +183,16 @@ def test_a_postgresql_database_is_restored_into_another_schema(postgres_site: Si
         "log", "restore-drill", url_of(postgres_site), "--into", url_of(postgres_site), code=3
     )
     assert "it is the log of the configuration" in " ".join(again.split())
+
+
+@pytest.mark.parametrize("into", ["", "x" * 300, "none/new.db"])
+def test_a_place_that_cannot_be_is_refused(site: Site, backup: Path, into: str) -> None:
+    text = " ".join(
+        site.run("log", "restore-drill", str(backup), "--into", into, code=code_for(into)).split()
+    )
+    assert "new file" in text or "is not a file or URL" in text or "cannot be copied" in text
+
+
+def code_for(into: str) -> int:
+    """A name that is too long is found by the database."""
+    return 12 if len(into) > 255 else 3

@@ -17,6 +17,7 @@ from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_archive import header_of, lines_of
 from share_actors.events.log import sqlite_file
 from share_actors.events.log.archived_rows import COLUMNS, DEFINITION, TABLE, ArchivedRow
+from share_actors.events.log.lease import Lease
 from share_actors.events.log.postgres import login
 
 _BATCH = 500
@@ -33,30 +34,42 @@ class _Tables(NamedTuple):
     position: str
     mark: str
     among: str
+    exists: str
+    locked: str
     many: Callable[[list[Any]], Any]
     commit: Callable[[], object]
 
 
-def remove(
-    settings: LogSettings, path: Path, file: Path, archive: int, check: Callable[[], None]
-) -> int:
+def remove(settings: LogSettings, path: Path, file: Path, archive: int, lease: Lease) -> int:
     """Remove the events in the archive *file* from the log, and keep their leaves; returns how many.
 
-    *archive*: the position of its record. *check* is called before the commit, and raises if this process
-    may not write. What was removed already is left out. Raises `LogError`, and removes nothing, if an event
-    in the log is not that of the file.
+    *archive*: the position of its record. What was removed already is left out. Raises `LogError`, and
+    removes nothing, if an event in the log is not that of the file, or if the log has another *lease*.
     """
     with _opened(settings, path) as tables:
-        tables.execute(f"CREATE TABLE IF NOT EXISTS {tables.prefix}{TABLE} {DEFINITION}", ())
+        if not tables.execute(tables.exists, ()).fetchone()[0]:  # IF NOT EXISTS needs the privilege
+            tables.execute(f"CREATE TABLE {tables.prefix}{TABLE} {DEFINITION}", ())
         removed = 0
         for rows in _batches(file, archive):
             positions = _present(tables, rows)
             present = [row for row in rows if row.position in positions]
             _keep(tables, present)
             removed += len(present)
-        check()
+        _check_lease(tables, lease)
         tables.commit()
     return removed
+
+
+def _check_lease(tables: _Tables, lease: Lease) -> None:
+    """Raise `LogError` if another system has taken the log over: this process was suspended for long."""
+    query = (
+        f"SELECT 1 FROM {tables.prefix}lease"
+        f" WHERE system = {tables.mark} AND epoch = {tables.mark}{tables.locked}"
+    )
+    if tables.execute(query, (lease.owner.system, lease.epoch)).fetchone() is None:
+        raise LogError(
+            f"another system has taken over the log{_KEPT}; stop it and repeat the command"
+        )
 
 
 def still_stored(settings: LogSettings, path: Path, file: Path) -> int:
@@ -134,6 +147,8 @@ def _sqlite(path: Path) -> Iterator[_Tables]:
                 position="rowid",
                 mark="?",
                 among="IN (SELECT value FROM json_each(?))",
+                exists=f"SELECT count(*) FROM sqlite_master WHERE name = '{TABLE}'",
+                locked="",
                 many=dumps,
                 commit=lambda: connection.execute("COMMIT"),
             )
@@ -157,6 +172,8 @@ def _postgres(settings: LogSettings) -> Iterator[_Tables]:
                 position="notification_id",
                 mark="%s",
                 among="= ANY(%s)",
+                exists=f"SELECT to_regclass('{prefix}{TABLE}') IS NOT NULL",
+                locked=" FOR SHARE",
                 many=list,
                 commit=connection.commit,
             )

@@ -13,7 +13,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def archive(
     """
     writer = CheckpointWriter.configured(config)
     with _owned(config) as (log, keeper):
-        if not file.exists() and not _write(config, log, until, file, writer, progress):
+        if not os.path.exists(file) and not _write(config, log, until, file, writer, progress):
             return Archived(file)
         held = archive_file.read_back(file, writer.key.public)
         stored = still_stored(config.log, config.log_path, file)
@@ -86,7 +86,8 @@ def archive(
         _sign(writer, log)
         with closing(Catalog.open(log, config.log, config.catalog_file)) as catalog:
             catalog.catch_up()  # it would not see the removed events, such as that a share was deleted
-        removed = remove(config.log, config.log_path, file, record.position, keeper.check)
+        with keeper.paused() if config.log.kind == "sqlite" else nullcontext():
+            removed = remove(config.log, config.log_path, file, record.position, keeper.lease)
         return done._replace(position=record.position, removed=removed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -82,7 +82,7 @@ def restore_drill(
     """
     from share_actors.audit.restore_drill import drill
 
-    source = settings_named(backup, session.config.log)
+    source = settings_named(backup, session.config.log, "backup")
     trusted = trusted_checkpoint(session, checkpoint, key, required=False)
     with _target(session.config, into) as target, progress(session, "restoring") as report:
         found = drill(
@@ -110,8 +110,8 @@ def _target(config: Config, into: str | None) -> Iterator[Target]:
     from share_actors.audit.restore_drill import Target
 
     with TemporaryDirectory(prefix="share-actors-drill-") as scratch:
-        settings = settings_named(into or f"{scratch}/log.db", config.log)
-        path = Path(into or f"{scratch}/log.db")
+        where = f"{scratch}/log.db" if into is None else into
+        settings, path = settings_named(where, config.log, "--into"), Path(where)
         if settings.kind == "sqlite":
             _check_new(path)
         elif _place(settings) == _place(config.log):
@@ -121,7 +121,8 @@ def _target(config: Config, into: str | None) -> Iterator[Target]:
         except BaseException:
             if settings.kind == "sqlite":
                 for suffix in ("", "-wal", "-shm"):
-                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+                    with suppress(OSError):
+                        path.with_name(path.name + suffix).unlink(missing_ok=True)
             raise
 
 

@@ -277,10 +277,11 @@ def _open(session: Session, log: str | None) -> Iterator[tuple[ReadRows, LogSett
         yield read, settings
 
 
-def settings_named(log: str, settings: LogSettings) -> LogSettings:
-    """The settings of the log that `--log` names."""
+def settings_named(log: str, settings: LogSettings, option: str = "--log") -> LogSettings:
+    """The settings of the log that *option* names; raises `InvalidRequest`."""
     if not log or "\0" in log:
-        raise InvalidRequest(f"--log: {log!r} is not a file or URL", field="log", value=log)
+        field = option.removeprefix("--")
+        raise InvalidRequest(f"{option}: {log!r} is not a file or URL", field=field, value=log)
     if "://" in log:
         from share_actors.audit.reader_postgres import settings_of
         from share_actors.events.log.infrastructure import check_packages

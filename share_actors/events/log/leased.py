@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -139,6 +139,15 @@ class LeaseKeeper:
         self._lost = in_use(self._store, lease)
         self._store.unlock()
         raise self._lost
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No heartbeat meanwhile: a long transaction on the same SQLite file would make it fail.
+
+        The lock of this process still shows that it lives.
+        """
+        with self._lock:
+            yield
 
     def close(self) -> None:
         """Give the lock of this process up; the last process of the system also ends the lease."""

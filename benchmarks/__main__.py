@@ -24,6 +24,7 @@ from benchmarks import (
     slow_backend,
     storage,
     throughput,
+    variations,
 )
 
 RESULTS = compare.RESULTS / "latest.json"
@@ -33,6 +34,7 @@ JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "bulk": bulk.run,
     "overhead": overhead.run,
     "slow_backend": slow_backend.run,
+    "variations": variations.run,
     "recovery": recovery.run,
     "storage": storage.run,
     "ganesha_recovery": ganesha_recovery.run,
@@ -56,6 +58,8 @@ FLOORS: dict[str, tuple[str, float]] = {
     "allow_64_share_of_bare": (">=", 0.4),
     "bulk_cpu_us": ("<=", 150),
     "in_flight_64_cpu_us": ("<=", 250),
+    "checkpoints_bulk_per_s_ratio": (">=", 0.9),
+    "checkpoints_in_flight_64_per_s_ratio": (">=", 0.9),
     "ganesha_50_exports_ms_p50": ("<=", 1000),
     "ganesha_300_exports_ms_p50": ("<=", 1000),
     "ganesha_1000_exports_ms_p50": ("<=", 1000),

@@ -68,9 +68,9 @@ def _few_steps(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         if not request.config.getoption("--all-steps"):
-            patched.setattr(InterruptionContract, "most_steps", 8)
-            patched.setattr(RemainsContract, "most_steps", 8)
-            patched.setattr(LateCallContract, "most_stalls", 5)
+            patched.setattr(InterruptionContract, "most_steps", 5)
+            patched.setattr(RemainsContract, "most_steps", 5)
+            patched.setattr(LateCallContract, "most_stalls", 3)
         yield
 
 

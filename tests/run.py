@@ -22,11 +22,13 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import IO, Any
 
+import psutil
+
 from tests import packages
 
 ROOT = Path(__file__).parents[1]
 ACCEPTANCE = "tests/acceptance"
-MAX_CONCURRENT = 5
+MAX_CONCURRENT = 6
 """Lanes at a time: two cores are busy, and no test waits so long for a core that it times out."""
 SILENCE_S = 30.0
 STOP_TIMEOUT_S = 60.0
@@ -122,7 +124,7 @@ class Run:
         self._waiting = list(lanes().items())
         self._running: list[Lane] = []
         self._queue: SimpleQueue[tuple[Lane, dict[str, Any]]] = SimpleQueue()
-        self._began = time.monotonic()
+        self._began, self._times = time.monotonic(), psutil.cpu_times()
         self.outcomes: Counter[str] = Counter()
         self.files: dict[str, Counter[str]] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -202,8 +204,18 @@ class Run:
             print(f"{seconds:>7.0f}  {folder}", file=self._output)
         took = time.monotonic() - self._began
         lost = f", lanes that failed: {', '.join(self.broken)}" if self.broken else ""
+        print(f"processors busy: {busy(self._times):.0%}", file=self._output)
         total = f"{in_words(self.outcomes)} in {took:.1f} s{lost}"
         print(f"\n{total}", file=self._output, flush=True)
+
+
+def busy(before: Any) -> float:
+    """The part of this machine's processor time since *before* that was used."""
+    spent = [b - a for a, b in zip(before, psutil.cpu_times(), strict=True)]
+    names = before._fields
+    idle = sum(spent[names.index(name)] for name in ("idle", "iowait") if name in names)
+    counted = sum(spent[names.index(name)] for name in names if not name.startswith("guest"))
+    return 1 - idle / counted if counted else 0.0
 
 
 def in_words(outcomes: Mapping[str, int]) -> str:

@@ -266,6 +266,24 @@ def test_a_backend_starts_again_while_another_mount_namespace_keeps_its_loop_dev
     assert driver.check_health() == ()
 
 
+def test_a_share_whose_server_was_just_killed_is_deleted_by_an_attempt_or_the_next(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.update_access(CONTEXT, share, [RULE], [RULE], ())
+    kill_server(driver)
+
+    def is_deleted() -> bool:
+        try:
+            driver.delete_share(CONTEXT, share)
+        except TransientError:  # what the server had open keeps the mount busy until it is gone
+            return False
+        return True
+
+    wait_until(is_deleted)
+    assert driver.probe_share(CONTEXT, share).state == "absent"
+    wait_until(lambda: driver.check_health() == ())
+
+
 def test_a_filesystem_unmounted_under_the_running_backend_is_reported_and_start_mounts_it_again(
     driver: BtrfsDriver, share: Share
 ) -> None:

@@ -132,3 +132,27 @@ def test_a_filesystem_that_becomes_read_only_is_reported_and_refuses_changes(
     assert any("read-only" in problem for problem in problems)
     assert (state.state, state.size) == ("whole", 1)
     assert driver.check_health() == ()
+
+
+@pytest.mark.parametrize("mode", ["simple", "qgroup"])
+def test_quotas_that_deleted_shares_leave_until_their_snapshots_go_count_for_nobody(
+    make_driver: MakeDriver, mode: str
+) -> None:
+    driver, snapshot = make_driver(quota_mode=mode), Snapshot(id="n1", share_id=TWO.id)
+    driver.start_backend(CONTEXT)
+    driver.create_share(CONTEXT, TWO)
+    fill(place(driver, TWO) / "file", 20)
+    driver.create_snapshot(CONTEXT, snapshot)
+    copy = Share(id="s3", size=2, host="disk")
+    driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+    driver.delete_snapshot(CONTEXT, snapshot)
+    driver.delete_share(CONTEXT, TWO)  # the copy still refers to its data
+
+    driver.create_share(CONTEXT, TWO)
+
+    (pool,) = driver.get_share_stats(refresh=True).pools
+    used = driver.probe_share(CONTEXT, TWO).used
+    assert pool.allocated_capacity_gib == 4
+    assert used is not None
+    assert used < MIB
+    assert driver.check_health() == ()

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
+from rich.text import Text
 
 from share_actors.errors import Busy, ShareActorsError
 from share_actors.redaction import without_url_passwords
@@ -20,6 +22,8 @@ from share_actors.values.escaping import escaped
 
 PIPE_WIDTH = 100_000
 """Columns of output that is not a terminal: nothing is cut or wrapped."""
+MANY_ROWS = 1000
+"""Rich takes 2 ms for a row; above this number a table is printed without it."""
 ID_COLUMNS = ("ID", "RULE", "SNAPSHOT")
 _STATUSES_BY_COLOUR = {
     "green": ("available", "active", "up", "ok"),
@@ -70,6 +74,8 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.one_line = False
+        """Whether JSON documents are printed in one line each, since the command prints several."""
         self.stdout = sys.stdout
         self.out = _console(self.stdout)
         self.err = _console(sys.stderr)
@@ -81,7 +87,7 @@ class Output:
     # -- JSON ------------------------------------------------------------------------------------
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command."""
-        self._write_line(_json(document, indent=2))
+        self._write_line(_json(document, indent=None if self.one_line else 2))
 
     def print_json_line(self, document: Any) -> None:
         """Print one JSON document of several, in one line."""
@@ -103,8 +109,13 @@ class Output:
             self.err.print(escaped(text, keep="\n"), highlight=False)
 
     def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Print a table."""
-        self._print_table(self.build_table(columns, rows))
+        """Print a table; one of more than `MANY_ROWS` rows without colours, its lines not wrapped."""
+        found = list(rows)
+        if len(found) <= MANY_ROWS:
+            self._print_table(self.build_table(columns, found))
+            return
+        self.stdout.writelines(f"{line}\n" for line in plain_table(columns, found))
+        self.stdout.flush()
 
     def print_section(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print an empty line and a table; nothing if there are no rows."""
@@ -230,6 +241,21 @@ def format_cell(value: Any) -> str:
             return "\n".join(escape(str(item)) for item in value)
         case _:
             return escape(str(value))
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """The lines of a table as text; the items of a tuple are separated by commas."""
+    cells = [list(columns), *([_plain_cell(value) for value in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def _plain_cell(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_plain_cell, value))
+    return Text.from_markup(format_cell(value), emoji=False).plain
 
 
 def format_time(at: datetime) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from share_actors.drivers.abilities import FindsStrays as FindsStrays
     from share_actors.drivers.abilities import ListsObjects as ListsObjects
     from share_actors.drivers.abilities import MeasuresUsage as MeasuresUsage
+    from share_actors.drivers.abilities import MountableSnapshots as MountableSnapshots
     from share_actors.drivers.abilities import NotStarted as NotStarted
     from share_actors.drivers.abilities import ReportsClients as ReportsClients
     from share_actors.drivers.abilities import Reverts as Reverts
@@ -65,6 +66,7 @@ __all__ = [
     "ManageExistingShareTypeMismatch",
     "ManageInvalidShare",
     "MeasuresUsage",
+    "MountableSnapshots",
     "NoSpaceLeft",
     "NotStarted",
     "NotSupported",
@@ -94,6 +96,7 @@ _MODULES = {
         "FindsStrays",
         "ListsObjects",
         "MeasuresUsage",
+        "MountableSnapshots",
         "NotStarted",
         "ReportsClients",
         "Reverts",

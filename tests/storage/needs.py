@@ -29,6 +29,7 @@ PACKAGES: Mapping[str, str] = {
     "libnss_wrapper.so": "libnss-wrapper",
     "ip": "iproute2",
     "modprobe": "kmod",
+    "chromium": "chromium",  # 300 MB: `tests.packages` does not install it
 }
 """The Debian package of each command and library that a test may name."""
 

@@ -3,11 +3,9 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, TextIO, cast, get_args
 
 import typer
@@ -27,11 +25,12 @@ from share_actors.cli.commands.log import (
     opened,
     progress,
 )
+from share_actors.cli.new_file import new_file
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
 
-FORMATS = ("jsonl", "csv")
+FORMATS = ("jsonl", "csv", "cloudevents", "parquet")
 
 
 # -- export --------------------------------------------------------------------------------------
@@ -48,7 +47,9 @@ def export(
     ] = None,
     form: Annotated[
         str,
-        typer.Option("--format", help="jsonl or csv.", autocompletion=choices(*FORMATS)),
+        typer.Option(
+            "--format", help="jsonl, csv, cloudevents or parquet.", autocompletion=choices(*FORMATS)
+        ),
     ] = "jsonl",
     share: ShareFilter = None,
     project: ProjectFilter = None,
@@ -59,21 +60,30 @@ def export(
     command: CommandFilter = None,
     log: LogOption = None,
 ) -> None:
-    """Write the log, or the events that match, to a file of JSON Lines or CSV.
+    """Write the log, or the events that match, to a file of JSON Lines, CSV, CloudEvents or Parquet.
 
-    JSON Lines without a filter can be imported again. The export of an encrypted log is not encrypted.
+    JSON Lines without a filter can be imported again. The export of an encrypted log is not encrypted. For
+    cloudevents and parquet install share-actors[cloudevents] or share-actors[parquet].
     """
     from share_actors.audit import export as exporting
 
     if form not in get_args(exporting.Format):
         text = f"--format: {form!r} is not one of {', '.join(FORMATS)}"
         raise InvalidRequest(text, field="format", value=form)
+    if form == "parquet" and output is None:
+        text = "--output: name the file; a table is not written to stdout"
+        raise InvalidRequest(text, field="output")
     filters = {"project": project, "user": user, "kind": kind, "since": since, "until": until}
     with opened(session, log) as reader:
         wanted = chosen(reader, share, command=command, **filters)
         with _file(session, output) as file, progress(session, "exporting") as report:
             exported = exporting.export(
-                reader, file, wanted, cast("exporting.Format", form), report
+                reader,
+                file,
+                wanted,
+                cast("exporting.Format", form),
+                report,
+                session.config.audit_origin,
             )
     if output is not None:
         _report(session, "Exported", exported.events, exported.head, output)
@@ -85,24 +95,8 @@ def _file(session: Session, output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield session.output.stdout
         return
-    if os.path.lexists(output):
-        raise InvalidRequest(
-            f"--output: {output} exists; it was not changed: choose a new name",
-            field="output",
-            value=str(output),
-        )
-    try:
-        with NamedTemporaryFile(
-            "w", dir=output.parent, prefix=f".{output.name[:80]}.", encoding="utf-8", newline=""
-        ) as file:
-            yield cast("TextIO", file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.link(file.name, output)
-    except (OSError, ValueError) as error:
-        raise InvalidRequest(
-            f"--output: {output} cannot be written: {error}", field="output", value=str(output)
-        ) from None
+    with new_file(output, "output") as file:
+        yield file
 
 
 def _report(session: Session, verb: str, events: int, head: int, file: Path) -> None:

@@ -64,8 +64,12 @@ class BtrfsServersBackend(BtrfsServersBase):
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
         """Every share and snapshot on every server that is set up."""
-        servers = [self._shares(server_id) for server_id in self._servers.set_up_ids()]
-        return [found for server in servers for found in server.list_backend(context)]
+        servers = {server_id: self._shares(server_id) for server_id in self._servers.set_up_ids()}
+        return [
+            found.replace(share_server_id=server_id)
+            for server_id, server in servers.items()
+            for found in server.list_backend(context)
+        ]
 
     def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
         """The bytes that count for each share that exists."""

@@ -6,7 +6,7 @@ filesystem that all of them share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from share_actors.drivers.base import DriverError, Exports, ShareServerSetUpFailed, TransientError
@@ -15,7 +15,8 @@ from share_actors.drivers.btrfs_servers.backend import BtrfsServersBackend
 from share_actors.drivers.fence import TOKEN, Fence, Overtaken, attempt_context
 from share_actors.drivers.filesystem.server_addresses import segment_of
 from share_actors.drivers.namespaces import ServerNetwork
-from share_actors.values import RequestContext, Share
+from share_actors.drivers.rule_updates import RuleUpdates
+from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 
 
 class BtrfsServersDriver(BtrfsServersBackend):
@@ -105,6 +106,28 @@ class BtrfsServersDriver(BtrfsServersBackend):
         if network is not None and network.problems(self._ip):
             self._start_again(shares.server_id)
         return shares.ensure_share(context, share)
+
+    # -- snapshots -----------------------------------------------------------------------------
+    def snapshot_update_access(
+        self,
+        context: RequestContext,
+        snapshot: Snapshot,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        share_server: Any = None,
+    ) -> RuleUpdates:
+        """Export the snapshot by the server of its share to exactly *access_rules*."""
+        server = self._on(share_server)
+        return server.snapshot_update_access(
+            context, snapshot, access_rules, add_rules, delete_rules
+        )
+
+    def snapshot_export_locations(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> Sequence[ExportLocation]:
+        """Where clients mount the snapshot; none if it is not exported."""
+        return self._on(share_server).snapshot_export_locations(context, snapshot)
 
     # ------------------------------------------------------------------------------------------
     def _set_up(self, server_id: str, network: ServerNetwork, fence: Fence) -> None:

@@ -296,5 +296,6 @@ class BtrfsBase(ShareDriver):
 
     def _withdraw_snapshot(self, name: str, fence: Fence) -> None:
         """Remove the export of a snapshot with its clients, and its mount, if there are any."""
-        if self._may_be_served(name) or self._records.has_any(name, CLIENTS):
+        is_known = self._may_be_served(name) or self._exporter.knows(name)
+        if is_known or self._records.has_any(name, CLIENTS):
             self._withdraw(name, fence)

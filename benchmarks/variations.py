@@ -23,7 +23,8 @@ Load = Callable[[aio.AsyncShareSystem, int], Awaitable[None]]
 def variations(directory: Path) -> Mapping[str, Mapping[str, object]]:
     """The configuration of each part by its name."""
     checkpoints = {"checkpoints": str(directory / "checkpoints"), "every_s": 2.0}
-    return {_BASE: {}, "checkpoints": {"audit": checkpoints}}
+    sealed = {"seal": ["user", "project", "client", "text"]}
+    return {_BASE: {}, "checkpoints": {"audit": checkpoints}, "sealing": {"erasure": sealed}}
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
+    from share_actors.client.bulk_results import BulkResult as BulkResult
     from share_actors.client.receipt import Receipt as Receipt
     from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
+    from share_actors.config import ErasureSettings as ErasureSettings
     from share_actors.config import HostingSettings as HostingSettings
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
     from share_actors.errors import Unavailable as Unavailable
     from share_actors.values import AccessRule as AccessRule
     from share_actors.values import BackendReport as BackendReport
+    from share_actors.values import DataSubject as DataSubject
     from share_actors.values import ExportLocation as ExportLocation
+    from share_actors.values import Forgetting as Forgetting
     from share_actors.values import Page as Page
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import SecurityService as SecurityService
@@ -64,14 +68,18 @@ __all__ = [
     "CapacityPoint",
     "BackendReport",
     "BackendSettings",
+    "BulkResult",
     "Busy",
     "Config",
     "ConfigError",
+    "DataSubject",
     "EntityExplanation",
+    "ErasureSettings",
     "Exit",
     "Explanation",
     "ExportLocation",
     "Forbidden",
+    "Forgetting",
     "HostingSettings",
     "InvalidRequest",
     "LogError",
@@ -114,9 +122,11 @@ _MODULES = {
     "audit.explanation": ["Explanation"],
     "audit.sentences": ["sentence"],
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],
+    "client.bulk_results": ["BulkResult"],
     "client.receipt": ["Receipt"],
     "config": [
         "AuditSettings",
+        "ErasureSettings",
         "BackendSettings",
         "Config",
         "HostingSettings",
@@ -145,6 +155,8 @@ _MODULES = {
     "values": [
         "AccessRule",
         "BackendReport",
+        "DataSubject",
+        "Forgetting",
         "ExportLocation",
         "Page",
         "RequestContext",

@@ -42,6 +42,19 @@ def test_a_backend_that_has_what_the_log_has_differs_in_nothing() -> None:
     assert differences([item, taken], [share]) == []
 
 
+def test_a_snapshot_that_others_can_read_differs_and_is_mended_by_its_share() -> None:
+    mounted = TAKEN.replace(share_id="s", access_rules=(RULE,))
+    share = recorded(snapshots=(mounted,))
+    taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n", access=frozenset())
+
+    [difference] = compare("fast", [found(), taken], [share], [share])
+
+    assert (difference.of, difference.kind, difference.id) == ("snapshot", "rules", "n")
+    assert (difference.recorded, difference.found) == ("ip:10.0.0.7 ro", "none")
+    assert "`share-actors share reapply s`" in difference.next_step
+    assert differences([found(), taken.replace(access=IN_FORCE)], [share]) == []
+
+
 def test_an_export_that_is_served_by_two_protocols_is_the_one_on_the_backend() -> None:
     twice = (
         ExportLocation(path="nas:/s", options="vers=3"),
@@ -55,7 +68,26 @@ def test_what_only_the_backend_has_is_unknown_and_can_be_adopted() -> None:
     (difference,) = compare("fast", [found(id=None)], [], [])
 
     assert (difference.kind, difference.location) == ("unknown", "/pool/s")
-    assert "`share-actors share manage fast path=/pool/s`" in difference.next_step
+    assert (
+        "`share-actors share manage --option path=/pool/s --backend fast`" in difference.next_step
+    )
+
+
+def test_an_unknown_snapshot_can_be_deleted_if_the_log_has_its_share() -> None:
+    taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n", share_id="s")
+
+    (known,) = compare("fast", [taken], [], [recorded()])[:1]
+    (stray,) = compare("fast", [taken], [], [])
+
+    assert "snapshot manage s --location /pool/s@n`" in known.next_step
+    assert "--delete-unknown n --apply" in known.next_step
+    assert "since the log has no share" in stray.next_step
+
+
+def test_what_has_no_id_is_said_to_be_deleted_on_the_backend_alone() -> None:
+    (difference,) = compare("fast", [found(id=None)], [], [])
+
+    assert "delete it on the backend: it has no id" in difference.next_step
 
 
 def test_what_only_the_log_has_is_lost() -> None:

@@ -32,7 +32,9 @@ COMMANDS = (
     *("share delete", "share retry", "share history"),
     *("access allow", "access deny", "access list"),
     *("snapshot create", "snapshot list", "snapshot delete"),
+    *("snapshot show", "snapshot allow", "snapshot deny", "snapshot rules"),
     *("config show", "config check", "catalog rebuild", "catalog unpark"),
+    *("subject list", "subject forget"),
 )
 NOTHING_HEAVY_IMPORTED = """
 import sys

@@ -16,8 +16,10 @@ from share_actors.cli import EXIT_CODES
 from share_actors.cli.commands.doctor import LACKING
 from share_actors.drivers import DriverError, Requirement, ShareDriver
 from share_actors.drivers.base import DriverOptions
+from share_actors.drivers.machine import ThisMachine
 from share_actors.drivers.registry import drivers_registered
 from tests.command_tree import invoke
+from tests.storage.conftest import need
 
 MISSING = Requirement(
     what="served",
@@ -152,6 +154,21 @@ def test_an_invalid_option_of_a_backend_is_an_error_that_names_it(home: Path) ->
     assert error["field"] == "backends.b.options.root"
 
 
+@pytest.mark.parametrize("driver", ["btrfs", "btrfs-servers"])
+def test_a_machine_without_configuration_is_told_what_each_driver_lacks(
+    home: Path, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a bare machine, where no program of any package is found."""
+    monkeypatch.setattr(ThisMachine, "which", lambda *_: None)
+
+    found = json.loads(run(driver, "--json").stdout)["backends"][driver]["requirements"]
+
+    mends = {item["mend"] for item in found if item["state"] == "missing"}
+    packages = {mend.split()[-1] for mend in mends if "apt-get install" in mend}
+    assert {"nfs-ganesha", "dbus-daemon", "btrfs-progs"} <= packages
+    assert list(home.iterdir()) == []
+
+
 def test_the_real_command_needs_neither_ray_nor_the_log(home: Path) -> None:
     program = (
         "import sys\nfrom share_actors.cli import app\ntry:\n    app(['doctor', '--json'])\n"
@@ -163,6 +180,26 @@ def test_the_real_command_needs_neither_ray_nor_the_log(home: Path) -> None:
     assert (result.returncode, result.stderr) in {(0, b""), (LACKING, b"")}
     assert {"local", "local-servers"} <= json.loads(result.stdout)["backends"].keys()
     assert list(home.iterdir()) == []
+
+
+BARE = """
+mount -t tmpfs none /usr/sbin && mount -t tmpfs none /var/lib/apt && exec "$0" -c '
+from share_actors.cli import app
+app(["doctor", "btrfs", "--json"])'
+"""
+
+
+def test_the_real_command_finds_what_a_bare_machine_lacks_and_how_to_install_it(home: Path) -> None:
+    """In mounts of its own, without the programs of administrators and without lists of packages."""
+    need({"unshare": "util-linux", "mount": "mount", "mkfs.btrfs": "btrfs-progs"})
+    program = ["unshare", "--mount", "sh", "-c", BARE, sys.executable]
+
+    result = subprocess.run(program, capture_output=True, check=False)
+
+    found = json.loads(result.stdout)["backends"]["btrfs"]["requirements"]
+    [tool] = [item for item in found if item["what"] == "mkfs.btrfs"]
+    assert (result.returncode, tool["state"]) == (LACKING, "missing")
+    assert tool["mend"] == ("apt-get update && apt-get install --no-install-recommends btrfs-progs")
 
 
 def test_the_help_teaches_states_and_exit_codes() -> None:

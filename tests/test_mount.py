@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from share_actors.values import AccessRule, ExportLocation, Share
+from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
 from share_actors.values.mount import is_for_world, mount_command
 
 SHARE = Share(id="s1", name="data", share_proto="NFS")
@@ -29,6 +29,14 @@ def test_an_nfs_path_has_a_mount_command_and_a_local_path_has_none(
     path: str, options: str, command: str | None
 ) -> None:
     assert mount_command(SHARE, ExportLocation(path=path, options=options)) == command
+
+
+def test_a_snapshot_is_mounted_read_only() -> None:
+    location = ExportLocation(path="10.0.0.1:/s1@n1", options="vers=4.1")
+
+    command = mount_command(Snapshot(id="n1", share_id="s1", name="monday"), location)
+
+    assert command == "mount -t nfs -o ro,vers=4.1 10.0.0.1:/s1@n1 /mnt/monday"
 
 
 @pytest.mark.parametrize("path", ["//10.0.0.1/s1", r"\\10.0.0.1\s1"])

@@ -1,6 +1,7 @@
 """CatalogActor: updates the catalog from the log, and answers queries about both.
 
-A plain class; `actors/runtime` makes it a Ray actor. It reads the log and never writes to it.
+A plain class; `actors/runtime` makes it a Ray actor. It reads the log, and writes to it only that a data
+subject was forgotten.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
 from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.envelope import Recorded
+from share_actors.events.erasing import Eraser, envelope_of, refuse_if_in_force
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.visibility import no_such_entity
 from share_actors.policy import Caller, Role, caller_of, check_role, not_permitted
-from share_actors.values import OPERATOR, RequestContext
+from share_actors.values import OPERATOR, DataSubject, Forgetting, RequestContext
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -105,9 +107,7 @@ class CatalogActor:
         while True:
             behind = False
             try:
-                written = await loop.run_in_executor(
-                    self._signer, writer.write, self._log.notifications
-                )
+                written = await loop.run_in_executor(self._signer, writer.write, self._log.rows)
                 behind = written is not None and written.is_behind
             except ShareActorsError as error:
                 logger.warning("no checkpoint of the log was written: %s", error)
@@ -225,6 +225,32 @@ class CatalogActor:
         """Retry a parked stream, for example after an upgrade; returns whether it is projected again."""
         check_role("unpark", caller_of(context))
         return bool(await self._run(lambda: self._catalog.unpark(stream)))
+
+    # -- data subjects -----------------------------------------------------------------------------
+    async def subjects(self, *, context: RequestContext = OPERATOR) -> list[DataSubject]:
+        """The data subjects with a key, and those that were forgotten; raises `Refused` if erasure is off."""
+        check_role("subjects", caller_of(context))
+        return await self._run(lambda: self._eraser().subjects())
+
+    async def forget_subject(
+        self, name: str, dry_run: bool = False, *, context: RequestContext = OPERATOR
+    ) -> Forgetting:
+        """Destroy the key of a data subject, write the catalog anew, and record that; it may be repeated.
+
+        Raises `Refused` with what is still in force, and `NotFound`. A *dry_run* changes nothing.
+        """
+        check_role("forget_subject", caller_of(context))
+        eraser = await self._run(self._eraser)
+        plan = await self._run(lambda: eraser.plan(name))
+        if dry_run or not plan.pending:
+            return plan.report
+        refuse_if_in_force(plan.report)
+        await self._run(lambda: eraser.destroy(plan))
+        await eraser.record(plan, envelope_of(context))
+        return plan.report.replace(is_done=True)
+
+    def _eraser(self) -> Eraser:
+        return Eraser(self._log, self._catalog)
 
     async def stop(self) -> None:
         """Stop following, wait for running queries, and close catalog and log."""

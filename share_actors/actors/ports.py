@@ -17,7 +17,8 @@ class HostReport(NamedTuple):
     """The state of a host, which its supervisor reads regularly.
 
     *entities* are its shares and share servers, *waiting* the commands that have no reply yet, *hung* the
-    driver calls past their deadline, *snapshot_failures* the state snapshots that could not be saved.
+    driver calls past their deadline, *snapshot_failures* the state snapshots that could not be saved,
+    *waiting_for_thread* the driver calls that wait for a thread, by backend.
     """
 
     pid: int
@@ -25,6 +26,7 @@ class HostReport(NamedTuple):
     waiting: int
     hung: int
     snapshot_failures: int
+    waiting_for_thread: Mapping[str, int]
 
 
 class CallUnderWay(NamedTuple):

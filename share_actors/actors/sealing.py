@@ -7,16 +7,15 @@ A secret is sealed for its place, an entity and a field: copied to another, it d
 from __future__ import annotations
 
 import os
-import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from share_actors.durable_files import create_file
 from share_actors.errors import ConfigError
 from share_actors.redaction import remember_secret, without_url_passwords
 from share_actors.values.secret import Sealed, Secret
@@ -123,26 +122,5 @@ def _read_or_create(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        pass
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(new_key())
-            file.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):  # another process created it first
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)
-    _sync_directory(path.parent)
+        create_file(path, new_key())
     return path.read_bytes()
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the names of the files in *path* durable: without its key, a log's secrets are lost."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -31,6 +31,10 @@ class BackendDifference(Frozen):
     found: str | None = None
     size: int | None = None
     """In GiB, of what only the backend has; None if it is not known."""
+    share_server_id: str | None = None
+    """Of what only the backend has: the share server that it is on."""
+    share_id: str | None = None
+    """Of a snapshot that only the backend has: its share, if the backend tells."""
     next_step: str
 
 
@@ -64,16 +68,24 @@ def _on_backend(
     for item in objects:
         recorded = known.shares if item.kind == "share" else known.snapshots
         if item.id not in recorded:
-            yield _unknown(backend, item)
-        elif item.kind == "share" and (share := known.steady.get(item.id or "")) is not None:
-            yield from _differences(item, share)
+            yield _unknown(backend, item, known)
+        elif (share := known.steady.get(_share_id(item, known))) is not None:
+            differences = _differences if item.kind == "share" else _snapshot_differences
+            yield from differences(item, share)
 
 
-def _unknown(backend: str, item: BackendObject) -> BackendDifference:
+def _share_id(item: BackendObject, known: _Known) -> str:
+    """The id of the share that *item*, which the log has, is or is a snapshot of."""
+    item_id = item.id or ""
+    return item_id if item.kind == "share" else known.snapshots[item_id].share_id
+
+
+def _unknown(backend: str, item: BackendObject, known: _Known) -> BackendDifference:
+    server = "" if item.share_server_id is None else f" --server {item.share_server_id}"
     step = (
-        f"share manage {backend} path={item.location}"
+        f"share manage --option path={item.location} --backend {backend}{server}"
         if item.kind == "share"
-        else f"snapshot manage SHARE --location {item.location}"
+        else f"snapshot manage {item.share_id or 'SHARE'} --location {item.location}"
     )
     return BackendDifference(
         kind="unknown",
@@ -82,16 +94,20 @@ def _unknown(backend: str, item: BackendObject) -> BackendDifference:
         location=item.location,
         found=None if item.size is None else f"{item.size} GiB",
         size=item.size or None,
-        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item)}.",
+        share_server_id=item.share_server_id,
+        share_id=item.share_id,
+        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item, known)}.",
     )
 
 
-def _deletion(backend: str, item: BackendObject) -> str:
-    if item.kind == "share" and item.id is not None:
-        return (
-            f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
-        )
-    return "delete it on the backend"
+def _deletion(backend: str, item: BackendObject, known: _Known) -> str:
+    if item.id is None:
+        return "delete it on the backend: it has no id under which that could be recorded"
+    if item.share_server_id is not None and item.kind == "share":
+        return "delete it once it is managed, since it is on a share server"
+    if item.kind == "snapshot" and item.share_id not in known.shares:
+        return "delete it on the backend, since the log has no share that it could be recorded with"
+    return f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
 
 
 def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
@@ -113,19 +129,31 @@ def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifferenc
         yield _differs("exports", item, recorded, found)
 
 
-def _differs(kind: Kind, item: BackendObject, recorded: str, found: str) -> BackendDifference:
+def _snapshot_differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
+    """What differs of a snapshot of *share*: the rules under which it is mounted by itself."""
+    snapshot = next(snapshot for snapshot in share.snapshots if snapshot.id == item.id)
+    rules = _settled_rules(snapshot)
+    if share.status != "available" or snapshot.status != "available" or rules is None:
+        return
+    if item.access is not None and item.access != rules:
+        yield _differs("rules", item, rules_text(rules), rules_text(item.access), share.id)
+
+
+def _differs(
+    kind: Kind, item: BackendObject, recorded: str, found: str, share_id: str | None = None
+) -> BackendDifference:
     return BackendDifference(
         kind=kind,
-        of="share",
+        of=item.kind,
         id=item.id,
         location=item.location,
         recorded=recorded,
         found=found,
-        next_step=f"Apply what is recorded: `share-actors share reapply {item.id}`.",
+        next_step=f"Apply what is recorded: `share-actors share reapply {share_id or item.id}`.",
     )
 
 
-def _settled_rules(share: Share) -> Rules | None:
+def _settled_rules(share: Share | Snapshot) -> Rules | None:
     """The rules that must be in force; None while rules are being changed."""
     if any(rule.state not in ("active", "error") for rule in share.access_rules):
         return None

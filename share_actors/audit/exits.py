@@ -15,6 +15,7 @@ from share_actors.events.share.access import DenyAccess
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import DeleteShare, RetryShare
+from share_actors.events.share.snapshot_access import DenySnapshotAccess
 from share_actors.events.share.snapshot_messages import (
     DeleteSnapshot,
     ForgetSnapshot,
@@ -132,10 +133,10 @@ def _failed(state: ShareState) -> bool:
     """Whether the share, a rule or a snapshot is in error."""
     if state.share.status in failure.ERRORS:
         return True
-    in_error = any(rule.state == "error" for rule in state.rules.rules.values())
-    return in_error or any(
-        snapshot.status in snapshots.ERRORS for snapshot in state.snapshots.held.values()
-    )
+    held = state.snapshots.held.values()
+    rules = (*state.rules.rules.values(), *(rule for s in held for rule in s.access_rules))
+    in_error = any(rule.state == "error" for rule in rules)
+    return in_error or any(snapshot.status in snapshots.ERRORS for snapshot in held)
 
 
 def _of_rules(state: ShareState, gone: bool) -> Iterator[Exit]:
@@ -143,6 +144,12 @@ def _of_rules(state: ShareState, gone: bool) -> Iterator[Exit]:
         deny = DenyAccess(access_id=rule.id)
         if rule.state == "error" and not gone and _accepted(share, deny, state):
             yield Exit(verb="deny", of="rule", id=rule.id, how="`access deny` removes the rule")
+    for snapshot in state.snapshots.held.values():
+        for rule in snapshot.access_rules:
+            of_snapshot = DenySnapshotAccess(snapshot_id=snapshot.id, access_id=rule.id)
+            if rule.state == "error" and not gone and _accepted(share, of_snapshot, state):
+                how = f"`snapshot deny {snapshot.id}` removes the rule"
+                yield Exit(verb="deny", of="rule", id=rule.id, how=how)
 
 
 def _of_snapshots(state: ShareState, gone: bool) -> Iterator[Exit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,10 @@ from share_actors.values import Frozen, Placement, Share
 
 MAX_ATTEMPTS = 10
 """How many attempts an explanation shows."""
+
+
+_RULE = re.compile(r"rule/[^/]*/\w+$")
+"""The end of a work on an access rule: one effect, `access`, is for all rules of a share or a snapshot."""
 
 
 class Failed(Frozen):
@@ -134,7 +139,7 @@ class _Explainer:
         receipt, last = self._trail.receipts.get(command_id), self._trail.last_attempt
         if receipt is None or last is None or last.result in ("succeeded", "failed"):
             return None
-        effects = {"access" if work.startswith("rule/") else work for work in receipt.works}
+        effects = {_RULE.sub("access", work) for work in receipt.works}
         return last if last.effect in effects else None
 
 
@@ -149,6 +154,12 @@ def _failures(state: ShareState, view: Share) -> Iterator[Failed]:
         if snapshot.status in ERRORS:
             what = phrase(f"snapshot/{snapshot.id}/{snapshot.doing}")
             yield Failed(what=what, reason=snapshot.reason or "")
+        for rule in snapshot.access_rules:
+            if rule.state == "error":
+                rules = state.snapshots.rules[snapshot.id]
+                doing = "deny" if rule.id in rules.denied else "allow"
+                what = phrase(f"snapshot/{snapshot.id}/rule/{rule.id}/{doing}")
+                yield Failed(what=what, reason=rule.reason or "")
 
 
 # -- text ----------------------------------------------------------------------------------------
@@ -217,10 +228,16 @@ def _return_advice(view: Share, before: ShareState) -> Iterator[str]:
     """How a share that left the system can be managed again; *before* is its state when it left."""
     if view.status != "unmanaged":
         return
+    share = before.share
+    which = f"--id {view.id} --backend {share.backend}"
+    if share.share_network_id is not None:  # its network takes it no more under this id
+        which = f"--backend {share.backend} --server {share.share_server_id or 'SERVER'}"
     yield (
-        f"To manage it again, run `share manage --id {view.id} --backend {before.share.backend}`"
-        " with the options by which the driver finds it (such as `--option path=PATH`)."
+        f"To manage it again, run `share manage {which}` with the options by which the driver finds it"
+        " (such as `--option path=PATH`)."
     )
+    if share.share_network_id is not None:
+        return
     for i, snapshot in before.snapshots.held.items():
         where = snapshot.provider_location
         if where is not None:

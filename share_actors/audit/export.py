@@ -1,4 +1,4 @@
-"""A log as a file: JSON Lines that can be imported again, or CSV for a table.
+"""A log as a file: JSON Lines that can be imported again, or another format; see `export_formats`.
 
 The first line of JSON Lines says what follows, the last line how much it was; so a file that was cut off
 is found. Each other line has the columns of one event and, last, its record exactly as it was stored.
@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Literal, NamedTuple, TextIO
 
+from share_actors.audit.export_formats import write_cloudevents, write_parquet
 from share_actors.audit.queries import is_chosen
 from share_actors.audit.reader import LogReader
 from share_actors.audit.sentences import sentence
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.events.event_filter import EventFilter
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.log import Notification
 
-Format = Literal["jsonl", "csv"]
+Format = Literal["jsonl", "csv", "cloudevents", "parquet"]
 FORMAT_NAME = "share-actors-log"
 FORMAT_VERSION = 1
 RECORD = b',"record":'
@@ -43,15 +45,25 @@ def export(
     chosen: EventFilter | None = None,
     form: Format = "jsonl",
     progress: Progress = no_progress,
+    origin: str = "share-actors",
 ) -> Exported:
     """Write the events that match to *file*, in the order of the log; memory does not grow with it.
 
-    Events that are recorded meanwhile are not part of it. Raises `LogError` at a damaged row.
+    Events that are recorded meanwhile are not part of it. *origin*: the name of the log in CloudEvents.
+    Raises `LogError` at a damaged row, and `ConfigError` if a package for the format is missing.
     """
     head = reader.head()
-    write = _write_csv if form == "csv" else _write_lines
     rows = _chosen(reader, chosen or EventFilter(), head, progress)
-    return Exported(write(reader, rows, file, head, chosen), head)
+    match form:
+        case "csv":
+            events = _write_csv(reader, rows, file)
+        case "cloudevents":
+            events = write_cloudevents(reader, rows, file, origin)
+        case "parquet":
+            events = write_parquet(map(reader.decode, rows), file)
+        case "jsonl":
+            events = _write_lines(reader, rows, file, head, chosen)
+    return Exported(events, head)
 
 
 def _chosen(
@@ -81,11 +93,18 @@ def _write_lines(
         digest.update(line)
         file.write(line.decode())
         events += 1
-    file.write(
-        json.dumps({"end": True, "events": events, "head": head, "sha256": digest.hexdigest()})
-    )
-    file.write("\n")
+    for archived in reader.archived_rows(head) if whole else ():
+        line = archived_line(archived)
+        digest.update(line)
+        file.write(line.decode())
+    end = {"end": True, "events": events, "head": head, "sha256": digest.hexdigest()}
+    file.write(json.dumps(end) + "\n")
     return events
+
+
+def archived_line(row: ArchivedRow) -> bytes:
+    """The line of the leaf of an archived event; these lines follow those of the events."""
+    return json.dumps({"archived": list(row)}).encode() + b"\n"
 
 
 def line_of(row: Notification, plain: bytes) -> bytes:
@@ -100,13 +119,7 @@ def line_of(row: Notification, plain: bytes) -> bytes:
     return json.dumps(columns)[:-1].encode() + RECORD + plain + b"}\n"
 
 
-def _write_csv(
-    reader: LogReader,
-    rows: Iterator[Notification],
-    file: TextIO,
-    head: int,
-    chosen: EventFilter | None,
-) -> int:
+def _write_csv(reader: LogReader, rows: Iterator[Notification], file: TextIO) -> int:
     writer, events = csv.writer(file, lineterminator="\n"), 0
     writer.writerow(CSV_COLUMNS)
     for row in rows:

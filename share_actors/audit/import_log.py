@@ -13,18 +13,27 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from share_actors.audit.export import FORMAT_NAME, FORMAT_VERSION, RECORD, Exported, line_of
+from share_actors.audit.export import (
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    RECORD,
+    Exported,
+    archived_line,
+    line_of,
+)
 from share_actors.audit.import_target import Target, open_target
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.config import LogSettings
 from share_actors.errors import InvalidRequest, LogError, shown
 from share_actors.events.log import Log
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.infrastructure import codec_of
 from share_actors.events.log.log import Notification
 
 _KEPT = "; nothing was imported"
 _COLUMNS = {"position": int, "stream": str, "version": int, "topic": str, "record_sha256": str}
+_ARCHIVED = [int, str, int, str, str, int]
 _PLAIN = Codec()
 Row = tuple[Notification, bytes]
 
@@ -51,7 +60,11 @@ def import_log(
             )
     codec = codec_of(settings)
     with open_target(settings, path) as target:
-        for row, plain in export.rows():
+        for item in export.rows():
+            if isinstance(item, ArchivedRow):
+                target.insert_archived(item)
+                continue
+            row, plain = item
             _check_readable(row, plain, export.number)
             target.insert(row._replace(state=codec.seal(plain)))
             if row.position % PROGRESS_EVERY == 0:
@@ -103,8 +116,8 @@ class _Export:
             raise self._error("says that the export is a part of a log: export without filters", 1)
         self.number = 1
 
-    def rows(self) -> Iterator[Row]:
-        """Each event of the export; raises `InvalidRequest` unless the last line is there and fits."""
+    def rows(self) -> Iterator[Row | ArchivedRow]:
+        """Each event of the export, then the leaves of archived ones; raises `InvalidRequest`."""
         for line in self._lines:
             self.number += 1
             if not line.endswith(b"\n"):
@@ -112,7 +125,7 @@ class _Export:
             if line.startswith(b'{"end"'):
                 self._check_end(self._json(line))
                 return
-            yield self._row(line)
+            yield self._archived(line) if line.startswith(b'{"archived"') else self._row(line)
         raise self._error(
             f"is the last one, and the line that ends an export is missing: the file was cut off after"
             f" {self.events} events; export it again"
@@ -135,6 +148,15 @@ class _Export:
         self._digest.update(line)
         self.events += 1
         return row, plain
+
+    def _archived(self, line: bytes) -> ArchivedRow:
+        columns = self._json(line).get("archived")
+        is_row = isinstance(columns, list) and [*map(type, columns)] == _ARCHIVED
+        row = ArchivedRow(*columns) if is_row and isinstance(columns, list) else None
+        if row is None or archived_line(row) != line:
+            raise self._error("is not the leaf of an archived event")
+        self._digest.update(line)
+        return row
 
     def _check_end(self, end: dict[str, Any]) -> None:
         if end.get("events") != self.events or end.get("sha256") != self._digest.hexdigest():

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.archived_rows import COLUMNS, DEFINITION, TABLE, ArchivedRow
 from share_actors.events.log.log import Notification
 from share_actors.events.log.postgres import login
 
@@ -26,6 +27,9 @@ class Target(Protocol):
 
     def insert(self, row: Notification) -> None:
         """Write a row; raises `LogError`, as every method."""
+
+    def insert_archived(self, row: ArchivedRow) -> None:
+        """Write the leaf of an event that was archived."""
 
     def stream_with_gap(self) -> str | None:
         """A stream whose versions are not 1, 2, 3, ...; None if there is none."""
@@ -58,6 +62,11 @@ class _SQLiteTarget:
         )
         self._connection.execute(statement, row)
 
+    def insert_archived(self, row: ArchivedRow) -> None:
+        """See `Target.insert_archived`."""
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} {DEFINITION}")
+        self._connection.execute(f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)
+
     def stream_with_gap(self) -> str | None:
         """See `Target.stream_with_gap`."""
         row = self._connection.execute(_GAP.format(table="stored_events")).fetchone()
@@ -89,6 +98,7 @@ class _PostgresTarget:
 
         self._connection, self._name = connection, f"{schema}.stored_events"
         self._table, self._sql = Identifier(schema, "stored_events"), SQL
+        self._archived = Identifier(schema, TABLE)
 
     def insert(self, row: Notification) -> None:
         """See `Target.insert`."""
@@ -97,6 +107,13 @@ class _PostgresTarget:
             " VALUES (%s, %s, %s, %s, %s)"
         )
         self._connection.execute(statement.format(table=self._table), row)
+
+    def insert_archived(self, row: ArchivedRow) -> None:
+        """See `Target.insert_archived`."""
+        create = self._sql(f"CREATE TABLE IF NOT EXISTS {{table}} {DEFINITION}")
+        insert = self._sql(f"INSERT INTO {{table}} ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)")
+        self._connection.execute(create.format(table=self._archived))
+        self._connection.execute(insert.format(table=self._archived), row)
 
     def stream_with_gap(self) -> str | None:
         """See `Target.stream_with_gap`."""

@@ -6,9 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from share_actors.audit.index import Indexed
 from share_actors.audit.reader import LogReader
 from share_actors.errors import Ambiguous, LogError, NotFound, shown
+from share_actors.events import share_network
 from share_actors.events.aggregates import AGGREGATES, address_of
+from share_actors.events.archives import STREAM, EventsArchived
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log.log import Notification
@@ -51,7 +54,7 @@ def is_chosen(reader: LogReader, chosen: EventFilter, row: Notification) -> bool
         return False
     if not chosen.needs_envelope:
         return True
-    plain = reader.plain(row)
+    plain = reader.opened(row)
     try:
         return chosen.accepts_plain(plain)
     except (ValueError, KeyError, TypeError):
@@ -88,6 +91,21 @@ def follow(
         wait(FOLLOW_EVERY_S)
 
 
+# -- what is not there any more ------------------------------------------------------------------
+def archives_of(reader: LogReader) -> list[EventsArchived]:
+    """The records of archives to which events of the log were moved, the oldest first."""
+    events = (recorded.event for recorded in reader.stream(STREAM))
+    return [event for event in events if isinstance(event, EventsArchived)]
+
+
+def _look_in(records: list[EventsArchived], otherwise: str) -> str:
+    """The advice for what may be in one of the archives."""
+    if not records:
+        return otherwise
+    files = ", ".join(dict.fromkeys(record.file for record in records))
+    return f"It may have been archived: give --log FILE; the archives of this log are {files}."
+
+
 # -- one event -----------------------------------------------------------------------------------
 def find_event(reader: LogReader, text: str) -> Recorded:
     """The event at a position (a number), or with this event id; raises `NotFound`.
@@ -111,7 +129,7 @@ def find_event(reader: LogReader, text: str) -> Recorded:
         f"there is no event with the id {shown(text)}{hint}",
         field="event",
         value=text,
-        next_step=_SEE,
+        next_step=_look_in(archives_of(reader), _SEE),
     )
 
 
@@ -124,19 +142,21 @@ def _at_position(reader: LogReader, text: str) -> Recorded:
         f"there is no event at position {text[:20]}; the log ends at {head}",
         field="event",
         value=text,
+        next_step=_look_in([r for r in archives_of(reader) if r.first <= position <= r.last], _SEE),
     )
 
 
 # -- entities ------------------------------------------------------------------------------------
-def find_stream(reader: LogReader, text: str) -> str:
+def find_stream(reader: LogReader, text: str, index: Indexed | None = None) -> str:
     """The stream of the entity with this id, address or name; raises `NotFound` or `Ambiguous`.
 
-    Ids come before names. A text that is the id of entities of several kinds is ambiguous: give `KIND-ID`.
+    A name is looked for in the whole log, or for shares in its *index*. Ids come before names. A text that
+    is the id of entities of several kinds is ambiguous: give `KIND-ID`.
     """
     streams = [f"{kind}-{text.removeprefix(f'{kind}:')}" for kind in AGGREGATES] + [text]
     streams = [s for s in streams if address_of(s) and is_id(s.partition("-")[2])]
     found = [stream for stream in dict.fromkeys(streams) if any(reader.stream_rows(stream))]
-    found = found or sorted(_named(reader, text))
+    found = found or sorted(_named(reader, text, index))
     if len(found) == 1:
         return found[0]
     if found:
@@ -148,17 +168,28 @@ def find_stream(reader: LogReader, text: str) -> str:
         f"{reader.where}: there is no share, network, server, type or backend {shown(text)}",
         field="entity",
         value=text,
-        next_step="`share-actors log list --gone --at TIME` shows the shares of a log.",
+        next_step=_look_in(
+            archives_of(reader),
+            "`share-actors log list --gone --at TIME` shows the shares of a log.",
+        ),
     )
 
 
-def _named(reader: LogReader, name: str) -> set[str]:
+def _named(reader: LogReader, name: str, index: Indexed | None) -> set[str]:
     """The streams of the shares and networks with this name."""
-    return {
-        row.stream
-        for row in reader.rows()
-        if row.topic in _CREATIONS and _name(reader.decode(row)) == name
+    index = index if index is not None and index.has_names else None
+    rows = reader.rows() if index is None else _not_indexed(reader, index)
+    found = {
+        row.stream for row in rows if row.topic in _CREATIONS and _name(reader.decode(row)) == name
     }
+    return found if index is None else found.union(index.named(name))
+
+
+def _not_indexed(reader: LogReader, index: Indexed) -> Iterator[Notification]:
+    """The rows that may name entities which the index has not."""
+    yield from reader.rows_by_stream(f"{share_network.KIND}-")
+    for stream in index.changed:
+        yield from reader.stream_rows(stream)
 
 
 def _name(recorded: Recorded) -> str | None:

@@ -6,16 +6,22 @@ holds no transaction open while its caller works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError
+from share_actors.events.checkpoints.check_archive import is_archive
+from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
+from share_actors.events.log.subject_keys import record_opener, record_sealer
+from share_actors.events.subjects.sealing import RecordSealer
 
 BATCH_SIZE = 1_000
 
@@ -38,6 +44,9 @@ class Source(Protocol):
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """The *limit* streams with the most events, and their numbers of events."""
 
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """At most *limit* leaves of archived events after the position *after*, in order."""
+
     def head(self) -> int:
         """The position of the last row; 0 if there is none."""
 
@@ -51,9 +60,11 @@ class Source(Protocol):
 class LogReader:
     """Reads a stored log and writes nothing; a context manager. It belongs to one thread at a time."""
 
-    def __init__(self, source: Source, settings: LogSettings) -> None:
-        self._source = source
-        self._codec = codec_of(settings)
+    def __init__(
+        self, source: Source, settings: LogSettings, subjects: RecordSealer | None = None
+    ) -> None:
+        self._source, self._subjects = source, subjects
+        self._codec = codec_of(settings, subjects)
 
     def __enter__(self) -> Self:
         return self
@@ -86,9 +97,15 @@ class LogReader:
                 yield row
             after = batch[-1].position
 
-    def stream_rows(self, stream: str) -> Iterator[Notification]:
-        """The stored rows of one stream, by its index, in the order of their versions."""
+    def archived_rows(self, upto: int) -> Iterator[ArchivedRow]:
+        """The leaves of the archived events up to position *upto*, in the order of the log."""
         after = 0
+        while batch := self._source.archived(after, BATCH_SIZE):
+            yield from (row for row in batch if row.position <= upto)
+            after = batch[-1].position
+
+    def stream_rows(self, stream: str, after: int = 0) -> Iterator[Notification]:
+        """The stored rows of one stream after the version *after*, by its index, in their order."""
         while batch := self._source.stream(stream, after, BATCH_SIZE):
             yield from batch
             after = batch[-1].version
@@ -116,9 +133,34 @@ class LogReader:
                 field="log.cipher_key",
             ) from None
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the log has a cipher key."""
+        return self._codec.encrypts
+
+    def seal(self, plain: bytes) -> bytes:
+        """Compress and encrypt the JSON *plain* as the log's records are, for what is written beside it."""
+        return self._codec.seal(plain)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The reverse of `seal`; raises any exception if *sealed* was not sealed with the log's key."""
+        return self._codec.unseal(sealed)
+
+    def opened(self, row: Notification) -> bytes:
+        """The same with the texts of data subjects opened, or erased."""
+        return self._codec.opened(row.stream, row.version, row.topic, self.plain(row))
+
     def decode(self, row: Notification) -> Recorded:
         """The event of *row*; raises `LogTooNew` or `LogError` with its stream and version."""
         return self._codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
+
+    def decode_event(self, row: Notification) -> Event:
+        """The event of *row* without its envelope, faster than `decode`; raises as that does."""
+        return self._codec.decode_event(row.stream, row.version, row.topic, row.state)
+
+    def time_of(self, row: Notification) -> datetime:
+        """When the event of *row* was recorded; raises as `decode`, and for a time without a zone."""
+        return self._codec.time_of(row.stream, row.version, row.topic, row.state)
 
     def stream(self, stream: str) -> Iterator[Recorded]:
         """The events of one stream, the oldest first."""
@@ -128,14 +170,21 @@ class LogReader:
         """Close the log; closing again does nothing."""
         with suppress(LogError):
             self._source.close()
+        if self._subjects is not None:
+            self._subjects.ring.store.close()
 
 
-def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogReader:
-    """Open the SQLite file or the `postgresql://` URL *where*; the cipher key is that of *settings*.
+def open_reader(
+    where: str | Path, settings: LogSettings | None = None, subject_keys: Path | None = None
+) -> LogReader:
+    """Open a SQLite file, an archive or a `postgresql://` URL; the cipher key is that of *settings*.
 
-    A URL may name the schema of the log as `?schema=NAME`. Raises `LogError` if there is no log.
+    A URL may name the schema of the log as `?schema=NAME`. *subject_keys* is the directory of the keys of
+    data subjects (default: `subjects` beside the file; for PostgreSQL they are in its schema); texts whose
+    keys are missing read as `no-key-...`. Raises `LogError` if there is no log.
     """
-    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+    from share_actors.audit.reader_archive import ArchiveSource  # noqa: PLC0415 - one is needed
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one is needed
 
     settings = settings or LogSettings()
     if isinstance(where, str) and "://" in where:
@@ -146,25 +195,35 @@ def open_reader(where: str | Path, settings: LogSettings | None = None) -> LogRe
 
         settings = settings_of(where, settings)
         check_packages(settings)
-        return _opened(PostgresSource(settings), settings)
+        return _opened(PostgresSource(settings), settings, record_opener(settings, Path()))
     settings = settings.model_copy(update={"kind": "sqlite"})
     check_packages(settings)
-    return _opened(SQLiteSource(Path(where)), settings)
+    subjects = record_opener(settings, subject_keys or Path(where).with_name("subjects"))
+    source = ArchiveSource(Path(where)) if is_archive(Path(where)) else SQLiteSource(Path(where))
+    return _opened(source, settings, subjects)
 
 
 def open_configured_reader(config: Config) -> LogReader:
     """Open the log of *config*, which a system may be using; raises `LogError` if there is none."""
+    subjects = record_sealer(config)
     if config.log.kind == "sqlite":
-        return open_reader(config.log_path, config.log)
+        check_packages(config.log)
+        return _opened(_sqlite_source(config.log_path), config.log, subjects)
     from share_actors.audit.reader_postgres import PostgresSource  # noqa: PLC0415 - an optional package
 
     check_packages(config.log)
-    return _opened(PostgresSource(config.log), config.log)
+    return _opened(PostgresSource(config.log), config.log, subjects)
 
 
-def _opened(source: Source, settings: LogSettings) -> LogReader:
+def _sqlite_source(path: Path) -> Source:
+    from share_actors.audit.reader_sqlite import SQLiteSource  # noqa: PLC0415 - one of two is needed
+
+    return SQLiteSource(path)
+
+
+def _opened(source: Source, settings: LogSettings, subjects: RecordSealer) -> LogReader:
     try:
-        return LogReader(source, settings)
+        return LogReader(source, settings, subjects)
     except BaseException:
         source.close()
         raise

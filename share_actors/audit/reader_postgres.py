@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
+from share_actors.events.log.archived_rows import ArchivedRow, postgres_reader
 from share_actors.events.log.log import Notification
 from share_actors.events.log.postgres import login
 from share_actors.events.log.postgres_errors import explain, where
@@ -68,6 +70,10 @@ class PostgresSource:
         """See `Source.largest`."""
         return self._query(_LARGEST, (limit,))
 
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """See `Source.archived`."""
+        return postgres_reader(self._execute, self._settings.schema_name)(after, limit)
+
     def head(self) -> int:
         """See `Source.head`."""
         return int(self._query(_HEAD)[0][0])
@@ -83,10 +89,14 @@ class PostgresSource:
     def _query(self, statement: SQL, parameters: tuple[object, ...] = ()) -> list[Any]:
         """The rows of *statement*; a connection that was lost is opened again by the next query."""
         composed: Composed = statement.format(table=self._table, name=Literal(self._name))
+        rows: list[Any] = self._execute(composed, parameters).fetchall()
+        return rows
+
+    def _execute(self, statement: Any, parameters: tuple[object, ...]) -> Any:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
-            return self._connection.execute(composed, parameters or None).fetchall()
+            return self._connection.execute(statement, parameters or None)
         except psycopg.Error as error:
             raise LogError(explain(self._settings, error), field="log.host") from None
 

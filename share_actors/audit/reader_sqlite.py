@@ -10,12 +10,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from share_actors.errors import LogError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.archived_rows import ArchivedRow, sqlite_reader
 from share_actors.events.log.log import Notification
 
 _COLUMNS = "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events"
@@ -26,6 +29,10 @@ _STREAM = (
 )
 _BY_STREAM = (
     f"{_COLUMNS} WHERE (originator_id, originator_version) > (?, ?) AND substr(originator_id, 1, ?) = ?"
+    " ORDER BY originator_id, originator_version LIMIT ?"
+)
+_ALL_BY_STREAM = (
+    f"{_COLUMNS} WHERE (originator_id, originator_version) > (?, ?)"
     " ORDER BY originator_id, originator_version LIMIT ?"
 )
 _LARGEST = (
@@ -93,12 +100,24 @@ class SQLiteSource:
 
     def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
         """See `Source.by_stream`."""
-        parameters = (*max(after, (prefix, 0)), len(prefix), prefix, limit)
+        start = max(after, (prefix, 0))
+        if not prefix:
+            return [Notification(*row) for row in self._query(_ALL_BY_STREAM, (*start, limit))]
+        parameters = (*start, len(prefix), prefix, limit)
         return [Notification(*row) for row in self._query(_BY_STREAM, parameters)]
 
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """See `Source.largest`."""
         return self._query(_LARGEST, (limit,))
+
+    def archived(self, after: int, limit: int) -> Sequence[ArchivedRow]:
+        """See `Source.archived`."""
+        if self._connection is None:
+            raise self._error("is closed", "open it again")
+        try:
+            return sqlite_reader(self._connection.execute)(after, limit)
+        except sqlite3.Error as error:
+            raise self._error(f"cannot be read: {error}", _ADVICE) from None
 
     def head(self) -> int:
         """See `Source.head`."""
@@ -109,6 +128,16 @@ class SQLiteSource:
         """See `Source.size`."""
         files = (self._path, _beside(self._path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole database, as of one moment, into the new file *path*; raises `LogError`."""
+        if self._connection is None:
+            raise self._error("is closed", "open it again")
+        try:
+            with closing(sqlite3.connect(path)) as copy:
+                self._connection.backup(copy)
+        except sqlite3.Error as error:
+            raise self._error(f"cannot be copied to {path}: {error}", _ADVICE) from None
 
     def _reopen_if_in_use(self) -> None:
         """A system may have started since the file was opened as one that nobody writes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from share_actors.events import backend, share, share_network, share_type
+from share_actors.events import archives, backend, share, share_network, share_type, subject
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.messages import ShareEvent
@@ -23,8 +23,10 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (server_messages.OwnEvent, server.sentence),
         (share_type.TypeEvent, share_type.sentence),
         (backend.BackendEvent, backend.sentence),
+        (subject.SubjectForgotten, subject.sentence),
+        (archives.EventsArchived, archives.sentence),
     )
-    for kind in get_args(union)
+    for kind in get_args(union) or (union,)
 }
 
 

@@ -7,18 +7,22 @@ the stream that is dated at or before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
 from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
+from share_actors.audit.index import Indexed
 from share_actors.audit.reader import LogReader
 from share_actors.audit.trail import Owed, Trail
-from share_actors.errors import NotFound
+from share_actors.errors import LogError, NotFound
 from share_actors.events import share
 from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import replay
 from share_actors.events.envelope import Recorded
+from share_actors.events.log.log import Notification
 from share_actors.values import Frozen, Share, Value
 from share_actors.values.escaping import escaped
 
@@ -82,8 +86,19 @@ def _prefix(history: list[Recorded], until: Until) -> list[Recorded]:
     """The events up to the last one that is not after *until*, in the order of the log."""
     if isinstance(until, int):
         return history[: max(until, 0)] if until <= len(history) else []
+    for recorded in history:
+        _require_zone(recorded)
     count = max((n for n, r in enumerate(history, 1) if r.envelope.at <= until), default=0)
     return history[:count]
+
+
+def _require_zone(recorded: Recorded) -> None:
+    at = recorded.envelope.at
+    if at.tzinfo is None:
+        raise LogError(
+            f"stream {recorded.stream} version {recorded.version}: its time {at.isoformat()} has no zone:"
+            " give a version instead of a time"
+        )
 
 
 def _backwards(history: list[Recorded]) -> tuple[int, ...]:
@@ -94,24 +109,38 @@ def _backwards(history: list[Recorded]) -> tuple[int, ...]:
 
 
 # -- the fleet -----------------------------------------------------------------------------------
-def shares_at(reader: LogReader, at: datetime, *, gone: bool = False) -> Iterator[Share]:
+def shares_at(
+    reader: LogReader, at: datetime, *, gone: bool = False, index: Indexed | None = None
+) -> Iterator[Share]:
     """Every share there was at the time *at*, by id; with *gone* also deleted and unmanaged ones.
 
-    One pass over the log, stream by stream: memory holds one share.
+    One pass over the log, or with its *index* over the streams that got events after *at*. Memory holds one
+    share.
     """
-    for history in share_histories(reader):
-        events: list[Any] = [recorded.event for recorded in _prefix(history, at)]
-        if events:
-            view = share.view(replay(share, events))
-            if gone or view.status not in ("deleted", "unmanaged"):
-                yield view
+    found = _all_shares_at(reader, at) if index is None else _indexed_at(reader, at, index)
+    for view in found:
+        if view is not None and (gone or view.status not in ("deleted", "unmanaged")):
+            yield view
 
 
-def share_histories(reader: LogReader) -> Iterator[list[Recorded]]:
-    """The history of every share, stream by stream."""
+def _all_shares_at(reader: LogReader, at: datetime) -> Iterator[Share | None]:
     rows = reader.rows_by_stream(f"{share.KIND}-")
     for _, group in groupby(rows, key=lambda row: row.stream):
-        yield [reader.decode(row) for row in group]
+        yield _view_at(reader, group, at)
+
+
+def _indexed_at(reader: LogReader, at: datetime, index: Indexed) -> Iterator[Share | None]:
+    changed: Iterable[tuple[str, Share | None]] = ((s, None) for s in sorted(index.changed))
+    for stream, view in merge(index.shares_at(at), changed, key=itemgetter(0)):
+        yield _view_at(reader, reader.stream_rows(stream), at) if view is None else view
+
+
+def _view_at(reader: LogReader, stream: Iterable[Notification], at: datetime) -> Share | None:
+    """The share after the last of its rows that is dated at or before *at*; None if there is none."""
+    rows = list(stream)
+    count = max((n for n, row in enumerate(rows, 1) if reader.time_of(row) <= at), default=0)
+    events: list[Any] = [reader.decode_event(row) for row in rows[:count]]
+    return share.view(replay(share, events)) if events else None
 
 
 # -- the difference ------------------------------------------------------------------------------
@@ -146,15 +175,31 @@ _KINDS = {
 _RULE_KINDS = {"allow": "opened", "deny": "closed"}
 
 
-def changes(reader: LogReader, start: datetime, end: datetime) -> Iterator[Change]:
+def changes(
+    reader: LogReader, start: datetime, end: datetime, index: Indexed | None = None
+) -> Iterator[Change]:
     """What was done after *start* and up to *end*, or asked for then and not done by *end*.
 
-    Share by share: memory holds one share.
+    Share by share, with the *index* of the log only of those with events then: memory holds one share.
     """
-    for history in share_histories(reader):
-        events = _prefix(history, end)
-        if any(recorded.envelope.at > start for recorded in events):
-            yield from _Differences(start).of(events)
+    for rows in _rows_within(reader, start, end, index):
+        if any(start < reader.time_of(row) for row in rows):
+            events = _prefix([reader.decode(row) for row in rows], end)
+            if any(recorded.envelope.at > start for recorded in events):
+                yield from _Differences(start).of(events)
+
+
+def _rows_within(
+    reader: LogReader, start: datetime, end: datetime, index: Indexed | None
+) -> Iterator[list[Notification]]:
+    """The rows of each share that may have events after *start* and up to *end*."""
+    if index is None:
+        rows = reader.rows_by_stream(f"{share.KIND}-")
+        for _, group in groupby(rows, key=lambda row: row.stream):
+            yield list(group)
+        return
+    for stream in merge(index.streams_within(start, end), sorted(index.changed)):
+        yield list(reader.stream_rows(stream))
 
 
 class _Differences:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from share_actors.cli import command
+from share_actors.cli import batch_report, command
 from share_actors.cli.commands import (
     access,
     backend,
@@ -16,6 +16,9 @@ from share_actors.cli.commands import (
     exits,  # noqa: F401 - its commands are in the groups of the others
     log,
     log_access,  # noqa: F401 - its commands are in the group `log`
+    log_archive,
+    log_drill,
+    log_replay,
     log_times,  # noqa: F401 - its commands are in the group `log`
     log_transfer,  # noqa: F401 - its commands are in the group `log`
     log_verify,
@@ -27,6 +30,7 @@ from share_actors.cli.commands import (
     share,
     share_type,
     snapshot,
+    subject,
     system,
     whoami,
 )
@@ -54,6 +58,10 @@ EXIT_CODES = {
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     doctor.LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     log_verify.DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
+    batch_report.SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
+    " the others are done",
+    log_replay.PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",
+    log_drill.LOST: "lost: the backup lacks more recorded events than `log restore-drill --max-lost` allows",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",
 }
 """Exit codes of the command line, with the `error.code` of --json output. They are stable."""
@@ -103,7 +111,10 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(service.service_app, name="service")
 app.add_typer(config.config_app, name="config")
 app.add_typer(catalog.catalog_app, name="catalog")
+app.add_typer(subject.subject_app, name="subject")
 log_verify.register(log.log_app)
+log_archive.register(log.log_app)
+log_drill.register(log.log_app)
 app.add_typer(log.log_app, name="log")
 
 

@@ -16,6 +16,10 @@ from share_actors.values import Protocol
 PAGE_SIZE = 1000
 
 ShareArgument = Annotated[str, typer.Argument(metavar="SHARE", help="Id or name of the share.")]
+OptionalShareArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="SHARE", help="Id or name of the share; required without --from."),
+]
 SnapshotArgument = Annotated[
     str, typer.Argument(metavar="SNAPSHOT_ID", help="Id of the snapshot; see `snapshot list`.")
 ]

@@ -74,6 +74,8 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
+        self.one_line = False
+        """Whether JSON documents are printed in one line each, since the command prints several."""
         self.stdout = sys.stdout
         self.out = _console(self.stdout)
         self.err = _console(sys.stderr)
@@ -85,7 +87,7 @@ class Output:
     # -- JSON ------------------------------------------------------------------------------------
     def print_json(self, document: Any) -> None:
         """Print the one JSON document of a command."""
-        self._write_line(_json(document, indent=2))
+        self._write_line(_json(document, indent=None if self.one_line else 2))
 
     def print_json_line(self, document: Any) -> None:
         """Print one JSON document of several, in one line."""

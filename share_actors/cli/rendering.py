@@ -101,6 +101,28 @@ def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
     return (snapshot.id, snapshot.name, snapshot.size, *state)
 
 
+def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as JSON, with the mount command of each export location."""
+    document = snapshot.model_dump(mode="json")
+    locations = zip(snapshot.export_locations, document["export_locations"], strict=True)
+    for location, shown in locations:
+        shown["mount"] = mount_command(snapshot, location)
+    document["access_rules"] = [rule_document(rule) for rule in snapshot.access_rules]
+    return document
+
+
+def print_snapshot(session: Session, snapshot: Snapshot) -> None:
+    """Print the fields of the snapshot that are set, how it is mounted, and its access rules."""
+    fields = {k: v for k, v in dict(snapshot).items() if k not in ("access_rules", "share")}
+    fields["size"] = f"{snapshot.size} GiB"
+    fields["export_locations"] = tuple(e.path for e in snapshot.export_locations)
+    mounts = (mount_command(snapshot, location) for location in snapshot.export_locations)
+    fields["mount"] = tuple(filter(None, mounts))
+    session.output.print_fields({name: value for name, value in fields.items() if value})
+    rows = [rule_row(rule) for rule in snapshot.access_rules]
+    session.output.print_section(RULE_COLUMNS, rows)
+
+
 # -- usage ---------------------------------------------------------------------------------------
 def print_usage(session: Session, usage: Mapping[str, ShareUsage]) -> None:
     """Print how much of each share is used, by share id; in bytes, and in GiB for people."""

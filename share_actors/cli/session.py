@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState, check_reachable
-from share_actors.cli.output import Output
+from share_actors.cli.output import Output, escape
 from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Session:
             message = (
                 f"Stopped waiting. The request is recorded and still in progress; see `{show}`."
             )
-        self.output.print_message(message)
+        self.output.print_message(escape(message))
         if self.json:
             self.output.print_json({"error": {"code": "interrupted", "message": message}})
         return INTERRUPTED

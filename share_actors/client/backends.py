@@ -18,6 +18,7 @@ from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import NotFound, Refused
 from share_actors.events.decider import Command
+from share_actors.events.share.snapshot_messages import DeleteUnknownSnapshot
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 from share_actors.values import BackendReport, BackendState, Share, ShareUsage
 
@@ -65,25 +66,50 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
     async def delete_unknown(
         self, backend: str, share_id: str, **options: Unpack[RequestOptions]
     ) -> Share:
-        """Delete a share that only *backend* has, as `audit` shows it now; the record of its deletion.
+        """Delete a share, or a snapshot of this id, that only *backend* has, as `audit` shows it now.
 
-        The request is recorded in the stream of this share id before the driver is called, as every request
-        is: it is carried out also after a restart. Raises `NotFound` if no unknown share on *backend* has
-        this id, `Refused` if the log has such a share by now or a share of *backend* is being managed,
-        and `OperationFailed` with the driver's reason.
+        Returns the record of the deletion, or the share of the snapshot. The request is recorded in the
+        stream of the share before the driver is called, as every request is: it is carried out also after
+        a restart. Raises `NotFound` if nothing unknown on *backend* has this id, `Refused` if the log has it
+        by now, if the share of the snapshot is unknown itself or a share of *backend* is being managed, and
+        `OperationFailed` with the driver's reason.
         """
         backend, share_id = word("backend", backend), known_id("share", share_id)
         item = next((d for d in await self.audit(backend) if _is_unknown(d, share_id)), None)
         if item is None:
             text = (
-                f"no share with the id {share_id} is unknown on backend {backend!r}: see its audit"
+                f"nothing with the id {share_id} is unknown on backend {backend!r}: see its audit"
             )
             raise NotFound(text, field="share_id", value=share_id)
         await self._require_nothing_managed(backend)
+        if item.of == "snapshot":
+            return await self._delete_snapshot(item, share_id, options)
         owner = {"project_id": self._requests.context.project_id, "host": backend}
         spec = {**owner, "user_id": self._requests.context.user_id}
         fields = {"share_id": share_id, "spec": spec, "location": item.location, "size": item.size}
         return await self._ask_share(share_id, build(DeleteUnknownShare, fields), options)
+
+    async def _delete_snapshot(
+        self, item: BackendDifference, snapshot_id: str, options: RequestOptions
+    ) -> Share:
+        if item.share_id is None:
+            raise Refused(
+                f"snapshot {snapshot_id}: the backend does not tell which share it is of: adopt it with"
+                " `snapshot manage`, then delete it",
+                field="share_id",
+                value=snapshot_id,
+            )
+        fields = {"snapshot_id": snapshot_id, "location": item.location}
+        command = build(DeleteUnknownSnapshot, fields)
+        try:
+            return await self._ask_share(item.share_id, command, options)
+        except NotFound:
+            raise Refused(
+                f"snapshot {snapshot_id} is of share {item.share_id}, which the log does not have: adopt that"
+                " share, or delete the snapshot on the backend",
+                field="share_id",
+                value=snapshot_id,
+            ) from None
 
     async def _ask_share(self, share_id: str, command: Command, options: RequestOptions) -> Share:
         until = deadline(options)
@@ -197,8 +223,8 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 
 
 def _is_unknown(difference: BackendDifference, share_id: str) -> bool:
-    """Whether *difference* is a share of this id that only the backend has."""
-    return (difference.kind, difference.of, difference.id) == ("unknown", "share", share_id)
+    """Whether *difference* is a share or snapshot of this id that only the backend has."""
+    return (difference.kind, difference.id) == ("unknown", share_id)
 
 
 def _time(field: str, value: datetime | None) -> datetime | None:

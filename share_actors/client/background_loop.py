@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -21,3 +21,8 @@ def _loop() -> asyncio.AbstractEventLoop:
 def run(job: Coroutine[Any, Any, T]) -> T:
     """Run *job* on the background loop and return its result, or raise its error."""
     return asyncio.run_coroutine_threadsafe(job, _loop()).result()
+
+
+def call_soon(function: Callable[[], object]) -> None:
+    """Have *function* called on the background loop, without waiting for it."""
+    _loop().call_soon_threadsafe(function)

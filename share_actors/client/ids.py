@@ -30,7 +30,7 @@ def fresh_id() -> FreshId:
     """A new command id: a UUID of version 8 (RFC 9562) with the milliseconds of now, then random bits."""
     made_at = time.time_ns() // 1_000_000
     bits = made_at << 80 | uuid4().int & (1 << 80) - 1
-    return FreshId(_with_version(bits, 8).hex)
+    return FreshId(with_version(bits, 8).hex)
 
 
 def created_id(command_id: str, project_id: str = DEFAULT_PROJECT) -> str:
@@ -45,7 +45,7 @@ def created_id(command_id: str, project_id: str = DEFAULT_PROJECT) -> str:
         return _hashed(command_id, project_id)
     if known.version != 8 or known.hex != command_id:
         return _hashed(command_id, project_id)
-    return str(_with_version(known.int ^ _distance(project_id), 7))
+    return str(with_version(known.int ^ _distance(project_id), 7))
 
 
 def _hashed(command_id: str, project_id: str) -> str:
@@ -74,5 +74,6 @@ def chosen_id(field: str, chosen: object, command_id: str, project_id: str) -> s
     return created_id(command_id, project_id) if chosen is None else new_id(field, chosen)
 
 
-def _with_version(bits: int, version: int) -> UUID:
+def with_version(bits: int, version: int) -> UUID:
+    """The UUID of *version* with the other *bits*."""
     return UUID(int=bits & ~_FIXED | version << _VERSION_SHIFT | _VARIANT)

@@ -12,6 +12,8 @@ from share_actors.values import NetworkType
 
 DEFAULT_TIMEOUT_S = 300.0
 """How long a call waits for its outcome unless `timeout` is given, in seconds."""
+IN_FLIGHT = 1024
+"""How many items of a batch are on their way at a time unless `in_flight` is given."""
 CONNECT_TIMEOUT_S = 60.0
 """How long `connect` waits for a manager that is being restarted unless `timeout` is given, in seconds."""
 STOP_TIMEOUT_S = 60.0
@@ -31,6 +33,21 @@ class RequestOptions(TypedDict, total=False):
     wait: bool
     timeout: float
     command_id: str | None
+
+
+class BulkOptions(TypedDict, total=False):
+    """Options of requests in bulk.
+
+    `batch_id` (default: generated): a batch that is sent again with the same id does nothing twice; it gets
+    the recorded outcomes, and what was not recorded is done. `wait` (default True): the results come once the
+    work has ended; False: once the requests are durable. `timeout` (default 300): seconds to wait for
+    each item. `in_flight` (default 1024): how many items are on their way at a time.
+    """
+
+    batch_id: str | None
+    wait: bool
+    timeout: float
+    in_flight: int
 
 
 def with_command_id(options: RequestOptions) -> tuple[str, RequestOptions]:
@@ -82,6 +99,7 @@ class ManagedShareProperties(TypedDict, total=False):
     metadata: Mapping[str, str]
     is_public: bool
     share_type: str | None
+    share_server_id: str | None
     share_id: str | None
 
 
@@ -99,6 +117,7 @@ class PreviewProperties(TypedDict, total=False):
     metadata: Mapping[str, str]
     is_public: bool
     share_type: str | None
+    share_server_id: str | None
 
 
 class PageOptions(TypedDict, total=False):

@@ -53,7 +53,10 @@ class HandledEntities(TypedDict):
 
 
 class HostStatus(TypedDict):
-    """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one."""
+    """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one.
+
+    `waiting_for_thread`: driver calls that wait for a driver thread, by backend.
+    """
 
     actor: str
     alive: bool
@@ -63,6 +66,7 @@ class HostStatus(TypedDict):
     waiting: NotRequired[int]
     hung: NotRequired[int]
     snapshot_failures: NotRequired[int]
+    waiting_for_thread: NotRequired[dict[str, int]]
 
 
 class BackendStatus(TypedDict):

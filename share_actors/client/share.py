@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.messaging.parameters import mapping, word
+from share_actors.actors.messaging.parameters import word
 from share_actors.client.background_loop import run
-from share_actors.client.ids import chosen_id, created_id
+from share_actors.client.ids import created_id
 from share_actors.client.keywords import RequestOptions, deadline, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.share_changes import AsyncShareChanges
-from share_actors.client.share_exits import id_of
+from share_actors.client.share_snapshots import AsyncShareSnapshots
 from share_actors.client.share_view import ShareView
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
@@ -22,18 +21,13 @@ from share_actors.events.envelope import Recorded
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import DeleteShare, ReapplyShare, RetryShare
 from share_actors.events.share.rules import same_client_of
-from share_actors.events.share.snapshot_messages import (
-    CreateSnapshot,
-    DeleteSnapshot,
-    ManageSnapshot,
-)
 from share_actors.values import AccessRule, Share, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AsyncShare(AsyncShareChanges):
+class AsyncShare(AsyncShareSnapshots):
     """One share. Its properties are as of the last reply or `refresh`.
 
     A reply about one rule or snapshot updates that one; the others stay as last seen.
@@ -132,21 +126,6 @@ class AsyncShare(AsyncShareChanges):
         access_id = rule.id if isinstance(rule, AccessRule) else word("rule", rule)
         await self._ask(build(DenyAccess, {"access_id": access_id}), options)
 
-    async def create_snapshot(
-        self, name: str | None = None, **options: Unpack[RequestOptions]
-    ) -> Snapshot:
-        """Create a snapshot; raises `Refused` if the backend does not support snapshots."""
-        command_id, options = with_command_id(options)
-        snapshot_id = created_id(command_id, self._requests.context.project_id)
-        command = build(CreateSnapshot, {"snapshot_id": snapshot_id, "name": name})
-        return _snapshot(await self._ask_for_share(command, options), snapshot_id)
-
-    async def delete_snapshot(
-        self, snapshot: Snapshot | str, **options: Unpack[RequestOptions]
-    ) -> None:
-        """Delete one of the share's snapshots (or the one with this id); raises `NotFound`."""
-        await self._ask(build(DeleteSnapshot, {"snapshot_id": id_of(snapshot)}), options)
-
     async def delete(self, cascade: bool = False, **options: Unpack[RequestOptions]) -> Self:
         """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise."""
         return await self._ask(build(DeleteShare, {"cascade": cascade}), options)
@@ -162,28 +141,6 @@ class AsyncShare(AsyncShareChanges):
         reason.
         """
         return await self._ask(ReapplyShare(), options)
-
-    async def manage_snapshot(
-        self,
-        provider_location: str,
-        name: str | None = None,
-        *,
-        driver_options: Mapping[str, object] | None = None,
-        snapshot_id: str | None = None,
-        **options: Unpack[RequestOptions],
-    ) -> Snapshot:
-        """Manage what is at *provider_location* on the backend as a snapshot of this share.
-
-        *driver_options* are for the driver. *snapshot_id* (default: generated): that of a snapshot which
-        was forgotten or unmanaged brings it back. Raises `OperationFailed` with the driver's reason.
-        """
-        command_id, options = with_command_id(options)
-        project_id = self._requests.context.project_id
-        snapshot_id = chosen_id("snapshot_id", snapshot_id, command_id, project_id)
-        fields = {"snapshot_id": snapshot_id, "name": name, "provider_location": provider_location}
-        located = {**fields, "driver_options": mapping("driver_options", driver_options)}
-        command = build(ManageSnapshot, located)
-        return _snapshot(await self._ask_for_share(command, options), snapshot_id)
 
     async def history(self) -> list[Recorded]:
         """All events of the share; `share_actors.sentence` describes one."""
@@ -230,15 +187,8 @@ class AsyncShare(AsyncShareChanges):
 
 def _part_id(command: Command) -> str | None:
     """The id of the rule or snapshot that *command* is about."""
-    access_id: str | None = getattr(command, "access_id", None)
-    return access_id or getattr(command, "snapshot_id", None)
-
-
-def _snapshot(share: Share, snapshot_id: str) -> Snapshot:
-    found = next((snapshot for snapshot in share.snapshots if snapshot.id == snapshot_id), None)
-    if found is None:  # it was deleted in the meantime
-        raise NotFound(f"snapshot {snapshot_id} is gone already", field="id", value=snapshot_id)
-    return found
+    snapshot_id: str | None = getattr(command, "snapshot_id", None)
+    return snapshot_id or getattr(command, "access_id", None)
 
 
 # -- the synchronous form ------------------------------------------------------------------------
@@ -334,6 +284,8 @@ class ShareHandle:
     deny_access = _blocking(AsyncShare.deny_access)
     create_snapshot = _blocking(AsyncShare.create_snapshot)
     delete_snapshot = _blocking(AsyncShare.delete_snapshot)
+    allow_snapshot_access = _blocking(AsyncShare.allow_snapshot_access)
+    deny_snapshot_access = _blocking(AsyncShare.deny_snapshot_access)
     extend = _blocking_request(AsyncShare.extend)
     shrink = _blocking_request(AsyncShare.shrink)
     revert_to = _blocking_request(AsyncShare.revert_to)

@@ -33,7 +33,7 @@ class ShareCreator:
     async def create(self, requested: dict[str, Any], options: RequestOptions) -> AsyncShare:
         """The share of these arguments; raises as `AsyncShareSystem.create_share` does."""
         command_id, options = with_command_id(options)
-        share_id, command = await self._creation(requested, command_id)
+        share_id, command = await self.creation(requested, command_id)
         return self._share(await self._requests.ask(share_id, command, **options))
 
     async def create_many(
@@ -65,7 +65,8 @@ class ShareCreator:
         command = build(ManageShare, identified)
         return self._share(await self._requests.ask(share_id, command, **options))
 
-    async def _creation(self, requested: dict[str, Any], command_id: str) -> tuple[str, Command]:
+    async def creation(self, requested: dict[str, Any], command_id: str) -> tuple[str, Command]:
+        """The id of the share to create, and the command; raises `InvalidRequest` or `ConfigError`."""
         share_id = self._chosen_id(requested, command_id)
         await self._reload_config_for(requested.get("backend"))
         fields = share_fields(requested, self.config, self._requests.context)
@@ -85,7 +86,7 @@ class ShareCreator:
         try:
             requested = mapping("share", item)
             command_id = command_id_of(requested.pop("command_id", None))
-            share_id, command = await self._creation(requested, command_id)
+            share_id, command = await self.creation(requested, command_id)
             return self._requests.send(share_id, command, wait, command_id)
         except ShareActorsError as error:
             return error

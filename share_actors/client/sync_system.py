@@ -24,6 +24,8 @@ from share_actors.client.keywords import (
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import ShareHandle
+from share_actors.client.subjects import SubjectCollection
+from share_actors.client.sync_bulk import Bulk
 from share_actors.client.sync_entities import (
     BackendCollection,
     ShareNetworkCollection,
@@ -88,9 +90,19 @@ class ShareSystem:
         return ShareTypeCollection(self._system.types)
 
     @property
+    def subjects(self) -> SubjectCollection:
+        """Data subjects, and erasing their personal data."""
+        return SubjectCollection(self._system.subjects)
+
+    @property
     def backends(self) -> BackendCollection:
         """Backends: their capabilities and statistics, and their configuration."""
         return BackendCollection(self._system.backends)
+
+    @property
+    def bulk(self) -> Bulk:
+        """Requests in bulk: shares, access rules and deletions, any number of them."""
+        return Bulk(self._system.bulk)
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.

@@ -21,6 +21,7 @@ from share_actors.actors.messaging.parameters import (
 )
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.backends import AsyncBackendCollection
+from share_actors.client.bulk import AsyncBulk
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
     AsyncShareNetworkCollection,
@@ -46,6 +47,7 @@ from share_actors.client.requests import Requests
 from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share import AsyncShare
 from share_actors.client.share_creator import ShareCreator
+from share_actors.client.subjects import AsyncSubjectCollection
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError, shorten
 from share_actors.events.envelope import Recorded
@@ -90,6 +92,8 @@ class AsyncShareSystem:
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
         self.backends = AsyncBackendCollection(self._requests)
+        self.bulk = AsyncBulk(self._requests, self._creator, self.share)
+        self.subjects = AsyncSubjectCollection(self._requests)
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,7 +178,7 @@ class AsyncShareSystem:
         """Create many shares; each mapping has arguments of `create_share` (not `wait` and `timeout`).
 
         Returns one result per item, in order: the share, or the error of this item. An error does not
-        affect the other items.
+        affect the other items. For more than some thousands see `bulk.create_shares`.
         """
         return await self._creator.create_many(shares, wait, timeout)
 
@@ -191,7 +195,8 @@ class AsyncShareSystem:
     ) -> AsyncShare:
         """Manage what is at *driver_options* (such as `path`) on a backend, as a share.
 
-        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`.
+        *properties*: `backend`, `description`, `metadata`, `is_public`, `share_type`, `share_id`, and, on a
+        backend with share servers, the `share_server_id` of the one that has the data.
         Raises `OperationFailed` with the driver's reason.
         """
         requested = {"name": name, "protocol": protocol, **properties}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
+    ErasureSettings,
     HostingSettings,
     LogSettings,
     SchedulerSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "BackendSettings",
     "COMMAND_LINE_VARIABLES",
     "Config",
+    "ErasureSettings",
     "HostingSettings",
     "LogSettings",
     "PREFIX",

@@ -189,14 +189,40 @@ class AuditSettings(Section):
     """Signed checkpoints of the log, from which `log verify` finds what was changed in it."""
 
     key_path = ("audit",)
-    checkpoints: Path | None = None
-    """Directory for signed checkpoints, outside the log and best on another machine. Default: none."""
+    checkpoints: Path | str | None = None
+    """Directory for signed checkpoints, outside the log and best on another machine; or a URL such as
+    `s3://BUCKET/PATH`, which fsspec reaches. Default: none."""
     every_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     """How often a checkpoint is written if there are new events."""
     signer_file: Path | None = None
     """The private key that signs them, created if missing. Default: `checkpoint.key` in the home."""
 
+    @field_validator("checkpoints", mode="before")
+    @classmethod
+    def _path_or_url(cls, value: object) -> object:
+        return Path(value) if isinstance(value, str) and "://" not in value else value
+
     @field_validator("checkpoints", "signer_file")
+    @classmethod
+    def _check_absolute(cls, path: Path | str | None) -> Path | str | None:
+        if isinstance(path, Path) and not path.is_absolute():
+            raise ValueError("is not an absolute path")
+        return path
+
+
+Erasable = Literal["user", "project", "client", "text"]
+
+
+class ErasureSettings(Section):
+    """Personal data in the log that can be erased: sealed with a key for each data subject."""
+
+    key_path = ("erasure",)
+    seal: tuple[Erasable, ...] = ()
+    """What is sealed in events from now on: `user`, `project`, `client`, `text`. Default: nothing."""
+    store: Path | None = None
+    """SQLite: the directory of the keys, outside the log. Default: `subjects` in the home."""
+
+    @field_validator("store")
     @classmethod
     def _check_absolute(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_absolute():

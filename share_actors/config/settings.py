@@ -22,6 +22,7 @@ from pydantic_settings import (
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
+    ErasureSettings,
     HostingSettings,
     LogSettings,
     SchedulerSettings,
@@ -71,6 +72,7 @@ class Config(BaseSettings):
     scheduler: SchedulerSettings = SchedulerSettings()
     servers: ServerSettings = ServerSettings()
     audit: AuditSettings = AuditSettings()
+    erasure: ErasureSettings = ErasureSettings()
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 
@@ -122,6 +124,11 @@ class Config(BaseSettings):
     def audit_signer_file(self) -> Path:
         """The file of the private key that signs checkpoints."""
         return self.audit.signer_file or self.home / "checkpoint.key"
+
+    @property
+    def subject_keys_path(self) -> Path:
+        """The directory of the keys of data subjects; not used with PostgreSQL."""
+        return self.erasure.store or self.home / "subjects"
 
     @property
     def audit_origin(self) -> str:

@@ -10,7 +10,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from share_actors.drivers.base import TransientError
 from share_actors.drivers.requirement import Requirement
-from share_actors.values import Frozen, RequestContext, Share, ShareClient, Snapshot
+from share_actors.drivers.rule_updates import RuleUpdates
+from share_actors.values import (
+    AccessRule,
+    ExportLocation,
+    Frozen,
+    RequestContext,
+    Share,
+    ShareClient,
+    Snapshot,
+)
 
 
 class NotStarted(TransientError):
@@ -53,6 +62,35 @@ class Reverts(Protocol):
         """
 
 
+@runtime_checkable
+class MountableSnapshots(Protocol):
+    """Clients can mount each snapshot by itself, under access rules of its own, to read it.
+
+    A snapshot is exported while it has rules. `delete_snapshot`, `delete_share`, `unmanage_snapshot` and
+    `manage_existing_snapshot` remove its export with the rules, if there is one.
+    """
+
+    def snapshot_update_access(
+        self,
+        context: RequestContext,
+        snapshot: Snapshot,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        share_server: Any = None,
+    ) -> RuleUpdates | None:
+        """Export *snapshot* to exactly *access_rules*, whose level is `ro`; without rules, to nobody.
+
+        Returns what `update_access` returns, and can be repeated like it
+        (`manila.share.driver.ShareDriver.snapshot_update_access`).
+        """
+
+    def snapshot_export_locations(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> Sequence[ExportLocation]:
+        """Where clients mount *snapshot*; none if it is not exported. Clients see none for administrators."""
+
+
 class BackendObject(Frozen):
     """A share or a snapshot that exists on a backend, whether the system knows it or not."""
 
@@ -68,6 +106,35 @@ class BackendObject(Frozen):
     """The rules in force: (access_type, access_to, access_level). None if they are not known."""
     access_on_file: frozenset[tuple[str, str, str]] | None = None
     """The rules that are applied when the backend is started again, if it stores them apart."""
+    share_server_id: str | None = None
+    """The share server that it is on, of a backend that handles them."""
+    share_id: str | None = None
+    """Of a snapshot: the share that it is of, if the backend's name for it says so."""
+
+
+@runtime_checkable
+class ManagesOnServers(Protocol):
+    """The backend can manage and unmanage what is on a share server (with `driver_handles_share_servers`).
+
+    The methods are those of `ShareDriver` without `_with_server`, as in Manila. The checks of `ShareDriver`
+    find the server in `share.share_server_id`, or in that of the snapshot's share.
+    """
+
+    def manage_existing_with_server(
+        self, share: Share, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """Adopt an existing share of *share_server*, which is set up, as *share*; return `{"size": GiB}`."""
+
+    def unmanage_with_server(self, share: Share, share_server: Any = None) -> None:
+        """Stop managing *share*; its data stay on *share_server*, and no client reaches them."""
+
+    def manage_existing_snapshot_with_server(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """Adopt the existing snapshot at `snapshot.provider_location` on *share_server*."""
+
+    def unmanage_snapshot_with_server(self, snapshot: Snapshot, share_server: Any = None) -> None:
+        """Stop managing *snapshot*; its data stay on *share_server*."""
 
 
 @runtime_checkable

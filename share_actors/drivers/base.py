@@ -86,6 +86,8 @@ class ProbeResult(Frozen):
     """What is wrong with the share on the backend, one sentence each."""
     snapshots: dict[str, str | None] | None = None
     """The complete snapshots of the share: id to provider location."""
+    snapshot_access: dict[str, frozenset[tuple[str, str, str]]] | None = None
+    """The rules in force of the snapshots that are exported by themselves, by id."""
     unfinished: frozenset[str] = frozenset()
     """The ids of incomplete snapshots: partly taken or partly deleted."""
 
@@ -157,6 +159,10 @@ class ShareDriver:
 
     def exclusive_directories(self) -> Mapping[str, Path]:
         """Directories that only one system may use, by the option that sets them. They may not exist yet."""
+        return {}
+
+    def exclusive_names(self) -> Mapping[str, str]:
+        """What one backend alone may use of a machine, by option: prefixes, devices, ports."""
         return {}
 
     def get_share_stats(self, refresh: bool = False) -> Capabilities | Mapping[str, Any] | None:

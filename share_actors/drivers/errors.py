@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 
 class DriverError(Exception):
     """The backend failed; the message is recorded in the log and shown to the operator."""
 
+    code: ClassVar[str] = "driver_error"
+    """What went wrong, for programs; stable, as the class name is."""
+
 
 class TransientError(DriverError):
     """The backend failed temporarily; the same call is attempted again after a pause."""
 
+    code = "transient"
+
 
 class RefusedByBackend(DriverError):
     """The backend refused and changed nothing: the share is available again, with the reason."""
+
+    code = "refused"
 
 
 class ShareSnapshotIsBusy(RefusedByBackend):

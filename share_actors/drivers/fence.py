@@ -68,9 +68,12 @@ class Overtaken(DriverError):
     """A later attempt on the same share has begun: this call changes nothing more."""
 
 
-def check_deadline(operation: str) -> None:
-    """Raise `TransientError` if the `current_attempt` was given up: long work calls this now and then."""
-    if current_attempt().remaining_s <= 0:
+def check_deadline(operation: str, context: RequestContext | None = None) -> None:
+    """Raise `TransientError` if the attempt of *context* was given up: long work calls this now and then.
+
+    Without *context* it is the `current_attempt`.
+    """
+    if (current_attempt() if context is None else context).remaining_s <= 0:
         raise TransientError(f"{operation}: stopped, since the time for this attempt is over")
 
 
@@ -95,11 +98,11 @@ class Fences:
         by hand has it, is never refused.
         """
         if not context.fence:
-            yield Fence(name, self.path(name), None, 0)
+            yield Fence(name, self.path(name), None, 0, context)
             return
         fd = self._announce(name, context.fence)
         try:
-            yield Fence(name, self.path(name), fd, context.fence)
+            yield Fence(name, self.path(name), fd, context.fence, context)
         finally:
             os.close(fd)
 
@@ -143,13 +146,25 @@ class Fences:
 
 
 class Fence:
-    """The fence of one call that is under way."""
+    """The fence of one call that is under way, in the attempt of *context*."""
 
-    def __init__(self, name: str, path: Path, fd: int | None, number: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        fd: int | None,
+        number: int,
+        context: RequestContext | None = None,
+    ) -> None:
         self._name, self._path, self._fd, self._number = name, path, fd, number
+        self._context = context or RequestContext()
 
     def check(self) -> None:
-        """Raise `Overtaken` if a later attempt has begun. Cheap enough for each file of a walk."""
+        """Raise `Overtaken` if a later attempt has begun, and `TransientError` if this one was given up.
+
+        Cheap enough for each file of a walk.
+        """
+        check_deadline(self._name, self._context)
         if self._fd is not None:
             fcntl.flock(self._fd, fcntl.LOCK_SH)
             try:

@@ -10,6 +10,8 @@ from share_actors.drivers.machine import Machine
 from share_actors.drivers.requirement import Requirement
 
 _INSTALL = "apt-get install --no-install-recommends"
+_PACKAGE_LISTS = "/var/lib/apt/lists/*_Packages*"
+"""Without these files `apt-get install` finds no package."""
 _CAPABILITIES = {
     "CAP_DAC_OVERRIDE": 1,
     "CAP_DAC_READ_SEARCH": 2,
@@ -31,19 +33,20 @@ def command(
 ) -> Requirement:
     """Whether the command *name* of the Debian *package* is installed."""
     path = machine.which(name)
-    return _installed(name, package, why, path, required=required)
+    return _installed(machine, name, package, why, path, required=required)
 
 
 def library(machine: Machine, name: str, package: str, why: str) -> Requirement:
     """Whether the library *name*, a path below the folders of libraries, is installed."""
     matches = [path for folder in _LIBRARY_FOLDERS for path in machine.paths(f"{folder}{name}*")]
-    return _installed(Path(name).name, package, why, matches[0] if matches else None)
+    return _installed(machine, Path(name).name, package, why, matches[0] if matches else None)
 
 
 def _installed(
-    name: str, package: str, why: str, path: str | None, *, required: bool = True
+    machine: Machine, name: str, package: str, why: str, path: str | None, *, required: bool = True
 ) -> Requirement:
-    mend = "" if path else f"{_INSTALL} {package}"
+    update = "" if machine.paths(_PACKAGE_LISTS) else "apt-get update && "
+    mend = "" if path else f"{update}{_INSTALL} {package}"
     found = path or f"not installed (Debian package {package})"
     return Requirement(
         what=name, why=why, met=path is not None, required=required, found=found, mend=mend
@@ -132,19 +135,36 @@ def namespace(machine: Machine, kind: str, why: str) -> Requirement:
     return Requirement(what=what, why=why, met=met, found=found, mend="" if met else option)
 
 
+def mount_table(machine: Machine) -> Requirement:
+    """Whether there is `/etc/mtab`, where NFS-Ganesha finds out what is mounted."""
+    met = machine.read("/etc/mtab") is not None
+    return Requirement(
+        what="/etc/mtab",
+        why="NFS-Ganesha exports no directory without it",
+        met=met,
+        found="there" if met else "does not exist, as on a minimal installation",
+        mend="" if met else "ln -s /proc/self/mounts /etc/mtab",
+    )
+
+
 def propagation(machine: Machine) -> Requirement:
-    """Whether mounts at `/` are shared with other mount namespaces; a warning if they are not."""
+    """Whether `/` is a mount, so that daemons can have mounts of their own, and how it is shared.
+
+    Backends whose daemons have to see later mounts share their own directory.
+    """
     lines = (machine.read("/proc/self/mountinfo") or "").splitlines()
     roots = [fields for fields in map(str.split, lines) if fields[4:5] == ["/"]]
     options = roots[-1][6 : roots[-1].index("-", 6)] if roots and "-" in roots[-1][6:] else []
     shared = any(option.startswith("shared:") for option in options)
+    found = "/ is mounted private: the backend shares its directory"
+    if not roots:
+        found = "/ is not a mount point, as in a chroot"
     return Requirement(
-        what="shared mounts",
-        why="daemons with mounts of their own see what is mounted later",
-        met=shared,
-        required=False,
-        found="/ is mounted shared" if shared else "/ is mounted private",
-        mend="" if shared else "mount --make-rshared /",
+        what="mounts",
+        why="daemons have mounts of their own, and see what is mounted later",
+        met=bool(roots),
+        found="/ is mounted shared" if shared else found,
+        mend="" if roots else "bind the root directory to itself (`mount --bind`) before `chroot`",
     )
 
 
@@ -192,13 +212,15 @@ def not_enabled(machine: Machine, unit: str, port: int) -> Requirement:
         for kind in ("wants", "requires")
         for path in machine.paths(f"{_UNIT_FOLDERS}.{kind}/{unit}")
     ]
+    starts = bool(links) and machine.which("systemctl") is not None
+    found = f"enabled: {links[0]}" if links else "not enabled"
     return Requirement(
         what=unit,
         why=f"it would take port {port} at the next boot",
-        met=not links,
+        met=not starts,
         required=False,
-        found=f"enabled: {links[0]}" if links else "not enabled",
-        mend=f"systemctl disable --now {unit}" if links else "",
+        found=found if starts or not links else f"{found}, but systemd is not installed",
+        mend=f"systemctl disable --now {unit}" if starts else "",
     )
 
 

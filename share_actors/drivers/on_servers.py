@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from share_actors.drivers.abilities import Reverts
-from share_actors.drivers.base import Exports, ProbeResult, ShareDriver
+from share_actors.drivers.base import Exports, ManageInvalidShare, ProbeResult, ShareDriver
 from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 
 class SharesOnServers(ShareDriver):
-    """Base of drivers whose share servers each have a driver, one that can revert, for their shares."""
+    """Base of drivers whose share servers each have a driver, one that can revert, for their shares.
+
+    It has the abilities `Reverts` and `ManagesOnServers`.
+    """
+
+    public_manage_options = frozenset({"path"})
 
     def _on(self, share_server: Any) -> ShareDriver:
         """The driver of the shares on *share_server*; raises `DriverError` unless the server is set up."""
@@ -110,3 +115,46 @@ class SharesOnServers(ShareDriver):
     ) -> Mapping[str, str]:
         """Which of *access_rules* cannot work, as the driver of the server tells."""
         return self._on(share_server).access_warnings(share, access_rules)
+
+    # -- manage and unmanage -------------------------------------------------------------------
+    def manage_existing_with_server(
+        self, share: Share, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """Adopt what its server has as *share*, as the driver of the server does."""
+        return self._on(share_server).manage_existing(share, driver_options)
+
+    def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
+        """What would be adopted on the server that *share* names."""
+        return self._of(share).preview_manage(share, driver_options)
+
+    def check_manage(self, share: Share, driver_options: Mapping[str, Any]) -> None:
+        """Raise `ManageInvalidShare` for what its server could never adopt."""
+        self._of(share).check_manage(share, driver_options)
+
+    def unmanage_with_server(self, share: Share, share_server: Any = None) -> None:
+        """Withdraw *share* from its clients; its data stay on its server."""
+        self._on(share_server).unmanage(share)
+
+    def manage_existing_snapshot_with_server(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """Adopt what the server of its share has as *snapshot*."""
+        return self._on(share_server).manage_existing_snapshot(snapshot, driver_options)
+
+    def check_manage_snapshot(self, snapshot: Snapshot, driver_options: Mapping[str, Any]) -> None:
+        """Raise `ManageInvalidShare` for what the server of its share could never adopt."""
+        if snapshot.share is not None:
+            self._of(snapshot.share).check_manage_snapshot(snapshot, driver_options)
+
+    def unmanage_snapshot_with_server(self, snapshot: Snapshot, share_server: Any = None) -> None:
+        """Leave the snapshot on the server of its share."""
+        self._on(share_server).unmanage_snapshot(snapshot)
+
+    def _of(self, share: Share) -> ShareDriver:
+        """The driver of the server that *share* names; raises `ManageInvalidShare` if it names none."""
+        if share.share_server_id is None:
+            raise ManageInvalidShare(
+                f"backend {self.backend_name} handles share servers: give the share_server_id of the one"
+                " that has the data"
+            )
+        return self._on({"id": share.share_server_id})

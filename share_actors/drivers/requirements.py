@@ -59,6 +59,7 @@ def nfs_requirements(
             capabilities,
             "NFS-Ganesha opens files by handle, as their users",
         ),
+        checks.mount_table(machine),
         checks.free_port(machine, port, "NFS", ("ganesha.nfsd",)),
         *_at_boot(machine, port, NFS_PORT, ("nfs-ganesha.service", "nfs-server.service")),
         *(_rpcbind(machine) if 3 in versions else ()),
@@ -69,6 +70,7 @@ def _rpcbind(machine: Machine) -> Sequence[Requirement]:
     units = ("rpcbind.service", "rpcbind.socket")
     return [
         checks.command(machine, "rpcbind", "rpcbind", "NFSv3 does not start without it"),
+        checks.propagation(machine),
         checks.free_port(machine, RPCBIND_PORT, "rpcbind", ("rpcbind", "systemd")),
         *_at_boot(machine, RPCBIND_PORT, RPCBIND_PORT, units),
     ]
@@ -106,10 +108,12 @@ def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Seq
         "smbcontrol": "makes a running smbd apply rules",
         "smbstatus": "tells who is connected",
     }
+    test = "checks the configuration before smbd reads it"
     wrapper = "gives smbd users that are not in /etc/passwd"
     capabilities = ["CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE", *_bind(port)]
     return [
         *(checks.command(machine, name, "samba", why) for name, why in purposes.items()),
+        checks.command(machine, "testparm", "samba-common-bin", test),
         checks.library(machine, "libnss_wrapper.so", "libnss-wrapper", wrapper),
         checks.privileges(machine, capabilities, "smbd acts as the users"),
         checks.free_port(machine, port, "SMB", ("smbd",)),
@@ -120,7 +124,7 @@ def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Seq
 def server_requirements(*, vlans: bool = False, machine: Machine = _THIS) -> Sequence[Requirement]:
     """Those of share servers in network namespaces; *vlans*: share networks have segmentation ids."""
     why = "each share server has a network of its own"
-    tagged = "networks of type vlan have tags"
+    tagged = "networks of type vlan have tags on an uplink"
     return [
         checks.command(machine, "ip", "iproute2", "sets up the networks of share servers"),
         checks.namespace(machine, "net", why),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from share_actors.drivers.abilities import Reverts
+from share_actors.drivers.abilities import MountableSnapshots, Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.stat_values import clean, read_capability, read_value, shown
 from share_actors.values import Capabilities, Frozen, Pool
@@ -28,6 +28,10 @@ class ParsedStats(Frozen):
     wrong: dict[str, Annotated[str, Field(max_length=500)]] = {}
 
 
+_ABILITIES: Mapping[str, type] = {
+    "revert_to_snapshot_support": Reverts,
+    "mount_snapshot_support": MountableSnapshots,
+}
 _UNREPORTED = {"driver_name": "unknown", "storage_protocols": (), "access_types": ()}
 _OF_POOL = frozenset(row.field for row in POOL)
 _CAPACITIES: Mapping[str, Any] = {"total_capacity_gib": "unknown", "free_capacity_gib": "unknown"}
@@ -55,7 +59,9 @@ def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
         "create_share_from_snapshot_support": driver.supports("create_share_from_snapshot"),
         "extend_support": driver.supports("extend_share"),
         "shrink_support": driver.supports("shrink_share"),
-        "capabilities": {"revert_to_snapshot_support": True} if isinstance(driver, Reverts) else {},
+        "capabilities": {
+            name: True for name, kind in _ABILITIES.items() if isinstance(driver, kind)
+        },
     }
 
 

@@ -16,17 +16,25 @@ from share_actors.drivers.errors import DriverError, TransientError
 class QuotaExceeded(DriverError):
     """A quota is used up, that of the share or that of a user (EDQUOT): delete files, or extend the share."""
 
+    code = "quota_exceeded"
+
 
 class NoSpaceLeft(DriverError):
     """The filesystem is full (ENOSPC): delete shares or snapshots, or enlarge it, then retry the share."""
+
+    code = "no_space_left"
 
 
 class FilesystemReadOnly(DriverError):
     """The filesystem is read-only (EROFS): remount it after mending the cause, then retry the share."""
 
+    code = "filesystem_read_only"
+
 
 class FilesystemBusy(TransientError):
     """A program of the machine uses what is to be changed (EBUSY); the call is attempted again."""
+
+    code = "filesystem_busy"
 
 
 STORAGE_ERRORS: Mapping[int, type[DriverError]] = MappingProxyType(

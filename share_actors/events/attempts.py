@@ -96,6 +96,10 @@ class Attempt(Frozen):
     planned_stops: int = 0
 
 
+_NEW = Attempt(n=0, effect="")
+"""A pattern: a copy with the fields of an event, which are validated already, is faster to make."""
+
+
 def begin(command: BeginAttempt, effect: Effect | None, last: Attempt | None) -> AttemptStarted:
     """Start the next attempt at the pending *effect*; raises `Rejected` if no work is pending."""
     if effect is None:
@@ -147,8 +151,8 @@ def evolve(event: AttemptEvent, last: Attempt | None) -> Attempt:
     stops = last.planned_stops if last is not None and last.effect == event.effect else 0
     if isinstance(event, AttemptStarted):
         stops = stops if event.n > 1 else 0
-        return Attempt(n=event.n, effect=event.effect, probe=event.probe, planned_stops=stops)
-    return Attempt(
+        return _NEW.replace(n=event.n, effect=event.effect, probe=event.probe, planned_stops=stops)
+    return _NEW.replace(
         n=event.n,
         effect=event.effect,
         kind=event.kind,

@@ -55,6 +55,10 @@ def phrase(work: str) -> str:
     match work.split("/"):
         case ["rule", i, doing]:
             return f"{'apply' if doing == 'allow' else 'remove'} access rule {i}"
+        case ["snapshot", i, "access"]:
+            return f"apply access rules of snapshot {i}"
+        case ["snapshot", i, "rule", *rule]:
+            return f"{phrase('/'.join(['rule', *rule]))} of snapshot {i}"
         case ["snapshot", i, doing]:
             return f"{'take' if doing == 'create' else doing} snapshot {i}"
         case ["share", i]:

@@ -10,9 +10,11 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError
 from share_actors.events.catalog import sqlite
 from share_actors.events.checkpoints.keys import SigningKey
+from share_actors.events.checkpoints.remote import open_checkpoints
 from share_actors.events.log import Log, sqlite_file
 from share_actors.events.log.infrastructure import check_packages
 from share_actors.events.log.postgres import is_still_to_be_created
+from share_actors.events.log.subject_keys import record_sealer
 
 
 def check(config: Config) -> int | None:
@@ -36,7 +38,10 @@ def _check_audit(config: Config) -> None:
     """Raise `ConfigError` if checkpoints can't be written, or their key can't be read or created."""
     if config.audit.checkpoints is None:
         return
-    check_directory("audit.checkpoints", config.audit.checkpoints)
+    if isinstance(config.audit.checkpoints, Path):
+        check_directory("audit.checkpoints", config.audit.checkpoints)
+    else:
+        open_checkpoints(config.audit.checkpoints)
     if config.audit_signer_file.exists():
         SigningKey.load(config.audit_signer_file, config.audit_origin)
     else:
@@ -44,7 +49,8 @@ def _check_audit(config: Config) -> None:
 
 
 def _event_count(config: Config) -> int:
-    with closing(Log.open(config.log, config.log_path, create=False)) as log:
+    subjects = record_sealer(config)
+    with closing(Log.open(config.log, config.log_path, create=False, subjects=subjects)) as log:
         return log.head()
 
 

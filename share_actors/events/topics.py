@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
-from share_actors.events import backend, share, share_network, share_server, share_type
+from share_actors.events import (
+    archives,
+    backend,
+    share,
+    share_network,
+    share_server,
+    share_type,
+    subject,
+)
 from share_actors.events.decider import Command, Event
 from share_actors.events.share.messages import ShareCommand, ShareEvent
 
@@ -14,7 +22,9 @@ M = TypeVar("M", bound=Event | Command)
 
 
 def _by_topic(kind: type[M], *unions: Any) -> Mapping[str, type[M]]:
-    messages: list[type[M]] = [message for union in unions for message in get_args(union)]
+    messages: list[type[M]] = [
+        message for union in unions for message in get_args(union) or (union,)
+    ]
     return MappingProxyType({message.topic: message for message in messages if message.topic})
 
 
@@ -25,6 +35,8 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     share_server.ServerEvent,
     share_type.TypeEvent,
     backend.BackendEvent,
+    archives.EventsArchived,
+    subject.SubjectForgotten,
 )
 """Every type of event that a log may hold, by its topic. A topic, once released, is never changed."""
 

@@ -25,12 +25,15 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.reapply": _SYSTEM,
         "share.manage": _SYSTEM,
         "share.delete_unknown": _SYSTEM,
+        "snapshot.delete_unknown": _SYSTEM,
         "share.unmanage": _SYSTEM,
         "share.forget": _SYSTEM,
         "access.allow": _MEMBER,
         "access.deny": _MEMBER,
         "snapshot.create": _MEMBER,
         "snapshot.delete": _MEMBER,
+        "snapshot.allow_access": _MEMBER,
+        "snapshot.deny_access": _MEMBER,
         "snapshot.manage": _SYSTEM,
         "snapshot.unmanage": _SYSTEM,
         "snapshot.forget": _SYSTEM,
@@ -53,6 +56,7 @@ CREATIONS = frozenset(
         "share.create_public",
         "share.manage",
         "share.delete_unknown",
+        "snapshot.delete_unknown",
         "network.create",
         "type.create",
     )
@@ -112,6 +116,8 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "progress": _SYSTEM,
         "events": _SYSTEM,
         "unpark": _SYSTEM,
+        "subjects": _SYSTEM,
+        "forget_subject": _SYSTEM,
     }
 )
 """Questions to the manager and the catalog, and their verbs that are not commands of one entity."""

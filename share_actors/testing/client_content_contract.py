@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from share_actors.drivers.abilities import MeasuresUsage, Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.testing.client_base import MIB, OUT, ClientBase, ServedShare
-from share_actors.testing.contract_base import CONTEXT, copy_of, new_share
+from share_actors.testing.contract_base import CONTEXT, copy_of, new_share, snapshot_of
 from share_actors.testing.visits import Mount
 from share_actors.values import Share, Snapshot
 
@@ -180,7 +178,7 @@ class ClientContentContract(ClientBase):
         """A snapshot of the share `served` that does not exist yet."""
         if not driver.supports("create_snapshot"):
             pytest.skip("the driver does not support snapshots")
-        return Snapshot(id=str(uuid4()), share_id=served.share.id, size=served.share.size)
+        return snapshot_of(served.share)
 
     def clone(self, driver: ShareDriver, snapshot: Snapshot) -> ServedShare:
         """A new share from *snapshot*, which is taken unless it exists."""

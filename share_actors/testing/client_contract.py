@@ -25,6 +25,7 @@ from share_actors.testing.client_content_contract import ClientContentContract
 from share_actors.testing.client_daemon_contract import ClientDaemonContract
 from share_actors.testing.client_network_contract import ClientNetworkContract
 from share_actors.testing.client_size_contract import ClientSizeContract
+from share_actors.testing.client_snapshot_contract import ClientSnapshotContract
 
 
 class ClientContract(
@@ -32,6 +33,7 @@ class ClientContract(
     ClientNetworkContract,
     ClientContentContract,
     ClientSizeContract,
+    ClientSnapshotContract,
     ClientDaemonContract,
 ):
     """What the driver says of shares, rules, sizes and snapshots is what real clients find.

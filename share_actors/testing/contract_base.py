@@ -63,7 +63,7 @@ class ContractBase:
         if not driver.supports("create_snapshot"):
             pytest.skip("the driver does not support snapshots")
         driver.create_share(CONTEXT, share)
-        return Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
+        return snapshot_of(share)
 
     def rules(self, driver: ShareDriver) -> list[AccessRule]:
         """Two access rules of each type that the driver supports."""
@@ -95,6 +95,12 @@ class ContractBase:
         if result is None:
             pytest.skip("the driver cannot probe shares")
         return result
+
+
+def snapshot_of(share: Share) -> Snapshot:
+    """A snapshot of *share* with a new id."""
+    proto = share.share_proto
+    return Snapshot(id=str(uuid4()), share_id=share.id, size=share.size, share_proto=proto)
 
 
 def new_share(driver: ShareDriver) -> Share:

@@ -35,6 +35,7 @@ from share_actors.testing.probe_contract import ProbeContract
 from share_actors.testing.remains_contract import RemainsContract
 from share_actors.testing.rules_contract import RulesContract
 from share_actors.testing.shrink_contract import ShrinkContract
+from share_actors.testing.snapshot_access_contract import SnapshotAccessContract
 from share_actors.testing.stray_contract import StrayContract
 from share_actors.values import Share, Snapshot, gib
 
@@ -44,6 +45,7 @@ class DriverContract(
     ProbeContract,
     RulesContract,
     ShrinkContract,
+    SnapshotAccessContract,
     InterruptionContract,
     RemainsContract,
     LateCallContract,

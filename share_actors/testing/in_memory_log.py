@@ -5,6 +5,7 @@ from __future__ import annotations
 from share_actors.config import LogSettings
 from share_actors.events.log import Log
 from share_actors.events.log.memory import LogMemory
+from share_actors.events.subjects.sealing import RecordSealer
 
 
 class InMemoryLog(Log):
@@ -15,16 +16,22 @@ class InMemoryLog(Log):
     """
 
     def __init__(
-        self, settings: LogSettings | None = None, *, memory: LogMemory | None = None
+        self,
+        settings: LogSettings | None = None,
+        *,
+        memory: LogMemory | None = None,
+        subjects: RecordSealer | None = None,
     ) -> None:
         self._memory = memory or LogMemory()
         store = self._memory.open(settings or LogSettings())
         try:
-            super().__init__(store)
+            super().__init__(store, subjects=subjects)
         except BaseException:
             store.factory.close()
             raise
 
-    def reopen(self, settings: LogSettings | None = None) -> InMemoryLog:
+    def reopen(
+        self, settings: LogSettings | None = None, subjects: RecordSealer | None = None
+    ) -> InMemoryLog:
         """Open another log on the same events, like another process; the caller must close each of them."""
-        return InMemoryLog(settings, memory=self._memory)
+        return InMemoryLog(settings, memory=self._memory, subjects=subjects)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from share_actors.drivers.abilities import ListsObjects, ManagesOnServers
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.fence import TOKEN
 from share_actors.testing.contract_base import CONTEXT, new_share, same_driver
@@ -64,6 +65,28 @@ class ServerContract(OneSystemContract, StrayFolders):
             tear_down(driver, server)
 
         driver.delete_share(CONTEXT, share, server)
+        tear_down(driver, server)
+
+    def test_a_share_is_unmanaged_on_its_server_and_managed_again(
+        self, driver: ShareDriver, server: ShareServer, share: Share
+    ) -> None:
+        """For drivers whose `list_backend` gives the location that `manage` takes as the option `path`."""
+        if not isinstance(driver, ManagesOnServers) or not isinstance(driver, ListsObjects):
+            pytest.skip("the driver cannot manage what is on a server, or not list it")
+        if "path" not in driver.public_manage_options:
+            pytest.skip("the driver does not find shares by a path")
+        driver.create_share(CONTEXT, share, server)
+        driver.unmanage_with_server(share, server)
+        driver.unmanage_with_server(share, server)
+        [found] = driver.list_backend(CONTEXT)
+        again = new_share(driver).replace(share_server_id=server.id)
+        options = {"path": found.location}
+
+        driver.check_manage(again, options)
+        sizes = [driver.manage_existing_with_server(again, options, server) for _ in range(2)]
+
+        assert (found.share_server_id, sizes) == (server.id, [{"size": share.size}] * 2)
+        driver.delete_share(CONTEXT, again, server)
         tear_down(driver, server)
 
     def test_tearing_down_a_server_again_or_one_that_never_existed_succeeds(

@@ -58,9 +58,12 @@ from share_actors.values.share import (
 )
 from share_actors.values.share_type import ShareType, SpecValue
 from share_actors.values.spellings import parse_bool, parse_number
+from share_actors.values.subject import DataSubject, Forgetting
 from share_actors.values.usage import ShareClient, ShareUsage
 
 __all__ = [
+    "DataSubject",
+    "Forgetting",
     "AccessLevel",
     "AccessRule",
     "AccessType",

@@ -14,6 +14,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+# The setters of a model's slots, looked up once: each event that is replayed makes several copies.
+_new = object.__new__
+_set_fields = vars(BaseModel)["__dict__"].__set__
+_set_fields_set = vars(BaseModel)["__pydantic_fields_set__"].__set__
+_set_extra = vars(BaseModel)["__pydantic_extra__"].__set__
+_set_private = vars(BaseModel)["__pydantic_private__"].__set__
+
+
 class Frozen(BaseModel):
     """An immutable value."""
 
@@ -24,12 +32,11 @@ class Frozen(BaseModel):
 
         Equivalent to `model_copy(update=changes)` and eight times as fast; deciders build states with it.
         """
-        copy = type(self).__new__(type(self))
-        set_attribute = object.__setattr__
-        set_attribute(copy, "__dict__", {**self.__dict__, **changes})
-        set_attribute(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)  # not used
-        set_attribute(copy, "__pydantic_extra__", None)
-        set_attribute(copy, "__pydantic_private__", None)
+        copy = _new(type(self))
+        _set_fields(copy, {**self.__dict__, **changes})
+        _set_fields_set(copy, self.__pydantic_fields_set__)  # not used
+        _set_extra(copy, None)
+        _set_private(copy, None)
         return copy
 
 

@@ -107,7 +107,9 @@ BACKEND: tuple[Statistic, ...] = (
     Statistic(
         "revert_to_snapshot_support", "boolean", None, "Shares can be reverted.", absent=_CLASS
     ),
-    Statistic("mount_snapshot_support", "boolean", False, "Snapshots can be mounted."),
+    Statistic(
+        "mount_snapshot_support", "boolean", None, "Snapshots can be mounted.", absent=_CLASS
+    ),
     Statistic("dedupe", "boolean", False, "Data are deduplicated."),
     Statistic("compression", "boolean", False, "Data are compressed."),
     Statistic("qos", "boolean", False, "Shares can have a QoS.", aliases=("QoS_support",)),

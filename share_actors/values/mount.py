@@ -6,17 +6,18 @@ import re
 import shlex
 from ipaddress import ip_network
 
-from share_actors.values.share import AccessRule, ExportLocation, Share
+from share_actors.values.share import AccessRule, ExportLocation, Share, Snapshot
 
 _NFS_PATH = re.compile(r"(?:\[[^\]\s]+\]|[^\s:/\[\]]+):/\S*")
 _CIFS_PATH = re.compile(r"//[^\s/]+/\S+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-def mount_command(share: Share, location: ExportLocation) -> str | None:
+def mount_command(share: Share | Snapshot, location: ExportLocation) -> str | None:
     """What a user types to mount *share* by *location*; None if its path is none of NFS or CIFS.
 
-    The directory is `/mnt/` with the name of the share, or its id if it has no name that is plain.
+    The directory is `/mnt/` with its name, or its id if it has no name that is plain. A snapshot is mounted
+    read-only.
     """
     options, protocol = location.options, location.protocol or share.share_proto
     if protocol == "NFS" and _NFS_PATH.fullmatch(location.path):
@@ -30,6 +31,8 @@ def mount_command(share: Share, location: ExportLocation) -> str | None:
         )
     else:
         return None
+    if isinstance(share, Snapshot):
+        options = ",".join(filter(None, ("ro", options)))
     named = share.name is not None and _PLAIN_NAME.fullmatch(share.name)
     words = ["mount", "-t", kind, *(["-o", options] if options else []), path]
     return shlex.join([*words, f"/mnt/{share.name if named else share.id}"])

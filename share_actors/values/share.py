@@ -96,8 +96,16 @@ class Snapshot(Value):
     doing: SnapshotDoing | None = None
     provider_location: str | None = None
     created_at: datetime | None = None
+    access_rules: tuple[AccessRule, ...] = ()
+    """Who may mount it by itself, to read it."""
+    export_locations: tuple[ExportLocation, ...] = ()
+    """Where those clients mount it: none without access rules."""
     share: Annotated[Share | None, Field(exclude=True, repr=False)] = None
     """The share that it is of, without its rules and snapshots: for drivers only."""
+
+    def alone(self) -> Snapshot:
+        """The snapshot without its rules and export locations."""
+        return self.replace(access_rules=(), export_locations=())
 
 
 class ShareSpec(Value):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from tests.acceptance.cli import CommandLine
 
 pytestmark = pytest.mark.timeout(300)
 
+MEMBERS = 150
 LATER, LONG, STOPPED = (f"5f0c6a9e-8d0b-4d5e-9b0e-2f4a1a1f5d1{n}" for n in range(3))
 CONFIG = """
 default_backend = "local"
@@ -245,3 +248,58 @@ def test_what_a_test_started_ends_with_its_command_line(tmp_path: Path) -> None:
     assert started.stdout is not None
     assert started.stderr is not None
     assert (started.returncode, started.stdout.closed, started.stderr.closed) == (-9, True, True)
+
+
+# -- batches from files ---------------------------------------------------------------------------
+def items(cli: CommandLine, *shares: dict[str, Any]) -> str:
+    """A file of JSON Lines."""
+    file = cli.home.parent / "shares.jsonl"
+    file.write_text("".join(f"{json.dumps(share)}\n" for share in shares))
+    return str(file)
+
+
+def documents(process: subprocess.Popen[str], count: int) -> list[Any]:
+    """The next *count* lines that the process prints."""
+    assert process.stdout is not None
+    return [json.loads(process.stdout.readline()) for _ in range(count)]
+
+
+def test_a_batch_whose_client_is_killed_goes_on_where_it_stopped(cli: CommandLine) -> None:
+    file = items(cli, *({"size": 1, "name": f"member-{n}"} for n in range(MEMBERS)))
+    words = ["--json", "share", "create", "--from", file, "--batch-id", "members"]
+    first = cli.start(*words)
+    told = documents(first, 6)[1:]
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+
+    again = cli(*words)
+
+    begin, *results, end = [json.loads(line) for line in again.out.splitlines()]
+    counts = {"done": MEMBERS, "accepted": 0, "failed": 0}
+    assert (again.code, begin["batch"]) == (0, {"id": "members", "items": MEMBERS})
+    assert end["batch"] == {**begin["batch"], **counts}
+    ids = {result["index"]: result["share_id"] for result in results}
+    assert {result["index"]: result["share_id"] for result in told}.items() <= ids.items()
+    every = cli.json("share", "list", "--all")["shares"]
+    listed = [share for share in every if str(share["name"]).startswith("member-")]
+    assert sorted(share["id"] for share in listed) == sorted(ids.values())
+    assert {share["name"] for share in listed} == {f"member-{n}" for n in range(MEMBERS)}
+
+
+def test_an_interrupted_batch_says_what_is_done_and_how_to_go_on(cli: CommandLine) -> None:
+    waiting = [{"size": 1, "name": f"late-{n}", "backend": "slow"} for n in range(2)]
+    file = items(cli, {"size": 1, "name": "soon"}, *waiting)
+    words = ["share", "create", "--from", file, "--batch-id", "mixed"]
+    process = cli.start("--json", *words)
+    assert [line.get("index") for line in documents(process, 2)] == [None, 0]
+
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate()
+
+    assert process.returncode == 130
+    message = json.loads(out)["error"]["message"]
+    assert message.startswith("Stopped: 1 of 3 shares created; what is on its way goes on.")
+    assert f"--from {file} --batch-id mixed" in message
+    again = cli("--json", *words, "--no-wait")
+    statuses = [json.loads(line).get("status") for line in again.out.splitlines()]
+    assert (again.code, sorted(filter(None, statuses))) == (0, ["accepted", "accepted", "done"])

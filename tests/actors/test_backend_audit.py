@@ -158,6 +158,37 @@ def test_a_share_that_the_log_has_is_not_deleted_as_unknown(
     assert set(storage.shares()) == {share.id}
 
 
+@pytest.mark.parametrize("backend", ["fast", "disk"])
+def test_a_snapshot_that_only_the_backend_has_is_deleted_and_the_history_says_by_whom(
+    system: SyncInProcessSystem, backend: str
+) -> None:
+    share = system.create_share(size=1, backend=backend)
+    snapshot = share.create_snapshot("s")
+    share.forget_snapshot(snapshot.id, "by mistake")
+    assert kinds(system, backend) == [("unknown", snapshot.id)]
+
+    system.backends.delete_unknown(backend, snapshot.id)
+
+    assert kinds(system, backend) == []
+    assert share.refresh().snapshots == ()
+    told = [sentence(recorded) for recorded in share.history()]
+    who = f"{system.context.user_id} (project {system.context.project_id})"
+    assert any(f"{who} asked to delete what only the backend has" in text for text in told[-4:])
+
+
+def test_a_snapshot_whose_share_the_log_does_not_have_is_not_deleted(
+    system: SyncInProcessSystem, storage: DummyBackend
+) -> None:
+    kinds(system)
+    storage.add_share("stranger", 3)
+    storage.add_snapshot("stranger", "n1")
+
+    with pytest.raises(Refused, match="of share stranger, which the log does not have"):
+        system.backends.delete_unknown("fast", "n1")
+
+    assert "n1" in storage.snapshots()
+
+
 def test_nothing_unknown_is_deleted_while_a_share_of_the_backend_is_being_managed(
     system: SyncInProcessSystem, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.errors import Refused
+from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import DeleteShare, RetryShare
 from share_actors.events.share.snapshot_messages import (
@@ -20,7 +20,7 @@ from share_actors.events.share.snapshot_messages import (
 )
 from share_actors.events.share_type import CreateShareType
 from share_actors.values import nest_spec
-from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -147,23 +147,19 @@ def test_a_share_that_could_not_be_unmanaged_can_be_deleted(play: Any) -> None:
     play(scenario, fail={"unmanage": "no"})
 
 
-def test_a_share_with_snapshots_or_on_a_server_cannot_be_unmanaged(play: Any) -> None:
+def test_a_share_with_snapshots_cannot_be_unmanaged(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         await system.create("s1", host="plain")
         await system.ask("s1", CreateSnapshot(snapshot_id="n1"))
         with pytest.raises(Refused, match=r"has snapshots \(n1\): unmanage or delete them first"):
             await system.ask("s1", UnmanageShare())
-        await system.network()
-        share = await system.create(share_network_id=NET)
-        with pytest.raises(Refused, match="is on a share server"):
-            await system.ask(share.id, UnmanageShare())
 
     play(scenario)
 
 
-def test_a_share_on_share_servers_or_of_another_type_cannot_be_managed(play: Any) -> None:
+def test_a_share_without_its_share_server_or_of_another_type_cannot_be_managed(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        with pytest.raises(Refused, match="handles share servers: its shares cannot be managed"):
+        with pytest.raises(InvalidRequest, match="handles share servers: give the id of the one"):
             await system.ask("s1", manage(host="served"))
         specs = {"driver_handles_share_servers": "True"}
         await system.ask("share_type:t", CreateShareType(name="t", extra_specs=specs))

@@ -39,6 +39,7 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.rules import Rules
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -451,6 +452,11 @@ def test_an_effect_on_a_backend_that_is_not_ready_is_retried_later(
         ),
         (ShrinkShare(size=1), Refused, "backend"),
         (RevertToSnapshot(snapshot_id="n"), Refused, "backend"),
+        (
+            AllowSnapshotAccess(snapshot_id="n1", access_id="a", access_type="user", access_to="x"),
+            Refused,
+            "backend",
+        ),
     ],
 )
 def test_a_command_that_the_backend_cannot_carry_out_is_refused(

@@ -98,3 +98,19 @@ def test_a_deadline_counts_from_the_start_of_the_call_not_from_the_queue() -> No
         threads.close()
 
     within(10, scenario())
+
+
+def test_calls_that_wait_for_a_thread_are_counted() -> None:
+    async def scenario() -> None:
+        threads, gate = make(limit=2), threading.Event()
+        calls = [asyncio.create_task(run(threads, gate.wait)) for _ in range(5)]
+        while threads.waiting != 3:
+            await asyncio.sleep(0.01)
+
+        gate.set()
+        await asyncio.gather(*calls)
+
+        assert threads.waiting == 0
+        threads.close()
+
+    within(5, scenario())

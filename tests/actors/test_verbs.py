@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs
+from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -27,6 +28,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
 from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import RequestContext, nest_spec
 from tests.conftest import within
@@ -66,7 +68,7 @@ class Cluster:
         raise NotImplementedError
 
 
-class Manager(ManagerVerbs):
+class Manager(ManagerVerbs, SnapshotVerbs):
     """Stores the messages; replies with *accepted*, or with *error*, and then with *outcomes*."""
 
     def __init__(self, home: Path) -> None:
@@ -175,6 +177,20 @@ def test_a_default_backend_is_not_asked_for_where_a_snapshot_decides(manager: Ma
         (lambda m: m.deny_access(ALICE, "x", share_id="s9"), "s9", DenyAccess(access_id="x")),
         (lambda m: m.create_snapshot(ALICE, "s1", NEW), "s1", CreateSnapshot(snapshot_id=NEW)),
         (lambda m: m.delete_snapshot(ALICE, "n1"), "s1", DeleteSnapshot(snapshot_id="n1")),
+        (
+            lambda m: m.allow_snapshot_access(
+                ALICE, OTHER, snapshot_id="n1", access_type="user", access_to="bob"
+            ),
+            "s1",
+            AllowSnapshotAccess(
+                access_id=OTHER, snapshot_id="n1", access_type="user", access_to="bob"
+            ),
+        ),
+        (
+            lambda m: m.deny_snapshot_access(ALICE, "a1", snapshot_id="n1"),
+            "s1",
+            DenySnapshotAccess(access_id="a1", snapshot_id="n1"),
+        ),
     ],
 )
 def test_each_verb_sends_its_command(

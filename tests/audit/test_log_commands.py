@@ -21,6 +21,8 @@ from tests.command_tree import invoke
 
 NOON = "2026-03-01T12:00:00Z"
 COMMANDS: dict[str, list[str]] = {
+    "index": ["--index", "/nowhere/made.index"],
+    "replay": ["--what-if"],
     "tail": [],
     "show": ["1"],
     "history": ["home"],

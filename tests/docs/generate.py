@@ -23,15 +23,19 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.client import (
     aio,
     backends,
+    bulk,
     entities,
     keywords,
     results,
     share,
     share_changes,
     share_exits,
+    share_snapshots,
+    subjects,
 )
 from share_actors.drivers import errors as port_errors
 from share_actors.drivers import storage_errors
@@ -51,7 +55,11 @@ from tests.golden.examples import EXAMPLES, stored
 from tests.tenants.callers import CALLERS
 from tests.tenants.test_matrix import MATRIX
 
-PARTS = (share_changes.AsyncShareChanges, share_exits.AsyncShareExits)
+PARTS = (
+    share_snapshots.AsyncShareSnapshots,
+    share_changes.AsyncShareChanges,
+    share_exits.AsyncShareExits,
+)
 """Parts of documented classes that are in modules of their own."""
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -347,6 +355,8 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "servers": members(entities.AsyncShareServerCollection),
         "types": members(entities.AsyncShareTypeCollection),
         "backends": members(backends.AsyncBackendCollection),
+        "bulk": members(bulk.AsyncBulk),
+        "subjects": members(subjects.AsyncSubjectCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },
@@ -354,6 +364,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "manager.md": {
         "verbs": members(ManagerVerbs),
         "manage verbs": members(ManageVerbs),
+        "snapshot verbs": members(SnapshotVerbs),
         "backend verbs": members(BackendVerbs),
         "exit verbs": members(ExitVerbs),
     },

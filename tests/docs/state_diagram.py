@@ -39,7 +39,13 @@ from share_actors.events.share.messages import (
     ShareEvent,
     ShrinkShare,
 )
+from share_actors.events.share.rules import Rules
 from share_actors.events.share.server_attachment import ConfirmReleased, ConfirmServer
+from share_actors.events.share.snapshot_access import (
+    ApplySnapshotRules,
+    ConfirmSnapshotRules,
+    rules_of,
+)
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -47,6 +53,7 @@ from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotUnmanaged,
     CreateSnapshot,
     DeleteSnapshot,
+    DeleteUnknownSnapshot,
     DropSnapshot,
     ForgetSnapshot,
     ManageSnapshot,
@@ -86,6 +93,7 @@ REQUESTS: tuple[ShareCommand, ...] = (
     DeleteUnknownShare(
         share_id="s", location="/s", at=EPOCH, spec=ShareSpec(host="b", project_id="p", user_id="u")
     ),
+    DeleteUnknownSnapshot(snapshot_id="n", location="/n", at=EPOCH),
     UnmanageShare(),
     ForgetShare(reason="gone"),
     ManageSnapshot(snapshot_id="n", provider_location="/n", at=EPOCH),
@@ -118,12 +126,12 @@ def success(state: ShareState) -> ShareCommand | None:
             return ConfirmSnapshotManaged(snapshot_id=i, size=1)
         case ["snapshot", i, "unmanage"]:
             return ConfirmSnapshotUnmanaged(snapshot_id=i)
-        case ["snapshot", i, _]:
-            return ConfirmSnapshotDeleted(snapshot_id=i)
-        case ["access"]:
-            return _rules_applied(state)
-        case ["delete"]:
+        case ["snapshot", i, "access"]:
+            return _snapshot_rules_applied(i, state)
+        case ["snapshot", _, _] | ["delete"]:
             return _step_of_deletion(state)
+        case ["access"]:
+            return _rules_applied(state.rules)
         case [other]:
             return _OTHERS.get(other)
         case _:
@@ -142,9 +150,16 @@ _OTHERS: Mapping[str, ShareCommand] = {
 }
 
 
-def _rules_applied(state: ShareState) -> ConfirmRules:
+def _snapshot_rules_applied(i: str, state: ShareState) -> ShareCommand | None:
+    """As `_rules_applied`, for the rules of a snapshot; None if it was forgotten meanwhile."""
+    if i not in state.snapshots.held:
+        return None
+    outcome = _rules_applied(rules_of(i, state.snapshots))
+    return ConfirmSnapshotRules(**dict(outcome), snapshot_id=i)
+
+
+def _rules_applied(held: Rules) -> ConfirmRules:
     """The outcome for the rules at the start of the attempt, without later denials."""
-    held = state.rules
     removed = {i for i in held.attempted if held.rules[i].state == "denying"}
     applied = [
         i
@@ -158,6 +173,8 @@ def _step_of_deletion(state: ShareState) -> ShareCommand:
     match share.pending(state):
         case DropSnapshot(snapshot_id=i):
             return ConfirmSnapshotDeleted(snapshot_id=i)
+        case ApplySnapshotRules(snapshot_id=i, change=ApplyRules(delete=rules)):
+            return ConfirmSnapshotRules(snapshot_id=i, removed=tuple(r.id for r in rules))
         case ApplyRules(delete=rules):
             return ConfirmRules(removed=tuple(r.id for r in rules))
         case _:

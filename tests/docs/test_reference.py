@@ -15,7 +15,16 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
-from share_actors.client import aio, backends, entities, share, sync_entities
+from share_actors.client import (
+    aio,
+    backends,
+    bulk,
+    entities,
+    share,
+    subjects,
+    sync_bulk,
+    sync_entities,
+)
 from share_actors.config import Config
 from share_actors.errors import ERRORS
 from share_actors.events.topics import COMMANDS, EVENTS
@@ -77,6 +86,8 @@ def test_every_public_name_is_documented() -> None:
         (sync_entities.ShareServerCollection, entities.AsyncShareServerCollection),
         (sync_entities.ShareTypeCollection, entities.AsyncShareTypeCollection),
         (sync_entities.BackendCollection, backends.AsyncBackendCollection),
+        (sync_bulk.Bulk, bulk.AsyncBulk),
+        (subjects.SubjectCollection, subjects.AsyncSubjectCollection),
     ],
 )
 def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_has_the_same(
@@ -92,6 +103,8 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
         "servers",
         "types",
         "backends",
+        "bulk",
+        "subjects",
     }
     assert all(f"#### {name}\n" in page for name in told)
 

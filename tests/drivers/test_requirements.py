@@ -27,6 +27,7 @@ from tests.made_up_machine import MadeUpMachine
 ROOT_STATUS = "Name:\tpython\nCapEff:\t000001ffffffffff\n"
 USER_STATUS = "Name:\tpython\nCapEff:\t0000000000000000\n"
 WANTS = "/etc/systemd/system/multi-user.target.wants/"
+PACKAGE_LIST = "/var/lib/apt/lists/a_main_binary_Packages"
 SHARED = "29 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n"
 PRIVATE = (
     "29 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n30 29 0:5 / /run rw shared:2 - tmpfs a rw\n"
@@ -49,12 +50,13 @@ def named(found: Sequence[Requirement], what: str) -> Requirement:
         ("rpcbind", "rpcbind"),
         ("mkfs.btrfs", "btrfs-progs"),
         ("smbd", "samba"),
+        ("testparm", "samba-common-bin"),
         ("libnss_wrapper.so", "libnss-wrapper"),
         ("ip", "iproute2"),
     ],
 )
 def test_a_missing_program_names_the_command_that_installs_it(what: str, package: str) -> None:
-    empty = MadeUpMachine()
+    empty = MadeUpMachine(existing=(PACKAGE_LIST,))
     lists = (nfs_requirements, btrfs_requirements, samba_requirements, server_requirements)
     found = [requirement for stated in lists for requirement in stated(machine=empty)]
 
@@ -62,6 +64,12 @@ def test_a_missing_program_names_the_command_that_installs_it(what: str, package
 
     assert missing.state == "missing"
     assert missing.mend == f"apt-get install --no-install-recommends {package}"
+
+
+def test_without_lists_of_packages_they_are_fetched_first() -> None:
+    missing = named(nfs_requirements(machine=MadeUpMachine()), "ganesha.nfsd")
+
+    assert missing.mend.startswith("apt-get update && apt-get install")
 
 
 def test_an_installed_command_and_library_are_shown_with_their_paths() -> None:
@@ -156,6 +164,15 @@ def test_loop_devices_need_their_control_device(existing: tuple[str, ...], state
     assert named(btrfs_requirements(machine=machine), "loop devices").state == state
 
 
+@pytest.mark.parametrize(("files", "state"), [({}, "missing"), ({"/etc/mtab": ""}, "ok")])
+def test_ganesha_needs_the_table_of_mounts_that_minimal_installations_lack(
+    files: dict[str, str], state: str
+) -> None:
+    table = named(nfs_requirements(machine=MadeUpMachine(files=files)), "/etc/mtab")
+
+    assert (table.state, bool(table.mend)) == (state, state == "missing")
+
+
 def test_namespaces_are_those_of_this_process_in_proc() -> None:
     machine = MadeUpMachine(existing=("/proc/self/ns/mnt",))
     found = server_requirements(machine=machine)
@@ -165,13 +182,20 @@ def test_namespaces_are_those_of_this_process_in_proc() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mounts", "state"), [(SHARED, "ok"), (PRIVATE, "warning"), ("", "warning")]
+    ("mounts", "state", "told"),
+    [
+        (SHARED, "ok", "mounted shared"),
+        (PRIVATE, "ok", "private: the backend shares"),
+        ("", "missing", "as in a chroot"),
+    ],
 )
-def test_a_private_root_mount_is_a_warning(mounts: str, state: str) -> None:
+def test_the_root_must_be_a_mount_whether_shared_or_private(
+    mounts: str, state: str, told: str
+) -> None:
     found = checks.propagation(MadeUpMachine(files={"/proc/self/mountinfo": mounts}))
 
-    assert found.state == state
-    assert found.mend == ("" if state == "ok" else "mount --make-rshared /")
+    assert told in found.found
+    assert (found.state, bool(found.mend)) == (state, state == "missing")
 
 
 # -- privileges, ports and units -----------------------------------------------------------------
@@ -230,13 +254,22 @@ def test_a_port_of_an_unknown_process_is_missing_too() -> None:
     "unit", ["nfs-ganesha.service", "nfs-server.service", "rpcbind.service", "rpcbind.socket"]
 )
 def test_an_enabled_unit_is_a_warning_with_the_command_that_disables_it(unit: str) -> None:
-    machine = MadeUpMachine(existing=(WANTS + unit,))
+    machine = MadeUpMachine(existing=(WANTS + unit,), commands={"systemctl": "/bin/systemctl"})
 
     enabled = named(nfs_requirements(machine=machine), unit)
 
     assert enabled.state == "warning"
     assert enabled.found == f"enabled: {WANTS}{unit}"
     assert enabled.mend == f"systemctl disable --now {unit}"
+
+
+def test_a_unit_that_is_enabled_on_a_machine_without_systemd_is_not_started() -> None:
+    machine = MadeUpMachine(existing=(f"{WANTS}nfs-ganesha.service",))
+
+    enabled = named(nfs_requirements(machine=machine), "nfs-ganesha.service")
+
+    assert (enabled.state, enabled.mend) == ("ok", "")
+    assert "but systemd is not installed" in enabled.found
 
 
 # -- directories and drivers ---------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events import backend, share_network, share_server, share_type
+from share_actors.events import archives, backend, share_network, share_server, share_type, subject
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -12,6 +12,7 @@ from share_actors.events.share import (
     holds,
     manage,
     server_attachment,
+    snapshot_access,
     snapshot_messages,
     unknown_deletion,
 )
@@ -71,6 +72,16 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         "it is managed, 3 GiB; it is exported at nas:/srv/s1",
     ),
     (manage.ShareUnmanageRequested(), f"{alice} asked to unmanage it"),
+    (
+        manage.ShareWithdrawn(),
+        "its driver released it; it is still attached to its share server",
+    ),
+    (
+        snapshot_messages.UnknownSnapshotDeletionRequested(
+            snapshot_id="n2", location="/srv/s1@n2", at=NOON
+        ),
+        f"{alice} asked to delete what only the backend has: /srv/s1@n2, snapshot n2",
+    ),
     (manage.ShareUnmanaged(), "it is no longer managed; its data is on the backend as before"),
     (
         snapshot_messages.SnapshotManageRequested(
@@ -113,6 +124,26 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
         f"{alice} had snapshot n forgotten, without a driver call: lost",
+    ),
+    (
+        snapshot_access.SnapshotAccessAllowed(
+            snapshot_id="n", access_id="a", access_type="user", access_to="bob", access_level="ro"
+        ),
+        f"{alice} asked to let user bob read snapshot n (access rule a)",
+    ),
+    (
+        snapshot_access.SnapshotAccessDenied(snapshot_id="n", access_id="a"),
+        f"{alice} asked to remove access rule a of snapshot n",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(
+            snapshot_id="n", applied=("a",), export_locations=_exports
+        ),
+        "for snapshot n, the backend applied access rule a; it is exported at nas:/srv/s1",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(snapshot_id="n", failed={"a": "no such user"}),
+        "for snapshot n, the backend failed at access rule a (no such user)",
     ),
     (
         ensure.ShareEnsureRequested(info="i"),
@@ -293,5 +324,24 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         backend.BackendSharesEnsured(info="i", shares=2),
         "2 of its shares are exported with its current settings",
+    ),
+    (
+        archives.EventsArchived(
+            file="2026.gz",
+            file_sha256="9c",
+            events=6,
+            streams=1,
+            first=10,
+            last=15,
+            leaves_sha256="1f",
+            checkpoint_size=15,
+            until=NOON,
+        ),
+        f"{alice} archived 6 events of deleted entities (streams: 1), at positions 10 to 15, to 2026.gz"
+        " (SHA-256 9c)",
+    ),
+    (
+        subject.SubjectForgotten(subject_id="a1b2", kind="user", events=12, streams=3),
+        f"{alice} had user a1b2 forgotten: its texts in 12 events of 3 streams cannot be read any more",
     ),
 ]

@@ -15,6 +15,7 @@ from share_actors.events.backend import BackendChanged, BackendUp
 from share_actors.events.decider import Event
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.events.share.ensure import ShareReapplyRequested
 from share_actors.events.share.messages import ShareCreationRequested, ShareErrored
 from share_actors.events.share.server_attachment import ShareServerAcquired
 from share_actors.events.share_network import SecurityServiceAdded
@@ -44,7 +45,8 @@ assert isinstance(_creation, ShareCreationRequested)
 assert isinstance(_added, SecurityServiceAdded)
 assert isinstance(_acquired, ShareServerAcquired)
 _earlier_creation = _creation.replace(parent=None, extra_specs={})
-_earlier_managing = _managing.replace(extra_specs={})
+_without_server = _managing.replace(share_server_id=None)
+_earlier_managing = _without_server.replace(extra_specs={})
 _SEALED_1 = Sealed("sealed:1:AAAA")
 _up, _changed = _example("backend.up"), _example("backend.changed")
 assert isinstance(_up, BackendUp)
@@ -75,6 +77,8 @@ EARLIER: dict[str, Event] = {
     ),
     "share.creation_requested.v2.json": _earlier_creation,
     "share.creation_requested.v3.json": _earlier_creation,
+    "share.creation_requested.v4.json": _creation,
+    "share.reapply_requested.v1.json": ShareReapplyRequested(rules=("r1", "r2")),
     "network.security_service_added.v1.json": SecurityServiceAdded(
         service=_added.service.replace(password=_SEALED_1)
     ),
@@ -89,6 +93,8 @@ EARLIER: dict[str, Event] = {
         driver_options={"path": "/old/share"}
     ),
     "share.manage_requested.v3.json": _earlier_managing,
+    "share.manage_requested.v4.json": _without_server,
+    "server.share_detached.v1.json": _example("server.share_detached").replace(data_stay=False),
     "share.server_acquired.v1.json": ShareServerAcquired(
         server=_acquired.server.replace(backend_details={"root": "/servers/1"})
     ),

@@ -28,7 +28,7 @@ from share_actors.events.share.cloning import (
 from share_actors.events.share.failure import ERRORS
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
-from share_actors.events.share.manage import UnmanageShare
+from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import CreateShare, DeleteShare, RetryShare
 from share_actors.events.share.server_attachment import ConfirmReleased, ReleaseServer
 from share_actors.events.share.snapshot_messages import (
@@ -55,12 +55,16 @@ FROM_SNAPSHOT = CreateShare(
     spec=ShareSpec(host="b", project_id="p", user_id="u"),
     source=Snapshot(id="o", share_id="parent", status="available"),
 )
+MANAGED = ManageShare(
+    share_id="s", at=EPOCH, spec=ON_NETWORK.spec, driver_options={}, share_server_id="v"
+)
 HOLD = HoldSnapshot(snapshot_id="n", share_id="clone", number=1)
 RELEASE = ReleaseSnapshot(snapshot_id="n", share_id="clone", number=2)
 FIRST: dict[str, tuple[Command, ...]] = {
     "alone": (REQUESTS[0], HOLD),
     "on a share network": (ON_NETWORK,),
     "from a snapshot": (FROM_SNAPSHOT,),
+    "managed on a share server": (MANAGED,),
 }
 MAX_STEPS = 16
 
@@ -73,12 +77,13 @@ def share_states(created: str) -> tuple[Reached, ...]:
 
 def _key(state: ShareState) -> str:
     """What tells one state from another here: statuses, and what is being done."""
-    share_key = (state.share.status, state.doing, state.share.share_server_id, state.destroyed)
+    share_key = (state.share.status, state.doing, state.share.share_server_id)
+    on_server = (state.destroyed, state.withdrawn)
     attempt = state.attempt if share.under_way(state) else None
     rules = [(rule.state, i in state.rules.denied) for i, rule in state.rules.rules.items()]
     held = [(s.status, s.doing) for s in state.snapshots.held.values()]
     holds = (state.source_held, state.hold is not None, len(state.holds.by_share))
-    return str((share_key, attempt and attempt.effect, rules, held, holds))
+    return str((share_key, on_server, attempt and attempt.effect, rules, held, holds))
 
 
 def _outcomes(state: ShareState) -> Sequence[Command]:

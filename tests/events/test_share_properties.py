@@ -45,6 +45,11 @@ from share_actors.events.share.messages import (
 from share_actors.events.share.room import room_of
 from share_actors.events.share.rules import OWED
 from share_actors.events.share.server_attachment import ConfirmReleased
+from share_actors.events.share.snapshot_access import (
+    AllowSnapshotAccess,
+    ConfirmSnapshotRules,
+    DenySnapshotAccess,
+)
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -88,6 +93,14 @@ requests: st.SearchStrategy[ShareCommand] = st.one_of(
     st.builds(DenyAccess, access_id=ids),
     st.builds(CreateSnapshot, snapshot_id=ids, name=st.sampled_from([None, "n"]), at=st.just(NOON)),
     st.builds(DeleteSnapshot, snapshot_id=ids),
+    st.builds(
+        AllowSnapshotAccess,
+        snapshot_id=ids,
+        access_id=ids,
+        access_type=st.just("user"),
+        access_to=st.sampled_from(["alice", "bob"]),
+    ),
+    st.builds(DenySnapshotAccess, snapshot_id=ids, access_id=ids),
     st.builds(RevertToSnapshot, snapshot_id=ids),
     st.builds(ManageSnapshot, snapshot_id=ids, provider_location=st.just("/n"), at=st.just(NOON)),
     st.builds(UnmanageSnapshot, snapshot_id=ids),
@@ -107,6 +120,7 @@ strays: st.SearchStrategy[ShareCommand] = st.one_of(
         removed=subsets,
         failed=st.dictionaries(ids, st.just("no such host")),
     ),
+    st.builds(ConfirmSnapshotRules, snapshot_id=ids, applied=subsets, removed=subsets),
     st.builds(ConfirmSnapshotCreated, snapshot_id=ids),
     st.builds(ConfirmSnapshotDeleted, snapshot_id=ids),
     st.sampled_from(
@@ -132,7 +146,7 @@ def some_rules_fail(failing: tuple[str, ...], state: ShareState) -> ShareCommand
     outcome = success(state)
     if not isinstance(outcome, ConfirmRules):
         return outcome
-    return ConfirmRules(
+    return outcome.replace(
         applied=tuple(i for i in outcome.applied if i not in failing),
         removed=tuple(i for i in outcome.removed if i not in failing),
         failed={i: "no" for i in (*outcome.applied, *outcome.removed) if i in failing},

@@ -7,6 +7,14 @@ from share_actors.events.decider import EPOCH
 from share_actors.events.share.deletion import ConfirmDeleted, Destroy, ShareDeleted
 from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
 from share_actors.events.share.messages import CreateShare
+from share_actors.events.share.snapshot_messages import (
+    ConfirmSnapshotDeleted,
+    DeleteUnknownSnapshot,
+    DropSnapshot,
+    ManageSnapshot,
+    SnapshotDeleted,
+    UnknownSnapshotDeletionRequested,
+)
 from share_actors.events.share.unknown_deletion import (
     DeleteUnknownShare,
     UnknownShareDeletionRequested,
@@ -63,3 +71,29 @@ def test_the_record_of_a_deleted_share_is_final() -> None:
 def test_nothing_is_created_under_the_id_of_what_is_being_deleted() -> None:
     create = CreateShare(share_id="s1", size=1, spec=HERE, at=EPOCH)
     nothing.given(asked).when(create).then_rejected("deleting")
+
+
+# -- snapshots -----------------------------------------------------------------------------------
+available = nothing.given(requested(), began("create"), created())
+of_snapshot = DeleteUnknownSnapshot(snapshot_id="n1", location="/srv/s1@n1", at=NOON)
+snapshot_asked = UnknownSnapshotDeletionRequested(**dict(of_snapshot))
+
+
+def test_an_unknown_snapshot_is_deleted_and_gone() -> None:
+    available.when(of_snapshot).then(snapshot_asked)
+    deleting = available.given(snapshot_asked)
+    deleting.when(of_snapshot).then()
+    deleting.then_pending(DropSnapshot(snapshot_id="n1"))
+    ending = deleting.given(began("snapshot/n1/delete"))
+    ending.when(ConfirmSnapshotDeleted(snapshot_id="n1")).then(SnapshotDeleted(snapshot_id="n1"))
+
+
+def test_a_snapshot_that_is_being_managed_from_the_same_place_is_not_unknown() -> None:
+    manage = ManageSnapshot(snapshot_id="n2", provider_location="/srv/s1@n1", at=NOON)
+    managing = available.given(*share.decide(manage, available.state))
+    managing.when(of_snapshot).then_rejected("it is snapshot n2, manage_starting")
+
+
+def test_a_snapshot_of_a_share_that_the_log_does_not_have_is_not_deleted() -> None:
+    nothing.when(of_snapshot).then_rejected("there is no such share")
+    nothing.given(asked).when(of_snapshot).then_rejected("the share is deleting")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from share_actors.drivers.base import DriverError, ProbeResult, ShareDriver
+from share_actors.drivers.fence import current_attempt
 from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 
 Step = Callable[[str], None]
@@ -19,6 +20,8 @@ class Storage:
         self.fences: dict[str, int] = {}
         self.overtaken = 0
         """The number of calls refused because a later attempt had begun."""
+        self.dropped_with_rules = 0
+        """How many snapshots were deleted while clients could read them."""
         self._serial = 0
 
     def of(self, kind: str, tag: str) -> dict[str, Any] | None:
@@ -94,7 +97,7 @@ class SteppingDriver(ShareDriver):
         self._held(snapshot.share_id)
         held = self.storage.of("snapshot", snapshot.id)
         if held is None:
-            held = self.storage.add("snapshot", snapshot.id, share=snapshot.share_id)
+            held = self.storage.add("snapshot", snapshot.id, share=snapshot.share_id, rules=set())
         self._step("snapshot begun")
         held["whole"] = True
         self._step("snapshot taken")
@@ -106,6 +109,7 @@ class SteppingDriver(ShareDriver):
         self.storage.enter(context, snapshot.share_id)
         held = self.storage.of("snapshot", snapshot.id)
         if held is not None:
+            self.storage.dropped_with_rules += bool(held["rules"])
             held["whole"] = False
             self._step("snapshot half gone")
             self.storage.drop(held)
@@ -145,6 +149,40 @@ class SteppingDriver(ShareDriver):
             rules ^= {rule}
             self._step("a rule set")
         return {}
+
+    def snapshot_update_access(
+        self,
+        context: RequestContext,
+        snapshot: Snapshot,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        share_server: Any = None,
+    ) -> dict[str, str]:
+        self.storage.enter(context, snapshot.share_id)
+        held = self.storage.of("snapshot", snapshot.id)
+        if held is None and access_rules:
+            raise DriverError(f"snapshot {snapshot.id} does not exist")
+        rules = set() if held is None else held["rules"]
+        wanted = {(r.access_to, r.access_level) for r in access_rules}
+        for rule in [*(rules - wanted), *(wanted - rules)]:
+            rules ^= {rule}
+            self._step("a rule of a snapshot set")
+        return {}
+
+    def snapshot_export_locations(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> list[ExportLocation]:
+        held = self.storage.of("snapshot", snapshot.id)
+        path = f"sim:/{snapshot.share_id}@{snapshot.id}"
+        return [ExportLocation(path=path)] if held is not None and held["rules"] else []
+
+    def unmanage_snapshot(self, snapshot: Snapshot) -> None:
+        self.storage.enter(current_attempt(), snapshot.share_id)
+        held = self.storage.of("snapshot", snapshot.id)
+        if held is not None:
+            held["rules"].clear()
+        self._step("a snapshot let go")
 
     def _held(self, share_id: str) -> dict[str, Any]:
         held = self.storage.of("share", share_id)

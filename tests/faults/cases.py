@@ -17,6 +17,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -94,6 +95,13 @@ def _command(rng: random.Random) -> Command:
         AllowAccess(access_id=name, access_type="user", access_to="z", access_level="ro"),
         DenyAccess(access_id=name),
         CreateSnapshot(snapshot_id=name, at=EPOCH),
+        AllowSnapshotAccess(
+            snapshot_id=name,
+            access_id=rng.choice("cd"),
+            access_type="user",
+            access_to=rng.choice(("x", "y")),
+        ),
+        DenySnapshotAccess(snapshot_id=name, access_id=rng.choice("cd")),
         DeleteSnapshot(snapshot_id=name),
         RevertToSnapshot(snapshot_id=name),
         RetryShare(),

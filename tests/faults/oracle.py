@@ -22,6 +22,7 @@ from share_actors.events.share.messages import (
     ShareReverted,
     ShareRevertRequested,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -29,7 +30,7 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotUnmanaged,
     UnmanageSnapshot,
 )
-from share_actors.values import Share
+from share_actors.values import Share, Snapshot
 from tests.faults.backend import Storage
 from tests.faults.simulation import EPOCH, World
 
@@ -112,6 +113,8 @@ class Verdict:
         """What is on the backend and not in the log, or the other way round."""
         view = share.view(self.state)
         held, wanted = on_backend(storage, view, self._let_go), in_log(view)
+        if storage.dropped_with_rules:
+            return ["a snapshot was deleted while clients could read it"]
         if view.status in DOUBTFUL:
             return []
         if held != wanted:
@@ -166,6 +169,10 @@ def same_work(command: Command) -> str:
             return "create"
         case DeleteShare():
             return "delete"
+        case AllowSnapshotAccess(snapshot_id=i):
+            return f"snapshot/{i}/rule/*/allow"
+        case DenySnapshotAccess(snapshot_id=i, access_id=rule):
+            return f"snapshot/{i}/rule/{rule}/deny"
         case AllowAccess():
             return "rule/*/allow"
         case DenyAccess(access_id=i):
@@ -215,6 +222,10 @@ def on_backend(storage: Storage, view: Share, let_go: set[str]) -> dict[str, Any
     """The objects on the backend in the form of `in_log`, without those in error, which may be partial."""
     doubtful = let_go | {s.id for s in view.snapshots if s.status in DOUBTFUL}
     rules = {(r.access_to, r.access_level) for r in view.access_rules if r.state == "error"}
+    failed = {
+        s.id: {(r.access_to, r.access_level) for r in s.access_rules if r.state == "error"}
+        for s in view.snapshots
+    }
     objects = [o for o in storage.objects.values() if o["tag"] not in doubtful]
     return {
         "shares": [
@@ -222,13 +233,22 @@ def on_backend(storage: Storage, view: Share, let_go: set[str]) -> dict[str, Any
             for o in objects
             if o["kind"] == "share"
         ],
-        "snapshots": sorted((o["tag"], o["whole"]) for o in objects if o["kind"] == "snapshot"),
+        "snapshots": sorted(
+            (o["tag"], o["whole"], sorted(o["rules"] - failed.get(o["tag"], set())))
+            for o in objects
+            if o["kind"] == "snapshot"
+        ),
     }
+
+
+def in_force(item: Share | Snapshot) -> list[tuple[str, str]]:
+    """The clients and levels of the rules in force."""
+    return sorted((r.access_to, r.access_level) for r in item.access_rules if r.state == "active")
 
 
 def in_log(view: Share) -> dict[str, Any]:
     """The objects that should exist according to the log."""
-    rules = sorted((r.access_to, r.access_level) for r in view.access_rules if r.state == "active")
+    rules = in_force(view)
     exists = view.status not in ("absent", "deleted")
-    taken = sorted((s.id, True) for s in view.snapshots if s.status == "available")
+    taken = sorted((s.id, True, in_force(s)) for s in view.snapshots if s.status == "available")
     return {"shares": [(True, view.size, rules)] if exists else [], "snapshots": taken}

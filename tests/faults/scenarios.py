@@ -12,6 +12,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
 from share_actors.events.share.snapshot_messages import (
     CreateSnapshot,
     DeleteSnapshot,
@@ -24,6 +25,8 @@ Groups = tuple[tuple[Command, ...], ...]
 alice = AllowAccess(access_id="a", access_type="user", access_to="alice")
 bob = AllowAccess(access_id="b", access_type="user", access_to="bob", access_level="ro")
 take = CreateSnapshot(snapshot_id="n", at=EPOCH)
+reader = AllowSnapshotAccess(snapshot_id="n", access_id="r", access_type="user", access_to="carol")
+no_reader = DenySnapshotAccess(snapshot_id="n", access_id="r")
 made: Groups = ((create(2),),)
 
 SCENARIOS: dict[str, Groups] = {
@@ -37,6 +40,9 @@ SCENARIOS: dict[str, Groups] = {
     "allow and deny at once": (*made, (alice, DenyAccess(access_id="a"))),
     "snapshot": (*made, (take,)),
     "delete a snapshot": (*made, (take,), (DeleteSnapshot(snapshot_id="n"),)),
+    "deny a mounted snapshot": (*made, (take,), (reader,), (no_reader,)),
+    "delete a mounted snapshot": (*made, (take,), (reader,), (DeleteSnapshot(snapshot_id="n"),)),
+    "delete with mounted snapshots": (*made, (take,), (reader, DeleteShare(cascade=True))),
     "revert": (*made, (take,), (RevertToSnapshot(snapshot_id="n"),)),
     "allow while reverting": (*made, (take,), (RevertToSnapshot(snapshot_id="n"), alice)),
     "delete while reverting": (

@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from share_actors.events import attempts, backend, share_network, share_server, share_type
+from share_actors.events import (
+    archives,
+    attempts,
+    backend,
+    share_network,
+    share_server,
+    share_type,
+    subject,
+)
 from share_actors.events.decider import Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log.codec import Codec
@@ -23,6 +31,7 @@ from share_actors.events.share import (
     holds,
     manage,
     server_attachment,
+    snapshot_access,
     snapshot_messages,
     unknown_deletion,
 )
@@ -135,6 +144,19 @@ EXAMPLES: tuple[Event, ...] = (
     attempts.AttemptFailed(
         n=2, effect="create", kind="unknown", reason="stopped", retry_at=AT, planned=True
     ),
+    snapshot_access.SnapshotAccessAllowed(
+        snapshot_id="snap-2",
+        access_id="r9",
+        access_type="ip",
+        access_to="10.0.0.0/24",
+        access_level="ro",
+    ),
+    snapshot_access.SnapshotAccessDenied(snapshot_id="snap-2", access_id="r9"),
+    snapshot_access.SnapshotAccessRulesApplied(
+        snapshot_id="snap-2",
+        applied=("r9",),
+        export_locations=(ExportLocation(path="10.0.0.1:/share-1@snap-2", preferred=True),),
+    ),
     access.AccessAllowed(
         access_id="r1", access_type="ip", access_to="10.0.0.0/24", access_level="ro"
     ),
@@ -162,6 +184,9 @@ EXAMPLES: tuple[Event, ...] = (
     snapshot_messages.SnapshotManaged(
         snapshot_id="snap-3", size=3, provider_location="/snapshots/3"
     ),
+    snapshot_messages.UnknownSnapshotDeletionRequested(
+        snapshot_id="snap-4", location="/snapshots/4", at=AT
+    ),
     snapshot_messages.SnapshotUnmanageRequested(snapshot_id="snap-3"),
     snapshot_messages.SnapshotUnmanaged(snapshot_id="snap-3"),
     holds.SnapshotHeld(snapshot_id="snap-1", share_id="share-1", number=8),
@@ -172,6 +197,7 @@ EXAMPLES: tuple[Event, ...] = (
     manage.ShareManageRequested(
         share_id="share-2",
         driver_options={"path": "/old/share", "like": {"sealed": "x"}, "token": SEALED},
+        share_server_id="server-1",
         extra_specs={"snapshot_support": "true"},
         at=AT,
         spec=ShareSpec(
@@ -197,6 +223,7 @@ EXAMPLES: tuple[Event, ...] = (
         size=4, export_locations=(ExportLocation(path="10.0.0.1:/shares/2"),), pool="gold"
     ),
     manage.ShareUnmanageRequested(),
+    manage.ShareWithdrawn(gone=None),
     manage.ShareUnmanaged(),
     forgetting.ShareForgetRequested(reason="its disk broke"),
     forgetting.ShareForgotten(reason="its disk broke"),
@@ -204,7 +231,7 @@ EXAMPLES: tuple[Event, ...] = (
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),
-    ensure.ShareReapplyRequested(rules=("r1", "r2")),
+    ensure.ShareReapplyRequested(rules=("r1", "r2"), snapshot_rules={"snap-2": ("r9",)}),
     ensure.ShareEnsured(export_locations=(ExportLocation(path="10.0.0.3:/shares/1"),)),
     ensure.ShareEnsureFailed(reason="it is lost"),
     share_network.ShareNetworkCreated(
@@ -241,7 +268,7 @@ EXAMPLES: tuple[Event, ...] = (
         at=AT,
     ),
     share_server.ShareAttached(share_id="share-1", ready=False),
-    share_server.ShareDetached(share_id="share-1", at=AT),
+    share_server.ShareDetached(share_id="share-1", at=AT, data_stay=True),
     share_server.AddressesAllocated(addresses=("10.0.0.2",)),
     share_server.ServerSetUp(details={"root": "/servers/1", "password": SEALED}),
     share_server.ServerSetUpFailed(reason="no memory", details={"vlan": "7", "key": SEALED}),
@@ -279,6 +306,20 @@ EXAMPLES: tuple[Event, ...] = (
     backend.BackendRenamed(backend="local", new="nas", at=AT),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),
+    archives.EventsArchived(
+        file="2026.gz",
+        file_sha256="9c" * 32,
+        events=6,
+        streams=1,
+        first=10,
+        last=15,
+        leaves_sha256="1f" * 32,
+        checkpoint_size=15,
+        until=AT,
+    ),
+    subject.SubjectForgotten(
+        subject_id="0123456789abcdef0123456789abcdef", kind="user", events=12, streams=3
+    ),
 )
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from share_actors import client
 from share_actors.actors.runtime import lifecycle
-from share_actors.client import ShareHandle, ShareSystem, sync_entities
+from share_actors.client import ShareHandle, ShareSystem, sync_bulk, sync_entities
+from share_actors.client.subjects import SubjectCollection
 from share_actors.errors import InvalidRequest
 from share_actors.values import RequestContext
 from tests.input.conftest import Tried
@@ -26,11 +27,15 @@ ARGUMENTS = (
     *arguments("networks", sync_entities.ShareNetworkCollection),
     *arguments("servers", sync_entities.ShareServerCollection),
     *arguments("types", sync_entities.ShareTypeCollection),
+    *arguments("bulk", sync_bulk.Bulk),
+    *arguments("subjects", SubjectCollection),
     *arguments("backends", sync_entities.BackendCollection, without=("watch",)),
 )
 VALID: dict[str, Any] = {
     "size": 3,
     "shares": [],
+    "items": [],
+    "operation": "create_shares",
     "driver_options": {},
     "id_or_name": "tried",
     "share_id": NEW,

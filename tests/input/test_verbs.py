@@ -16,12 +16,13 @@ from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.manager.request_spec import PROPERTIES, SYNONYMS
 from share_actors.actors.manager.share_verbs import ManagerVerbs
+from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.errors import InvalidRequest, NotFound
 from tests.input.conftest import Tried
 from tests.input.signatures import Argument, arguments
 from tests.input.values import ANYTHING, CORE
 
-PARTS = (ManagerVerbs, ManageVerbs, ExitVerbs, BackendVerbs)
+PARTS = (ManagerVerbs, SnapshotVerbs, ManageVerbs, ExitVerbs, BackendVerbs)
 CALLS_OF_CLIENTS = ("submit", "wait")
 """They take batches of messages, which only this package's client makes."""
 MORE = tuple(sorted({*PROPERTIES, *SYNONYMS, "backend"}))
@@ -99,6 +100,13 @@ ON_A_SHARE: dict[str, dict[str, Any]] = {
     "manage_snapshot": {"snapshot_id": str(uuid4()), "provider_location": "/old"},
     "allow_access": {"access_id": str(uuid4()), "access_type": "user", "access_to": "bob"},
     "deny_access": {"access_id": str(uuid4())},
+    "allow_snapshot_access": {
+        "access_id": str(uuid4()),
+        "snapshot_id": str(uuid4()),
+        "access_type": "user",
+        "access_to": "bob",
+    },
+    "deny_snapshot_access": {"access_id": str(uuid4()), "snapshot_id": str(uuid4())},
 }
 ADDRESSES = ("backend:dummy", "share_type:fast", "share_network:n1", "nonsense:x", "share:x", "")
 

@@ -15,6 +15,7 @@ from share_actors.testing.client_content_contract import ClientContentContract
 from share_actors.testing.client_daemon_contract import ClientDaemonContract
 from share_actors.testing.client_network_contract import ClientNetworkContract
 from share_actors.testing.client_size_contract import ClientSizeContract
+from share_actors.testing.client_snapshot_contract import ClientSnapshotContract
 from share_actors.testing.nfs.networks import CLIENTS, SERVER
 from share_actors.testing.visits import Mount
 from tests.drivers.ganesha.conftest import wait_until
@@ -59,6 +60,7 @@ class TestNfs4Clients(
     ClientAccessContract,
     ClientNetworkContract,
     ClientContentContract,
+    ClientSnapshotContract,
     ClientDaemonContract,
 ):
     def test_what_a_client_writes_is_in_the_subvolume_of_the_share(

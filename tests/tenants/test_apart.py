@@ -44,6 +44,8 @@ QUESTIONS: dict[str, Callable[[ShareSystem, str], Any]] = {
     "retry": lambda user, i: handle(user, i).retry(),
     "snapshot": lambda user, i: handle(user, i).create_snapshot(),
     "delete snapshot": lambda user, i: handle(user, i).delete_snapshot("snap"),
+    "allow snapshot": lambda user, i: handle(user, i).allow_snapshot_access("snap", "eve"),
+    "deny snapshot": lambda user, i: handle(user, i).deny_snapshot_access("snap", "rule"),
     "unmanage": lambda user, i: handle(user, i).unmanage(),
     "history": lambda user, i: user.history(i),
     "explain": lambda user, i: handle(user, i).explain(),

@@ -48,6 +48,12 @@ def _snapshot(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
     return prepare
 
 
+def _deny_reader(blue: Blue) -> Attempt:
+    share, snapshot = blue.snapped()
+    rule = blue.user.share(share).allow_snapshot_access(snapshot, "alice")
+    return lambda user: _handle(user, share).deny_snapshot_access(snapshot, rule)
+
+
 def _show_snapshot(blue: Blue) -> Attempt:
     _, snapshot = blue.snapped()
     return lambda user: user.snapshot(snapshot)
@@ -153,12 +159,30 @@ def _refused(act: Callable[[Any], Any]) -> Attempt:
     return attempt
 
 
+def _in_bulk(operation: str, **fields: Any) -> Callable[[Blue], Attempt]:
+    """Do *operation* in bulk on a share of `blue`, and raise the error of its only item."""
+
+    def prepare(blue: Blue) -> Attempt:
+        item = {"share": blue.share(), **fields}
+        return lambda user: _only(getattr(user.bulk, operation)([item]))
+
+    return prepare
+
+
+def _only(results: Any) -> None:
+    [result] = results
+    if result.error is not None:
+        raise result.error
+
+
 def _delete_unknown(user: ShareSystem) -> None:
     """Permitted, and then nothing is found, since the backend has nothing unknown."""
     with suppress(NotFound):
         user.backends.delete_unknown("d", "nothing")
 
 
+_subjects = _refused(lambda user: user.subjects.list())
+_forget_subject = _refused(lambda user: user.subjects.forget("user:nobody"))
 _forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
 _rename_backend = _refused(lambda user: user.backends.rename("d", "d"))
 
@@ -184,6 +208,12 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
         _anything(lambda user: user.create_share(size=1, backend="d", is_public=True)),
         (FORBIDDEN, FORBIDDEN, YES, YES, YES),
     ),
+    "create shares in bulk": (
+        _anything(lambda user: _only(user.bulk.create_shares([{"size": 1, "backend": "d"}]))),
+        CREATE,
+    ),
+    "allow access in bulk": (_in_bulk("allow_access", to="bob"), CHANGE),
+    "delete shares in bulk": (_in_bulk("delete_shares"), CHANGE),
     "extend a share": (_share(lambda share: share.extend(3)), CHANGE),
     "shrink a share": (_share(lambda share: share.shrink(1)), CHANGE),
     "revert a share": (_snapshot(lambda share, n: share.revert_to(n)), CHANGE),
@@ -207,6 +237,11 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "show a snapshot": (_show_snapshot, READ),
     "create a snapshot": (_share(lambda share: share.create_snapshot()), CHANGE),
+    "allow access to a snapshot": (
+        _snapshot(lambda share, i: share.allow_snapshot_access(i, "bob")),
+        CHANGE,
+    ),
+    "deny access to a snapshot": (_deny_reader, CHANGE),
     "delete a snapshot": (_snapshot(lambda share, i: share.delete_snapshot(i)), CHANGE),
     "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
     "forget a snapshot": (_snapshot(lambda share, i: share.forget_snapshot(i, "lost")), OPERATE),
@@ -290,6 +325,8 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "see the progress of a rebuild": (_anything(lambda user: user.rebuild_progress()), SYSTEM),
     "follow the events of all projects": (_anything(lambda user: next(user.events())), SYSTEM),
     "retry a parked stream": (_anything(lambda user: user.unpark("share-none")), SYSTEM),
+    "list data subjects": (_anything(_subjects), SYSTEM),
+    "forget a data subject": (_anything(_forget_subject), SYSTEM),
 }
 CELLS = [
     (operation, who, expected)

@@ -19,8 +19,10 @@ from share_actors import (
     BackendReport,
     CapacityPoint,
     Config,
+    DataSubject,
     EntityExplanation,
     Explanation,
+    Forgetting,
     Page,
     Receipt,
     RequestContext,
@@ -41,6 +43,8 @@ from share_actors import (
 from share_actors.client import aio
 from share_actors.client.aio import AsyncShare, AsyncShareSystem
 from share_actors.client.backends import AsyncBackendCollection
+from share_actors.client.bulk import AsyncBulk
+from share_actors.client.bulk_results import BulkResult
 from share_actors.client.entities import (
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
@@ -53,6 +57,8 @@ from share_actors.client.results import (
     ShareLocation,
     SystemStatus,
 )
+from share_actors.client.subjects import AsyncSubjectCollection, SubjectCollection
+from share_actors.client.sync_bulk import Bulk
 from share_actors.client.sync_entities import (
     BackendCollection,
     ShareNetworkCollection,
@@ -89,6 +95,10 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.servers, ShareServerCollection)
     assert_type(system.types, ShareTypeCollection)
     assert_type(system.backends, BackendCollection)
+    assert_type(system.bulk, Bulk)
+    assert_type(system.subjects, SubjectCollection)
+    assert_type(system.subjects.list(), Sequence[DataSubject])
+    assert_type(system.subjects.forget("user:alice", dry_run=True), Forgetting)
     assert_type(system.capabilities(), dict[str, BackendReport])
     assert_type(system.capabilities(watch=True), Iterator[BackendReport])
     assert_type(system.init_host("fast"), dict[str, BackendReport])
@@ -118,7 +128,9 @@ def use_system(system: ShareSystem) -> None:
     preview = system.preview_manage({"path": "old"}, backend="fast", protocol="NFS")
     assert_type(preview, ManagePreview)
     assert_type(preview["size"], int)
-    managed = system.manage_share({"path": "old"}, backend="fast", name="old", wait=False)
+    managed = system.manage_share(
+        {"path": "old"}, backend="fast", name="old", share_server_id="server-1", wait=False
+    )
     assert_type(managed, ShareHandle)
 
     assert_type(system.share("projects"), ShareHandle)
@@ -168,6 +180,10 @@ def use_share(share: ShareHandle) -> None:
     share.deny_access(rule, command_id="deny-1")
     snapshot = share.create_snapshot("monday", wait=True)
     assert_type(snapshot, Snapshot)
+    reader = share.allow_snapshot_access(snapshot, "10.0.0.0/24", type="ip", level="ro", wait=False)
+    assert_type(reader, AccessRule)
+    share.deny_snapshot_access(snapshot.id, reader, timeout=1.0)
+    assert_type(snapshot.access_rules, tuple[AccessRule, ...])
     share.delete_snapshot(snapshot.id)
     options: dict[str, object] = {"force": True}
     assert_type(share.manage_snapshot("old", "monday", driver_options=options), Snapshot)
@@ -225,6 +241,21 @@ def use_types(types: ShareTypeCollection) -> None:
     types.delete("gold")
 
 
+def use_bulk(bulk: Bulk) -> None:
+    items: list[dict[str, object]] = [{"size": 1, "key": "first"}, {"size": 2}]
+    results = bulk.create_shares(items, batch_id="b", wait=False, timeout=9, in_flight=64)
+    assert_type(results, Iterator[BulkResult])
+    result = next(results)
+    assert_type((result.index, result.key, result.command_id), tuple[int, str, str])
+    assert_type((result.ok, result.share_id, result.share), tuple[bool, str | None, Share | None])
+    assert_type(result.receipt, Receipt | None)
+    assert_type(result.error, ShareActorsError | None)
+    assert_type(result.rule, AccessRule | None)
+    assert_type(bulk.allow_access(iter([{"share": "a", "to": "b"}])), Iterator[BulkResult])
+    assert_type(bulk.delete_shares([{"share": "a"}]), Iterator[BulkResult])
+    assert_type(bulk.check("create_shares", items), dict[int, ShareActorsError])
+
+
 def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
@@ -268,6 +299,10 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(system.servers, AsyncShareServerCollection)
     assert_type(system.types, AsyncShareTypeCollection)
     assert_type(system.backends, AsyncBackendCollection)
+    assert_type(system.bulk, AsyncBulk)
+    assert_type(system.subjects, AsyncSubjectCollection)
+    assert_type(await system.subjects.list(), Sequence[DataSubject])
+    assert_type(await system.subjects.forget("user:alice"), Forgetting)
     assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])
     async for report in system.capabilities(watch=True):
         assert_type(report, BackendReport)
@@ -317,6 +352,8 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.allow_access("bob", level="ro", wait=False), AccessRule)
     await share.deny_access("rule-1")
     assert_type(await share.create_snapshot(), Snapshot)
+    assert_type(await share.allow_snapshot_access("snapshot-1", "bob"), AccessRule)
+    await share.deny_snapshot_access("snapshot-1", "rule-1")
     await share.delete_snapshot("snapshot-1")
     assert_type(await share.manage_snapshot("old", driver_options={}), Snapshot)
     await share.unmanage_snapshot("snapshot-1", timeout=1.0)
@@ -368,6 +405,14 @@ async def use_asynchronous_types(types: AsyncShareTypeCollection) -> None:
     assert_type(await types.get("gold"), ShareType)
     assert_type(await types.history("gold"), Sequence[Recorded])
     await types.delete("gold")
+
+
+async def use_asynchronous_bulk(bulk: AsyncBulk) -> None:
+    assert_type(bulk.create_shares([{"size": 1}]), AsyncIterator[BulkResult])
+    async for result in bulk.allow_access([{"share": "a", "to": "b"}], batch_id="b"):
+        assert_type(result, BulkResult)
+    assert_type(bulk.delete_shares([{"share": "a"}]), AsyncIterator[BulkResult])
+    assert_type(await bulk.check("delete_shares", []), dict[int, ShareActorsError])
 
 
 async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:

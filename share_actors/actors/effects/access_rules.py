@@ -6,16 +6,26 @@ import logging
 from collections.abc import Callable, Sequence
 
 from share_actors.actors.effects.outcomes import driver_message, writable
-from share_actors.drivers.base import DriverError, ShareDriver, TransientError
-from share_actors.events.share import ShareState, access
+from share_actors.drivers.abilities import MountableSnapshots
+from share_actors.drivers.base import (
+    DriverError,
+    NotSupported,
+    RuleUpdates,
+    ShareDriver,
+    TransientError,
+)
+from share_actors.events.share import ShareState, access, snapshot_access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
-from share_actors.values import AccessRule, RequestContext, Share
+from share_actors.events.share.snapshot_access import ApplySnapshotRules, ConfirmSnapshotRules
+from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 MAX_CUT_OFF = 100
 logger = logging.getLogger(__name__)
 Rules = Sequence[AccessRule]
 UpdateAccess = Callable[[Rules, Rules, Rules], dict[str, str]]
 """Bring the desired rules about by adding and deleting some; the rules that failed, with reasons."""
+DriverCall = Callable[[Rules, Rules, Rules], RuleUpdates | None]
+"""The method of a driver that does so."""
 
 
 def update_rules(
@@ -31,20 +41,53 @@ def update_rules(
     deleted could not be removed.
     """
 
+    def update(desired: Rules, add: Rules, delete: Rules) -> RuleUpdates | None:
+        return driver.update_access(context, share, desired, add, delete, (), state.server)
+
+    outcome = _outcome(update, effect, access.desired(state.rules, effect))
+    added = [rule for rule in effect.add if rule.id in outcome.applied]
+    return outcome.replace(warnings=_warnings(driver, share, added, state))
+
+
+def update_snapshot_rules(
+    driver: ShareDriver,
+    effect: ApplySnapshotRules,
+    state: ShareState,
+    snapshot: Snapshot,
+    context: RequestContext,
+) -> ConfirmSnapshotRules:
+    """As `update_rules`, for the rules of *snapshot*; the outcome has where it is exported then.
+
+    Raises `NotSupported` if the driver cannot export snapshots.
+    """
+    if not isinstance(driver, MountableSnapshots):  # it was replaced by one without the ability
+        raise NotSupported(f"{type(driver).__name__} cannot export snapshots by themselves")
+    apply, server = driver.snapshot_update_access, state.server
+
+    def update(desired: Rules, add: Rules, delete: Rules) -> RuleUpdates | None:
+        return apply(context, snapshot, desired, add, delete, server)
+
+    rules = snapshot_access.rules_of(snapshot.id, state.snapshots)
+    outcome = _outcome(update, effect.change, access.desired(rules, effect.change))
+    locations = driver.snapshot_export_locations(context, snapshot, server)
+    shown = tuple(location for location in locations if not location.is_admin_only)
+    return ConfirmSnapshotRules(**dict(outcome), snapshot_id=snapshot.id, export_locations=shown)
+
+
+def _outcome(update: DriverCall, effect: ApplyRules, desired: Rules) -> ConfirmRules:
+    """Bring *desired* about by *update*; raises `DriverError` if a removal that must succeed fails."""
     cut_off: list[str] = []
 
-    def update(desired: Rules, add: Rules, delete: Rules) -> dict[str, str]:
-        failed = driver.update_access(context, share, desired, add, delete, (), state.server)
+    def change(desired: Rules, add: Rules, delete: Rules) -> dict[str, str]:
+        failed = update(desired, add, delete)
         cut_off.extend(getattr(failed, "cut_off", ()))
         return {access_id: writable(reason) for access_id, reason in (failed or {}).items()}
 
-    failed = _failed_rules(update, effect, access.desired(state.rules, effect))
+    failed = _failed_rules(change, effect, desired)
     if effect.cascade and failed:
         raise DriverError("; ".join(failed.values()))
-    added = [rule for rule in effect.add if rule.id not in failed]
     return ConfirmRules(
-        applied=tuple(rule.id for rule in added),
-        warnings=_warnings(driver, share, added, state),
+        applied=tuple(rule.id for rule in effect.add if rule.id not in failed),
         removed=tuple(rule.id for rule in effect.delete if rule.id not in failed),
         failed=failed,
         cut_off=_recorded(cut_off),

@@ -162,6 +162,12 @@ class BackendDrivers:
         """Driver calls past their deadline whose threads are still stuck."""
         return sum(backend.threads.hung for backend in self._ready.values())
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Driver calls that wait for a thread, by backend; those of one never wait for another's."""
+        lines = {name: backend.threads.waiting for name, backend in self._ready.items()}
+        return {name: calls for name, calls in lines.items() if calls}
+
     def close(self) -> None:
         """Let the threads of all backends end."""
         for backend in self._ready.values():

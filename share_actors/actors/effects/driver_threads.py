@@ -64,6 +64,11 @@ class DriverThreads:
         """Calls that were submitted and have no result yet."""
         return self._outstanding
 
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a thread: as many as the limit run."""
+        return self._queues.jobs.qsize()
+
     def submit(self, call: Callable[[], Any], timeout_s: float, done: Done) -> None:
         """Run *call* in a thread; *done* gets its result or exception, on the loop."""
         self._outstanding += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from share_actors.actors.effects.backends import BackendDrivers
-from share_actors.drivers.abilities import Reverts
+from share_actors.drivers.abilities import ManagesOnServers, MountableSnapshots, Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.decider import Command
@@ -16,6 +18,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
+from share_actors.events.share.snapshot_access import AllowSnapshotAccess
 from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
@@ -47,19 +50,27 @@ def check(command: Command, state: ShareState, backends: BackendDrivers) -> None
     match command:
         case CreateShare():
             _check_create(command, name, driver)
+        case AllowSnapshotAccess() if not isinstance(driver, MountableSnapshots):
+            raise _unsupported(name, "mount snapshots by themselves")
         case AllowAccess():
             _check_access(command, state.share.share_proto, name, driver)
         case ExtendShare():
             _require(name, driver, "extend_share")
         case ShrinkShare():
             _require(name, driver, "shrink_share")
-        case RevertToSnapshot() if not isinstance(driver, Reverts):
-            raise _unsupported(name, "revert_to_snapshot")
+        case RevertToSnapshot():
+            _require_ability(name, driver, Reverts, "revert_to_snapshot")
         case ManageShare():
-            _require(name, driver, "manage_existing")
-            _require_no_servers(name, driver, "managed")
-        case DeleteUnknownShare():
-            _require_no_servers(name, driver, "deleted without their share server")
+            _check_manage(command, name, driver)
+        case DeleteUnknownShare() if driver.driver_handles_share_servers:
+            raise Refused(
+                f"backend {name} handles share servers: a share is deleted on its server alone. Manage it"
+                " there with its share_server_id, then delete it",
+                field="backend",
+                value=name,
+            )
+        case ManageSnapshot() if state.share.share_network_id is not None:
+            _require_ability(name, driver, ManagesOnServers, "manage_existing_snapshot")
         case ManageSnapshot():
             _require(name, driver, "manage_existing_snapshot")
         case CreateSnapshot():
@@ -81,11 +92,29 @@ def _check_create(command: CreateShare, name: str, driver: ShareDriver) -> None:
         raise InvalidRequest(text, field="size", value=command.size)
 
 
+def _check_manage(command: ManageShare, name: str, driver: ShareDriver) -> None:
+    server_id, servers = command.share_server_id, driver.driver_handles_share_servers
+    if servers:
+        _require_ability(name, driver, ManagesOnServers, "manage_existing")
+    else:
+        _require(name, driver, "manage_existing")
+    if servers == (server_id is not None):
+        return
+    text = (
+        f"share_server_id: backend {name} handles share servers: give the id of the one that has the data"
+        if servers
+        else f"share_server_id: backend {name} has no share servers, got {server_id!r}"
+    )
+    raise InvalidRequest(text, field="share_server_id", value=server_id)
+
+
 def _check_access(command: AllowAccess, protocol: str, name: str, driver: ShareDriver) -> None:
     """As in Manila, whose error is `InvalidShareAccess`, or `InvalidShareAccessLevel`."""
     types = driver.supported_access(protocol)
     subject = f" for {protocol} shares (the rule is for {command.access_to!r})"
     _require_value("access_type", command.access_type, tuple(types), name, subject)
+    if isinstance(command, AllowSnapshotAccess):
+        return  # its only level, `ro`, says what a snapshot allows, not what the share does
     levels, kind = (
         types[command.access_type],
         f" for {command.access_type} rules of {protocol} shares",
@@ -111,8 +140,6 @@ def _unsupported(name: str, method: str) -> Refused:
     return Refused(f"backend {name} cannot {method.replace('_', ' ')}", field="backend")
 
 
-def _require_no_servers(name: str, driver: ShareDriver, done: str) -> None:
-    """As in Manila, where shares on share servers are created by it, and never managed."""
-    if driver.driver_handles_share_servers:
-        text = f"backend {name} handles share servers: its shares cannot be {done}"
-        raise Refused(text, field="backend", value=name)
+def _require_ability(name: str, driver: ShareDriver, ability: type[Any], method: str) -> None:
+    if not isinstance(driver, ability):
+        raise _unsupported(name, method)

@@ -26,6 +26,7 @@ from share_actors.events.share.messages import (
     ShareEffect,
 )
 from share_actors.events.share.server_attachment import AcquireServer, ReleaseServer
+from share_actors.events.share.snapshot_access import ApplySnapshotRules
 from share_actors.events.share.snapshot_messages import (
     DropSnapshot,
     ManageExistingSnapshot,
@@ -57,6 +58,8 @@ def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) ->
             | ManageExisting()
             | Unmanage()
         ):
+            return None
+        case ApplySnapshotRules():  # where it is exported is part of the outcome
             return None
         case AcquireServer() | ReleaseServer() | Ensure() | HoldSource() | ReleaseSource():
             return None

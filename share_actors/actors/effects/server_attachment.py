@@ -66,6 +66,7 @@ def _assign_server(state: ShareState, settings: BackendSettings) -> share_networ
         new_server_id=str(uuid4()),
         beside=None if state.source is None else state.source.share_id,
         most=settings.max_shares_per_server,
+        on=state.on_server,
     )
 
 
@@ -90,9 +91,11 @@ async def _is_going(client: EntityClient, server_id: str) -> bool:
 
 
 async def release(
-    client: EntityClient, share: Share, settings: BackendSettings, context: RequestContext
+    client: EntityClient, state: ShareState, settings: BackendSettings, context: RequestContext
 ) -> None:
     """Detach the share from the server that its network or its own state names; idempotent."""
+    share, data_stay = state.share, state.doing == "unmanage"
+    detach = DetachShare(share_id=share.id, data_stay=data_stay)
     network = f"{NETWORK}{share.share_network_id}"
     reject = share_network.RejectShare(share_id=share.id)
     try:  # first, so that a late request for a server is refused
@@ -100,20 +103,20 @@ async def release(
     except NotFound:
         return
     for server_id in {view.shares.get(share.id), share.share_server_id} - {None}:
-        await _detach(client, share, f"{SERVER}{server_id}", settings, context)
+        await _detach(client, detach, f"{SERVER}{server_id}", settings, context)
     unassign = share_network.UnassignShare(share_id=share.id)
     await client.ask(ShareNetwork, network, unassign, context)
 
 
 async def _detach(
     client: EntityClient,
-    share: Share,
+    detach: DetachShare,
     server: str,
     settings: BackendSettings,
     context: RequestContext,
 ) -> None:
     with suppress(NotFound):  # it was assigned, and never created
-        view = await client.ask(ShareServer, server, DetachShare(share_id=share.id), context)
+        view = await client.ask(ShareServer, server, detach, context)
         if settings.delete_server_with_last_share and not view.shares:
             with suppress(Refused):  # another share was attached meanwhile
                 await client.tell(server, DeleteServer(why="last_share"), context)

@@ -173,7 +173,7 @@ class ShareWork:
     ) -> None:
         """Detach the share from its server: no driver is called, so that it works without a backend."""
         settings, backend = self._settings(state), state.share.backend
-        if backend not in self._backends.settings or state.doing == "forget":
+        if backend not in self._backends.settings or state.doing in ("forget", "unmanage"):
             settings = settings.model_copy(update={"delete_server_with_last_share": False})
 
         def ended(result: Any) -> None:
@@ -224,7 +224,7 @@ class ShareWork:
         self, state: ShareState, settings: BackendSettings, context: RequestContext
     ) -> Command:
         assert self._entity_client is not None
-        await server_attachment.release(self._entity_client, state.share, settings, context)
+        await server_attachment.release(self._entity_client, state, settings, context)
         return ConfirmReleased()
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import logging
 from typing import assert_never
 
-from share_actors.actors.effects.access_rules import update_rules
-from share_actors.actors.effects.manage_existing import managed_outcome, managed_snapshot_outcome
+from share_actors.actors.effects.access_rules import update_rules, update_snapshot_rules
+from share_actors.actors.effects.manage_existing import (
+    managed_outcome,
+    managed_snapshot_outcome,
+    unmanage,
+    unmanage_snapshot,
+)
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
@@ -26,6 +31,7 @@ from share_actors.events.share.messages import (
     Resize,
     Revert,
 )
+from share_actors.events.share.snapshot_access import ApplySnapshotRules
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -41,7 +47,9 @@ from share_actors.values import RequestContext, Share, ShareServer, Snapshot
 logger = logging.getLogger(__name__)
 ProbedEffect = Provision | Resize | ApplyRules | TakeSnapshot | DropSnapshot | Destroy
 SnapshotEffect = TakeSnapshot | DropSnapshot | ManageExistingSnapshot | UnmanageExistingSnapshot
-DriverEffect = ProbedEffect | Revert | SnapshotEffect | ManageExisting | Unmanage | Ensure
+DriverEffect = (
+    ProbedEffect | Revert | SnapshotEffect | ApplySnapshotRules | ManageExisting | Unmanage | Ensure
+)
 """The effects of a share that are calls of its driver: all but those on its share server."""
 
 
@@ -114,10 +122,13 @@ def _call(
             return ConfirmDeleted()
         case ApplyRules():
             return update_rules(driver, effect, state, view, context)
+        case ApplySnapshotRules(snapshot_id=i):
+            snapshot = with_share(state.snapshots.held[i], state)
+            return update_snapshot_rules(driver, effect, state, snapshot, context)
         case ManageExisting(driver_options=options):
-            return managed_outcome(driver, context, view, options)
+            return managed_outcome(driver, context, view, options, server)
         case Unmanage():
-            driver.unmanage(view)
+            unmanage(driver, view, server)
             return ConfirmUnmanaged()
         case Ensure():
             ensured = driver.ensure_share(context, view, server)
@@ -156,9 +167,9 @@ def _call_for_snapshot(
             driver.delete_snapshot(context, snapshot, server)
             return ConfirmSnapshotDeleted(snapshot_id=snapshot.id)
         case ManageExistingSnapshot(driver_options=options):
-            return managed_snapshot_outcome(driver, snapshot, options)
+            return managed_snapshot_outcome(driver, snapshot, options, server)
         case UnmanageExistingSnapshot():
-            driver.unmanage_snapshot(snapshot)
+            unmanage_snapshot(driver, snapshot, server)
             return ConfirmSnapshotUnmanaged(snapshot_id=snapshot.id)
         case _:
             assert_never(effect)

@@ -220,6 +220,7 @@ class ShareHost:
             waiting=self._waiting,
             hung=self._backends.hung,
             snapshot_failures=self._log.snapshot_failures,
+            waiting_for_thread=self._backends.waiting,
         )
 
     async def under_way(self) -> list[CallUnderWay]:
@@ -297,6 +298,7 @@ class ShareHost:
         while True:
             idle_timeout_s = self._config.hosting.idle_timeout_s
             await asyncio.sleep(min(self._timings.sweep_every_s, idle_timeout_s / 2))
+            self._entities.forget_erased()
             await self.passivate(self._config.hosting.idle_timeout_s)
             self._entities.remove_useless()
 

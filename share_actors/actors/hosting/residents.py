@@ -34,6 +34,9 @@ class ResidentEntities:
         """Passivated, or refused, since `take_departed` was called."""
         self._host_activation = uuid4().hex[:12]
         self._activations = 0
+        self._generation = 0
+        self._outdated: set[str] = set()
+        """Those that were active when a data subject was forgotten."""
 
     def __contains__(self, entity_id: str) -> bool:
         return entity_id in self._entities
@@ -81,6 +84,9 @@ class ResidentEntities:
 
         Raises `Busy` if there is no room for it, and `InvalidRequest` if its kind is unknown.
         """
+        self._notice_erasure()
+        if entity_id in self._outdated:
+            self._renew(entity_id)
         entity = self._entities.get(entity_id)
         if entity is None or entity.lost:
             entity = self._activate(entity_id, fresh)
@@ -159,6 +165,30 @@ class ResidentEntities:
             entity.passivate()
             self._remove(entity)
         return len(idle)
+
+    def forget_erased(self) -> None:
+        """Passivate what was active when a data subject was forgotten, once idle: its state has texts."""
+        self._notice_erasure()
+        for entity_id in list(self._outdated):
+            self._renew(entity_id)
+
+    def _notice_erasure(self) -> None:
+        subjects = self._open_log().subjects
+        if subjects is None or not subjects.seals:
+            return
+        subjects.ring.refresh()
+        if self._generation != subjects.ring.generation:
+            self._generation = subjects.ring.generation
+            self._outdated = set(self._entities)
+
+    def _renew(self, entity_id: str) -> None:
+        """Passivate an outdated entity, if it is idle."""
+        entity = self._entities.get(entity_id)
+        if entity is None or entity.idle:
+            self._outdated.discard(entity_id)
+            if entity is not None:
+                entity.passivate()
+                self._remove(entity)
 
     def remove_useless(self) -> None:
         """Remove the entities that are lost, and those that are idle and do not exist in the log."""

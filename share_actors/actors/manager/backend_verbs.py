@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from share_actors.actors.effects.separation import check_apart
 from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
@@ -212,12 +213,14 @@ class BackendVerbs:
         """Continue with other backends and other settings of them; unchanged backends keep running.
 
         Returns the names of backends that were `added`, `changed` and `removed`. Raises `ConfigError`, and
-        changes nothing, if anything else differs that only a restart can change.
+        changes nothing, if anything else differs that only a restart can change, or if two backends would
+        use the same directory, device, port or names.
         """
         permit("reload", context)
         config = instance("config", config, Config)
         await self.ready()
         difference = reload.difference(self._config, config)
+        await asyncio.to_thread(check_apart, config.backends)
         config = reload.with_current_key(self._config, config)
         await self._cluster.save_config(config)
         await self._apply(config)

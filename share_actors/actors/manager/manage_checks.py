@@ -44,7 +44,9 @@ def _new_item(command: Command, share: Share | None) -> tuple[str, Share | Snaps
     """What *command* is to manage and on which backend; None if it exists, or its share does not."""
     match command:
         case ManageShare(spec=spec, share_id=i, extra_specs=specs) if share is None:
-            return spec.backend, Share.from_spec(spec, id=i, extra_specs=specs)
+            server_id = command.share_server_id
+            new = Share.from_spec(spec, id=i, extra_specs=specs, share_server_id=server_id)
+            return spec.backend, new
         case ManageSnapshot(snapshot_id=i) if share is not None and share.status == "available":
             if all(snapshot.id != i for snapshot in share.snapshots):
                 return share.backend, _snapshot(command, share)
@@ -59,4 +61,5 @@ def _snapshot(command: ManageSnapshot, share: Share) -> Snapshot:
         size=share.size,
         share_proto=share.share_proto,
         provider_location=command.provider_location,
+        share=share.alone(),
     )

@@ -66,7 +66,8 @@ class ManageVerbs(Verbs):
         options = mapping("driver_options", driver_options)
         command = build(ManageShare, {**fields, "share_id": share_id, "driver_options": options})
         assert isinstance(command, ManageShare)
-        share = Share.from_spec(command.spec, id=share_id)
+        server_id = command.share_server_id
+        share = Share.from_spec(command.spec, id=share_id, share_server_id=server_id)
         stats = await self._stats_of(share.backend)
         return await stats.preview(share, command.driver_options)
 

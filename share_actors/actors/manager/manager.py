@@ -27,6 +27,7 @@ from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
+from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -52,7 +53,7 @@ STOP_TIMEOUT_S = 10.0
 """How long `stop` waits for replies to commands in progress."""
 
 
-class ManagerActor(ManagerVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
+class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(

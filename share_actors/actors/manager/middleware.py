@@ -29,7 +29,7 @@ from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share_type import ChangeShareType, CreateShareType, DeleteShareType
 from share_actors.policy import Caller
-from share_actors.values import Assignment, Placement
+from share_actors.values import Assignment, Placement, PlacementRequest
 
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
@@ -104,17 +104,22 @@ class Middleware:
             await self._growth.admit(message, request)
         if request is not None and message.topic == ShrinkShare.topic:
             await self._growth.check_shrink(message, request)
-        if message.topic == ManageShare.topic:
-            self._scheduler.ledger.manage(decision)
         if request is not None and request.share_type is not None:
             await self._check_server_mode(request.share_type, request.host, message.caller)
-            if message.topic == ManageShare.topic:
-                specs = await self._scheduler.extra_specs(request.share_type)
-                found = Assignment(request.host, request.share_type, Placement(), extra_specs=specs)
-                message = message._replace(assignment=found)
+        if request is not None and message.topic == ManageShare.topic:
+            self._scheduler.ledger.manage(decision)
+            message = message._replace(assignment=await self._found(message, request))
         if message.topic in manage_checks.TOPICS:
             await self._manage_checks.check(message, self._scheduler.config.backends)
         return message
+
+    async def _found(self, message: CommandMessage, request: PlacementRequest) -> Assignment:
+        """What a share that is to be managed comes to by its share type and its share server."""
+        implied = await self._references.server_network(message, request)
+        specs = None
+        if request.share_type is not None:
+            specs = await self._scheduler.extra_specs(request.share_type)
+        return Assignment(request.host, request.share_type, Placement(), implied, specs)
 
     async def _check_server_mode(self, name: str, host: str, caller: Caller) -> None:
         """Raise `Refused` if the share type requires the mode of share servers that the backend lacks."""

@@ -16,11 +16,12 @@ from share_actors.actors.ports import CatalogPort
 from share_actors.errors import NotFound, Refused
 from share_actors.events.aggregates import id_of
 from share_actors.events.share.cloning import Source
+from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share.snapshot_messages import DeleteSnapshot, UnmanageSnapshot
 from share_actors.events.share_network import DeleteShareNetwork
 from share_actors.policy import Caller, owner_of, owns
-from share_actors.values import Implied, PlacementRequest, Share, ShareNetwork
+from share_actors.values import Implied, PlacementRequest, Share, ShareNetwork, ShareServer
 
 NETWORKS_MAX_AGE_S = 1.0
 """How long a share network that was found is cached; the network itself refuses shares once it is deleted."""
@@ -69,6 +70,32 @@ class References:
         return resolved, Implied(
             resolved.share_proto, network_id, source.snapshot, source.share.alone()
         )
+
+    async def server_network(
+        self, message: CommandMessage, request: PlacementRequest
+    ) -> Implied | None:
+        """The network of the share server that has the share to manage; None if the request names none.
+
+        Raises `NotFound` if there is no such server, and `Refused` if it cannot take the share.
+        """
+        command = command_in(message)
+        assert isinstance(command, ManageShare)
+        server_id = command.share_server_id
+        if server_id is None:
+            return None
+        address = f"share_server:{server_id}"
+        server: ShareServer | None = await self._catalog.ask("entity", address=address)
+        if server is None or not _is_for(message.caller, server):
+            text = f"there is no share server {server_id}"
+            raise NotFound(text, field="share_server_id", value=server_id)
+        if server.backend != command.spec.backend:
+            reason = f"is on backend {server.backend!r}, not on {command.spec.backend!r}"
+        elif server.status != "active" and not message.repeated:
+            reason = f"is {server.status}, not active"
+        else:
+            return Implied(request.share_proto, server.share_network_id)
+        text = f"share server {server_id} {reason}"
+        raise Refused(text, field="share_server_id", value=server_id)
 
     async def _share(self, share_id: str) -> Share | None:
         share: Share | None = await self._catalog.ask("share", share_id=share_id)
@@ -166,7 +193,7 @@ class References:
 _GOING = ("deleting", "unmanage_starting")
 
 
-def _is_for(caller: Caller, entity: Share | ShareNetwork) -> bool:
+def _is_for(caller: Caller, entity: Share | ShareNetwork | ShareServer) -> bool:
     """Whether *caller* may refer to the entity, which is its project's."""
     return caller.is_system_admin or owns(caller, owner_of(entity))
 

@@ -17,9 +17,18 @@ SYNONYMS = {
     "display_description": "description",
 }
 MANAGED_PROPERTIES = frozenset(
-    ("name", "description", "share_proto", "host", "metadata", "is_public", "share_type")
+    (
+        "name",
+        "description",
+        "share_proto",
+        "host",
+        "metadata",
+        "is_public",
+        "share_type",
+        "share_server_id",
+    )
 )
-PROPERTIES = MANAGED_PROPERTIES | {
+PROPERTIES = MANAGED_PROPERTIES - {"share_server_id"} | {
     "size",
     "availability_zone",
     "share_network_id",

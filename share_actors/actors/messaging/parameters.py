@@ -54,6 +54,11 @@ def command_id(value: object) -> str | None:
     return None if value is None else _limited("command_id", value, COMMAND_ID)
 
 
+def own_id(field: str, value: object) -> str | None:
+    """The id that a caller chose for a batch, or an item of it; None: it has none."""
+    return None if value is None else _limited(field, value, COMMAND_ID)
+
+
 def _limited(field: str, value: object, limit: Limit) -> str:
     try:
         return text.check(word(field, value), limit)

@@ -260,7 +260,7 @@ class RayCatalog:
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call any method of `CatalogActor`; they may be repeated, so a restarting actor is called again."""
-        limit_s = None if method == "rebuild" else MAX_WAIT_S
+        limit_s = None if method in ("rebuild", "forget_subject") else MAX_WAIT_S
         if (explain := self._explain) is None:
             return await call_with_retries(lambda: self._called(method, args, kwargs), limit_s)
         return await with_retries(

@@ -14,7 +14,8 @@ from ray import _raylet
 from ray._private import ray_constants
 from ray.exceptions import RayError
 
-from share_actors.actors.effects.driver_setup import driver_of, without_secret_options
+from share_actors.actors.effects.driver_setup import without_secret_options
+from share_actors.actors.effects.separation import check_apart
 from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.runtime import PARENT, may_leave_a_lost_cluster
 from share_actors.actors.runtime.calls import call_sync
@@ -173,9 +174,11 @@ def check_log_fits(config: Config, nodes: int) -> None:
 
 
 def check_drivers(config: Config) -> None:
-    """Raise `ConfigError`, naming the key, unless every backend's driver exists and accepts its options."""
-    for name, backend in config.backends.items():
-        driver_of(name, backend)
+    """Raise `ConfigError`, naming the key, unless every backend's driver exists and accepts its options.
+
+    And unless they use nothing of the machine together: see `separation`.
+    """
+    check_apart(config.backends)
 
 
 def with_key(config: Config) -> Config:

@@ -22,7 +22,8 @@ from share_actors.events.checkpoints.merkle import (
     inclusion_ranges,
 )
 from share_actors.events.log import Notification
-from share_actors.events.log.read_only import ReadRows, rows_in_order
+from share_actors.events.log.archived_rows import ArchivedRow
+from share_actors.events.log.read_only import ReadRows, Row, rows_in_order
 
 _NEXT = "Run `share-actors log verify` to see where they differ."
 
@@ -46,17 +47,26 @@ def prove_event(read: ReadRows, position: int, note: str, key: PublicKey) -> dic
     return _checked(bundle, key)
 
 
-def _find(rows: Iterable[Notification], position: int, size: int) -> tuple[Notification, int]:
+def _find(rows: Iterable[Row], position: int, size: int) -> tuple[Notification, int]:
     for index, row in enumerate(rows):
         if index >= size or row.position > position:
             break
         if row.position == position:
+            if isinstance(row, ArchivedRow):
+                raise _archived(row)
             return row, index
     raise NotFound(
         f"position {position}: the checkpoint of {size} events has no event there",
         field="position",
         value=position,
         next_step="Name a position that it covers, or write a new one with `share-actors log checkpoint`.",
+    )
+
+
+def _archived(row: ArchivedRow) -> Refused:
+    return Refused(
+        f"position {row.position}: version {row.version} of {row.stream} was archived and removed",
+        next_step=f"Its file proves it: `share-actors log show {row.archive}` has the file's name.",
     )
 
 
@@ -76,7 +86,7 @@ def prove_growth(read: ReadRows, old: str, note: str, key: PublicKey) -> dict[st
     return _checked(bundle, key)
 
 
-def _proof(ranges: list[Range], rows: Iterator[Notification]) -> list[str]:
+def _proof(ranges: list[Range], rows: Iterator[Row]) -> list[str]:
     try:
         hashes = hashes_of(ranges, (leaf_hash(Leaf.of(row).encode()) for row in rows))
     except ValueError as error:

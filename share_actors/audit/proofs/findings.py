@@ -18,6 +18,7 @@ Kind = Literal[
     "version_gap",
     "position_gap",
     "differs",
+    "not_archived",
 ]
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from share_actors.config import Config
 from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint
-from share_actors.events.checkpoints.directory import CheckpointDirectory
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.leaves import Leaf
+from share_actors.events.checkpoints.remote import open_checkpoints
 from share_actors.events.log.read_only import ReadRows, open_read_only
 
 _ALL = "run `share-actors log verify`"
@@ -37,17 +37,17 @@ def check_newest(config: Config) -> QuickCheck:
     if config.audit.checkpoints is None:
         without = "that no event was edited or removed, since audit.checkpoints is not set"
         return QuickCheck((), (without,), ())
-    directory = CheckpointDirectory(config.audit.checkpoints)
+    directory = open_checkpoints(config.audit.checkpoints)
     note = directory.newest()
     if note is None:
-        without = f"that no event was edited or removed: no checkpoint is in {directory.path} yet"
+        without = f"that no event was edited or removed: no checkpoint is in {directory.where} yet"
         return QuickCheck((), (without,), ())
     key = SigningKey.load(config.audit_signer_file, config.audit_origin)
     try:
         checkpoint = Checkpoint.parse(note, key.public)
         *_, last = directory.leaves_at_end(checkpoint.size)
     except BadProof as error:
-        return QuickCheck((), (), (f"the checkpoint in {directory.path} cannot be used: {error}",))
+        return QuickCheck((), (), (f"the checkpoint in {directory.where} cannot be used: {error}",))
     with open_read_only(config.log, config.log_path) as read:
         return _compare(read, checkpoint, last)
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from share_actors.audit.proofs import findings
+from share_actors.audit.proofs.archive_records import ArchiveRecords, Decode
 from share_actors.audit.proofs.findings import Difference, Finding
 from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint, leaf_hash
 from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.checkpoints.merkle import CompactRange
-from share_actors.events.log import Notification
+from share_actors.events.log.read_only import Row
 
 MAX_KEPT = 200
 """Differences that are kept in memory; the others are only counted."""
@@ -42,18 +43,20 @@ class Report(NamedTuple):
 
 
 def verify(
-    rows: Iterable[Notification],
+    rows: Iterable[Row],
     checkpoint: Checkpoint | None = None,
     leaves: Iterable[Leaf] = (),
     *,
     contiguous: bool = False,
+    decode: Decode | None = None,
 ) -> Report:
     """Verify a log, given by all its *rows* in order, in one pass.
 
     *leaves*: those recorded beside *checkpoint*, which tell where the log differs from it; without them only
-    that it differs. *contiguous*: positions have no gaps, as in a SQLite log.
+    that it differs. *contiguous*: positions have no gaps, as in a SQLite log. *decode*: reads the records of
+    archives, with which events that were removed after being archived are compared.
     """
-    walk = _Walk(checkpoint, contiguous)
+    walk = _Walk(checkpoint, contiguous, decode)
     reference = _Reference(leaves)
     for difference in _compared(map(walk.take, rows), reference, walk):
         walk.differs(difference)
@@ -81,8 +84,11 @@ class _Reference:
 class _Walk:
     """Takes the rows one by one: the versions of streams, the tree, and what was found."""
 
-    def __init__(self, checkpoint: Checkpoint | None, contiguous: bool) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint | None, contiguous: bool, decode: Decode | None
+    ) -> None:
         self.checkpoint, self._contiguous = checkpoint, contiguous
+        self.archives = ArchiveRecords(decode)
         self.versions: dict[str, int] = {}
         self.tree, self.position = CompactRange(), 0
         self.root: bytes | None = None
@@ -92,10 +98,13 @@ class _Walk:
         self.agreeing, self._is_agreeing = 0, True
         self.cut: tuple[Leaf, int] | None = None
 
-    def take(self, row: Notification) -> Leaf:
+    def take(self, row: Row) -> Leaf:
         """Take the next row, and return its leaf."""
         leaf = Leaf.of(row)
         before = self.versions.get(leaf.stream, 0)
+        if self.archives.begins_again(leaf):
+            before = 0
+        self.archives.take(row, leaf)
         if leaf.version != before + 1:
             self._gap(findings.version_gap(leaf, before))
         if self._contiguous and leaf.position != self.position + 1:
@@ -153,7 +162,7 @@ def _compared(rows: Iterator[Leaf], reference: _Reference, walk: _Walk) -> Itera
 def _report(walk: _Walk, reference: _Reference) -> Report:
     checkpoint, size = walk.checkpoint, walk.tree.size
     is_good = checkpoint is None or (walk.root == checkpoint.root or (checkpoint.size == 0 == size))
-    notes, found = [], [*walk.found]
+    notes, found = [*walk.archives.notes()], [*walk.found, *walk.archives.findings()]
     if checkpoint is not None:
         problem = _problem(reference, checkpoint)
         if problem is not None:

@@ -6,9 +6,13 @@ from typing import Annotated, get_args
 
 import typer
 
+from share_actors.cli import batch
+from share_actors.cli.batch import BatchIdOption, FromOption
 from share_actors.cli.command import choices, command
+from share_actors.cli.commands.batch_kinds import ALLOWANCES
 from share_actors.cli.options import (
     NoWaitOption,
+    OptionalShareArgument,
     ShareArgument,
     TimeoutOption,
     outcome_timeout,
@@ -41,22 +45,37 @@ _KindOption = Annotated[
     examples=[
         "access allow data --to alice",
         "access allow data --type ip --to 10.0.0.0/24 --level ro",
+        "access allow --from rules.csv",
     ],
 )
 def allow(
     session: Session,
-    share: ShareArgument,
+    share: OptionalShareArgument = None,
     to: Annotated[
-        str,
-        typer.Option(help="User, IP address or CIDR, certificate's common name, or cephx id."),
-    ],
+        str | None,
+        typer.Option(
+            help="User, IP address or CIDR, certificate's common name, or cephx id;"
+            " required without --from."
+        ),
+    ] = None,
     kind: _KindOption = "user",
     level: _LevelOption = "rw",
+    file: FromOption = None,
+    batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Allow access to a share. Repeating an existing rule changes nothing."""
-    handle = session.system.share(share)
+    """Allow access to a share, or by each line of a file. Repeating an existing rule changes nothing."""
+    chosen = {
+        "--type": kind if kind != "user" else None,
+        "--level": level if level != "rw" else None,
+    }
+    batch.check_options(session, file, batch_id, **{"SHARE": share, "--to": to, **chosen})
+    if file is not None:
+        batch.run(session, file, ALLOWANCES, batch_id, outcome_timeout(no_wait, timeout))
+        return
+    to = batch.required(session, "--to", to)
+    handle = session.system.share(batch.required(session, "SHARE", share))
     rule = handle.allow_access(to, type=kind, level=level, wait=False)
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     rule = next((r for r in handle.access_rules if r.id == rule.id), rule)

@@ -10,7 +10,7 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.backend import app
-from share_actors.cli.options import BackendArgument, TimeoutOption
+from share_actors.cli.options import BackendArgument, TimeoutOption, set_fields
 from share_actors.cli.output import escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest, NotFound, Refused
@@ -47,7 +47,10 @@ def audit(
     backend: BackendArgument,
     delete_unknown: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="Delete this share that only the backend has; repeatable."),
+        typer.Option(
+            metavar="ID",
+            help="Delete this share or snapshot that only the backend has; repeatable.",
+        ),
     ] = None,
     adopt: Annotated[
         list[str] | None,
@@ -113,10 +116,11 @@ def _deletion(
     share_id: str,
     timeout: float,
 ) -> Act:
-    found = _unknown(backend, differences, share_id)
+    found = _unknown(backend, differences, share_id, of=("share", "snapshot"))
     if found.id is None:
         raise Refused(
-            f"what is at {found.location} has no share id: adopt it, then delete the share",
+            f"{found.location} is not deleted: it has no id under which its deletion could be recorded and"
+            f" repeated. {found.next_step}",
             field="delete_unknown",
             value=share_id,
         )
@@ -138,11 +142,12 @@ def _adoption(
 ) -> Act:
     found = _unknown(backend, differences, named)
     manage = session.system.manage_share
+    on_server = set_fields(share_server_id=found.share_server_id)
     return Act(
         "adopt",
         found,
         f"manage {found.location}{_size(found)} on backend {backend} as a share",
-        lambda: manage({"path": found.location}, backend=backend, timeout=timeout),
+        lambda: manage({"path": found.location}, backend=backend, timeout=timeout, **on_server),
     )
 
 
@@ -167,13 +172,17 @@ def _reapply(session: Session, share_id: str, timeout: float) -> None:
 
 
 def _unknown(
-    backend: str, differences: Sequence[BackendDifference], named: str
+    backend: str,
+    differences: Sequence[BackendDifference],
+    named: str,
+    of: Sequence[str] = ("share",),
 ) -> BackendDifference:
-    """The unknown share of this id or location; raises `NotFound`."""
+    """What is unknown, and one of these kinds, of this id or location; raises `NotFound`."""
     for found in differences:
-        if (found.kind, found.of) == ("unknown", "share") and named in (found.id, found.location):
+        if found.kind == "unknown" and found.of in of and named in (found.id, found.location):
             return found
-    text = f"no share {named!r} is unknown on backend {backend!r}; `backend audit {backend}` lists them"
+    text = f"no {' or '.join(of)} {named!r} is unknown on backend {backend!r};"
+    text += f" `backend audit {backend}` lists them"
     raise NotFound(text, field="id", value=named)
 
 

@@ -106,7 +106,10 @@ def check(
     Checks the keys and values, the home directory, the drivers and their options, and an existing
     log and its key. A PostgreSQL log must be reachable.
     """
+    from share_actors.actors.effects.separation import check_apart
+
     config = session.config if file is None else load(file)
+    check_apart(config.backends)
     warnings = [
         warning
         for name in config.backends

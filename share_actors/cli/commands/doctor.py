@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -25,6 +27,8 @@ from share_actors.errors import ConfigError
 
 LACKING = 13
 """Exit code if a backend lacks something that it cannot work without. It is stable."""
+_PLACES = {"root": "shares", "device": "shares.img"}
+"""Options of drivers that are examined without configuration, and where they are below the home."""
 COLUMNS = ("STATE", "WHAT", "FOUND", "FOR", "MEND IT WITH")
 
 
@@ -117,15 +121,15 @@ def _drivers(config: Config, names: Sequence[str]) -> Iterator[tuple[str, ShareD
 
 
 def _driver(name: str) -> ShareDriver | None:
-    """The driver *name* with the fewest options; None if it needs others than a root."""
+    """The driver *name* with the fewest options; None if it needs others than those of `_PLACES`."""
     driver_class = load_driver(name)
     fields = driver_class.Options.model_fields
     required = [key for key, field in fields.items() if field.is_required()]
-    options = {"root": default_home() / "shares"} if "root" in required else {}
-    try:
-        return make_driver(name, name, options, handles_servers=driver_class.modes[0])
-    except ConfigError:
-        return None
+    for top in (default_home(), Path("/srv")):  # the paths of sockets are limited
+        options = {key: top / _PLACES[key] for key in required if key in _PLACES}
+        with suppress(ConfigError):
+            return make_driver(name, name, options, handles_servers=driver_class.modes[0])
+    return None
 
 
 def _diagnosis(name: str, driver_name: str, driver: ShareDriver | None) -> Diagnosis:

@@ -81,7 +81,7 @@ def opened(session: Session, where: str | None) -> Iterator[LogReader]:
     elif not where or "\0" in where:
         raise InvalidRequest(f"--log: {where!r} is not a file or URL", field="log", value=where)
     else:
-        reader = open_reader(where, session.config.log)
+        reader = open_reader(where, session.config.log, session.config.erasure.store)
     with reader:
         yield reader
 

@@ -3,12 +3,16 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from share_actors.cli.command import command
-from share_actors.cli.commands.log import EntityArgument, LogOption, log_app, opened
+from share_actors.cli.command import command, installed_version
+from share_actors.cli.commands.log import EntityArgument, LogOption, log_app, opened, progress
+from share_actors.cli.output import count, escape, format_time
 from share_actors.cli.rendering import print_entity, print_share
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -16,11 +20,80 @@ from share_actors.values import Share
 from share_actors.values.secret import SHOWN
 
 if TYPE_CHECKING:
+    from share_actors.audit.index import Indexed
+    from share_actors.audit.reader import LogReader
     from share_actors.audit.time_travel import Change, StateAt, Until
 
 PENDING_COLUMNS = ("ASKED FOR, NOT DONE", "ASKED BY", "ASKED AT")
 LIST_COLUMNS = ("ID", "NAME", "GIB", "STATUS", "PROJECT", "HOST", "RULES")
 CHANGE_COLUMNS = ("ASKED AT", "DONE AT", "SHARE", "NAME", "CHANGE", "DETAIL", "ASKED BY", "RESULT")
+
+
+IndexOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--index", metavar="FILE", help="Index of the log. Default: LOG.index if it fits."
+    ),
+]
+
+
+@contextmanager
+def indexed(reader: LogReader, log: str | None, path: Path | None) -> Iterator[Indexed | None]:
+    """The index at *path*; without one, that beside the file *log*, or None if it does not fit."""
+    from share_actors.audit.index import open_index
+
+    with ExitStack() as stack:
+        if path is not None:
+            yield stack.enter_context(open_index(reader, path, installed_version()))
+            return
+        beside = index_beside(log)
+        usable = None
+        if beside is not None and beside.is_file():
+            with suppress(
+                InvalidRequest
+            ):  # of another log or version: the log alone has the answer
+                usable = stack.enter_context(open_index(reader, beside, installed_version()))
+        yield usable
+
+
+def index_beside(log: str | None) -> Path | None:
+    """The place of the index of the file *log*; None for a URL and for the log of the configuration."""
+    return None if log is None or "://" in log else Path(f"{log}.index")
+
+
+@command(
+    log_app,
+    "index",
+    examples=["log index --log copy.db", "log index --log copy.db --index fleet.index"],
+)
+def make_index(
+    session: Session,
+    log: LogOption = None,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", metavar="FILE", help="Write this file. Default: LOG.index."),
+    ] = None,
+) -> None:
+    """Make the index of a copied log, or bring it up to date, for `state`, `list` and `diff`.
+
+    It has the last state of every share. The log itself is not changed. It may be deleted at any time.
+    """
+    from share_actors.audit.index import update_index
+
+    path = index or index_beside(log)
+    if path is None:
+        text = (
+            "--index: name the file to write: there is no file of a copied log to write it beside"
+        )
+        raise InvalidRequest(text, field="index")
+    with opened(session, log) as reader, progress(session, "indexing") as report:
+        update = update_index(reader, path, installed_version(), report)
+    if session.json:
+        session.output.print_json({**update.model_dump(mode="json"), "file": str(path)})
+        return
+    verb = "Made" if update.made else "Updated"
+    folded = f"{count(update.shares, 'share')} folded, up to position {update.head}"
+    session.output.print(escape(f"{verb} {path}: {folded}."))
 
 
 @command(
@@ -36,14 +109,15 @@ def state(
         typer.Option("--at", metavar="TIME|VERSION", help="A time with its zone, or a version."),
     ],
     log: LogOption = None,
+    index: IndexOption = None,
 ) -> None:
     """Show a share or another entity as it was, and what had been asked for by then but was not done."""
     from share_actors.audit.queries import find_stream
     from share_actors.audit.time_travel import state_at
 
     until = _until(at)
-    with opened(session, log) as reader:
-        found = state_at(reader, find_stream(reader, entity), until)
+    with opened(session, log) as reader, indexed(reader, log, index) as usable:
+        found = state_at(reader, find_stream(reader, entity, usable), until)
     if session.json:
         session.output.print_json(_document(found))
     else:
@@ -89,14 +163,16 @@ def list_(
         bool, typer.Option("--gone", help="Also those that were deleted or unmanaged by then.")
     ] = False,
     log: LogOption = None,
+    index: IndexOption = None,
 ) -> None:
     """List every share that there was at a time. With --json it prints one share a line."""
     from share_actors.audit.time_travel import shares_at
     from share_actors.events.event_filter import point_in_time
 
     when = point_in_time("at", at)
-    with opened(session, log) as reader:
-        shares = shares_at(reader, when, gone=gone)
+    with opened(session, log) as reader, indexed(reader, log, index) as usable:
+        _say_what_is_archived(session, reader)
+        shares = shares_at(reader, when, gone=gone, index=usable)
         if session.json:
             for share in shares:
                 session.output.print_json_line(share.model_dump(mode="json", context=SHOWN))
@@ -106,6 +182,17 @@ def list_(
         session.output.print_table(LIST_COLUMNS, rows)
     else:
         session.output.print_message("No shares.")
+
+
+def _say_what_is_archived(session: Session, reader: LogReader) -> None:
+    """Say which shares are not in the log any more, on stderr."""
+    from share_actors.audit.queries import archives_of
+
+    for record in archives_of(reader):
+        session.output.print_message(
+            f"Not included: {count(record.streams, 'stream')} deleted before"
+            f" {format_time(record.until)}, archived in {escape(record.file)}: add --log FILE."
+        )
 
 
 def _row(share: Share) -> tuple[object, ...]:
@@ -123,6 +210,7 @@ def diff(
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="After this time.")],
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Up to this time.")],
     log: LogOption = None,
+    index: IndexOption = None,
 ) -> None:
     """List what changed: shares created, deleted or resized, and access opened or closed.
 
@@ -136,8 +224,11 @@ def diff(
     if first > last:
         text = f"--from: {start} is after --to {end}"
         raise InvalidRequest(text, field="from", value=start)
-    with opened(session, log) as reader:
-        found = sorted(changes(reader, first, last), key=lambda c: (c.done_at or last, c.asked_at))
+    with opened(session, log) as reader, indexed(reader, log, index) as usable:
+        _say_what_is_archived(session, reader)
+        found = sorted(
+            changes(reader, first, last, usable), key=lambda c: (c.done_at or last, c.asked_at)
+        )
     if session.json:
         for change in found:
             session.output.print_json_line(change.model_dump(mode="json"))

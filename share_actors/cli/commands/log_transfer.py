@@ -30,7 +30,7 @@ from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
 
-FORMATS = ("jsonl", "csv")
+FORMATS = ("jsonl", "csv", "cloudevents", "parquet")
 
 
 # -- export --------------------------------------------------------------------------------------
@@ -47,7 +47,9 @@ def export(
     ] = None,
     form: Annotated[
         str,
-        typer.Option("--format", help="jsonl or csv.", autocompletion=choices(*FORMATS)),
+        typer.Option(
+            "--format", help="jsonl, csv, cloudevents or parquet.", autocompletion=choices(*FORMATS)
+        ),
     ] = "jsonl",
     share: ShareFilter = None,
     project: ProjectFilter = None,
@@ -58,21 +60,30 @@ def export(
     command: CommandFilter = None,
     log: LogOption = None,
 ) -> None:
-    """Write the log, or the events that match, to a file of JSON Lines or CSV.
+    """Write the log, or the events that match, to a file of JSON Lines, CSV, CloudEvents or Parquet.
 
-    JSON Lines without a filter can be imported again. The export of an encrypted log is not encrypted.
+    JSON Lines without a filter can be imported again. The export of an encrypted log is not encrypted. For
+    cloudevents and parquet install share-actors[cloudevents] or share-actors[parquet].
     """
     from share_actors.audit import export as exporting
 
     if form not in get_args(exporting.Format):
         text = f"--format: {form!r} is not one of {', '.join(FORMATS)}"
         raise InvalidRequest(text, field="format", value=form)
+    if form == "parquet" and output is None:
+        text = "--output: name the file; a table is not written to stdout"
+        raise InvalidRequest(text, field="output")
     filters = {"project": project, "user": user, "kind": kind, "since": since, "until": until}
     with opened(session, log) as reader:
         wanted = chosen(reader, share, command=command, **filters)
         with _file(session, output) as file, progress(session, "exporting") as report:
             exported = exporting.export(
-                reader, file, wanted, cast("exporting.Format", form), report
+                reader,
+                file,
+                wanted,
+                cast("exporting.Format", form),
+                report,
+                session.config.audit_origin,
             )
     if output is not None:
         _report(session, "Exported", exported.events, exported.head, output)

@@ -3,10 +3,10 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -20,14 +20,22 @@ if TYPE_CHECKING:
     from share_actors.audit.proofs import Report
     from share_actors.config import Config, LogSettings
     from share_actors.events.checkpoints.check_bundle import Checkpoint, PublicKey
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
+    from share_actors.events.envelope import Recorded
+    from share_actors.events.log import Notification
     from share_actors.events.log.read_only import ReadRows
 
 DIFFERS = 14
 """Exit code if the log is not what was recorded. It is stable."""
 MAX_SHOWN = 10
+FOREIGN_KEY = "whose key it is: it was taken {}; give yours by --key"
 CheckpointFile = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="Signed checkpoint. Default: the newest configured one."),
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="FILE|URL",
+        help="Signed checkpoint. Default: the newest configured one.",
+    ),
 ]
 Key = Annotated[
     str | None,
@@ -51,13 +59,18 @@ def register(group: typer.Typer) -> None:
 def verify(
     session: Session, log: LogOption = None, checkpoint: CheckpointFile = None, key: Key = None
 ) -> None:
-    """Find events that were edited, removed, inserted or reordered, and a cut-off end.
+    """Find events that were edited, removed, inserted or reordered, and a cut-off end; or verify an archive.
 
     Reads the whole log and changes nothing. No system has to be running, and the key of an encrypted log is
     not needed. Without a checkpoint only missing versions of a stream are found, and missing positions of a
-    SQLite log. Exit code 14 if something was found.
+    SQLite log. Exit code 14 if something was found. An archive (--log) has its checkpoint in it.
     """
-    trusted = _trusted(session, checkpoint, key, required=False)
+    from share_actors.events.checkpoints.check_archive import is_archive
+
+    if log is not None and "\0" not in log and is_archive(Path(log)):
+        _verify_archive(session, Path(log), key)
+        return
+    trusted = trusted_checkpoint(session, checkpoint, key, required=False)
     with _open(session, log) as (read, settings), session.output.spinner("reading the log"):
         report = _report(read, settings, trusted)
     sentences = _verified(report, trusted)
@@ -69,30 +82,80 @@ def verify(
         raise typer.Exit(DIFFERS)
 
 
-class _Trusted(NamedTuple):
+def _verify_archive(session: Session, path: Path, key: str | None) -> None:
+    from share_actors.events.checkpoints.check_archive import read_archive, text_of
+    from share_actors.events.checkpoints.check_bundle import BadProof
+
+    public, own_key = _archive_key(session.config, path, key)
+    try:
+        found = read_archive(path, public)
+    except (OSError, BadProof) as error:
+        document = {"ok": False, "problem": _reason(error)}
+        text = f"The archive {path} proves nothing: {_reason(error)}."
+    else:
+        facts = {**found._asdict(), "checkpoint": found.checkpoint.size}
+        signer = f"{public.name}+{public.id.hex()}"
+        document = {"ok": True, "key": signer, "own_key": own_key, **facts}
+        text = f"Verified: {text_of(found)}, signed by {signer}."
+    if session.json:
+        session.output.print_json(document)
+    else:
+        session.output.print(escape(text))
+        if not own_key:
+            session.output.print(f"Not verified: {FOREIGN_KEY.format('from the archive')}.")
+    if not document["ok"]:
+        raise typer.Exit(DIFFERS)
+
+
+def _archive_key(config: Config, path: Path, key: str | None) -> tuple[PublicKey, bool]:
+    """The public key: that of the option or the configuration, or else the one in the archive."""
+    from share_actors.events.checkpoints.check_archive import header_of, lines_of
+    from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
+
+    if key is not None or config.audit_signer_file.exists():
+        return _public_key(config, CheckpointDirectory(path.parent), key)
+    try:
+        return PublicKey.parse(str(header_of(lines_of(path)).get("public_key"))), False
+    except (OSError, BadProof) as error:
+        message = f"archive {path}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="log", value=str(path)) from None
+
+
+class Trusted(NamedTuple):
     """A checkpoint whose signature was verified, its key, and where that came from."""
 
     note: str
     checkpoint: Checkpoint
     key: PublicKey
-    path: Path
+    directory: CheckpointDirectory
     own_key: bool
     """The key was given or configured, not taken from beside the checkpoint."""
 
 
-def _report(read: ReadRows, settings: LogSettings, trusted: _Trusted | None) -> Report:
+def _report(read: ReadRows, settings: LogSettings, trusted: Trusted | None) -> Report:
     from share_actors.audit import proofs
-    from share_actors.events.checkpoints.directory import CheckpointDirectory
     from share_actors.events.log.read_only import rows_in_order
 
-    contiguous = settings.kind == "sqlite"
+    options: dict[str, Any] = {
+        "contiguous": settings.kind == "sqlite",
+        "decode": _decoder(settings),
+    }
     if trusted is None:
-        return proofs.verify(rows_in_order(read), contiguous=contiguous)
-    leaves = CheckpointDirectory(trusted.path.parent).leaves(trusted.checkpoint.size)
-    return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, contiguous=contiguous)
+        return proofs.verify(rows_in_order(read), **options)
+    leaves = trusted.directory.leaves(trusted.checkpoint.size)
+    return proofs.verify(rows_in_order(read), trusted.checkpoint, leaves, **options)
 
 
-def _verified(report: Report, trusted: _Trusted | None) -> dict[str, list[str]]:
+def _decoder(settings: LogSettings) -> Callable[[Notification], Recorded]:
+    """Reads events with the key of *settings*; raises `LogError` for those of another key."""
+    from share_actors.events.log.infrastructure import codec_of
+
+    codec = codec_of(settings)
+    return lambda row: codec.decode_row(row.stream, row.version, row.topic, row.state, row.position)
+
+
+def _verified(report: Report, trusted: Trusted | None) -> dict[str, list[str]]:
     """Sentences: what was `verified`, and what was `not_verified`."""
     verified, missing = [], list[str]()
     kinds = {finding.kind for finding in report.findings}
@@ -110,9 +173,7 @@ def _verified(report: Report, trusted: _Trusted | None) -> dict[str, list[str]]:
             f"the last {count(report.uncovered, 'event')}: they are after the checkpoint"
         )
     if not trusted.own_key:
-        missing.append(
-            "whose key it is: it was taken from beside the checkpoint; give yours by --key"
-        )
+        missing.append(FOREIGN_KEY.format("from beside the checkpoint"))
     return {"verified": verified, "not_verified": [*missing, *report.notes]}
 
 
@@ -138,9 +199,10 @@ def _agreement(report: Report) -> str:
         return ""
     if report.agreeing == 0:
         return "No event agrees with the checkpoint: it may be of another log."
+    where = f"forked at position {report.findings[0].position}"
     return (
         f"{count(report.agreeing, 'event')} before that agree with the checkpoint. If the log and the"
-        " checkpoint are of two systems with one past, that is where they part."
+        f" checkpoint are of two systems with one past, they {where}."
     )
 
 
@@ -191,14 +253,14 @@ def prove(
     if (position is None) == (old is None):
         text = "name either a POSITION or an older checkpoint by --from"
         raise InvalidRequest(text, field="position", value=position)
-    trusted = _trusted(session, checkpoint, key, required=True)
+    trusted = trusted_checkpoint(session, checkpoint, key, required=True)
     assert trusted is not None
     with _open(session, log) as (read, _):
         if old is None:
             assert position is not None
             bundle = proofs.prove_event(read, position, trusted.note, trusted.key)
         else:
-            earlier = _parsed(old, trusted.key)[0]
+            earlier = _parsed(*_split(str(old)), trusted.key)[0]
             bundle = proofs.prove_growth(read, earlier, trusted.note, trusted.key)
     session.output.print_json(bundle)
 
@@ -210,15 +272,16 @@ def _open(session: Session, log: str | None) -> Iterator[tuple[ReadRows, LogSett
 
     settings, path = session.config.log, session.config.log_path
     if log is not None:
-        settings, path = _named(log, settings), Path(log)
+        settings, path = settings_named(log, settings), Path(log)
     with open_read_only(settings, path) as read:
         yield read, settings
 
 
-def _named(log: str, settings: LogSettings) -> LogSettings:
-    """The settings of the log that `--log` names."""
+def settings_named(log: str, settings: LogSettings, option: str = "--log") -> LogSettings:
+    """The settings of the log that *option* names; raises `InvalidRequest`."""
     if not log or "\0" in log:
-        raise InvalidRequest(f"--log: {log!r} is not a file or URL", field="log", value=log)
+        field = option.removeprefix("--")
+        raise InvalidRequest(f"{option}: {log!r} is not a file or URL", field=field, value=log)
     if "://" in log:
         from share_actors.audit.reader_postgres import settings_of
         from share_actors.events.log.infrastructure import check_packages
@@ -229,54 +292,97 @@ def _named(log: str, settings: LogSettings) -> LogSettings:
     return settings.model_copy(update={"kind": "sqlite", "path": Path(log)})
 
 
-def _trusted(
-    session: Session, file: Path | None, key: str | None, *, required: bool
-) -> _Trusted | None:
-    """The checkpoint in *file*, or the newest configured one; None if there is none.
+def trusted_checkpoint(
+    session: Session, file: str | None, key: str | None, *, required: bool
+) -> Trusted | None:
+    """The checkpoint *file*, or the newest configured one; None if there is none.
 
     Raises `InvalidRequest` if it cannot be read, or if *key* has not signed it.
     """
-    config, path = session.config, file
-    if path is None and config.audit.checkpoints is not None:
-        path = config.audit.checkpoints / "checkpoint"
-        path = path if path.exists() or required else None
-    if path is None:
-        if required:
-            text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
-            raise InvalidRequest(text, field="checkpoint")
+    found = _place_of(session.config, file, required=required)
+    if found is None:
         return None
-    public, own_key = _public_key(config, path, key)
-    note, found = _parsed(path, public)
-    return _Trusted(note, found, public, path, own_key)
+    directory, name = found
+    public, own_key = _public_key(session.config, directory, key)
+    note, checkpoint = _parsed(directory, name, public)
+    return Trusted(note, checkpoint, public, directory, own_key)
 
 
-def _public_key(config: Config, checkpoint: Path, key: str | None) -> tuple[PublicKey, bool]:
+def _place_of(
+    config: Config, file: str | None, *, required: bool
+) -> tuple[CheckpointDirectory, str] | None:
+    """The directory and the name of the checkpoint; raises `InvalidRequest` if there is none."""
+    from share_actors.events.checkpoints.remote import open_checkpoints
+
+    if file is not None:
+        return _split(file)
+    if config.audit.checkpoints is not None:
+        directory = open_checkpoints(config.audit.checkpoints)
+        if required or _exists(directory):
+            return directory, "checkpoint"
+    if required:
+        text = "there is no checkpoint: set audit.checkpoints, or name one by --checkpoint"
+        raise InvalidRequest(text, field="checkpoint")
+    return None
+
+
+def _split(file: str) -> tuple[CheckpointDirectory, str]:
+    from share_actors.events.checkpoints.directory import CheckpointDirectory
+    from share_actors.events.checkpoints.remote import open_checkpoints
+
+    if "\0" in file:
+        text = f"--checkpoint: {file!r} is not a file or URL"
+        raise InvalidRequest(text, field="checkpoint", value=file)
+    if "://" in file:
+        url, _, name = file.rpartition("/")
+        return open_checkpoints(url), name
+    return CheckpointDirectory(Path(file).parent), Path(file).name
+
+
+def _exists(directory: CheckpointDirectory) -> bool:
+    try:
+        return directory.newest() is not None
+    except OSError as error:
+        text = f"checkpoint {directory.where}/checkpoint: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(text, field="checkpoint", value=directory.where) from None
+
+
+def _public_key(
+    config: Config, beside: CheckpointDirectory, key: str | None
+) -> tuple[PublicKey, bool]:
     """The public key, and whether it is from another place than the checkpoint."""
     from share_actors.events.checkpoints.check_bundle import BadProof, PublicKey
     from share_actors.events.checkpoints.keys import SigningKey
 
     if key is None and config.audit_signer_file.exists():
         return SigningKey.load(config.audit_signer_file, config.audit_origin).public, True
-    source = str(checkpoint.with_name("public.key")) if key is None else key
+    source = f"{beside.where}/public.key" if key is None else key
     try:
-        is_file = Path(source).is_file() or "+" not in source
-        text = Path(source).read_text(encoding="utf-8") if is_file else source
-        return PublicKey.parse(text), key is not None
+        return PublicKey.parse(beside.read("public.key").decode() if key is None else _text(key)), (
+            key is not None
+        )
     except (OSError, UnicodeError, BadProof) as error:
         message = f"--key {source}: {_reason(error)}; nothing was verified"
         raise InvalidRequest(message, field="key", value=source) from None
 
 
-def _parsed(path: Path, key: PublicKey) -> tuple[str, Checkpoint]:
+def _text(key: str) -> str:
+    """The key, or the content of the file that it names."""
+    is_file = Path(key).is_file() or "+" not in key
+    return Path(key).read_text(encoding="utf-8") if is_file else key
+
+
+def _parsed(directory: CheckpointDirectory, name: str, key: PublicKey) -> tuple[str, Checkpoint]:
     from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint
 
     try:
-        note = path.read_text(encoding="utf-8")
+        note = directory.read(name).decode()
         return note, Checkpoint.parse(note, key)
     except (OSError, UnicodeError, BadProof) as error:
-        message = f"checkpoint {path}: {_reason(error)}; nothing was verified"
-        raise InvalidRequest(message, field="checkpoint", value=str(path)) from None
+        where = f"{directory.where}/{name}"
+        message = f"checkpoint {where}: {_reason(error)}; nothing was verified"
+        raise InvalidRequest(message, field="checkpoint", value=where) from None
 
 
 def _reason(error: Exception) -> str:
-    return str(error.strerror if isinstance(error, OSError) else error)
+    return str((error.strerror if isinstance(error, OSError) else None) or error)

@@ -49,8 +49,11 @@ def revert(
     share_commands.print_outcome(session, handle, outcome_timeout(no_wait, timeout), "reverted")
 
 
-def require_confirmation(consequence: str) -> None:
-    """Ask the user at the terminal, if there is one; raises `Refused` unless the answer is yes."""
+NOT_REVERTED = "the revert was not confirmed; the share is as before"
+
+
+def require_confirmation(consequence: str, kept: str = NOT_REVERTED) -> None:
+    """Ask at the terminal, if there is one; raises `Refused` with what was *kept* unless it is yes."""
     if not sys.stdin.isatty():
         return
     try:
@@ -58,6 +61,4 @@ def require_confirmation(consequence: str) -> None:
     except typer.Abort:  # the end of the input, or Ctrl-C
         agreed = False
     if not agreed:
-        raise Refused(
-            "the revert was not confirmed; the share is as before", field="yes", value=False
-        )
+        raise Refused(kept, field="yes", value=False)

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from share_actors.cli import batch
+from share_actors.cli.batch import BatchIdOption, FromOption
 from share_actors.cli.command import choices, command
+from share_actors.cli.commands.batch_kinds import CREATIONS, DELETIONS
 from share_actors.cli.commands.share_options import (
     BackendOption,
     DifferentHostOption,
@@ -16,6 +19,7 @@ from share_actors.cli.commands.share_options import (
     MetadataOption,
     NetworkOption,
     NewProtocolOption,
+    NewSizeOption,
     PublicOption,
     SameHostOption,
     SizeOption,
@@ -30,6 +34,7 @@ from share_actors.cli.options import (
     NameFilter,
     NameOption,
     NoWaitOption,
+    OptionalShareArgument,
     ProtocolOption,
     ShareArgument,
     TimeoutOption,
@@ -99,11 +104,12 @@ def print_outcome(session: Session, share: ShareHandle, timeout: float | None, d
     examples=[
         "share create --size 10 --name data",
         "share create --size 10 --from-snapshot SNAPSHOT_ID --metadata team=web",
+        "share create --from shares.csv",
     ],
 )
 def create(
     session: Session,
-    size: SizeOption,
+    size: NewSizeOption = None,
     name: NameOption = None,
     protocol: NewProtocolOption = None,
     backend: BackendOption = None,
@@ -117,14 +123,30 @@ def create(
     network: NetworkOption = None,
     same_host: SameHostOption = None,
     different_host: DifferentHostOption = None,
+    file: FromOption = None,
+    batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Create a share on a pool that the scheduler chooses.
+    """Create a share on a pool that the scheduler chooses, or one for each line of a file.
 
     The request is recorded before the backend starts, so the share is created even if every
     process is killed meanwhile.
     """
+    batch.check_options(
+        session,
+        file,
+        batch_id,
+        **{"--size": size, "--name": name, "--protocol": protocol, "--backend": backend},
+        **{"--description": description, "--metadata": metadata, "--id": share_id},
+        **{"--from-snapshot": from_snapshot, "--public": public, "--type": share_type},
+        **{"--availability-zone": availability_zone, "--network": network},
+        **{"--same-host": same_host, "--different-host": different_host},
+    )
+    if file is not None:
+        batch.run(session, file, CREATIONS, batch_id, outcome_timeout(no_wait, timeout))
+        return
+    size = batch.required(session, "--size", size)
     pairs = parse_pairs(metadata, "metadata")
     network_id = None if network is None else session.system.networks.get(network).id
     same, different = tuple(same_host or ()), tuple(different_host or ())
@@ -238,16 +260,33 @@ def shrink(
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "shrunk")
 
 
-@command(app, "delete", examples=["share delete data", "share delete data --cascade"])
+@command(
+    app,
+    "delete",
+    examples=[
+        "share delete data",
+        "share delete data --cascade",
+        "share delete --from old-shares.csv",
+    ],
+)
 def delete(
     session: Session,
-    share: ShareArgument,
+    share: OptionalShareArgument = None,
     cascade: Annotated[bool, typer.Option("--cascade", help="Also delete its snapshots.")] = False,
+    file: FromOption = None,
+    batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
 ) -> None:
-    """Delete a share and its contents. Accepted in any state; the history is kept."""
-    handle = session.system.share(share)
+    """Delete a share and its contents, or those that a file names.
+
+    Accepted in any state; the history is kept.
+    """
+    batch.check_options(session, file, batch_id, **{"SHARE": share, "--cascade": cascade})
+    if file is not None:
+        batch.run(session, file, DELETIONS, batch_id, outcome_timeout(no_wait, timeout))
+        return
+    handle = session.system.share(batch.required(session, "SHARE", share))
     handle.delete(cascade, wait=False)
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
@@ -305,6 +344,10 @@ def manage(
         str | None,
         typer.Option("--type", metavar="TYPE", help="Share type, which the backend must meet."),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Share server that has it, on a backend that handles share servers."),
+    ] = None,
     share_id: IdOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be managed and change nothing.")
@@ -318,7 +361,13 @@ def manage(
     ends that state.
     """
     options = parse_pairs(option, "option")
-    fields = set_fields(backend=backend, name=name, protocol=protocol, share_type=share_type)
+    fields = set_fields(
+        backend=backend,
+        name=name,
+        protocol=protocol,
+        share_type=share_type,
+        share_server_id=server,
+    )
     if dry_run:
         _print_preview(session, session.system.preview_manage(options, **fields))
         return

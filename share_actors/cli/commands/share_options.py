@@ -10,6 +10,10 @@ from share_actors.cli.command import choices
 from share_actors.values import Protocol
 
 SizeOption = Annotated[str, typer.Option("--size", metavar="GIB", help="Size in whole GiB.")]
+NewSizeOption = Annotated[
+    str | None,
+    typer.Option("--size", metavar="GIB", help="Size in whole GiB; required without --from."),
+]
 
 BackendOption = Annotated[
     str | None,

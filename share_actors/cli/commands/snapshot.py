@@ -21,9 +21,16 @@ from share_actors.cli.options import (
     outcome_timeout,
     print_list,
 )
+from share_actors.cli.rendering import (
+    RULE_COLUMNS,
+    print_snapshot,
+    rule_document,
+    rule_row,
+    snapshot_document,
+)
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
-from share_actors.values import Snapshot, SnapshotStatus
+from share_actors.values import AccessType, Snapshot, SnapshotStatus
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Manage snapshots of the contents of shares."
@@ -126,6 +133,89 @@ def unmanage(session: Session, snapshot: SnapshotArgument) -> None:
         session.output.print_json({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
     else:
         session.output.print_message(f"Snapshot [bold]{snapshot}[/] unmanaged; data left in place.")
+
+
+_IpOption = Annotated[
+    str,
+    typer.Option("--type", help="Type of --to.", autocompletion=choices(*get_args(AccessType))),
+]
+_LevelOption = Annotated[
+    str, typer.Option(help="Level of access: a snapshot can only be read (ro).")
+]
+
+
+@command(app, "show", examples=["snapshot show SNAPSHOT_ID"])
+def show(session: Session, snapshot: SnapshotArgument) -> None:
+    """Show a snapshot, its access rules, and how its clients mount it."""
+    found = session.system.snapshot(snapshot)
+    if session.json:
+        session.output.print_json(snapshot_document(found))
+    else:
+        print_snapshot(session, found)
+
+
+@command(
+    app,
+    "allow",
+    examples=["snapshot allow SNAPSHOT_ID --type ip --to 10.0.0.0/24"],
+)
+def allow(
+    session: Session,
+    snapshot: SnapshotArgument,
+    to: Annotated[
+        str,
+        typer.Option(help="User, IP address or CIDR, certificate's common name, or cephx id."),
+    ],
+    kind: _IpOption = "user",
+    level: _LevelOption = "ro",
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Let a client mount a snapshot by itself and read it. Repeating an existing rule changes nothing."""
+    handle = session.system.share(session.system.snapshot(snapshot).share_id)
+    rule = handle.allow_snapshot_access(snapshot, to, type=kind, level=level, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    found = next((s for s in handle.snapshots if s.id == snapshot), None)
+    rules = () if found is None else found.access_rules
+    rule = next((r for r in rules if r.id == rule.id), rule)
+    if session.json:
+        ids = {"snapshot_id": snapshot, "share_id": handle.id, "receipt": receipt}
+        session.output.print_json({**rule.model_dump(mode="json"), **ids})
+    else:
+        session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
+
+
+@command(app, "deny", examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
+def deny(
+    session: Session,
+    snapshot: SnapshotArgument,
+    rule: Annotated[
+        str,
+        typer.Argument(metavar="RULE_ID", help="Id of the rule; see `snapshot rules SNAPSHOT_ID`."),
+    ],
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Remove an access rule from a snapshot."""
+    handle = session.system.share(session.system.snapshot(snapshot).share_id)
+    handle.deny_snapshot_access(snapshot, rule, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    if session.json:
+        ids = {"snapshot_id": snapshot, "share_id": handle.id}
+        session.output.print_json({"id": rule, **ids, "receipt": receipt})
+    else:
+        outcome = "will be removed" if no_wait else "removed"
+        session.output.print_message(f"Access rule [bold]{rule}[/] {outcome}.")
+
+
+@command(app, "rules", examples=["snapshot rules SNAPSHOT_ID"])
+def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
+    """List the access rules of a snapshot, each with its state and reason."""
+    rules = session.system.snapshot(snapshot).access_rules
+    if session.json:
+        session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
+    else:
+        print_list(session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], None)
 
 
 def _row(snapshot: Snapshot) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ def print_status(output: Output, status: Mapping[str, Any]) -> None:
             _print_down_backend(output, name, backend["reason"])
         elif backend.get("problems"):
             _print_unhealthy_backend(output, name, backend["problems"])
+    for name, calls in _waiting_for_thread(manager).items():
+        _print_line(output, name, calls)
     for share_id, reason in manager.get("broken", {}).items():
         _print_broken_share(output, share_id, reason)
     for parked in catalog.get("parked", []):
@@ -62,12 +65,26 @@ def _actor_row(actor: Mapping[str, Any]) -> tuple[object, ...]:
     return (actor["actor"], actor.get("pid"), actor["alive"], *load)
 
 
+def _waiting_for_thread(manager: Mapping[str, Any]) -> Counter[str]:
+    """Driver calls that wait for a thread in all actors, by backend."""
+    lines: Counter[str] = Counter()
+    for actor in manager.get("actors", []):
+        lines.update(actor.get("waiting_for_thread", {}))
+    return lines
+
+
 # -- problems ------------------------------------------------------------------------------------
 def _print_down_backend(output: Output, name: str, reason: str) -> None:
     history = f"share-actors backend history {name}"
     output.print(f"\n[bold red]Down:[/] backend {name}; it gets no new shares")
     output.print(f"  {escape(str(reason))}")
     output.print(f"  It is checked again every period; see [bold]{history}[/]")
+
+
+def _print_line(output: Output, name: str, calls: int) -> None:
+    waiting = count(calls, "call")
+    output.print(f"\n[bold yellow]Waiting for a driver thread:[/] {waiting} of backend {name}")
+    output.print(f"  Other backends have threads of their own. To allow more: `threads` of {name}.")
 
 
 def _print_unhealthy_backend(output: Output, name: str, problems: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -64,8 +64,7 @@ def up(
     stopped by Ctrl-C, what it started is ended again.
     """
     config = session.config
-    for name, backend in config.backends.items():
-        _check_driver(name, backend)
+    _check_backends(config.backends)
     session.interrupt_message = "Stopped. Nothing was started."
     with (
         session.output.spinner("waiting for another `up` or `down` to end"),
@@ -152,10 +151,10 @@ def _stay(session: Session, state: SystemState, noted: SignalsNoted) -> None:
         stop(session, STOP_TIMEOUT_S)
 
 
-def _check_driver(name: str, backend: BackendSettings) -> None:
-    from share_actors.actors.effects.driver_setup import driver_of
+def _check_backends(backends: Mapping[str, BackendSettings]) -> None:
+    from share_actors.actors.effects.separation import check_apart
 
-    driver_of(name, backend)
+    check_apart(backends)
 
 
 # -- the Ray cluster -----------------------------------------------------------------------------

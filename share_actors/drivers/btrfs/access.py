@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from share_actors.drivers.base import DriverError, UnsupportedAccess
 from share_actors.drivers.btrfs.cifs import checked_user_rule
@@ -12,8 +12,9 @@ from share_actors.drivers.btrfs.exports import Clients
 from share_actors.drivers.btrfs.revert import BtrfsRevert
 from share_actors.drivers.ganesha.rules import network_of
 from share_actors.drivers.rule_updates import RuleChange, RuleUpdates
-from share_actors.values import AccessRule, RequestContext, Share
+from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
+ItemT = TypeVar("ItemT", Share, Snapshot)
 MANY_RULES = 1000
 """Above this number every request of a client takes noticeably longer."""
 
@@ -37,13 +38,7 @@ class BtrfsAccess(BtrfsRevert):
         refused set of rules raises, and the rules before it stay. Returns which rules failed, and whom the
         server of CIFS shares cut off.
         """
-        clients: dict[str, str] = {}
-        failed: dict[str, str] = {}
-        for rule in access_rules:
-            try:
-                _add(clients, checked_client(share, rule), rule.access_level)
-            except DriverError as error:
-                failed[rule.id] = str(error)
+        clients, failed = clients_of(share, access_rules, checked_client)
         return RuleChange(failed, self._set_clients(context, share, lambda _: clients))
 
     def allow_access(
@@ -95,9 +90,23 @@ class BtrfsAccess(BtrfsRevert):
             return self._serve(share.id, fence, change(self._clients_on_file(share.id)))
 
 
-def checked_client(share: Share, rule: AccessRule) -> str:
+def clients_of(
+    item: ItemT, rules: Sequence[AccessRule], check: Callable[[ItemT, AccessRule], str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The clients of *item* by *rules*, and the rules that *check* refuses, with reasons."""
+    clients: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for rule in rules:
+        try:
+            _add(clients, check(item, rule), rule.access_level)
+        except DriverError as error:
+            failed[rule.id] = str(error)
+    return clients, failed
+
+
+def checked_client(item: Share | Snapshot, rule: AccessRule) -> str:
     """The network, or the user of a CIFS share, that *rule* lets in; raises `DriverError` otherwise."""
-    return checked_user_rule(rule) if share.share_proto == "CIFS" else checked_network(rule)
+    return checked_user_rule(rule) if item.share_proto == "CIFS" else checked_network(rule)
 
 
 def checked_network(rule: AccessRule) -> str:

@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.base import DriverError
 from share_actors.drivers.btrfs import image, ioctls
 from share_actors.drivers.btrfs.base import BtrfsBase
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.image import GIB
+from share_actors.drivers.btrfs.pool import label_of, share_of
 from share_actors.drivers.btrfs.records import CLIENTS
 from share_actors.drivers.filesystem.mounts import is_mounted, mount, mounts_below, unmount
 from share_actors.drivers.filesystem.own_files import read_record
+from share_actors.drivers.storage_errors import FilesystemBusy
 from share_actors.values import Capabilities, Pool, RequestContext, Share
 
 OWNER = ".share-actors.json"
@@ -123,7 +125,7 @@ class BtrfsBackend(BtrfsBase):
                 self._mount_exports_directory()
                 self._withdraw_lost()
                 for name in self._served_names():
-                    with self._lock(name):
+                    with self._lock(share_of(name)):
                         self._mount_share(name)
                 self._exporter.start()
             self._resume()
@@ -239,31 +241,34 @@ class BtrfsBackend(BtrfsBase):
             mount("share-actors", self._exports_directory, "ramfs", "mode=700")
 
     def _withdraw_lost(self) -> None:
-        """Remove the exports of shares whose subvolumes are lost; their clients are kept on file.
+        """Remove the exports of what has lost its subvolume; the clients are kept on file.
 
         The NFS server cannot start well with an export without a directory.
         """
         for name in sorted(self._exporter.names()):
-            with self._lock(name):
-                if not self._pool.exists("shares", name):
+            with self._lock(share_of(name)):
+                if not self._exists(name):
                     self._records.write(name, CLIENTS, dict(self._clients_on_file(name)))
                     self._exporter.remove(name, lambda: None)
 
     def _resume(self) -> None:
-        """Export the shares whose exports were removed for a time, as a revert does."""
+        """Export what was not exported for a time, as a share while it is reverted."""
         for name in self._records.names(CLIENTS):
-            with self._share_lock("export share", name, changes=False) as fence:
-                if self._pool.exists("shares", name):
+            with self._share_lock("export share", share_of(name), changes=False) as fence:
+                if self._exists(name):
                     self._serve(name, fence)
 
     def _served_names(self) -> list[str]:
-        """The shares that exist and are exported; one that is not managed has no clients on file."""
+        """What exists and is exported: a share that is not managed has no clients on file."""
         suspended = set(self._records.names(CLIENTS))
-        return [
+        exported = suspended.union(self._exporter.names())
+        snapshots = [name for name in self._pool.names("snapshots") if name in exported]
+        shares = [
             name
             for name in self._pool.names("shares")
             if name in suspended or self._exporter.recorded(name) is not None
         ]
+        return shares + snapshots
 
     def _unmount(self, path: Path) -> None:
         try:
@@ -271,7 +276,7 @@ class BtrfsBackend(BtrfsBase):
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            raise TransientError(
+            raise FilesystemBusy(
                 f"a program of this machine uses {path}: it stays mounted; end the program, see"
                 f" `fuser -vm {path}`, and stop the backend again"
             ) from error
@@ -292,13 +297,14 @@ class BtrfsBackend(BtrfsBase):
     def _mount_problems(self) -> list[str]:
         problems = []
         for name in sorted(self._exporter.names().union(self._records.names(CLIENTS))):
-            if not self._pool.exists("shares", name):
+            what = label_of(name)
+            if not self._exists(name):
                 problems.append(
-                    f"share {name} is exported, but its subvolume {self._pool.location('shares', name)} is"
-                    " lost"
+                    f"{what} is exported, but its subvolume {self._subvolume(name)} is lost"
                 )
             elif not self._is_in_place(name):
-                problems.append(f"share {name} is not mounted at {self._place(name)}: ensure it")
+                step = f"ensure {'it' if what == f'share {name}' else 'its share'}"
+                problems.append(f"{what} is not mounted at {self._place(name)}: {step}")
         return problems
 
     def _allocated(self) -> int:
@@ -324,6 +330,7 @@ class BtrfsBackend(BtrfsBase):
             capabilities={
                 "quota_mode": self._pool.quota_mode() or "none",
                 "revert_to_snapshot_support": True,
+                "mount_snapshot_support": True,
             },
             pools=(pool,),
         )

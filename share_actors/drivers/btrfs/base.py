@@ -15,9 +15,9 @@ from share_actors.drivers.btrfs.cifs import CifsExports, ProtocolExports
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs.exports import Clients, Exporter, NfsExports
 from share_actors.drivers.btrfs.options import BtrfsOptions
-from share_actors.drivers.btrfs.pool import SubvolumePool
+from share_actors.drivers.btrfs.pool import SubvolumePool, area_of, share_of
 from share_actors.drivers.btrfs.records import CLIENTS, PROTOCOL, REVERT, ShareRecords
-from share_actors.drivers.fence import Fence, Fences
+from share_actors.drivers.fence import Fence, Fences, check_deadline
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.mounts import is_mounted, mount, mount_at, unmount
@@ -27,6 +27,7 @@ from share_actors.drivers.requirements import (
     nfs_requirements,
     samba_requirements,
 )
+from share_actors.drivers.storage_errors import FilesystemBusy, FilesystemReadOnly
 from share_actors.values import RequestContext, Share
 
 NO_CONTEXT = RequestContext()
@@ -85,6 +86,20 @@ class BtrfsBase(ShareDriver):
         """The root; the filesystem itself has a file that names the root which uses it."""
         return {"root": self._root}
 
+    def exclusive_names(self) -> dict[str, str]:
+        """The device, and the ports of the daemons with their address."""
+        options = self._options
+        where = (
+            f"{options.address} in network namespace {options.network_namespace or 'of the system'}"
+        )
+        ports = {"nfs_port": options.nfs_port}
+        if 3 in options.versions:
+            ports["mount_port"] = options.mount_port
+        if options.cifs_users:
+            ports["cifs_port"] = options.cifs_port
+        named = {option: f"port {port} at {where}" for option, port in ports.items()}
+        return {"device": f"device {options.device}", **named}
+
     # -- locks ---------------------------------------------------------------------------------
     @contextmanager
     def _lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
@@ -115,7 +130,7 @@ class BtrfsBase(ShareDriver):
             self._fences.enter(share_id, context) as fence,
             self._lock(share_id) as lock,
         ):
-            fence.check()
+            fence.check()  # the lock may have taken long
             self._must_run(changes)
             try:
                 if must_exist:
@@ -132,7 +147,7 @@ class BtrfsBase(ShareDriver):
                 " backend"
             )
         if changes and self._pool.is_read_only:
-            raise DriverError(
+            raise FilesystemReadOnly(
                 f"the filesystem at {self._pool.mount_point} is read-only: nothing was changed; see the"
                 f" kernel's log for the cause, then run `mount -o remount,rw {self._pool.mount_point}`"
             )
@@ -143,8 +158,8 @@ class BtrfsBase(ShareDriver):
 
     # -- protocols -----------------------------------------------------------------------------
     def _protocol(self, share_id: str) -> str:
-        """The protocol that the share is exported by."""
-        record = self._records.read(share_id, PROTOCOL) or {}
+        """The protocol that the share, and so its snapshots, is exported by."""
+        record = self._records.read(share_of(share_id), PROTOCOL) or {}
         return str(record.get("protocol", "NFS"))
 
     def _access_type(self, share_id: str) -> str:
@@ -161,17 +176,25 @@ class BtrfsBase(ShareDriver):
         if share.share_proto != self._protocol(share.id):
             self._records.write(share.id, PROTOCOL, {"protocol": share.share_proto})
 
-    # -- serving a share -----------------------------------------------------------------------
-    def _place(self, share_id: str) -> Path:
-        """Where the share is mounted to be exported."""
-        return self._exports_directory / share_id
+    # -- serving: *name* is a share's id, or SHARE@SNAPSHOT -------------------------------------
+    def _place(self, name: str) -> Path:
+        """Where the share or snapshot is mounted to be exported."""
+        return self._exports_directory / name
 
-    def _is_in_place(self, share_id: str) -> bool:
-        """Whether the mount of the share is that of its subvolume: a subvolume has one device number.
+    def _exists(self, name: str) -> bool:
+        """Whether there is the share or snapshot."""
+        return self._pool.exists(area_of(name), name)
+
+    def _subvolume(self, name: str) -> Path:
+        """The path of the share or snapshot, whether or not it exists."""
+        return self._pool.location(area_of(name), name)
+
+    def _is_in_place(self, name: str) -> bool:
+        """Whether the mount is that of the subvolume, which has one device number.
 
         Nothing is opened, which would keep another call from unmounting it.
         """
-        place, subvolume = self._place(share_id), self._pool.location("shares", share_id)
+        place, subvolume = self._place(name), self._subvolume(name)
         if not is_mounted(place):
             return False
         try:
@@ -180,85 +203,98 @@ class BtrfsBase(ShareDriver):
             return False
         return (mounted.st_dev, mounted.st_ino) == (own.st_dev, ioctls.FIRST_INODE)
 
-    def _mount_share(self, share_id: str) -> None:
-        """Mount the subvolume of the share at its place, instead of anything else that is mounted there."""
-        if self._is_in_place(share_id):
+    def _mount_share(self, name: str) -> None:
+        """Mount the subvolume at its place, instead of anything else that is mounted there."""
+        if self._is_in_place(name):
             return
         if not is_mounted(self._exports_directory):
             raise TransientError(
                 f"nothing is mounted at {self._exports_directory}: start the backend"
             )
-        self._unmount_share(share_id)
-        place = self._place(share_id)
+        self._unmount_share(name)
+        place = self._place(name)
         place.mkdir(0o700, exist_ok=True)
         pool = mount_at(self._pool.mount_point)
         if pool is None:
             raise TransientError(
                 f"the filesystem was unmounted from {self._pool.mount_point} meanwhile"
             )
-        options = f"subvolid={self._pool.tree('shares', share_id)}"
+        options = f"subvolid={self._pool.tree(area_of(name), name)}"
         # a writable mount would make a filesystem writable that was made read-only
         mount(pool.source, place, "btrfs", options, read_only=self._pool.is_read_only)
 
-    def _unmount_share(self, share_id: str) -> None:
-        """Unmount everything at the place of the share, and remove the place."""
-        place = self._place(share_id)
+    def _unmount_share(self, name: str) -> None:
+        """Unmount everything at the place, and remove the place."""
+        place = self._place(name)
         while is_mounted(place):
+            check_deadline(f"unmounting of {place}")
             try:
                 unmount(place)
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                raise TransientError(
+                raise FilesystemBusy(
                     f"a program of this machine uses {place}: its data are untouched; end it, see"
                     f" `fuser -vm {place}`, and repeat the operation"
                 ) from error
         with suppress(FileNotFoundError):
             place.rmdir()
 
-    def _serve(self, share_id: str, fence: Fence, clients: Clients | None = None) -> Sequence[str]:
-        """Mount and export the share to *clients*; None: to those on file, or to nobody.
+    def _serve(self, name: str, fence: Fence, clients: Clients | None = None) -> Sequence[str]:
+        """Mount and export it to *clients*; None: to those on file, or to nobody.
 
         Returns who was cut off, as far as that is known.
         """
         if clients is None:
-            clients = self._clients_on_file(share_id)
+            clients = self._clients_on_file(name)
         fence.check()
-        if not self._is_in_place(share_id):
-            if self._may_be_served(share_id) and self._exporter.served(share_id) is not None:
-                self._records.write(share_id, CLIENTS, dict(clients))
-                self._exporter.remove(share_id, fence.check)
-            self._mount_share(share_id)
-        cut = self._exporter.export(share_id, self._place(share_id), clients, fence.check)
-        self._records.remove(share_id, CLIENTS)
+        if not self._is_in_place(name):
+            if self._may_be_served(name) and self._exporter.served(name) is not None:
+                self._records.write(name, CLIENTS, dict(clients))
+                self._exporter.remove(name, fence.check)
+            self._mount_share(name)
+        cut = self._exporter.export(name, self._place(name), clients, fence.check)
+        self._records.remove(name, CLIENTS)
         return cut
 
-    def _may_be_served(self, share_id: str) -> bool:
-        """Whether the daemon may have an export of the share: to ask it is slow if there are many exports.
+    def _may_be_served(self, name: str) -> bool:
+        """Whether the daemon may have an export of it: to ask it is slow if there are many exports.
 
-        The place of a share is removed only after its export.
+        The place is removed only after its export.
         """
-        return self._place(share_id).exists() or self._exporter.recorded(share_id) is not None
+        return self._place(name).exists() or self._exporter.recorded(name) is not None
 
-    def _clients_on_file(self, share_id: str) -> Clients:
+    def _clients_on_file(self, name: str) -> Clients:
         """The clients of the export, or those that were saved when the export was removed for a time."""
-        recorded = self._exporter.recorded(share_id)
+        recorded = self._exporter.recorded(name)
         if recorded is None:
-            recorded = self._records.read(share_id, CLIENTS) or {}
+            recorded = self._records.read(name, CLIENTS) or {}
         return recorded
 
-    def _suspend(self, share_id: str, fence: Fence) -> None:
+    def _suspend(self, name: str, fence: Fence) -> None:
         """Remove the export and the mount for a time: `_serve` restores them with the same clients."""
         fence.check()
-        self._records.write(share_id, CLIENTS, dict(self._clients_on_file(share_id)))
-        self._exporter.remove(share_id, fence.check)
-        self._unmount_share(share_id)
+        self._records.write(name, CLIENTS, dict(self._clients_on_file(name)))
+        self._exporter.remove(name, fence.check)
+        self._unmount_share(name)
 
-    def _withdraw(self, share_id: str, fence: Fence) -> None:
-        """Remove the export with its clients, then unmount the share."""
+    def _withdraw(self, name: str, fence: Fence) -> None:
+        """Remove the export with its clients, then unmount it."""
         fence.check()
-        self._exporter.remove(share_id, fence.check)
+        self._exporter.remove(name, fence.check)
         fence.check()
-        self._unmount_share(share_id)
+        self._unmount_share(name)
+        self._exporter.forget(name)
         for kind in (CLIENTS, REVERT, PROTOCOL):
-            self._records.remove(share_id, kind)
+            self._records.remove(name, kind)
+
+    # -- the snapshots of a share --------------------------------------------------------------
+    def _exported_snapshots(self, share_id: str) -> list[str]:
+        """The names of the share's snapshots that are exported, or were for a time."""
+        names = self._exporter.names().union(self._records.names(CLIENTS))
+        return sorted(name for name in names if name.startswith(f"{share_id}@"))
+
+    def _withdraw_snapshot(self, name: str, fence: Fence) -> None:
+        """Remove the export of a snapshot with its clients, and its mount, if there are any."""
+        if self._may_be_served(name) or self._records.has_any(name, CLIENTS):
+            self._withdraw(name, fence)

@@ -52,6 +52,13 @@ class CifsExports:
         """Remove the export and its users."""
         self._samba.remove(name, check)
 
+    def forget(self, name: str) -> None:
+        """Do nothing: all is removed with the export."""
+
+    def knows(self, name: str) -> bool:
+        """Whether it is exported."""
+        return self.recorded(name) is not None
+
     def recorded(self, name: str) -> Clients | None:
         """The users on file."""
         return self._samba.recorded(name)
@@ -119,6 +126,15 @@ class ProtocolExports:
         for protocol, exporter in self._exporters.items():
             if protocol == self._protocol_of(name) or exporter.recorded(name) is not None:
                 exporter.remove(name, check)
+
+    def forget(self, name: str) -> None:
+        """Forget the export, whatever its protocol was."""
+        for exporter in self._exporters.values():
+            exporter.forget(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether any protocol has something of it."""
+        return any(exporter.knows(name) for exporter in self._exporters.values())
 
     def recorded(self, name: str) -> Clients | None:
         """The clients on file."""

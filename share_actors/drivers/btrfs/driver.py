@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from share_actors.drivers.base import Exports, RefusedByBackend
-from share_actors.drivers.btrfs.access import BtrfsAccess
 from share_actors.drivers.btrfs.backend import BtrfsBackend
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.listing import BtrfsListing
 from share_actors.drivers.btrfs.manage import BtrfsManage
 from share_actors.drivers.btrfs.pool import Area
 from share_actors.drivers.btrfs.revert import BtrfsRevert
+from share_actors.drivers.btrfs.snapshot_access import BtrfsSnapshotAccess
 from share_actors.drivers.btrfs.snapshots import snapshot_name
 from share_actors.drivers.fence import Fence
 from share_actors.values import RequestContext, Share, Snapshot
@@ -21,7 +21,7 @@ DELETED: tuple[Area, ...] = ("making", "before", "shares")
 NESTING: tuple[Area, ...] = ("shares", "before")
 
 
-class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsListing):
+class BtrfsDriver(BtrfsBackend, BtrfsSnapshotAccess, BtrfsRevert, BtrfsManage, BtrfsListing):
     """Shares as subvolumes with a limit, which the filesystem enforces.
 
     Each is mounted by itself, so that no client of one share can reach another by a forged file handle.
@@ -58,9 +58,11 @@ class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsList
         return self._exporter.locations(share.id)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        """Remove the export, then destroy the subvolume and the state before a revert; snapshots stay."""
+        """Remove the exports, then destroy the subvolume and the state before a revert; snapshots stay."""
         with self._share_lock("delete share", share.id, context) as fence:
             self._refuse_nested(share.id)
+            for name in self._exported_snapshots(share.id):
+                self._withdraw_snapshot(name, fence)
             self._withdraw(share.id, fence)
             for area in DELETED:
                 self._pool.destroy(area, share.id, fence.check)
@@ -93,12 +95,17 @@ class BtrfsDriver(BtrfsBackend, BtrfsAccess, BtrfsRevert, BtrfsManage, BtrfsList
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
-        """Mount and export the share again, with the rules on file; raises `DriverError` if it is lost."""
+        """Mount and export the share and its snapshots again, with the rules on file.
+
+        Raises `DriverError` if the share is lost.
+        """
         with self._share_lock("ensure share", share.id, context, must_exist=True) as fence:
             fence.check()
             self._set_protocol(share)
             self._finish_revert(share.id, fence)
             self._serve(share.id, fence)
+            for name in filter(self._exists, self._exported_snapshots(share.id)):
+                self._serve(name, fence)
         return self._exporter.locations(share.id)
 
     # ------------------------------------------------------------------------------------------

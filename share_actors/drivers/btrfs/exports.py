@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from share_actors.drivers.btrfs.options import BtrfsOptions
-from share_actors.drivers.ganesha import Ganesha
+from share_actors.drivers.ganesha import GaneshaInstances, GaneshaSettings
 from share_actors.values import ExportLocation, ShareClient
 
 Clients = Mapping[str, str]
@@ -41,6 +41,12 @@ class Exporter(Protocol):
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Remove the export with its clients, unless there is none."""
 
+    def forget(self, name: str) -> None:
+        """Forget what is known of the export, which was removed, when its share is deleted."""
+
+    def knows(self, name: str) -> bool:
+        """Whether there is anything for `remove` and `forget` to do."""
+
     def recorded(self, name: str) -> Clients | None:
         """The clients on file; None if there is no export."""
 
@@ -58,14 +64,14 @@ class Exporter(Protocol):
 
 
 class NfsExports:
-    """Exports over NFS by a private NFS-Ganesha."""
+    """Exports over NFS by private NFS-Ganeshas."""
 
     def __init__(self, options: BtrfsOptions) -> None:
         self._options = options
-        self._ganesha = Ganesha(options.nfs)
+        self._ganesha = GaneshaInstances(options.nfs_server, options.exports_a_server)
 
     def start(self) -> None:
-        """Start Ganesha, unless it runs."""
+        """Start Ganesha, unless it runs; as many of them as the exports need."""
         self._ganesha.start()
 
     def stop(self) -> None:
@@ -90,6 +96,14 @@ class NfsExports:
         """Remove the export and its clients."""
         self._ganesha.remove(name, check)
 
+    def forget(self, name: str) -> None:
+        """Forget which Ganesha it had; one without exports is ended."""
+        self._ganesha.forget(name)
+
+    def knows(self, name: str) -> bool:
+        """Whether it is exported, or has a Ganesha."""
+        return self._ganesha.has_server(name)
+
     def recorded(self, name: str) -> Clients | None:
         """The clients in the export's file."""
         return self._ganesha.recorded(name)
@@ -108,15 +122,16 @@ class NfsExports:
 
     def locations(self, name: str) -> tuple[ExportLocation, ...]:
         """One location for each version, the newest preferred."""
-        newest = max(self._options.versions)
+        server = self._ganesha.settings(name)
+        newest = max(server.versions)
         return tuple(
             ExportLocation(
                 path=f"{self._host}:/{name}",
                 preferred=version == newest,
                 protocol="NFS",
-                options=self._mount_options(version),
+                options=_mount_options(version, server),
             )
-            for version in sorted(set(self._options.versions), reverse=True)
+            for version in sorted(server.versions, reverse=True)
         )
 
     @property
@@ -124,8 +139,9 @@ class NfsExports:
         address = self._options.address
         return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
 
-    def _mount_options(self, version: int) -> str:
-        port = f"port={self._options.nfs_port}"
-        if version == 4:
-            return f"vers=4.1,{port}"
-        return f"vers=3,proto=tcp,{port},mountport={self._options.mount_port},nolock"
+
+def _mount_options(version: int, server: GaneshaSettings) -> str:
+    if version == 4:
+        return f"vers=4.1,port={server.nfs_port}"
+    ports = f"port={server.nfs_port},mountport={server.mount_port}"
+    return f"vers=3,proto=tcp,{ports},nolock"

@@ -58,10 +58,16 @@ class BtrfsListing(BtrfsProbe):
 
     def _listed_snapshots(self) -> Iterator[BackendObject]:
         for name in self._pool.names("snapshots"):
+            share_id, _, snapshot_id = name.partition("@")
+            served = self._exporter.served(name) if self._may_be_served(name) else None
+            places = self._exporter.locations(name) if served is not None else ()
             yield BackendObject(
                 kind="snapshot",
-                id=name.partition("@")[2] or None,
+                id=snapshot_id or None,
                 location=str(self._pool.location("snapshots", name)),
+                share_id=share_id if snapshot_id else None,
+                export_paths=tuple(dict.fromkeys(place.path for place in places)),
+                access=rules_of(served, self._access_type(name)),
             )
 
     def _listed_others(self) -> Iterator[BackendObject]:

@@ -65,6 +65,8 @@ class BtrfsManage(BtrfsSnapshots):
     def unmanage(self, share: Share) -> None:
         """Remove the export and the mount; the subvolume stays in place and can be managed again."""
         with self._share_lock("unmanage share", share.id, current_attempt()) as fence:
+            for name in self._exported_snapshots(share.id):
+                self._withdraw_snapshot(name, fence)
             self._withdraw(share.id, fence)
 
     def manage_existing_snapshot(
@@ -74,6 +76,7 @@ class BtrfsManage(BtrfsSnapshots):
         name = snapshot_name(snapshot)
         operation = f"manage snapshot {snapshot.id} of share"
         with self._share_lock(operation, snapshot.share_id, current_attempt()) as fence:
+            self._withdraw_snapshot(name, fence)  # it was forgotten with clients
             if not self._pool.exists("snapshots", name):
                 names = self._adoptable(snapshot.provider_location or "", read_only=True)
                 fence.check()
@@ -93,8 +96,11 @@ class BtrfsManage(BtrfsSnapshots):
                 self._adoptable(snapshot.provider_location or "", read_only=True)
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
-        """Leave the subvolume in place."""
-        snapshot_name(snapshot)
+        """Remove its export, if there is one; the subvolume stays in place."""
+        name = snapshot_name(snapshot)
+        operation = f"unmanage snapshot {snapshot.id} of share"
+        with self._share_lock(operation, snapshot.share_id, current_attempt()) as fence:
+            self._withdraw_snapshot(name, fence)
 
     # ------------------------------------------------------------------------------------------
     def _adoptable(self, path: str, *, read_only: bool = False) -> Names:

@@ -15,12 +15,29 @@ from typing import Literal
 from share_actors.drivers.base import DriverError, RefusedByBackend
 from share_actors.drivers.btrfs import ioctls
 from share_actors.drivers.btrfs.image import GIB
+from share_actors.drivers.fence import check_deadline
 from share_actors.drivers.filesystem.mounts import is_mounted
 from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.drivers.filesystem.tree import DIRECTORY, opened
 
 Area = Literal["shares", "snapshots", "making", "before"]
 AREAS: tuple[Area, ...] = ("shares", "snapshots", "making", "before")
+
+
+def area_of(name: str) -> Area:
+    """The area of what is exported as *name*, a share's id or SHARE@SNAPSHOT."""
+    return "snapshots" if "@" in name else "shares"
+
+
+def share_of(name: str) -> str:
+    """The id of the share that *name* is, or is a snapshot of."""
+    return name.partition("@")[0]
+
+
+def label_of(name: str) -> str:
+    """What is exported as *name*, in words."""
+    share, _, snapshot = name.partition("@")
+    return f"snapshot {snapshot} of share {share}" if snapshot else f"share {share}"
 
 
 class SubvolumePool:
@@ -151,6 +168,7 @@ class SubvolumePool:
         return [path for path in paths if len(path) != 2 or path[0] not in AREAS]
 
     def _subvolumes_in(self, *names: str) -> list[Path]:
+        check_deadline(f"search for subvolumes in {self.path}")
         with os.scandir(self.path.joinpath(*names)) as entries:
             found = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
         return [path for path in found if path.lstat().st_ino == ioctls.FIRST_INODE]
@@ -158,6 +176,7 @@ class SubvolumePool:
     # -- sizes ---------------------------------------------------------------------------------
     def sync(self) -> None:
         """Commit: what was done survives a power failure, and the quotas are exact."""
+        check_deadline(f"commit of {self.mount_point}")
         with self.folder() as top:
             ioctls.sync(top)
 

@@ -33,7 +33,17 @@ class BtrfsProbe(BtrfsSnapshots):
                 used=self._used(share.id) if exists else None,
                 problems=problems,
                 snapshots=self._snapshots_of(share),
+                snapshot_access=self._snapshot_access(share),
             )
+
+    def _snapshot_access(self, share: Share) -> dict[str, frozenset[tuple[str, str, str]]]:
+        """The rules in force of the snapshots that the server exports."""
+        kind = self._access_type(share.id)
+        names = {snapshot.id: snapshot_name(snapshot) for snapshot in share.snapshots}
+        served = {
+            i: self._exporter.served(name) for i, name in names.items() if self._may_be_served(name)
+        }
+        return {i: rules_of(clients, kind) for i, clients in served.items() if clients is not None}
 
     def _state(self, share_id: str, problems: tuple[str, ...]) -> Any:
         if self._pool.exists("shares", share_id):
@@ -46,7 +56,7 @@ class BtrfsProbe(BtrfsSnapshots):
             self._pool.exists("making", share_id)
             or self._pool.exists("before", share_id)
             or is_mounted(self._place(share_id))
-            or self._exporter.recorded(share_id) is not None
+            or self._exporter.knows(share_id)
             or any(self._records.has_any(share_id, kind) for kind in (CLIENTS, REVERT, PROTOCOL))
         )
 

@@ -36,12 +36,16 @@ class BtrfsSnapshots(BtrfsBase):
     def delete_snapshot(
         self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
     ) -> None:
-        """Destroy the subvolume; raises `ShareSnapshotIsBusy` while a share is made from it."""
+        """Remove the export, then destroy the subvolume.
+
+        Raises `ShareSnapshotIsBusy`, and changes nothing, while a share is made from it.
+        """
         name = snapshot_name(snapshot)
         operation = f"delete snapshot {snapshot.id} of share"
         with self._share_lock(operation, snapshot.share_id, context) as fence:
             try:
                 with self._lock(name, wait=False) as lock:
+                    self._withdraw_snapshot(name, fence)
                     self._pool.destroy("snapshots", name, fence.check)
                     self._pool.sync()
                     lock.discard()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from share_actors.drivers.abilities import BackendObject
+from share_actors.drivers.at_once import for_all
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.btrfs.errors import btrfs_errors
 from share_actors.drivers.btrfs_servers.base import NO_CONTEXT, BtrfsServersBase
@@ -63,8 +64,12 @@ class BtrfsServersBackend(BtrfsServersBase):
 
     def list_backend(self, context: RequestContext) -> Sequence[BackendObject]:
         """Every share and snapshot on every server that is set up."""
-        servers = [self._shares(server_id) for server_id in self._servers.set_up_ids()]
-        return [found for server in servers for found in server.list_backend(context)]
+        servers = {server_id: self._shares(server_id) for server_id in self._servers.set_up_ids()}
+        return [
+            found.replace(share_server_id=server_id)
+            for server_id, server in servers.items()
+            for found in server.list_backend(context)
+        ]
 
     def get_share_usage(self, shares: Sequence[Share]) -> dict[str, int]:
         """The bytes that count for each share that exists."""
@@ -84,18 +89,18 @@ class BtrfsServersBackend(BtrfsServersBase):
 
     # -- RunsDaemons ---------------------------------------------------------------------------
     def start_backend(self, context: RequestContext) -> None:
-        """Mount the filesystem, and start every server that is set up, with its network.
+        """Mount the filesystem, and start every server that is set up, with its network, some at a time.
 
         Raises `DriverError` if one does not start, after the others were started.
         """
         self.do_setup(context)
         self._filesystem.start_backend(context)
-        self._for_all(self._servers.set_up_ids(), self._start_again)
+        for_all(self._servers.set_up_ids(), self._start_again)
 
     def stop_backend(self, context: RequestContext) -> None:
         """End all servers with their networks, and unmount everything; the shares stay."""
         self.do_setup(context)
-        self._for_all(list(self._servers.networks()), self._stop)
+        for_all(list(self._servers.networks()), self._stop, at_once=1)
         self._filesystem.stop_backend(context)
 
     def check_health(self) -> tuple[str, ...]:
@@ -166,14 +171,3 @@ class BtrfsServersBackend(BtrfsServersBase):
             return (*network.problems(self._ip), *self._shares(server_id).problems())
         except DriverError as error:
             return (str(error),)
-
-    def _for_all(self, server_ids: Sequence[str], call: Callable[[str], None]) -> None:
-        """Make the *call* for each server; raises the first error after the last call."""
-        failed: list[DriverError] = []
-        for server_id in server_ids:
-            try:
-                call(server_id)
-            except DriverError as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]

@@ -57,6 +57,13 @@ class BtrfsServersBase(SharesOnServers):
         """The root; the filesystem itself has a file that names the root which uses it."""
         return {"root": self._options.root}
 
+    def exclusive_names(self) -> dict[str, str]:
+        """The device, and what the names of namespaces and interfaces begin with."""
+        return {
+            "device": f"device {self._options.device}",
+            "prefix": f"prefix {self._options.names_prefix} of namespaces and interfaces",
+        }
+
     def requirements(self) -> Sequence[Requirement]:
         """What btrfs, the daemons and namespaces need (`abilities.StatesRequirements`).
 

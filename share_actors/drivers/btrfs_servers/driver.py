@@ -6,16 +6,17 @@ filesystem that all of them share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from share_actors.drivers.base import DriverError, ShareServerSetUpFailed, TransientError
+from share_actors.drivers.base import DriverError, Exports, ShareServerSetUpFailed, TransientError
 from share_actors.drivers.btrfs.driver import BtrfsDriver
 from share_actors.drivers.btrfs_servers.backend import BtrfsServersBackend
 from share_actors.drivers.fence import TOKEN, Fence, Overtaken, attempt_context
 from share_actors.drivers.filesystem.server_addresses import segment_of
 from share_actors.drivers.namespaces import ServerNetwork
-from share_actors.values import RequestContext
+from share_actors.drivers.rule_updates import RuleUpdates
+from share_actors.values import AccessRule, ExportLocation, RequestContext, Share, Snapshot
 
 
 class BtrfsServersDriver(BtrfsServersBackend):
@@ -95,6 +96,38 @@ class BtrfsServersDriver(BtrfsServersBackend):
             self._filesystem.pool_of(server_id).clear(fence.check)
             fence.check()
             self._servers.remove(server_id)
+
+    def ensure_share(
+        self, context: RequestContext, share: Share, share_server: Any = None
+    ) -> Exports | None:
+        """Make sure that the server has its network and runs, then that *share* is exported by it."""
+        shares = self._on(share_server)
+        network = self._servers.network(shares.server_id)
+        if network is not None and network.problems(self._ip):
+            self._start_again(shares.server_id)
+        return shares.ensure_share(context, share)
+
+    # -- snapshots -----------------------------------------------------------------------------
+    def snapshot_update_access(
+        self,
+        context: RequestContext,
+        snapshot: Snapshot,
+        access_rules: Sequence[AccessRule],
+        add_rules: Sequence[AccessRule],
+        delete_rules: Sequence[AccessRule],
+        share_server: Any = None,
+    ) -> RuleUpdates:
+        """Export the snapshot by the server of its share to exactly *access_rules*."""
+        server = self._on(share_server)
+        return server.snapshot_update_access(
+            context, snapshot, access_rules, add_rules, delete_rules
+        )
+
+    def snapshot_export_locations(
+        self, context: RequestContext, snapshot: Snapshot, share_server: Any = None
+    ) -> Sequence[ExportLocation]:
+        """Where clients mount the snapshot; none if it is not exported."""
+        return self._on(share_server).snapshot_export_locations(context, snapshot)
 
     # ------------------------------------------------------------------------------------------
     def _set_up(self, server_id: str, network: ServerNetwork, fence: Fence) -> None:

@@ -115,6 +115,13 @@ class NoExports:
     def remove(self, name: str, check: Callable[[], None]) -> None:
         """Do nothing."""
 
+    def forget(self, name: str) -> None:
+        """Do nothing."""
+
+    def knows(self, name: str) -> bool:
+        """False: there is no export."""
+        return False
+
     def recorded(self, name: str) -> Clients | None:
         """None: there is no export."""
         return None

@@ -20,6 +20,11 @@ class SharesOfServer(BtrfsDriver):
         super().__init__(*args, **kwargs)
         self._pool: ServerPool = pool
 
+    @property
+    def server_id(self) -> str:
+        """The id of the server."""
+        return self._root.name
+
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the server's mounts and daemons, one sentence each."""
         with btrfs_errors(f"check {self._root}"):

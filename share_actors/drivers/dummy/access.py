@@ -39,7 +39,7 @@ class DummyAccess(DummyBase):
             if reason := self._refusal_reason(access):
                 raise UnsupportedAccess(reason)
             if self._backend is not None:
-                rules = {**self._backend.rules(share.id), access.id: _rule_record(access)}
+                rules = {**self._backend.rules(share.id), access.id: rule_record(access)}
                 self._backend.change_share(share.id, rules=rules)
 
     def deny_access(
@@ -63,11 +63,12 @@ class DummyAccess(DummyBase):
         assert self._backend is not None
         if rules or share.id in self._backend.shares():
             self._backend.change_share(
-                share.id, rules={rule.id: _rule_record(rule) for rule in rules}
+                share.id, rules={rule.id: rule_record(rule) for rule in rules}
             )
 
 
-def _rule_record(rule: AccessRule) -> dict[str, str]:
+def rule_record(rule: AccessRule) -> dict[str, str]:
+    """A rule as it is recorded."""
     return {
         "access_type": rule.access_type,
         "access_to": rule.access_to,

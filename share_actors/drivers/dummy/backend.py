@@ -58,7 +58,7 @@ class DummyBackend:
         return self._all("shares")
 
     def snapshots(self) -> dict[str, dict[str, Any]]:
-        """The snapshots by id: `share_id`."""
+        """The snapshots by id: `share_id`, and `rules`, their access rules by id, once they had any."""
         return {snapshot["id"]: snapshot for snapshot in self._all("snapshots").values()}
 
     def rules(self, share_id: str) -> dict[str, dict[str, Any]]:
@@ -151,10 +151,21 @@ class DummyBackend:
         return snapshot
 
     def add_snapshot(self, share_id: str, snapshot_id: str) -> None:
-        """Create a snapshot; raises `DriverError` if the share does not exist."""
+        """Create a snapshot, without access rules; raises `DriverError` if the share does not exist."""
         self.share(share_id)
         snapshot = {"id": snapshot_id, "share_id": share_id}
         self._write("snapshots", snapshot_name(share_id, snapshot_id), snapshot)
+
+    def change_snapshot(self, share_id: str, snapshot_id: str, **changes: Any) -> None:
+        """Change fields of a snapshot; raises `DriverError` if it does not exist."""
+        snapshot = {**self.snapshot(share_id, snapshot_id), **changes}
+        self._write("snapshots", snapshot_name(share_id, snapshot_id), snapshot)
+
+    def drop_rules_of_snapshots(self, share_id: str) -> None:
+        """Remove the access rules of all snapshots of a share."""
+        for snapshot_id, snapshot in self.snapshots().items():
+            if snapshot["share_id"] == share_id and snapshot.get("rules"):
+                self.change_snapshot(share_id, snapshot_id, rules={})
 
     def drop_snapshot(self, share_id: str, snapshot_id: str) -> None:
         """Delete a snapshot, if it exists."""

@@ -12,11 +12,11 @@ from share_actors.drivers.base import (
     NotSupported,
     ProbeResult,
 )
-from share_actors.drivers.dummy.access import DummyAccess
 from share_actors.drivers.dummy.backend import Call, DummyBackend
 from share_actors.drivers.dummy.faults import DummyOptions, Method, end
 from share_actors.drivers.dummy.manage import DummyManage
 from share_actors.drivers.dummy.servers import DummyServers
+from share_actors.drivers.dummy.snapshot_access import DummySnapshotAccess
 from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.values import (
     Capabilities,
@@ -30,7 +30,7 @@ from share_actors.values import (
 __all__ = ["Call", "DummyBackend", "DummyDriver", "DummyOptions"]
 
 
-class DummyDriver(DummyAccess, DummyManage, DummyServers):
+class DummyDriver(DummySnapshotAccess, DummyManage, DummyServers):
     """A simulated backend that its options control. Without `directory` and faults, every call succeeds."""
 
     protocols: ClassVar[tuple[str, ...]] = (
@@ -41,6 +41,10 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         "HDFS",
         "MAPRFS",
     )
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+        protocol: dict.fromkeys(DummySnapshotAccess.access_types, ("rw", "ro"))
+        for protocol in protocols
+    }
     modes: ClassVar[tuple[bool, ...]] = (False, True)
     public_details = frozenset({"dummy_server", "half"})
     public_manage_options = frozenset({"size"})
@@ -109,9 +113,10 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         return self._exports(share)
 
     def delete_share(self, context: RequestContext, share: Share, share_server: Any = None) -> None:
-        """Delete the share, if it exists."""
+        """Delete the share, if it exists, and the access rules of its snapshots."""
         with self._changing("delete_share", context, share.id):
             if self._backend is not None:
+                self._backend.drop_rules_of_snapshots(share.id)
                 self._backend.drop_share(share.id)
 
     def extend_share(
@@ -171,8 +176,7 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             raise NotSupported("a dummy backend without the option `directory` records nothing")
         shares = [self._share_object(i, share) for i, share in self._backend.shares().items()]
         return shares + [
-            BackendObject(kind="snapshot", id=i, location=f"dummy:/{s['share_id']}@{i}")
-            for i, s in self._backend.snapshots().items()
+            _snapshot_object(i, record) for i, record in self._backend.snapshots().items()
         ]
 
     def _share_object(self, share_id: str, record: Mapping[str, Any]) -> BackendObject:
@@ -215,17 +219,16 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
         return self._options.remount
 
     def _probe_result(self, share: Share, backend: DummyBackend) -> ProbeResult:
-        snapshots = {
-            i: f"dummy:/{share.id}@{i}"
-            for i, s in backend.snapshots().items()
-            if s["share_id"] == share.id
-        }
+        own = {i: s for i, s in backend.snapshots().items() if s["share_id"] == share.id}
+        snapshots = {i: f"dummy:/{share.id}@{i}" for i in own}
+        access = {i: _access_of(s) for i, s in own.items() if s.get("rules")}
         unfinished = backend.unfinished_snapshots(share)
         record = backend.shares().get(share.id)
         if record is None:
             return ProbeResult(
                 state="partial" if backend.is_unfinished(share.id) else "absent",
                 snapshots=snapshots,
+                snapshot_access=access,
                 unfinished=unfinished,
                 access=frozenset(),
             )
@@ -235,12 +238,27 @@ class DummyDriver(DummyAccess, DummyManage, DummyServers):
             size=record["size"],
             access=_access_of(record),
             snapshots=snapshots,
+            snapshot_access=access,
             unfinished=unfinished,
         )
 
 
+def _snapshot_object(snapshot_id: str, record: Mapping[str, Any]) -> BackendObject:
+    path = f"dummy:/{record['share_id']}@{snapshot_id}"
+    rules = _access_of(record)
+    exports = (path,) if rules else ()
+    return BackendObject(
+        kind="snapshot",
+        id=snapshot_id,
+        location=path,
+        share_id=record["share_id"],
+        export_paths=exports,
+        access=rules,
+    )
+
+
 def _access_of(record: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
-    rules = record["rules"].values()
+    rules = record.get("rules", {}).values()
     return frozenset((r["access_type"], r["access_to"], r["access_level"]) for r in rules)
 
 

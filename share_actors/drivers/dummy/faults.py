@@ -30,6 +30,7 @@ Method = Literal[
     "create_snapshot",
     "delete_snapshot",
     "revert_to_snapshot",
+    "snapshot_update_access",
     "update_access",
     "allow_access",
     "deny_access",

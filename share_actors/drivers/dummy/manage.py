@@ -23,6 +23,30 @@ class DummyManage(DummyBase):
                 self._backend.add_share(share.id, size, pool=self.get_pool(share))
         return {"size": size}
 
+    def manage_existing_with_server(
+        self, share: Share, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """As `manage_existing`, on a share server."""
+        size, server = _size(driver_options, 1), share_server["id"]
+        with self._changing("manage_existing", current_attempt(), share.id):
+            if self._backend is not None:
+                self._backend.add_share(share.id, size, pool=self.get_pool(share), server=server)
+        return {"size": size}
+
+    def unmanage_with_server(self, share: Share, share_server: Any = None) -> None:
+        """As `unmanage`."""
+        self.unmanage(share)
+
+    def manage_existing_snapshot_with_server(
+        self, snapshot: Snapshot, driver_options: Mapping[str, Any], share_server: Any = None
+    ) -> dict[str, Any]:
+        """As `manage_existing_snapshot`."""
+        return self.manage_existing_snapshot(snapshot, driver_options)
+
+    def unmanage_snapshot_with_server(self, snapshot: Snapshot, share_server: Any = None) -> None:
+        """As `unmanage_snapshot`."""
+        self.unmanage_snapshot(snapshot)
+
     def preview_manage(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """The size that `manage_existing` would return."""
         exits = self._begin("preview_manage", NO_CONTEXT, share.id)
@@ -45,10 +69,11 @@ class DummyManage(DummyBase):
         return {"size": _size(driver_options, snapshot.size)}
 
     def unmanage_snapshot(self, snapshot: Snapshot) -> None:
-        """Leave the snapshot as it is."""
+        """Remove the access rules of the snapshot, and leave it as it is otherwise."""
         ids = (snapshot.share_id, snapshot.id)
         with self._changing("unmanage_snapshot", current_attempt(), *ids):
-            pass
+            if self._backend is not None and snapshot.id in self._backend.snapshots():
+                self._backend.change_snapshot(*ids, rules={})
 
 
 def _size(driver_options: Mapping[str, Any], default: int) -> int:

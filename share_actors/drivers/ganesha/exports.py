@@ -24,7 +24,7 @@ from share_actors.drivers.ganesha.rendering import (
     export_file,
     is_name,
 )
-from share_actors.drivers.ganesha.settings import UnitFiles
+from share_actors.drivers.ganesha.settings import GaneshaFiles
 
 logger = logging.getLogger(__name__)
 _SUFFIX = ".conf"
@@ -38,7 +38,7 @@ Stamp = tuple[int, int, int, int]
 class ExportFiles:
     """The export files of one unit; changed with the unit's change lock held."""
 
-    def __init__(self, files: UnitFiles) -> None:
+    def __init__(self, files: GaneshaFiles) -> None:
         self._files = files
         self._read: dict[Path, tuple[Stamp, str]] = {}
         """What `restored` found right: to read and check 1,000 files takes half a second."""

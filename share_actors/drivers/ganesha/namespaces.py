@@ -14,7 +14,6 @@ from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem import mounts as mount_table
 
 _CLONE_NEWNS = 0x00020000
-_CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _RUN = Path("/run")
 _SYSTEM = tuple(
@@ -35,19 +34,6 @@ _SYSTEM = tuple(
     )
 )
 """Where the programs and libraries of a unit are."""
-
-
-def enter_network(name: str) -> None:
-    """Move this process into the network namespace `/run/netns/NAME`; raises `DriverError`."""
-    path = _RUN / "netns" / name
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DriverError(f"network_namespace {name!r}: {path}: {error.strerror}") from error
-    try:
-        _checked(_LIBC.setns(fd, _CLONE_NEWNET), f"cannot enter {path}")
-    finally:
-        os.close(fd)
 
 
 def share_mounts_of(root: Path) -> None:

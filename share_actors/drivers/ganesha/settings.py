@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from share_actors.drivers.base import DriverOptions
+from share_actors.drivers.supervision.files import UnitFiles
 
 _LONGEST_SOCKET = 99
 """The limit of dbus-daemon for the path of a unix socket, in bytes."""
@@ -79,19 +80,18 @@ class GaneshaSettings(DriverOptions):
         return self
 
     @property
-    def files(self) -> UnitFiles:
+    def files(self) -> GaneshaFiles:
         """The places of the unit's files."""
-        return UnitFiles(self.directory)
+        return GaneshaFiles(self.directory)
 
 
-class UnitFiles:
+class GaneshaFiles(UnitFiles):
     """The files in the directory of a unit."""
 
+    change_lock = "change.lock"
+
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.settings = directory / "settings.json"
-        """The settings that the unit was started with. It exists while the unit is meant to run."""
-        self.status = directory / "status.json"
+        super().__init__(directory)
         self.socket = directory / "bus.sock"
         self.bus_config = directory / "bus.conf"
         self.config = directory / "ganesha.conf"
@@ -105,12 +105,8 @@ class UnitFiles:
         """Export files that were edited by hand beyond recognition."""
         self.last_id = directory / "last_id"
         self.recovery = directory / "recovery"
-        self.pids = directory / "pids"
         self.ganesha_pid = directory / "ganesha.pid"
         self.log = directory / "ganesha.log"
-        self.outputs = directory / "outputs.log"
-        self.supervisor_lock = "supervisor.lock"
-        self.change_lock = "change.lock"
 
     def make(self) -> None:
         """Create the directories, for their owner alone."""

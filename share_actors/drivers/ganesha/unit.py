@@ -10,18 +10,18 @@ from pathlib import Path
 
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.filesystem.locks import locked
-from share_actors.drivers.ganesha import changes, control
+from share_actors.drivers.ganesha import changes
 from share_actors.drivers.ganesha.bus import Daemon, connect
 from share_actors.drivers.ganesha.clients import clients_of
 from share_actors.drivers.ganesha.exports import ExportFiles
+from share_actors.drivers.ganesha.plan import ganesha_spec
 from share_actors.drivers.ganesha.rendering import checked_name
 from share_actors.drivers.ganesha.rules import clients_in_force, flat_rules
 from share_actors.drivers.ganesha.settings import GaneshaSettings
-from share_actors.drivers.ganesha.status import log_end, read_status
+from share_actors.drivers.supervision.status import log_end
+from share_actors.drivers.supervision.unit import SupervisedUnit
 from share_actors.values import ShareClient
 
-START_S = 120.0
-"""How long `start` waits for the daemon to serve, in seconds."""
 WAIT_S = 20.0
 """How long a change waits for a daemon that is being started again, in seconds."""
 READ_WAIT_S = 5.0
@@ -44,7 +44,9 @@ class Ganesha:
         self.settings = settings
         self._files = settings.files
         self._exports = ExportFiles(settings.files)
-        self._name = f"the NFS-Ganesha of {settings.directory}"
+        spec = ganesha_spec(settings)
+        self._name = spec.name
+        self._unit = SupervisedUnit(settings.directory, spec)
 
     # -- the unit ------------------------------------------------------------------------------
     def start(self) -> None:
@@ -56,24 +58,29 @@ class Ganesha:
         """
         self._files.make()
         with self._changing():
-            launched = control.ensure_started(self.settings)
-            try:
-                self._wait_until_started()
-            except DriverError:
-                if launched:
-                    control.stop(self._files)
-                raise
+            self._unit.start(self._answers)
             self._check_all_served()
 
     def stop(self) -> None:
         """End the unit and wait for the exit of all parts; succeeds if nothing runs."""
         if self._files.directory.is_dir():
             with self._changing():
-                control.stop(self._files)
+                self._unit.stop()
+                self._files.socket.unlink(missing_ok=True)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the unit was started and not stopped since."""
+        return self._unit.is_wanted
+
+    @property
+    def may_run(self) -> bool:
+        """Whether the unit was started, or is left of a stop that was interrupted."""
+        return self._unit.is_wanted or self._unit.is_supervised
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the unit now, one sentence each."""
-        found = control.problems(self._files)
+        found = self._unit.problems()
         if not found:
             try:
                 with connect(self._files.socket) as daemon:
@@ -97,7 +104,7 @@ class Ganesha:
         directory that this process sees, and then the export is removed.
         """
         draft = changes.draft(name, path, clients)
-        if not control.is_wanted(self._files):
+        if not self._unit.is_wanted:
             raise TransientError(f"{self._name} is not started; nothing was changed. Start it")
         with self._changing():
             record = changes.numbered(self._exports, draft)
@@ -112,10 +119,10 @@ class Ganesha:
         if not self._files.exports.is_dir():
             return
         with self._changing():
-            if control.is_wanted(self._files):
+            if self._unit.is_wanted:
                 self._repeat(lambda daemon: changes.withdraw(daemon, self._exports, name, check))
             else:
-                control.stop(self._files)  # what an interrupted stop left
+                self._unit.stop()  # what an interrupted stop left
                 check()
                 self._exports.remove(name)
 
@@ -188,13 +195,13 @@ class Ganesha:
         """
         end = time.monotonic() + seconds
         while True:
-            if not control.is_wanted(self._files):
+            if not self._unit.is_wanted:
                 raise TransientError(f"{self._name} is not started; nothing was changed. Start it")
             if mend:
-                control.ensure_supervised(self._files)
+                self._unit.ensure_supervised()
             late = time.monotonic() > end
             try:
-                if late or not control.is_starting(self._files):
+                if late or not self._unit.is_starting:
                     return connect(self._files.socket)
             except TransientError as error:
                 if late:
@@ -202,20 +209,17 @@ class Ganesha:
             time.sleep(_POLL_S)
 
     def _down(self, error: TransientError) -> str:
-        status = read_status(self._files.status)
+        status = self._unit.status
         reason = f" It ended before: {status.reason}" if status and status.reason else ""
         return f"{self._name} does not answer: {error}.{reason}"
 
-    def _wait_until_started(self) -> None:
-        end = time.monotonic() + START_S
-        while not control.serves(self._files):
-            status = read_status(self._files.status)
-            control.ensure_supervised(self._files)
-            if status is not None and status.failures:
-                raise DriverError(f"{self._name} cannot start: {status.reason}")
-            if time.monotonic() > end:
-                raise DriverError(f"{self._name} did not start within {START_S:.0f} s")
-            time.sleep(_POLL_S)
+    def _answers(self) -> bool:
+        """Whether the daemon is on its bus: that it serves is told a little longer than it is true."""
+        try:
+            connect(self._files.socket).__exit__()
+        except TransientError:
+            return False
+        return True
 
     def _check_all_served(self) -> None:
         with self._daemon(WAIT_S, mend=True) as daemon:  # the supervisor may be killed at any time

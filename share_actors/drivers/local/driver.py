@@ -48,6 +48,10 @@ class LocalDriver(LocalAccess, LocalSnapshots, LocalReverts, LocalManage):
 
     protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
     access_types: ClassVar[tuple[str, ...]] = ("user",)
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+        "NFS": {"user": ("rw", "ro")},
+        "CIFS": {"user": ("rw", "ro")},
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

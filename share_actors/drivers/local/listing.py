@@ -34,9 +34,10 @@ def _share(layout: Layout, name: str, sizes: Mapping[str, int]) -> BackendObject
 
 
 def _snapshot(layout: Layout, name: str) -> BackendObject:
-    snapshot_id = name.partition("@")[2]
+    share_id, _, snapshot_id = name.partition("@")
     return BackendObject(
         kind="snapshot",
         id=snapshot_id if is_id(snapshot_id) else None,
         location=str(layout.path("snapshots", name)),
+        share_id=share_id if is_id(share_id) else None,
     )

@@ -7,7 +7,7 @@ It does not need root: a server is a directory with a file of its addresses, and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, cast
@@ -44,6 +44,10 @@ class LocalServersDriver(SharesOnServers):
     Options = LocalServersOptions
     protocols: ClassVar[tuple[str, ...]] = ("NFS", "CIFS")
     access_types: ClassVar[tuple[str, ...]] = ("user",)
+    access_support: ClassVar[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+        "NFS": {"user": ("rw", "ro")},
+        "CIFS": {"user": ("rw", "ro")},
+    }
     modes: ClassVar[tuple[bool, ...]] = (True,)
     public_details = frozenset({"root", "addresses"})
 

@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_interface
 from pathlib import Path
 
 import psutil
@@ -87,9 +89,30 @@ class ServerNetwork(Frozen):
             found.append(f"the interface {self.name} is not on the bridge {self.bridge}")
         if "LOWER_UP" not in outside.get("flags", ()):
             found.append(f"the interface {self.name} has no connection into the namespace")
-        return tuple(found)
+        return (*found, *self._problems_inside(ip))
 
     # ------------------------------------------------------------------------------------------
+    def _problems_inside(self, ip: Ip) -> Iterator[str]:
+        mend = "start the backend, or ensure a share of the server"
+        [inside] = ip.objects("address", "show", "dev", INSIDE, namespace=self.name)
+        found = inside.get("addr_info", ())
+        if ip_interface(self.address) not in {
+            ip_interface(f"{each['local']}/{each['prefixlen']}") for each in found
+        }:
+            yield f"the interface {INSIDE} in {self.name} lacks its address {self.address}: {mend}"
+        if "UP" not in inside.get("flags", ()):
+            yield f"the interface {INSIDE} in {self.name} is down: {mend}"
+        elif self.gateway is not None and not self._has_route(ip, self.gateway):
+            yield f"there is no route by the gateway {self.gateway} in {self.name}: {mend}"
+
+    def _has_route(self, ip: Ip, gateway: str) -> bool:
+        words = (self._family, "route", "show", "default", "via", gateway, "dev", INSIDE)
+        return bool(ip.objects(*words, namespace=self.name))
+
+    @property
+    def _family(self) -> str:
+        return "-6" if ":" in self.address else "-4"
+
     def _build_bridge(self, ip: Ip) -> None:
         if not is_interface(self.bridge):
             ip.change(f"link add name {self.bridge} type bridge")
@@ -136,17 +159,15 @@ class ServerNetwork(Frozen):
         )
 
     def _configure(self, ip: Ip) -> None:
-        family, no_wait = ("-6", " nodad") if ":" in self.address else ("-4", "")
+        no_wait = " nodad" if self._family == "-6" else ""
         lines = [
             "link set dev lo up",
             f"address replace {self.address} dev {INSIDE}{no_wait}",
             f"link set dev {INSIDE} up",
         ]
         ip.change(*lines, namespace=self.name)
-        if self.gateway is not None:
-            route = f"default via {self.gateway} dev {INSIDE}"
-            if not ip.objects(family, "route", "show", *route.split(), namespace=self.name):
-                ip.change(f"route replace {route}", namespace=self.name)
+        if self.gateway is not None and not self._has_route(ip, self.gateway):
+            ip.change(f"route replace default via {self.gateway} dev {INSIDE}", namespace=self.name)
 
 
 def is_namespace(name: str) -> bool:

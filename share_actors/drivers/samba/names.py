@@ -18,7 +18,7 @@ RESERVED_EXPORTS = frozenset({"global", "homes", "printers", "print", "admin", "
 """Sections with a meaning of their own in smb.conf; `$` is in no name, so not `IPC$` either."""
 RESERVED_USERS = frozenset({"root", "nobody"})
 """The accounts that smbd itself uses."""
-_EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_EXPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]{0,79}")
 _USER = re.compile(
     r"(?!s-)[a-z0-9_][a-z0-9_.-]{0,31}"
 )  # Samba takes s-1-5 for a security identifier
@@ -29,7 +29,7 @@ def check_export(name: str) -> str:
     """The name of an export, which is a section of smb.conf."""
     if not _EXPORT.fullmatch(name):
         raise ValueError(
-            "must have 1 to 80 of the characters A-Z a-z 0-9 _ . - and begin with a letter or digit"
+            "must have 1 to 80 of the characters A-Z a-z 0-9 @ _ . - and begin with a letter or digit"
         )
     if name.lower() in RESERVED_EXPORTS:
         raise ValueError("is a section with a meaning of its own in smb.conf")

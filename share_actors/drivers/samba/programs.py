@@ -8,6 +8,7 @@ from pathlib import Path
 
 from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.execute import ProcessExecutionError, execute
+from share_actors.drivers.fence import check_deadline, current_attempt
 from share_actors.drivers.samba.settings import SambaSettings
 
 PACKAGES = {
@@ -97,7 +98,12 @@ class Programs:
     def _run(
         self, *command: object, stdin: str | None = None, accepted: tuple[int, ...] = (0,)
     ) -> tuple[str, str]:
+        check_deadline(str(command[0]))
         environment = {**self.environment, "HOME": os.environ.get("HOME", "/")}
         return execute(
-            *command, input=stdin, env=environment, check_exit_code=accepted, timeout_s=TIMEOUT_S
+            *command,
+            input=stdin,
+            env=environment,
+            check_exit_code=accepted,
+            timeout_s=min(TIMEOUT_S, current_attempt().remaining_s),
         )

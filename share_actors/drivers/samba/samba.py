@@ -68,8 +68,9 @@ class Samba:
 
     def stop(self) -> None:
         """End smbd and its supervisor; exports and users stay recorded. Succeeds if nothing runs."""
-        with os_errors("stop smbd"):
-            self._unit.stop()
+        if self.settings.directory.is_dir():
+            with self._locked("stop smbd"):
+                self._unit.stop()
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong now, one sentence each; empty if clients are served. Changes nothing."""
@@ -102,7 +103,7 @@ class Samba:
             edited = not self._configuration.is_rendered(exports)
             old = exports.get(name)
             exports[name] = export.after(old)
-            if exports[name] == export == old and not edited and self._unit.daemon() is not None:
+            if exports[name] == export == old and not edited and self._unit.process() is not None:
                 return Cut()
             self._configuration.change(exports, check)
             if edited:
@@ -118,7 +119,7 @@ class Samba:
             old = exports.pop(name, None)
             if old is not None or not self._configuration.is_rendered(exports):
                 self._configuration.change(exports, check)
-            if (daemon := self._unit.daemon()) is None:
+            if (daemon := self._unit.process()) is None:
                 return Cut()
             lost = frozenset(old.users if old else ())
             return Sessions(self._programs, daemon).cut(name, (), lost, everyone=True)
@@ -147,7 +148,7 @@ class Samba:
 
     def status(self) -> Status:
         """Who is connected now, and by which processes."""
-        daemon = self._unit.daemon()
+        daemon = self._unit.process()
         return Status({}, ()) if daemon is None else Sessions(self._programs, daemon).status()
 
     def clients(self, name: str) -> tuple[ShareClient, ...]:
@@ -187,7 +188,7 @@ class Samba:
             self._prepare()
             self._configuration.restore(self._configuration.recorded())
             self._accounts.forget_password(name)
-            if (daemon := self._unit.daemon()) is not None:
+            if (daemon := self._unit.process()) is not None:
                 Sessions(self._programs, daemon).end_user(name)
             self._accounts.remove(name)
 
@@ -218,11 +219,11 @@ class Samba:
         self._accounts.prepare()
 
     def _served(self, name: str) -> Served | None:
-        return self._configuration.served().get(name) if self._unit.daemon() is not None else None
+        return self._configuration.served().get(name) if self._unit.process() is not None else None
 
     def _apply(self, exports: dict[str, Export], name: str) -> Cut:
         """Bring *name* into force, and record that nobody has more any longer than the rules say."""
-        daemon = self._unit.daemon()
+        daemon = self._unit.process()
         if daemon is None:
             raise TransientError(
                 f"smbd does not run for {self.settings.directory}: the change of export {name} is recorded,"
@@ -239,7 +240,7 @@ class Samba:
 
     def _cut_strangers(self, exports: Exports) -> None:
         """Cut off whom a configuration that was edited by hand has let in."""
-        daemon = self._unit.daemon()
+        daemon = self._unit.process()
         if daemon is None:
             return
         sessions = Sessions(self._programs, daemon)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from share_actors.drivers.base import DriverError, TransientError
+from share_actors.drivers.fence import check_deadline
 from share_actors.drivers.samba.programs import Programs
 from share_actors.values import Frozen
 
@@ -173,6 +174,7 @@ class Sessions:
             if waited >= patience_s:
                 for pid in pids:
                     self._kill(pid)
+            check_deadline("the end of the sessions of clients that were denied")
             time.sleep(POLL_S)
 
     def _kill(self, pid: int) -> None:

@@ -1,5 +1,5 @@
-"""Daemons of drivers that outlive the process that starts them: one supervisor for each directory."""
+"""Daemons of drivers that outlive the process that starts them: one supervised unit for each directory.
 
-from share_actors.drivers.supervision.unit import DaemonSpec, SupervisedUnit
-
-__all__ = ["DaemonSpec", "SupervisedUnit"]
+`unit` is what drivers use. The supervisor is a program of its own: `specs`, `plan`, `supervisor`, `life`,
+`processes`, `status` and `probes` import nothing that takes long, so that it starts quickly.
+"""

@@ -1,7 +1,4 @@
-"""Whether a server at a TCP address answers its protocol: a daemon that hangs still accepts connections.
-
-Only the standard library is imported: the supervisor loads this file without the package.
-"""
+"""Whether a server at a TCP address answers its protocol: a daemon that hangs still accepts connections."""
 
 from __future__ import annotations
 
@@ -19,6 +16,7 @@ _SMB_NEGOTIATE = bytes.fromhex(
     "0000000000000000000000000000000000000000000000000000000000000000"  # message 0, session 0
     "2400010001000000" + "00" * 4 + "00" * 16 + "00" * 8 + "0003"  # one dialect: SMB 3.0
 )
+_SMB_OFFER = struct.pack(">I", len(_SMB_NEGOTIATE)) + _SMB_NEGOTIATE
 
 
 def null_call(version: int) -> bytes:
@@ -36,29 +34,56 @@ def answers_nfs(host: str, port: int, *, version: int = 4, timeout_s: float = 5.
     return (call_id, kind, accepted, status) == (_CALL_ID, _REPLY, _ACCEPTED, 0)
 
 
+OFFERS = {"nfs3": null_call(3), "nfs4": null_call(4), "smb": _SMB_OFFER}
+"""What a server answers at once, by the protocol: a call that does nothing, or the offer of a dialect."""
+
+
 def may_listen(host: str, port: int) -> bool:
     """False if a connection to the port is refused now: no process listens. It does not wait."""
     with _connecting(host, port) as connection:
         return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.ECONNREFUSED
 
 
+def accepts(host: str, port: int) -> bool:
+    """Whether a connection to the port is accepted within a second."""
+    try:
+        socket.create_connection((host, port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise `OSError` if another process listens: some daemons would share the port with it silently."""
+    with socket.socket(_family(host), socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            text = f"{error.strerror}: cannot listen on {host} port {port}"
+            raise OSError(error.errno, text) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def _connecting(host: str, port: int) -> socket.socket:
     """A socket that connects; on this machine it has done so at once, or was refused."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    connection = socket.socket(_family(host), socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     connection.setblocking(False)
     connection.connect_ex((host, port))  # an error shows at the next call
     return connection
 
 
-class NfsHeartbeat:
-    """Calls of the NULL procedure, one after the other on a connection each; nothing here waits.
+class OfferHeartbeat:
+    """Offers by *protocol*, a key of `OFFERS`, one after the other on a connection each; nothing here waits.
 
     A server that has not answered once is never late: the way to it may be closed, not the server.
     """
 
-    def __init__(self, host: str, port: int, version: int, *, pause: float, limit: float) -> None:
-        self._place, self._version = (host, port), version
+    def __init__(self, host: str, port: int, protocol: str, *, pause: float, limit: float) -> None:
+        self._place, self._offer = (host, port), OFFERS[protocol]
         self._pause, self._limit = pause, limit
         self._connection: socket.socket | None = None
         self._answered: float | None = None
@@ -66,7 +91,7 @@ class NfsHeartbeat:
         self._is_sent = False
 
     def is_late(self) -> bool:
-        """Go on with the call under way, begin one if it is due; whether one is unanswered for too long."""
+        """Go on with the offer under way, begin one if it is due; whether one is unanswered for too long."""
         now = time.monotonic()
         if self._connection is None and now - (self._answered or 0.0) >= self._pause:
             self._begin(now)
@@ -76,7 +101,7 @@ class NfsHeartbeat:
         return waits and now - self._began > self._limit
 
     def close(self) -> None:
-        """End the call under way."""
+        """End the offer under way."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -90,7 +115,7 @@ class NfsHeartbeat:
         assert connection is not None
         try:
             if not self._is_sent:
-                connection.sendall(null_call(self._version))
+                connection.sendall(self._offer)
                 self._is_sent = True
             if connection.recv(28):
                 self._answered = now
@@ -100,16 +125,10 @@ class NfsHeartbeat:
                 self._retry()
 
     def _retry(self) -> None:
-        """Connect again for the same call: this connection failed."""
+        """Connect again for the same offer: this connection failed."""
         began = self._began
         self.close()
         self._begin(began)
-
-
-def answers_smb(host: str, port: int, *, timeout_s: float = 5.0) -> bool:
-    """Whether the SMB server answers the offer of a dialect within *timeout_s*."""
-    message = struct.pack(">I", len(_SMB_NEGOTIATE)) + _SMB_NEGOTIATE
-    return _reply(host, port, message, 8, timeout_s)[4:8] == b"\xfeSMB"
 
 
 def _reply(host: str, port: int, message: bytes, size: int, timeout_s: float) -> bytes:

@@ -1,249 +1,114 @@
-"""The program that keeps one daemon running: `python -I supervisor.py DIRECTORY`.
+"""The program that keeps one unit running: `python -m share_actors.drivers.supervision.supervisor DIRECTORY`.
 
-It reads DIRECTORY/unit.json (see `unit.DaemonSpec`) and writes DIRECTORY/state.json. It imports nothing of
-this package, so that it is small and starts quickly. One runs for each directory: it holds a lock of
-DIRECTORY/supervisor.lock, and a second one ends at once. SIGTERM ends the daemon, then the supervisor.
-A daemon that runs already, because the supervisor before was killed, is taken over.
+It reads DIRECTORY/unit.json (`specs.UnitSpec`) and writes DIRECTORY/status.json. It outlives the process that
+starts it. One runs for each directory: it holds a lock of DIRECTORY/supervisor.lock. When one part ends, or
+the unit answers no more, all parts are started anew. SIGTERM ends them all, then the supervisor.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
+import logging
 import os
-import runpy
-import select
-import signal
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import psutil
+from share_actors.drivers.supervision import processes
+from share_actors.drivers.supervision.files import UnitFiles
+from share_actors.drivers.supervision.life import Ended, Life, StopAsked, Stops, end_parts
+from share_actors.drivers.supervision.plan import Plan, plan_of
+from share_actors.drivers.supervision.specs import UnitSpec
+from share_actors.drivers.supervision.status import PAUSING, SERVING, STARTING, Status, write_status
 
-LOCK, SPEC, STATE = "supervisor.lock", "unit.json", "state.json"
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 10.0
-"""The pause before a restart doubles from the first to the longest while the daemon does not stay."""
-STAYED_S = 30.0
-"""After a daemon that ran so long the pauses begin with the first again."""
+logger = logging.getLogger(__name__)
+HEALTHY_S = 10.0
+"""A unit that served this long, in seconds, is started again without a pause."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_IF_SERVED_S, _LONGEST_PAUSE_S = 0.1, 0.4, 5.0
 LOCK_S = 10.0
 """How long an earlier supervisor of the directory has to end."""
 LOCKED = 3
 """The exit status if it does not."""
-END_S = 5.0
-"""How long a daemon has to end after SIGTERM, before it is killed."""
-POLL_S = 0.02
-BEAT_S = 5.0
-"""The pause between two questions whether the daemon answers."""
-PROBES = {"smb": runpy.run_path(str(Path(__file__).with_name("probes.py")))["answers_smb"]}
-"""Whether a daemon answers, by the protocol; the file is run because the package is not imported."""
+_POLL_S = 0.01
 
 
-class Stopped(BaseException):
-    """SIGTERM was received."""
+def pause_after(short_lives: int, *, served: bool) -> float:
+    """The pause before the next start, in seconds, after so many short lives in succession.
+
+    *served*: whether the last life served; then a start is likely to help, and the pause stays short.
+    """
+    if short_lives < 2:
+        return 0.0
+    longest = _LONGEST_PAUSE_IF_SERVED_S if served else _LONGEST_PAUSE_S
+    return float(min(_FIRST_PAUSE_S * 2 ** (min(short_lives, 20) - 2), longest))
 
 
 class Supervisor:
-    """The loop around one daemon."""
+    """Starts the unit of *plan* again and again until it is asked to stop."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._spec: dict[str, Any] = json.loads((directory / SPEC).read_text(encoding="utf-8"))
-        self._state: dict[str, Any] = {
-            **read_state(directory),
-            "supervisor": identity(psutil.Process()),
-            "restarts": 0,
-            "serving": False,
-            "failure": None,
-        }
+    def __init__(self, plan: Plan, stops: Stops) -> None:
+        self._plan, self._stops = plan, stops
+        self._files = UnitFiles(plan.directory)
+        self._status = Status(STARTING)
+        self._short_lives = 0
 
     def run(self) -> None:
-        """Keep the daemon running until SIGTERM."""
+        """Run the unit until a signal asks to stop."""
+        is_first = True
+        while True:
+            self._tell(replace(self._status, state=STARTING))
+            served = self._live(may_take_over=is_first)
+            is_first = False
+            self._stops.wait(pause_after(self._short_lives, served=served))
+
+    def _live(self, *, may_take_over: bool) -> bool:
+        """Run one life to its end; returns whether it served."""
+        began = time.monotonic()
+        life = Life(self._plan, self._stops, self._serving)
         try:
-            self._write()
-            daemon = self._running_daemon()
-            pause_s = FIRST_PAUSE_S / 2
-            while True:
-                began = time.monotonic()
-                self._attend(daemon)
-                stayed = time.monotonic() - began >= STAYED_S
-                pause_s = FIRST_PAUSE_S if stayed else min(2 * pause_s, LONGEST_PAUSE_S)
-                time.sleep(pause_s)
-                self._state["restarts"] += 1
-                daemon = None
-        except Stopped:
-            self._end_all()
-            (self._directory / f"{STATE}.new").unlink(missing_ok=True)
-            (self._directory / STATE).unlink(missing_ok=True)
+            life.run(may_take_over=may_take_over)
+        except StopAsked:
+            raise
+        except Exception as error:
+            is_known = isinstance(error, OSError | Ended)
+            text = "the unit %s ended: %s"
+            logger.warning(text, self._files.directory, error, exc_info=not is_known)
+            self._ended(str(error) or repr(error), life.served, time.monotonic() - began)
+        finally:
+            life.end()
+        return life.served
 
-    def _attend(self, daemon: psutil.Process | None) -> None:
-        """Start the daemon, unless it is *daemon*, and return after its end. Nothing of it is left."""
-        try:
-            if daemon is None:
-                self._end_all()
-                daemon = self._spawn()
-            self._write(daemon=identity(daemon), command=self._spec["command"], serving=False)
-            if self._await_service(daemon):
-                self._write(serving=True, failure=None)
-            reason = self._watch(daemon)
-            self._write(daemon=None, serving=False, failure=reason)
-        except (OSError, psutil.Error) as error:
-            self._write(daemon=None, serving=False, failure=str(error))
+    def _serving(self) -> None:
+        self._tell(replace(self._status, state=SERVING, failures=0))
 
-    def _spawn(self) -> psutil.Process:
-        if self._address is not None:
-            self._require_free(*self._address)
-        return psutil.Popen(
-            self._spec["command"],
-            env=self._spec["environment"],
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def _ended(self, reason: str, served: bool, seconds: float) -> None:
+        self._short_lives = 1 if served and seconds > HEALTHY_S else self._short_lives + 1
+        failures = 0 if served else self._status.failures + 1
+        self._tell(Status(PAUSING, failures, self._status.restarts + 1, reason))
 
-    def _require_free(self, host: str, port: int) -> None:
-        """Raise `OSError` if another process listens: smbd would share the port with it silently."""
-        try:
-            with tcp_socket(host) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, port))
-        except OSError as error:
-            raise OSError(
-                error.errno, f"{error.strerror}: cannot listen on {host} port {port}"
-            ) from None
-
-    def _await_service(self, daemon: psutil.Process) -> bool:
-        """Wait until the daemon accepts connections; returns False if it ends before."""
-        while is_alive(daemon):
-            if self._address is None or accepts(*self._address):
-                return True
-            time.sleep(POLL_S)
-        return False
-
-    def _watch(self, daemon: psutil.Process) -> str:
-        """Wait until the daemon ends or hangs; returns why it serves no more, with nothing of it left."""
-        limit_s = float(self._spec.get("heartbeat_limit_s", 0.0))
-        answers = PROBES.get(str(self._spec.get("protocol")))
-        while answers is not None and self._address is not None:
-            if has_ended(daemon, min(BEAT_S, limit_s)):
-                break
-            deadline = time.monotonic() + limit_s
-            while not answers(*self._address, timeout_s=limit_s) and not has_ended(daemon, POLL_S):
-                if time.monotonic() > deadline:
-                    self._end_all(signal.SIGKILL)
-                    return f"it left an offer unanswered for {limit_s:g} s"
-        return f"it ended with status {daemon.wait()}"
-
-    @property
-    def _address(self) -> tuple[str, int] | None:
-        listen = self._spec.get("listen")
-        return (listen[0], listen[1]) if listen else None
-
-    def _running_daemon(self) -> psutil.Process | None:
-        """The daemon that a killed supervisor left, if it was started in the same way."""
-        same = self._state.get("command") == self._spec["command"]
-        return find(self._state.get("daemon")) if same else None
-
-    def _end_all(self, first: int = signal.SIGTERM) -> None:
-        """End every process of the daemon by the signal *first*, else SIGKILL, and wait for their ends."""
-        processes = list(self._processes())
-        signal_all(processes, first)
-        wait_ended(processes, END_S)
-        processes += self._processes()
-        signal_all(processes, signal.SIGKILL)
-        wait_ended(processes, END_S)
-
-    def _processes(self) -> Iterator[psutil.Process]:
-        """All processes of the daemon, which have the marker among their arguments."""
-        for process in psutil.process_iter():
-            try:
-                if self._spec["marker"] in process.cmdline():
-                    yield process
-            except psutil.Error:  # it ended, or is not ours
-                continue
-
-    def _write(self, **changes: Any) -> None:
-        self._state.update(changes)
-        new = self._directory / f"{STATE}.new"
-        new.write_text(json.dumps(self._state), encoding="utf-8")
-        new.rename(self._directory / STATE)
+    def _tell(self, status: Status) -> None:
+        self._status = status
+        write_status(self._files.status, status)
 
 
-def has_ended(process: psutil.Process, within_s: float) -> bool:
-    """Whether *process* ends within so many seconds; unlike `psutil.wait` it does not poll."""
+def supervise(directory: Path) -> None:
+    """Supervise the unit in *directory* until a signal asks to stop; the caller has its lock."""
+    files, stops = UnitFiles(directory), Stops()
+    processes.record_self(files.supervisor)
+    spec = UnitSpec.from_json(files.spec.read_bytes())
     try:
-        fd = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], within_s)[0])
-    finally:
-        os.close(fd)
-
-
-def tcp_socket(host: str) -> socket.socket:
-    """A TCP socket of the family of the address *host*."""
-    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-
-
-def accepts(host: str, port: int) -> bool:
-    """Whether a connection to the address is accepted now."""
-    with tcp_socket(host) as probe:
-        return probe.connect_ex((host, port)) == 0
-
-
-def read_state(directory: Path) -> dict[str, Any]:
-    """What the supervisor wrote last; empty if it wrote nothing that can be read."""
-    try:
-        state = json.loads((directory / STATE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
-def identity(process: psutil.Process) -> dict[str, float]:
-    """What tells *process* from later ones with the same id."""
-    return {"pid": process.pid, "created": process.create_time()}
-
-
-def find(recorded: Any) -> psutil.Process | None:
-    """The process with a recorded `identity`, if it runs."""
-    try:
-        process = psutil.Process(int(recorded["pid"]))
-        same = abs(process.create_time() - float(recorded["created"])) < 0.05
-        return process if same and is_alive(process) else None
-    except (psutil.Error, TypeError, KeyError, ValueError):
-        return None
-
-
-def signal_all(processes: list[psutil.Process], number: int) -> None:
-    """Send a signal to each process that still runs."""
-    for process in processes:
-        try:
-            process.send_signal(number)
-        except psutil.Error:
-            continue
-
-
-def wait_ended(processes: list[psutil.Process], timeout_s: float) -> bool:
-    """Wait until none of *processes* runs; a zombie has ended. Returns whether that was so in time."""
-    deadline = time.monotonic() + timeout_s
-    while any(is_alive(process) for process in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Whether *process* runs, and is no zombie."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        if spec.network_namespace is not None:
+            processes.enter_network(spec.network_namespace)
+        plan = plan_of(directory, spec)
+        plan.enter()
+        Supervisor(plan, stops).run()
+    except StopAsked:
+        end_parts(files, spec.parts)
+    except Exception as error:
+        logger.exception("the supervisor ends")
+        write_status(files.status, Status(PAUSING, failures=1, reason=str(error)))
+        end_parts(files, spec.parts)
 
 
 def lock(path: Path) -> bool:
@@ -256,26 +121,20 @@ def lock(path: Path) -> bool:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 return False
-            time.sleep(POLL_S)
+            time.sleep(_POLL_S)
         else:
             return True
 
 
-def stop(*_: object) -> None:
-    """The handler of SIGTERM; a second one changes nothing."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped
-
-
 def main() -> int:
     """Go on in the background as the supervisor of the directory that is the only argument."""
+    logging.basicConfig(format="%(asctime)s supervisor: %(message)s")
     directory = Path(sys.argv[1])
-    if not lock(directory / LOCK):
+    if not lock(UnitFiles(directory).lock):
         return LOCKED
     if os.fork() == 0:
-        os.setsid()
-        signal.signal(signal.SIGTERM, stop)
-        Supervisor(directory).run()
+        os.chdir("/")
+        supervise(directory)
     return 0
 
 

@@ -1,172 +1,187 @@
-"""A daemon and its supervisor, as the processes of a driver see them."""
+"""A supervised unit, as the processes of a driver see it."""
 
 from __future__ import annotations
 
-import signal
+import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from share_actors.drivers.base import DriverError
-from share_actors.drivers.filesystem.durable import put_file
-from share_actors.drivers.supervision import supervisor
-from share_actors.values import Frozen
+from share_actors.drivers.filesystem.durable import put_file, sync_directory
+from share_actors.drivers.supervision import processes, supervisor
+from share_actors.drivers.supervision.files import UnitFiles
+from share_actors.drivers.supervision.life import end_parts
+from share_actors.drivers.supervision.specs import UnitSpec
+from share_actors.drivers.supervision.status import (
+    SERVING,
+    STARTING,
+    Status,
+    log_end,
+    read_status,
+    write_status,
+)
 
-START_S = 20.0
-"""How long a daemon may take until it accepts connections."""
-STOP_S = 20.0
-POLL_S = 0.01
-_LINES, _TAIL = 4, 600  # of the log, and of all output in characters
-
-
-class DaemonSpec(Frozen):
-    """How a daemon is started."""
-
-    name: str
-    """Its name in messages."""
-    command: tuple[str, ...]
-    """Stays in the foreground. Its processes have `marker` among their arguments, and no others do."""
-    environment: dict[str, str]
-    marker: str
-    listen: tuple[str, int] | None = None
-    """The TCP address that it listens on; it serves when a connection is accepted there."""
-    protocol: Literal["smb"] | None = None
-    """What the daemon speaks at `listen`: it is restarted if it leaves an offer unanswered."""
-    heartbeat_limit_s: float = 30.0
-    """For how long it may do so."""
-    settings: str = ""
-    """What the daemon reads only when it starts: it is restarted if this has changed."""
-    network_namespace: str | None = None
-    """The network namespace (`ip netns`) of the daemon. Default: the caller's."""
-    log: Path | None = None
-    """The file that tells why it ended, for messages."""
+_LAUNCH_S = 60.0
+"""How long a supervisor may take until it is recorded."""
+_STOP_S = 20.0
+"""How long the supervisor may take to end its parts, in seconds."""
+_POLL_S = 0.003
 
 
 class SupervisedUnit:
-    """The supervisor of one *directory*, which exists; callers of `start` and `stop` hold a lock."""
+    """The unit of *spec* in *directory*, which exists.
 
-    def __init__(self, directory: Path, spec: DaemonSpec) -> None:
-        self._directory, self._spec = directory, spec
+    Callers hold a lock for the methods that start or stop. Methods raise `DriverError`.
+    """
 
-    def start(self) -> None:
-        """Start supervisor and daemon unless they run as specified; returns when the daemon serves.
+    def __init__(self, directory: Path, spec: UnitSpec) -> None:
+        self._spec = spec
+        self._files = UnitFiles(directory)
 
-        A daemon without a supervisor goes on under a new one. Raises `DriverError` and
-        ends what it started.
+    # -- starting and ending -------------------------------------------------------------------
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the unit was started and not stopped since."""
+        return self._files.spec.exists()
+
+    def start(self, answers: Callable[[], bool] = lambda: True) -> None:
+        """Start the unit unless it runs as specified; returns when it serves, and *answers* as well.
+
+        Parts that have outlived a supervisor go on under a new one; a unit that cannot start is tried again
+        at once. Ends what it started if that fails.
         """
-        text = self._spec.model_dump_json().encode()
-        path = self._directory / supervisor.SPEC
-        if not path.exists() or path.read_bytes() != text:
+        text = self._spec.to_json().encode()
+        status = self.status
+        has_changed = not self.is_wanted or self._files.spec.read_bytes() != text
+        if has_changed or (status is not None and status.failures):
             self.stop()
-            put_file(path, text)
-        is_new = not self._is_supervised()
-        if is_new:
-            self._launch()
+            put_file(self._files.spec, text)
+        is_new = self.ensure_supervised()
         try:
-            self._await_service(is_new)
+            self._await_service(answers)
         except DriverError:
             if is_new:
                 self.stop()
             raise
 
-    def stop(self) -> None:
-        """End daemon and supervisor, and wait for their ends. Raises `DriverError` if they do not end."""
-        if not (self._directory / supervisor.STATE).exists():
-            return
-        if not self._is_supervised():
-            self._launch()  # it knows how to end what a killed supervisor left
-        process = self._supervisor()
-        if process is not None:
-            supervisor.signal_all([process], signal.SIGTERM)
-            if not supervisor.wait_ended([process], STOP_S):
-                raise DriverError(
-                    f"{self._spec.name} in {self._directory} did not end within {STOP_S:.0f} s"
-                )
+    def ensure_supervised(self) -> bool:
+        """Start the supervisor of a wanted unit if it does not run; returns whether it was started."""
+        if self.is_supervised:
+            return False
+        self._files.pids.mkdir(mode=0o700, exist_ok=True)
+        write_status(self._files.status, Status(STARTING))
+        self._launch()
+        return True
 
-    def daemon(self) -> psutil.Process | None:
-        """The main process of the daemon, if it runs; waits for one that is being restarted."""
-        deadline = time.monotonic() + START_S
+    def stop(self) -> None:
+        """End the supervisor and all parts, and wait for their exits; succeeds if nothing runs."""
+        if not self._files.directory.is_dir():
+            return
+        self._files.spec.unlink(missing_ok=True)
+        sync_directory(self._files.directory)
+        try:
+            processes.end(self._files.supervisor, patience_s=_STOP_S)
+            end_parts(self._files, self._spec.parts)
+        except OSError as error:
+            raise DriverError(f"{self._spec.name} does not end: {error}") from error
+
+    # -- what is -------------------------------------------------------------------------------
+    @property
+    def is_supervised(self) -> bool:
+        """Whether a supervisor runs."""
+        return processes.recorded(self._files.supervisor) is not None
+
+    @property
+    def status(self) -> Status | None:
+        """What the supervisor told last; None if it has told nothing."""
+        return read_status(self._files.status)
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the supervisor says that it starts the parts."""
+        status = self.status
+        return status is not None and status.state != SERVING
+
+    @property
+    def serves(self) -> bool:
+        """Whether a supervisor runs and says that the unit serves."""
+        status = self.status
+        return status is not None and status.state == SERVING and self.is_supervised
+
+    def process(self) -> psutil.Process | None:
+        """The process that serves clients, if it runs; waits for one that is being restarted."""
+        end = time.monotonic() + self._spec.start_s
         while True:
-            state = supervisor.read_state(self._directory)
-            process = supervisor.find(state.get("daemon"))
-            if process is not None and state.get("serving"):
+            process = processes.recorded(self._files.pid(self._spec.main.name))
+            if process is not None and not self.is_starting:
                 return process
-            if not self._is_supervised() or time.monotonic() > deadline:
+            if not self.is_supervised or time.monotonic() > end:
                 return process
-            time.sleep(POLL_S)
+            time.sleep(_POLL_S)
 
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the processes now, one sentence each."""
-        state = supervisor.read_state(self._directory)
+        """What is wrong with the supervisor and the parts, one sentence each."""
+        if not self.is_wanted:
+            return (f"{self._spec.name} is not started; start the backend",)
         found: list[str] = []
-        if not self._is_supervised():
+        if not self.is_supervised:
             found.append(f"{self._spec.name}: its supervisor does not run; start the backend")
-        if supervisor.find(state.get("daemon")) is None or not state.get("serving"):
-            reason = state.get("failure") or "it was not started"
-            found.append(f"{self._spec.name} does not serve: {reason}{self._tail()}")
+        if self.is_starting or not processes.recorded(self._files.pid(self._spec.main.name)):
+            found.append(f"{self._spec.name} does not serve: {self._reason}")
         return tuple(found)
 
     # -- the supervisor ------------------------------------------------------------------------
     def _launch(self) -> None:
-        """Start a supervisor in the background, with its output in a file, and wait until it is recorded."""
-        namespace = self._spec.network_namespace
-        enter = ["nsenter", f"--net=/run/netns/{namespace}", "--"] if namespace else []
-        program = [sys.executable, "-I", supervisor.__file__, str(self._directory)]
-        self._output.unlink(missing_ok=True)
-        with self._output.open("xb") as output:
-            status = subprocess.run(
-                [*enter, *program],
+        """Start a supervisor in the background; returns when it is recorded."""
+        package_root = Path(__file__).parents[3]
+        start = self._files.outputs.stat().st_size if self._files.outputs.exists() else 0
+        with self._files.outputs.open("ab") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", supervisor.__name__, str(self._files.directory)],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd="/",
+                stdout=out,
+                stderr=out,
+                cwd=package_root,
+                env=dict(os.environ, PYTHONWARNINGS="ignore"),
+                start_new_session=True,
                 check=False,
-            ).returncode
-        deadline = time.monotonic() + START_S
-        while status == 0 and not self._is_supervised() and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        if not self._is_supervised():
-            reason = (
-                "another one holds its lock" if status == supervisor.LOCKED else f"status {status}"
             )
-            raise DriverError(
-                f"the supervisor of {self._spec.name} did not start: {reason}{self._tail()}"
-            )
+        end = time.monotonic() + _LAUNCH_S
+        while not self.is_supervised:
+            status = self.status
+            failed = done.returncode or (status is not None and status.failures)
+            if failed or time.monotonic() > end:
+                self._refuse(done.returncode, log_end(self._files.outputs, start))
+            time.sleep(_POLL_S)
 
-    def _await_service(self, is_new: bool) -> None:
-        """Wait until the daemon serves; one that is new may not fail once."""
-        deadline = time.monotonic() + START_S
-        while True:
-            state = supervisor.read_state(self._directory)
-            if state.get("serving") and supervisor.find(state.get("daemon")) is not None:
-                return
-            if (is_new and state.get("failure")) or time.monotonic() > deadline:
-                reason = state.get("failure") or f"it did not serve within {START_S:.0f} s"
-                raise DriverError(f"{self._spec.name} does not start: {reason}{self._tail()}")
-            time.sleep(POLL_S)
+    def _refuse(self, code: int, output: str) -> None:
+        status = self.status
+        reason = (status.reason if status else "") or output or f"status {code}"
+        if code == supervisor.LOCKED:
+            reason = f"another one holds the lock {self._files.lock}"
+        raise DriverError(f"the supervisor of {self._spec.name} did not start: {reason}")
 
-    def _supervisor(self) -> psutil.Process | None:
-        return supervisor.find(supervisor.read_state(self._directory).get("supervisor"))
+    def _await_service(self, answers: Callable[[], bool]) -> None:
+        end = time.monotonic() + self._spec.start_s
+        while not (self.serves and answers()):
+            was_supervised = self.is_supervised
+            status = self.status
+            if status is not None and status.failures:
+                raise DriverError(f"{self._spec.name} cannot start: {status.reason}")
+            if time.monotonic() > end:
+                raise DriverError(
+                    f"{self._spec.name} did not start within {self._spec.start_s:.0f} s"
+                )
+            if not was_supervised:  # it may be killed at any time
+                self.ensure_supervised()
+            time.sleep(_POLL_S)
 
-    def _is_supervised(self) -> bool:
-        return self._supervisor() is not None
-
-    # -- messages ------------------------------------------------------------------------------
     @property
-    def _output(self) -> Path:
-        """The output of supervisor and daemon."""
-        return self._directory / "unit.log"
-
-    def _tail(self) -> str:
-        """The last lines of the log and the output, as a continuation of a message."""
-        texts: list[str] = []
-        for path in (self._spec.log, self._output):
-            with suppress(OSError):
-                if path is not None and (text := path.read_text(errors="replace").strip()):
-                    texts.append(" | ".join(text.splitlines()[-_LINES:]))
-        return f" (last messages: {' | '.join(texts)[-_TAIL:]})" if texts else ""
+    def _reason(self) -> str:
+        status = self.status
+        return (status.reason if status else "") or "it is being started"

@@ -64,6 +64,9 @@ class PostgresStore(Store, PostgresTrackingRecorder):
         curs.execute("SELECT to_regclass(%s) AS found", [f"{self._prefix}catalog_layout"])
         return curs.fetchone()["found"] is None
 
+    def compact(self) -> None:
+        """Nothing to do: the tables of a rebuilt catalog are new files."""
+
     def close(self) -> None:
         """Close the connections."""
         self._log_store.factory.close()

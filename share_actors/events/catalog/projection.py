@@ -81,6 +81,11 @@ class Projection:
                     progress(self._checkpoint.position, head)
         return done
 
+    def compact(self) -> None:
+        """Remove from the catalog's files what its rows had before; raises `LogError`. It may be repeated."""
+        with self._lock:
+            self._store.compact()
+
     def position(self) -> int:
         """Return the position in the log up to which the catalog is complete."""
         return self._store.checkpoint().position

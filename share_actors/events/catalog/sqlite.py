@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from share_actors.events.log.sqlite_recorder import DurableConnection
 
 APPLICATION_ID = 0x53484341
 """Distinguishes our file from other programs' SQLite files: "SHCA"."""
+
+COMPACT_S = 30.0
+"""How long other connections may keep the file from being written anew."""
 
 
 class SQLiteStore(Store, SQLiteTrackingRecorder):
@@ -58,6 +62,26 @@ class SQLiteStore(Store, SQLiteTrackingRecorder):
     def _create_table(self, c: Any) -> None:
         super()._create_table(c)
         self.create_layout(c)
+
+    def compact(self) -> None:
+        """Write the file anew and empty its write-ahead log: pages that are free have old rows."""
+        deadline = time.monotonic() + COMPACT_S
+        try:
+            with closing(
+                sqlite3.connect(_uri(self._path), uri=True, timeout=COMPACT_S, isolation_level=None)
+            ) as connection:
+                connection.execute("VACUUM")
+                while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > deadline:
+                        raise LogError(
+                            f"catalog_path {self._path}: another process reads it for more than"
+                            f" {COMPACT_S:g} s, so that its write-ahead log still has old rows; nothing"
+                            " is lost; repeat the request",
+                            field="catalog_path",
+                            value=str(self._path),
+                        )
+        except sqlite3.Error as error:
+            raise LogError(_explain(self._path, error)) from None
 
     def close(self) -> None:
         """Close the connections."""

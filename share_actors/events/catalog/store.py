@@ -150,6 +150,10 @@ class Store(ABC):
             c.execute(self.dialect(_LOCK), [NAME])
             self._recreate_tables(c)
 
+    @abstractmethod
+    def compact(self) -> None:
+        """Remove what deleted rows left in the files."""
+
     def _recreate_tables(self, c: Any) -> None:
         for table in sql.TABLES:
             c.execute(self.dialect(f"DROP TABLE IF EXISTS {{s}}{table}"))

@@ -10,7 +10,8 @@ import argparse
 import json
 import sys
 from base64 import b64decode
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,6 +100,37 @@ def _roots_by_consistency(old_size: int, size: int, path: Sequence[bytes]) -> tu
     if last:
         raise BadProof("the proof is too short")
     return old, new
+
+
+def middle_of(start: int, end: int) -> int:
+    """Where the tree over the leaves from *start* to *end* is split: after a power of two."""
+    return start + (1 << ((end - start - 1).bit_length() - 1))
+
+
+def root_by_leaves(
+    size: int, indices: Sequence[int], leaves: Sequence[bytes], proof: Iterator[bytes]
+) -> bytes:
+    """The root of a tree of *size* leaves, of which those at *indices* have the hashes *leaves*.
+
+    *proof*: the hashes of all largest subtrees without any of them, from left to right.
+    """
+
+    def subtree(start: int, end: int, low: int, high: int) -> bytes:
+        if low == high:
+            return next(proof)
+        if end - start == 1:
+            return leaves[low]
+        middle = middle_of(start, end)
+        split = bisect_left(indices, middle, low, high)
+        return node_hash(subtree(start, middle, low, split), subtree(middle, end, split, high))
+
+    try:
+        root = subtree(0, size, 0, len(indices))
+    except StopIteration:
+        raise BadProof("the proof is too short") from None
+    if next(proof, None) is not None:
+        raise BadProof("the proof is too long")
+    return root
 
 
 # -- signed notes --------------------------------------------------------------------------------
@@ -247,8 +279,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         is_file = Path(options.key).is_file() or "+" not in options.key
         text = Path(options.key).read_text() if is_file else options.key
-        content = json.loads(options.bundle.read_text())
-        print("proven:", check(content, PublicKey.parse(text)))
+        key = PublicKey.parse(text)
+        print("proven:", check(json.loads(options.bundle.read_text()), key))
     except (OSError, ValueError, RecursionError) as error:
         print("NOT proven:", error, file=sys.stderr)
         return 1

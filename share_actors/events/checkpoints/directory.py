@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from share_actors.durable_files import replace_file
 from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_bundle import (
     BadProof,
@@ -47,6 +48,11 @@ class CheckpointDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def where(self) -> str:
+        """The place, for messages."""
+        return str(self.path)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only writer; raises `LogError` if that is not possible."""
@@ -54,21 +60,25 @@ class CheckpointDirectory:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o755)
             lock = FileLock(self.path / ".lock")
         except OSError as error:
-            raise directory_error(self.path, str(error.strerror)) from None
+            raise directory_error(self.where, str(error.strerror)) from None
         try:
             if not lock.acquire(LOCK_WAIT_S):
-                raise directory_error(self.path, f"{lock.holder} is writing to it")
+                raise directory_error(self.where, f"{lock.holder} is writing to it")
             yield
         except OSError as error:
-            raise directory_error(self.path, str(error.strerror)) from None
+            raise directory_error(self.where, str(error.strerror)) from None
         finally:
             lock.close()
 
     # -- reading ---------------------------------------------------------------------------------
+    def read(self, name: str) -> bytes:
+        """The content of the file *name*; raises `OSError`, a `FileNotFoundError` if there is none."""
+        return (self.path / name).read_bytes()
+
     def newest(self) -> str | None:
         """The newest signed note; None if there is none."""
         try:
-            return (self.path / "checkpoint").read_text(encoding="utf-8")
+            return self.read("checkpoint").decode()
         except FileNotFoundError:
             return None
 
@@ -91,30 +101,22 @@ class CheckpointDirectory:
             yield from self._bundle(number, min(BUNDLE, size - number * BUNDLE))
 
     def _bundle(self, number: int, count: int) -> list[Leaf]:
-        full, partial = self._paths(number, count)
-        for path in (partial, full):  # a longer file begins with the same leaves
+        full, partial = bundle_names(number, count)
+        for name in (partial, full):  # a longer file begins with the same leaves
             try:
-                return _decode(path.read_bytes())[:count]
+                return _decode(self.read(name))[:count]
             except FileNotFoundError:
                 continue
             except (ValueError, TypeError) as error:
-                raise BadProof(f"{path} is damaged: {error}") from None
-        for path in self._longer(full, count):
-            return _decode(path.read_bytes())[:count]
-        raise BadProof(f"{partial} is missing")
+                raise BadProof(f"{self.where}/{name} is damaged: {error}") from None
+        for name in self._longer(full, count):
+            return _decode(self.read(name))[:count]
+        raise BadProof(f"{self.where}/{partial} is missing")
 
-    def _paths(self, number: int, count: int) -> tuple[Path, Path]:
-        """The files of a complete bundle, and of one with *count* leaves: equal if *count* is `BUNDLE`."""
-        parts = [f"{number % 1000:03d}"]
-        while number := number // 1000:
-            parts.insert(0, f"x{number % 1000:03d}")
-        full = self.path.joinpath("tile", "entries", *parts)
-        return full, full if count == BUNDLE else full.with_name(f"{full.name}.p") / str(count)
-
-    def _longer(self, full: Path, count: int) -> list[Path]:
+    def _longer(self, full: str, count: int) -> list[str]:
         """Incomplete files with more than *count* leaves, as for a checkpoint that is not the newest."""
-        files = full.with_name(f"{full.name}.p").glob("[0-9]*")
-        return [file for file in files if int(file.name) > count]
+        files = (self.path / f"{full}.p").glob("[0-9]*")
+        return [f"{full}.p/{file.name}" for file in files if int(file.name) > count]
 
     # -- the end of the tree ---------------------------------------------------------------------
     def tail(self, key: PublicKey) -> Tail:
@@ -127,7 +129,7 @@ class CheckpointDirectory:
             tree = self._cached(checkpoint) or self._rebuilt(checkpoint)
             last = self.leaves_at_end(checkpoint.size)
         except (BadProof, ValueError) as error:
-            raise directory_error(self.path, str(error)) from None
+            raise directory_error(self.where, str(error)) from None
         return Tail(tree, last if checkpoint.size % BUNDLE else [], last[-1])
 
     def leaves_at_end(self, size: int) -> list[Leaf]:
@@ -135,12 +137,12 @@ class CheckpointDirectory:
         number, rest = divmod(size, BUNDLE)
         leaves = self._bundle(number, rest) if rest else self._bundle(number - 1, BUNDLE)
         if len(leaves) != (rest or BUNDLE):
-            raise BadProof(f"{self.path} has not the last leaves of its checkpoint")
+            raise BadProof(f"{self.where} has not the last leaves of its checkpoint")
         return leaves
 
     def _cached(self, checkpoint: Checkpoint) -> CompactRange | None:
         try:
-            document = json.loads((self.path / "resume.json").read_bytes())
+            document = json.loads(self.read("resume.json"))
             hashes = [bytes.fromhex(item) for item in document["hashes"]]
             tree = CompactRange(document["size"], hashes)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -159,20 +161,26 @@ class CheckpointDirectory:
     # -- writing ---------------------------------------------------------------------------------
     def put_leaves(self, number: int, leaves: Sequence[Leaf]) -> None:
         """Write the leaves of bundle *number*."""
-        _put(self._paths(number, len(leaves))[1], _encode(leaves))
+        self._write(bundle_names(number, len(leaves))[1], _encode(leaves))
 
     def put_checkpoint(self, note: str, public_key: str, tree: CompactRange) -> None:
         """Publish *note*, whose leaves are written, then drop the files that it replaces."""
-        _put(self.path / "public.key", f"{public_key}\n".encode())
-        _put(self.path / "checkpoint", note.encode())
-        _append_line(self.path / "history.jsonl", json.dumps({"size": tree.size, "note": note}))
+        self._write("public.key", f"{public_key}\n".encode())
+        self._write("checkpoint", note.encode())
+        self._add_to_history(tree.size, json.dumps({"size": tree.size, "note": note}))
         cache = {"size": tree.size, "hashes": [item.hex() for item in tree.hashes]}
-        _put(self.path / "resume.json", json.dumps(cache).encode())
+        self._write("resume.json", json.dumps(cache).encode())
         self._drop_incomplete(tree.size)
+
+    def _write(self, name: str, content: bytes) -> None:
+        replace_file(self.path / name, content)
+
+    def _add_to_history(self, _size: int, line: str) -> None:
+        _append_line(self.path / "history.jsonl", line)
 
     def _drop_incomplete(self, size: int) -> None:
         number, rest = divmod(size, BUNDLE)
-        kept = self._paths(number, rest)[1] if rest else None
+        kept = self.path / bundle_names(number, rest)[1] if rest else None
         for directory in (self.path / "tile" / "entries").rglob("*.p"):
             if kept is None or directory != kept.parent:
                 shutil.rmtree(directory)
@@ -182,13 +190,22 @@ class CheckpointDirectory:
                     file.unlink()
 
 
-def directory_error(path: Path, problem: str) -> LogError:
+def bundle_names(number: int, count: int) -> tuple[str, str]:
+    """The files of a complete bundle, and of one with *count* leaves: equal if *count* is `BUNDLE`."""
+    parts = [f"{number % 1000:03d}"]
+    while number := number // 1000:
+        parts.insert(0, f"x{number % 1000:03d}")
+    full = "/".join(("tile", "entries", *parts))
+    return full, full if count == BUNDLE else f"{full}.p/{count}"
+
+
+def directory_error(where: str, problem: str) -> LogError:
     """The error for a directory of checkpoints that cannot be used."""
     return LogError(
-        f"audit.checkpoints {path}: {problem}; no checkpoint was written; mend it, or choose another"
+        f"audit.checkpoints {where}: {problem}; no checkpoint was written; mend it, or choose another"
         " directory and keep this one as evidence",
         field="audit.checkpoints",
-        value=str(path),
+        value=where,
     )
 
 
@@ -212,14 +229,3 @@ def _append_line(path: Path, line: str) -> None:
         size = file.seek(0, os.SEEK_END)
         is_cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
         file.write(b"\n" * is_cut_off + line.encode() + b"\n")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Replace the file at once, so that a crash leaves the old content or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from share_actors.events.checkpoints.check_bundle import LEAF_FORMAT, encode_leaf
 from share_actors.events.log import Notification
+from share_actors.events.log.archived_rows import ArchivedRow
 
 
 class Leaf(NamedTuple):
@@ -20,8 +21,10 @@ class Leaf(NamedTuple):
     digest: str
 
     @classmethod
-    def of(cls, row: Notification) -> Leaf:
-        """The leaf of a row of the log."""
+    def of(cls, row: Notification | ArchivedRow) -> Leaf:
+        """The leaf of a row of the log, or of one that was archived."""
+        if isinstance(row, ArchivedRow):
+            return cls(*row[:5])
         position, stream, version, topic, state = row
         return cls(position, stream, version, topic, sha256(state).hexdigest())
 

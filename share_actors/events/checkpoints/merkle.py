@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
-from share_actors.events.checkpoints.check_bundle import node_hash
+from share_actors.events.checkpoints.check_bundle import middle_of, node_hash
 
 Range = tuple[int, int]
 """Leaves from the first index up to, and without, the second."""
@@ -42,16 +43,11 @@ class CompactRange:
 
 
 # -- proofs --------------------------------------------------------------------------------------
-def _split(size: int) -> int:
-    """The largest power of two that is smaller than *size*."""
-    return 1 << ((size - 1).bit_length() - 1)
-
-
 def inclusion_ranges(index: int, size: int) -> list[Range]:
     """The ranges whose hashes prove that a leaf is in the tree, in the order of the proof."""
     start, end, ranges = 0, size, list[Range]()
     while end - start > 1:
-        middle = start + _split(end - start)
+        middle = middle_of(start, end)
         if index < middle:
             ranges.append((middle, end))
             end = middle
@@ -65,7 +61,7 @@ def consistency_ranges(old: int, size: int) -> list[Range]:
     """The ranges whose hashes prove that the first *old* leaves are unchanged, in the order of the proof."""
     start, end, ranges, is_known = 0, size, list[Range](), True
     while old != end:
-        middle = start + _split(end - start)
+        middle = middle_of(start, end)
         if old <= middle:
             ranges.append((middle, end))
             end = middle
@@ -73,6 +69,21 @@ def consistency_ranges(old: int, size: int) -> list[Range]:
             ranges.append((start, middle))
             start, is_known = middle, False
     return (ranges if is_known else [*ranges, (start, end)])[::-1]
+
+
+def ranges_without(indices: Sequence[int], size: int) -> Iterator[Range]:
+    """The largest subtrees that have none of the leaves at *indices*, from left to right."""
+
+    def ranges(start: int, end: int, low: int, high: int) -> Iterator[Range]:
+        if low == high:
+            yield start, end
+        elif end - start > 1:
+            middle = middle_of(start, end)
+            split = bisect_left(indices, middle, low, high)
+            yield from ranges(start, middle, low, split)
+            yield from ranges(middle, end, split, high)
+
+    return ranges(0, size, 0, len(indices))
 
 
 def hashes_of(ranges: Sequence[Range], leaves: Iterable[bytes]) -> list[bytes]:

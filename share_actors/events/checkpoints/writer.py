@@ -13,6 +13,7 @@ from share_actors.events.checkpoints.check_bundle import leaf_hash
 from share_actors.events.checkpoints.directory import BUNDLE, CheckpointDirectory, Tail
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.leaves import Leaf
+from share_actors.events.checkpoints.remote import open_checkpoints
 from share_actors.events.log.read_only import ReadRows
 
 BATCH_SIZE = 1_000
@@ -49,11 +50,11 @@ class CheckpointWriter:
         """The writer of a configuration; creates the key if it is missing. Raises `ConfigError`."""
         if config.audit.checkpoints is None:
             raise ConfigError(
-                "audit.checkpoints is not set: it is the directory for checkpoints",
+                "audit.checkpoints is not set: it is the directory or URL for checkpoints",
                 field="audit.checkpoints",
             )
         key = SigningKey.load_or_create(config.audit_signer_file, config.audit_origin)
-        return cls(CheckpointDirectory(config.audit.checkpoints), key)
+        return cls(open_checkpoints(config.audit.checkpoints), key)
 
     def write(self, read: ReadRows) -> Written | None:
         """Write a checkpoint with at most `MAX_EVENTS` further events; None if there are none.
@@ -84,11 +85,11 @@ class CheckpointWriter:
         rows = read(tail.last.position - 1, 1)
         if not rows or Leaf.of(rows[0]) != tail.last:
             raise LogError(
-                f"the log is not the one of the checkpoints in {self.directory.path}: it has not the event"
+                f"the log is not the one of the checkpoints in {self.directory.where}: it has not the event"
                 f" at position {tail.last.position}, version {tail.last.version} of {tail.last.stream};"
                 " no checkpoint was written; run `share-actors log verify`",
                 field="audit.checkpoints",
-                value=str(self.directory.path),
+                value=self.directory.where,
             )
 
     def _extend(self, tail: Tail, read: ReadRows) -> Leaf | None:

@@ -15,17 +15,20 @@ from eventsourcing.utils import Environment
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError
 from share_actors.events.log import sqlite_file
+from share_actors.events.log.archived_rows import ReadArchived, nothing_archived, stored_reader
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
+from share_actors.events.subjects.sealing import RecordSealer
 
 Factory = InfrastructureFactory[Any]
 
 
 class LogStore(NamedTuple):
-    """The storage of a log: its factory of recorders, and the messages for its errors."""
+    """The storage of a log: its factory of recorders, the messages for its errors, and its removed events."""
 
     factory: Factory
     explain: Callable[[Exception], str]
+    archived: ReadArchived = nothing_archived
 
 
 def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
@@ -34,7 +37,8 @@ def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
     sqlite_file.prepare(
         path, lambda new: create_tables(_sqlite(settings, new, create=True)), create=create
     )
-    return LogStore(_sqlite(settings, path, create=False), lambda error: _explain(path, error))
+    factory = _sqlite(settings, path, create=False)
+    return LogStore(factory, lambda error: _explain(path, error), stored_reader(factory))
 
 
 def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:
@@ -85,15 +89,15 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
     return common
 
 
-def codec_of(settings: LogSettings) -> Codec:
+def codec_of(settings: LogSettings, subjects: RecordSealer | None = None) -> Codec:
     """A codec that reads and writes the rows of a log as *settings* say, without opening one."""
     compressor = ZlibCompressor() if settings.compress else None
     if settings.cipher_key is None:
-        return Codec(None, compressor)
+        return Codec(None, compressor, subjects=subjects)
     from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package
 
     key = {"CIPHER_KEY": settings.cipher_key.get_secret_value()}
-    return Codec(AESCipher(Environment(env=key)), compressor)
+    return Codec(AESCipher(Environment(env=key)), compressor, subjects=subjects)
 
 
 def create_tables(factory: Factory) -> None:
@@ -109,12 +113,13 @@ def check_packages(settings: LogSettings) -> None:
     """Raise `ConfigError` if *settings* need a package that is not installed."""
     if settings.kind == "postgresql":
         for module in ("psycopg", "psycopg_pool"):
-            _require(module, "postgresql", "log.kind is postgresql")
+            require(module, "postgresql", "log.kind is postgresql")
     if settings.cipher_key is not None:
-        _require("cryptography", "encryption", "log.cipher_key is set")
+        require("cryptography", "encryption", "log.cipher_key is set")
 
 
-def _require(module: str, extra: str, reason: str) -> None:
+def require(module: str, extra: str, reason: str) -> None:
+    """Raise `ConfigError` if *module* is not installed: it names *extra*, and *reason* as what needs it."""
     try:
         import_module(module)
     except ImportError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -24,6 +24,7 @@ from share_actors.events.log.lease import (
 from share_actors.events.log.lease_postgres import PostgresLease
 from share_actors.events.log.lease_sqlite import SqliteLease
 from share_actors.events.log.log import Log, OpenLog
+from share_actors.events.log.subject_keys import record_sealer
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def open_leased(owner: Callable[[], Owner]) -> OpenLog:
     """
 
     def open_log(config: Config, nodes: int = 1) -> Log:
-        log = Log.open(config.log, config.log_path, nodes=nodes)
+        subjects = record_sealer(config)
+        log = Log.open(config.log, config.log_path, nodes=nodes, subjects=subjects)
         try:
             LeaseKeeper(lease_store(config.log, config.log_path), owner()).keep(log)
         except BaseException:
@@ -137,6 +139,15 @@ class LeaseKeeper:
         self._lost = in_use(self._store, lease)
         self._store.unlock()
         raise self._lost
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No heartbeat meanwhile: a long transaction on the same SQLite file would make it fail.
+
+        The lock of this process still shows that it lives.
+        """
+        with self._lock:
+            yield
 
     def close(self) -> None:
         """Give the lock of this process up; the last process of the system also ends the lease."""

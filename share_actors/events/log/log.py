@@ -16,14 +16,19 @@ from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log.archived_rows import ArchivedRow, merged
 from share_actors.events.log.codec import Codec
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.infrastructure import LogStore, open_sqlite
 from share_actors.events.log.postgres import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
+from share_actors.events.log.subject_keys import record_sealer
+from share_actors.events.subjects.sealing import RecordSealer
 
 T = TypeVar("T")
+_SAMPLE = 20
+"""How many of the last rows are looked at when the log is opened without a key store."""
 GroupCommitFactory = Callable[[ApplicationRecorder, Callable[[Exception], str]], GroupCommit]
 
 
@@ -44,21 +49,36 @@ class Log:
     called from any thread. `close` writes the submitted events and frees threads and connections.
     """
 
-    def __init__(self, store: LogStore, group_commit: GroupCommitFactory = GroupCommit) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: LogStore,
+        group_commit: GroupCommitFactory = GroupCommit,
+        subjects: RecordSealer | None = None,
+    ) -> None:
+        self._store, self.subjects = store, subjects
         self._writer, self._count = uuid4().hex[:16], count(1)
         factory = store.factory
         self._recorder = factory.application_recorder()
-        self._codec = Codec(factory.cipher(), factory.compressor())
+        self._codec = Codec(factory.cipher(), factory.compressor(), subjects=subjects)
         self._check_key()
+        self._check_subject_keys()
         self._group_commit = group_commit(self._recorder, store.explain)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
         self._when_closed: Callable[[], None] = lambda: None
 
     @classmethod
-    def open(cls, settings: LogSettings, path: Path, *, nodes: int = 1, create: bool = True) -> Log:
+    def open(
+        cls,
+        settings: LogSettings,
+        path: Path,
+        *,
+        nodes: int = 1,
+        create: bool = True,
+        subjects: RecordSealer | None = None,
+    ) -> Log:
         """Open the log of *settings*; *path* is the file of kind `sqlite`, *nodes* the size of the cluster.
 
+        *subjects* seals and opens personal data; without it, what is sealed reads as `no-key-...`.
         Raises `ConfigError` for settings that cannot work, and `LogError` if the log cannot be opened, or
         is missing and *create* is false. An existing file or schema is then unchanged.
         """
@@ -67,7 +87,7 @@ class Log:
             raise ConfigError(message, field="log.kind", value="sqlite")
         store = _open_store(settings, path, create=create)
         try:
-            return cls(store)
+            return cls(store, subjects=subjects)
         except ShareActorsError:
             store.factory.close()
             raise
@@ -87,6 +107,15 @@ class Log:
                 " were written with; correct it and start again",
                 field="log.cipher_key",
             )
+
+    def _check_subject_keys(self) -> None:
+        """Raise `LogError` if personal data are to be opened with a key store that is not there."""
+        if self.subjects is None or not self.subjects.ring.is_missing or not self.head():
+            return
+        for row in self.notifications(max(self.head() - _SAMPLE, 0), _SAMPLE):
+            if self._codec.fits(row.state):  # what else is wrong with a row is said when it is read
+                plain = self._codec.unseal(row.state)
+                self._codec.opened(row.stream, row.version, row.topic, plain)
 
     async def append(
         self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
@@ -146,10 +175,22 @@ class Log:
             for r in rows
         ]
 
+    def rows(self, after: int, limit: int) -> Sequence[Notification | ArchivedRow]:
+        """Like `notifications`, with the leaves of archived events at the positions that they had."""
+        return merged(
+            self.notifications(after, limit),
+            self._query(lambda: self._store.archived(after, limit)),
+            limit,
+        )
+
     def decode(self, raw: Notification) -> Recorded:
         """Return the event of *raw*; raises `LogTooNew` or `LogError` with its stream and version."""
         position, stream, version, topic, state = raw
         return self._codec.decode_row(stream, version, topic, state, position)
+
+    def names_subject(self, raw: Notification, subject_id: str) -> bool:
+        """Return whether *raw* has texts that are sealed for a subject."""
+        return subject_id.encode() in self._codec.unseal(raw.state)
 
     def head(self) -> int:
         """Return the position of the last event; 0 if the log is empty."""
@@ -167,11 +208,18 @@ class Log:
         return self._snapshots.failures
 
     def save_snapshot(self, stream: str, version: int, kind: str, state: bytes) -> None:
-        """Save *state* in the background; neither waits nor raises, since a snapshot is only a cache."""
+        """Save *state* in the background; neither waits nor raises, since a snapshot is only a cache.
+
+        A state has its texts in clear, so none is saved where subjects can be forgotten.
+        """
+        if self.subjects is not None and self.subjects.in_use:
+            return
         self._snapshots.save(stream, version, kind, state)
 
     def load_snapshot(self, stream: str) -> tuple[int, str, bytes] | None:
         """Return version, kind and state of the newest snapshot; None if there is no readable one."""
+        if self.subjects is not None and self.subjects.in_use:
+            return None
         return self._snapshots.load(stream)
 
     def before_commit(self, check: Callable[[], None]) -> None:
@@ -196,6 +244,8 @@ class Log:
         self.stop_writing()
         self._snapshots.close()
         self._store.factory.close()
+        if self.subjects is not None:
+            self.subjects.ring.store.close()
         self._when_closed()
 
 
@@ -219,4 +269,4 @@ OpenLog = Callable[[Config, int], Log]
 
 def open_configured(config: Config, nodes: int = 1) -> Log:
     """Open the log of *config*; see `Log.open`."""
-    return Log.open(config.log, config.log_path, nodes=nodes)
+    return Log.open(config.log, config.log_path, nodes=nodes, subjects=record_sealer(config))

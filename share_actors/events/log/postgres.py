@@ -11,6 +11,7 @@ from eventsourcing.persistence import PersistenceError
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
+from share_actors.events.log.archived_rows import stored_reader
 from share_actors.events.log.infrastructure import (
     Factory,
     LogStore,
@@ -50,7 +51,8 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
         if not _exists(connection, settings):
             _create(connection, settings, create=create)
         factory = _postgres(settings, create=False)
-    return LogStore(factory, lambda error: explain(settings, error))
+    archived = stored_reader(factory, settings.schema_name)
+    return LogStore(factory, lambda error: explain(settings, error), archived)
 
 
 def login(settings: LogSettings) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from urllib.parse import quote
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
+from share_actors.events.log.archived_rows import ArchivedRow, merged, sqlite_reader
 from share_actors.events.log.log import Notification
 from share_actors.events.log.postgres import open_postgres
 from share_actors.events.log.sqlite_file import APPLICATION_ID, file_error
 
-ReadRows = Callable[[int, int], Sequence[Notification]]
-"""At most so many rows after a position, in the order in which they were recorded."""
+Row = Notification | ArchivedRow
+ReadRows = Callable[[int, int], Sequence[Row]]
+"""At most so many rows after a position, in the order in which they were recorded; also archived ones."""
 _SELECT = """
     SELECT rowid, originator_id, originator_version, topic, state FROM stored_events
     WHERE rowid > ? ORDER BY rowid LIMIT ?
@@ -37,15 +39,17 @@ def open_read_only(settings: LogSettings, path: Path) -> Iterator[ReadRows]:
     store = open_postgres(settings, create=False)
     recorder = store.factory.application_recorder()
 
-    def read_postgres(after: int, limit: int) -> Sequence[Notification]:
+    def read_postgres(after: int, limit: int) -> Sequence[Row]:
         try:
             rows = recorder.select_notifications(after, limit, inclusive_of_start=False)
+            archived = store.archived(after, limit)
         except Exception as error:
             raise LogError(store.explain(error)) from error
-        return [
+        found = [
             Notification(r.id, str(r.originator_id), r.originator_version, r.topic, bytes(r.state))
             for r in rows
         ]
+        return merged(found, archived, limit)
 
     try:
         yield read_postgres
@@ -79,9 +83,9 @@ def _open_sqlite(path: Path) -> Iterator[ReadRows]:
         raise file_error(path, "was opened by a system meanwhile", "repeat the command")
 
 
-def _rows(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[Notification]:
-    rows = connection.execute(_SELECT, (after, limit))
-    return [Notification(*_typed(*row)) for row in rows]
+def _rows(connection: sqlite3.Connection, after: int, limit: int) -> Sequence[Row]:
+    rows = [Notification(*_typed(*row)) for row in connection.execute(_SELECT, (after, limit))]
+    return merged(rows, sqlite_reader(connection.execute)(after, limit), limit)
 
 
 def _typed(position: int, stream: Any, version: Any, topic: Any, state: Any) -> Any:
@@ -95,7 +99,7 @@ def _typed(position: int, stream: Any, version: Any, topic: Any, state: Any) -> 
     )
 
 
-def rows_in_order(read: ReadRows, batch_size: int = 2_000) -> Iterator[Notification]:
+def rows_in_order(read: ReadRows, batch_size: int = 2_000) -> Iterator[Row]:
     """All rows, read in batches."""
     position = -(2**62)
     while rows := read(position, batch_size):

@@ -12,43 +12,10 @@ from pydantic import ValidationInfo, field_validator
 
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.phrases import joined
+from share_actors.events.share.clients import normal_access_to
 from share_actors.events.share.rules import Rules, same_client
 from share_actors.values import AccessLevel, AccessRule, AccessType, RuleState
-from share_actors.values.addresses import normal_client
 from share_actors.values.fields import Id
-from share_actors.values.limits import CLIENT, COMMON_NAME
-from share_actors.values.text import check_bounded
-
-
-def normal_access_to(access_type: AccessType, access_to: str) -> str:
-    """The client *access_to* in its one spelling.
-
-    Raises ValueError unless it is a client of *access_type* (`manila.api.common.validate_*`). Blanks are
-    part of names in Active Directory, such as `Domain Users`.
-    """
-    match access_type:
-        case "ip":
-            return _ip_client(access_to)
-        case "user":
-            name = check_bounded(access_to.removeprefix("@"), CLIENT)
-            if any(c in ":/" for c in name) or not name.strip("."):
-                raise ValueError("is not a user or group name: it has ':' or '/', or only periods")
-        case "cert":
-            check_bounded(access_to, COMMON_NAME)
-        case "cephx":
-            check_bounded(access_to, CLIENT)
-            if not access_to.isascii() or "." in access_to:
-                raise ValueError("is not a ceph id: it must be ASCII without '.'")
-        case _:
-            assert_never(access_type)
-    return access_to
-
-
-def _ip_client(access_to: str) -> str:
-    try:
-        return normal_client(access_to)
-    except ValueError as error:
-        raise ValueError(f"is not an IP address or CIDR: {error}") from None
 
 
 class AllowAccess(Command, topic="access.allow"):
@@ -152,6 +119,8 @@ AccessEvent = AccessAllowed | AccessDenied | AccessRulesApplied
 
 
 initial = Rules()
+_NEW = AccessRule(id="", access_type="ip", access_to="")
+"""A pattern: a copy with the fields of an event, which are validated already, is faster than a new rule."""
 
 
 def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
@@ -162,10 +131,19 @@ def decide(command: AccessCommand, state: Rules) -> list[AccessEvent]:
         case DenyAccess(access_id=access_id):
             return _deny(access_id, state)
         case ConfirmRules():
-            failed = {i: why for i, why in command.failed.items() if not _denied_since(i, state)}
-            return [AccessRulesApplied(**{**command.__dict__, "failed": failed})]
+            return [_confirmed(command, state)]
         case _:
             assert_never(command)
+
+
+def _confirmed(command: ConfirmRules, state: Rules) -> AccessRulesApplied:
+    return AccessRulesApplied(
+        applied=command.applied,
+        removed=command.removed,
+        failed={i: why for i, why in command.failed.items() if not _denied_since(i, state)},
+        warnings=command.warnings,
+        cut_off=command.cut_off,
+    )
 
 
 def _denied_since(access_id: str, state: Rules) -> bool:
@@ -179,12 +157,21 @@ def _allow(command: AllowAccess, state: Rules) -> list[AccessEvent]:
     if command.access_id in state.rules and (same is None or same.id != command.access_id):
         raise Rejected(f"access rule {command.access_id} exists already")
     if same is None:
-        return [AccessAllowed(**command.__dict__)]
+        return [_allowed(command)]
     if same.access_level == command.access_level and same.state != "error":
         return []  # ShareAccessExists is harmless when the rule is the same
     raise Rejected(
         f"{same.access_type} {same.access_to} has the {same.access_level} rule {same.id}"
         f" ({same.state}) already: deny that one first"
+    )
+
+
+def _allowed(command: AllowAccess) -> AccessAllowed:
+    return AccessAllowed(
+        access_id=command.access_id,
+        access_type=command.access_type,
+        access_to=command.access_to,
+        access_level=command.access_level,
     )
 
 
@@ -199,11 +186,12 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
     """Return the rules after *event*."""
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
-            rule = AccessRule(id=i, access_type=kind, access_to=to, access_level=level)
+            rule = _NEW.replace(id=i, access_type=kind, access_to=to, access_level=level)
             return state.with_rules(rule)
         case AccessDenied(access_id=i):
-            denying = state.with_rules(state.rules[i].replace(state="denying", reason=None))
-            return denying.replace(denied=state.denied | {i}, attempted=state.attempted - {i})
+            denying = state.rules[i].replace(state="denying", reason=None)
+            denied, attempted = state.denied | {i}, state.attempted - {i}
+            return state.with_rules(denying, denied=denied, attempted=attempted)
         case AccessRulesApplied():
             return _applied(state, event)
         case _:
@@ -225,23 +213,27 @@ def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
     ]
     applied = (state.applied | set(event.applied)) - set(event.removed)
     denied = state.denied - set(event.removed)
-    return state.with_rules(*active, *failed).replace(
-        applied=applied, denied=denied, attempted=frozenset()
-    )
+    return state.with_rules(*active, *failed, applied=applied, denied=denied, attempted=frozenset())
 
 
 def started(state: Rules) -> Rules:
     """An attempt to apply began: the queued rules are being applied, and may be on the backend."""
     queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
-    on_its_way = state.with_rules(*(rule.replace(state="applying") for rule in queued))
+    on_its_way = [rule.replace(state="applying") for rule in queued]
     applied = state.applied | {rule.id for rule in queued}
-    return on_its_way.replace(applied=applied, attempted=frozenset(state.owed))
+    return state.with_rules(*on_its_way, applied=applied, attempted=frozenset(state.owed))
 
 
 def failed(state: Rules, reason: str) -> AccessRulesApplied:
     """The attempt under way failed for good, for every rule that it was about."""
     owed = [i for i in state.rules if i in state.attempted]
     return AccessRulesApplied(failed=dict.fromkeys(owed, reason))
+
+
+def given_up(state: Rules, reason: str) -> Rules:
+    """Every rule that is pending is in error: no attempt at it follows."""
+    owed = (state.rules[i].replace(state="error", reason=reason) for i in state.owed)
+    return state.with_rules(*owed)
 
 
 def retried(state: Rules) -> Rules:

@@ -111,7 +111,7 @@ class ConfirmCreated(Command):
 class ShareCreationRequested(Event, topic="share.creation_requested"):
     """A share is to be created."""
 
-    schema_version: ClassVar[int] = 4
+    schema_version: ClassVar[int] = 5
 
     share_id: str
     spec: ShareSpec

@@ -29,8 +29,10 @@ from share_actors.events.share import (
     resize,
     revert,
     server_attachment,
+    snapshot_access,
     snapshot_messages,
     snapshots,
+    snapshots_of_share,
     unknown_deletion,
 )
 from share_actors.events.share.creation import CreateShare, Provision
@@ -106,40 +108,6 @@ def _rules_confirmed(command: access.ConfirmRules, state: ShareState) -> list[Sh
     return [*removed, ShareErrored(doing="delete", reason=reason)]
 
 
-def _snapshots(command: snapshot_messages.SnapshotCommand, state: ShareState) -> list[ShareEvent]:
-    work = f"snapshot/{command.snapshot_id}"
-    match command:
-        case snapshot_messages.DeleteSnapshot():
-            revert.require_unneeded(command.snapshot_id, state)
-            require_status(state, *_DELETING_SNAPSHOTS)
-        case snapshot_messages.UnmanageSnapshot() if work_failed(state):
-            revert.require_unneeded(command.snapshot_id, state)
-            # else a share in error with such a snapshot could be neither deleted nor unmanaged
-        case snapshot_messages.ForgetSnapshot():
-            pass
-        case snapshot_messages.ConfirmSnapshotDeleted():
-            attempts.require(state.attempt, f"{work}/delete", "delete")
-        case snapshot_messages.ConfirmSnapshotCreated():
-            attempts.require(state.attempt, f"{work}/create")
-        case snapshot_messages.ConfirmSnapshotManaged():
-            attempts.require(state.attempt, f"{work}/manage")
-        case snapshot_messages.ConfirmSnapshotUnmanaged():
-            attempts.require(state.attempt, f"{work}/unmanage")
-        case _:
-            require_status(state, "available")
-    return [*snapshots.decide(command, state.snapshots)]
-
-
-_DELETING_SNAPSHOTS = (
-    "available",
-    "extending",
-    "shrinking",
-    "reverting",
-    "error",
-    "reverting_error",
-)
-
-
 # -- evolve --------------------------------------------------------------------------------------
 def evolve(state: ShareState, event: ShareEvent) -> ShareState:
     """The state after *event*; total: whatever the log holds can be replayed."""
@@ -150,6 +118,8 @@ def _evolve_attempt(state: ShareState, event: attempts.AttemptEvent) -> ShareSta
     applying = isinstance(event, attempts.AttemptStarted) and event.effect == "access"
     rules = access.started(state.rules) if applying else state.rules
     begun = cloning.attempted(state, event.effect)
+    if isinstance(event, attempts.AttemptStarted):
+        begun = begun.replace(snapshots=snapshot_access.started(event.effect, begun.snapshots))
     return begun.replace(attempt=attempts.evolve(event, state.attempt), rules=rules)
 
 
@@ -160,38 +130,8 @@ def _evolve_access(state: ShareState, event: access.AccessEvent) -> ShareState:
     return state.replace(rules=rules)
 
 
-def _evolve_snapshots(state: ShareState, event: snapshot_messages.SnapshotEvent) -> ShareState:
-    changed = snapshots.evolve(state.snapshots, event)
-    match event:
-        case (
-            snapshot_messages.SnapshotRequested(snapshot_id=i)
-            | snapshot_messages.SnapshotManageRequested(snapshot_id=i)
-        ):
-            share = state.share
-            own = changed.held[i].replace(
-                share_id=share.id, size=share.size, share_proto=share.share_proto
-            )
-            return state.replace(snapshots=changed.replace(held={**changed.held, i: own}))
-        case (
-            snapshot_messages.SnapshotDeletionRequested()
-            | snapshot_messages.SnapshotUnmanageRequested()
-        ):
-            return state.replace(snapshots=changed)
-        case snapshot_messages.SnapshotForgotten(snapshot_id=i):
-            return state.replace(snapshots=changed, attempt=_attempt_without(i, state))
-        case _:
-            return state.replace(snapshots=changed, attempt=None)
-
-
 def _evolve_holds(state: ShareState, event: holds.HoldEvent) -> ShareState:
     return state.replace(holds=holds.evolve(state.holds, event))
-
-
-def _attempt_without(snapshot_id: str, state: ShareState) -> attempts.Attempt | None:
-    """The attempt in progress, unless it is about this snapshot: its outcome is of no interest then."""
-    attempt = state.attempt
-    ours = attempt is not None and attempt.effect.startswith(f"snapshot/{snapshot_id}/")
-    return None if ours else attempt
 
 
 def _evolve_joined(state: ShareState, event: RequestJoined) -> ShareState:
@@ -216,7 +156,8 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
     (server_attachment.ConfirmServer, server_attachment.decide),
     (ensure.EnsureCommand, ensure.decide),
     (access.AccessCommand, _access),
-    (snapshot_messages.SnapshotCommand, _snapshots),
+    (snapshot_messages.SnapshotCommand, snapshots_of_share.decide),
+    (snapshot_access.SnapshotAccessCommand, snapshots_of_share.decide_access),
     (holds.HoldCommand, cloning.decide_hold),
     (cloning.CloningCommand, cloning.decide),
     (failure.FailureCommand, failure.decide),
@@ -234,7 +175,8 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (server_attachment.AttachmentEvent, server_attachment.evolve),
     (ensure.EnsureEvent, ensure.evolve),
     (access.AccessEvent, _evolve_access),
-    (snapshot_messages.SnapshotEvent, _evolve_snapshots),
+    (snapshot_messages.SnapshotEvent, snapshots_of_share.evolve),
+    (snapshot_access.SnapshotAccessEvent, snapshots_of_share.evolve_access),
     (holds.HoldEvent, _evolve_holds),
     (cloning.CloningEvent, cloning.evolve),
     (failure.FailureEvent, failure.evolve),
@@ -255,6 +197,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (ensure.EnsureEvent, ensure.sentence),
     (access.AccessEvent, access.sentence),
     (snapshot_messages.SnapshotEvent, snapshots.sentence),
+    (snapshot_access.SnapshotAccessEvent, snapshot_access.sentence),
     (holds.HoldEvent, holds.sentence),
     (cloning.CloningEvent, cloning.sentence),
     (failure.FailureEvent, failure.sentence),
@@ -288,11 +231,12 @@ def pending(state: ShareState) -> ShareEffect | None:
             return _of_available(state)
         case "error":
             dropping = snapshots.dropping(state.snapshots, state.holds.snapshots)
-            return dropping or cloning.releasing(state)
+            return _withdrawn_first(dropping, state) or cloning.releasing(state)
         case "manage_starting":
-            return manage.ManageExisting(driver_options=state.driver_options)
+            return manage.pending(state)
         case "unmanage_starting":
-            leaving = ReleaseServer() if state.doing == "forget" else manage.Unmanage()
+            released = state.doing == "forget" or state.withdrawn
+            leaving = ReleaseServer() if released else manage.Unmanage()
             return cloning.releasing(state) or leaving
         case "absent" | "deleted" | "unmanaged" | "manage_error" | "unmanage_error":
             return None
@@ -308,13 +252,22 @@ def _of_creating(state: ShareState) -> ShareEffect:
 
 def _of_available(state: ShareState) -> ShareEffect | None:
     """Access rules first, then snapshots, then exports, then the release of what it was created from."""
-    changing_snapshots = snapshots.pending(state.snapshots, state.holds.snapshots)
-    rules_or_snapshots = access.pending(state.rules) or changing_snapshots
+    rules = access.pending(state.rules) or snapshot_access.pending(state.snapshots)
+    changing = snapshots.pending(state.snapshots, state.holds.snapshots)
+    rules_or_snapshots = rules or _withdrawn_first(changing, state)
     return rules_or_snapshots or ensure.pending(state) or cloning.releasing(state)
+
+
+def _withdrawn_first(
+    effect: snapshot_messages.SnapshotEffect | None, state: ShareState
+) -> ShareEffect | None:
+    return snapshot_access.withdrawn_first(effect, state.snapshots)
 
 
 def joins(command: ShareCommand, state: ShareState) -> str | None:
     """The pending work that *command* asks for again, when it comes to no event of its own."""
+    if isinstance(command, snapshot_access.AllowSnapshotAccess):
+        return snapshot_access.joined(command, state.snapshots)
     if isinstance(command, access.AllowAccess):  # the same client may have a rule of another id
         rule = same_client(state.rules, command.access_type, command.access_to)
         return None if rule is None else f"rule/{rule.id}/allow"

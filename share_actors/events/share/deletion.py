@@ -1,4 +1,4 @@
-"""Deleting a share: its snapshots, its access rules, the share itself, its attachment to a share server.
+"""Deleting a share: its snapshots, the access rules of both, the share itself, its share server.
 
 any status -> deleting -> deleted; or error, from which it can be deleted again.
 """
@@ -9,7 +9,7 @@ from typing import assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
-from share_actors.events.share import access, cloning, snapshots
+from share_actors.events.share import access, cloning, manage, snapshot_access, snapshots
 from share_actors.events.share.forgetting import ShareForgotten, forgotten
 from share_actors.events.share.server_attachment import (
     ConfirmReleased,
@@ -63,13 +63,14 @@ class Destroy(Effect):
 
 DeletionCommand = DeleteShare | ConfirmDeleted | ConfirmReleased
 DeletionEvent = ShareDeletionRequested | ShareDeleted
+_DeletionOutcome = (
+    ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten | manage.ShareUnmanaged
+)
 _UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 
 
 # -- decisions -----------------------------------------------------------------------------------
-def decide(
-    command: DeletionCommand, state: ShareState
-) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten]:
+def decide(command: DeletionCommand, state: ShareState) -> list[_DeletionOutcome]:
     """The events that *command* comes to; raises `Rejected` if the share cannot be deleted now."""
     match command:
         case DeleteShare(cascade=cascade):
@@ -84,14 +85,14 @@ def decide(
             attempts.require(state.attempt, "release")
             if state.doing == "forget":
                 return [forgotten(state)]
+            if state.doing == "unmanage":
+                return [manage.released(state)]
             return [ShareDeleted()]
         case _:
             assert_never(command)
 
 
-def _delete(
-    cascade: bool, state: ShareState
-) -> list[ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten]:
+def _delete(cascade: bool, state: ShareState) -> list[_DeletionOutcome]:
     status, held = state.share.status, state.snapshots.held
     if status in ("deleting", "deleted"):
         return []
@@ -127,12 +128,21 @@ def evolve(state: ShareState, event: DeletionEvent) -> ShareState:
 
 def pending(
     state: ShareState,
-) -> cloning.ReleaseSource | DropSnapshot | access.ApplyRules | Destroy | ReleaseServer | None:
+) -> (
+    cloning.ReleaseSource
+    | DropSnapshot
+    | snapshot_access.ApplySnapshotRules
+    | access.ApplyRules
+    | Destroy
+    | ReleaseServer
+    | None
+):
     """The next step of a deletion in progress; None while shares are created from its last snapshots."""
     if (release := cloning.releasing(state)) is not None:
         return release
     if state.snapshots.held:
-        return snapshots.removal(state.snapshots, state.holds.snapshots)
+        drop = snapshots.removal(state.snapshots, state.holds.snapshots)
+        return snapshot_access.withdrawn_first(drop, state.snapshots)
     removal = access.removal(state.rules)
     if removal is not None or state.share.share_network_id is None:
         return removal or Destroy()

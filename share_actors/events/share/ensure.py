@@ -7,7 +7,7 @@ from typing import ClassVar, assert_never
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Settled
 from share_actors.events.phrases import exported_at
-from share_actors.events.share import access
+from share_actors.events.share import access, snapshot_access
 from share_actors.events.share.state import ShareState, require_status
 from share_actors.values import ExportLocation
 
@@ -48,13 +48,21 @@ class ShareEnsureRequested(Event, topic="share.ensure_requested"):
 
 
 class ShareReapplyRequested(Event, topic="share.reapply_requested"):
-    """The share is to be re-exported, and its active access *rules* are to be applied again."""
+    """The share is to be re-exported, and its active access *rules* are to be applied again.
+
+    *snapshot_rules*: those of its snapshots, by snapshot.
+    """
+
+    schema_version: ClassVar[int] = 2
 
     rules: tuple[str, ...]
+    snapshot_rules: dict[str, tuple[str, ...]] = {}
 
     def opens(self) -> tuple[str, ...]:
         """Return the works that become pending."""
-        return ("ensure", *(f"rule/{i}/allow" for i in self.rules))
+        snapshots = self.snapshot_rules.items()
+        of_snapshots = (f"snapshot/{i}/rule/{rule}/allow" for i, ids in snapshots for rule in ids)
+        return ("ensure", *(f"rule/{i}/allow" for i in self.rules), *of_snapshots)
 
 
 class ShareEnsured(Event, topic="share.ensured"):
@@ -100,7 +108,9 @@ def decide(command: EnsureCommand, state: ShareState) -> list[EnsureEvent]:
         case ReapplyShare():
             require_status(state, "available")
             active = access.active(state.rules)
-            return [ShareReapplyRequested(rules=active)] if active or not state.ensure else []
+            of_snapshots = snapshot_access.active(state.snapshots)
+            requested = ShareReapplyRequested(rules=active, snapshot_rules=of_snapshots)
+            return [requested] if active or of_snapshots or not state.ensure else []
         case ConfirmEnsured(export_locations=locations):
             attempts.require(state.attempt, "ensure")
             return [ShareEnsured(export_locations=locations)]
@@ -111,10 +121,17 @@ def decide(command: EnsureCommand, state: ShareState) -> list[EnsureEvent]:
 def evolve(state: ShareState, event: EnsureEvent) -> ShareState:
     """The state after *event*."""
     match event:
-        case ShareEnsureRequested():
-            return state.replace(ensure=True)
-        case ShareReapplyRequested(rules=rules):
-            return state.replace(ensure=True, rules=access.queued(state.rules, rules))
+        case ShareEnsureRequested():  # where its snapshots are exported may change as well
+            again = snapshot_access.active(state.snapshots)
+            return state.replace(
+                ensure=True, snapshots=snapshot_access.queued(state.snapshots, again)
+            )
+        case ShareReapplyRequested(rules=rules, snapshot_rules=of_snapshots):
+            return state.replace(
+                ensure=True,
+                rules=access.queued(state.rules, rules),
+                snapshots=snapshot_access.queued(state.snapshots, of_snapshots),
+            )
         case ShareEnsured(export_locations=locations):
             exports = state.share.export_locations if locations is None else locations
             share = state.share.replace(export_locations=exports, status_reason=None)

@@ -8,7 +8,7 @@ from share_actors.events import attempts
 from share_actors.events.attempts import AttemptFailed, ReportFailure
 from share_actors.events.decider import Command, Event, Rejected, Settled
 from share_actors.events.phrases import PARTICIPLES, joined, phrase
-from share_actors.events.share import access, cloning, revert, snapshots
+from share_actors.events.share import access, cloning, revert, snapshot_access, snapshots
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
 from share_actors.events.share.resize import ShareResizeRefused
@@ -44,7 +44,7 @@ class ShareErrored(Event, topic="share.errored"):
         if self.doing == "forget":
             return (over, *(Settled(work, "the share is being forgotten") for work in _SUPERSEDED))
         if self.doing == "unmanage":
-            waiting = ("ensure", "rule/*")
+            waiting = ("ensure", "rule/*")  # a share with snapshots is not unmanaged
             return (over, *(Settled(work, "the share is being unmanaged") for work in waiting))
         return (over,)
 
@@ -59,6 +59,8 @@ _SUPERSEDED = (
     "rule/*",
     "snapshot/*/create",
     "snapshot/*manage",
+    "snapshot/*/allow",
+    "snapshot/*/deny",
 )
 
 
@@ -123,6 +125,7 @@ def retry(state: ShareState) -> RetryRequested:
     works: list[str] = [state.doing] if state.share.status in ERRORS and state.doing else []
     if state.share.status in _WITH_PARTS and state.doing != "delete":
         works += [*access.in_error(state.rules), *snapshots.in_error(state.snapshots)]
+        works += snapshot_access.in_error(state.snapshots)
         if state.doing == "create":  # their requests were answered that the share has failed
             works += access.owed(state.rules)
     if not works:
@@ -146,6 +149,8 @@ def _failure(command: ReportFailure, state: ShareState) -> AttemptFailed | Final
 def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> FinalFailure:
     """The event for an effect that failed for good; *effect* is the key of the attempt."""
     match effect.split("/"):
+        case ["server"] if state.doing == "manage":
+            return ShareErrored(doing="manage", reason=reason)
         case ["create" | "server" | "hold"]:
             return ShareErrored(doing="create", reason=reason)
         case ["manage" | "unmanage" as doing]:
@@ -159,10 +164,12 @@ def _final(effect: str, *, refused: bool, reason: str, state: ShareState) -> Fin
             return ShareRevertRefused(snapshot_id=state.revert_to.id, reason=reason)
         case ["revert"]:
             return ShareErrored(doing="revert", reason=reason)
+        case ["snapshot", i, "access"]:
+            return snapshot_access.failed(i, reason, state.snapshots)
         case ["snapshot", i, doing]:
             return snapshots.failed(i, doing, refused=refused, reason=reason)
-        case ["release"] if state.doing == "forget":
-            return ShareErrored(doing="forget", reason=reason)
+        case ["release"] if state.doing in ("forget", "unmanage"):
+            return ShareErrored(doing=state.doing, reason=reason)
         case ["access"]:
             return access.failed(state.rules, reason)
         case _:

@@ -13,8 +13,9 @@ from pydantic import Field
 from share_actors.events import attempts
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
 from share_actors.events.phrases import exported_at, joined, named, place
-from share_actors.events.share import access
+from share_actors.events.share import access, server_attachment
 from share_actors.events.share.forgetting import ShareForgotten
+from share_actors.events.share.server_attachment import AcquireServer
 from share_actors.events.share.state import ShareState, initial, require_status, settle
 from share_actors.values import (
     Assignment,
@@ -38,6 +39,8 @@ class ManageShare(Command, topic="share.manage"):
     share_id: Id
     spec: RequestedSpec
     driver_options: DriverOptions = {}
+    share_server_id: Id | None = None
+    """The share server that the share is on, of a backend that handles them."""
     extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
     """Those of the share type, as the manager found them; not a part of the message."""
     at: datetime = EPOCH
@@ -52,8 +55,11 @@ class ManageShare(Command, topic="share.manage"):
         return PlacementRequest(0, spec.share_proto, spec.host, spec.share_type)
 
     def placed(self, assignment: Assignment) -> Self:
-        """This command with the extra specs of its share type."""
-        return self.replace(extra_specs=dict(assignment.extra_specs or {}))
+        """This command with the extra specs of its share type, and the network of its share server."""
+        implied = assignment.implied
+        network = self.spec.share_network_id if implied is None else implied.share_network_id
+        spec = self.spec.replace(share_network_id=network)
+        return self.replace(spec=spec, extra_specs=dict(assignment.extra_specs or {}))
 
     def owning_project(self) -> str:
         """Return the project of the new share."""
@@ -89,11 +95,12 @@ class ConfirmUnmanaged(Command):
 class ShareManageRequested(Event, topic="share.manage_requested"):
     """What exists on the backend is to be managed as a share."""
 
-    schema_version: ClassVar[int] = 4
+    schema_version: ClassVar[int] = 5
 
     share_id: str
     spec: ShareSpec
     driver_options: dict[str, OptionValue]
+    share_server_id: str | None = None
     extra_specs: dict[str, str] = {}
     at: datetime
 
@@ -123,6 +130,15 @@ class ShareUnmanageRequested(Event, topic="share.unmanage_requested"):
         return ("unmanage",)
 
 
+class ShareWithdrawn(Event, topic="share.withdrawn"):
+    """The driver released the share; it is still attached to its share server.
+
+    *gone*: the driver was not called, since the backend is gone.
+    """
+
+    gone: str | None = None
+
+
 class ShareUnmanaged(Event, topic="share.unmanaged"):
     """The share is no longer managed; its data is on the backend as before."""
 
@@ -150,7 +166,9 @@ class Unmanage(Effect):
 
 
 ManageCommand = ManageShare | UnmanageShare | ConfirmManaged | ConfirmUnmanaged
-ManageEvent = ShareManageRequested | ShareManaged | ShareUnmanageRequested | ShareUnmanaged
+ManageEvent = (
+    ShareManageRequested | ShareManaged | ShareUnmanageRequested | ShareWithdrawn | ShareUnmanaged
+)
 ManageEffect = ManageExisting | Unmanage
 
 
@@ -167,16 +185,33 @@ def decide(command: ManageCommand, state: ShareState) -> list[ManageEvent | Shar
             return [ShareManaged(**command.__dict__)]
         case ConfirmUnmanaged():
             attempts.require(state.attempt, "unmanage")
-            gone = command.gone
-            return [ShareUnmanaged() if gone is None else ShareForgotten(reason=gone)]
+            if state.share.share_network_id is not None:
+                return [ShareWithdrawn(gone=command.gone)]
+            return [_left(command.gone)]
         case _:
             assert_never(command)
 
 
+def _left(gone: str | None) -> ShareUnmanaged | ShareForgotten:
+    return ShareUnmanaged() if gone is None else ShareForgotten(reason=gone)
+
+
+def released(state: ShareState) -> ShareUnmanaged | ShareForgotten:
+    """The end of a share that was to be unmanaged, once it is detached from its share server."""
+    return _left(state.share.status_reason)
+
+
 def _manage(command: ManageShare, state: ShareState) -> list[ManageEvent | ShareForgotten]:
-    if state.share.status in ("absent", "unmanaged"):
-        return [ShareManageRequested(**command.__dict__)]
     share, spec = state.share, command.spec
+    if command.share_server_id is not None and spec.share_network_id is None:
+        raise Rejected(f"the network of share server {command.share_server_id} is not known")
+    if share.status in ("absent", "unmanaged"):
+        if command.share_server_id is not None and spec.share_network_id == share.share_network_id:
+            raise Rejected(
+                f"share {command.share_id} has left share network {share.share_network_id}, which takes"
+                " no share again under the same id: manage its data under a new id"
+            )
+        return [ShareManageRequested(**command.__dict__)]
     same = all(getattr(spec, k) == getattr(share, k) for k in ("name", "share_proto", "project_id"))
     differs = state.doing == "manage" and command.driver_options != state.driver_options
     same_host = spec.host in (share.host, share.backend)
@@ -195,9 +230,6 @@ def _unmanage(state: ShareState) -> list[ManageEvent | ShareForgotten]:
         ids = ", ".join(state.snapshots.held)
         text = f"the share has snapshots ({ids}): unmanage or delete them first"
         raise Rejected(f"{text}, or forget the share with them")
-    if state.share.share_network_id is not None:
-        text = "the share is on a share server, which would be torn down with it"
-        raise Rejected(f"{text}; `forget` detaches it and calls no driver")
     return [ShareUnmanageRequested()]
 
 
@@ -215,8 +247,13 @@ def evolve(state: ShareState, event: ManageEvent) -> ShareState:
         case ShareUnmanageRequested():
             leaving = state.share.replace(status="unmanage_starting", status_reason=None)
             return state.replace(share=leaving, doing="unmanage")
+        case ShareWithdrawn(gone=gone):
+            withdrawn = state.share.replace(export_locations=(), status_reason=gone)
+            return state.replace(share=withdrawn, withdrawn=True, attempt=None)
         case ShareUnmanaged():
-            unmanaged = state.share.replace(status="unmanaged", status_reason=None)
+            unmanaged = state.share.replace(
+                status="unmanaged", status_reason=None, share_server_id=None
+            )
             return initial.replace(share=unmanaged, found=state.found - state.room)
         case _:
             assert_never(event)
@@ -229,21 +266,40 @@ def _requested(state: ShareState, event: ShareManageRequested) -> ShareState:
     options = event.driver_options
     specs = event.extra_specs
     return state.replace(
-        share=share, doing="manage", driver_options=options, extra_specs=specs, found=0
+        share=share,
+        doing="manage",
+        driver_options=options,
+        on_server=event.share_server_id,
+        extra_specs=specs,
+        found=0,
     )
+
+
+def pending(state: ShareState) -> AcquireServer | ManageExisting:
+    """What a share that is being managed needs next: its share server, if it is on one, before all else."""
+    attaching = server_attachment.pending(state)
+    return attaching or ManageExisting(driver_options=state.driver_options)
 
 
 def sentence(event: ManageEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     match event:
-        case ShareManageRequested(share_id=i, spec=spec, driver_options=options):
+        case ShareManageRequested(
+            share_id=i, spec=spec, driver_options=options, share_server_id=server_id
+        ):
             where = joined(f"{key}={_shown(value)}" for key, value in options.items())
             name = named("share", spec.name, i)
-            return f"{who} asked to manage {where} on {place(spec.host)} as {name}"
+            server = "" if server_id is None else f", share server {server_id},"
+            return f"{who} asked to manage {where} on {place(spec.host)}{server} as {name}"
         case ShareUnmanageRequested():
             return f"{who} asked to unmanage it"
         case ShareManaged(size=size, export_locations=locations):
             return f"it is managed, {size} GiB; {exported_at(locations)}"
+        case ShareWithdrawn(gone=gone):
+            done = (
+                "its driver released it" if gone is None else f"its driver was not called: {gone}"
+            )
+            return f"{done}; it is still attached to its share server"
         case ShareUnmanaged():
             return "it is no longer managed; its data is on the backend as before"
         case _:

@@ -62,6 +62,11 @@ from share_actors.events.share.server_attachment import (
     AttachmentEffect,
     AttachmentEvent,
 )
+from share_actors.events.share.snapshot_access import (
+    ApplySnapshotRules,
+    SnapshotAccessCommand,
+    SnapshotAccessEvent,
+)
 from share_actors.events.share.snapshot_messages import (
     SnapshotCommand,
     SnapshotEffect,
@@ -119,6 +124,7 @@ ShareCommand = (
     | EnsureCommand
     | AccessCommand
     | SnapshotCommand
+    | SnapshotAccessCommand
     | HoldCommand
     | CloningCommand
     | BeginAttempt
@@ -137,6 +143,7 @@ ShareEvent = (
     | EnsureEvent
     | AccessEvent
     | SnapshotEvent
+    | SnapshotAccessEvent
     | HoldEvent
     | CloningEvent
     | AttemptEvent
@@ -152,5 +159,6 @@ ShareEffect = (
     | AttachmentEffect
     | Ensure
     | SnapshotEffect
+    | ApplySnapshotRules
     | CloningEffect
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 
 from share_actors.values import AccessRule, Frozen, RuleState
@@ -26,8 +27,8 @@ class Rules(Frozen):
     denied: frozenset[str] = frozenset()
     attempted: frozenset[str] = frozenset()
 
-    def with_rules(self, *changed: AccessRule) -> Rules:
-        """The rules with *changed* added or replaced."""
+    def with_rules(self, *changed: AccessRule, **fields: frozenset[str]) -> Rules:
+        """The rules with *changed* added or replaced, and other values of the *fields* of ids."""
         rules, owed = dict(self.rules), dict.fromkeys(self.owed)
         for rule in changed:
             rules[rule.id] = rule
@@ -35,7 +36,8 @@ class Rules(Frozen):
                 owed[rule.id] = None
             else:
                 owed.pop(rule.id, None)
-        return self.replace(rules=rules, owed=tuple(owed), clients=self._clients(rules, changed))
+        clients = self._clients(rules, changed)
+        return self.replace(rules=rules, owed=tuple(owed), clients=clients, **fields)
 
     def without(self, removed: Iterable[str]) -> Rules:
         """The rules without *removed*."""
@@ -85,7 +87,11 @@ def same_client_of(
 
 @lru_cache(maxsize=4096)
 def client_key(access_type: str, access_to: str) -> str:
-    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client."""
+    """One form for the ways to write an address: 10.0.0.1 and 10.0.0.1/32 are the same client.
+
+    A client that was erased is no address any more, and has one form only.
+    """
     if access_type == "ip" and not access_to.replace(".", "").isdecimal():  # that has one form only
-        access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
+        with suppress(ValueError):
+            access_to = str(ipaddress.ip_network(access_to)).removesuffix("/32")
     return f"{access_type} {access_to}"

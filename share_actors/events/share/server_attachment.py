@@ -1,4 +1,4 @@
-"""A share on a share server: attached to one before it is created, detached after it is deleted."""
+"""A share on a share server: attached to one before it is created or managed, detached after it is gone."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def evolve(state: ShareState, event: AttachmentEvent) -> ShareState:
 
 
 def pending(state: ShareState) -> AcquireServer | None:
-    """What a share that is being created owes first, if it is on a share network."""
+    """What a share that is being created or managed owes first, if it is on a share network."""
     attached = state.share.share_network_id is None or state.share.share_server_id
     return None if attached else AcquireServer()
 

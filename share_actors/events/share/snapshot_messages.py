@@ -33,6 +33,18 @@ class DeleteSnapshot(Command, topic="snapshot.delete"):
         return f"snapshot/{self.snapshot_id}/delete"
 
 
+class DeleteUnknownSnapshot(Command, topic="snapshot.delete_unknown"):
+    """Delete a snapshot of this share that only its backend has, at *location*."""
+
+    snapshot_id: Id
+    location: Location
+    at: datetime = EPOCH
+
+    def work(self) -> str:
+        """Return the requested work."""
+        return f"snapshot/{self.snapshot_id}/delete"
+
+
 class ManageSnapshot(Command, topic="snapshot.manage"):
     """`ShareManager.manage_snapshot`: adopt what is at *provider_location*, a snapshot of this share."""
 
@@ -127,6 +139,18 @@ class SnapshotDeletionRequested(Event, topic="snapshot.deletion_requested"):
         return (f"snapshot/{self.snapshot_id}/delete",)
 
 
+class UnknownSnapshotDeletionRequested(Event, topic="snapshot.unknown_deletion_requested"):
+    """What only the backend has, at *location*, is to be deleted: a snapshot of this share."""
+
+    snapshot_id: str
+    location: str
+    at: datetime
+
+    def opens(self) -> tuple[str, ...]:
+        """Return the works that become pending."""
+        return (f"snapshot/{self.snapshot_id}/delete",)
+
+
 class SnapshotDeleted(Event, topic="snapshot.deleted"):
     """The snapshot is gone."""
 
@@ -134,8 +158,10 @@ class SnapshotDeleted(Event, topic="snapshot.deleted"):
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
-        gone = Settled(f"snapshot/{self.snapshot_id}/create", "deleted before it was taken")
-        return (Settled(f"snapshot/{self.snapshot_id}/delete"), gone)
+        work = f"snapshot/{self.snapshot_id}"
+        gone = Settled(f"{work}/create", "deleted before it was taken")
+        rules = Settled(f"{work}/rule/*", "the snapshot was deleted")
+        return (Settled(f"{work}/delete"), gone, rules)
 
 
 class SnapshotErrored(Event, topic="snapshot.errored"):
@@ -149,7 +175,10 @@ class SnapshotErrored(Event, topic="snapshot.errored"):
         # A deletion may wait behind a creation that failed.
         """Return the works that end."""
         which = "*" if self.doing == "delete" else self.doing
-        return (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
+        ends = (Settled(f"snapshot/{self.snapshot_id}/{which}", self.reason),)
+        if self.doing == "unmanage":  # no access rule is changed before a retry
+            return (*ends, Settled(f"snapshot/{self.snapshot_id}/rule/*", self.reason))
+        return ends
 
 
 class SnapshotDeletionRefused(Event, topic="snapshot.deletion_refused"):
@@ -208,7 +237,9 @@ class SnapshotUnmanaged(Event, topic="snapshot.unmanaged"):
 
     def settles(self) -> tuple[Settled, ...]:
         """Return the works that end."""
-        return (Settled(f"snapshot/{self.snapshot_id}/unmanage"),)
+        work = f"snapshot/{self.snapshot_id}"
+        left = Settled(f"{work}/rule/*", "the snapshot is no longer managed")
+        return (Settled(f"{work}/unmanage"), left)
 
 
 class SnapshotForgotten(Event, topic="snapshot.forgotten"):
@@ -268,6 +299,7 @@ class UnmanageExistingSnapshot(Effect):
 SnapshotCommand = (
     CreateSnapshot
     | DeleteSnapshot
+    | DeleteUnknownSnapshot
     | ConfirmSnapshotCreated
     | ConfirmSnapshotDeleted
     | ManageSnapshot
@@ -280,6 +312,7 @@ SnapshotEvent = (
     SnapshotRequested
     | SnapshotCreated
     | SnapshotDeletionRequested
+    | UnknownSnapshotDeletionRequested
     | SnapshotDeleted
     | SnapshotErrored
     | SnapshotDeletionRefused

@@ -8,6 +8,8 @@ from typing import assert_never
 
 from share_actors.events.decider import Missing, Rejected
 from share_actors.events.phrases import PARTICIPLES, named
+from share_actors.events.share import access
+from share_actors.events.share.rules import Rules
 from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
@@ -15,6 +17,7 @@ from share_actors.events.share.snapshot_messages import (
     ConfirmSnapshotUnmanaged,
     CreateSnapshot,
     DeleteSnapshot,
+    DeleteUnknownSnapshot,
     DropSnapshot,
     ForgetSnapshot,
     ManageExistingSnapshot,
@@ -34,6 +37,7 @@ from share_actors.events.share.snapshot_messages import (
     SnapshotUnmanaged,
     SnapshotUnmanageRequested,
     TakeSnapshot,
+    UnknownSnapshotDeletionRequested,
     UnmanageExistingSnapshot,
     UnmanageSnapshot,
 )
@@ -48,6 +52,8 @@ class Snapshots(Frozen):
     taken: frozenset[str] = frozenset()
     options: dict[str, dict[str, OptionValue]] = {}
     """What those that are being managed are to be found by, for their driver."""
+    rules: dict[str, Rules] = {}
+    """The access rules of those that ever had any; `snapshot_access` decides about them."""
 
     def change(self, snapshot_id: str, status: SnapshotStatus, **more: object) -> Snapshots:
         """Return the snapshots with another status, and other fields, of one."""
@@ -58,7 +64,16 @@ class Snapshots(Frozen):
         """Return the snapshots without one."""
         held = {i: s for i, s in self.held.items() if i != snapshot_id}
         options = {i: o for i, o in self.options.items() if i != snapshot_id}
-        return self.replace(held=held, taken=self.taken - {snapshot_id}, options=options)
+        rules = {i: r for i, r in self.rules.items() if i != snapshot_id}
+        taken = self.taken - {snapshot_id}
+        return self.replace(held=held, taken=taken, options=options, rules=rules)
+
+    def with_rules(self, snapshot_id: str, rules: Rules) -> Snapshots:
+        """Return the snapshots with the access rules of one."""
+        snapshot = self.held[snapshot_id].replace(access_rules=tuple(rules.rules.values()))
+        return self.replace(
+            held={**self.held, snapshot_id: snapshot}, rules={**self.rules, snapshot_id: rules}
+        )
 
 
 initial = Snapshots()
@@ -75,6 +90,8 @@ def decide(command: SnapshotCommand, state: Snapshots) -> list[SnapshotEvent]:
                 raise Rejected(f"snapshot {i} is {state.held[i].status}: it is not managed here")
             done = state.held[i].status == "deleting"
             return [] if done else [SnapshotDeletionRequested(snapshot_id=i)]
+        case DeleteUnknownSnapshot():
+            return _delete_unknown(command, state)
         case ConfirmSnapshotCreated(snapshot_id=i, provider_location=location):
             _require(i, state)
             return [SnapshotCreated(snapshot_id=i, provider_location=location)]
@@ -127,6 +144,17 @@ def _manage(command: ManageSnapshot, state: Snapshots) -> list[SnapshotEvent]:
     raise Rejected(f"snapshot {i} exists already and is {held.status}")
 
 
+def _delete_unknown(command: DeleteUnknownSnapshot, state: Snapshots) -> list[SnapshotEvent]:
+    for held in state.held.values():
+        if held.id == command.snapshot_id and held.status == "deleting":
+            return []
+        if held.id == command.snapshot_id or held.provider_location == command.location:
+            raise Rejected(
+                f"what is at {command.location} is not unknown: it is snapshot {held.id}, {held.status}"
+            )
+    return [UnknownSnapshotDeletionRequested(**dict(command))]
+
+
 def _unmanage(i: str, state: Snapshots) -> list[SnapshotEvent]:
     _require(i, state)
     status = state.held[i].status
@@ -148,6 +176,10 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
             if state.held[i].status == "deleting":
                 return taken.change(i, "deleting", provider_location=location)
             return taken.change(i, "available", provider_location=location, reason=None, doing=None)
+        case UnknownSnapshotDeletionRequested(snapshot_id=i, location=where, at=at):
+            held = Snapshot(id=i, share_id="", created_at=at, provider_location=where)
+            unknown = state.replace(held={**state.held, i: held}, taken=state.taken | {i})
+            return unknown.change(i, "deleting", doing="delete")
         case SnapshotDeletionRequested(snapshot_id=i):
             return state.change(i, "deleting", reason=None, doing="delete")
         case (
@@ -163,6 +195,8 @@ def evolve(state: Snapshots, event: SnapshotEvent) -> Snapshots:
         case SnapshotErrored(snapshot_id=i, doing=doing, reason=reason):
             if doing == "create" and state.held[i].status == "deleting":
                 return state  # the deletion that waits behind the creation goes on
+            if i in state.rules:
+                state = state.with_rules(i, access.given_up(state.rules[i], reason))
             return state.change(i, _FAILED.get(doing, "error"), reason=reason, doing=doing)
         case SnapshotDeletionRefused(snapshot_id=i, reason=reason):
             if i not in state.taken:  # then it cannot be available again
@@ -208,6 +242,8 @@ def retried(state: Snapshots) -> Snapshots:
     for i, snapshot in state.held.items():
         if snapshot.status in ERRORS:
             state = state.change(i, _RESUMED.get(snapshot.doing, "creating"), reason=None)
+        if i in state.rules:
+            state = state.with_rules(i, access.retried(state.rules[i]))
     return state
 
 
@@ -256,6 +292,8 @@ def sentence(event: SnapshotEvent, who: str) -> str:
     """*event* in words; *who* requested it."""
     i = event.snapshot_id
     match event:
+        case UnknownSnapshotDeletionRequested(location=location):
+            return f"{who} asked to delete what only the backend has: {location}, snapshot {i}"
         case SnapshotRequested(name=name):
             return f"{who} asked for {named('snapshot', name, i)}"
         case SnapshotDeletionRequested():

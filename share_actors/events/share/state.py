@@ -41,10 +41,14 @@ class ShareState(Frozen):
     """The snapshot that the share is being reverted to, as it was when that was requested."""
     driver_options: dict[str, OptionValue] = {}
     """Where the driver finds a share that is being managed."""
+    on_server: str | None = None
+    """The id of the share server that has the share that is being managed."""
     server: ShareServer | None = None
     """The share server that the share is on, with the details that its driver returned."""
     destroyed: bool = False
     """The backend deleted the share; it is still attached to its share server."""
+    withdrawn: bool = False
+    """The driver released the share, which is being unmanaged; it is still attached to its share server."""
     ensure: bool = False
     """The share is to be exported again with its backend's present settings."""
     former_rules: tuple[AccessRule, ...] = ()

@@ -222,8 +222,12 @@ def _assign_server(command: AssignServer, state: ShareNetworkState) -> list[Netw
 
 
 def _choose_server(command: AssignServer, network: ShareNetwork) -> str:
-    """Return the server with the fewest shares, unless the command requires another share's server."""
+    """Return the server with the fewest shares, unless the command requires one, or another share's."""
     usable = [i for i, s in network.servers.items() if s.open and s.backend == command.backend]
+    if command.on is not None:
+        if command.on not in usable:
+            raise Rejected(f"share server {command.on} accepts no more shares")
+        return command.on
     if command.beside is not None:
         required = network.shares.get(command.beside)
         if required is None or required not in usable:

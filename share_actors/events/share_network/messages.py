@@ -71,7 +71,7 @@ class AssignServer(Command, topic="network.acquire_server"):
     """Assign *share_id* to a server of its backend with room, or else to the new server *new_server_id*.
 
     *beside*: the share whose server it must be on, since it is created from a snapshot of that share.
-    *most*: the maximum number of shares on a server.
+    *most*: the maximum number of shares on a server. *on*: the server that it must be on, since it is there.
     """
 
     share_id: Id
@@ -79,6 +79,7 @@ class AssignServer(Command, topic="network.acquire_server"):
     new_server_id: Id
     beside: Id | None = None
     most: int | None = None
+    on: Id | None = None
 
 
 class RetireServer(Command, topic="network.retire_server"):

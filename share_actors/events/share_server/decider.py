@@ -79,6 +79,7 @@ class ShareServerState(Frozen):
 
     `touched`: the driver was called to set it up. `left`: the shares that left; commands that would
     attach them again are rejected. `forgotten`: it is to leave the system without a driver call.
+    `has_data`: data of a share that was unmanaged are on it, so that only an operator deletes it.
     """
 
     left: Tombstones = {}
@@ -87,6 +88,7 @@ class ShareServerState(Frozen):
     touched: bool = False
     torn: bool = False
     forgotten: bool = False
+    has_data: bool = False
     attempt: Attempt | None = None
 
 
@@ -99,8 +101,8 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
     match command:
         case AttachShare():
             return _attach(command, state)
-        case DetachShare(share_id=share_id, at=at):  # also before the server is created
-            return [] if share_id in state.left else [ShareDetached(share_id=share_id, at=at)]
+        case DetachShare(share_id=share_id):  # also before the server is created
+            return [] if share_id in state.left else [ShareDetached(**dict(command))]
         case BeginAttempt():
             return [attempts.begin(command, pending(state), state.attempt)]
         case ReportFailure():
@@ -120,7 +122,7 @@ def decide(command: ServerCommand, state: ShareServerState) -> list[ServerEvent]
         case _ if state.server.status == "absent":
             raise Rejected("there is no such share server")
         case DeleteServer():
-            return _delete(command, state.server)
+            return _delete(command, state)
         case ForgetServer(reason=reason):
             return _forget(reason, state.server)
         case ChangeServerBackend():
@@ -146,12 +148,15 @@ def _attach(command: AttachShare, state: ShareServerState) -> list[ServerEvent]:
     return [] if command.share_id in server.shares else [attached]
 
 
-def _delete(command: DeleteServer, server: ShareServer) -> list[ServerEvent]:
+def _delete(command: DeleteServer, state: ShareServerState) -> list[ServerEvent]:
+    server = state.server
     if server.status in ("deleting", "deleted"):
         return []
     if server.status in ("unmanage_starting", "unmanaged"):
         raise Rejected(f"the share server is {server.status}: it is not managed here")
     _require_unused(server)
+    if state.has_data and command.why != "asked":
+        raise Rejected("the share server has data of shares that were unmanaged")
     if server.status == "error":
         return [ServerRetried()]
     required, since = command.unused_since, server.unused_since
@@ -215,8 +220,9 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
             return state.replace(server=_requested_server(event))
         case ShareAttached(share_id=share_id):
             return _with(state, shares=(*server.shares, share_id), unused_since=None)
-        case ShareDetached(share_id=share_id, at=at):
-            return _detached(share_id, at, state)
+        case ShareDetached(share_id=share_id, at=at, data_stay=stay):
+            detached = _detached(share_id, at, state)
+            return detached.replace(has_data=state.has_data or stay)
         case AddressesAllocated(addresses=addresses):
             addressed = state.replace(addressed=True, attempt=None)
             return _with(addressed, network_allocations=addresses)

@@ -31,9 +31,10 @@ class AttachShare(Command, topic="server.attach_share"):
 
 
 class DetachShare(Command, topic="server.detach_share"):
-    """Detach a share that was deleted or could not be created; no later command attaches it."""
+    """Detach a share that is gone; no later command attaches it. *data_stay*: its data are still there."""
 
     share_id: Id
+    data_stay: bool = False
     at: datetime = EPOCH
 
 
@@ -108,10 +109,13 @@ class ShareAttached(Event, topic="server.share_attached"):
 
 
 class ShareDetached(Event, topic="server.share_detached"):
-    """A share was detached; it is not attached again."""
+    """A share was detached; it is not attached again. *data_stay*: its data are still on the server."""
+
+    schema_version: ClassVar[int] = 2
 
     share_id: str
     at: datetime
+    data_stay: bool = False
 
     def settles(self) -> tuple[Settled, ...]:
         """Fail `share/ID`, if it is still open."""

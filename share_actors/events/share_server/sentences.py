@@ -41,8 +41,8 @@ def sentence(event: OwnEvent, who: str) -> str:
             )
         case ShareAttached(share_id=share, ready=ready):
             return f"share {share} was attached" + ("" if ready else " and waits for the set-up")
-        case ShareDetached(share_id=share):
-            return f"share {share} was detached"
+        case ShareDetached(share_id=share, data_stay=stay):
+            return f"share {share} was detached{'; its data are still there' if stay else ''}"
         case AddressesAllocated(addresses=addresses):
             return f"it was allocated {listed(addresses)}"
         case ServerSetUp():

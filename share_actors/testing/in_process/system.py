@@ -17,6 +17,7 @@ from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.registry import drivers_registered
 from share_actors.errors import Unavailable
 from share_actors.events.log import Log, OpenLog, open_configured
+from share_actors.events.log.subject_keys import record_sealer
 from share_actors.testing.in_memory_log import InMemoryLog
 from share_actors.testing.in_process.cluster import InProcessCluster
 from share_actors.testing.in_process.services import InProcessCatalog
@@ -154,6 +155,6 @@ def _cluster(config: Config, directory: Path, memory: InMemoryLog | None) -> InP
 
 def _reopen(memory: InMemoryLog) -> OpenLog:
     def open_log(config: Config, nodes: int = 1) -> Log:
-        return memory.reopen(config.log)
+        return memory.reopen(config.log, record_sealer(config))
 
     return open_log

@@ -10,6 +10,7 @@ from share_actors.audit.reader import LogReader
 from share_actors.config import LogSettings
 from share_actors.events.backend import BackendUp
 from share_actors.events.decider import Event
+from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import codec_of
 from share_actors.events.log.log import Notification
 from share_actors.values import Capabilities
@@ -91,6 +92,10 @@ class Rows:
     def size(self) -> int:
         """See `Source.size`."""
         return sum(len(row.state) for row in self._rows)
+
+    def archived(self, after: int, limit: int) -> list[ArchivedRow]:
+        """See `Source.archived`."""
+        return []
 
     def close(self) -> None:
         """See `Source.close`."""

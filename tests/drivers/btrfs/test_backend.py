@@ -21,6 +21,7 @@ from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.btrfs.image import attached
 from share_actors.drivers.filesystem.mounts import is_mounted, mounts_below
+from share_actors.testing.contract_base import snapshot_of
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume
@@ -213,6 +214,28 @@ def test_a_backend_with_a_lost_subvolume_starts_and_serves_the_other_shares(
     assert driver.probe_share(CONTEXT, other).access == frozenset({("ip", "192.0.2.7", "rw")})
     assert [share.id in problem for problem in driver.check_health()] == [True]
     driver.delete_share(CONTEXT, share)
+    assert driver.check_health() == ()
+
+
+def test_snapshots_are_exported_again_by_a_start_and_a_lost_one_hinders_none(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    kept, lost = snapshot_of(share), snapshot_of(share)
+    share = share.replace(snapshots=(kept, lost))
+    reader = RULE.replace(access_level="ro")
+    for snapshot in share.snapshots:
+        driver.create_snapshot(CONTEXT, snapshot)
+        driver.snapshot_update_access(CONTEXT, snapshot, [reader], [reader], ())
+    driver.stop_backend(CONTEXT)
+    with mounted(driver) as top:
+        run("btrfs", "subvolume", "delete", top / "snapshots" / f"{share.id}@{lost.id}")
+
+    driver.start_backend(CONTEXT)
+
+    in_force = frozenset({("ip", "192.0.2.7", "ro")})
+    assert driver.probe_share(CONTEXT, share).snapshot_access == {kept.id: in_force}
+    assert [lost.id in problem for problem in driver.check_health()] == [True]
+    driver.delete_snapshot(CONTEXT, lost)
     assert driver.check_health() == ()
 
 

@@ -14,7 +14,7 @@ from share_actors.drivers import DriverError, ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.rule_updates import RuleChange
 from share_actors.drivers.samba.programs import PACKAGES
-from share_actors.drivers.supervision import supervisor
+from share_actors.drivers.supervision.processes import recorded
 from share_actors.testing import ClientContract
 from share_actors.testing.client_access_contract import ClientAccessContract
 from share_actors.testing.client_base import GIB, MIB, ClientBase, ServedShare
@@ -100,9 +100,7 @@ class OverCifs(ClientBase):
 
     def kill_daemon(self, driver: ShareDriver) -> None:
         options: Any = driver.configuration
-        daemon: psutil.Process | None = supervisor.find(
-            supervisor.read_state(options.cifs.directory)["daemon"]
-        )
+        daemon: psutil.Process | None = recorded(options.cifs.directory / "pids" / "smbd")
         assert daemon is not None
         end([daemon.pid])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -15,9 +16,12 @@ from share_actors.drivers.base import TransientError
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
 from share_actors.drivers.namespaces import Names, default_prefix
 from share_actors.drivers.namespaces.network import is_interface, is_namespace
+from share_actors.testing.nfs.libnfs import Nfs
+from share_actors.values import AccessRule, Share
 from tests.drivers.btrfs_servers.conftest import CONTEXT, MakeDriver
 from tests.drivers.btrfs_servers.kills import left_of
 from tests.drivers.btrfs_servers.on_server import network_info
+from tests.drivers.ganesha.test_namespaces import inside
 
 
 def ip(*words: str) -> None:
@@ -100,6 +104,82 @@ def test_a_namespace_deleted_by_hand_is_told_and_made_again_by_a_start(
     assert driver.check_health() == ()
     driver.teardown_server({"server_id": "one"})
     assert left_of(driver) == []
+
+
+@pytest.mark.parametrize("mend", ["start the backend", "ensure a share"])
+def test_an_address_removed_inside_a_namespace_is_told_and_put_back(
+    driver: BtrfsServersDriver, mend: str
+) -> None:
+    namespace = driver.setup_server(network_info("one", "10.0.0.5", gateway="10.0.0.1"))[
+        "namespace"
+    ]
+    share, server = Share(id="s1", size=1, share_server_id="one"), {"id": "one"}
+    driver.create_share(CONTEXT, share, server)
+    ip("-n", namespace, "address", "del", "10.0.0.5/24", "dev", "eth0")
+
+    told = driver.check_health()
+    if mend == "ensure a share":
+        driver.ensure_share(CONTEXT, share, server)
+    else:
+        driver.start_backend(CONTEXT)
+
+    assert f"eth0 in {namespace} lacks its address 10.0.0.5/24" in told[0]
+    assert mend in told[0]
+    assert driver.check_health() == ()
+
+
+def test_an_interface_that_was_set_down_and_has_lost_its_route_is_told_and_mended(
+    driver: BtrfsServersDriver,
+) -> None:
+    namespace = driver.setup_server(network_info("one", "10.0.0.5", gateway="10.0.0.1"))[
+        "namespace"
+    ]
+    ip("-n", namespace, "link", "set", "eth0", "down")
+    down = driver.check_health()
+    ip("-n", namespace, "link", "set", "eth0", "up")
+    without_route = driver.check_health()
+
+    driver.start_backend(CONTEXT)
+
+    assert any("is down" in problem for problem in down)
+    assert ["no route by the gateway 10.0.0.1" in problem for problem in without_route] == [True]
+    assert driver.check_health() == ()
+
+
+def test_all_servers_are_started_again_with_the_backend(driver: BtrfsServersDriver) -> None:
+    for number in range(3):
+        driver.setup_server(network_info(f"one{number}", f"10.0.0.{number + 5}"))
+    driver.stop_backend(CONTEXT)
+
+    driver.start_backend(CONTEXT)
+
+    assert driver.check_health() == ()
+
+
+def test_a_server_with_more_shares_than_one_daemon_has_serves_all_of_them(
+    make_driver: MakeDriver,
+) -> None:
+    driver = make_driver(exports_per_instance=1)
+    driver.start_backend(CONTEXT)
+    namespace = driver.setup_server(network_info("one", "10.0.0.5"))["namespace"]
+    rule = AccessRule(id="r1", access_type="ip", access_to="10.0.0.5")
+    for name, port in (("s1", 2049), ("s2", 2050)):
+        share = Share(id=name, size=1, share_server_id="one")
+        driver.create_share(CONTEXT, share, {"id": "one"})
+        driver.update_access(CONTEXT, share, [rule], [rule], (), share_server={"id": "one"})
+        assert inside(namespace, partial(mounted, name, port)) == name
+
+    assert driver.check_health() == ()
+    for name in ("s1", "s2"):
+        driver.delete_share(CONTEXT, Share(id=name, size=1, share_server_id="one"), {"id": "one"})
+    driver.teardown_server({"server_id": "one"})
+    assert left_of(driver) == []
+
+
+def mounted(name: str, port: int) -> str:
+    """Mount the share from the network of this thread; returns its name."""
+    Nfs("10.0.0.5", f"/{name}", version=4, port=port, mount_port=0, timeout_ms=5000).disconnect()
+    return name
 
 
 def test_strays_are_listed_and_deleted_with_their_processes_and_live_servers_stay(

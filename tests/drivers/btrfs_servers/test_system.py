@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
+from share_actors.errors import OperationFailed
 from share_actors.testing import sync_system
-from tests.drivers.btrfs_servers.conftest import MakeDriver
+from tests.drivers.btrfs_servers.conftest import CONTEXT, MakeDriver, root_of
 from tests.drivers.btrfs_servers.kills import left_of
 
 
@@ -44,4 +48,50 @@ def test_a_share_of_a_network_is_served_at_the_address_that_the_network_allocate
         system.kill_host_of(share.id)
         share.delete()
         assert system.servers.delete(server.id).status == "deleted"
+        assert left_of(driver) == []
+
+
+def test_a_share_on_a_server_is_unmanaged_without_an_export_and_managed_again_with_its_snapshot(
+    make_driver: MakeDriver, tmp_path: Path
+) -> None:
+    driver = make_driver()
+    with sync_system(config_of(driver, tmp_path / "home")) as system:
+        network = system.networks.create(cidr="10.0.0.0/24", gateway="10.0.0.1")
+        share = system.create_share(size=1, share_network_id=network.id)
+        server = system.servers.get(share.seen.share_server_id or "")
+        data = root_of(driver) / "pool" / "servers" / server.id
+        (data / "shares" / share.id / "file").write_text("kept")
+        snapshot = share.create_snapshot("monday")
+
+        share.unmanage_snapshot(snapshot.id)
+        share.unmanage()
+
+        [left] = [d for d in system.backends.audit("disk") if d.of == "share"]
+        exported = [o.export_paths for o in driver.list_backend(CONTEXT) if o.kind == "share"]
+        assert (left.share_server_id, exported) == (server.id, [()])
+        with pytest.raises(OperationFailed, match=f"has shares: {share.id}"):
+            system.servers.delete(server.id)
+
+
+def test_what_is_on_a_server_is_managed_and_served_at_its_address(
+    make_driver: MakeDriver, tmp_path: Path
+) -> None:
+    driver = make_driver()
+    with sync_system(config_of(driver, tmp_path / "home")) as system:
+        network = system.networks.create(cidr="10.0.0.0/24", gateway="10.0.0.1")
+        first = system.create_share(size=1, share_network_id=network.id)
+        server_id = first.seen.share_server_id or ""
+        first.unmanage()
+        request: dict[str, Any] = {"backend": "disk", "share_server_id": server_id}
+        path = {"path": f"shares/{first.id}"}
+
+        preview = system.preview_manage(path, **request)
+        share = system.manage_share(path, **request)
+        share.allow_access("10.0.0.9", type="ip")
+
+        assert (preview["size"], share.size) == (1, 1)
+        assert share.export_locations == (f"10.0.0.2:/{share.id}",)
+        assert not system.backends.audit("disk")
+        share.delete()
+        assert system.servers.delete(server_id).status == "deleted"
         assert left_of(driver) == []

@@ -17,13 +17,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from share_actors.drivers import TransientError
+from share_actors.drivers import DriverError, TransientError
 from share_actors.drivers.ganesha import GaneshaSettings
 from share_actors.drivers.ganesha.exports import ExportFiles
-from share_actors.drivers.ganesha.processes import end_recorded, recorded
 from share_actors.drivers.ganesha.rendering import ExportRecord, export_file
-from share_actors.drivers.ganesha.supervisor import pause_after
-from share_actors.drivers.supervision.probes import NfsHeartbeat, answers_nfs
+from share_actors.drivers.supervision.probes import OfferHeartbeat, answers_nfs
+from share_actors.drivers.supervision.processes import end, recorded
+from share_actors.drivers.supervision.supervisor import pause_after
 from tests.drivers.ganesha.conftest import Running, processes_of, runs, wait_until
 
 LOCAL = "127.0.0.1"
@@ -49,7 +49,7 @@ def test_the_parts_end_with_a_killed_supervisor_and_the_next_start_takes_over(
     parts = running.pid("ganesha"), running.pid("bus")
     running.kill("supervisor")
     wait_until(lambda: not any(map(runs, parts)))
-    assert "the supervisor" in running.unit.problems()[0]
+    assert "its supervisor does not run" in running.unit.problems()[0]
     running.unit.start()
     assert running.access("s1") == "ro"
 
@@ -102,7 +102,7 @@ def test_a_daemon_that_hangs_is_started_again(
 def test_a_server_that_answers_no_client_any_more_is_late() -> None:
     with socket.create_server((LOCAL, 0)) as server:
         port = server.getsockname()[1]
-        heartbeat = NfsHeartbeat(LOCAL, port, 4, pause=0.0, limit=0.05)
+        heartbeat = OfferHeartbeat(LOCAL, port, "nfs4", pause=0.0, limit=0.05)
         with closing(heartbeat):
             assert not heartbeat.is_late()
             connection, _ = server.accept()
@@ -114,7 +114,7 @@ def test_a_server_that_answers_no_client_any_more_is_late() -> None:
 
 def test_a_server_that_has_never_answered_is_not_late() -> None:
     with socket.create_server((LOCAL, 0)) as server:
-        heartbeat = NfsHeartbeat(LOCAL, server.getsockname()[1], 4, pause=0.0, limit=0.0)
+        heartbeat = OfferHeartbeat(LOCAL, server.getsockname()[1], "nfs4", pause=0.0, limit=0.0)
         with closing(heartbeat):
             assert [heartbeat.is_late() for _ in range(20)] == [False] * 20
 
@@ -202,6 +202,19 @@ def test_a_daemon_that_cannot_come_back_makes_changes_fail_for_now(
     assert running.access("s1") == "ro"
 
 
+def test_a_start_tries_again_at_once_what_could_not_come_back(running: Running, data: Path) -> None:
+    running.unit.export("s1", data, {LOCAL: "ro"})
+    running.files.bus_config.unlink()
+    running.files.bus_config.mkdir()
+    running.kill("bus")
+    wait_until(lambda: "does not serve" in running.unit.problems()[-1])
+    with pytest.raises(DriverError, match=r"cannot start: .*bus\.conf"):
+        running.unit.start()
+    running.files.bus_config.rmdir()
+    running.unit.start()
+    assert running.access("s1") == "ro"
+
+
 def test_one_supervisor_runs_after_many_starts_at_once(
     new_unit: NewUnit, settings: GaneshaSettings, tmp_path: Path
 ) -> None:
@@ -242,7 +255,7 @@ def test_a_process_with_a_recycled_id_is_never_ended(tmp_path: Path) -> None:
         created = psutil.Process(bystander.pid).create_time()
         record = tmp_path / "pid"
         record.write_text(json.dumps({"pid": bystander.pid, "created": created - 5}))
-        end_recorded(record)
+        end(record)
         assert bystander.poll() is None
         assert not record.exists()
         record.write_text(json.dumps({"pid": bystander.pid, "created": created}))

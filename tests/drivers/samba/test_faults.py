@@ -12,7 +12,7 @@ import pytest
 
 from share_actors.drivers import DriverError, TransientError
 from share_actors.drivers.samba import Samba, SambaSettings
-from share_actors.drivers.supervision import supervisor
+from share_actors.drivers.supervision.processes import is_alive, recorded
 from share_actors.testing.leftovers import end, runs
 from share_actors.testing.visits import Gone, ReadOnly, Refused
 from tests.drivers.samba.conftest import HOST, free_port
@@ -22,8 +22,8 @@ OUT = (Refused, Gone)
 
 
 def recorded_pid(settings: SambaSettings, role: str) -> int:
-    """The process id of the `daemon` or the `supervisor` of *settings*."""
-    process = supervisor.find(supervisor.read_state(settings.directory)[role])
+    """The process id of the `smbd` or the `supervisor` of *settings*."""
+    process = recorded(settings.directory / "pids" / role)
     assert process is not None
     return process.pid
 
@@ -33,9 +33,7 @@ def processes(settings: SambaSettings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if supervisor.is_alive(process) and str(settings.directory) in " ".join(
-                process.cmdline()
-            ):
+            if is_alive(process) and str(settings.directory) in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue
@@ -48,7 +46,7 @@ def test_a_killed_smbd_serves_again_with_the_same_rules(
     samba.export("one", share, {"alice": "rw", "bob": "ro"})
     mount.visit(HOST, "one", "alice").write("a", b"1")
 
-    end([recorded_pid(settings, "daemon")])
+    end([recorded_pid(settings, "smbd")])
     samba.start()
 
     mount.visit(HOST, "one", "alice").write("b", b"1")
@@ -64,12 +62,12 @@ def test_a_smbd_that_hangs_is_restarted_with_the_same_rules(
     hasty.start()
     hasty.export("one", share, {"alice": "rw"})
 
-    hung = recorded_pid(settings, "daemon")
+    hung = recorded_pid(settings, "smbd")
     os.kill(hung, signal.SIGSTOP)
     psutil.wait_procs([psutil.Process(hung)], timeout=60)
     hasty.start()
 
-    assert recorded_pid(settings, "daemon") != hung
+    assert recorded_pid(settings, "smbd") != hung
     mount.visit(HOST, "one", "alice").write("a", b"1")
 
 
@@ -78,7 +76,7 @@ def test_rules_change_while_smbd_is_restarted(
 ) -> None:
     samba.export("one", share, {"alice": "rw"})
 
-    end([recorded_pid(settings, "daemon")])
+    end([recorded_pid(settings, "smbd")])
     samba.export("one", share, {"bob": "rw"})
 
     mount.visit(HOST, "one", "bob").write("a", b"1")
@@ -88,7 +86,7 @@ def test_rules_change_while_smbd_is_restarted(
 
 def test_a_password_is_set_while_smbd_is_restarted(samba: Samba, settings: SambaSettings) -> None:
     for number in range(5):
-        end([recorded_pid(settings, "daemon")])
+        end([recorded_pid(settings, "smbd")])
         samba.set_user(f"user{number}", "1")
         samba.start()
 
@@ -100,7 +98,7 @@ def test_a_killed_supervisor_is_told_and_replaced_without_disturbing_a_client(
 ) -> None:
     samba.export("one", share, {"alice": "rw"})
     file = mount.visit(HOST, "one", "alice").hold("a")
-    daemon = recorded_pid(settings, "daemon")
+    daemon = recorded_pid(settings, "smbd")
 
     end([recorded_pid(settings, "supervisor")])
     problems = samba.problems()
@@ -108,7 +106,7 @@ def test_a_killed_supervisor_is_told_and_replaced_without_disturbing_a_client(
 
     assert problems == ("smbd: its supervisor does not run; start the backend",)
     file.write(b"goes on")
-    assert recorded_pid(settings, "daemon") == daemon
+    assert recorded_pid(settings, "smbd") == daemon
     assert samba.problems() == ()
 
 

@@ -66,7 +66,7 @@ def test_a_namespace_that_does_not_exist_is_told(directory: Path) -> None:
     need(PACKAGES)
     samba = Samba(SambaSettings(directory=directory / "smb", network_namespace="no-such"))
 
-    with pytest.raises(DriverError, match=r"supervisor of smbd did not start.*no-such"):
+    with pytest.raises(DriverError, match=r"smbd cannot start: network_namespace .no-such"):
         samba.start()
 
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
-from pydantic import ValidationError
-
-from share_actors.values import Frozen
-
+STARTING, SERVING, PAUSING = "starting", "serving", "pausing"
 _LOG_LIMIT = 16 * 1024 * 1024
 _END = 1500
 """How much of the end of a log is shown, in characters."""
 _PREFIX = re.compile(r"^\S+ \S+ : epoch \S+ : \S+ : [^\[]*\[\w*\] ", re.MULTILINE)
+"""What NFS-Ganesha writes before each message."""
 
 
-class Status(Frozen):
+@dataclass(frozen=True)
+class Status:
     """The state of a unit."""
 
-    state: Literal["starting", "serving", "pausing"]
+    state: str
+    """`STARTING`, `SERVING`, or `PAUSING` before the next start."""
     failures: int = 0
     """How often in succession the unit ended before it served."""
     restarts: int = 0
@@ -31,15 +32,15 @@ class Status(Frozen):
 def write_status(path: Path, status: Status) -> None:
     """Replace the file *path*; after a crash of the machine it may be missing or empty."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(status.model_dump_json(), encoding="utf-8")
+    new.write_text(json.dumps(asdict(status)), encoding="utf-8")
     new.replace(path)
 
 
 def read_status(path: Path) -> Status | None:
     """The status in the file *path*; None if there is none."""
     try:
-        return Status.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return Status(**json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 

@@ -1,0 +1,1 @@
+"""Requests in bulk: through the client, and from files."""

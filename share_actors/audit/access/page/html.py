@@ -77,7 +77,7 @@ def write_page(file: TextIO, page: Page, lanes: Iterable[Lane]) -> int:
             body=_part("body.html"),
         )
     )
-    number, window = 0, _Window()
+    number, window = 0, _Window(page)
     for number, lane in enumerate(lanes, 1):
         window.widen(lane)
         file.write(("" if number == 1 else ",\n") + _json(_lane(lane)))
@@ -86,14 +86,15 @@ def write_page(file: TextIO, page: Page, lanes: Iterable[Lane]) -> int:
 
 
 class _Window:
-    """The first and the last time that is shown."""
+    """The first and the last time of the rows; not those that were asked for, at which rows are cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: Page) -> None:
         self.times: list[datetime] = []
+        self._cuts = (None, page.start, page.end)
 
     def widen(self, lane: Lane) -> None:
         """Have the times of *lane* in it."""
-        times = [at for span in lane.spans for at in (span.start, span.end) if at is not None]
+        times = [at for span in lane.spans for at in (span.start, span.end) if at not in self._cuts]
         if times:
             self.times = [min(*self.times, *times), max(*self.times, *times)] if self.times else []
             self.times = self.times or [min(times), max(times)]
@@ -114,9 +115,11 @@ def _shown(page: Page, times: list[datetime]) -> tuple[datetime | None, datetime
     start, end = page.start or min(times, default=None), page.end or max(times, default=None)
     if page.log is None or start is None or end is None:
         return start, end
-    end = page.log.last if page.end is None else end
-    inside = max(start, page.log.first), min(end, page.log.last)
-    return inside if inside[0] <= inside[1] else (start, end)
+    end = max(page.log.last, end) if page.end is None else end
+    # a writer's clock may have been behind, so that the last event is not the latest
+    times = [page.log.first, page.log.last, *times]
+    inside = max(start, min(times)), min(end, max(times))
+    return inside if inside[0] < inside[1] else (start, end)
 
 
 def _lane(lane: Lane) -> list[Any]:

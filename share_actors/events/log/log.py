@@ -113,7 +113,7 @@ class Log:
         if self.subjects is None or not self.subjects.ring.is_missing or not self.head():
             return
         for row in self.notifications(max(self.head() - _SAMPLE, 0), _SAMPLE):
-            if self._codec.fits(row.state):  # what else is wrong with a row is said when it is read
+            if self._codec.fits(row.state):  # a damaged row is told when it is read
                 plain = self._codec.unseal(row.state)
                 self._codec.opened(row.stream, row.version, row.topic, plain)
 

@@ -143,6 +143,13 @@ class Eraser:
                     f"rule {rule.id} of share {rule.share_id} ({rule.state}) is for this client:"
                     " deny it first"
                 )
+        for snapshot in self._pages("snapshots"):
+            for rule in snapshot.access_rules:
+                if client_subject(rule.access_type, rule.access_to) == subject:
+                    yield (
+                        f"rule {rule.id} of snapshot {snapshot.id} ({rule.state}) is for this client:"
+                        " deny it first"
+                    )
 
     def _pending_of(self, subject: Subject) -> Iterator[str]:
         for address in self._owing():

@@ -41,16 +41,16 @@ def test_the_same_states_end_with_success(log_path: Path, reference: Path) -> No
     assert "The same states as version" in result.stdout
 
 
-def test_other_states_end_with_the_exit_code_15_and_the_first_event(
+def test_other_states_end_with_the_exit_code_16_and_the_first_event(
     log_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evolve = share.evolve
     monkeypatch.setattr(share, "evolve", lambda s, e: evolve(s, e).replace(cascade=True))
     words = ("replay", "--check", reference, "--log", log_path)
-    result, found = run(*words), document(*words, exit_code=15)
+    result, found = run(*words), document(*words, exit_code=16)
 
     assert result.exit_code == 16
-    assert "15" in {str(code) for code in EXIT_CODES}
+    assert "16" in {str(code) for code in EXIT_CODES}
     assert (
         "- share-s1 version 1 (share.creation_requested, position 1, 2026-03-01 12:00:00 UTC):"
         " other values of cascade" in result.stdout

@@ -15,11 +15,14 @@ from share_actors.events.checkpoints.check_bundle import Checkpoint
 from share_actors.events.checkpoints.directory import CheckpointDirectory
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.writer import CheckpointWriter
+from share_actors.events.decider import EPOCH
 from share_actors.events.erasing import Eraser, envelope_of, parsed, refuse_if_in_force
 from share_actors.events.log.postgres import login
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.deletion import ShareDeleted, ShareDeletionRequested
 from share_actors.events.share.resize import ShareResizeRequested
+from share_actors.events.share.snapshot_access import SnapshotAccessAllowed
+from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotRequested
 from share_actors.events.subject import SubjectForgotten, stream_of_subject
 from share_actors.values import RequestContext
 from tests.audit.conftest import HOME, SCRATCH, opened, write
@@ -146,6 +149,20 @@ def test_a_project_can_be_forgotten_once_its_shares_are_gone(site: Site) -> None
         [(70, ShareDeletionRequested(cascade=False), "c-gone"), (71, ShareDeleted())],
     )
     assert site.forget("project:demo").report.refused == ()
+
+
+def test_a_client_of_a_snapshot_is_kept_and_named(site: Site) -> None:
+    tell(site)
+    rule = SnapshotAccessAllowed(
+        snapshot_id="n", access_id="r7", access_type="ip", access_to="10.9.9.9", access_level="ro"
+    )
+    snapshot = SnapshotRequested(snapshot_id="n", name=None, at=EPOCH)
+    made = SnapshotCreated(snapshot_id="n", provider_location=None)
+    write(site.log, "share-s1", [(70, snapshot, "c-n"), (71, made), (72, rule, "c-r7")])
+
+    (reason, *_) = site.eraser().plan("client:10.9.9.9").report.refused
+
+    assert reason == "rule r7 of snapshot n (queued) is for this client: deny it first"
 
 
 def test_a_user_with_a_request_under_way_is_kept(site: Site) -> None:

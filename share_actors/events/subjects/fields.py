@@ -38,6 +38,12 @@ _SPEC = {
 }
 _NAME = _fields(text="name")
 _REASON = _fields(prose="reason")
+_RULES_APPLIED = _fields(prose="failed.* warnings.*", client="cut_off.*")
+_RULES_OF_SOURCE = (
+    "parent.access_rules.*",
+    "parent.snapshots.*.access_rules.*",
+    "source.access_rules.*",
+)
 _TYPE = _fields(text="description", project="projects.*")
 
 FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
@@ -45,9 +51,13 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
         "share.creation_requested": _fields(
             text=f"{_SPEC['text']} source.name parent.name parent.description parent.metadata.*"
             " parent.snapshots.*.name",
-            prose="parent.status_reason source.reason parent.snapshots.*.reason"
-            " parent.access_rules.*.reason parent.access_rules.*.warning",
-            client="parent.access_rules.*.access_to",
+            prose=" ".join(
+                (
+                    "parent.status_reason source.reason parent.snapshots.*.reason",
+                    *(f"{rule}.reason {rule}.warning" for rule in _RULES_OF_SOURCE),
+                )
+            ),
+            client=" ".join(f"{rule}.access_to" for rule in _RULES_OF_SOURCE),
             user="spec.user_id parent.user_id",
             project="spec.project_id parent.project_id",
         ),
@@ -55,7 +65,9 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
         "share.unknown_deletion_requested": _fields(**_SPEC),
         "share.server_acquired": _fields(project="server.project_id", prose="server.status_reason"),
         "access.allowed": _fields(client="access_to"),
-        "access.rules_applied": _fields(prose="failed.* warnings.*", client="cut_off.*"),
+        "access.rules_applied": _RULES_APPLIED,
+        "snapshot.access_allowed": _fields(client="access_to"),
+        "snapshot.access_rules_applied": _RULES_APPLIED,
         "snapshot.requested": _NAME,
         "snapshot.manage_requested": _NAME,
         "network.created": _fields(text="name description", user="user_id", project="project_id"),

@@ -29,7 +29,10 @@ def site(new_sites: NewSite, tmp_path_factory: pytest.TempPathFactory) -> Site:
     backends = {
         "dummy": {"driver": "dummy", "options": {"directory": str(top / "dummy")}},
         "local": {"driver": "local", "options": {"root": str(top / "local")}},
-        "missing": {"driver": "local", "options": {"root": str(top), "require_mount": True}},
+        "missing": {
+            "driver": "local",
+            "options": {"root": str(top / "missing"), "require_mount": True},
+        },
     }
     site = new_sites(backends=backends)
     eventually(lambda: site.system.capabilities().keys() == backends.keys())

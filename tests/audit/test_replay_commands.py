@@ -64,7 +64,7 @@ def test_decisions_that_come_out_differently_are_shown(log_path: Path) -> None:
 
     # The story of this log leaves out attempts, without which their outcomes are refused.
     assert result.exit_code == 16
-    assert "Decided again: 14 of 14 commands.\n7 come out differently." in result.stdout
+    assert "Decided again: 15 of 15 commands.\n6 come out differently." in result.stdout
     assert "no attempt at delete is in progress" in result.stdout
 
 

@@ -19,13 +19,13 @@ from share_actors.events import share
 from share_actors.events.backend import BackendUp
 from share_actors.events.decider import Rejected
 from share_actors.events.log import Log
-from share_actors.events.share.access import AllowAccess
+from share_actors.events.share.access import AccessAllowed, AccessRulesApplied, AllowAccess
 from share_actors.events.share.resize import ExtendShare
 from share_actors.policy import OPERATIONS, Role, decisions
 from share_actors.values import Capabilities, Placement, Pool
-from tests.audit.conftest import NOON, Told, write
+from tests.audit.conftest import HOME, NOON, Told, opened, write
 from tests.audit.test_replay_check import GOLDEN
-from tests.events.share_events import requested
+from tests.events.share_events import began, requested
 
 HERE = build({})
 EXPECTED = {"0.1.0": {}, "0.2.0": {"refused": 1, "other_fields": 1}}
@@ -52,6 +52,24 @@ def test_what_was_not_recorded_as_a_command_is_counted_by_kind() -> None:
 
     assert found.not_decided["share.errored"] > 0
     assert found.commands == found.decided + sum(found.not_decided.values())
+
+
+def test_an_outcome_and_the_next_attempt_in_one_batch_are_two_commands(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.db"
+    second = AccessAllowed(
+        access_id="r2", access_type="ip", access_to="10.1.0.0/16", access_level="rw"
+    )
+    with closing(Log.open(LogSettings(), path)) as log:
+        write(log, "share-s1", HOME[:3])
+        write(log, "share-s1", [(10, opened("r1"), "c-1"), (11, began("access"))])
+        write(log, "share-s1", [(12, second, "c-2")])
+        write(log, "share-s1", [(14, AccessRulesApplied(applied=("r1",))), (14, began("access"))])
+
+    found = decided(path)
+
+    assert (found.differing, found.not_decided) == ({}, {})
 
 
 # -- changed code and policy ---------------------------------------------------------------------

@@ -32,6 +32,7 @@ from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import CreateShare, DeleteShare, RetryShare
 from share_actors.events.share.server_attachment import ConfirmReleased, ReleaseServer
 from share_actors.events.share.snapshot_messages import (
+    ConfirmSnapshotDeleted,
     DeleteSnapshot,
     ForgetSnapshot,
     UnmanageSnapshot,
@@ -150,9 +151,20 @@ def _conclude(place: Reached, gone: bool) -> Reached:
     outcome = _without_backend(place.state) if gone else success(place.state)
     assert outcome is not None
     after = decided(share, outcome, place, requested=False)
+    if after is None and (dropped := _snapshot_dropped(place.state)) is not None:
+        after = decided(share, dropped, place, requested=False)
     after = after or decided(share, UNKNOWN, place, requested=False)
     assert after is not None
     return after
+
+
+def _snapshot_dropped(state: ShareState) -> Command | None:
+    """The outcome of the attempt in progress if it deletes a snapshot, which a retry of the share overtook."""
+    match [] if state.attempt is None else state.attempt.effect.split("/"):
+        case ["snapshot", i, "delete"]:
+            return ConfirmSnapshotDeleted(snapshot_id=i)
+        case _:
+            return None
 
 
 def _without_backend(state: ShareState) -> Command:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
-from share_actors.audit.access.fold import AccessFold, RuleTrack, shown_text
+from share_actors.audit.access.fold import RuleTrack, shown_text
 from share_actors.audit.access.periods import share_stream
 from share_actors.audit.access.reach import check_times
 from share_actors.audit.access.rule_index import RuleIndex
@@ -61,7 +61,7 @@ class _Tracker:
 
     def __init__(self, timeline: Timeline, orders: Orders) -> None:
         self._timeline, self._orders = timeline, orders
-        self._fold = AccessFold()
+        self._fold = timeline.fold()
         self._going: dict[str, Exposure] = {}
         self._lowering: dict[str, Exposure] = {}
         self._intended = RuleIndex()

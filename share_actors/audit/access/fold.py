@@ -22,6 +22,7 @@ from share_actors.events.share.ensure import ShareReapplyRequested
 from share_actors.events.share.failure import RetryRequested, ShareErrored
 from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.manage import ShareManaged, ShareManageRequested, ShareUnmanaged
+from share_actors.events.share.snapshot_messages import SnapshotDeletionRequested
 from share_actors.events.share.unknown_deletion import UnknownShareDeletionRequested
 from share_actors.redaction import without_url_passwords
 from share_actors.values import AccessLevel, AccessType, RuleState, ShareSpec
@@ -183,7 +184,10 @@ class AccessFold:
         return dropped
 
     def _deletion_requested(
-        self, _: ShareDeletionRequested, envelope: Envelope, at: datetime
+        self,
+        _: ShareDeletionRequested | SnapshotDeletionRequested,
+        envelope: Envelope,
+        at: datetime,
     ) -> Touched:
         self.error = None
         self.deleting = self.deleting or (at, envelope.user_id)
@@ -226,8 +230,10 @@ class AccessFold:
         return (rule,)
 
     def _started(self, event: AttemptStarted, _: Envelope, __: datetime) -> Touched:
-        if event.effect != "access":
-            return ()
+        return self._attempted() if event.effect == "access" else ()
+
+    def _attempted(self) -> list[RuleTrack]:
+        """An attempt to apply the rules that are queued begins."""
         queued = [self.rules[i] for i in self._queued if i in self.rules]
         queued = [rule for rule in queued if rule.state == "queued"]
         self._queued.clear()
@@ -251,7 +257,11 @@ class AccessFold:
         return touched
 
     def _reapplied(self, event: ShareReapplyRequested, _: Envelope, __: datetime) -> Touched:
-        rules = [self.rules[i] for i in event.rules if i in self.rules]
+        return self._queue(event.rules)
+
+    def _queue(self, access_ids: Iterable[str]) -> list[RuleTrack]:
+        """These rules are to be applied again."""
+        rules = [self.rules[i] for i in access_ids if i in self.rules]
         for rule in rules:
             if rule.state == "active":
                 rule.state = "queued"

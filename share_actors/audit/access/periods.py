@@ -27,7 +27,9 @@ class _Begun(NamedTuple):
 
 
 def access_history(reader: LogReader, name: str) -> Iterator[AccessPeriod]:
-    """All access periods of the share with this id or name, in the order of their ends.
+    """All access periods of the share with this id or name, then those of each of its snapshots with rules.
+
+    Those of one come in the order of their ends.
 
     Raises `NotFound` or `Ambiguous`, also for an entity that is no share.
     """
@@ -40,14 +42,14 @@ def access_history(reader: LogReader, name: str) -> Iterator[AccessPeriod]:
 def access_at(reader: LogReader, name: str, at: datetime) -> tuple[AccessPeriod, ...]:
     """The access periods of a share that contain *at*: who could mount it then, and who was to.
 
-    They are sorted as the backend compares the rules: the smallest network first. A period without a rule
-    says that other clients' access is not known. Empty when nobody had access.
+    Those of its snapshots come last. They are sorted as the backend compares the rules: the smallest network
+    first. A period without a rule says that other clients' access is not known. Empty when nobody had access.
     Raises `NotFound` if there was no share yet, or none with this id or name.
     """
     stream = share_stream(reader, name)
     orders = Orders(reader)
-    [timeline] = timelines(reader, stream)
-    fold = AccessFold()
+    timeline, *of_snapshots = timelines(reader, stream)
+    fold = timeline.fold()
     first, begins = timeline.steps[0]
     fold.apply(first, begins)
     if fold.knowledge == "complete" and at < begins:
@@ -57,8 +59,8 @@ def access_at(reader: LogReader, name: str, at: datetime) -> tuple[AccessPeriod,
             field="at",
             value=str(at),
         )
-    found = [period for period in periods_of(timeline, orders) if period.contains(at)]
-    return tuple(sorted(found, key=precedence))
+    all_periods = (p for one in (timeline, *of_snapshots) for p in periods_of(one, orders))
+    return tuple(sorted((p for p in all_periods if p.contains(at)), key=precedence))
 
 
 def share_stream(reader: LogReader, name: str) -> str:
@@ -70,17 +72,18 @@ def share_stream(reader: LogReader, name: str) -> str:
 
 
 def precedence(period: AccessPeriod) -> tuple[object, ...]:
-    """Sorts periods without a rule first, then by type, then the smallest networks first."""
+    """Sorts the share before its snapshots; periods without a rule, then the smallest networks, first."""
+    of = period.snapshot_id or ""
     if period.access_to is None:
-        return ("", 0, "", "")
+        return (of, "", 0, "", "")
     network = network_of(period.access_to) if period.access_type == "ip" else None
     wide = 0 if network is None else network.max_prefixlen - network.prefixlen
-    return (period.access_type, wide, period.access_to, period.access_id)
+    return (of, period.access_type, wide, period.access_to, period.access_id)
 
 
 def periods_of(timeline: Timeline, orders: Orders) -> Iterator[AccessPeriod]:
     """The access periods of one share, in the order of their ends; those without an end come last."""
-    fold, open_periods = AccessFold(), _OpenPeriods(orders)
+    fold, open_periods = timeline.fold(), _OpenPeriods(orders)
     for recorded, at in timeline.steps:
         before = (fold.knowledge, fold.because, fold.since, of_share(timeline, fold))
         touched = fold.apply(recorded, at)

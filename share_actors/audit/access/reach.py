@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from share_actors.audit.access.client import AccessClient, parse_client
-from share_actors.audit.access.fold import AccessFold, RuleTrack
+from share_actors.audit.access.fold import RuleTrack
 from share_actors.audit.access.resolution import NOTHING, Decision, Named, decide
 from share_actors.audit.access.timeline import Orders, Timeline, of_share, timelines
 from share_actors.audit.access.values import Order, Reach
@@ -23,7 +23,9 @@ _ORDER_UNKNOWN = "several rules name it, and which of them the backend takes is 
 def reach(
     reader: LogReader, client: str | AccessClient, start: datetime, end: datetime
 ) -> Iterator[Reach]:
-    """What *client* could reach in `[start, end)`, by share and part of the client, in order of time.
+    """What *client* could reach in `[start, end)`: each share, then its snapshots that have rules.
+
+    By part of the client, in order of time.
 
     A client is an address, a network, a user or `TYPE:NAME` (see `parse_client`). For one address or name
     each period says what all rules together came to. Of a network, each rule that names all or a part of it
@@ -70,7 +72,7 @@ class _Follower:
 
     def __init__(self, timeline: Timeline, client: AccessClient, orders: Orders) -> None:
         self._timeline, self._client, self._orders = timeline, client, orders
-        self._fold = AccessFold()
+        self._fold = timeline.fold()
         self._naming: dict[str, RuleTrack] = {}
         self._begun: dict[str, Reach] = {}
 

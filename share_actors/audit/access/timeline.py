@@ -9,38 +9,62 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from share_actors.audit.access import snapshot_fold
 from share_actors.audit.access.fold import TOPICS, AccessFold
+from share_actors.audit.access.snapshot_fold import SnapshotFold
 from share_actors.audit.access.values import Order
 from share_actors.audit.reader import LogReader
 from share_actors.events import share
 from share_actors.events.backend import BackendChanged, BackendUp
 from share_actors.events.envelope import Recorded
 from share_actors.events.log.log import Notification
+from share_actors.events.share.snapshot_access import SnapshotAccessAllowed
 from share_actors.values import ShareSpec
 
 Step = tuple[Recorded, datetime]
 """An event, and the time from which it counts."""
+_TOPICS = TOPICS | snapshot_fold.TOPICS
 _LONGEST_PREFIX = {("BtrfsDriver", "NFS"), ("btrfs-servers", "NFS")}
 """Drivers, by the name that they report, and protocols: NFS-Ganesha compares the longest prefix first."""
 
 
 class Timeline(NamedTuple):
-    """The events of one share that change access, in the order of the log."""
+    """The events of a share that change the access to it, or to one of its snapshots, in the log's order."""
 
     share_id: str
     steps: list[Step]
+    snapshot_id: str | None = None
+
+    def fold(self) -> AccessFold:
+        """A new fold for these events."""
+        return AccessFold() if self.snapshot_id is None else SnapshotFold(self.snapshot_id)
 
 
 def timelines(reader: LogReader, stream: str | None = None) -> Iterator[Timeline]:
-    """The timeline of each share, or of the one of *stream*, by id. Memory holds one."""
+    """The timeline of each share, or of the one of *stream*, by id, then those of its snapshots with rules.
+
+    Memory holds those of one share.
+    """
     if stream is not None:
         rows = list(reader.stream_rows(stream))
         if rows:
-            yield _timeline(reader, rows)
+            yield from _timelines(reader, rows)
         return
     by_stream = groupby(reader.rows_by_stream(f"{share.KIND}-"), key=lambda row: row.stream)
     for _, group in by_stream:
-        yield _timeline(reader, list(group))
+        yield from _timelines(reader, list(group))
+
+
+def _timelines(reader: LogReader, rows: list[Notification]) -> Iterator[Timeline]:
+    of_share = _timeline(reader, rows)
+    yield of_share
+    allowed = (
+        recorded.event.snapshot_id
+        for recorded, _ in of_share.steps
+        if isinstance(recorded.event, SnapshotAccessAllowed)
+    )
+    for snapshot_id in dict.fromkeys(allowed):
+        yield of_share._replace(snapshot_id=snapshot_id)
 
 
 def _timeline(reader: LogReader, rows: list[Notification]) -> Timeline:
@@ -48,7 +72,7 @@ def _timeline(reader: LogReader, rows: list[Notification]) -> Timeline:
     steps: list[Step] = []
     earliest: datetime | None = None
     for row in reversed(rows):
-        recorded = reader.decode(row) if row.topic in TOPICS else None
+        recorded = reader.decode(row) if row.topic in _TOPICS else None
         at = _time(reader, row) if recorded is None else recorded.envelope.at
         earliest = at if earliest is None else min(at, earliest)
         if recorded is not None:
@@ -111,6 +135,7 @@ def of_share(timeline: Timeline, fold: AccessFold) -> dict[str, Any]:
     spec = fold.share
     return {
         "share_id": timeline.share_id,
+        "snapshot_id": timeline.snapshot_id,
         "share_name": spec.name,
         "project_id": spec.project_id,
         "backend": spec.backend,

@@ -19,9 +19,10 @@ or this version does not know how it chooses.
 
 
 class OfShare(Frozen):
-    """The share that an answer is about."""
+    """The share that an answer is about; with *snapshot_id* that snapshot of it, mounted by itself."""
 
     share_id: str
+    snapshot_id: str | None = None
     share_name: str | None
     project_id: str
     backend: str

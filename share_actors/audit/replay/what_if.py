@@ -19,6 +19,7 @@ from share_actors.audit.replay.commands import command_of
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.errors import LogError
 from share_actors.events.aggregates import AGGREGATES
+from share_actors.events.attempts import AttemptStarted
 from share_actors.events.decider import Command, Event, Rejected
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.policy import (
@@ -107,8 +108,8 @@ class Decisions:
         aggregate: Any = AGGREGATES[stream.partition("-")[0]]
         state = aggregate.initial
         try:
-            for _, group in groupby(history, key=lambda recorded: recorded.envelope):
-                state = self._decide_batch(aggregate, state, list(group))
+            for batch in _batches(history):
+                state = self._decide_batch(aggregate, state, batch)
         except LogError:
             self.unreadable += 1
 
@@ -172,6 +173,15 @@ class Decisions:
                 now=now,
             )
         )
+
+
+def _batches(history: Iterator[Recorded]) -> Iterator[list[Recorded]]:
+    """The events of each command: they have one envelope, and an attempt is begun by a command of its own."""
+
+    def key(recorded: Recorded) -> tuple[Envelope, bool]:
+        return recorded.envelope, isinstance(recorded.event, AttemptStarted)
+
+    return (list(group) for _, group in groupby(history, key=key))
 
 
 def decide_all(reader: LogReader, decisions: Decisions, progress: Progress = no_progress) -> None:

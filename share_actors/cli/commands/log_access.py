@@ -12,6 +12,7 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.log import LogOption, log_app, opened
+from share_actors.cli.commands.log_times import say_what_is_archived
 from share_actors.cli.new_file import new_file
 from share_actors.cli.output import count, format_time
 from share_actors.cli.session import Session
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     from share_actors.values import Frozen
 
 ACCESS_COLUMNS = (
-    *("CLIENT", "LEVEL", "INTENDED", "IN FORCE", "SINCE", "UNTIL"),
+    *("CLIENT", "LEVEL", "INTENDED", "IN FORCE", "SINCE", "UNTIL", "SNAPSHOT"),
     *("ASKED AT", "ASKED BY", "APPLIED AT", "REVOKED AT", "RULE", "WHY"),
 )
 REACH_COLUMNS = (
     *("FROM", "TO", "SHARE", "NAME", "PROJECT", "CLIENT", "INTENDED", "IN FORCE"),
-    *("AT MOST", "RULES", "WHY"),
+    *("SNAPSHOT", "AT MOST", "RULES", "WHY"),
 )
 EXPOSURE_COLUMNS = (
     *("ASKED AT", "GONE AT", "SECONDS", "SHARE", "NAME", "CLIENT", "LEVEL", "KIND", "RESULT"),
-    *("REMAINS", "ASKED BY", "RULE", "FAILED"),
+    *("SNAPSHOT", "REMAINS", "ASKED BY", "RULE", "FAILED"),
 )
 ORDERS = {
     "longest prefix": "The backend takes the rule for the smallest network that has the client's address.",
@@ -63,7 +64,7 @@ def access(
     html: HtmlOption = None,
     log: LogOption = None,
 ) -> None:
-    """Show who could mount a share at a time, and who was to.
+    """Show who could mount a share, or one of its snapshots, at a time, and who was to.
 
     INTENDED is what had been asked for and not revoked, IN FORCE what the backend had confirmed and not yet
     removed: yes, no, or not known. They have been so since SINCE and until UNTIL. The page that --html writes
@@ -98,6 +99,7 @@ def _access_row(period: AccessPeriod) -> tuple[object, ...]:
         intended,
         force,
         *times,
+        period.snapshot_id,
         *who,
         period.access_id,
         period.because,
@@ -141,6 +143,7 @@ def reach(
     assert last is not None
     wanted = machine.parse_client(client)
     with opened(session, log) as reader:
+        say_what_is_archived(session, reader)
         found = machine.reach(reader, wanted, first, last)
         _warn_after(session, reader, last)
         if html is not None:
@@ -157,7 +160,7 @@ def reach(
 
 def _reach_row(found: Reach) -> tuple[object, ...]:
     share = (found.share_id, found.share_name, found.project_id)
-    levels = (_level(found.intended), _level(found.in_force), found.at_most)
+    levels = (_level(found.intended), _level(found.in_force), found.snapshot_id, found.at_most)
     return (found.start, found.end, *share, found.client, *levels, found.rules, found.because)
 
 
@@ -196,6 +199,8 @@ def exposure(
 
     first, last = _times(start, end)
     with opened(session, log) as reader:
+        if share is None:
+            say_what_is_archived(session, reader)
         found: Iterable[Exposure] = exposures(reader, share, first, last)
         if html is not None:
             question = "For how long was access that was to end still there?"
@@ -212,7 +217,7 @@ def _exposure_row(found: Exposure) -> tuple[object, ...]:
     seconds = None if found.seconds is None else f"{found.seconds:g}"
     client = f"{found.access_type} {found.access_to}"
     share = (found.share_id, found.share_name)
-    what = (client, found.access_level, found.kind, found.result, found.remains)
+    what = (client, found.access_level, found.kind, found.result, found.snapshot_id, found.remains)
     return (
         found.asked_at,
         found.gone_at,

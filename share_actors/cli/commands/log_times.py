@@ -171,7 +171,7 @@ def list_(
 
     when = point_in_time("at", at)
     with opened(session, log) as reader, indexed(reader, log, index) as usable:
-        _say_what_is_archived(session, reader)
+        say_what_is_archived(session, reader)
         shares = shares_at(reader, when, gone=gone, index=usable)
         if session.json:
             for share in shares:
@@ -184,7 +184,7 @@ def list_(
         session.output.print_message("No shares.")
 
 
-def _say_what_is_archived(session: Session, reader: LogReader) -> None:
+def say_what_is_archived(session: Session, reader: LogReader) -> None:
     """Say which shares are not in the log any more, on stderr."""
     from share_actors.audit.queries import archives_of
 
@@ -225,7 +225,7 @@ def diff(
         text = f"--from: {start} is after --to {end}"
         raise InvalidRequest(text, field="from", value=start)
     with opened(session, log) as reader, indexed(reader, log, index) as usable:
-        _say_what_is_archived(session, reader)
+        say_what_is_archived(session, reader)
         found = sorted(
             changes(reader, first, last, usable), key=lambda c: (c.done_at or last, c.asked_at)
         )

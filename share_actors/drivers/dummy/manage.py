@@ -72,8 +72,10 @@ class DummyManage(DummyBase):
         """Remove the access rules of the snapshot, and leave it as it is otherwise."""
         ids = (snapshot.share_id, snapshot.id)
         with self._changing("unmanage_snapshot", current_attempt(), *ids):
-            if self._backend is not None and snapshot.id in self._backend.snapshots():
-                self._backend.change_snapshot(*ids, rules={})
+            if self._backend is not None:
+                record = self._backend.snapshots().get(snapshot.id, {})
+                if record.get("rules"):
+                    self._backend.change_snapshot(*ids, rules={})
 
 
 def _size(driver_options: Mapping[str, Any], default: int) -> int:

@@ -25,6 +25,21 @@ from share_actors.events.share.manage import (
     UnmanageShare,
 )
 from share_actors.events.share.messages import ConfirmCreated
+from share_actors.events.share.snapshot_access import (
+    AllowSnapshotAccess,
+    ApplySnapshotRules,
+    ConfirmSnapshotRules,
+    DenySnapshotAccess,
+)
+from share_actors.events.share.snapshot_messages import (
+    ConfirmSnapshotCreated,
+    ConfirmSnapshotDeleted,
+    CreateSnapshot,
+    DeleteSnapshot,
+    DropSnapshot,
+    ForgetSnapshot,
+    TakeSnapshot,
+)
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 from share_actors.values import ExportLocation, ShareSpec
 
@@ -66,6 +81,22 @@ def _deny(draw: Choices) -> Command:
     return DenyAccess(access_id=draw.of(RULES))
 
 
+def _of_snapshot(draw: Choices) -> Command:
+    """A request about one of two snapshots; most are about the rules of the first."""
+    choice, i = draw.below(12), draw.of(("n1", "n1", "n2"))
+    if choice < 2:
+        return CreateSnapshot(snapshot_id=i)
+    if choice < 7:
+        rule = _allow(draw)
+        assert isinstance(rule, AllowAccess)
+        return AllowSnapshotAccess(snapshot_id=i, **(rule.__dict__ | {"access_level": "ro"}))
+    if choice < 10:
+        return DenySnapshotAccess(snapshot_id=i, access_id=draw.of(RULES))
+    return (
+        DeleteSnapshot(snapshot_id=i) if choice == 10 else ForgetSnapshot(snapshot_id=i, reason="x")
+    )
+
+
 def _outcome(draw: Choices, state: share.ShareState) -> Command:
     """What the driver may answer to the effect that is pending."""
     kinds = ("failed", "refused", "transient")
@@ -76,6 +107,13 @@ def _outcome(draw: Choices, state: share.ShareState) -> Command:
     match effect:
         case ApplyRules(add=add, delete=delete):
             return _applied(draw, [r.id for r in add], [r.id for r in delete])
+        case ApplySnapshotRules(snapshot_id=i, change=change):
+            outcome = _applied(draw, [r.id for r in change.add], [r.id for r in change.delete])
+            return ConfirmSnapshotRules(snapshot_id=i, **outcome.__dict__)
+        case TakeSnapshot(snapshot_id=i):
+            return ConfirmSnapshotCreated(snapshot_id=i)
+        case DropSnapshot(snapshot_id=i):
+            return ConfirmSnapshotDeleted(snapshot_id=i)
         case Provision():
             return ConfirmCreated(export_locations=_EXPORTS)
         case ManageExisting():
@@ -115,10 +153,12 @@ def _command(draw: Choices, state: share.ShareState) -> Any:
         created = CreateShare(share_id=SHARE_ID, size=1, spec=SPEC)
         managed = ManageShare(share_id=SHARE_ID, spec=SPEC)
         return created if choice < 14 and state.share.status == "absent" else managed
-    if choice < 5:
+    if choice < 4:
         return _allow(draw)
-    if choice < 8:
+    if choice < 7:
         return _deny(draw)
+    if choice < 8:
+        return _of_snapshot(draw)
     if choice < 18:
         effect = share.pending(state)
         if share.under_way(state):
@@ -129,16 +169,34 @@ def _command(draw: Choices, state: share.ShareState) -> Any:
     return draw.of(_REQUESTS)()
 
 
-def history_of(drawn: bytes) -> Dated:
+_WITH_SNAPSHOT: tuple[Any, ...] = (
+    CreateShare(share_id=SHARE_ID, size=1, spec=SPEC),
+    BeginAttempt(activation="a", timeout_s=1.0),
+    ConfirmCreated(export_locations=_EXPORTS),
+    CreateSnapshot(snapshot_id="n1"),
+    BeginAttempt(activation="a", timeout_s=1.0),
+    ConfirmSnapshotCreated(snapshot_id="n1"),
+)
+"""A share with a snapshot."""
+
+
+def history_of(drawn: bytes, first: Sequence[Any] = ()) -> Dated:
     """What a share's aggregate decided, with seconds; steps that it refused are left out.
 
-    Most clocks run forwards, some step back.
+    It begins with the commands *first*, and then asks mostly about snapshots. Most clocks run forwards, some
+    step back.
     """
     draw, state, told, now = Choices(drawn), share.initial, Dated(), 0
+    for begun in first:
+        for event in share.decide(begun, state):
+            state = share.evolve(state, event)
+            told.append((now, event))
     while True:
         try:
             now = max(0, min(LAST, now + draw.of((0, 1, 1, 2, 3, -2))))
-            events = share.decide(_command(draw, state), state)
+            about_snapshots = bool(first) and draw.below(3) > 0 and share.pending(state) is None
+            command: Any = _of_snapshot(draw) if about_snapshots else _command(draw, state)
+            events = share.decide(command, state)
         except Rejected:
             continue
         except StopIteration:
@@ -149,3 +207,6 @@ def history_of(drawn: bytes) -> Dated:
 
 
 histories = st.binary(min_size=90, max_size=150).map(history_of)
+histories_with_snapshot = st.binary(min_size=90, max_size=150).map(
+    lambda drawn: history_of(drawn, _WITH_SNAPSHOT)
+)

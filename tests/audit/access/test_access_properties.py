@@ -20,7 +20,20 @@ from share_actors.audit.access import (
     reach,
 )
 from share_actors.events import share
-from tests.audit.access.random_histories import LAST, SHARE_ID, Dated, histories
+from share_actors.events.share.rules import Rules
+from share_actors.events.share.snapshot_messages import (
+    SnapshotDeleted,
+    SnapshotDeletionRefused,
+    SnapshotDeletionRequested,
+    SnapshotForgotten,
+)
+from tests.audit.access.random_histories import (
+    LAST,
+    SHARE_ID,
+    Dated,
+    histories,
+    histories_with_snapshot,
+)
 from tests.audit.access.stored import GANESHA, reader_of_share, second
 from tests.events.share_events import NOON
 
@@ -48,8 +61,11 @@ def state_at(history: Dated, at: float) -> tuple[share.ShareState, bool]:
     return state, deleting
 
 
-def at_time(periods: Sequence[AccessPeriod], at: datetime) -> dict[str | None, AccessPeriod]:
-    found = [period for period in periods if period.contains(at)]
+def at_time(
+    periods: Sequence[AccessPeriod], at: datetime, snapshot: str | None = None
+) -> dict[str | None, AccessPeriod]:
+    of_it = [period for period in periods if period.snapshot_id == snapshot]
+    found = [period for period in of_it if period.contains(at)]
     assert len({period.access_id for period in found}) == len(found)
     return {period.access_id: period for period in found}
 
@@ -79,14 +95,48 @@ def test_access_at_any_time_is_that_of_the_aggregate_then(history: Dated) -> Non
             check(*state_at(history, at), at_time(periods, second(at)))
 
 
+def was_to_go(history: Dated, at: float, snapshot: str) -> bool:
+    """Whether its deletion was asked for and not refused by then; one that failed still counts."""
+    going = False
+    for when, event in history:
+        if when <= at and getattr(event, "snapshot_id", None) == snapshot:
+            begins = isinstance(event, SnapshotDeletionRequested)
+            ends = isinstance(event, SnapshotDeletionRefused | SnapshotDeleted | SnapshotForgotten)
+            going = begins or (going and not ends)
+    return going
+
+
+@CHECKS
+@given(histories_with_snapshot)
+def test_access_to_a_snapshot_at_any_time_is_that_of_the_aggregate_then(history: Dated) -> None:
+    if not history:
+        return
+    periods = list(access_history(reader_of_share(history), SHARE_ID))
+    for at in moments(history):
+        state, deleting = state_at(history, at)
+        for snapshot in ("n1", "n2"):
+            found = at_time(periods, second(at), snapshot)
+            held = state.snapshots.held.get(snapshot)
+            rules = state.snapshots.rules.get(snapshot, Rules())
+            leaving = deleting or held is None or was_to_go(history, at, snapshot)
+            intended = set() if leaving else rules.rules.keys() - rules.denied
+            there = {i for i, period in found.items() if i and period.in_force != "no"}
+            assert {i for i, period in found.items() if period.intended} == intended
+            assert there == rules.rules.keys() & rules.applied
+            for i, period in found.items():
+                if i is not None:
+                    assert period.access_to == rules.rules[i].access_to
+                    assert period.in_force == "yes" or rules.rules[i].state != "active"
+
+
 @CHECKS
 @given(histories)
 def test_periods_of_a_rule_are_not_empty_and_do_not_overlap(history: Dated) -> None:
     if not history:
         return
     periods = list(access_history(reader_of_share(history), SHARE_ID))
-    for one in {period.access_id for period in periods}:
-        own = [period for period in periods if period.access_id == one]
+    for one in {(period.snapshot_id, period.access_id) for period in periods}:
+        own = [period for period in periods if (period.snapshot_id, period.access_id) == one]
         for before, after in pairwise(own):
             assert before.end is not None
             assert after.start is not None
@@ -158,8 +208,8 @@ def test_a_client_reaches_what_the_rules_of_each_time_give_it(
         return
     reader = reader_of_share(history, driver=driver)
     periods, reached = (
-        list(access_history(reader, SHARE_ID)),
-        list(reach(reader, client, START, END)),
+        [p for p in access_history(reader, SHARE_ID) if p.snapshot_id is None],
+        [r for r in reach(reader, client, START, END) if r.snapshot_id is None],
     )
     order = "longest prefix" if driver or client.startswith("user") else "unknown"
     for at in map(second, moments(history)):
@@ -179,20 +229,28 @@ def test_a_network_reaches_by_each_rule_that_names_a_part_of_it(
     reached = list(reach(reader, client, START, END))
     for at in map(second, moments(history)):
         expected = {
-            (p.access_id, p.intended is not False, p.in_force != "no")
+            (p.snapshot_id, p.access_id, p.intended is not False, p.in_force != "no")
             for p in access_at(reader, SHARE_ID, at)
             if p.access_id is None or names(p, client)
         }
         found = [r for r in reached if r.start <= at < r.end]
         assert {
-            ((*r.rules, None)[0], r.intended is not None, r.in_force is not None) for r in found
+            (
+                r.snapshot_id,
+                (*r.rules, None)[0],
+                r.intended is not None,
+                r.in_force is not None,
+            )
+            for r in found
         } == expected
 
 
 # -- exposures -----------------------------------------------------------------------------------
 def covers(exposure: Exposure, period: AccessPeriod) -> bool:
     assert period.start is not None
-    if exposure.access_id != period.access_id or exposure.asked_at > period.start:
+    if (exposure.snapshot_id, exposure.access_id) != (period.snapshot_id, period.access_id):
+        return False
+    if exposure.asked_at > period.start:
         return False
     if exposure.gone_at is None:
         return True
@@ -200,7 +258,7 @@ def covers(exposure: Exposure, period: AccessPeriod) -> bool:
 
 
 @CHECKS
-@given(histories)
+@given(histories | histories_with_snapshot)
 def test_each_period_in_force_although_revoked_is_in_one_exposure(history: Dated) -> None:
     if not history:
         return

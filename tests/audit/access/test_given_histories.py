@@ -15,6 +15,16 @@ from share_actors.events.share.deletion import ShareDeleted, ShareDeletionReques
 from share_actors.events.share.failure import ShareErrored
 from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
 from share_actors.events.share.manage import ShareManaged, ShareManageRequested, ShareUnmanaged
+from share_actors.events.share.snapshot_access import (
+    SnapshotAccessAllowed,
+    SnapshotAccessRulesApplied,
+)
+from share_actors.events.share.snapshot_messages import (
+    SnapshotCreated,
+    SnapshotDeleted,
+    SnapshotDeletionRequested,
+    SnapshotRequested,
+)
 from share_actors.values import ExportLocation, ShareSpec
 from tests.audit.access.stored import GANESHA, Dated, Rows, reader_of, reader_of_share, second
 from tests.events.share_events import NOON, began, created, requested
@@ -81,6 +91,46 @@ def test_a_rule_is_intended_from_its_request_and_in_force_from_its_confirmation(
         ("r1", 12, 30, True, "yes"),
         ("r1", 30, 40, False, "yes"),
     ]
+
+
+SNAPSHOT: Dated = [
+    *THERE,
+    (6, SnapshotRequested(snapshot_id="n", name=None, at=NOON)),
+    (7, SnapshotCreated(snapshot_id="n", provider_location=None)),
+    (
+        10,
+        SnapshotAccessAllowed(
+            snapshot_id="n",
+            access_id="r9",
+            access_type="ip",
+            access_to="10.0.0.7",
+            access_level="ro",
+        ),
+    ),
+    (11, began("snapshot/n/access")),
+    (12, SnapshotAccessRulesApplied(snapshot_id="n", applied=("r9",))),
+    (20, SnapshotDeletionRequested(snapshot_id="n")),
+    (25, SnapshotAccessRulesApplied(snapshot_id="n", removed=("r9",))),
+    (26, SnapshotDeleted(snapshot_id="n")),
+]
+"""A snapshot that a client could mount until it was deleted; the share itself has no rules."""
+
+
+def test_a_snapshot_with_rules_of_its_own_is_told_beside_its_share() -> None:
+    reader = reader_of_share(SNAPSHOT, driver=GANESHA)
+
+    [period] = access_at(reader, "s1", second(15))
+    found = list(reach(reader, "10.0.0.7", second(0), second(100)))
+    [gap] = exposures(reader, "s1")
+
+    assert (period.snapshot_id, period.access_id, period.in_force) == ("n", "r9", "yes")
+    assert {r.snapshot_id for r in found} == {"n"}
+    assert [(seconds(r.start), seconds(r.end), r.in_force) for r in found if r.in_force] == [
+        (11, 12, "unknown"),
+        (12, 20, "ro"),
+        (20, 25, "ro"),
+    ]
+    assert (gap.snapshot_id, gap.kind, gap.seconds) == ("n", "deleted", 5)
 
 
 def test_a_period_says_who_asked_and_when_it_was_done() -> None:

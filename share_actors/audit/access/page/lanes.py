@@ -39,16 +39,17 @@ class Lane(NamedTuple):
 def history_lanes(periods: Iterable[AccessPeriod]) -> Iterator[Lane]:
     """One row for each rule of a share, the smallest networks first."""
     ordered = sorted(periods, key=lambda p: (*precedence(p), p.start is not None, str(p.start)))
-    for _, group in groupby(ordered, key=lambda p: p.access_id):
+    for _, group in groupby(ordered, key=lambda p: (p.snapshot_id, p.access_id)):
         rule = list(group)
         yield Lane(_client(rule[0]), _rule_detail(rule[0]), tuple(map(_rule_span, rule)))
 
 
 def _client(period: AccessPeriod) -> str:
+    of = f" (snapshot {period.snapshot_id})" if period.snapshot_id else ""
     if period.access_to is None:
-        return "all other clients"
+        return shown_text(f"all other clients{of}")
     kind = "" if period.access_type == "ip" else f"{period.access_type} "
-    return shown_text(f"{kind}{period.access_to}")
+    return shown_text(f"{kind}{period.access_to}{of}")
 
 
 def _rule_detail(period: AccessPeriod) -> str:
@@ -68,7 +69,7 @@ def _rule_span(period: AccessPeriod) -> Span:
 
 def reach_lanes(found: Iterable[Reach]) -> Iterator[Lane]:
     """One row for each share, and of a network for each part that a rule names."""
-    for _, group in groupby(found, key=lambda r: r.share_id):
+    for _, group in groupby(found, key=lambda r: (r.share_id, r.snapshot_id)):
         parts: dict[tuple[str, str], list[Reach]] = {}
         for one in group:
             key = one.rules[0] if "/" in one.client and one.rules else ""
@@ -82,7 +83,8 @@ def reach_lanes(found: Iterable[Reach]) -> Iterator[Lane]:
 
 
 def _share(of: OfShare) -> str:
-    return shown_text(of.share_name or of.share_id)
+    snapshot = f", snapshot {of.snapshot_id}" if of.snapshot_id else ""
+    return shown_text(f"{of.share_name or of.share_id}{snapshot}")
 
 
 def _reach_span(row: Reach) -> Span:

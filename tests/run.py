@@ -35,6 +35,14 @@ STOP_TIMEOUT_S = 60.0
 
 _FILES: Mapping[str, tuple[str, ...]] = {
     "units": ("tests",),
+    "audit": (
+        "tests/audit",
+        "tests/bulk",
+        "tests/erasure",
+        "tests/proofs",
+        "tests/retention",
+        "tests/tenants",
+    ),
     "edges": ("tests/input", "tests/drivers", "tests/testing", "tests/typing"),
     "commands": (
         f"{ACCEPTANCE}/test_cli.py",

@@ -54,6 +54,7 @@ def test_the_demo_of_real_storage_passes_its_checks_and_leaves_nothing_behind() 
 
 
 @needs("ganesha.nfsd", "mkfs.btrfs", "libnfs.so.13", "ip")
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_the_demo_of_real_storage_leaves_nothing_behind_after_ctrl_c() -> None:
     with tempfile.TemporaryDirectory(prefix="sa") as top:

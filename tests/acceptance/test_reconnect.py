@@ -121,7 +121,7 @@ def test_commands_wait_while_the_manager_is_restarted(cli: CommandLine) -> None:
         assert result.code == 0, (command, result)
 
 
-@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("stopped", [pytest.param(True, marks=pytest.mark.soak), False])
 def test_a_program_that_holds_a_connection_is_told_to_connect_again_and_what_was_kept(
     cli: CommandLine, stopped: bool
 ) -> None:
@@ -168,6 +168,7 @@ def test_a_program_whose_parent_has_ended_survives_its_system_and_joins_the_next
     assert out.endswith("joined: {'available': 1}\n"), err
 
 
+@pytest.mark.soak
 def test_a_program_that_ray_would_end_as_it_leaves_its_lost_system_is_told_so(
     cli: CommandLine,
 ) -> None:

@@ -126,7 +126,14 @@ def all_runs(state: SystemState) -> bool:
     return sum("ShareHost" in process.name() for process in left_of(state)) > 0
 
 
-@pytest.mark.parametrize("reached", [address_is_known, actors_start, all_runs])
+@pytest.mark.parametrize(
+    "reached",
+    [
+        pytest.param(address_is_known, marks=pytest.mark.soak),
+        actors_start,
+        pytest.param(all_runs, marks=pytest.mark.soak),
+    ],
+)
 def test_a_service_whose_system_dies_during_the_start_says_so(
     cli: CommandLine, reached: Callable[[SystemState], bool]
 ) -> None:

@@ -60,9 +60,9 @@ def wait_for_state(
 @pytest.mark.parametrize(
     ("moment", "options"),
     [
-        (ray_is_starting, ()),
+        pytest.param(ray_is_starting, (), marks=pytest.mark.soak),
         (ray_is_running, ()),
-        (actors_are_running, ()),
+        pytest.param(actors_are_running, (), marks=pytest.mark.soak),
         (ray_is_running, ("--foreground",)),
     ],
 )
@@ -106,8 +106,15 @@ def ray_process_named(state: SystemState, name: str) -> psutil.Process:
     return next(process for process in left_of(state) if process.name() == name)
 
 
-@pytest.mark.parametrize("name", ["gcs_server", "raylet"])
-@pytest.mark.parametrize("command", ["up", "down"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("up", "gcs_server"),
+        ("down", "raylet"),
+        pytest.param("up", "raylet", marks=pytest.mark.soak),
+        pytest.param("down", "gcs_server", marks=pytest.mark.soak),
+    ],
+)
 def test_up_and_down_work_after_a_part_of_ray_died(
     cli: CommandLine, command: str, name: str
 ) -> None:

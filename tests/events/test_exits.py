@@ -159,7 +159,7 @@ def _conclude(place: Reached, gone: bool) -> Reached:
 
 
 def _snapshot_dropped(state: ShareState) -> Command | None:
-    """The outcome of the attempt in progress if it deletes a snapshot; a retry of the share may overtake it."""
+    """The outcome of the attempt in progress if it deletes a snapshot; a retry may overtake it."""
     match [] if state.attempt is None else state.attempt.effect.split("/"):
         case ["snapshot", i, "delete"]:
             return ConfirmSnapshotDeleted(snapshot_id=i)

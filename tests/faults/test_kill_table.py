@@ -16,8 +16,8 @@ from tests.faults.kill_table import IN_FLIGHT, measured
         ("create", 2.0, "kill -9"),
         ("delete", 0.0, "kill -9"),
         ("allow", 2.0, "SIGTERM"),
-        ("create", 0.0, "SIGTERM"),
-        ("extend", 2.0, "down"),
+        pytest.param("create", 0.0, "SIGTERM", marks=pytest.mark.soak),
+        pytest.param("extend", 2.0, "down", marks=pytest.mark.soak),
         ("deny", 0.0, "down"),
     ],
 )

@@ -27,7 +27,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(len(FAULTS) * 2))
+@pytest.mark.parametrize("seed", range(len(FAULTS)))
 def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
     tmp_path: Path, seed: int
 ) -> None:
@@ -43,7 +43,7 @@ def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
     asyncio.run(asyncio.wait_for(scenario(), 90))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_hosts_declared_dead_that_still_write_leave_no_share_on_two_servers(
     tmp_path: Path, seed: int
 ) -> None:

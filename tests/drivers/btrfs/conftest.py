@@ -13,7 +13,10 @@ import pytest
 
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.drivers.filesystem.mounts import mounts_below, unmount
+from share_actors.testing.interruption_contract import InterruptionContract
+from share_actors.testing.late_contract import LateCallContract
 from share_actors.testing.leftovers import own_directory
+from share_actors.testing.remains_contract import RemainsContract
 from share_actors.values import RequestContext, Share
 from tests.storage.conftest import directory, need
 
@@ -28,6 +31,17 @@ NEEDED = {
 MIB = 1024**2
 WRITTEN_MIB = 100
 MakeDriver = Callable[..., BtrfsDriver]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _fewer_steps(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fewer steps than of other drivers at which btrfs crashes and stalls: each takes a second."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not request.config.getoption("--all-steps"):
+            patched.setattr(InterruptionContract, "most_steps", 2)
+            patched.setattr(RemainsContract, "most_steps", 2)
+            patched.setattr(LateCallContract, "most_stalls", 2)
+        yield
 
 
 def free_ports(number: int) -> list[int]:

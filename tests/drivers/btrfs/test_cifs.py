@@ -18,9 +18,7 @@ from share_actors.drivers.supervision.processes import recorded
 from share_actors.testing import ClientContract
 from share_actors.testing.client_access_contract import ClientAccessContract
 from share_actors.testing.client_base import GIB, MIB, ClientBase, ServedShare
-from share_actors.testing.client_content_contract import ClientContentContract
 from share_actors.testing.client_daemon_contract import ClientDaemonContract
-from share_actors.testing.client_network_contract import ClientNetworkContract
 from share_actors.testing.contract_base import CONTEXT, new_share
 from share_actors.testing.driver_contract import DriverContract
 from share_actors.testing.leftovers import end, own_directory
@@ -110,14 +108,8 @@ class TestBtrfsClientsOverCifs(OverCifs, ClientContract):
     """The whole contract."""
 
 
-class TestBtrfsUsersOverCifs(
-    OverCifs,
-    ClientAccessContract,
-    ClientNetworkContract,
-    ClientContentContract,
-    ClientDaemonContract,
-):
-    """The contract but for the sizes: its clients take a minute to send gigabytes by SMB."""
+class TestBtrfsUsersOverCifs(OverCifs, ClientAccessContract, ClientDaemonContract):
+    """A part of the contract: what depends on smbd."""
 
     def test_a_denial_names_the_client_that_it_cut_off(
         self, driver: BtrfsDriver, served: ServedShare, visit: Mount

@@ -11,9 +11,10 @@ from pathlib import Path
 PORT, MOUNT_PORT = 20490, 20491
 PROGRAMS = {"ganesha.nfsd": "nfs-ganesha", "rpcbind": "rpcbind", "unshare": "util-linux"}
 START_S = 20.0
-# Version 3 needs an rpcbind, which is found by a path in /run.
+# Version 3 needs an rpcbind that listens, which is found by a path in /run.
 _SCRIPT = """
 mount -t tmpfs none /run && mkdir /run/rpcbind /run/ganesha && { rpcbind -f & } &&
+until [ -S /run/rpcbind.sock ]; do sleep 0.01; done &&
 exec ganesha.nfsd -F -f "$1/ganesha.conf" -L "$1/log" -p "$1/pid" -N NIV_EVENT
 """
 _CONFIGURATION = """

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from share_actors.redaction import known_secrets
 from tests.preloaded import programs
 
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")  # no test depends on how fast the machine is
 pytest.register_assert_rewrite("share_actors.testing")  # before any test module imports it
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from tests.acceptance.systems import kill
 from tests.docs.pages import ROOT, blocks
 from tests.preloaded import programs
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -58,9 +58,12 @@ class Announcements:
 
     def wait_for(self, created: list[str]) -> None:
         """Wait until as many were announced as were *created*."""
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while len(self.shares()) < len(created):
-            assert time.monotonic() < end, (self.shares(), created)
+            assert self._program.poll() is None, self._program.communicate()
+            if time.monotonic() > end:
+                self._program.kill()
+                raise AssertionError((self.shares(), created, self._program.communicate()))
             time.sleep(0.1)
 
 

@@ -109,9 +109,13 @@ class SupervisedUnit:
 
     @property
     def serves(self) -> bool:
-        """Whether a supervisor runs and says that the unit serves."""
+        """Whether a supervisor runs and says that the unit serves, and the process that serves runs.
+
+        A supervisor notices a moment later that a process was killed.
+        """
         status = self.status
-        return status is not None and status.state == SERVING and self.is_supervised
+        says_so = status is not None and status.state == SERVING and self.is_supervised
+        return says_so and processes.recorded(self._files.pid(self._spec.main.name)) is not None
 
     def process(self) -> psutil.Process | None:
         """The process that serves clients, if it runs; waits for one that is being restarted."""

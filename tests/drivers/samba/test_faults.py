@@ -12,6 +12,8 @@ import pytest
 
 from share_actors.drivers import DriverError, TransientError
 from share_actors.drivers.samba import Samba, SambaSettings
+from share_actors.drivers.samba.programs import Programs
+from share_actors.drivers.samba.unit import samba_unit
 from share_actors.drivers.supervision.processes import is_alive, recorded
 from share_actors.testing.leftovers import end, runs
 from share_actors.testing.visits import Gone, ReadOnly, Refused
@@ -53,6 +55,24 @@ def test_a_killed_smbd_serves_again_with_the_same_rules(
     with pytest.raises(ReadOnly):
         mount.visit(HOST, "one", "bob").write("a", b"2")
     assert samba.problems() == ()
+
+
+def test_a_killed_smbd_does_not_serve_before_its_supervisor_has_noticed(
+    samba: Samba, settings: SambaSettings
+) -> None:
+    unit = samba_unit(settings, Programs(settings))
+    supervisor = psutil.Process(recorded_pid(settings, "supervisor"))
+    served = unit.serves
+
+    supervisor.suspend()
+    try:
+        end([recorded_pid(settings, "smbd")])
+        serves_without = unit.serves
+    finally:
+        supervisor.resume()
+    samba.start()
+
+    assert (served, serves_without, unit.serves) == (True, False, True)
 
 
 def test_a_smbd_that_hangs_is_restarted_with_the_same_rules(

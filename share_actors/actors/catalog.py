@@ -124,6 +124,12 @@ class CatalogActor:
             raise Unavailable("the system is stopping")
         return await asyncio.get_running_loop().run_in_executor(self._writer, job)
 
+    async def _read(self, job: Callable[..., T], *arguments: Any) -> T:
+        """The result of *job*, which reads the log in a thread of its own."""
+        if self._stopping:
+            raise Unavailable("the system is stopping")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, job, *arguments)
+
     async def ask(self, query: str, /, **parameters: Any) -> Any:
         """The result of the catalog's method *query*, called after it has caught up with the log.
 
@@ -162,8 +168,7 @@ class CatalogActor:
         if not caller.is_system_admin:
             await self._run(lambda: self._check_owner(share_id, caller))
         log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
-        loop = asyncio.get_running_loop()
-        events = await loop.run_in_executor(self._readers, log.read, stream_of(share_id))
+        events = await self._read(log.read, stream_of(share_id))
         if not events:
             raise no_such_entity(share_id)
         return events
@@ -178,8 +183,7 @@ class CatalogActor:
         """
         check_role("events", caller_of(context))
         log = self._log if "_log" in self.__dict__ else await self._run(lambda: self._log)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, _events_of, log, after, chosen)
+        return await self._read(_events_of, log, after, chosen)
 
     def _check_owner(self, address: str, caller: Caller) -> None:
         """Raise unless *address* is that of an entity of the caller's project."""

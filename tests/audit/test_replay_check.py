@@ -23,9 +23,7 @@ from share_actors.events import share
 from share_actors.events.log import Log
 from share_actors.events.share.access import AccessRulesApplied
 from tests.audit.conftest import NOON, Told, opened, write
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "logs"
-RELEASES = sorted(path.stem for path in GOLDEN.glob("*.db"))
+from tests.golden.released_logs import RELEASES, log_of, reference_of
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def change(path: Path, statement: str) -> None:
 # -- released versions ---------------------------------------------------------------------------
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_log_of_a_release_leads_to_the_states_to_which_its_own_code_led(release: str) -> None:
-    found = checked(GOLDEN / f"{release}.db", GOLDEN / f"{release}.reference")
+    found = checked(log_of(release), reference_of(release))
 
     assert (found.reference_version, found.differences, found.later_events) == (release, (), 0)
 

@@ -10,8 +10,8 @@ import pytest
 
 from share_actors.cli import EXIT_CODES
 from share_actors.events import share
-from tests.audit.test_replay_check import GOLDEN
 from tests.command_tree import invoke
+from tests.golden.released_logs import log_of
 
 AT = "2026-03-01T12:00:26Z"
 
@@ -69,7 +69,7 @@ def test_decisions_that_come_out_differently_are_shown(log_path: Path) -> None:
 
 
 def test_decisions_that_come_out_as_recorded_end_with_success() -> None:
-    found = document("replay", "--what-if", "--log", GOLDEN / "0.1.0.db")
+    found = document("replay", "--what-if", "--log", log_of("0.1.0"))
 
     assert (found["ok"], found["differing"]) == (True, {})
     assert found["not_decided"]["share.errored"] > 0

@@ -24,8 +24,8 @@ from share_actors.events.share.resize import ExtendShare
 from share_actors.policy import OPERATIONS, Role, decisions
 from share_actors.values import Capabilities, Placement, Pool
 from tests.audit.conftest import HOME, NOON, Told, opened, write
-from tests.audit.test_replay_check import GOLDEN
 from tests.events.share_events import began, requested
+from tests.golden.released_logs import log_of
 
 HERE = build({})
 EXPECTED = {"0.1.0": {}, "0.2.0": {"refused": 1, "other_fields": 1}}
@@ -40,7 +40,7 @@ def decided(log: Path, other: Config | None = None) -> Decided:
 
 @pytest.mark.parametrize("release", ["0.1.0", "0.2.0"])
 def test_the_commands_of_a_release_come_to_the_same_events_now(release: str) -> None:
-    found = decided(GOLDEN / f"{release}.db")
+    found = decided(log_of(release))
 
     assert found.differing == EXPECTED[release]
     assert {e.stream for e in found.examples if e.stream.startswith("share-")} == set()
@@ -48,7 +48,7 @@ def test_the_commands_of_a_release_come_to_the_same_events_now(release: str) -> 
 
 
 def test_what_was_not_recorded_as_a_command_is_counted_by_kind() -> None:
-    found = decided(GOLDEN / "0.1.0.db")
+    found = decided(log_of("0.1.0"))
 
     assert found.not_decided["share.errored"] > 0
     assert found.commands == found.decided + sum(found.not_decided.values())

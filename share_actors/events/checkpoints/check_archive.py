@@ -7,7 +7,6 @@ them are leaves of the checkpoint's tree.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import sys
@@ -23,6 +22,7 @@ if __package__:
         BadProof,
         Checkpoint,
         PublicKey,
+        check_file,
         encode_leaf,
         leaf_hash,
         root_by_leaves,
@@ -32,6 +32,7 @@ else:
         BadProof,
         Checkpoint,
         PublicKey,
+        check_file,
         encode_leaf,
         leaf_hash,
         root_by_leaves,
@@ -165,18 +166,11 @@ def is_archive(path: Path) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the archive of the command line; returns 0 if its proof holds, otherwise 1."""
-    parser = argparse.ArgumentParser(description="Check an archive of an event log.")
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("--key", required=True, help="the public key, or a file with it")
-    options = parser.parse_args(arguments)
-    try:
-        is_file = Path(options.key).is_file() or "+" not in options.key
-        text = Path(options.key).read_text() if is_file else options.key
-        print("proven:", text_of(read_archive(options.archive, PublicKey.parse(text))))
-    except (OSError, ValueError, RecursionError) as error:
-        print("NOT proven:", error, file=sys.stderr)
-        return 1
-    return 0
+
+    def proven(archive: Path, key: PublicKey) -> str:
+        return text_of(read_archive(archive, key))
+
+    return check_file("archive", "an archive of an event log", proven, arguments)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import json
 import sys
 from base64 import b64decode
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -272,15 +272,31 @@ def _check_growth(bundle: dict[str, Any], key: PublicKey) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the bundle of the command line; returns 0 if the proof holds, otherwise 1."""
-    parser = argparse.ArgumentParser(description="Check a proof about an event log.")
-    parser.add_argument("bundle", type=Path)
+
+    def proven(bundle: Path, key: PublicKey) -> str:
+        return check(json.loads(bundle.read_text()), key)
+
+    return check_file("bundle", "a proof about an event log", proven, arguments)
+
+
+def check_file(
+    kind: str,
+    what: str,
+    proven: Callable[[Path, PublicKey], str],
+    arguments: Sequence[str] | None,
+) -> int:
+    """Check the file of the command line, and print what is *proven* of it by a key; the exit status.
+
+    *kind* is the name of the argument.
+    """
+    parser = argparse.ArgumentParser(description=f"Check {what}.")
+    parser.add_argument(kind, type=Path)
     parser.add_argument("--key", required=True, help="the public key, or a file with it")
     options = parser.parse_args(arguments)
     try:
         is_file = Path(options.key).is_file() or "+" not in options.key
         text = Path(options.key).read_text() if is_file else options.key
-        key = PublicKey.parse(text)
-        print("proven:", check(json.loads(options.bundle.read_text()), key))
+        print("proven:", proven(getattr(options, kind), PublicKey.parse(text)))
     except (OSError, ValueError, RecursionError) as error:
         print("NOT proven:", error, file=sys.stderr)
         return 1

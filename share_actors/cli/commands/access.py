@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, get_args
 
 import typer
@@ -21,7 +22,8 @@ from share_actors.cli.options import (
 from share_actors.cli.rendering import RULE_COLUMNS, rule_document, rule_row
 from share_actors.cli.session import Session
 from share_actors.cli.usage_errors import CommandGroup
-from share_actors.values import AccessLevel, AccessType
+from share_actors.client import ShareHandle
+from share_actors.values import AccessLevel, AccessRule, AccessType
 
 app = typer.Typer(
     cls=CommandGroup, no_args_is_help=True, help="Manage access rules: who may use a share."
@@ -99,18 +101,29 @@ def deny(
     """Remove an access rule from a share."""
     handle = session.system.share(share)
     handle.deny_access(rule, wait=False)
+    print_denied(session, handle, {"id": rule, "share_id": handle.id}, no_wait, timeout)
+
+
+def print_denied(
+    session: Session, handle: ShareHandle, ids: Mapping[str, str], no_wait: bool, timeout: float
+) -> None:
+    """Wait for the removal of the access rule in *ids*, and print its outcome, in JSON with *ids*."""
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     if session.json:
-        session.output.print_json({"id": rule, "share_id": handle.id, "receipt": receipt})
+        session.output.print_json({**ids, "receipt": receipt})
     else:
         outcome = "will be removed" if no_wait else "removed"
-        session.output.print_message(f"Access rule [bold]{rule}[/] {outcome}.")
+        session.output.print_message(f"Access rule [bold]{ids['id']}[/] {outcome}.")
 
 
 @command(app, "list", examples=["access list data"])
 def list_rules(session: Session, share: ShareArgument) -> None:
     """List the access rules of a share, each with its state and reason."""
-    rules = session.system.share(share).access_rules
+    print_rules(session, session.system.share(share).access_rules)
+
+
+def print_rules(session: Session, rules: Sequence[AccessRule]) -> None:
+    """Print the access rules of a share or of a snapshot."""
     if session.json:
         session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
     else:

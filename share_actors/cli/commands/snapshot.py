@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 import typer
 
 from share_actors.cli.command import choices, command
+from share_actors.cli.commands.access import print_denied, print_rules
 from share_actors.cli.options import (
     AllOption,
     LimitOption,
@@ -24,7 +25,6 @@ from share_actors.cli.options import (
 from share_actors.cli.rendering import (
     RULE_COLUMNS,
     print_snapshot,
-    rule_document,
     rule_row,
     snapshot_document,
 )
@@ -199,23 +199,14 @@ def deny(
     """Remove an access rule from a snapshot."""
     handle = session.system.share(session.system.snapshot(snapshot).share_id)
     handle.deny_snapshot_access(snapshot, rule, wait=False)
-    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
-    if session.json:
-        ids = {"snapshot_id": snapshot, "share_id": handle.id}
-        session.output.print_json({"id": rule, **ids, "receipt": receipt})
-    else:
-        outcome = "will be removed" if no_wait else "removed"
-        session.output.print_message(f"Access rule [bold]{rule}[/] {outcome}.")
+    ids = {"id": rule, "snapshot_id": snapshot, "share_id": handle.id}
+    print_denied(session, handle, ids, no_wait, timeout)
 
 
 @command(app, "rules", examples=["snapshot rules SNAPSHOT_ID"])
 def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
     """List the access rules of a snapshot, each with its state and reason."""
-    rules = session.system.snapshot(snapshot).access_rules
-    if session.json:
-        session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
-    else:
-        print_list(session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], None)
+    print_rules(session, session.system.snapshot(snapshot).access_rules)
 
 
 def _row(snapshot: Snapshot) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import psutil
 
+from benchmarks.loads import memory_system
 from share_actors import config
 from share_actors.client import aio
 
@@ -26,13 +27,7 @@ class _Stream(NamedTuple):
 
 def run(directory: Path, scale: float) -> dict[str, float]:
     """Figures for 10,000 shares, then 100,000, with an SQLite log of synchronous=FULL in *directory*."""
-    settings = config.build(
-        {
-            "home": directory / "bulk",
-            "namespace": "share-actors-bench-bulk",
-            "backends": {"memory": {"driver": "dummy", "options": {}}},
-        }
-    )
+    settings = memory_system(directory / "bulk", "share-actors-bench-bulk")
     return asyncio.run(_measure(settings, scale))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from pathlib import Path
 
+from benchmarks.loads import in_flight
 from share_actors import config
 from share_actors.client import aio
 from share_actors.events.log import open_configured
@@ -49,20 +51,17 @@ def _settings(home: Path, seal: tuple[str, ...]) -> config.Config:
 async def _creates(settings: config.Config, count: int) -> float:
     """Creates per second of processor time, each with a name, `IN_FLIGHT` at a time."""
     async with system(settings, durable=True) as running:
-        await _in_flight(running, 200)
+        await _creates_of(running, 200)
         start = time.process_time()
-        await _in_flight(running, count)
+        await _creates_of(running, count)
         return count / (time.process_time() - start)
 
 
-async def _in_flight(running: aio.AsyncShareSystem, count: int) -> None:
-    numbers = iter(range(count))
-
-    async def create() -> None:
-        for number in numbers:
-            await running.create_share(size=1, name=f"share {number}")
-
-    await asyncio.gather(*(create() for _ in range(IN_FLIGHT)))
+async def _creates_of(running: aio.AsyncShareSystem, count: int) -> None:
+    numbers = itertools.count()
+    await in_flight(
+        lambda: running.create_share(size=1, name=f"share {next(numbers)}"), count, IN_FLIGHT
+    )
 
 
 def _replayed(settings: config.Config) -> float:

@@ -8,21 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 
+from benchmarks.loads import Job, allowing, create_in_bulk, in_flight, memory_system
 from share_actors import config
 from share_actors.client import aio
-from share_actors.client.share import AsyncShare
-from share_actors.errors import ShareActorsError
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:
     """Figures per second and in ms; the log is an SQLite file with synchronous=FULL in *directory*."""
-    settings = config.build(
-        {
-            "home": directory / "home",
-            "namespace": "share-actors-bench",
-            "backends": {"memory": {"driver": "dummy", "options": {}}},
-        }
-    )
+    settings = memory_system(directory / "home", "share-actors-bench")
     return asyncio.run(_measure(settings, scale))
 
 
@@ -64,46 +57,25 @@ async def _catch_up(system: aio.AsyncShareSystem) -> None:
 
 async def _bulk(system: aio.AsyncShareSystem, count: int) -> float:
     """Creates per second of one `create_shares`, request and outcome recorded."""
-    start = time.perf_counter()
-    shares = await system.create_shares([{"size": 1}] * count)
-    seconds = time.perf_counter() - start
-    for share in shares:
-        if isinstance(share, ShareActorsError) or share.status != "available":
-            raise SystemExit(f"a create failed: {share}")
+    seconds = await _seconds(lambda: create_in_bulk(system, count))
     return count / seconds
 
 
-def _create(system: aio.AsyncShareSystem) -> Callable[[], Awaitable[object]]:
+def _create(system: aio.AsyncShareSystem) -> Job:
     return lambda: system.create_share(size=1)
 
 
-async def _seconds(job: Callable[[], Awaitable[object]]) -> float:
+async def _seconds(job: Job) -> float:
     start = time.perf_counter()
     await job()
     return time.perf_counter() - start
 
 
-async def _in_flight(job: Callable[[], Awaitable[object]], count: int, lanes: int) -> float:
+async def _in_flight(job: Job, count: int, lanes: int) -> float:
     """Calls per second of *count* single calls, *lanes* of them in flight from one client."""
-    calls = iter(range(count))
-
-    async def lane() -> None:
-        for _ in calls:
-            await job()
-
-    seconds = await _seconds(lambda: asyncio.gather(*(lane() for _ in range(lanes))))
-    return count / seconds
+    return count / await _seconds(lambda: in_flight(job, count, lanes))
 
 
 async def _allow(system: aio.AsyncShareSystem, count: int) -> float:
     """Access rules per second, recorded and applied; 64 in flight over 64 shares."""
-    results = await system.create_shares([{"size": 1}] * 64)
-    shares = [share for share in results if isinstance(share, AsyncShare)]
-    numbers = iter(range(count))
-
-    async def allow() -> None:
-        n = next(numbers)
-        client = f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
-        await shares[n % 64].allow_access(client, type="ip")
-
-    return await _in_flight(allow, count, 64)
+    return await _in_flight(allowing(await create_in_bulk(system, 64)), count, 64)

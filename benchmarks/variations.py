@@ -9,10 +9,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 
+from benchmarks.loads import create_in_bulk, in_flight, memory_system
 from benchmarks.overhead.accounts import Account
-from share_actors import config
 from share_actors.client import aio
-from share_actors.errors import ShareActorsError
 
 _ROUNDS = 5
 _BASE = "plain"
@@ -60,14 +59,7 @@ async def _measure(directory: Path, scale: float) -> dict[str, float]:
 async def _started(
     stack: AsyncExitStack, directory: Path, name: str, changes: Mapping[str, object]
 ) -> tuple[aio.AsyncShareSystem, Path]:
-    settings = config.build(
-        {
-            "home": directory / name,
-            "namespace": f"share-actors-{name}",
-            "backends": {f"memory-{name}": {"driver": "dummy", "options": {}}},
-            **changes,
-        }
-    )
+    settings = memory_system(directory / name, f"share-actors-{name}", **changes)
     system = await aio.start(settings)
     stack.push_async_callback(system.close)
     await _bulk(system, 200)
@@ -86,16 +78,8 @@ async def _once(system: aio.AsyncShareSystem, log: Path, job: Load, count: int) 
 
 
 async def _bulk(system: aio.AsyncShareSystem, count: int) -> None:
-    for share in await system.create_shares([{"size": 1}] * count):
-        if isinstance(share, ShareActorsError):
-            raise SystemExit(f"a create failed: {share}")
+    await create_in_bulk(system, count)
 
 
 async def _in_flight(system: aio.AsyncShareSystem, count: int) -> None:
-    numbers = iter(range(count))
-
-    async def lane() -> None:
-        for _ in numbers:
-            await system.create_share(size=1)
-
-    await asyncio.gather(*(lane() for _ in range(64)))
+    await in_flight(lambda: system.create_share(size=1), count, 64)

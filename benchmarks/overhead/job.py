@@ -12,17 +12,14 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from benchmarks.loads import Job, allowing, create_in_bulk, in_flight, memory_system
 from benchmarks.overhead.accounts import Account
 from benchmarks.overhead.bare import BareSystem, Item
 from share_actors import config
 from share_actors.client import aio
-from share_actors.client.share import AsyncShare
-from share_actors.errors import ShareActorsError
 
 _ROUNDS = 3
 _BODY = b"x" * 300
-
-Job = Callable[[], Awaitable[object]]
 
 
 class Workload(NamedTuple):
@@ -53,13 +50,7 @@ class Side(NamedTuple):
 
 def run(directory: Path, scale: float) -> dict[str, float]:
     """Rates, processor time, commits and bytes a command, and the ratios to the bare application."""
-    settings = config.build(
-        {
-            "home": directory / "overhead",
-            "namespace": "share-actors-overhead",
-            "backends": {"memory": {"driver": "dummy", "options": {}}},
-        }
-    )
+    settings = memory_system(directory / "overhead", "share-actors-overhead")
     return asyncio.run(_measure(settings, directory, scale))
 
 
@@ -121,7 +112,7 @@ async def _once(
     job = await side.prepare(work.name, sizes)
     before = Account.now(side.log)
     start = time.perf_counter()
-    latencies = await _in_flight(job, work) if work.lanes else []
+    latencies = await in_flight(job, work.commands, work.lanes) if work.lanes else []
     if not work.lanes:
         await side.bulk(work.commands, sizes)
     seconds = time.perf_counter() - start
@@ -132,40 +123,15 @@ async def _once(
     return figures | ({"ms_p50": 1000 * median(latencies)} if work.lanes == 1 else {})
 
 
-async def _in_flight(job: Job, work: Workload) -> list[float]:
-    """The seconds of each call."""
-    numbers, latencies = iter(range(work.commands)), []
-
-    async def lane() -> None:
-        for _ in numbers:
-            start = time.perf_counter()
-            await job()
-            latencies.append(time.perf_counter() - start)
-
-    await asyncio.gather(*(lane() for _ in range(work.lanes)))
-    return latencies
+async def _bulk(system: aio.AsyncShareSystem, count: int, _: Sizes) -> object:
+    return await create_in_bulk(system, count)
 
 
-async def _bulk(system: aio.AsyncShareSystem, count: int, _: Sizes) -> list[AsyncShare]:
-    results = await system.create_shares([{"size": 1}] * count)
-    for share in results:
-        if isinstance(share, ShareActorsError) or share.status != "available":
-            raise SystemExit(f"a create failed: {share}")
-    return [share for share in results if isinstance(share, AsyncShare)]
-
-
-async def _calls(system: aio.AsyncShareSystem, name: str, sizes: Sizes) -> Job:
+async def _calls(system: aio.AsyncShareSystem, name: str, _: Sizes) -> Job:
     """A call that creates a share, or one that allows the next client on the next of 64 shares."""
     if name != "allow_64":
         return lambda: system.create_share(size=1)
-    shares, numbers = await _bulk(system, 64, sizes), itertools.count()
-
-    async def allow() -> object:
-        n = next(numbers)
-        client = f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
-        return await shares[n % 64].allow_access(client, type="ip")
-
-    return allow
+    return allowing(await create_in_bulk(system, 64))
 
 
 async def _bare_bulk(bare: BareSystem, count: int, sizes: Sizes) -> object:

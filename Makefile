@@ -25,9 +25,11 @@ test: $(READY)  ## run the whole test suite, in several processes
 	@$(BIN)/python -m tests.run
 
 MINUTES ?= 10
-soak: $(READY)  ## run long fault tests: simulated, MINUTES (10) of real kills, and the tests marked `soak`
+soak: $(READY)  ## run long fault tests: simulated, MINUTES (10) of real kills and of access rules, and the tests marked `soak`
 	@$(BIN)/python -m tests.faults --cases 50000
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) 2>/dev/null
+	@if [ "$$(id -u)" = 0 ]; then $(BIN)/python -m tests.faults.rules --minutes $(MINUTES); \
+	else echo "skipped: histories of access rules, tried by users of the machine, need root"; fi
 	@$(BIN)/python -m pytest -m soak --all-steps
 	@$(BIN)/python -m pytest tests/drivers --all-steps
 

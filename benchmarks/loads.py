@@ -10,7 +10,7 @@ from pathlib import Path
 
 from share_actors import config
 from share_actors.client import aio
-from share_actors.client.share import AsyncShare
+from share_actors.client.share.handle import AsyncShare
 from share_actors.errors import ShareActorsError
 
 Job = Callable[[], Awaitable[object]]

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import story_log
 from share_actors.audit.index import open_index, update_index
-from share_actors.audit.reader import LogReader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_reader
 from share_actors.audit.replay.check import check
 from share_actors.audit.replay.writing import write_reference
 from share_actors.audit.time_travel import shares_at, state_at

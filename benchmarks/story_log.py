@@ -29,10 +29,13 @@ Told = tuple[str | None, Event]
 Row = tuple[str, int, str, bytes]
 
 
-def write(path: Path, shares: int, *, interleaved: int = 500) -> int:
+def write(
+    path: Path, shares: int, *, interleaved: int = 500, events_of_a_share: int | None = None
+) -> int:
     """Write a SQLite log with *shares* shares and return how many events it has.
 
-    *interleaved* shares live at the same time: event by event, each in turn gets its next.
+    *interleaved* shares live at the same time: event by event, each in turn gets its next. With 3
+    *events_of_a_share* each is created, and nothing more happens to it.
     """
     Log.open(LogSettings(), path).close()
     events = 1
@@ -40,7 +43,8 @@ def write(path: Path, shares: int, *, interleaved: int = 500) -> int:
         connection.execute("PRAGMA synchronous=OFF")
         connection.execute("INSERT INTO stored_events VALUES (?, ?, ?, ?)", _report())
         for first in range(0, shares, interleaved):
-            rows = list(_rows(range(first, min(first + interleaved, shares)), events))
+            numbers = range(first, min(first + interleaved, shares))
+            rows = list(_rows(numbers, events, events_of_a_share))
             connection.execute("BEGIN")
             connection.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?)", rows)
             connection.execute("COMMIT")
@@ -49,9 +53,9 @@ def write(path: Path, shares: int, *, interleaved: int = 500) -> int:
     return events
 
 
-def _rows(numbers: range, recorded: int) -> Iterator[Row]:
+def _rows(numbers: range, recorded: int, most: int | None) -> Iterator[Row]:
     codec, seconds = Codec(), count(recorded)
-    stories = [(number, list(_story(number, recorded))) for number in numbers]
+    stories = [(number, list(_story(number, recorded))[:most]) for number in numbers]
     for step in range(max(len(story) for _, story in stories)):
         for number, story in stories:
             if step >= len(story):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from warnings import warn
+
+from share_actors.lazy_names import importer
 
 if TYPE_CHECKING:
     from share_actors.audit.backend_audit import BackendDifference as BackendDifference
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem as ShareSystem
     from share_actors.client import connect as connect
     from share_actors.client import start as start
-    from share_actors.client.bulk_results import BulkResult as BulkResult
+    from share_actors.client.bulk.results import BulkResult as BulkResult
     from share_actors.client.receipt import Receipt as Receipt
+    from share_actors.client.share.actor import ShareActor as ShareActor
     from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
@@ -97,6 +99,7 @@ __all__ = [
     "SecurityService",
     "ServerSettings",
     "Share",
+    "ShareActor",
     "ShareActorsError",
     "ShareClient",
     "ShareHandle",
@@ -122,8 +125,9 @@ _MODULES = {
     "audit.explanation": ["Explanation"],
     "audit.sentences": ["sentence"],
     "client": ["ShareHandle", "ShareSystem", "connect", "start"],
-    "client.bulk_results": ["BulkResult"],
+    "client.bulk.results": ["BulkResult"],
     "client.receipt": ["Receipt"],
+    "client.share.actor": ["ShareActor"],
     "config": [
         "AuditSettings",
         "ErasureSettings",
@@ -172,7 +176,7 @@ _MODULES = {
     ],
 }
 """The public names, by the module that defines them."""
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_public = importer(__name__, _MODULES)
 _DEPRECATED = {"PoolSettings": "HostingSettings", "Published": "BackendReport"}
 """Public names of 0.1, and their names since 0.2."""
 
@@ -184,9 +188,7 @@ def __getattr__(name: str) -> Any:
         text = f"share_actors.{name} is called {new_name} since 0.2"
         warn(text, DeprecationWarning, stacklevel=2)
         name = new_name
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'share_actors' has no attribute {name!r}")
-    return getattr(import_module(f"share_actors.{_MODULE_OF[name]}"), name)
+    return _public(name)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from pydantic import SecretBytes, SecretStr
 
-from share_actors.values.secret import MASK, Sealed, Secret
+from share_actors.values.checks.urls import MASK, without_url_passwords
+from share_actors.values.secret import Sealed, Secret
 
 __all__ = [
     "MASK",
@@ -29,13 +30,6 @@ _SECRET_WORDS = ("password", "passphrase", "secret", "token", "key", "cipher", "
 _MIN_SIMILARITY = 0.66
 """From here on (`difflib`), a word counts as a misspelt secret word: masking too much is the lesser harm."""
 _OPTION = re.compile(r"backends\.[^.]+\.options(\.|$)")
-_URL_PASSWORD = re.compile(r"""(?<=://)([^/@\s:"'<>]*):[^\s"'<>]+(?=@)""")
-"""The user and the password of a URL, up to the last `@`: a password may hold one itself."""
-_URL_PARAMETER = re.compile(
-    r"""([?&][^=&\s]*(?:pass|pwd|secret|token|key|sig|credential)[^=&\s]*=)[^&\s#"'<>]+""",
-    re.IGNORECASE,
-)
-"""A parameter in the query of a URL whose value is a secret."""
 
 
 def looks_secret(key: str) -> bool:
@@ -80,13 +74,6 @@ def masked(key: str, value: Any, *, options: bool = False) -> Any:
             return without_url_passwords(value)
         case _:
             return value
-
-
-def without_url_passwords(text: str) -> str:
-    """*text* with the credentials in its URLs masked: passwords, and secret parameters of queries."""
-    if "://" not in text:
-        return text
-    return _URL_PARAMETER.sub(rf"\1{MASK}", _URL_PASSWORD.sub(rf"\1:{MASK}", text))
 
 
 # -- known secrets -------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ class MadeUpMachine:
     existing: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     release: str = "6.1.0-18-amd64"
-    held: Mapping[int, Sequence[Listener]] = field(default_factory=dict)
+    held: Mapping[int | tuple[int, str], Sequence[Listener]] = field(default_factory=dict)
+    """By port, or by port and network namespace."""
     free: int | None = None
     acls: bool | None = None
 
@@ -34,8 +35,8 @@ class MadeUpMachine:
     def kernel_release(self) -> str:
         return self.release
 
-    def listeners(self, port: int) -> Sequence[Listener]:
-        return self.held.get(port, ())
+    def listeners(self, port: int, namespace: str | None = None) -> Sequence[Listener]:
+        return self.held.get(port if namespace is None else (port, namespace), ())
 
     def free_bytes(self, path: Path) -> int | None:
         return self.free

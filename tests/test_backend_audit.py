@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from share_actors.audit.backend_audit import BackendDifference, compare
 from share_actors.drivers.abilities import BackendObject
 from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
@@ -42,6 +44,18 @@ def test_a_backend_that_has_what_the_log_has_differs_in_nothing() -> None:
     assert differences([item, taken], [share]) == []
 
 
+@pytest.mark.parametrize(
+    ("limit", "size", "shown"),
+    [(5 << 29, 2, "2.5 GiB"), (0, None, "no limit"), (1 << 31, 2, None)],
+)
+def test_a_limit_differs_also_by_less_than_a_gib_and_if_it_was_removed(
+    limit: int, size: int | None, shown: str | None
+) -> None:
+    item = found(size=size, limit_bytes=limit)
+    expected = [] if shown is None else [("size", "s", "2 GiB", shown)]
+    assert differences([item], [recorded()]) == expected
+
+
 def test_a_snapshot_that_others_can_read_differs_and_is_mended_by_its_share() -> None:
     mounted = TAKEN.replace(share_id="s", access_rules=(RULE,))
     share = recorded(snapshots=(mounted,))
@@ -73,7 +87,7 @@ def test_what_only_the_backend_has_is_unknown_and_can_be_adopted() -> None:
     )
 
 
-def test_an_unknown_snapshot_can_be_deleted_if_the_log_has_its_share() -> None:
+def test_an_unknown_snapshot_is_adopted_by_its_share_or_as_a_share_and_can_be_deleted() -> None:
     taken = BackendObject(kind="snapshot", id="n", location="/pool/s@n", share_id="s")
 
     (known,) = compare("fast", [taken], [], [recorded()])[:1]
@@ -81,13 +95,21 @@ def test_an_unknown_snapshot_can_be_deleted_if_the_log_has_its_share() -> None:
 
     assert "snapshot manage s --location /pool/s@n`" in known.next_step
     assert "--delete-unknown n --apply" in known.next_step
-    assert "since the log has no share" in stray.next_step
+    assert "share manage --option path=/pool/s@n --option snapshot=true" in stray.next_step
+    assert "--delete-unknown n --apply" in stray.next_step
+    assert (known.is_of_known_share, stray.is_of_known_share) == (True, False)
 
 
-def test_what_has_no_id_is_said_to_be_deleted_on_the_backend_alone() -> None:
-    (difference,) = compare("fast", [found(id=None)], [], [])
+def test_what_has_no_id_is_deleted_by_its_location() -> None:
+    old = found(id=None, location="/pool/old data")
+    taken = BackendObject(kind="snapshot", location="/pool/taken")
 
-    assert "delete it on the backend: it has no id" in difference.next_step
+    (share,) = compare("fast", [old], [], [])
+    (snapshot,) = compare("fast", [taken], [], [])
+
+    assert "--option 'path=/pool/old data' --backend fast`" in share.next_step
+    assert "--delete-unknown '/pool/old data' --apply`" in share.next_step
+    assert "--delete-unknown /pool/taken --apply`" in snapshot.next_step
 
 
 def test_what_only_the_log_has_is_lost() -> None:
@@ -126,6 +148,17 @@ def test_rules_in_force_and_rules_on_file_are_told_apart() -> None:
     item = found(access=frozenset(), access_on_file=IN_FORCE)
 
     assert differences([item], [share]) == [("rules", "s", "ip:10.0.0.7 ro", "none")]
+
+
+def test_another_spelling_of_a_client_is_no_difference_and_an_unreadable_one_is() -> None:
+    share = recorded(access_rules=(RULE,))
+    spelled = found(access=frozenset({("ip", "10.0.0.7/32", "ro")}))
+    edited = found(access_on_file=frozenset({("ip", "10.0.0.7/8/9", "ro")}))
+
+    assert differences([spelled], [share]) == []
+    assert differences([edited], [share]) == [
+        ("rules_on_file", "s", "ip:10.0.0.7 ro", "ip:10.0.0.7/8/9 ro")
+    ]
 
 
 def test_rules_that_are_being_changed_are_not_compared() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.cli.commands.backend import access_text
+from share_actors.cli.commands.backend.commands import access_text
 from share_actors.values import Capabilities
 
 UNDECLARED = Capabilities(

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
 from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import EXIT_CODES, ray_process
+from share_actors.cli import EXIT_CODES
 from share_actors.cli.options import parse_number, parse_pairs
 from share_actors.cli.output import Output, count, next_step
 from share_actors.cli.rendering import SHARE_FIELDS, print_share, share_document
 from share_actors.cli.session import Options, Session
-from share_actors.errors import ERRORS, ConfigError, InvalidRequest, Unavailable
+from share_actors.errors import ERRORS, InvalidRequest
 from share_actors.values import AccessRule, ExportLocation, Share, Snapshot
-from tests.command_tree import invoke
+from tests.cli_home import error_of, home, run
 
 COMMANDS = (
     *("demo", "up", "down", "status"),
     *("share create", "share list", "share show", "share extend", "share shrink"),
+    *("share set", "share unset"),
     "share revert",
     *("share delete", "share retry", "share history"),
     *("access allow", "access deny", "access list"),
@@ -45,24 +41,7 @@ finally:
     assert not {{"ray", "eventsourcing"}} & set(sys.modules), "imported too much"
 """
 
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without a system, and an environment without variables of this machine's user."""
-    for name in [name for name in os.environ if name.startswith("SHARE_ACTORS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("SHARE_ACTORS_HOME", str(tmp_path))
-    return tmp_path
-
-
-def run(*args: str) -> Any:
-    """The result of the command line with *args*, run in this process."""
-    return invoke(list(args))
-
-
-def error_of(result: Any) -> Any:
-    """The error in the JSON document on stdout."""
-    return json.loads(result.stdout)["error"]
+__all__ = ["home"]
 
 
 # -- help and version ----------------------------------------------------------------------------
@@ -133,6 +112,8 @@ def test_a_command_line_that_does_not_parse_ends_with_code_2() -> None:
         ("share destroy", "No such command 'destroy'", None),
         ("--colour status", "No such option: --colour", None),
         ("share list --limit x", "Invalid value for '--limit'", "limit"),
+        ("share list --wait x", "Invalid value for '--wait'", "wait"),
+        ("share list --wait -1", "wait: is not 0 or more seconds: -1.0", "wait"),
         ("share show", "Missing argument 'SHARE'", "share"),
         ("share show a b", "unexpected extra argument", None),
         ("share list --name", "Option '--name' requires an argument", None),
@@ -287,214 +268,8 @@ def test_an_item_without_an_equals_sign_is_refused_with_the_name_of_its_option()
     assert (caught.value.field, caught.value.value) == ("spec", "novalue")
 
 
-# -- configuration -------------------------------------------------------------------------------
-def test_config_show_names_the_source_of_each_setting(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "site.toml").write_text("[log]\nlock_timeout_s = 7\n[hosting]\nmin_actors = 1\n")
-    monkeypatch.setenv("SHARE_ACTORS_HOSTING__MIN_ACTORS", "2")
-    result = run("--json", "--config", str(home / "site.toml"), "config", "show")
-    items = json.loads(result.stdout)["settings"]
-    settings = {item["key"]: (item["value"], item["from"]) for item in items}
-
-    assert settings["log.lock_timeout_s"] == (7, str(home / "site.toml"))
-    assert settings["hosting.min_actors"] == (2, "environment, SHARE_ACTORS_HOSTING__MIN_ACTORS")
-    assert settings["log.kind"] == ("sqlite", "default")
-    assert settings["log.path"] == (str(home / "log.db"), "default")
-
-
-def test_secrets_are_never_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHARE_ACTORS_LOG__PASSWORD", "hunter2")
-
-    assert "hunter2" not in run("config", "show").stdout
-
-
-def test_config_check_names_the_key_that_is_wrong(home: Path) -> None:
-    (home / "a.toml").write_text('[backends.b]\ndriver = "no-such"\n')
-    (home / "b.toml").write_text("[hosting]\nmin_actors = 0\n")
-
-    for file, key in (("a.toml", "backends.b.driver"), ("b.toml", "hosting.min_actors")):
-        result = run("--json", "config", "check", str(home / file))
-        assert result.exit_code == 4
-        assert error_of(result)["field"] == key
-
-
-def test_config_check_reports_its_results_and_creates_nothing(home: Path) -> None:
-    document = json.loads(run("config", "check", "--json").stdout)
-
-    assert (document["ok"], document["events"]) == (True, None)
-    assert document["backends"] == {"local": "local"}
-    assert "The log (sqlite) will be created at the first start." in run("config", "check").stdout
-    assert list(home.iterdir()) == []
-
-
-def test_config_check_refuses_what_could_not_start(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (home / "file").touch()
-    (home / "log.db").write_text("no log")
-    damaged_log = run("config", "check", "--json")
-    monkeypatch.setenv("SHARE_ACTORS_HOME", str(home / "file" / "below"))
-    impossible_home = run("config", "check", "--json")
-
-    assert (damaged_log.exit_code, error_of(damaged_log)["field"]) == (12, "log.path")
-    assert (impossible_home.exit_code, error_of(impossible_home)["field"]) == (4, "home")
-
-
-def test_config_check_with_backends_also_sets_them_up(home: Path) -> None:
-    (home / "file").touch()
-    options = f'options = {{ root = "{home}/file/below" }}'
-    (home / "c.toml").write_text(f'[backends.b]\ndriver = "local"\n{options}\n')
-
-    assert run("config", "check", str(home / "c.toml")).exit_code == 0
-    assert run("config", "check", str(home / "c.toml"), "--backends").exit_code == 11
-
-
-def test_config_check_starts_no_daemon(home: Path) -> None:
-    options = f'options = {{ directory = "{home}/state", daemon = true }}'
-    (home / "c.toml").write_text(f'[backends.b]\ndriver = "dummy"\n{options}\n')
-
-    checked = run("config", "check", str(home / "c.toml"), "--backends")
-
-    assert checked.exit_code == 0
-    assert "backend 'b' is not started: `up` starts it" in checked.output
-    assert not (home / "state").exists()
-
-
-# -- the running system --------------------------------------------------------------------------
-def test_the_recorded_system_can_be_read_until_it_is_forgotten(tmp_path: Path) -> None:
-    state = SystemState(namespace="n", address="127.0.0.1:1", pid=1, created=2.0, token="/t")
-
-    assert system_state.read(tmp_path) is None
-    system_state.write(tmp_path, state)
-    assert system_state.read(tmp_path) == state
-    system_state.delete(tmp_path)
-    system_state.delete(tmp_path)
-    assert system_state.read(tmp_path) is None
-
-
-def test_a_state_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    system_state.path(tmp_path).write_text("{")
-
-    with pytest.raises(ConfigError, match=r"system\.json can't be read"):
-        system_state.read(tmp_path)
-
-
-def test_a_later_process_with_the_same_id_is_a_different_process() -> None:
-    me = psutil.Process()
-
-    assert system_state.same_process(me.pid, me.create_time())
-    assert not system_state.same_process(me.pid, me.create_time() - 60)
-    assert ray_process.session_processes(me.pid, me.create_time() - 60) == []
-
-
-def test_the_address_auto_leads_to_the_system_in_the_users_home(home: Path) -> None:
-    me = psutil.Process()
-    state = SystemState(
-        namespace="n", address="127.0.0.1:7", pid=me.pid, created=me.create_time(), token="/t"
-    )
-    system_state.write(home, state)
-
-    assert system_state.resolve_address("auto") == ("127.0.0.1:7", state.environment)
-    assert system_state.resolve_address("10.0.0.1:6379") == ("10.0.0.1:6379", {})
-    system_state.write(home, state.replace(created=1.0))
-    with pytest.raises(Unavailable, match="no system is running"):
-        system_state.resolve_address("auto")
-
-
-def test_a_lock_of_up_that_stays_taken_is_an_error_that_names_its_holder(tmp_path: Path) -> None:
-    (tmp_path / "up.lock").touch(mode=0o644)  # as an earlier version created it
-
-    with (
-        ray_process.locked(tmp_path),
-        pytest.raises(Unavailable, match=f"process {os.getpid()} has been holding") as error,
-        ray_process.locked(tmp_path, timeout_s=0.1),
-    ):
-        pass
-    assert (error.value.field, error.value.value) == ("home", str(tmp_path))
-    assert stat.S_IMODE((tmp_path / "up.lock").stat().st_mode) == 0o600
-    with ray_process.locked(tmp_path, timeout_s=0.1):
-        pass
-
-
-def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> None:
-    directory = tmp_path / "ray"
-    directory.mkdir()
-    bystander = subprocess.Popen(["sleep", "60"])
-    head = subprocess.Popen(["sh", "-c", "sleep 60 & sleep 60 & wait"], start_new_session=True)
-    created = psutil.Process(head.pid).create_time()
-    state = SystemState(namespace="n", pid=head.pid, created=created, directory=str(directory))
-    try:
-        while len(session := ray_process.session_processes(head.pid, created)) < 3:
-            pass
-        # the head passes no signal on to its two sleepers
-        killed = ray_process.stop_ray(state, timeout_s=1.0)
-        assert [name.partition(" ")[0] for name in killed] == ["sleep", "sleep"]
-        assert ray_process.stop_ray(state) == []
-        assert all(ray_process.has_ended(process) for process in session)
-        assert bystander.poll() is None
-        assert not directory.exists()
-    finally:
-        bystander.kill()
-        bystander.wait()
-        head.wait()
-
-
-def test_a_process_that_a_head_starts_as_it_ends_is_waited_for_and_not_killed() -> None:
-    script = "sleep 60 & child=$!; trap 'kill $child; sleep 1 & exit' TERM; wait"
-    head = subprocess.Popen(["sh", "-c", script], start_new_session=True)
-    created = psutil.Process(head.pid).create_time()
-    try:
-        while len(ray_process.session_processes(head.pid, created)) < 2:
-            pass
-        state = SystemState(namespace="n", pid=head.pid, created=created)
-
-        assert ray_process.stop_ray(state, timeout_s=60.0) == []
-        assert all(map(ray_process.has_ended, ray_process.session_processes(head.pid, created)))
-    finally:
-        head.wait()
-
-
-def test_an_agent_that_goes_on_after_its_head_has_ended_is_ended_without_waiting_for_it() -> None:
-    agent = "trap '' TERM; exec -a ray::RuntimeEnvAgent sleep 600"
-    script = f'bash -c "{agent}" & trap exit TERM; while true; do sleep 0.1; done'
-    head = subprocess.Popen(["sh", "-c", script], start_new_session=True)
-    created = psutil.Process(head.pid).create_time()
-    state = SystemState(namespace="n", pid=head.pid, created=created)
-
-    def session() -> list[psutil.Process]:
-        found = ray_process.session_processes(head.pid, created)
-        return [process for process in found if not ray_process.has_ended(process)]
-
-    try:
-        while not any(process.cmdline()[:1] == ["ray::RuntimeEnvAgent"] for process in session()):
-            pass
-        assert ray_process.stop_ray(state, timeout_s=300.0) == []
-        assert session() == []
-    finally:
-        ray_process.kill_session(head.pid, created)
-        head.wait()
-
-
 def test_every_field_of_a_share_is_printed_but_those_for_drivers() -> None:
     told_to_drivers = {name for name, field in Share.model_fields.items() if field.exclude}
 
     assert told_to_drivers == {"extra_specs"}
     assert sorted(SHARE_FIELDS) == sorted(Share.model_fields.keys() - told_to_drivers)
-
-
-# -- what the check of a configuration warns of ----------------------------------------------------
-@pytest.mark.usefixtures("home")
-def test_the_check_of_a_configuration_warns_of_a_root_that_users_cannot_reach(
-    tmp_path: Path,
-) -> None:
-    closed, file = tmp_path / "closed", tmp_path / "site.toml"
-    closed.mkdir(0o700)
-    file.write_text(f'[backends.b]\ndriver = "local"\noptions = {{ root = "{closed}/root" }}\n')
-
-    checked = run("config", "check", str(file), "--json")
-
-    assert checked.exit_code == 0
-    [warning] = json.loads(checked.stdout)["warnings"]
-    assert warning.startswith("backends.b.options.root: users of shares cannot pass through /")
-    assert "Warning: backends.b.options.root" in run("config", "check", str(file)).stderr

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from share_actors.cli.commands.revert import require_confirmation
+from share_actors.cli.commands.share.revert import require_confirmation
 from share_actors.errors import Refused
 
 

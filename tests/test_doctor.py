@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from share_actors.cli import EXIT_CODES
-from share_actors.cli.commands.doctor import LACKING
+from share_actors.cli.exit_codes import LACKING
 from share_actors.drivers import DriverError, Requirement, ShareDriver
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.machine import ThisMachine
@@ -98,6 +98,23 @@ def test_a_missing_requirement_has_its_own_exit_code_and_the_command_that_mends_
     assert "serves [all] shares" in result.stdout
     assert "apt-get install served" in result.stdout
     assert "missing" in EXIT_CODES[LACKING]
+
+
+def test_a_port_that_an_earlier_backend_has_is_missing_to_the_later_one(site: Path) -> None:
+    with site.open("a") as file:
+        for name in ("one", "two"):
+            options = f'root = "{site.parent}/{name}", device = "{site.parent}/{name}.img"'
+            file.write(f'[backends.{name}]\ndriver = "btrfs"\noptions = {{ {options} }}\n')
+
+    result = run("two", "one", "--json", "--config", str(site))
+
+    backends = json.loads(result.stdout)["backends"]
+    found = {
+        name: [r["mend"] for r in told["requirements"] if r["what"].startswith("port 2049 at")]
+        for name, told in backends.items()
+    }
+    assert found == {"two": ["set another backends.two.options.nfs_port"], "one": []}
+    assert result.exit_code == LACKING
 
 
 def test_a_configured_backend_that_has_everything_is_a_success(site: Path) -> None:

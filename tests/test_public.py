@@ -49,6 +49,7 @@ PUBLIC_NAMES = {
         "SecurityService",
         "ServerSettings",
         "Share",
+        "ShareActor",
         "ShareActorsError",
         "ShareClient",
         "ShareHandle",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.client.share_view import ShareView
+from share_actors.client.share.view import ShareView
 from share_actors.values import AccessRule, Share, Snapshot
 
 ALICE, BOB = (AccessRule(id=i, access_type="user", access_to=i) for i in ("alice", "bob"))

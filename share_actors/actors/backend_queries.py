@@ -22,10 +22,9 @@ from share_actors.drivers.abilities import (
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
 from share_actors.errors import Refused, ShareActorsError, Unavailable
 from share_actors.redaction import remember_secret, scrubbed
-from share_actors.values import RequestContext, Share, ShareClient, Snapshot
+from share_actors.values import SYSTEM_CONTEXT, Share, ShareClient, Snapshot
 
 logger = logging.getLogger(__name__)
-SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
 THREADS = 4
 
 

@@ -9,21 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Hashable, Mapping
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from inspect import signature
 from typing import Any, TypeVar
 
+from share_actors.actors.catalog_follower import (
+    MAX_QUERY_EVENTS,
+    CatalogFollower,
+)
+from share_actors.actors.catalog_progress import Progress, incomplete
+from share_actors.actors.catalog_queries import LISTS, SYSTEM_QUERIES, WHOLE, check, key
 from share_actors.actors.shared_queries import SharedQueries
 from share_actors.config import Config
 from share_actors.errors import (
     InvalidRequest,
+    Refused,
     ShareActorsError,
     Unavailable,
-    showable,
-    shown,
 )
 from share_actors.events import share
 from share_actors.events.aggregates import kind_of, stream_of
@@ -35,28 +40,33 @@ from share_actors.events.event_filter import EventFilter
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.visibility import no_such_entity
 from share_actors.policy import Caller, Role, caller_of, check_role, not_permitted
-from share_actors.values import OPERATOR, DataSubject, Forgetting, RequestContext
+from share_actors.values import (
+    OPERATOR,
+    SYSTEM_CONTEXT,
+    AsOf,
+    DataSubject,
+    Forgetting,
+    RequestContext,
+)
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-FOLLOW_EVERY_S = 0.25
-FOLLOW_BATCH_SIZE = 2000
+RETRY_S = 5.0
 EVENTS_BATCH_SIZE = 1000
 MAX_QUERY_WAIT_S = 60.0
 """A query is dropped after this time: no caller waits for longer (`messaging.retries.MAX_WAIT_S`)."""
-QUERIES = frozenset(
-    "shares share named count_shares snapshots snapshot count_snapshots rules count_rules owing "  # noqa: SIM905
-    "rule_share snapshot_share command_shares room entities entity source copies on_network".split()
-)
-
-
-SYSTEM_QUERIES = frozenset(("owing", "room", "source", "copies", "on_network"))
-"""The queries about all projects together."""
+WHOLE_WAIT_S = 30.0
+"""How long a query that needs all of the log waits for a catalog that catches up."""
 ANYONE = Caller("", Role.SYSTEM_ADMIN)
+_BEHIND = object()
+"""The result of a query that needs all of the log while the catalog is far behind it."""
 
 
 class CatalogActor:
-    """Runs queries, each of which sees everything that was recorded before it (read-your-writes)."""
+    """Runs queries, each of which sees everything that was recorded before it (read-your-writes).
+
+    While the catalog is far behind the log, queries about one entity still do; lists say how far they are.
+    """
 
     def __init__(self, config: Config, nodes: int = 1, open_log: OpenLog = open_configured) -> None:
         self._config, self._nodes, self._open_log = config, nodes, open_log
@@ -67,7 +77,8 @@ class CatalogActor:
         self._stopping = False
         self._signer = ThreadPoolExecutor(1, "checkpoints")
         self._followers: list[asyncio.Task[None]] = []
-        self._rebuild_progress: tuple[int, int] | None = None
+        self._rebuild_progress: AsOf | None = None
+        self._follower = CatalogFollower(self._run, lambda: self._catalog)
 
     @cached_property
     def _log(self) -> Log:
@@ -86,20 +97,11 @@ class CatalogActor:
         await self._run(lambda: self._catalog)
         if self._followers:
             return
-        self._followers.append(asyncio.create_task(self._follow()))
+        self._follower.start()
+        self._followers.append(asyncio.create_task(self._finish_forgetting_at_start()))
         if self._config.audit.checkpoints is not None:
             writer = CheckpointWriter.configured(self._config)
             self._followers.append(asyncio.create_task(self._write_checkpoints(writer)))
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                await self._run(lambda: self._catalog.catch_up(FOLLOW_BATCH_SIZE))
-            except ShareActorsError as error:
-                logger.warning("the catalog cannot follow the log: %s", error)
-            except Exception:
-                logger.exception("the catalog failed to follow the log; it will retry")
-            await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def _write_checkpoints(self, writer: CheckpointWriter) -> None:
         """Write a checkpoint every period, and at once while more events wait than one covers."""
@@ -134,30 +136,48 @@ class CatalogActor:
         """The result of the catalog's method *query*, called after it has caught up with the log.
 
         Equal queries that wait at the same time are run once. Raises `InvalidRequest` if *query* or a
-        parameter is unknown.
+        parameter is unknown, and `Unavailable` if it needs all of a log that is not applied in time.
         """
-        _check(query, parameters)
-        return await self._query(query, parameters, ANYONE)
+        check(query, parameters)
+        return await self._query(query, parameters, ANYONE, whole=query in WHOLE | LISTS)
 
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         """The same for the caller in *context*: what it may not read does not exist.
 
-        Raises `Forbidden` for a query about the whole system.
+        A list says how far it is, if that is not the whole log. Raises `Forbidden` for a query about the
+        whole system.
         """
         caller = caller_of(context)
-        _check(query, parameters)
+        check(query, parameters)
         if query in SYSTEM_QUERIES and not caller.is_system_admin:
             raise not_permitted(query, caller)
-        return await self._query(query, parameters, caller)
+        return await self._query(query, parameters, caller, whole=query in WHOLE)
 
-    async def _query(self, query: str, parameters: dict[str, Any], caller: Caller) -> Any:
+    async def _query(
+        self, query: str, parameters: dict[str, Any], caller: Caller, *, whole: bool
+    ) -> Any:
         def run() -> Any:
+            if whole and self._catalog.is_behind:
+                return _BEHIND
             return getattr(self._catalog.as_seen_by(caller), query)(**parameters)
 
-        return await self._queries.ask((caller, query, _key(parameters)), run)
+        until = time.monotonic() + WHOLE_WAIT_S
+        asked = (caller, query, whole, key(parameters))
+        while (result := await self._queries.ask(asked, run)) is _BEHIND:
+            progress = await self._follower.complete(until - time.monotonic())
+            if time.monotonic() >= until:
+                raise incomplete(query, progress)
+        if getattr(result, "as_of", None) is not None:
+            self._follower.start()
+        return result
 
     def _caught_up(self) -> AbstractContextManager[None]:
-        return self._catalog.caught_up()
+        return self._catalog.caught_up(MAX_QUERY_EVENTS)
+
+    async def complete(self, timeout_s: float, *, context: RequestContext = OPERATOR) -> Progress:
+        """Wait until lists have all that is recorded, at most *timeout_s*; how far the catalog is then."""
+        check_role("complete", caller_of(context))
+        return await self._follower.complete(min(timeout_s, WHOLE_WAIT_S))
 
     async def history(self, share_id: str, *, context: RequestContext = OPERATOR) -> list[Recorded]:
         """All events of a share, or of the entity at that address, read from the log.
@@ -187,43 +207,56 @@ class CatalogActor:
 
     def _check_owner(self, address: str, caller: Caller) -> None:
         """Raise unless *address* is that of an entity of the caller's project."""
-        self._catalog.catch_up()
-        catalog = self._catalog.as_seen_by(caller)
-        if catalog.owns(address):
-            return
-        is_share = kind_of(address) == share.KIND
-        seen = catalog.share(address) if is_share else catalog.entity(address)
+        with self._caught_up():
+            catalog = self._catalog.as_seen_by(caller)
+            if catalog.owns(address):
+                return
+            is_share = kind_of(address) == share.KIND
+            seen = catalog.share(address) if is_share else catalog.entity(address)
         raise no_such_entity(address) if seen is None else not_permitted("history", caller)
 
     async def status(self, *, context: RequestContext = OPERATOR) -> dict[str, Any]:
-        """Counts, how many events the catalog lags behind the log, and the parked streams."""
+        """Counts, how far the catalog is and how fast it catches up, and the parked streams."""
         check_role("status", caller_of(context))
         status: dict[str, Any] = await self._statuses.ask("status", self._status)
         return status
 
     def _status(self) -> dict[str, Any]:
-        behind = self._catalog.lag()
-        self._catalog.catch_up()
+        progress = self._follower.progress(self._catalog.as_of())
+        with self._caught_up():
+            shares = self._catalog.count_shares()
         return {
             "pid": os.getpid(),
-            "events": self._log.head(),
-            "behind": behind,
-            "shares": self._catalog.count_shares(),
+            "events": progress.head,
+            "applied": progress.applied,
+            "behind": progress.behind,
+            "events_per_s": progress.events_per_s,
+            "seconds_left": progress.seconds_left,
+            "shares": dict(shares),
             "parked": [parked.model_dump() for parked in self._catalog.parked()],
         }
 
     async def rebuild(self, *, context: RequestContext = OPERATOR) -> int:
-        """Drop the catalog and replay the log into it; returns the number of events."""
-        check_role("rebuild", caller_of(context))
-        return await self._run(lambda: self._catalog.rebuild(self._note_progress))
+        """Drop the catalog and replay the log into it; returns the number of events.
 
-    def _note_progress(self, done: int, total: int) -> None:
-        self._rebuild_progress = done, total
+        Other queries are answered meanwhile; see `ask`.
+        """
+        check_role("rebuild", caller_of(context))
+        before = await self._run(self._restart)
+        while True:
+            as_of = await self._run(self._follower.step)
+            self._rebuild_progress = as_of
+            if as_of.applied >= as_of.head:
+                return self._catalog.events_applied - before
+
+    def _restart(self) -> int:
+        self._catalog.restart()
+        return self._catalog.events_applied
 
     async def progress(self, *, context: RequestContext = OPERATOR) -> tuple[int, int] | None:
         """(events replayed, events in all) of the last or running rebuild."""
         check_role("progress", caller_of(context))
-        return self._rebuild_progress
+        return None if self._rebuild_progress is None else (*self._rebuild_progress,)
 
     async def unpark(self, stream: str, *, context: RequestContext = OPERATOR) -> bool:
         """Retry a parked stream, for example after an upgrade; returns whether it is projected again."""
@@ -231,6 +264,29 @@ class CatalogActor:
         return bool(await self._run(lambda: self._catalog.unpark(stream)))
 
     # -- data subjects -----------------------------------------------------------------------------
+    async def _finish_forgetting_at_start(self) -> None:
+        while True:
+            try:
+                await self._finish_forgetting()
+            except Refused:  # nothing is sealed
+                return
+            except Exception:
+                logger.exception("finishing to forget a subject failed; it will be retried")
+            else:
+                return
+            await asyncio.sleep(RETRY_S)
+
+    async def _finish_forgetting(self) -> None:
+        """Finish or undo what a crash has left of forgetting subjects, and record which of both."""
+        eraser = await self._run(self._eraser)
+        found = await self._run(eraser.interrupted)
+        if any(found):
+            forgotten, kept = map(len, found)
+            text = "a crash ended the forgetting of subjects: %d are forgotten now, %d are kept"
+            logger.warning(text, forgotten, kept)
+            await self._run(lambda: eraser.finish(found))
+            await eraser.record_interrupted(found, envelope_of(SYSTEM_CONTEXT))
+
     async def subjects(self, *, context: RequestContext = OPERATOR) -> list[DataSubject]:
         """The data subjects with a key, and those that were forgotten; raises `Refused` if erasure is off."""
         check_role("subjects", caller_of(context))
@@ -244,7 +300,10 @@ class CatalogActor:
         Raises `Refused` with what is still in force, and `NotFound`. A *dry_run* changes nothing.
         """
         check_role("forget_subject", caller_of(context))
+        await self._require_complete("forget_subject")
         eraser = await self._run(self._eraser)
+        if not dry_run:
+            await self._finish_forgetting()
         plan = await self._run(lambda: eraser.plan(name))
         if dry_run or not plan.pending:
             return plan.report
@@ -253,12 +312,18 @@ class CatalogActor:
         await eraser.record(plan, envelope_of(context))
         return plan.report.replace(is_done=True)
 
+    async def _require_complete(self, request: str) -> None:
+        progress = await self._follower.complete(WHOLE_WAIT_S)
+        if progress.behind > MAX_QUERY_EVENTS:
+            raise incomplete(request, progress)
+
     def _eraser(self) -> Eraser:
         return Eraser(self._log, self._catalog)
 
     async def stop(self) -> None:
         """Stop following, wait for running queries, and close catalog and log."""
         self._stopping = True
+        self._follower.stop()
         for follower in self._followers:
             follower.cancel()
         await asyncio.to_thread(self._close)
@@ -283,38 +348,3 @@ def _events_of(log: Log, after: int, chosen: EventFilter) -> tuple[list[Recorded
     )
     events = [recorded for topic, recorded in likely if chosen.accepts(recorded, topic)]
     return events, rows[-1].position if rows else after, head
-
-
-def _key(parameters: Mapping[str, Any]) -> Hashable:
-    """Equal for equal *parameters*; its own for values that cannot be printed (huge numbers)."""
-    try:
-        return repr(sorted(parameters.items()))
-    except ValueError:
-        return object()
-
-
-def _check(query: str, parameters: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequest` unless *query* is one, and *parameters* are those of its method."""
-    if query not in QUERIES:
-        raise InvalidRequest(f"{query!r} is not a query", field="query", value=query)
-    allowed = list(signature(getattr(Catalog, query)).parameters)[1:]
-    for field, value in parameters.items():
-        if field not in allowed:
-            message = f"{field}: not a filter of {query}, which has: {', '.join(allowed)}"
-            raise InvalidRequest(message, field=field, value=showable(value))
-        if field == "is_public":
-            if not isinstance(value, bool | None):
-                text = f"{field}: {shown(value)} is not True or False"
-                raise InvalidRequest(text, field=field, value=showable(value))
-            continue
-        if field not in ("limit", "share_ids") and not isinstance(value, str | None):
-            text = f"{field}: {shown(value)} is not a string"
-            raise InvalidRequest(text, field=field, value=showable(value))
-        if isinstance(value, str) and not _storable(value):
-            text = f"{field}: holds a character that cannot be stored: {shown(value)}"
-            raise InvalidRequest(text, field=field, value=showable(value))
-
-
-def _storable(text: str) -> bool:
-    """Whether a database takes *text*: no NUL, and no half of a pair of surrogates."""
-    return "\0" not in text and text.encode(errors="ignore").decode() == text

@@ -22,13 +22,13 @@ CallDriver = Callable[[Callable[[], Any], float], Awaitable[Any]]
 
 
 class StoppedMark(Protocol):
-    """Who stopped a backend, kept until it is started again or the system is; None: nobody."""
+    """Who stopped a backend, kept until it or the system is started again; None if it is not stopped."""
 
     def read(self) -> str | None:
         """The name of who stopped it."""
 
     def write(self, user: str | None) -> None:
-        """Keep *user*, or that nobody stopped it."""
+        """Keep the *user* who stopped it; None if it is not stopped."""
 
 
 class MarkInMemory:
@@ -42,7 +42,7 @@ class MarkInMemory:
         return self._user
 
     def write(self, user: str | None) -> None:
-        """Keep *user*, or that nobody stopped it."""
+        """Keep the *user* who stopped it; None if it is not stopped."""
         self._user = user
 
 

@@ -11,6 +11,7 @@ from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
+from share_actors.values.waiting import WaitingForThread
 
 
 class HostReport(NamedTuple):
@@ -98,7 +99,10 @@ class Host(Protocol):
         """End the activations of these entities, which have their home elsewhere."""
 
     async def under_way(self) -> Sequence[CallUnderWay]:
-        """The driver calls that are under way."""
+        """The driver calls that are under way, without those that wait for a thread."""
+
+    async def place_in_line(self, entity_id: str, /) -> WaitingForThread | None:
+        """Where the driver call of an entity waits for a thread; None if none does."""
 
     async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
         """Accept no more commands, let driver calls end, and leave the log in order.

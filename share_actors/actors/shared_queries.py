@@ -1,4 +1,4 @@
-"""Queries that wait for one thread: equal ones are run once, and none is run that nobody waits for any more.
+"""Queries that wait for one thread: equal ones are run once, and abandoned ones are not run.
 
 Callers that get no reply in time ask again, and nobody withdraws their first queries. If each of these were
 run, a thread that is behind would serve only callers that have left, and never catch up.

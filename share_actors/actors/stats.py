@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
-from share_actors.actors.backend_queries import SYSTEM_CONTEXT, BackendQueries
+from share_actors.actors.backend_queries import BackendQueries
 from share_actors.actors.daemons import StoppedMark
 from share_actors.actors.effects.driver_setup import Hold
 from share_actors.actors.info_digest import digest
@@ -26,7 +26,7 @@ from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.errors import ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
-from share_actors.values import BackendReport, Capabilities, RoomTaken, utc_now
+from share_actors.values import SYSTEM_CONTEXT, BackendReport, Capabilities, RoomTaken, utc_now
 
 logger = logging.getLogger(__name__)
 RETRY_S = 5.0

@@ -6,14 +6,17 @@ are compared, and only what the log does not have at all is reported as unknown.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from share_actors.drivers.abilities import BackendObject
 from share_actors.values import Frozen, Share, Snapshot
+from share_actors.values.checks.addresses import normal_client
 
 Kind = Literal["unknown", "lost", "size", "rules", "rules_on_file", "exports"]
 Rules = frozenset[tuple[str, str, str]]
+_GIB = 1024**3
 
 
 class BackendDifference(Frozen):
@@ -35,7 +38,13 @@ class BackendDifference(Frozen):
     """Of what only the backend has: the share server that it is on."""
     share_id: str | None = None
     """Of a snapshot that only the backend has: its share, if the backend tells."""
+    is_of_known_share: bool = False
+    """Of a snapshot that only the backend has: whether the log has this share on the backend."""
     next_step: str
+
+    def is_unknown_as(self, id_or_location: str) -> bool:
+        """Whether this is what only the backend has, with this id or at this location."""
+        return self.kind == "unknown" and id_or_location in (self.id, self.location)
 
 
 class _Known(NamedTuple):
@@ -82,10 +91,12 @@ def _share_id(item: BackendObject, known: _Known) -> str:
 
 def _unknown(backend: str, item: BackendObject, known: _Known) -> BackendDifference:
     server = "" if item.share_server_id is None else f" --server {item.share_server_id}"
+    is_of_known_share = item.kind == "snapshot" and item.share_id in known.shares
+    path = shlex.quote(f"path={item.location}")
     step = (
-        f"share manage --option path={item.location} --backend {backend}{server}"
-        if item.kind == "share"
-        else f"snapshot manage {item.share_id or 'SHARE'} --location {item.location}"
+        f"snapshot manage {item.share_id} --location {shlex.quote(item.location)}"
+        if is_of_known_share
+        else f"share manage --option {path}{_as_share(item)} --backend {backend}{server}"
     )
     return BackendDifference(
         kind="unknown",
@@ -96,37 +107,47 @@ def _unknown(backend: str, item: BackendObject, known: _Known) -> BackendDiffere
         size=item.size or None,
         share_server_id=item.share_server_id,
         share_id=item.share_id,
-        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item, known)}.",
+        is_of_known_share=is_of_known_share,
+        next_step=f"Adopt it: `share-actors {step}`; or {_deletion(backend, item)}.",
     )
 
 
-def _deletion(backend: str, item: BackendObject, known: _Known) -> str:
-    if item.id is None:
-        return "delete it on the backend: it has no id under which that could be recorded"
-    if item.share_server_id is not None and item.kind == "share":
-        return "delete it once it is managed, since it is on a share server"
-    if item.kind == "snapshot" and item.share_id not in known.shares:
-        return "delete it on the backend, since the log has no share that it could be recorded with"
-    return f"delete it: `share-actors backend audit {backend} --delete-unknown {item.id} --apply`"
+def _as_share(item: BackendObject) -> str:
+    """The option with which a snapshot is managed as a share, which the log has no share for."""
+    return " --option snapshot=true" if item.kind == "snapshot" else ""
+
+
+def _deletion(backend: str, item: BackendObject) -> str:
+    named = shlex.quote(item.id or item.location)
+    return f"delete it: `share-actors backend audit {backend} --delete-unknown {named} --apply`"
 
 
 def _differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
     if share.status != "available":
         return
-    if item.size is not None and item.size != share.size:
-        yield _differs("size", item, f"{share.size} GiB", f"{item.size} GiB")
+    if (size := _other_size(item, share)) is not None:
+        yield _differs("size", item, f"{share.size} GiB", size)
     if (rules := _settled_rules(share)) is not None:
         applied: dict[Kind, Rules | None] = {
             "rules": item.access,
             "rules_on_file": item.access_on_file,
         }
         for kind, access in applied.items():
-            if access is not None and access != rules:
+            if access is not None and not _same_rules(access, rules):
                 yield _differs(kind, item, rules_text(rules), rules_text(access))
     paths = {location.path for location in share.export_locations}  # one may have two protocols
     if item.export_paths and set(item.export_paths) != paths:
         recorded, found = (", ".join(sorted(those)) for those in (paths, set(item.export_paths)))
         yield _differs("exports", item, recorded, found)
+
+
+def _other_size(item: BackendObject, share: Share) -> str | None:
+    """The size on the backend; None if it is that of *share*, or not known."""
+    if item.limit_bytes is None:
+        return f"{item.size} GiB" if item.size not in (None, share.size) else None
+    if item.limit_bytes == share.size * _GIB:
+        return None
+    return f"{item.limit_bytes / _GIB:g} GiB" if item.limit_bytes else "no limit"
 
 
 def _snapshot_differences(item: BackendObject, share: Share) -> Iterator[BackendDifference]:
@@ -135,7 +156,7 @@ def _snapshot_differences(item: BackendObject, share: Share) -> Iterator[Backend
     rules = _settled_rules(snapshot)
     if share.status != "available" or snapshot.status != "available" or rules is None:
         return
-    if item.access is not None and item.access != rules:
+    if item.access is not None and not _same_rules(item.access, rules):
         yield _differs("rules", item, rules_text(rules), rules_text(item.access), share.id)
 
 
@@ -159,6 +180,24 @@ def _settled_rules(share: Share | Snapshot) -> Rules | None:
         return None
     active = (rule for rule in share.access_rules if rule.state == "active")
     return frozenset((rule.access_type, rule.access_to, rule.access_level) for rule in active)
+
+
+def _same_rules(one: Rules, other: Rules) -> bool:
+    """Whether the rules let in the same clients; one address or network may be spelled in several ways."""
+    return _spelled_once(one) == _spelled_once(other)
+
+
+def _spelled_once(rules: Rules) -> Rules:
+    return frozenset(
+        (kind, _client(to) if kind == "ip" else to, level) for kind, to, level in rules
+    )
+
+
+def _client(text: str) -> str:
+    try:
+        return normal_client(text)
+    except ValueError:  # somebody edited it
+        return text
 
 
 def _lost(objects: Sequence[BackendObject], known: _Known) -> Iterator[BackendDifference]:

@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple
 
 from share_actors.events import share, share_network, share_server
 from share_actors.events.decider import Command, Rejected
-from share_actors.events.share import ShareState, failure, snapshots
+from share_actors.events.share import ShareState, failure
 from share_actors.events.share.access import DenyAccess
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import DeleteShare, RetryShare
-from share_actors.events.share.snapshot_access import DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot.access import DenySnapshotAccess
+from share_actors.events.share.snapshot.messages import (
     DeleteSnapshot,
     ForgetSnapshot,
     UnmanageSnapshot,

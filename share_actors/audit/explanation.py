@@ -9,7 +9,15 @@ from typing import Any
 
 from share_actors.audit import exits
 from share_actors.audit.exits import Exit
-from share_actors.audit.trail import Owed, Trail, Tried, gone_advice, summary, waiting_advice
+from share_actors.audit.trail import (
+    ATTEMPT_ADVICE,
+    Owed,
+    Trail,
+    Tried,
+    gone_advice,
+    summary,
+    waiting_advice,
+)
 from share_actors.events import share
 from share_actors.events.envelope import Recorded
 from share_actors.events.phrases import phrase
@@ -19,6 +27,7 @@ from share_actors.events.share.forgetting import ShareForgetRequested, ShareForg
 from share_actors.events.share.manage import ShareUnmanaged
 from share_actors.events.share.messages import ShareCreationRequested
 from share_actors.values import Frozen, Placement, Share
+from share_actors.values.waiting import WaitingForThread, sentence
 
 MAX_ATTEMPTS = 10
 """How many attempts an explanation shows."""
@@ -52,6 +61,8 @@ class Explanation(Frozen):
     """The scheduler's verdicts on every pool when it placed the share."""
     exits: tuple[Exit, ...] = ()
     """The requests that lead out of an error, or end work that does not end; empty if all is well."""
+    waiting_for_thread: WaitingForThread | None = None
+    """The place in line of its driver call, if that waits for a driver thread."""
 
 
 def progress(history: Sequence[Recorded], command_id: str) -> Tried | None:
@@ -65,13 +76,29 @@ def explain(
     attempts: int = MAX_ATTEMPTS,
     backends: Collection[str] | None = None,
     permits: Callable[[str], bool] = exits.everything,
+    waiting: WaitingForThread | None = None,
 ) -> Explanation:
     """Explain the state of a share at the time *now*; *history* is its stream, not empty.
 
     *backends* are those that are configured: without its backend a share has fewer exits. *permits* tells
-    whether the caller may do an operation: no other is an exit for the caller.
+    whether the caller may do an operation: no other is an exit for the caller. *waiting*: where its driver
+    call waits for a thread.
     """
-    return _fold(history, attempts).explanation(now, backends, permits)
+    explanation = _fold(history, attempts).explanation(now, backends, permits)
+    return explanation if waiting is None else _with_place(explanation, waiting)
+
+
+def _with_place(explanation: Explanation, waiting: WaitingForThread) -> Explanation:
+    """Return *explanation* with the place in line of the driver call, whose deadline is not set yet."""
+    line = (
+        f"Wait: its driver call has place {waiting.place} of {waiting.waiting} in line. To let more than"
+        f" {waiting.threads} calls run at once: `threads` of backend {waiting.backend}."
+    )
+    return explanation.replace(
+        summary=f"status {explanation.status}; {sentence(waiting)}",
+        advice=(*(text for text in explanation.advice if text not in ATTEMPT_ADVICE), line),
+        waiting_for_thread=waiting,
+    )
 
 
 def _fold(history: Sequence[Recorded], attempts: int) -> _Explainer:

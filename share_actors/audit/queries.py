@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from share_actors.audit.index import Indexed
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.errors import Ambiguous, LogError, NotFound, shown
 from share_actors.events import share_network
 from share_actors.events.aggregates import AGGREGATES, address_of
@@ -15,7 +15,7 @@ from share_actors.events.archives import STREAM, EventsArchived
 from share_actors.events.envelope import Recorded
 from share_actors.events.event_filter import EventFilter
 from share_actors.events.log.log import Notification
-from share_actors.values.ids import is_id
+from share_actors.values.checks.ids import is_id
 
 FOLLOW_EVERY_S = 0.2
 _SEE = "`share-actors log tail` shows the last events, with their positions."

@@ -13,7 +13,7 @@ from share_actors.events.share_network import sentences as network
 from share_actors.events.share_server import messages as server_messages
 from share_actors.events.share_server import sentences as server
 from share_actors.redaction import without_url_passwords
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
 
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
     kind: describe
@@ -23,7 +23,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (server_messages.OwnEvent, server.sentence),
         (share_type.TypeEvent, share_type.sentence),
         (backend.BackendEvent, backend.sentence),
-        (subject.SubjectForgotten, subject.sentence),
+        (subject.SubjectEvent, subject.sentence),
         (archives.EventsArchived, archives.sentence),
     )
     for kind in get_args(union) or (union,)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from pydantic_core import from_json
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.events.log.log import Notification
 from share_actors.values import Frozen
 

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from share_actors.audit.index import Indexed
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.trail import Owed, Trail
 from share_actors.errors import LogError, NotFound
 from share_actors.events import share
@@ -24,7 +24,7 @@ from share_actors.events.decider import replay
 from share_actors.events.envelope import Recorded
 from share_actors.events.log.log import Notification
 from share_actors.values import Frozen, Share, Value
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
 
 Until = datetime | int
 """A time, or the version of an event in its stream."""

@@ -14,7 +14,7 @@ from share_actors.events.receipts import Receipts
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.redaction import without_url_passwords
 from share_actors.values import Frozen
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
 
 Result = Literal["under way", "succeeded", "failed", "transient", "bug", "unknown", "cut off"]
 """The last four are retried. `cut off`: the process died during the attempt."""
@@ -147,14 +147,22 @@ def _summary(status: str, reason: str | None, owed: tuple[Owed, ...], last: Trie
     return f"{attempt} did not succeed ({last.said}){due}"
 
 
+DEADLINE_PASSED = (
+    "The deadline has passed and no process continues the work: run `status` to check the system."
+)
+IN_TIME = "Wait: if the driver does not reply by the deadline, the attempt is repeated."
+ATTEMPT_ADVICE = (DEADLINE_PASSED, IN_TIME)
+"""What is said about an attempt under way."""
+
+
 def waiting_advice(last: Tried | None, now: datetime) -> str | None:
     """What to do about work that goes on by itself; None if there is nothing to say."""
     if last is None:
         return None
     if last.result == "under way" and now > last.deadline:
-        return "The deadline has passed and no process continues the work: run `status` to check the system."
+        return DEADLINE_PASSED
     if last.result == "under way":
-        return "Wait: if the driver does not reply by the deadline, the attempt is repeated."
+        return IN_TIME
     if last.next_at is not None:
         return "Wait: the next attempt starts automatically when it is due."
     return None

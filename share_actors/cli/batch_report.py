@@ -1,5 +1,6 @@
 """The report of a batch: its progress on a terminal, a JSON line for each item, and how it ended."""
 
+# ruff: noqa: PLC0415 - Rich is imported when progress is shown
 from __future__ import annotations
 
 import shlex
@@ -8,19 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from share_actors.cli.batch_file import STDIN, Columns
+from share_actors.cli.exit_codes import SOME_FAILED
 from share_actors.cli.output import count, error_document, escape
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError
 
 if TYPE_CHECKING:
-    from share_actors.client.bulk import OperationName
-    from share_actors.client.bulk_results import BulkResult
-
-SOME_FAILED = 15
-"""The exit code of a batch of which some items were refused, failed or did not end in time."""
+    from share_actors.client.bulk.batch import OperationName
+    from share_actors.client.bulk.results import BulkResult
 
 
 class SomeFailed(ShareActorsError):
@@ -175,6 +172,14 @@ def progress_bar(session: Session, total: int) -> Iterator[Callable[[int, int], 
     if session.json or not session.output.err.is_terminal:
         yield _show_nothing
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, TimeRemainingColumn(), console=session.output.err) as bar:
         task = bar.add_task("", total=total, note="")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from share_actors.cli import interrupts
+from share_actors.cli.groups import Registered, registered
 from share_actors.cli.output import Output, escape
 from share_actors.cli.session import Options, Session
 from share_actors.cli.usage_errors import json_requested
@@ -33,6 +34,9 @@ def choices(*values: str) -> Callable[[], list[str]]:
 
 
 # -- global options ------------------------------------------------------------------------------
+ADDRESS_HELP = "Use the Ray cluster at this address. Default: the one that `up` started."
+
+
 def global_options(*, root: bool) -> list[Parameter]:
     """The global options; those of the program itself (*root*) also read the environment."""
 
@@ -52,12 +56,7 @@ def global_options(*, root: bool) -> list[Parameter]:
     file, text = Path | None, str | None
     return [
         option("config", file, "Read the configuration from this TOML file.", "FILE"),
-        option(
-            "address",
-            text,
-            "Use the Ray cluster at this address. Default: the one that `up` started.",
-            "HOST:PORT",
-        ),
+        option("address", text, ADDRESS_HELP, "HOST:PORT"),
         option("namespace", text, "Use the system in this Ray namespace."),
         option("user", text, "Act as this user. Default: your login name."),
         option(
@@ -117,17 +116,26 @@ def installed_version() -> str:
 
 # -- registration --------------------------------------------------------------------------------
 def command(
-    app: typer.Typer, name: str, *, examples: Sequence[str] = ()
+    name: str, *, examples: Sequence[str] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function whose first parameter is the `Session`; Typer reads the others."""
+    """Register a function as the command *name*, such as `share list`.
+
+    Its first parameter is the `Session`; Typer reads the others, when the command is looked up.
+    """
+    group, _, own_name = name.rpartition(" ")
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        lines = [f"[dim]$[/] [cyan]share-actors {escape(example)}[/]" for example in examples]
-        help_text = "\n\n".join([_help_text(function), "\n".join(lines)])
-        app.command(name, help=help_text)(_with_global_options(function))
+        registered(group)[own_name] = Registered(
+            function.__module__, lambda: (_with_global_options(function), _help(function, examples))
+        )
         return function
 
     return register
+
+
+def _help(function: Callable[..., Any], examples: Sequence[str]) -> str:
+    lines = [f"[dim]$[/] [cyan]share-actors {escape(example)}[/]" for example in examples]
+    return "\n\n".join([_help_text(function), "\n".join(lines)])
 
 
 def _help_text(function: Callable[..., Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
@@ -11,7 +11,7 @@ from share_actors.actors.messaging.parameters import seconds
 from share_actors.cli.command import choices
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
-from share_actors.values import Protocol
+from share_actors.values import AsOf, Protocol
 
 PAGE_SIZE = 1000
 
@@ -50,10 +50,24 @@ ProtocolOption = Annotated[
 ]
 
 
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why it is given up; recorded with who asked.")
+]
+
+
 def check_seconds(value: float) -> float:
     """*value*, before the command does anything; raises `typer.BadParameter` for no number of seconds."""
+    return _checked("timeout", value)
+
+
+def check_wait(value: float) -> float:
+    """The same for how long to wait for the catalog."""
+    return _checked("wait", value)
+
+
+def _checked(field: str, value: float) -> float:
     try:
-        return seconds("timeout", value)
+        return seconds(field, value)
     except InvalidRequest as error:
         raise typer.BadParameter(error.message) from None
 
@@ -74,6 +88,15 @@ NameFilter = Annotated[str | None, typer.Option("--name", help="List only those 
 LimitOption = Annotated[int, typer.Option("--limit", help="Page size, at most 1000.")]
 MarkerOption = Annotated[
     str | None, typer.Option("--marker", help="Continue from this marker of the previous page.")
+]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        callback=check_wait,
+        help="While the catalog catches up with the log, wait this long for a whole list.",
+    ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="List all pages.")]
 
@@ -109,23 +132,50 @@ def parse_pairs(items: list[str] | None, field: str) -> dict[str, str]:
     return pairs
 
 
+class End(NamedTuple):
+    """Where a list ends: the marker of the next page, and how far it is if it is not whole."""
+
+    marker: str | None
+    as_of: AsOf | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The end of a list in JSON."""
+        as_of = None if self.as_of is None else self.as_of._asdict()
+        return {"next_marker": self.marker, "as_of": as_of}
+
+
 def fetch_pages(
     list_page: Callable[..., Any], limit: int, marker: str | None, all_pages: bool, **filters: Any
-) -> tuple[list[Any], str | None]:
-    """One page, or with *all_pages* every page from *marker* on; and the marker of the next page."""
+) -> tuple[list[Any], End]:
+    """One page, or with *all_pages* every page from *marker* on; and where the list ends."""
     items: list[Any] = []
+    as_of: AsOf | None = None  # of the first page that is not whole: the later ones may be
     while True:
         page = list_page(limit=PAGE_SIZE if all_pages else limit, marker=marker, **filters)
         items += page.items
-        marker = page.next_marker
+        marker, as_of = page.next_marker, as_of or page.as_of
         if marker is None or not all_pages:
-            return items, marker
+            return items, End(marker, as_of)
+
+
+_WAITING = "--wait SECONDS waits for it"
+
+
+def print_as_of(session: Session, as_of: AsOf | None, advice: str = _WAITING) -> None:
+    """Print how far a list is, if it is not whole, with *advice*."""
+    if as_of is not None:
+        session.output.print_message(
+            f"As of event {as_of.applied} of {as_of.head}: the catalog is catching up with the log;"
+            f" {advice}."
+        )
 
 
 def print_list(
-    session: Session, noun: str, columns: tuple[str, ...], rows: list[Any], marker: str | None
+    session: Session, noun: str, columns: tuple[str, ...], rows: list[Any], end: End
 ) -> None:
-    """Print *rows* as a table, or that there are none; and how to list the next page."""
+    """Print *rows* as a table, or that there are none; how to list the next page; and how far they are."""
+    marker = end.marker
+    print_as_of(session, end.as_of)
     if rows:
         session.output.print_table(columns, rows)
     else:

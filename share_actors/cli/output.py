@@ -1,5 +1,6 @@
 """Output of commands: tables, one JSON document, a spinner, and errors of two lines."""
 
+# ruff: noqa: PLC0415 - Rich is imported when something is printed as text
 from __future__ import annotations
 
 import io
@@ -8,17 +9,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TextIO
-
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.markup import escape as escape_markup
-from rich.table import Table
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
 from share_actors.errors import Busy, ShareActorsError
-from share_actors.redaction import without_url_passwords
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
+from share_actors.values.checks.urls import without_url_passwords
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH = 100_000
 """Columns of output that is not a terminal: nothing is cut or wrapped."""
@@ -76,9 +76,17 @@ class Output:
         self.as_json = as_json
         self.one_line = False
         """Whether JSON documents are printed in one line each, since the command prints several."""
-        self.stdout = sys.stdout
-        self.out = _console(self.stdout)
-        self.err = _console(sys.stderr)
+        self.stdout, self._stderr = sys.stdout, sys.stderr
+
+    @cached_property
+    def out(self) -> Console:
+        """The console of results."""
+        return _console(self.stdout)
+
+    @cached_property
+    def err(self) -> Console:
+        """The console of everything else."""
+        return _console(self._stderr)
 
     def reserve_stdout(self, *, debug: bool) -> None:
         """Keep stdout for results: other code, such as Ray, writes to stderr (*debug*) or nowhere."""
@@ -125,6 +133,8 @@ class Output:
 
     def build_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
         """A table with formatted cells; statuses are coloured on a terminal."""
+        from rich.table import Table
+
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(column, overflow="fold", no_wrap=column in ID_COLUMNS)
@@ -134,6 +144,8 @@ class Output:
 
     def print_fields(self, fields: Mapping[str, Any]) -> None:
         """Print names and values, one pair per line."""
+        from rich.table import Table
+
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
@@ -180,6 +192,8 @@ def _json(document: Any, indent: int | None = None) -> str:
 
 
 def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
     console = Console(file=stream)
     return console if console.is_terminal else Console(file=stream, width=PIPE_WIDTH)
 
@@ -221,6 +235,8 @@ def count(number: int, noun: str) -> str:
 
 def escape(text: str) -> str:
     """*text* as markup in one line, shown literally, without control characters and URLs' passwords."""
+    from rich.markup import escape as escape_markup
+
     return escape_markup(escaped(without_url_passwords(text)))
 
 
@@ -245,6 +261,8 @@ def format_cell(value: Any) -> str:
 
 def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     """The lines of a table as text; the items of a tuple are separated by commas."""
+    from rich.cells import cell_len, set_cell_size
+
     cells = [list(columns), *([_plain_cell(value) for value in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -255,6 +273,8 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterat
 def _plain_cell(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_plain_cell, value))
+    from rich.text import Text
+
     return Text.from_markup(format_cell(value), emoji=False).plain
 
 

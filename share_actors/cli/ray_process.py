@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,7 +29,8 @@ OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE, *PARENT}
 NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
 """Has a Ray end at once at SIGTERM: it would first wait for work on it to end, which `down` has done."""
 START_TIMEOUT_S = 120.0
-CRASHED_STOP_TIMEOUT_S = 0.5
+TIMED_OUT = "timed out during startup"
+"""What Ray says if one of its processes has not started within 30 s."""
 LOCK_TIMEOUT_S = 300.0
 """Longer than any `up` or `down` takes, however slow the machine is."""
 MAX_DIRECTORY_LENGTH = 30
@@ -70,8 +72,20 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
 def start_ray(home: Path, namespace: str) -> SystemState:
     """Start a Ray head in its own session, and record it at once, so that it can be ended.
 
-    Raises `Unavailable`; the head is not ended then.
+    A start that Ray gives up after 30 s, on a busy machine, is tried once more. Raises `Unavailable`; the
+    head is not ended then.
     """
+    try:
+        return _start_once(home, namespace)
+    except Unavailable as error:
+        failed = system_state.read(home)
+        if TIMED_OUT not in error.message or failed is None:
+            raise
+        stop_ray(failed)
+        return _start_once(home, namespace)
+
+
+def _start_once(home: Path, namespace: str) -> SystemState:
     log = home / "ray.log"
     with interrupts.deferred():
         directory = create_short_directory()
@@ -164,12 +178,12 @@ def _last_line(log: Path) -> str:
 def stop_ray(state: SystemState, timeout_s: float | None = None) -> list[str]:
     """Stop the processes of the Ray that *state* describes; returns the names of those that had to be killed.
 
-    They may take *timeout_s* to end; what is left of a Ray that died cannot be stopped in order.
+    They may take *timeout_s* to end. What is left of a Ray that died cannot end in order, and is killed.
     """
     if state.pid is None:
         return []
     if timeout_s is None:
-        timeout_s = RAY_STOP_TIMEOUT_S if state.alive else CRASHED_STOP_TIMEOUT_S
+        timeout_s = RAY_STOP_TIMEOUT_S if state.alive else 0.0
     session = session_processes(state.pid, state.created)
     head = [process for process in session if process.pid == state.pid]
     _signal(head or session, "terminate")
@@ -228,13 +242,18 @@ def session_processes(pid: int, created: float) -> list[psutil.Process]:
     """
     if _reused(pid, created):
         return []
-    session = {p for p in psutil.process_iter() if _session_id(p.pid) == pid}
-    for process in list(session):
-        try:
-            session.update(process.children(recursive=True))
-        except psutil.NoSuchProcess:
-            continue
-    return [process for process in session if _created_since(process, created)]
+    # psutil's `children` would read the whole process table again for each process of the session
+    processes = list(psutil.process_iter(["ppid"]))
+    children: dict[int, list[int]] = defaultdict(list)
+    for process in processes:
+        children[process.info["ppid"]].append(process.pid)
+    found = {process.pid for process in processes if _session_id(process.pid) == pid}
+    unseen = list(found)
+    while unseen:
+        further = set(children[unseen.pop()]) - found
+        found |= further
+        unseen += further
+    return [p for p in processes if p.pid in found and _created_since(p, created)]
 
 
 def has_ended(process: psutil.Process) -> bool:

@@ -222,6 +222,9 @@ def print_explanation(session: Session, explanation: Explanation) -> None:
 def print_entity_explanation(session: Session, explanation: EntityExplanation) -> None:
     """Print the state of a share server or a share network and the reasons for it."""
     output = session.output
+    if session.json:
+        output.print_json(explanation.model_dump(mode="json"))
+        return
     output.print_fields(
         {
             explanation.kind.replace("_", " "): explanation.id,

@@ -11,12 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.system_state import SystemState, check_reachable
+from share_actors.cli.exit_codes import INTERRUPTED
 from share_actors.cli.output import Output, escape
 from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
 
 if TYPE_CHECKING:
+    from share_actors.actors.runtime.system_state import SystemState
     from share_actors.client import ShareHandle, ShareSystem
     from share_actors.config import Config
     from share_actors.values import RequestContext
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 SYSTEM_ADMIN = "system-admin"
 ROLES = ("reader", "member", "admin", SYSTEM_ADMIN)
 """The values of `--role`."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as in shells: 128 plus the number of the signal."""
 START_A_SYSTEM = "Start one with `share-actors up`."
 RESTART_THE_SYSTEM = "Nothing was lost. Start it again with `share-actors up`."
 
@@ -54,6 +52,7 @@ class Session:
     def __init__(self, options: Options, command: str = "") -> None:
         self.options, self.command = options, command
         self.output = Output(as_json=options.json)
+        self._may_have_joined = False
         self.awaited_share_id: str | None = None
         """The share whose request is recorded and whose outcome is awaited."""
         self.interrupt_message = (
@@ -101,6 +100,9 @@ class Session:
     # -- the running system ----------------------------------------------------------------------
     def running_system(self) -> SystemState:
         """The system at `--address`, or else the one that `up` recorded; raises `Unavailable`."""
+        from share_actors.actors.runtime import system_state
+        from share_actors.actors.runtime.system_state import SystemState
+
         recorded = system_state.read(self.home)
         address = self.options.address
         if address and (recorded is None or address != recorded.address):
@@ -141,16 +143,20 @@ class Session:
 
     def prepare_connection(self, state: SystemState) -> None:
         """Set the variables that Ray needs; raises `Unavailable` if nothing listens at the address."""
+        from share_actors.actors.runtime.system_state import check_reachable
+
+        self._may_have_joined = True
         os.environ.update(state.environment)
         assert state.address is not None
         check_reachable(state.address)
 
     def disconnect(self) -> None:
-        """Close the connection, if there is one; Ray's own clean-up at exit takes 0.5 s longer."""
-        if "system" in self.__dict__:
+        """Leave the cluster that was joined, if any; Ray's own clean-up at exit takes 0.5 s longer."""
+        if self._may_have_joined:
             from share_actors.actors.runtime import lifecycle
 
-            lifecycle.shutdown()
+            if lifecycle.is_initialized():
+                lifecycle.shutdown()
 
     def wait_for_outcome(self, share: ShareHandle, timeout: float | None) -> dict[str, Any]:
         """Wait for the outcome of the last request of *share* (None: do not wait), then refresh it.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from share_actors.client.share import ShareHandle
-from share_actors.client.sync_system import ShareSystem
+from share_actors.client.share.handle import ShareHandle
+from share_actors.client.sync.system import ShareSystem
+from share_actors.lazy_names import importer
 
 if TYPE_CHECKING:
-    from share_actors.client.sync import connect as connect
-    from share_actors.client.sync import start as start
+    from share_actors.client.sync.opening import connect as connect
+    from share_actors.client.sync.opening import start as start
 
 __all__ = [
     "ShareHandle",
@@ -18,10 +18,6 @@ __all__ = [
     "connect",
     "start",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import `connect` and `start` on first use: they need Ray, and the handles do not."""
-    if name not in ("connect", "start"):
-        raise AttributeError(f"module 'share_actors.client' has no attribute {name!r}")
-    return getattr(import_module("share_actors.client.sync"), name)
+_MODULES = {"sync.opening": ["connect", "start"]}
+"""They need Ray, and the handles do not."""
+__getattr__ = importer(__name__, _MODULES)

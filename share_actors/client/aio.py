@@ -9,7 +9,8 @@ from share_actors.actors.messaging.retries import with_retries
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.connection import RayConnection
 from share_actors.client.keywords import CONNECT_TIMEOUT_S
-from share_actors.client.share import AsyncShare
+from share_actors.client.share.calls import ShareCalls
+from share_actors.client.share.handle import AsyncShare
 from share_actors.client.system import AsyncShareSystem
 from share_actors.config import Config
 from share_actors.values import RequestContext
@@ -31,7 +32,7 @@ async def connect(
     system runs there, `Refused` if this process has joined another cluster, or `InvalidRequest`.
     """
     join(address, namespace, context, timeout)  # in this thread: Ray sets signal handlers
-    connection = RayConnection(lifecycle.find_manager(namespace), namespace)
+    connection = RayConnection(lifecycle.find_manager(namespace), namespace, calls=ShareCalls)
     config = await with_retries(lambda: connection.call_manager("config"), timeout)
     return AsyncShareSystem(connection, config, context)
 
@@ -83,5 +84,5 @@ async def start_on_ray(
         if owns_ray:
             lifecycle.shutdown()
         raise
-    connection = RayConnection(manager, config.namespace, owns_ray=owns_ray)
+    connection = RayConnection(manager, config.namespace, owns_ray=owns_ray, calls=ShareCalls)
     return AsyncShareSystem(connection, config, context, owns=True)

@@ -6,20 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Unpack
 
-from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import instance, known_id, number, refuse, word
 from share_actors.audit.backend_audit import BackendDifference, compare
 from share_actors.audit.capacity import CapacityPoint, capacity_history
 from share_actors.client.entities import AsyncEntityCollection
-from share_actors.client.keywords import RequestOptions, deadline
-from share_actors.client.receipt import raise_for_status
+from share_actors.client.keywords import RequestOptions
+from share_actors.client.requests import Requests
 from share_actors.client.results import BackendChanges, HandledEntities
+from share_actors.client.share.creator import ShareCreator
+from share_actors.client.unknown_deletion import UnknownDeletion
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import NotFound, Refused
-from share_actors.events.decider import Command
-from share_actors.events.share.snapshot_messages import DeleteUnknownSnapshot
-from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 from share_actors.values import BackendReport, BackendState, Share, ShareUsage
 
 PAGE_SIZE = 1000
@@ -32,6 +30,10 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
 
     _kind = "backend"
     _entity_type = BackendState
+
+    def __init__(self, requests: Requests, creator: ShareCreator) -> None:
+        super().__init__(requests)
+        self._deletion = UnknownDeletion(requests, creator)
 
     async def stats(self) -> dict[str, BackendReport]:
         """The last report of each backend, by name; soon after a start, waits for the first of each."""
@@ -68,56 +70,23 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
     ) -> Share:
         """Delete a share, or a snapshot of this id, that only *backend* has, as `audit` shows it now.
 
-        Returns the record of the deletion, or the share of the snapshot. The request is recorded in the
-        stream of the share before the driver is called, as every request is: it is carried out also after
-        a restart. Raises `NotFound` if nothing unknown on *backend* has this id, `Refused` if the log has it
-        by now, if the share of the snapshot is unknown itself or a share of *backend* is being managed, and
+        *share_id* may be its location instead. Returns the record of the deletion, or the share of the
+        snapshot. The request is recorded in the stream of the share before the driver is called, as every
+        request is: it is carried out also after a restart. What has no id, a share on a share server, and a
+        snapshot of a share that the log does not have are managed as a share first, which is then deleted.
+        Raises `NotFound` if nothing unknown on *backend* is called so, `Refused` if the log has it by now, if
+        only the backend has the share of the snapshot too, or if a share of *backend* is being managed, and
         `OperationFailed` with the driver's reason.
         """
-        backend, share_id = word("backend", backend), known_id("share", share_id)
-        item = next((d for d in await self.audit(backend) if _is_unknown(d, share_id)), None)
+        backend, share_id = word("backend", backend), _id_or_location(share_id)
+        differences = await self.audit(backend)
+        item = next((d for d in differences if d.is_unknown_as(share_id)), None)
         if item is None:
-            text = (
-                f"nothing with the id {share_id} is unknown on backend {backend!r}: see its audit"
-            )
+            text = f"nothing called {share_id} is unknown on backend {backend!r}: see its audit"
             raise NotFound(text, field="share_id", value=share_id)
+        _require_share_gone(item, differences)
         await self._require_nothing_managed(backend)
-        if item.of == "snapshot":
-            return await self._delete_snapshot(item, share_id, options)
-        owner = {"project_id": self._requests.context.project_id, "host": backend}
-        spec = {**owner, "user_id": self._requests.context.user_id}
-        fields = {"share_id": share_id, "spec": spec, "location": item.location, "size": item.size}
-        return await self._ask_share(share_id, build(DeleteUnknownShare, fields), options)
-
-    async def _delete_snapshot(
-        self, item: BackendDifference, snapshot_id: str, options: RequestOptions
-    ) -> Share:
-        if item.share_id is None:
-            raise Refused(
-                f"snapshot {snapshot_id}: the backend does not tell which share it is of: adopt it with"
-                " `snapshot manage`, then delete it",
-                field="share_id",
-                value=snapshot_id,
-            )
-        fields = {"snapshot_id": snapshot_id, "location": item.location}
-        command = build(DeleteUnknownSnapshot, fields)
-        try:
-            return await self._ask_share(item.share_id, command, options)
-        except NotFound:
-            raise Refused(
-                f"snapshot {snapshot_id} is of share {item.share_id}, which the log does not have: adopt that"
-                " share, or delete the snapshot on the backend",
-                field="share_id",
-                value=snapshot_id,
-            ) from None
-
-    async def _ask_share(self, share_id: str, command: Command, options: RequestOptions) -> Share:
-        until = deadline(options)
-        receipt = raise_for_status(await self._requests.ask(share_id, command, **options))
-        if receipt.share is not None:
-            return receipt.share
-        share: Share = await self._requests.view_recorded(receipt, until)
-        return share
+        return await self._deletion.delete(backend, item, options)
 
     async def _require_nothing_managed(self, backend: str) -> None:
         """Raise `Refused` while a share of *backend* is being managed: it might be the unknown one."""
@@ -130,8 +99,8 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         shares: list[Share] = []
         marker: str | None = None
         while True:
-            page = await self._requests.catalog.ask(
-                "shares", backend=backend, limit=PAGE_SIZE, marker=marker
+            page = await self._requests.catalog.listed(
+                "shares", backend=backend, limit=PAGE_SIZE, marker=marker, wait=True
             )
             shares += page.items
             marker = page.next_marker
@@ -222,9 +191,21 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         return forgotten
 
 
-def _is_unknown(difference: BackendDifference, share_id: str) -> bool:
-    """Whether *difference* is a share or snapshot of this id that only the backend has."""
-    return (difference.kind, difference.id) == ("unknown", share_id)
+def _require_share_gone(item: BackendDifference, differences: Sequence[BackendDifference]) -> None:
+    """Raise `Refused` if *item* is a snapshot of a share that only the backend has too."""
+    of_it = (d for d in differences if d.of == "share" and d.is_unknown_as(item.share_id or ""))
+    if item.of == "snapshot" and any(of_it):
+        text = (
+            f"{item.location} is a snapshot of share {item.share_id}, which only the backend has too:"
+            " nothing was changed. Adopt or delete that share first"
+        )
+        raise Refused(text, field="share_id", value=item.id or item.location)
+
+
+def _id_or_location(value: str) -> str:
+    """*value*, which is an id unless it has a slash; raises `InvalidRequest`."""
+    is_location = isinstance(value, str) and "/" in value
+    return word("share_id", value) if is_location else known_id("share", value)
 
 
 def _time(field: str, value: datetime | None) -> datetime | None:

@@ -24,7 +24,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.share_exits import configured_backends, permitted_operations
+from share_actors.client.share.exits import configured_backends, permitted_operations
 from share_actors.errors import Ambiguous, NotFound, shorten
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
@@ -45,7 +45,7 @@ from share_actors.values import (
     ShareType,
     utc_now,
 )
-from share_actors.values.ids import is_name, is_uuid
+from share_actors.values.checks.ids import is_name, is_uuid
 from share_actors.values.secret import Secret
 
 EntityT = TypeVar("EntityT", bound=Frozen)
@@ -62,7 +62,7 @@ class AsyncEntityCollection(Generic[EntityT]):
 
     async def list(self, **filters: Unpack[EntityFilters]) -> Page[EntityT]:
         """A page of them, the oldest first. Raises `InvalidRequest` for an unknown filter or value."""
-        page: Page[EntityT] = await self._requests.catalog.ask(
+        page: Page[EntityT] = await self._requests.catalog.listed(
             "entities", kind=self._kind, **filters
         )
         return page
@@ -99,8 +99,8 @@ class AsyncEntityCollection(Generic[EntityT]):
     async def _ids_named(self, name: str) -> Sequence[str]:
         """The ids of those with this name: of the user's project if there are any, else of all."""
         for project_id in (self._requests.context.project_id, None):
-            page = await self._requests.catalog.ask(
-                "entities", kind=self._kind, name=name, project_id=project_id, limit=20
+            page = await self._requests.catalog.listed(
+                "entities", kind=self._kind, name=name, project_id=project_id, limit=20, wait=True
             )
             if page.items:
                 break

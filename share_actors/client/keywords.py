@@ -123,11 +123,13 @@ class PreviewProperties(TypedDict, total=False):
 class PageOptions(TypedDict, total=False):
     """Which page of a list: at most `limit` items (default 100, at most 1000), after `marker`.
 
-    `marker` is the `next_marker` of the page before.
+    `marker` is the `next_marker` of the page before. While the catalog catches up with the log, a list says
+    how far it is (`as_of`); with `wait` it waits for a whole one: that many seconds, or with True a minute.
     """
 
     limit: int
     marker: str | None
+    wait: bool | float
 
 
 class EventFilters(TypedDict, total=False):
@@ -154,6 +156,8 @@ class ShareCountFilters(TypedDict, total=False):
     project_id: str | None
     backend: str | None
     is_public: bool | None
+    wait: bool | float
+    """How many seconds to wait until all that is recorded can be counted; True: a minute."""
 
 
 class ShareFilters(ShareCountFilters, PageOptions, total=False):

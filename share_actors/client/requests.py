@@ -19,6 +19,7 @@ from share_actors.actors.messaging.parameters import flag, not_found, seconds, w
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
 from share_actors.client.connection import CallerCatalog, Connection
+from share_actors.client.direct_route import DirectRoute
 from share_actors.client.doubt import (
     UNKNOWN,
     in_doubt,
@@ -81,6 +82,9 @@ class Requests:
             wait: Coalescer(self._submit, lanes=3)  # a receipt must not wait for others' outcomes
             for wait in (True, False)
         }
+        self._direct_route = DirectRoute(
+            connection, lambda message: self._lanes[message.wait].put(message)
+        )
         self._outcomes: Coalescer[tuple[str, str], CommandReply | None] = Coalescer(
             at_once(self._wait_for_outcomes), max_batch=BATCH_SIZE, lanes=64
         )
@@ -112,7 +116,7 @@ class Requests:
             wait=wait,
             repeated=not isinstance(known, FreshId),
         )
-        return SentCommand(message, self._lanes[wait].put(message), time.monotonic())
+        return SentCommand(message, self._direct_route.put(message), time.monotonic())
 
     async def reply_to(self, sent: SentCommand, until: float) -> Receipt:
         """The receipt of a command once it is recorded, and its work ended if it is to wait for that.
@@ -142,11 +146,12 @@ class Requests:
                     raise in_doubt(error, sent.message, time.monotonic() - sent.began) from None
                 await asyncio.sleep(pause)
                 message = sent.message._replace(repeated=True)
-                reply = self._lanes[message.wait].put(message)
-                sent = SentCommand(message, reply, sent.began)
+                sent = SentCommand(message, self._direct_route.put(message), sent.began)
 
-    def _submit(self, messages: list[CommandMessage]) -> AsyncIterator[Part[CommandReply]]:
-        return in_parts(_Manager(self._connection), messages)
+    async def _submit(self, messages: list[CommandMessage]) -> AsyncIterator[Part[CommandReply]]:
+        async for part in in_parts(_Manager(self._connection), messages):
+            self._direct_route.learn(part.results.values())
+            yield part
 
     # -- outcomes --------------------------------------------------------------------------------
     async def outcome(self, receipt: Receipt, until: float, began: float | None = None) -> Receipt:
@@ -161,7 +166,7 @@ class Requests:
                     reply = await self._outcomes.put(request)
                 receipt = receipt if reply is None else receipt_of(reply)
             except TimeoutError:
-                waited = until - began
+                waited = time.monotonic() - began  # a program that blocks its loop waits longer
                 text = (
                     f"still in progress after {waited:.3g} s; the request is recorded and goes on"
                 )
@@ -228,7 +233,10 @@ class Requests:
 
     async def view(self, share_id: str) -> Share:
         """A share's present state, from its entity; raises `NotFound`."""
-        share: Share = await self.ask_manager("view", share_id)
+        share: Share | None = await self._direct_route.view(share_id, self.context)
+        if share is None:
+            share = await self.ask_manager("view", share_id)
+        assert share is not None
         return share
 
     async def view_recorded(self, receipt: Receipt, until: float) -> Any:
@@ -264,7 +272,7 @@ async def _receipt(sent: SentCommand, until: float) -> Receipt:
         async with asyncio.timeout_at(until):
             return receipt_of(await sent.reply)
     except TimeoutError:
-        text = f"no reply within {until - sent.began:.3g} s; {UNKNOWN}"
-        message = sent.message
-        ids, waited = (message.share_id, message.command_id), until - sent.began
+        message, waited = sent.message, time.monotonic() - sent.began
+        ids = message.share_id, message.command_id
+        text = f"no reply within {waited:.3g} s; {UNKNOWN}"
         raise timed_out(*ids, text, waited, next_step=look_up(message.command_id)) from None

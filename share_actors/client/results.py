@@ -110,13 +110,18 @@ class ManagerStatus(TypedDict, total=False):
 class CatalogStatus(TypedDict, total=False):
     """The catalog's part of the status; only `error` if the catalog does not respond.
 
-    `events`: in the log. `behind`: events that the catalog had not applied yet. `shares`: counts by status.
+    `events`: in the log. `applied`: how many of them the catalog had applied; `behind`: the others. While it
+    catches up, `events_per_s` is its rate, and `seconds_left` how long it takes by that; else None.
+    `shares`: counts by status.
     """
 
     error: str
     pid: int
     events: int
+    applied: int
     behind: int
+    events_per_s: float | None
+    seconds_left: float | None
     shares: dict[str, int]
     parked: list[ParkedStream]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from share_actors.actors.messaging.parameters import flag, word
-from share_actors.client.background_loop import run
 from share_actors.client.requests import Requests
+from share_actors.client.sync.background_loop import run
 from share_actors.values import DataSubject, Forgetting
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from datetime import datetime
 from typing import Any, Literal, Self, Unpack, overload
 
 from share_actors.actors.messaging.messages import context_with
@@ -15,45 +12,42 @@ from share_actors.actors.messaging.parameters import (
     instance,
     known_id,
     mapping,
-    not_found,
     seconds,
     word,
 )
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.backends import AsyncBackendCollection
-from share_actors.client.bulk import AsyncBulk
+from share_actors.client.bulk.batch import AsyncBulk
 from share_actors.client.connection import Connection
 from share_actors.client.entities import (
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
 )
-from share_actors.client.event_feed import subscribe
 from share_actors.client.keywords import (
     CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
-    EventFilters,
     ManagedShareProperties,
     PreviewProperties,
     RequestOptions,
-    RuleFilters,
-    ShareCountFilters,
-    ShareFilters,
     ShareProperties,
-    SnapshotFilters,
 )
-from share_actors.client.receipt import Receipt, raise_for_status
+from share_actors.client.queries import AsyncSystemQueries
 from share_actors.client.requests import Requests
-from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
-from share_actors.client.share import AsyncShare
-from share_actors.client.share_creator import ShareCreator
+from share_actors.client.results import CutOffCall, ManagePreview
+from share_actors.client.share.actor import ShareActor
+from share_actors.client.share.creator import ShareCreator
+from share_actors.client.share.handle import AsyncShare
 from share_actors.client.subjects import AsyncSubjectCollection
 from share_actors.config import Config
-from share_actors.errors import Ambiguous, Forbidden, NotFound, ShareActorsError, shorten
-from share_actors.events.envelope import Recorded
+from share_actors.errors import Ambiguous, NotFound, ShareActorsError, shorten
 from share_actors.policy import caller_of, check_role
-from share_actors.values import BackendReport, Page, RequestContext, Share, ShareRule, Snapshot
-from share_actors.values.ids import is_id, is_name, is_uuid
+from share_actors.values import (
+    BackendReport,
+    RequestContext,
+    Share,
+)
+from share_actors.values.checks.ids import is_id, is_name, is_uuid
 
 
 def default_context() -> RequestContext:
@@ -68,7 +62,7 @@ def default_context() -> RequestContext:
     return context_with({"user_id": user, "is_admin": True})
 
 
-class AsyncShareSystem:
+class AsyncShareSystem(AsyncSystemQueries):
     """A running system, on behalf of one user. Get one from `connect` or `start`.
 
     Any method that calls the system raises `Unavailable` if it cannot be reached, and `Busy` if it takes
@@ -87,11 +81,12 @@ class AsyncShareSystem:
         self.context = given or default_context()
         self._connection, self._owns = connection, owns
         self._requests = Requests(connection, self.context)
+        self._namespace = config.namespace
         self._creator = ShareCreator(self._requests, config)
         self.networks = AsyncShareNetworkCollection(self._requests)
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
-        self.backends = AsyncBackendCollection(self._requests)
+        self.backends = AsyncBackendCollection(self._requests, self._creator)
         self.bulk = AsyncBulk(self._requests, self._creator, self.share)
         self.subjects = AsyncSubjectCollection(self._requests)
 
@@ -216,6 +211,14 @@ class AsyncShareSystem:
         )
         return preview
 
+    async def actor(self, share_id: str) -> ShareActor:
+        """A handle of a share whose methods return `ObjectRef`s, for programs on Ray; raises `Unavailable`.
+
+        It acts on behalf of this user, wherever it is passed to. The share is not looked up.
+        """
+        known = known_id("share", share_id, "share_id")
+        return ShareActor(await self._connection.start_calls(), known, self.context)
+
     async def share(self, id_or_name: str) -> AsyncShare:
         """The share with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids.
 
@@ -250,41 +253,6 @@ class AsyncShareSystem:
         text = f"{len(meant)} shares are named {name!r}: use one of the ids {', '.join(meant)}"
         raise Ambiguous(text, field="share", value=name, ids=list(meant))
 
-    async def shares(self, **filters: Unpack[ShareFilters]) -> Page[AsyncShare]:
-        """A page of shares (as handles), the oldest first.
-
-        *filters*: `name`, `status`, `project_id`, `backend`, `is_public`, with `limit` (default 100, at most
-        1000) and `marker`. Raises `InvalidRequest` for an unknown filter or value, as every list does.
-        """
-        page = await self._requests.catalog.ask("shares", **filters)
-        shares = (AsyncShare(self._requests, share.id, None, share) for share in page.items)
-        return Page(tuple(shares), page.next_marker)
-
-    async def count_shares(self, **filters: Unpack[ShareCountFilters]) -> dict[str, int]:
-        """The number of shares by status; *filters*: `name`, `status`, `project_id`, `backend`."""
-        counts: dict[str, int] = await self._requests.catalog.ask("count_shares", **filters)
-        return counts
-
-    async def snapshots(self, **filters: Unpack[SnapshotFilters]) -> Page[Snapshot]:
-        """A page of snapshots by `share_id`, `name`, `status`, `project_id`, with `limit` and `marker`."""
-        page: Page[Snapshot] = await self._requests.catalog.ask("snapshots", **filters)
-        return page
-
-    async def snapshot(self, snapshot_id: str) -> Snapshot:
-        """One snapshot; raises `NotFound`."""
-        known_id("snapshot", snapshot_id)
-        snapshot: Snapshot | None = await self._requests.catalog.ask(
-            "snapshot", snapshot_id=snapshot_id
-        )
-        if snapshot is None:
-            raise not_found("snapshot", snapshot_id)
-        return snapshot
-
-    async def rules(self, **filters: Unpack[RuleFilters]) -> Page[ShareRule]:
-        """A page of access rules by `share_id`, `state`, with `limit` and `marker`."""
-        page: Page[ShareRule] = await self._requests.catalog.ask("rules", **filters)
-        return page
-
     # -- backends --------------------------------------------------------------------------------
     @overload
     def capabilities(
@@ -302,63 +270,7 @@ class AsyncShareSystem:
         """Set up every backend, or this one, and return the reports (done at start without a call)."""
         return await self.backends.publish(backend)
 
-    # -- the system ------------------------------------------------------------------------------
-    async def receipt(self, command_id: str, share_id: str | None = None) -> Receipt:
-        """The receipt of an earlier request, by its command id; raises `NotFound`.
-
-        While it is in progress, `attempt` is the last one: its number, since when, and when the next is
-        due. Without *share_id* the catalog looks up the share; raises `Ambiguous` if there are several.
-        """
-        return await self._requests.look_up(command_id, share_id)
-
-    async def wait(self, receipt: Receipt, timeout: float = DEFAULT_TIMEOUT_S) -> Receipt:
-        """Wait for the work of a request; raises `OperationFailed`, or `TimedOut` (the work continues)."""
-        until = time.monotonic() + seconds("timeout", timeout)
-        receipt = instance("receipt", receipt, Receipt)
-        return raise_for_status(await self._requests.outcome(receipt, until))
-
-    async def status(self) -> SystemStatus:
-        """The status of the system: Ray actors, backends, counts of shares, how far the catalog is behind.
-
-        A part that does not respond is replaced by its `error`.
-        """
-        manager: Any
-        catalog: Any
-        manager, catalog = await asyncio.gather(
-            self._requests.ask_manager("status"),
-            self._requests.catalog.call("status"),
-            return_exceptions=True,
-        )
-        if isinstance(manager, Forbidden):
-            raise manager
-        return {
-            "namespace": self.config.namespace,
-            "manager": {"error": str(manager)} if isinstance(manager, BaseException) else manager,
-            "catalog": {"error": str(catalog)} if isinstance(catalog, BaseException) else catalog,
-        }
-
-    async def where(self, share_id: str) -> ShareLocation:
-        """The Ray actor that hosts a share, and its OS process id; raises `NotFound`."""
-        address = known_id("share", share_id)
-        location: ShareLocation = await self._requests.ask_manager("where", address)
-        return location
-
-    async def history(self, share_id: str) -> list[Recorded]:
-        """All events of a share, the oldest first; raises `NotFound`."""
-        return await self._requests.history(known_id("share", share_id))
-
-    def events(
-        self, since: int | datetime = 0, **filters: Unpack[EventFilters]
-    ) -> AsyncIterator[Recorded]:
-        """Every event after a position, or from a time on, then each new one within a second, without end.
-
-        In the order of the log, from any process. A program that keeps the `position` of the last event it
-        has handled goes on with `events(since=position)`: it misses none and gets none twice. *filters*:
-        `entity`, `project`, `user`, `kind`, `command`. For the system's administrator. Raises
-        `InvalidRequest` for an unknown filter, a time without a zone, or a position of another log.
-        """
-        return subscribe(self._requests, since, filters)
-
+    # -- the catalog --------------------------------------------------------------------------------
     async def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""
         return int(await self._requests.catalog.call("rebuild"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,14 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from share_actors.config.validation import config_error
 from share_actors.redaction import masked
-from share_actors.values.limits import MAX_SECONDS
+from share_actors.values.checks.limits import MAX_SECONDS
 
 MAX_WEIGHT = 1_000_000
 Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
@@ -31,6 +33,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     key_path: ClassVar[tuple[str, ...]] = ()
     """The section's key in the whole configuration, for errors."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `true` for a number, which pydantic would take for 1."""
+        annotation = repr(cls.model_fields[str(info.field_name)].annotation)
+        number = re.search(r"\b(int|float)\b", annotation)
+        if isinstance(value, bool) and number and "bool" not in annotation:
+            raise ValueError("must be a number, not true or false")
+        return value
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -70,8 +82,8 @@ class LogSettings(Section):
     """PostgreSQL: the role's password. Never shown."""
     schema_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "public"
     """PostgreSQL: the schema, created if missing. Each system needs its own."""
-    compress: bool = False
-    """Compress each event (zlib)."""
+    compress: bool | Literal["dictionary"] = False
+    """Compress each event: true (zlib), or `dictionary`, which makes it smaller and is faster."""
     cipher_key: SecretStr | None = None
     """Encrypt each event with AES-GCM under this key: 16, 24 or 32 bytes, in base64."""
     snapshot_every: Annotated[int, Field(ge=0)] = 100
@@ -109,7 +121,7 @@ class HostingSettings(Section):
     """An actor whose process runs but which does not answer for this long is restarted."""
     recovery_at_once: Annotated[int, Field(ge=1, le=10_000)] = 50
     """How many shares with pending work are activated at a time, at start and after a crash."""
-    hung_calls: Annotated[int, Field(ge=1)] = 16
+    hung_calls: Annotated[int, Field(ge=1)] = 1_000
     """An actor with this many driver calls beyond their deadline is restarted, which frees their threads."""
 
     @model_validator(mode="after")
@@ -129,8 +141,8 @@ class BackendSettings(Section):
     """`local`, `local-servers`, `btrfs`, `btrfs-servers`, `dummy`, or the name of an installed driver."""
     options: dict[str, Any] = {}
     """The driver's own options."""
-    threads: Annotated[int, Field(ge=1, le=1000)] = 16
-    """Driver calls that run at the same time in each actor."""
+    threads: Annotated[int | None, Field(ge=1, le=1000)] = None
+    """Driver calls that run at once in each actor. Default: the driver's `calls_at_once`, 256 or 16."""
     timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 300.0
     """A driver call that takes longer has an unknown outcome and is repeated."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5

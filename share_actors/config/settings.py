@@ -31,8 +31,8 @@ from share_actors.config.sections import (
 )
 from share_actors.config.validation import check_variables, config_error, invalid_json_error
 from share_actors.errors import ConfigError, showable, shown
-from share_actors.values.ids import is_id
-from share_actors.values.text import PartError
+from share_actors.values.checks.ids import is_id
+from share_actors.values.checks.text import PartError
 
 PREFIX = "SHARE_ACTORS_"
 COMMAND_LINE_VARIABLES = ("CONFIG", "ADDRESS", "USER", "PROJECT", "ROLE", "JSON", "DEBUG")

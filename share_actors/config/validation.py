@@ -11,7 +11,7 @@ from pydantic_settings import SettingsError
 
 from share_actors.errors import ConfigError, showable, shown
 from share_actors.redaction import masked
-from share_actors.values.text import PartError
+from share_actors.values.checks.text import PartError
 
 RENAMED_SECTIONS = {"pool": "hosting"}
 """New names of sections, by their names in earlier versions."""

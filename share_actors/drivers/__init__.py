@@ -5,8 +5,9 @@ A module is imported with the first use of one of its names: the supervisor of d
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from share_actors.lazy_names import importer
 
 if TYPE_CHECKING:
     from share_actors.drivers.abilities import BackendObject as BackendObject
@@ -132,14 +133,7 @@ _MODULES = {
     "values.secret": ["Secret"],
 }
 """The public names, by the module that defines them."""
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"share_actors.{_MODULE_OF[name]}"), name)
+__getattr__ = importer(__name__, _MODULES, below="share_actors")
 
 
 def __dir__() -> list[str]:

@@ -101,6 +101,8 @@ class BackendObject(Frozen):
     """The backend's own name for it, such as a path: what `manage` takes."""
     size: int | None = None
     """In GiB; None if it has no limit, or if it is not known."""
+    limit_bytes: int | None = None
+    """The limit of a share in bytes, 0 if it has none; None if the backend cannot tell."""
     export_paths: tuple[str, ...] = ()
     access: frozenset[tuple[str, str, str]] | None = None
     """The rules in force: (access_type, access_to, access_level). None if they are not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from share_actors.drivers.base import DriverError
@@ -32,6 +33,7 @@ def for_all(
         errors = [error_of(item) for item in items]
     else:
         with ThreadPoolExecutor(at_once) as pool:
-            errors = list(pool.map(error_of, items))
+            contexts = [copy_context() for _ in items]  # of the attempt, and of the locks held
+            errors = list(pool.map(lambda each, item: each.run(error_of, item), contexts, items))
     for error in filter(None, errors):
         raise error

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,12 +26,11 @@ from share_actors.drivers.errors import (
     UnmanageInvalidShare,
     UnsupportedAccess,
 )
+from share_actors.drivers.probing import Exports, ProbeResult
 from share_actors.drivers.rule_updates import RuleChange, RuleUpdates
 from share_actors.values import (
     AccessRule,
     Capabilities,
-    ExportLocation,
-    Frozen,
     RequestContext,
     Share,
     Snapshot,
@@ -63,33 +62,10 @@ class DriverOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Exports = Sequence[ExportLocation]
-
-
-class ProbeResult(Frozen):
-    """What exists of one share on a backend (`ShareDriver.probe_share`). None means: not examined.
-
-    `partial`: creation began, and repeating it completes the share. `broken`: it must be deleted first.
-    """
-
-    state: Literal["absent", "partial", "broken", "whole"]
-    export_locations: Exports = ()
-    size: int | None = None
-    """In GiB."""
-    access: frozenset[tuple[str, str, str]] | None = None
-    """The rules in force: (access_type, access_to, access_level)."""
-    access_on_file: frozenset[tuple[str, str, str]] | None = None
-    """The rules that the backend will apply when it is started again, if it stores them apart."""
-    used: int | None = None
-    """In bytes."""
-    problems: tuple[str, ...] = ()
-    """What is wrong with the share on the backend, one sentence each."""
-    snapshots: dict[str, str | None] | None = None
-    """The complete snapshots of the share: id to provider location."""
-    snapshot_access: dict[str, frozenset[tuple[str, str, str]]] | None = None
-    """The rules in force of the snapshots that are exported by themselves, by id."""
-    unfinished: frozenset[str] = frozenset()
-    """The ids of incomplete snapshots: partly taken or partly deleted."""
+CALLS_AT_ONCE = 256
+"""Of a driver that waits for storage elsewhere: 128 calls a second if one takes 2 s; 4 MB of memory."""
+CALLS_ON_THIS_MACHINE = 16
+"""Of a driver whose calls use the processors and disks of its own machine."""
 
 
 class ShareDriver:
@@ -107,10 +83,12 @@ class ShareDriver:
     """The types of access rules by protocol, each with its levels, if they differ between protocols."""
     modes: ClassVar[tuple[bool, ...]] = (False,)
     """The supported values of `driver_handles_share_servers`: one or both."""
+    calls_at_once: ClassVar[int] = CALLS_AT_ONCE
+    """Calls that run at once in each share actor, unless the backend's `threads` says otherwise."""
     public_details: ClassVar[frozenset[str]] = frozenset()
-    """The details of a share server that are no secrets. All others are encrypted in the log and masked."""
+    """The details of a share server that are not secret. All others are encrypted in the log and masked."""
     public_manage_options: ClassVar[frozenset[str]] = frozenset()
-    """The options of `manage_existing` that are no secrets. All others are encrypted and masked."""
+    """The options of `manage_existing` that are not secret. All others are encrypted and masked."""
 
     def __init__(
         self,

@@ -1,26 +1,29 @@
 """ExecuteMixin (`manila.share.driver.ExecuteMixin`): run commands without a shell, with time limits.
 
-Arguments are passed to the program unchanged, never through a shell. Secret arguments are masked in logs and
-errors: each `Secret` or `SecretStr`, and the value of an option with a name like that of a secret.
+Arguments are passed to the program unchanged; no shell interprets them. A command keeps the locks of its
+caller until it ends (`command_process`), and the commands of one share run one after the other
+(`command_locks`). Secret arguments are masked in logs and errors: each `Secret` or `SecretStr`, and the value
+of an option with a name like that of a secret.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
 from share_actors.drivers.base import DriverError, DriverOptions
+from share_actors.drivers.command_locks import default_directory, no_other_command
+from share_actors.drivers.command_process import run_process
+from share_actors.drivers.fence import check_deadline
 from share_actors.redaction import MASK, looks_secret, scrubbed
-from share_actors.values.limits import MAX_SECONDS
+from share_actors.values.checks.limits import MAX_SECONDS
 from share_actors.values.secret import Secret
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,9 @@ class ExecuteOptions(DriverOptions):
     command_timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 60.0
     num_shell_tries: Annotated[int, Field(ge=1, le=20)] = 3
     """How often a failing command is run in total (Manila's option of this name)."""
+    lock_path: Path | None = None
+    """The directory of the locks that keep the commands of one share apart, also after the process that
+    started one was killed. Default: `~/.local/state/share-actors-commands`."""
 
 
 class ProcessExecutionError(DriverError):
@@ -67,7 +73,8 @@ def execute(
     shown = masked_command([*(prefix if run_as_root else ()), *command])
     logger.debug("running %s", shown)
     try:
-        code, out, err = _run_process(words, timeout_s, input, env)
+        is_killable = not (run_as_root and prefix)
+        code, out, err = run_process(words, timeout_s, input, env, is_killable=is_killable)
     except subprocess.TimeoutExpired as error:
         output_so_far = scrubbed(_mask(_text(error.stdout), _secrets(command)))[:MAX_SHOWN]
         raise ProcessExecutionError(shown, None, output_so_far, "") from None
@@ -77,30 +84,6 @@ def execute(
         output = (scrubbed(_mask(text, _secrets(command)))[:MAX_SHOWN] for text in (out, err))
         raise ProcessExecutionError(shown, code, *output)
     return out, err
-
-
-def _run_process(
-    words: list[str], timeout_s: float | None, stdin: str | None, env: Mapping[str, str] | None
-) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr; on a timeout the command and all its child processes are killed."""
-    with subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="backslashreplace",
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        shell=False,
-        env=None if env is None else dict(env),
-        start_new_session=True,
-    ) as process:
-        try:
-            out, err = process.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-        return process.returncode, out, err
 
 
 def masked_command(command: Sequence[object]) -> str:
@@ -161,7 +144,10 @@ class ExecuteMixin:
         settings = _execute_options(self.configuration)
         options.setdefault("prefix", settings.privileged_prefix)
         options.setdefault("timeout_s", settings.command_timeout_s)
-        return execute(*command, **options)
+        prefix = options["prefix"] if options.get("run_as_root") else ()
+        shown = masked_command([*prefix, *command])
+        with no_other_command(settings.lock_path or default_directory(), shown):
+            return execute(*command, **options)
 
     def _try_execute(self, *command: object, **options: Any) -> tuple[str, str]:
         """Run `_execute`, and repeat it on failure after 1 s, 4 s, 9 s..., up to `num_shell_tries` runs."""
@@ -175,6 +161,7 @@ class ExecuteMixin:
                     raise
                 logger.warning("retrying a failed command, try %d: %s", tries, error)
                 time.sleep(tries**2)
+                check_deadline(error.cmd)
 
 
 def _execute_options(configuration: Any) -> ExecuteOptions:

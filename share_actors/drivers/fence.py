@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from share_actors.drivers.base import DriverError, TransientError
-from share_actors.drivers.filesystem.locks import open_locked
+from share_actors.drivers.filesystem.locks import kept_by_commands, open_locked
 from share_actors.drivers.filesystem.own_files import own_names
 from share_actors.values import RequestContext
 
@@ -31,16 +31,18 @@ KEEP_S = 30 * 24 * 3600.0
 """How long the fence of a deleted share is kept, in seconds: no process waits that long for a call."""
 _LENGTH = 20  # digits; a write of this length never crosses a disk sector
 _ATTEMPT: ContextVar[RequestContext] = ContextVar("attempt", default=RequestContext())  # noqa: B039 - it is frozen
+_SUBJECT: ContextVar[str] = ContextVar("subject", default="")
 
 
 @contextmanager
-def within_attempt(context: RequestContext) -> Iterator[None]:
-    """Make *context* the `current_attempt` of the driver calls in the block."""
-    before = _ATTEMPT.set(context)
+def within_attempt(context: RequestContext, subject: str = "") -> Iterator[None]:
+    """Make *context* the `current_attempt` of the driver calls in the block, and *subject* theirs."""
+    attempt, named = _ATTEMPT.set(context), _SUBJECT.set(subject)
     try:
         yield
     finally:
-        _ATTEMPT.reset(before)
+        _SUBJECT.reset(named)
+        _ATTEMPT.reset(attempt)
 
 
 def current_attempt() -> RequestContext:
@@ -49,6 +51,11 @@ def current_attempt() -> RequestContext:
     A call that no attempt makes has a context without a token.
     """
     return _ATTEMPT.get()
+
+
+def current_subject() -> str:
+    """The id of the share or the share server whose state a driver call changes; empty if that is unknown."""
+    return _SUBJECT.get()
 
 
 def attempt_context(fields: Mapping[str, Any] | None, key: str = "token") -> RequestContext:
@@ -212,6 +219,7 @@ def is_fence(status: os.stat_result) -> bool:
 def _flocked(fd: int, operation: int) -> Iterator[None]:
     fcntl.flock(fd, operation)
     try:
-        yield
+        with kept_by_commands(fd):
+            yield
     finally:
         fcntl.flock(fd, fcntl.LOCK_UN)

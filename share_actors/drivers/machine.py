@@ -16,6 +16,8 @@ from typing import NamedTuple, Protocol
 
 import psutil
 
+from share_actors.drivers.namespaces.listeners import processes_holding
+
 _ADMINISTRATION = "/usr/local/sbin:/usr/sbin:/sbin"
 """Directories of daemons and tools, which the `PATH` of a user may lack."""
 
@@ -45,8 +47,8 @@ class Machine(Protocol):
     def kernel_release(self) -> str:
         """The release of the kernel, such as `6.1.0-18-amd64`."""
 
-    def listeners(self, port: int) -> Sequence[Listener]:
-        """Who holds *port*, for TCP or UDP, in this process's network namespace."""
+    def listeners(self, port: int, namespace: str | None = None) -> Sequence[Listener]:
+        """Who holds *port*, for TCP or UDP, in the network *namespace*; default: this process's."""
 
     def free_bytes(self, path: Path) -> int | None:
         """What users without privileges may still write at *path*; None if it cannot be determined."""
@@ -78,8 +80,10 @@ class ThisMachine:
         """The release of the running kernel."""
         return platform.release()
 
-    def listeners(self, port: int) -> Sequence[Listener]:
+    def listeners(self, port: int, namespace: str | None = None) -> Sequence[Listener]:
         """Who listens on *port*, each process once."""
+        if namespace is not None:
+            return sorted({_listener(pid) for pid in processes_holding(port, namespace)}, key=str)
         held: set[Listener] = set()
         with suppress(psutil.Error, OSError):
             for connection in psutil.net_connections("inet"):

@@ -185,9 +185,14 @@ def privileges(machine: Machine, capabilities: Sequence[str], why: str) -> Requi
 
 
 # -- ports and units -----------------------------------------------------------------------------
-def free_port(machine: Machine, port: int, protocol: str, own: Sequence[str]) -> Requirement:
-    """Whether *port* is free; a warning if processes hold it whose names are *own*, as this backend's."""
-    holders = machine.listeners(port)
+def free_port(
+    machine: Machine, port: int, protocol: str, own: Sequence[str], namespace: str | None = None
+) -> Requirement:
+    """Whether *port* is free in the network *namespace*, by default in that of this process.
+
+    A warning if processes hold it whose names are *own*, as this backend's.
+    """
+    holders = machine.listeners(port, namespace)
     others = [holder for holder in holders if holder.process not in own]
     told = ", ".join(map(str, others or holders))
     mend = ""
@@ -196,7 +201,7 @@ def free_port(machine: Machine, port: int, protocol: str, own: Sequence[str]) ->
     elif holders:
         mend = f"nothing if this backend started it; otherwise stop {told}"
     return Requirement(
-        what=f"port {port}",
+        what=f"port {port}" if namespace is None else f"port {port} in {namespace}",
         why=f"clients reach {protocol} there",
         met=not holders,
         required=bool(others),

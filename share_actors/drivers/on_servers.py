@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from share_actors.drivers.abilities import Reverts
-from share_actors.drivers.base import Exports, ManageInvalidShare, ProbeResult, ShareDriver
+from share_actors.drivers.base import (
+    CALLS_ON_THIS_MACHINE,
+    Exports,
+    ManageInvalidShare,
+    ProbeResult,
+    ShareDriver,
+)
 from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
@@ -17,7 +23,8 @@ class SharesOnServers(ShareDriver):
     It has the abilities `Reverts` and `ManagesOnServers`.
     """
 
-    public_manage_options = frozenset({"path"})
+    public_manage_options = frozenset({"path", "snapshot"})
+    calls_at_once = CALLS_ON_THIS_MACHINE
 
     def _on(self, share_server: Any) -> ShareDriver:
         """The driver of the shares on *share_server*; raises `DriverError` unless the server is set up."""

@@ -38,41 +38,67 @@ def directory_requirements(
 
 
 def nfs_requirements(
-    port: int = NFS_PORT, versions: Sequence[int] = (3, 4), *, machine: Machine = _THIS
+    port: int = NFS_PORT,
+    versions: Sequence[int] = (3, 4),
+    *,
+    mount_port: int | None = None,
+    further_ports: Sequence[int] = (),
+    namespace: str | None = None,
+    machine: Machine = _THIS,
 ) -> Sequence[Requirement]:
-    """Those of an NFS-Ganesha that serves the NFS *versions* on *port* with a D-Bus of its own."""
+    """Those of an NFS-Ganesha that serves the NFS *versions* on *port* with a D-Bus of its own.
+
+    *mount_port*: that of the mount protocol, which NFSv3 has. *further_ports*: those of further NFS-Ganeshas.
+    *namespace*: the network namespace that it runs in; default: that of this process.
+    """
     capabilities = ["CAP_SYS_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_SETUID", "CAP_SETGID"]
     capabilities += _bind(RPCBIND_PORT if 3 in versions else port)
     return [
-        checks.command(machine, "ganesha.nfsd", "nfs-ganesha", "serves the shares by NFS"),
-        checks.library(
-            machine,
-            "ganesha/libfsalvfs.so",
-            "nfs-ganesha-vfs",
-            "lets NFS-Ganesha export directories",
-        ),
-        checks.command(
-            machine, "dbus-daemon", "dbus-daemon", "adds exports while clients are served"
-        ),
+        *_ganesha(machine),
         checks.privileges(
             machine,
             capabilities,
             "NFS-Ganesha opens files by handle, as their users",
         ),
         checks.mount_table(machine),
-        checks.free_port(machine, port, "NFS", ("ganesha.nfsd",)),
-        *_at_boot(machine, port, NFS_PORT, ("nfs-ganesha.service", "nfs-server.service")),
-        *(_rpcbind(machine) if 3 in versions else ()),
+        *(
+            checks.free_port(machine, each, "NFS", ("ganesha.nfsd",), namespace)
+            for each in (port, *further_ports)
+        ),
+        *_mount_protocol(machine, mount_port if 3 in versions else None, namespace),
+        *_at_boot(
+            machine, port, NFS_PORT, ("nfs-ganesha.service", "nfs-server.service"), namespace
+        ),
+        *(_rpcbind(machine, namespace) if 3 in versions else ()),
     ]
 
 
-def _rpcbind(machine: Machine) -> Sequence[Requirement]:
+def _ganesha(machine: Machine) -> Sequence[Requirement]:
+    library, package = "ganesha/libfsalvfs.so", "nfs-ganesha-vfs"
+    return [
+        checks.command(machine, "ganesha.nfsd", "nfs-ganesha", "serves the shares by NFS"),
+        checks.library(machine, library, package, "lets NFS-Ganesha export directories"),
+        checks.command(
+            machine, "dbus-daemon", "dbus-daemon", "adds exports while clients are served"
+        ),
+    ]
+
+
+def _mount_protocol(
+    machine: Machine, port: int | None, namespace: str | None
+) -> Sequence[Requirement]:
+    if port is None:
+        return []
+    return [checks.free_port(machine, port, "the mount protocol", ("ganesha.nfsd",), namespace)]
+
+
+def _rpcbind(machine: Machine, namespace: str | None) -> Sequence[Requirement]:
     units = ("rpcbind.service", "rpcbind.socket")
     return [
         checks.command(machine, "rpcbind", "rpcbind", "NFSv3 does not start without it"),
         checks.propagation(machine),
-        checks.free_port(machine, RPCBIND_PORT, "rpcbind", ("rpcbind", "systemd")),
-        *_at_boot(machine, RPCBIND_PORT, RPCBIND_PORT, units),
+        checks.free_port(machine, RPCBIND_PORT, "rpcbind", ("rpcbind", "systemd"), namespace),
+        *_at_boot(machine, RPCBIND_PORT, RPCBIND_PORT, units, namespace),
     ]
 
 
@@ -100,8 +126,13 @@ def btrfs_requirements(
     return found if root is None else [*found, checks.free_space(machine, root, GIB)]
 
 
-def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Sequence[Requirement]:
-    """Those of a Samba that serves the shares on *port*, with users of its own."""
+def samba_requirements(
+    port: int = SMB_PORT, *, namespace: str | None = None, machine: Machine = _THIS
+) -> Sequence[Requirement]:
+    """Those of a Samba that serves the shares on *port*, with users of its own.
+
+    *namespace*: the network namespace that it runs in; default: that of this process.
+    """
     purposes = {
         "smbd": "serves the shares by SMB",
         "pdbedit": "keeps the passwords of users",
@@ -116,8 +147,8 @@ def samba_requirements(port: int = SMB_PORT, *, machine: Machine = _THIS) -> Seq
         checks.command(machine, "testparm", "samba-common-bin", test),
         checks.library(machine, "libnss_wrapper.so", "libnss-wrapper", wrapper),
         checks.privileges(machine, capabilities, "smbd acts as the users"),
-        checks.free_port(machine, port, "SMB", ("smbd",)),
-        *_at_boot(machine, port, SMB_PORT, ("smbd.service", "nmbd.service")),
+        checks.free_port(machine, port, "SMB", ("smbd",), namespace),
+        *_at_boot(machine, port, SMB_PORT, ("smbd.service", "nmbd.service"), namespace),
     ]
 
 
@@ -144,7 +175,8 @@ def _bind(port: int) -> Sequence[str]:
 
 
 def _at_boot(
-    machine: Machine, port: int, taken: int, units: Sequence[str]
+    machine: Machine, port: int, taken: int, units: Sequence[str], namespace: str | None
 ) -> Sequence[Requirement]:
-    """Whether one of *units*, which take the port *taken*, is enabled; nothing for another *port*."""
-    return [checks.not_enabled(machine, unit, port) for unit in units] if port == taken else []
+    """Whether one of *units*, which take the port *taken* of the machine itself, is enabled."""
+    is_in_question = port == taken and namespace is None
+    return [checks.not_enabled(machine, unit, port) for unit in units] if is_in_question else []

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, RequestJoined
 from share_actors.events.phrases import phrase, time_of
-from share_actors.values import Frozen
+from share_actors.values import Internal
 from share_actors.values.secret import SecretText
 
 RetryKind = Literal["transient", "bug", "unknown"]
@@ -37,7 +39,7 @@ class ReportFailure(Command):
     retry_at: datetime = EPOCH
     max_attempts: int = 1
     planned: bool = False
-    details: dict[str, SecretText] = {}
+    details: dict[str, SecretText] = Field(default_factory=dict)
     """The remains of the failed call, such as the details of a share server that is half set up."""
 
 
@@ -63,7 +65,7 @@ class AttemptStarted(Event, topic="share.attempt_started"):
 class AttemptFailed(Event, topic="share.attempt_failed"):
     """The attempt did not succeed, and another follows at *retry_at*.
 
-    A *planned* one was cut off by a stop of the system: it does not count towards any limit of attempts.
+    A *planned* one was cut off as its process was stopped: it does not count towards any limit of attempts.
     """
 
     schema_version: ClassVar[int] = 2
@@ -79,7 +81,7 @@ class AttemptFailed(Event, topic="share.attempt_failed"):
 AttemptEvent = AttemptStarted | AttemptFailed
 
 
-class Attempt(Frozen):
+class Attempt(Internal):
     """The last attempt at an effect; `kind` is how it failed, None while it is in progress.
 
     `retry_at`: when the next attempt is due. `probe`: the next attempt starts with a probe of what
@@ -175,9 +177,15 @@ def require(attempt: Attempt | None, *effects: str) -> None:
 
 
 def stopped(at: datetime) -> ReportFailure:
-    """Report that a planned stop of the system cut the attempt off."""
-    reason = "the system was stopped before the outcome was known"
+    """Report that a planned stop cut the attempt off: of the system, or of a share actor whose calls hang."""
+    reason = "the process that made it was stopped in order before the outcome was known"
     return ReportFailure(kind="unknown", reason=reason, retry_at=at, planned=True)
+
+
+def not_begun(at: datetime) -> ReportFailure:
+    """Report that a planned stop of the system came before the driver was called."""
+    reason = "the system was stopped before the driver was called"
+    return ReportFailure(kind="transient", reason=reason, retry_at=at, planned=True)
 
 
 # -- sentences -----------------------------------------------------------------------------------

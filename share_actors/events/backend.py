@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, assert_never
 
+from pydantic import Field
+
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.news import cause, causes, differ
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
@@ -44,7 +46,7 @@ class ReportStats(Command, topic="backend.report_stats"):
 
     backend: str
     capabilities: Capabilities
-    wrong: dict[str, str] = {}
+    wrong: dict[str, str] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
     info: str | None = None
     at: datetime = EPOCH

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
-from share_actors.values import Frozen, PlacementRequest
+from share_actors.values import Frozen, Internal, PlacementRequest
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -77,7 +77,7 @@ class Settled(NamedTuple):
         return work.startswith(head) and work.endswith(tail) if star else work == head
 
 
-class Event(Frozen):
+class Event(Internal):
     """A fact, named in the past tense. It is never refused and never edited.
 
     `schema_version` grows when a field without a default is added or a field's meaning changes; then
@@ -106,7 +106,7 @@ class Event(Frozen):
         return ()
 
 
-class Effect(Frozen):
+class Effect(Internal):
     """Pending work outside the log, computed from the state; its outcome is a command."""
 
     def key(self) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from share_actors.events.decider import Event
-from share_actors.values import Frozen
+from share_actors.values import Internal
 
 
-class Envelope(Frozen):
+class Envelope(Internal):
     """The metadata that is recorded with each event.
 
     `command_id` and `fingerprint` (a digest of the command's content) identify the client's command that

@@ -14,7 +14,7 @@ _PASSING = ("free_capacity_gib", "allocated_capacity_gib")
 """What changes with every share: compared as a part of the pool's total capacity."""
 _IGNORED = ("provisioned_capacity_gib", "goodness")
 _EXACT = ("driver_version",)
-"""Text that is no number although it looks like one."""
+"""Text that looks like a number and is not one."""
 _CHANGING = re.compile(r"(?<!\w)(?:tmp[\w.-]+|[\w.:-]*\d[\w.:-]*)")
 _WORD = re.compile(r"[^\s,;:'\"(){}\[\]<>]+")
 _TEMPORARY = re.compile(

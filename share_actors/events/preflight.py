@@ -11,9 +11,10 @@ from share_actors.errors import ConfigError
 from share_actors.events.catalog import sqlite
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.remote import open_checkpoints
-from share_actors.events.log import Log, sqlite_file
+from share_actors.events.log import Log
 from share_actors.events.log.infrastructure import check_packages
-from share_actors.events.log.postgres import is_still_to_be_created
+from share_actors.events.log.postgres.store import is_still_to_be_created
+from share_actors.events.log.sqlite import file as sqlite_file
 from share_actors.events.log.subject_keys import record_sealer
 
 

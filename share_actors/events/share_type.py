@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, assert_never
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.phrases import listed
 from share_actors.scheduling.extra_specs import check_limits, check_specs
 from share_actors.values import ShareType, SpecValue
-from share_actors.values.fields import Description, Id, Project
-from share_actors.values.limits import SPEC_KEY, SPEC_VALUE
-from share_actors.values.text import check_part
+from share_actors.values.checks.fields import Description, Id, Project
+from share_actors.values.checks.limits import SPEC_KEY, SPEC_VALUE
+from share_actors.values.checks.text import check_part
 
 __all__ = [
     "KIND",
@@ -65,7 +65,7 @@ class CreateShareType(Command, topic="type.create"):
 class ChangeShareType(Command, topic="type.change"):
     """Set extra specs (None removes one), and who may use the type (None: no change)."""
 
-    extra_specs: dict[str, SpecValue | None] = {}
+    extra_specs: dict[str, SpecValue | None] = Field(default_factory=dict)
     is_public: bool | None = None
     projects: tuple[Project, ...] | None = None
 

@@ -36,7 +36,7 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     share_type.TypeEvent,
     backend.BackendEvent,
     archives.EventsArchived,
-    subject.SubjectForgotten,
+    subject.SubjectEvent,
 )
 """Every type of event that a log may hold, by its topic. A topic, once released, is never changed."""
 

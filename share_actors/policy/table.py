@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.create": _MEMBER,
         "share.create_public": _ADMIN,
         "share.delete": _MEMBER,
+        "share.change": _MEMBER,
+        "share.change_public": _ADMIN,
         "share.extend": _MEMBER,
         "share.shrink": _MEMBER,
         "share.revert": _MEMBER,
@@ -49,7 +51,7 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "type.delete": _SYSTEM,
     }
 )
-"""Commands of clients, by topic; `share.create_public` is the creation of a share that is public."""
+"""Commands of clients, by topic. What makes a share public has operations of its own: `..._public`."""
 CREATIONS = frozenset(
     (
         "share.create",
@@ -114,6 +116,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "stop": _SYSTEM,
         "rebuild": _SYSTEM,
         "progress": _SYSTEM,
+        "complete": _READER,
         "events": _SYSTEM,
         "unpark": _SYSTEM,
         "subjects": _SYSTEM,

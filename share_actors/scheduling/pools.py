@@ -11,10 +11,10 @@ from math import floor, inf
 
 from share_actors.scheduling.extra_specs import wants_thin
 from share_actors.scheduling.request import RequestSpec
-from share_actors.values import Capabilities, Frozen, Pool, gib, gib_text
+from share_actors.values import Capabilities, Internal, Pool, gib, gib_text
 
 
-class PoolState(Frozen):
+class PoolState(Internal):
     """A pool with its backend's last report and the scheduler's later decisions.
 
     *provisioned*: GiB of all shares that are there or decided to go there. *unmeasured*: GiB that shares took

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from share_actors.values import Frozen, ShareType
+from pydantic import Field
+
+from share_actors.values import Internal, ShareType
 
 
-class RequestSpec(Frozen):
+class RequestSpec(Internal):
     """The requirements of one share on its pool. Hosts are `backend` or `backend#pool`; sizes are GiB.
 
     *same_host* and *different_host*: the hosts, by share id, of the shares that it must or must not be
@@ -24,7 +26,7 @@ class RequestSpec(Frozen):
     availability_zone: str | None = None
     snapshot_host: str | None = None
     """The host of the snapshot that the share is created from."""
-    same_host: Mapping[str, str] = {}
-    different_host: Mapping[str, str] = {}
+    same_host: Mapping[str, str] = Field(default_factory=dict)
+    different_host: Mapping[str, str] = Field(default_factory=dict)
     extends: bool = False
     """The share exists, and *size* is what it grows by."""

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 _FAILED = "failed: "
 
@@ -20,40 +21,66 @@ class StepFailed(AssertionError):
     """The call raised an exception in its process; the message has its traceback."""
 
 
-def count_steps(call: Callable[[], Any], driver: type) -> int:
+class Different(NamedTuple):
+    """Which executed lines are steps: those before which another state may be left than before."""
+
+    pure: frozenset[str] = frozenset()
+    """The names of files of the package, such as `rules.py`, whose functions have no effects: no steps."""
+    times: int = 2
+    """How often a line that the same calls reach is a step: a wait runs the same lines many times."""
+
+
+def count_steps(call: Callable[[], Any], driver: type, different: Different | None = None) -> int:
     """The number of lines in the package of *driver* that the call executes, measured in a child process.
 
-    Raises `StepFailed` if the call fails.
+    *different*: which of them are steps; default: all. Raises `StepFailed` if the call fails.
     """
-    answer = _in_child(call, _Steps(driver, 0))
+    answer = _in_child(call, _Steps(driver, 0, different))
     assert answer, "the process that counts the steps of a call ended before it"
     return int(answer)
 
 
-def die_at(step: int, call: Callable[[], Any], driver: type) -> None:
+def die_at(
+    step: int, call: Callable[[], Any], driver: type, different: Different | None = None
+) -> None:
     """Run the call in a process that kills itself before the *step*th line of the driver's package.
 
-    Raises `StepFailed` if the call fails before that.
+    *different*: as for `count_steps`. Raises `StepFailed` if the call fails before that.
     """
-    _in_child(call, _Steps(driver, step))
+    _in_child(call, _Steps(driver, step, different))
 
 
 class _Steps:
     """A trace function that counts lines and kills the process at line number *last*."""
 
-    def __init__(self, driver: type, last: int) -> None:
+    def __init__(self, driver: type, last: int, different: Different | None) -> None:
         self._package = str(Path(sys.modules[driver.__module__].__file__ or "").parent)
-        self._last = last
+        self._last, self._different = last, different
+        self._executed: Counter[tuple[tuple[str, int], ...]] = Counter()
         self.n = 0
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> _Steps | None:
         if event == "call":
             return self if frame.f_code.co_filename.startswith(self._package) else None
-        if event == "line":
+        if event == "line" and (self._different is None or self._differs(frame, self._different)):
             self.n += 1
             if self.n == self._last:
                 os.kill(os.getpid(), signal.SIGKILL)
         return self
+
+    def _differs(self, frame: FrameType, different: Different) -> bool:
+        lines = tuple(self._lines(frame))
+        if any(Path(file).name in different.pure for file, _ in lines):
+            return False
+        self._executed[lines] += 1
+        return self._executed[lines] <= different.times
+
+    def _lines(self, frame: FrameType | None) -> Iterator[tuple[str, int]]:
+        """The lines of the package that run now, from the called to the calling ones."""
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(self._package):
+                yield frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
 
 
 def _in_child(call: Callable[[], Any], steps: _Steps) -> str:

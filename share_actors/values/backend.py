@@ -41,7 +41,7 @@ class Pool(Value):
     max_over_subscription_ratio: float = 1.0
     goodness: float = 0.0
     """The driver's own weight for new shares, 0 to 100."""
-    capabilities: dict[str, Any] = {}
+    capabilities: dict[str, Any] = Field(default_factory=dict)
 
 
 class Capabilities(Value):
@@ -51,7 +51,7 @@ class Capabilities(Value):
     driver_name: str
     storage_protocols: tuple[str, ...]
     access_types: tuple[str, ...]
-    access_support: dict[str, dict[str, tuple[str, ...]]] = {}
+    access_support: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)
     """By protocol and type of rule, the levels that it can have; empty if the driver does not declare it."""
     driver_handles_share_servers: bool = False
     snapshot_support: bool = True
@@ -59,7 +59,7 @@ class Capabilities(Value):
     extend_support: bool = True
     shrink_support: bool = True
     availability_zone: str = "nova"
-    capabilities: dict[str, Any] = {}
+    capabilities: dict[str, Any] = Field(default_factory=dict)
     """Driver-specific capabilities for share types; those of a pool override them."""
     pools: tuple[Pool, ...] = ()
 
@@ -101,7 +101,7 @@ class BackendReport(Frozen):
     at: datetime
     capabilities: Capabilities | None = None
     reason: str | None = None
-    wrong: dict[str, str] = {}
+    wrong: dict[str, str] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
     """What is wrong with what serves its shares, one sentence each."""
     began: dict[str, RoomTaken] | None = Field(default=None, exclude=True, repr=False)

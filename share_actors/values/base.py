@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -38,6 +38,70 @@ class Frozen(BaseModel):
         _set_extra(copy, None)
         _set_private(copy, None)
         return copy
+
+    def json_bytes(self) -> bytes:
+        """The same as `model_dump_json`, in UTF-8 and in half of the time."""
+        return self.__pydantic_serializer__.to_json(self)
+
+
+class Internal(Frozen):
+    """A value that only this package makes, from parts that were validated where they came in.
+
+    The constructor checks the names of the fields and not their values, which takes a fifth of the time.
+    What is read, by `model_validate_json`, is validated in full.
+    """
+
+    checked: ClassVar[bool] = False
+    """Whether constructors check the values too, and raise `TypeError` for wrong ones: so in the tests."""
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Any) -> None:
+            kind = type(self)
+            defaults, required, factories = _FIELDS.get(kind) or _fields_of(kind)
+            values = {**defaults, **fields}
+            for name, factory in factories:
+                if name not in fields:
+                    values[name] = factory()
+            if len(values) != len(defaults) or not required <= fields.keys():
+                kind.__pydantic_validator__.validate_python(fields)  # raises, naming the field
+            _set_fields(self, values)
+            _set_fields_set(self, set())
+            _set_extra(self, None)
+            _set_private(self, None)
+            if Internal.checked:
+                _check(self, fields)
+
+        __init__.__pydantic_base_init__ = True  # reading does not call it
+
+
+class _Fields(NamedTuple):
+    """The fields of a type with their defaults, in order; those without one; and the makers of defaults."""
+
+    defaults: dict[str, Any]
+    required: frozenset[str]
+    factories: tuple[tuple[str, Any], ...]
+
+
+_FIELDS: dict[type[Internal], _Fields] = {}
+
+
+def _fields_of(kind: type[Internal]) -> _Fields:
+    fields = kind.model_fields.items()
+    found = _FIELDS[kind] = _Fields(
+        {name: field.get_default() for name, field in fields},
+        frozenset(name for name, field in fields if field.is_required()),
+        tuple((name, field.default_factory) for name, field in fields if field.default_factory),
+    )
+    return found
+
+
+def _check(value: Internal, fields: Mapping[str, Any]) -> None:
+    validated = type(value).__pydantic_validator__.validate_python(fields)
+    for name, right in validated.__dict__.items():
+        found = value.__dict__[name]
+        if type(found) is not type(right) or found != right:
+            raise TypeError(f"{type(value).__name__}.{name}: {found!r} should be {right!r}")
 
 
 class Value(Frozen):

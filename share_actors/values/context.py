@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from share_actors.values.base import Value
-from share_actors.values.fields import Name
+from share_actors.values.checks.fields import Name
 
 MAX_ROLES = 64
 """How many roles a request may have."""
@@ -58,5 +58,8 @@ class RequestContext(Value):
         return self if self.is_admin else self.replace(is_admin=True)
 
 
+SYSTEM_USER = "share-actors"
+"""The user of requests and events of the system itself."""
+SYSTEM_CONTEXT = RequestContext(user_id=SYSTEM_USER, project_id="")
 OPERATOR = RequestContext(is_admin=True)
 """The context of a caller who gives none: the operator, who has access to the system's processes."""

@@ -253,7 +253,7 @@ EXTRA_SPECS: Mapping[str, ExtraSpec] = {
 """The extra specs that are more than a requirement on a capability of the same name."""
 REPLICATION_TYPES = ("dr", "readable", "writable")
 PROVISIONING = "provisioning:"
-"""The scope of extra specs in which unknown ones are refused: a limit that nobody heeds is none."""
+"""The scope of extra specs in which unknown ones are refused: an unknown limit would not be enforced."""
 HINTS: Mapping[str, str] = {
     "same_host": "On the pool of each of these shares, given by their ids.",
     "different_host": "On another pool than each of these shares, given by their ids.",

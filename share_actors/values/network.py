@@ -8,13 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from share_actors.values import addresses
 from share_actors.values.base import Frozen, Value
-from share_actors.values.fields import Address, Cidr
-from share_actors.values.ids import is_id
-from share_actors.values.limits import SERVICE_TEXT
+from share_actors.values.checks import addresses
+from share_actors.values.checks.fields import Address, Cidr
+from share_actors.values.checks.ids import is_id
+from share_actors.values.checks.limits import SERVICE_TEXT
+from share_actors.values.checks.text import PartError, check_part
 from share_actors.values.secret import SecretText
-from share_actors.values.text import PartError, check_part
 
 NetworkType = Literal["none", "flat", "vlan", "vxlan", "gre"]
 SecurityServiceType = Literal["ldap", "kerberos", "active_directory"]
@@ -122,9 +122,9 @@ class ShareNetwork(Value):
     security_services: tuple[SecurityService, ...] = ()
     created_at: datetime | None = None
     status: NetworkStatus = "absent"
-    allocations: dict[str, tuple[str, ...]] = {}
-    servers: dict[str, ServerSlot] = {}
-    shares: dict[str, str] = {}
+    allocations: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    servers: dict[str, ServerSlot] = Field(default_factory=dict)
+    shares: dict[str, str] = Field(default_factory=dict)
     """The id of the server that each share is assigned to, by share id."""
 
 
@@ -159,7 +159,7 @@ class ShareServer(Value):
     unused_since: datetime | None = None
     """When its last share was detached; None while it has shares."""
     network_allocations: tuple[str, ...] = ()
-    backend_details: dict[str, SecretText] = {}
+    backend_details: dict[str, SecretText] = Field(default_factory=dict)
     shares: tuple[str, ...] = ()
 
     @property

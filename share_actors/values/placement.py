@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from share_actors.values.base import Frozen
+from pydantic import Field
+
+from share_actors.values.base import Frozen, Internal
 from share_actors.values.share import Share, Snapshot
 
 
@@ -14,11 +16,11 @@ class PoolVerdict(Frozen):
 
     pool: str
     """As in a share's `host`: `backend#pool`."""
-    refused: dict[str, str] = {}
+    refused: dict[str, str] = Field(default_factory=dict)
     weight: float | None = None
 
 
-class Placement(Frozen):
+class Placement(Internal):
     """Why a share went to its pool: the filters applied, and their verdict on every pool.
 
     Every creation carries one, so it is flat: the names of the *filters*, separated by spaces; by pool,
@@ -26,8 +28,8 @@ class Placement(Frozen):
     """
 
     filters: str = ""
-    refused: dict[str, dict[str, str]] = {}
-    weights: dict[str, float] = {}
+    refused: dict[str, dict[str, str]] = Field(default_factory=dict)
+    weights: dict[str, float] = Field(default_factory=dict)
 
     @property
     def filter_names(self) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo, ValidationInfo
 
-MASK = "********"
+from share_actors.values.checks.urls import MASK
+
 SHOWN = {"secrets": "masked"}
 """The serialisation context in which secrets are masked, for display."""
 

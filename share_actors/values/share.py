@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from share_actors.values.base import Value
-from share_actors.values.fields import Description, Id, Name
-from share_actors.values.limits import HOST, WORD
-from share_actors.values.text import check_metadata, check_part
+from share_actors.values.checks.fields import Description, Id, Name
+from share_actors.values.checks.limits import HOST, WORD
+from share_actors.values.checks.text import check_metadata, check_part
 
 MAX_SIZE_GIB = 2_147_483_647
 """The largest size of a share, in GiB (the range of Manila's `shares.size` column)."""
@@ -119,7 +119,7 @@ class ShareSpec(Value):
     availability_zone: str | None = None
     host: str = ""
     """`backend` or `backend#pool`; empty: the scheduler chooses."""
-    metadata: dict[str, str] = {}
+    metadata: dict[str, str] = Field(default_factory=dict)
     is_public: bool = False
     project_id: str = ""
     user_id: str = ""
@@ -167,7 +167,7 @@ class Share(ShareSpec):
     export_locations: tuple[ExportLocation, ...] = ()
     access_rules: tuple[AccessRule, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
-    extra_specs: Annotated[dict[str, str], Field(exclude=True, repr=False)] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
     """Those of its share type when it was requested: for drivers only."""
 
     @property

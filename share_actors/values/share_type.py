@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from share_actors.values.base import Value
-from share_actors.values.spellings import parse_bool
+from share_actors.values.checks.spellings import parse_bool
 
 SpecValue = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -24,7 +24,7 @@ class ShareType(Value):
     id: str = ""
     """Its name."""
     description: str | None = None
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict)
     is_public: bool = True
     projects: tuple[str, ...] = ()
     created_at: datetime | None = None

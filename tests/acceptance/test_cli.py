@@ -83,6 +83,21 @@ def test_a_share_has_access_rules_and_snapshots(cli: CommandLine) -> None:
     assert [s["name"] for s in snapshots] == ["now"]
 
 
+def test_the_properties_of_a_share_are_set_and_unset(cli: CommandLine) -> None:
+    cli.json("share", "create", "--size", "1", "--name", "before")
+    pairs = ("--metadata", "team=web", "--metadata", "tier=1")
+
+    changed = cli.json("share", "set", "before", "--name", "after", *pairs)
+    reduced = cli.json("share", "unset", "after", "--metadata", "tier")
+    nothing = cli("--json", "share", "set", "after")
+
+    assert (changed["name"], changed["metadata"]) == ("after", {"team": "web", "tier": "1"})
+    assert (reduced["name"], reduced["metadata"]) == ("after", {"team": "web"})
+    assert nothing.error["message"].startswith("nothing to change is given: add --name")
+    sentences = [event["sentence"] for event in cli.json("share", "history", "after")["events"]]
+    assert "changed its properties: name 'after', no description" in sentences[-2]
+
+
 def test_a_share_is_reverted_to_its_latest_snapshot_alone(cli: CommandLine) -> None:
     share = cli.json("share", "create", "--size", "1", "--name", "undone", "--backend", "local")
     path = Path(share["export_locations"][0]["path"])
@@ -143,6 +158,9 @@ def test_a_request_continues_after_a_timeout_and_after_ctrl_c(cli: CommandLine) 
     _, message = waiting.communicate(timeout=60)
 
     assert (timed_out.code, timed_out.error["code"]) == (9, "timeout")
+    waited = timed_out.error["value"]
+    assert waited >= 0.5
+    assert f" {waited:.3g} s; " in timed_out.error["message"]
     assert waiting.returncode == 130
     assert (
         f"The request is recorded and still in progress; see `share-actors share show {STOPPED}`"
@@ -170,6 +188,7 @@ def test_kill_9_of_everything_loses_nothing(cli: CommandLine) -> None:
     without_system = cli("--json", "share", "list")
     restarted = cli.json("up")
     share = cli.json("share", "show", "survivor")
+    del share["waiting_for_thread"]
 
     assert (without_system.code, without_system.error["code"]) == (11, "unavailable")
     assert restarted["already"] is False

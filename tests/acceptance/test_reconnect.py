@@ -141,7 +141,9 @@ def test_a_program_that_holds_a_connection_is_told_to_connect_again_and_what_was
 
     said = [line for line in out.splitlines() if line.startswith("the system of")]
     assert (len(said), "['kept']" in out.splitlines()) == (6, True), (out, err)
+    how = "was stopped" if stopped else "has ended without being stopped"
     for text in said:
+        assert text.startswith(f"the system of this connection {how};")
         assert RUNS_AGAIN.format(address) in text
         assert "its log keeps everything that was recorded" in text
 

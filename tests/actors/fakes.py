@@ -34,7 +34,7 @@ from share_actors.events.share.messages import (
     ShareEffect,
     ShareEvent,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     DropSnapshot,
@@ -86,7 +86,7 @@ class FakeWork:
         if self.refusal is not None:
             raise self.refusal
 
-    def timeout_s(self, state: ShareState) -> float:
+    def timeout_s(self, effect: ShareEffect, state: ShareState) -> float:
         return 60.0
 
     def cut_off(self, state: ShareState, now: datetime) -> Command:
@@ -126,7 +126,7 @@ def entity(
 
 def queued(
     command: Command, *, command_id: str | None = None, repeated: bool = False
-) -> QueuedCommand:
+) -> QueuedCommand[asyncio.Future[CommandReply]]:
     """*command* in the form that the shell receives, with both of its futures."""
     sender = Sender.of(CALLER)
     message = command_message(

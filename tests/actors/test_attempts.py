@@ -71,6 +71,16 @@ async def stop_creations(log: Log, times: int) -> None:
             await asyncio.sleep(0.005)
 
 
+def test_a_planned_stop_is_told_of_the_process_since_the_system_may_go_on(log: Log) -> None:
+    async def scenario() -> None:
+        await stop_creations(log, 1)
+
+        [failure] = [r.event for r in log.read("share-s1") if isinstance(r.event, AttemptFailed)]
+        assert failure.reason.startswith("the process that made it was stopped in order")
+
+    within(5, scenario())
+
+
 def test_planned_stops_never_count_towards_the_limit_of_attempts(log: Log) -> None:
     async def scenario() -> None:
         await stop_creations(log, 7)  # the fake gives up after 5

@@ -147,6 +147,23 @@ def test_what_was_never_in_the_log_is_deleted(
     assert kinds(system) == []
 
 
+def test_what_has_no_id_is_managed_and_deleted_and_its_history_says_by_whom(
+    system: SyncInProcessSystem, tmp_path: Path
+) -> None:
+    kinds(system, "disk")  # so it is set up
+    old = tmp_path / "disk" / "shares" / "old data"
+    old.mkdir()
+    (old / "file").write_text("gone")
+
+    deleted = system.backends.delete_unknown("disk", str(old))
+
+    assert (deleted.status, kinds(system, "disk")) == ("deleted", [])
+    assert not list((tmp_path / "disk").rglob("file"))
+    history = [sentence(recorded) for recorded in system.share(deleted.id).history()]
+    assert str(old) in history[0]
+    assert f"{system.context.user_id} (project" in history[0]
+
+
 def test_a_share_that_the_log_has_is_not_deleted_as_unknown(
     system: SyncInProcessSystem, storage: DummyBackend
 ) -> None:
@@ -176,14 +193,44 @@ def test_a_snapshot_that_only_the_backend_has_is_deleted_and_the_history_says_by
     assert any(f"{who} asked to delete what only the backend has" in text for text in told[-4:])
 
 
-def test_a_snapshot_whose_share_the_log_does_not_have_is_not_deleted(
+@pytest.mark.parametrize("backend", ["fast", "disk"])
+def test_a_snapshot_of_a_deleted_share_is_managed_as_a_share_and_deleted(
+    system: SyncInProcessSystem, backend: str
+) -> None:
+    share = system.create_share(size=1, backend=backend)
+    snapshot = share.create_snapshot("s")
+    share.forget_snapshot(snapshot.id, "by mistake")
+    share.delete()
+    [left] = system.backends.audit(backend)
+
+    deleted = system.backends.delete_unknown(backend, snapshot.id)
+
+    assert "--option snapshot=true" in left.next_step
+    assert (deleted.status, kinds(system, backend)) == ("deleted", [])
+    assert "snapshot=True" in sentence(system.share(deleted.id).history()[0])
+
+
+def test_a_snapshot_without_an_id_is_deleted_by_its_location(
+    system: SyncInProcessSystem, tmp_path: Path
+) -> None:
+    kinds(system, "disk")  # so it is set up
+    taken = tmp_path / "disk" / "snapshots" / "taken by hand"
+    taken.mkdir()
+
+    assert system.backends.delete_unknown("disk", str(taken)).status == "deleted"
+
+    assert kinds(system, "disk") == []
+    assert not taken.exists()
+
+
+def test_a_snapshot_whose_share_only_the_backend_has_too_is_not_deleted(
     system: SyncInProcessSystem, storage: DummyBackend
 ) -> None:
     kinds(system)
     storage.add_share("stranger", 3)
     storage.add_snapshot("stranger", "n1")
 
-    with pytest.raises(Refused, match="of share stranger, which the log does not have"):
+    with pytest.raises(Refused, match="of share stranger, which only the backend has too"):
         system.backends.delete_unknown("fast", "n1")
 
     assert "n1" in storage.snapshots()
@@ -254,7 +301,8 @@ def test_only_what_is_unknown_can_be_deleted_or_adopted(
     share = system.create_share(size=1, backend="fast")
 
     for option in ("--delete-unknown", "--adopt"):
-        assert audit("fast", option, share.id, "--apply")["error"]["code"] == "not_found"
+        for named in (share.id, "/no/such/place"):
+            assert audit("fast", option, named, "--apply")["error"]["code"] == "not_found"
 
     assert share.refresh().status == "available"
 

@@ -191,7 +191,7 @@ def test_a_manager_that_starts_finishes_a_renaming(system: Any, tmp_path: Path) 
 
 def _move_back(system: SyncInProcessSystem, share_id: str) -> None:
     """Record the share on `old`, as if the manager had ended before it came to this share."""
-    from share_actors.client.background_loop import run
+    from share_actors.client.sync.background_loop import run
     from share_actors.events.share.backend_change import ChangeBackend
 
     requests = system._system._requests

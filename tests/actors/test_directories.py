@@ -14,7 +14,7 @@ from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import Refused, Unavailable
-from share_actors.events.log.lease import Owner
+from share_actors.events.log.lease.lease import Owner
 from tests.conftest import within
 
 ONE = Owner("session-1/n", "n", "/home/one", "here", 1)

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from share_actors.actors.entity.turns import Turns
 from share_actors.errors import Busy, InvalidRequest, LogError, NotFound, Refused
 from share_actors.events.attempts import AttemptStarted, ReportFailure
+from share_actors.events.decider import Command
 from share_actors.events.log import Log
+from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.messages import (
     DeleteShare,
@@ -411,5 +414,41 @@ def test_an_entity_is_idle_only_once_no_work_is_pending(log: Log) -> None:
         await item.outcome
         while not share_entity.idle:
             await asyncio.sleep(0.01)
+
+    within(5, scenario())
+
+
+class WorkWithoutThreads(FakeWork):
+    """Work whose backend cannot be set up, since the machine has no thread left."""
+
+    def preparation(self, command: Command, state: ShareState) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_a_set_up_that_cannot_begin_refuses_the_command_and_keeps_no_other_entity_waiting(
+    log: Log,
+) -> None:
+    async def scenario() -> None:
+        turns, next_one, item = Turns(), asyncio.Event(), queued(CREATE)
+        share_entity = entity(log, WorkWithoutThreads(), fresh=True, turns=turns)
+
+        share_entity.put(item)
+        turns.add(next_one.set)
+        await next_one.wait()
+
+        assert b"can't start new thread" in ((await item.receipt).error or b"")
+        assert share_entity.lost
+        assert log.read("share-s1") == []
+
+    within(5, scenario())
+
+
+def test_a_turn_that_raises_keeps_no_other_from_being_taken() -> None:
+    async def scenario() -> None:
+        turns, next_one = Turns(), asyncio.Event()
+
+        turns.add(lambda: exec("raise ValueError"))
+        turns.add(next_one.set)
+        await next_one.wait()
 
     within(5, scenario())

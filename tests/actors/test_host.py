@@ -1,19 +1,23 @@
 """A host: entities are activated, work and are passivated; a command that fails gets a reply."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, unpack_error
+from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.errors import Busy, InvalidRequest, LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import DeleteShare, ExtendShare
+from share_actors.testing import system as running_system
 from tests.actors.in_process import WHO, config, create, in_memory, tell
 from tests.conftest import within
 
@@ -111,6 +115,71 @@ def test_an_invalid_command_gets_an_error_and_records_no_event(
             assert await host.resident() == {}
 
     within(10, scenario())
+
+
+HEADERS: dict[str, Any] = {
+    "no text as id": {"share_id": 5},
+    "nothing as command id": {"command_id": None},
+    "a number as command id": {"command_id": 5},
+    "a list as command id": {"command_id": ["c"]},
+    "an empty command id": {"command_id": ""},
+    "a very long command id": {"command_id": "c" * 256},
+    "a command id of half a pair of surrogates": {"command_id": "\ud800"},
+    "a list as topic": {"topic": []},
+    "a text as body": {"body": "{}"},
+    "a mapping as context": {"context": {}},
+    "a text as wait": {"wait": "no"},
+    "a number as repeated": {"repeated": 1},
+    "a list as project": {"project_id": []},
+    "a list as backend": {"backend": []},
+}
+"""Headers that no client sends: a program that talks to the actors itself may."""
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS.keys())
+def test_a_command_with_a_wrong_header_is_refused_alone_and_the_field_named(
+    header: dict[str, Any], tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as host, running_system() as running:
+            manager = running.cluster.find_manager().manager
+            for actor in (host, manager):
+                share_id = str(uuid4())
+                wrong = create(share_id)._replace(**header)
+
+                refused, done = await actor.submit([wrong, create(share_id)])
+
+                [(field, value)] = header.items()
+                error = error_in(refused)
+                assert isinstance(error, InvalidRequest)
+                assert error.message.startswith("id: " if field == "share_id" else f"{field}: ")
+                assert (error.value, done.status) == (value, "done")
+
+    within(20, scenario())
+
+
+def test_a_client_that_polls_for_an_outcome_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path, timings=HASTY, delay_s=5.0) as host:
+            message = create("a")
+            await host.submit([message])
+            before = futures_that_wait()
+
+            for _ in range(20):
+                assert await host.wait([("a", message.command_id)], 0.0) == []
+
+            assert futures_that_wait() < before + 10  # some are of the host's own tasks
+            (done,) = await host.wait([("a", message.command_id)], 60.0)
+            assert done.status == "done"
+
+    within(90, scenario())
+
+
+def futures_that_wait() -> int:
+    """How many futures have no result: without those that a garbage collection frees."""
+    gc.collect()
+    known = [each for each in gc.get_objects() if type(each) is asyncio.Future]
+    return sum(not future.done() for future in known)
 
 
 def test_an_idle_share_is_passivated_and_activated_by_its_next_command(tmp_path: Path) -> None:
@@ -267,6 +336,32 @@ def test_a_host_that_stops_lets_a_driver_call_end_and_cuts_it_off_after_the_time
             assert [call.id for call in cut_off] == ([share_id] if share_id == "hasty" else [])
 
     within(20, scenario())
+
+
+def test_a_host_that_stops_begins_none_of_the_calls_that_wait_for_a_thread(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        timings = HostTimings(grace_s=0.01, max_outcome_wait_s=0.01, stop_timeout_s=0.1)
+        settings = config(tmp_path, directory=str(tmp_path / "backend"), delay_s=1.0)
+        single = settings.backends["dummy"].model_copy(update={"threads": 1})
+        settings = settings.model_copy(update={"backends": {"dummy": single}})
+        host = ShareHost(settings, timings=timings)
+        await host.submit([create(share_id, wait=False) for share_id in ("a", "b", "c")])
+        while len(await host.under_way()) != 1 or await host.place_in_line("c") is None:
+            await asyncio.sleep(0.01)
+        [begun] = await host.under_way()
+
+        assert await host.stop(20.0) == []
+
+        backend = DummyBackend(tmp_path / "backend")
+        assert [call.share_id for call in backend.calls("create_share")] == [begun.id]
+        successor = ShareHost(settings, timings=timings)
+        assert await successor.wake(["a", "b", "c"]) == {}
+        while len(backend.shares()) != 3:
+            await asyncio.sleep(0.05)
+        assert {call.attempt for call in backend.calls("create_share")} == {1, 2}
+        await successor.stop(20.0)
+
+    within(30, scenario())
 
 
 def test_a_share_that_does_not_exist_does_not_stay_in_memory(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from share_actors import testing
 from share_actors.client.doubt import in_doubt
 from share_actors.client.receipt import Receipt
 from share_actors.client.requests import Requests
-from share_actors.client.share import AsyncShare
+from share_actors.client.share.handle import AsyncShare
 from share_actors.errors import Busy, LogError, LogInDoubt, ShareActorsError, TimedOut, Unavailable
 from share_actors.events.log.memory import LogMemory
 from share_actors.events.share.messages import DeleteShare

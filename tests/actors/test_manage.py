@@ -12,7 +12,7 @@ import pytest
 from share_actors.errors import InvalidRequest, Refused
 from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import DeleteShare, RetryShare
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,

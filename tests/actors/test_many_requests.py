@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from share_actors.actors.entity.turn import QueuedCommand
+from share_actors.actors.messaging.messages import CommandReply
 from share_actors.events.log import Log
 from share_actors.events.receipts import MAX_SETTLED
 from share_actors.events.share.access import AllowAccess
@@ -16,7 +17,7 @@ from tests.conftest import within
 
 async def ended_by_one_event(
     share_entity: ShareEntity, work: FakeWork, n: int
-) -> list[QueuedCommand]:
+) -> list[QueuedCommand[asyncio.Future[CommandReply]]]:
     """*n* requests for rules that wait while the first is applied; all have their outcomes."""
     await tell(share_entity, CREATE)
     work.paused = True

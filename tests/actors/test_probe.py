@@ -18,7 +18,7 @@ from share_actors.events.share.messages import (
     ShareEffect,
 )
 from share_actors.events.share.rules import Rules
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     DropSnapshot,
     TakeSnapshot,

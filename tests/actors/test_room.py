@@ -13,7 +13,7 @@ import pytest
 from share_actors.errors import Busy, NoValidHost, Refused, Unavailable
 from share_actors.events.share.manage import ManageShare, UnmanageShare
 from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
-from share_actors.events.share.snapshot_messages import CreateSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.scheduling.request import RequestSpec
 from share_actors.values import nest_spec
 from tests.actors.two_backend_system import TwoBackendSystem, settings, until

@@ -20,7 +20,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from share_actors.events.share.messages import CreateShare, DeleteShare
-from share_actors.events.share.snapshot_messages import CreateSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.events.share_type import CreateShareType
 from share_actors.values import BackendReport, nest_spec, utc_now
 from tests.actors.in_process import config as one_backend

@@ -70,6 +70,14 @@ def test_an_explicit_prefix_that_is_the_default_of_another_backend_is_refused() 
         check_apart({"one": servers("/r/1", "/d/1"), "two": servers("/r/2", "/d/2", prefix=prefix)})
 
 
+def test_the_port_of_a_further_nfs_server_is_refused_to_another_backend(tmp_path: Path) -> None:
+    (tmp_path / "nfs-shares" / "2").mkdir(parents=True)  # its second server has had an export
+    one = exporting(str(tmp_path), "/d/1")
+
+    with pytest.raises(ConfigError, match=r"uses port 2050 at .*nfs_port \(NFS server 2\)"):
+        check_apart({"one": one, "two": exporting("/r/2", "/d/2", nfs_port=2050)})
+
+
 def test_backends_of_two_nodes_may_use_the_same_names() -> None:
     one, two = (exporting("/r/1", "/d/1").model_copy(update={"node": n}) for n in ("a", "b"))
 

@@ -16,7 +16,7 @@ from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError
 from share_actors.errors import NotFound, Refused, ShareActorsError
 from share_actors.events.share.messages import DeleteShare, RetryShare
-from share_actors.events.share.snapshot_messages import CreateSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.events.share.state import ShareState, initial
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, UnassignShare
 from share_actors.events.share_server import DeleteServer, DetachShare

@@ -39,15 +39,15 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.rules import Rules
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess
+from share_actors.events.share.snapshot.lifecycle import Snapshots
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,
     TakeSnapshot,
 )
-from share_actors.events.share.snapshots import Snapshots
 from share_actors.values import (
     AccessRule,
     ExportLocation,

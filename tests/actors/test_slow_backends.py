@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
 from share_actors import Config, testing
-from share_actors.cli.commands.system_status import print_status
+from share_actors.cli.commands.share.listing import show_share
+from share_actors.cli.commands.system.status import print_status
 from share_actors.cli.output import Output
+from share_actors.client.aio import AsyncShare
+from share_actors.config import build
 from share_actors.drivers.dummy import DummyDriver
+from share_actors.drivers.local import LocalDriver
+from share_actors.errors import ConfigError
+from share_actors.events.envelope import Recorded
 from share_actors.testing import SyncInProcessSystem
 from share_actors.values import ExportLocation, RequestContext, Share
+from tests.acceptance.systems import made
 
 THREADS, SLOW = 2, 40
 MAX_WAIT_S = 60.0
@@ -89,3 +98,84 @@ def test_the_status_tells_what_waits_for_a_thread(
     assert f"Waiting for a driver thread: {SLOW - THREADS} calls of backend held" in (
         capsys.readouterr().out
     )
+
+
+def place(system: SyncInProcessSystem, share_id: str) -> int | None:
+    waiting = system.share(share_id).explain().waiting_for_thread
+    return None if waiting is None else waiting.place
+
+
+def test_a_share_whose_call_waits_shows_its_place_in_line(system: SyncInProcessSystem) -> None:
+    asked: list[dict[str, Any]] = [{"size": 1, "backend": "held"}] * 6
+    ids = [made(share).id for share in system.create_shares(asked, wait=False)]
+    wait_until_waiting(system, {"held": 6 - THREADS})
+
+    places = {share_id: place(system, share_id) for share_id in ids}
+    last = next(share_id for share_id in ids if places[share_id] == 4)
+    told = system.share(last).explain()
+
+    assert sorted(places.values(), key=str) == [1, 2, 3, 4, None, None]
+    assert told.summary == (
+        "status creating; waiting for a driver thread of backend held, place 4 of 4"
+    )
+    assert told.advice == (
+        "Wait: its driver call has place 4 of 4 in line."
+        " To let more than 2 calls run at once: `threads` of backend held.",
+    )
+    HeldDriver.released.set()
+    wait_until_waiting(system, {})
+    assert place(system, last) is None
+
+
+@pytest.mark.parametrize("json_wanted", [False, True])
+def test_share_show_tells_that_the_share_waits_for_a_thread(
+    system: SyncInProcessSystem, capsys: pytest.CaptureFixture[str], json_wanted: bool
+) -> None:
+    asked: list[dict[str, Any]] = [{"size": 1, "backend": "held"}] * (THREADS + 1)
+    ids = [made(share).id for share in system.create_shares(asked, wait=False)]
+    wait_until_waiting(system, {"held": 1})
+    [last] = [share_id for share_id in ids if place(system, share_id) == 1]
+    session: Any = SimpleNamespace(system=system, json=json_wanted, output=Output())
+
+    show_share(session, last)
+
+    told = capsys.readouterr().out
+    if json_wanted:
+        waits = {"backend": "held", "place": 1, "waiting": 1, "threads": THREADS}
+        assert json.loads(told)["waiting_for_thread"] == waits
+    else:
+        assert "Now: waiting for a driver thread of backend held, place 1 of 1" in told
+
+
+def test_share_show_reads_no_history_to_tell_what_a_share_waits_for(
+    system: SyncInProcessSystem,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[dict[str, Any]] = [{"size": 1, "backend": "held"}] * (THREADS + 1)
+    ids = [made(share).id for share in system.create_shares(asked, wait=False)]
+    wait_until_waiting(system, {"held": 1})
+
+    async def too_long(share: AsyncShare) -> list[Recorded]:
+        raise AssertionError(f"the history of {share.id} may be long")
+
+    monkeypatch.setattr(AsyncShare, "history", too_long)
+
+    for share_id in ids:
+        show_share(SimpleNamespace(system=system, json=False, output=Output()), share_id)
+
+    assert capsys.readouterr().out.count("place 1 of 1") == 1
+
+
+@pytest.mark.parametrize("threads", [0, 1001, -1, True, "many", 2.5])
+def test_a_number_of_threads_that_cannot_be_is_refused_with_its_name(threads: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        build({"backends": {"slow": {"driver": "dummy", "threads": threads}}})
+
+    assert refused.value.field == "backends.slow.threads"
+    assert refused.value.value == threads
+
+
+def test_drivers_of_storage_elsewhere_make_hundreds_of_calls_at_once() -> None:
+    assert DummyDriver.calls_at_once == 256
+    assert LocalDriver.calls_at_once == 16

@@ -11,8 +11,8 @@ import pytest
 
 from share_actors.errors import InvalidRequest, NotFound
 from share_actors.events.share.messages import CreateShare, DeleteShare
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import ExportLocation, ShareSpec, Snapshot
 from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
 

@@ -9,7 +9,7 @@ import pytest
 from share_actors.drivers.dummy.driver import DummyDriver
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare
-from share_actors.events.share.snapshot_messages import CreateSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.events.share_type import ChangeShareType, CreateShareType
 from share_actors.values import nest_spec
 from tests.actors.two_backend_system import TwoBackendSystem

@@ -28,8 +28,8 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import RequestContext, nest_spec
 from tests.conftest import within
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.audit.reader import LogReader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_reader
 from share_actors.config import LogSettings
 from share_actors.events.decider import Event
 from share_actors.events.log import Log

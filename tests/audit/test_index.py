@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from share_actors.audit.index import IndexUpdate, open_index, update_index
 from share_actors.audit.queries import find_stream
-from share_actors.audit.reader import open_reader
+from share_actors.audit.reading.reader import open_reader
 from share_actors.audit.time_travel import changes, shares_at, state_at
 from share_actors.config import LogSettings
 from share_actors.errors import InvalidRequest, LogError, NotFound
@@ -113,6 +114,19 @@ def test_an_index_of_another_version_is_not_used_and_made_anew(
     assert fleets(log_path, tmp_path / "log.index")
 
 
+def test_an_index_is_private_until_its_owner_says_otherwise(log_path: Path, tmp_path: Path) -> None:
+    index, umask = tmp_path / "log.index", os.umask(0)
+    try:
+        for made, mode in enumerate((0o600, 0o640)):
+            if made:
+                index.chmod(mode)
+            assert update(log_path, index, f"0.1.{made}").made
+
+            assert oct(index.stat().st_mode & 0o777) == oct(mode)
+    finally:
+        os.umask(umask)
+
+
 def test_the_index_of_another_log_is_neither_used_nor_changed(
     log_path: Path, tmp_path: Path
 ) -> None:
@@ -203,3 +217,18 @@ def test_a_time_without_a_zone_in_the_log_is_refused(log_path: Path) -> None:
         list(shares_at(reader, NOON))
     with open_reader(log_path) as reader, pytest.raises(LogError, match=r"version 3.* has no zone"):
         state_at(reader, "share-s1", NOON)
+
+
+def test_an_index_of_another_version_stays_if_a_new_one_cannot_be_made(
+    log_path: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "log.index"
+    update(log_path, index, "0.1.0")
+    before = index.read_bytes()
+    with closing(sqlite3.connect(log_path)) as log, log:
+        log.execute("UPDATE stored_events SET state = x'7b7d' WHERE rowid = 3")
+
+    with pytest.raises(LogError, match="share-s1 version 3"):
+        update(log_path, index)
+
+    assert index.read_bytes() == before

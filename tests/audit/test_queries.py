@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from share_actors.audit import queries
-from share_actors.audit.reader import LogReader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_reader
 from share_actors.config import LogSettings
 from share_actors.errors import Ambiguous, InvalidRequest, LogError, NotFound
 from share_actors.events import share_type

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.audit.reader import open_reader
+from share_actors.audit.reading.reader import open_reader
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
 from share_actors.events.log import Log
@@ -44,7 +44,7 @@ def test_reading_begins_after_a_position_and_ends_at_another(where: str) -> None
 def test_a_batch_that_is_smaller_than_the_log_leaves_nothing_out(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("share_actors.audit.reader.BATCH_SIZE", 2)
+    monkeypatch.setattr("share_actors.audit.reading.reader.BATCH_SIZE", 2)
     with open_reader(where) as reader:
         assert len(list(reader.rows())) == 15
         assert len(list(reader.stream("share-s1"))) == len(HOME)
@@ -163,7 +163,7 @@ def test_a_url_that_is_no_postgresql_log_is_refused(url: str) -> None:
 
 def test_a_reader_imports_no_ray(log_path: Path) -> None:
     program = (
-        "import sys; from share_actors.audit.reader import open_reader;"
+        "import sys; from share_actors.audit.reading.reader import open_reader;"
         f"print(open_reader({str(log_path)!r}).head()); assert 'ray' not in sys.modules"
     )
 

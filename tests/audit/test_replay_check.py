@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.audit.reader import LogReader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_reader
 from share_actors.audit.replay.check import Checked, check
 from share_actors.audit.replay.writing import write_reference
 from share_actors.config import LogSettings

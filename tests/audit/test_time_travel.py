@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.audit.reader import LogReader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_reader
 from share_actors.audit.time_travel import changes, shares_at, state_at
 from share_actors.config import LogSettings
 from share_actors.errors import NotFound

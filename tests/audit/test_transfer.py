@@ -7,13 +7,14 @@ import io
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from share_actors.audit.export import export
-from share_actors.audit.import_log import import_log
-from share_actors.audit.reader import open_reader
+from share_actors.audit.reading.reader import open_reader
 from share_actors.audit.statistics import statistics
+from share_actors.audit.transfer.export import export
+from share_actors.audit.transfer.import_log import import_log
 from share_actors.config import LogSettings
 from share_actors.errors import InvalidRequest, LogError
 from share_actors.events.event_filter import event_filter
@@ -78,8 +79,11 @@ def test_positions_that_are_missing_in_the_log_stay_missing(log_path: Path, tmp_
         assert [row.position for row in reader.rows()] == [*range(1, 10), *range(110, 116)]
 
 
-def test_an_encrypted_log_is_exported_in_plain_and_encrypted_again(tmp_path: Path) -> None:
-    settings = LogSettings(cipher_key=KEY, compress=True)
+@pytest.mark.parametrize("compress", [True, "dictionary"])
+def test_an_encrypted_log_is_exported_in_plain_and_encrypted_again(
+    tmp_path: Path, compress: Any
+) -> None:
+    settings = LogSettings(cipher_key=KEY, compress=compress)
     with closing(Log.open(settings, tmp_path / "log.db")) as log:
         write(log, "share-s1", HOME)
     lines = exported(tmp_path / "log.db", settings)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from share_actors.audit.reader import open_reader
+from share_actors.audit.reading.reader import open_reader
 from share_actors.audit.replay import what_if
 from share_actors.audit.replay.decide_again import decide_again
 from share_actors.audit.replay.what_if import Decided

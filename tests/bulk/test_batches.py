@@ -17,7 +17,7 @@ from share_actors import (
     Unavailable,
     testing,
 )
-from share_actors.client.bulk_ids import BatchIds
+from share_actors.client.bulk.ids import BatchIds
 from share_actors.client.ids import created_id, fresh_id
 from share_actors.testing import SyncInProcessSystem
 from tests.conftest import within

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from share_actors.client.background_loop import run
+from share_actors.client.sync.background_loop import run
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.testing import SyncInProcessSystem, sync_system

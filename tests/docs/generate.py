@@ -24,19 +24,13 @@ from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
-from share_actors.client import (
-    aio,
-    backends,
-    bulk,
-    entities,
-    keywords,
-    results,
-    share,
-    share_changes,
-    share_exits,
-    share_snapshots,
-    subjects,
-)
+from share_actors.client import aio, backends, entities, keywords, queries, results, subjects
+from share_actors.client.bulk import batch as bulk
+from share_actors.client.share import actor as share_actor
+from share_actors.client.share import changes as share_changes
+from share_actors.client.share import exits as share_exits
+from share_actors.client.share import handle as share
+from share_actors.client.share import snapshots as share_snapshots
 from share_actors.drivers import errors as port_errors
 from share_actors.drivers import storage_errors
 from share_actors.drivers.btrfs import BtrfsOptions
@@ -48,7 +42,7 @@ from share_actors.drivers.local import LocalOptions
 from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
-from share_actors.values.limits import LIMITS
+from share_actors.values.checks.limits import LIMITS
 from tests.docs import bad_input, manila_words, shell
 from tests.docs.pages import ROOT
 from tests.golden.examples import EXAMPLES, stored
@@ -59,6 +53,10 @@ PARTS = (
     share_snapshots.AsyncShareSnapshots,
     share_changes.AsyncShareChanges,
     share_exits.AsyncShareExits,
+    share_snapshots.ShareSnapshots,
+    share_changes.ShareChanges,
+    share_exits.ShareExits,
+    queries.AsyncSystemQueries,
 )
 """Parts of documented classes that are in modules of their own."""
 REFERENCE = ROOT / "docs" / "reference"
@@ -134,8 +132,9 @@ def kind(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return " or ".join(f"`{word}`" for word in get_args(field.annotation))
     text = str(field.annotation)
-    if "dict" in text or "tuple" in text:
-        return "table" if "dict" in text else "list of text"
+    is_table = re.search(r"\bdict\b", text) is not None
+    if is_table or "tuple" in text:
+        return "table" if is_table else "list of text"
     words = (
         ("SecretStr", "text, secret"),
         ("Path", "path"),
@@ -146,7 +145,13 @@ def kind(field: FieldInfo) -> str:
         ("Any", "anything"),
     )
     plain = next(plain for name, plain in words if re.search(rf"\b{name}\b", text))
-    return plain + _bounds(field)
+    return plain + _bounds(field) + "".join(f" or `{word}`" for word in _literals(field))
+
+
+def _literals(field: FieldInfo) -> list[object]:
+    """The words that *field* takes beside values of another type."""
+    alternatives = get_args(field.annotation)
+    return [word for part in alternatives if get_origin(part) is Literal for word in get_args(part)]
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -304,6 +309,17 @@ def _plain(annotation: Any) -> str:
     return re.sub(r"^NotRequired\[(.*)\]$", r"\1", text)
 
 
+def remote_methods() -> str:
+    """The methods of a share actor: their parameters, and what `ray.get` returns."""
+    rows = []
+    for name, member in vars(share_actor.ShareActor).items():
+        if isinstance(member, share_actor.ShareMethod):
+            parameters, _, result = signature(member.__wrapped__).rpartition(" -> ")
+            given = "Share" if result == "Self" else result
+            rows.append((f"`{name}`", f"`{parameters}`", f"`{given}`"))
+    return table(["Method", "Parameters", "`ray.get` returns"], rows)
+
+
 def functions() -> str:
     made = [(name, getattr(aio, name)) for name in ("start", "connect")]
     return "\n\n".join(f"#### {n}\n\n`{n}{signature(f)}`\n\n{doc(f)}" for n, f in made)
@@ -350,6 +366,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "functions": functions,
         "ShareSystem": members(aio.AsyncShareSystem),
         "ShareHandle": members(share.AsyncShare),
+        "ShareActor": remote_methods,
         "entities": members(entities.AsyncEntityCollection),
         "networks": members(entities.AsyncShareNetworkCollection),
         "servers": members(entities.AsyncShareServerCollection),

@@ -29,7 +29,7 @@ def leaves(command: Any = None, path: str = PROGRAM) -> Iterator[tuple[str, Any]
     for name, inner in getattr(command, "commands", {}).items():
         yield from leaves(inner, f"{path} {name}")
     if not hasattr(command, "commands"):
-        yield path, command
+        yield path, getattr(command, "built", command)
 
 
 # -- for the reference ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from share_actors.events import share
 from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Rejected
-from share_actors.events.share import ShareState, cloning
+from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, ApplyRules, ConfirmRules, DenyAccess
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
 from share_actors.events.share.forgetting import ForgetShare
@@ -41,12 +41,13 @@ from share_actors.events.share.messages import (
 )
 from share_actors.events.share.rules import Rules
 from share_actors.events.share.server_attachment import ConfirmReleased, ConfirmServer
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot import cloning
+from share_actors.events.share.snapshot.access import (
     ApplySnapshotRules,
     ConfirmSnapshotRules,
     rules_of,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     ConfirmSnapshotManaged,

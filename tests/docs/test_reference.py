@@ -15,16 +15,11 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
-from share_actors.client import (
-    aio,
-    backends,
-    bulk,
-    entities,
-    share,
-    subjects,
-    sync_bulk,
-    sync_entities,
-)
+from share_actors.client import aio, backends, entities, subjects
+from share_actors.client.bulk import batch as bulk
+from share_actors.client.share import handle as share
+from share_actors.client.sync import bulk as sync_bulk
+from share_actors.client.sync import entities as sync_entities
 from share_actors.config import Config
 from share_actors.errors import ERRORS
 from share_actors.events.topics import COMMANDS, EVENTS
@@ -107,6 +102,15 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
         "subjects",
     }
     assert all(f"#### {name}\n" in page for name in told)
+
+
+def test_a_share_actor_has_every_method_of_a_share_and_each_is_documented() -> None:
+    section = said("client.md").partition("<!-- ShareActor: generated -->")[2]
+    table = section.partition("<!-- ShareActor: end -->")[0]
+    of_shares = {n for n, thing in methods(share.AsyncShare) if not isinstance(thing, property)}
+
+    told = set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE))
+    assert told - {"show"} == of_shares - {"refresh"}
 
 
 def test_every_command_and_exit_code_is_documented() -> None:

@@ -13,9 +13,9 @@ from share_actors.drivers import ShareDriver, make_driver
 from share_actors.drivers.dummy.faults import DummyOptions
 from share_actors.drivers.filesystem.acl import grants_of
 from share_actors.drivers.local import LocalDriver, LocalOptions
-from share_actors.testing.driver_contract import DriverContract
-from share_actors.testing.server_contract import ServerContract
-from share_actors.testing.stray_contract import StrayContract
+from share_actors.testing.contracts.driver import DriverContract
+from share_actors.testing.contracts.server import ServerContract
+from share_actors.testing.contracts.stray import StrayContract
 from share_actors.values import RequestContext, Share
 
 CONTEXT = RequestContext()

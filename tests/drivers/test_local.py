@@ -272,6 +272,20 @@ def test_an_unmanaged_share_can_be_managed_again(driver: LocalDriver, inside: Pa
     assert inside.with_name("s2").exists()
 
 
+def test_a_snapshot_becomes_a_share_if_it_is_not_one_of_a_share_that_is_there(
+    driver: LocalDriver, inside: Path, root: Path
+) -> None:
+    for name in ("s1", "s1@n1"):  # without an id, and with one
+        (root / "snapshots" / name).mkdir()
+
+    driver.manage_existing(Share(id="s2"), {"path": "snapshots/s1", "snapshot": True})
+    with pytest.raises(DriverError, match="is a snapshot of share s1, which is on the backend"):
+        driver.manage_existing(Share(id="s3"), {"path": "snapshots/s1@n1", "snapshot": True})
+
+    assert inside.with_name("s2").exists()
+    assert (root / "snapshots" / "s1@n1").exists()
+
+
 @pytest.mark.parametrize(
     "path",
     [

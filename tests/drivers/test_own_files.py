@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from share_actors.drivers import ShareDriver, make_driver
 from share_actors.drivers.fence import KEEP_S, Fences
 from share_actors.drivers.filesystem.own_files import own_names, read_record, records
-from share_actors.testing.server_contract import new_server, set_up, tear_down
+from share_actors.testing.contracts.server import new_server, set_up, tear_down
 from share_actors.testing.strays import FILES, put_strays
 from share_actors.values import Capabilities, RequestContext, Share
 

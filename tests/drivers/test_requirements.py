@@ -89,6 +89,13 @@ def test_nfs_4_alone_requires_no_rpcbind() -> None:
     assert not about & {"rpcbind", "port 111", "rpcbind.socket"}
 
 
+def test_the_ports_of_all_nfs_servers_and_of_the_mount_protocol_are_examined() -> None:
+    found = nfs_requirements(mount_port=20048, further_ports=(2050, 2051), machine=MadeUpMachine())
+
+    ports = [each.what for each in found if each.what.startswith("port ")]
+    assert ports == ["port 2049", "port 2050", "port 2051", "port 20048", "port 111"]
+
+
 def test_mkfs_is_not_required_for_a_filesystem_that_exists() -> None:
     found = btrfs_requirements(image=False, machine=MadeUpMachine())
 
@@ -241,6 +248,22 @@ def test_a_port_that_another_program_holds_is_missing(holder: Listener | None, s
 
     assert port.state == state
     assert port.found == ("free" if holder is None else f"held by {holder}")
+
+
+def test_the_ports_of_daemons_in_a_network_namespace_are_those_of_the_namespace() -> None:
+    held: dict[int | tuple[int, str], list[Listener]] = {
+        2049: [Listener("other", 7)],
+        (445, "blue"): [Listener("other", 8)],
+    }
+    machine = MadeUpMachine(held=held, existing=(f"{WANTS}nfs-ganesha.service",))
+
+    nfs = nfs_requirements(versions=(3,), namespace="blue", machine=machine)
+    smb = samba_requirements(namespace="blue", machine=machine)
+
+    assert named(nfs, "port 2049 in blue").state == "ok"
+    assert named(nfs, "port 111 in blue").state == "ok"
+    assert "nfs-ganesha.service" not in {each.what for each in nfs}
+    assert named(smb, "port 445 in blue").found == "held by other (pid 8)"
 
 
 def test_a_port_of_an_unknown_process_is_missing_too() -> None:

@@ -162,7 +162,7 @@ def test_a_filesystem_that_cannot_exchange_directories_refuses_and_changes_nothi
 ) -> None:
     monkeypatch.setattr(exchanging, "_RENAME_EXCHANGE", 1 << 30)  # the kernel answers EINVAL
 
-    with pytest.raises(RefusedByBackend, match="cannot exchange two directories in one step"):
+    with pytest.raises(RefusedByBackend, match="cannot exchange two entries in one step"):
         revert(driver)
 
     assert content(changed) == AFTER

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
+from share_actors.drivers.filesystem.locks import locked, open_locked
+from share_actors.drivers.supervision import supervisor
+from share_actors.drivers.supervision.files import UnitFiles
 from share_actors.drivers.supervision.plan import Plan, plan_of
-from share_actors.drivers.supervision.probes import OFFERS
+from share_actors.drivers.supervision.probes import OFFERS, listens_at
 from share_actors.drivers.supervision.specs import PartSpec, UnitSpec
 from share_actors.drivers.supervision.status import PAUSING, Status, read_status, write_status
+from share_actors.drivers.supervision.unit import SupervisedUnit
 
 SPEC = UnitSpec(
     name="a unit",
@@ -53,3 +66,99 @@ def test_the_supervisor_starts_without_what_takes_long_to_load() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_socket_whose_daemon_does_not_listen_yet_accepts_nothing(short_path: Path) -> None:
+    path = short_path / "socket"
+    assert not listens_at(path)
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(path))
+        assert path.exists()
+        assert not listens_at(path)
+        daemon.listen()
+        assert listens_at(path)
+
+
+def test_a_launch_of_a_killed_process_keeps_its_lock_until_the_supervisor_is_recorded(
+    tmp_path: Path,
+) -> None:
+    unit = unit_in(tmp_path)
+    files, folder = UnitFiles(tmp_path), os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    earlier = open_locked(folder, files.lock.name, fcntl.LOCK_EX)  # the launch waits for it
+    try:
+        if (caller := os.fork()) == 0:
+            with suppress(BaseException), locked(folder, "change.lock"):
+                unit.start()
+            os._exit(0)
+        until(lambda: launching(tmp_path))
+        os.kill(caller, signal.SIGKILL)
+        os.waitpid(caller, 0)
+        assert is_held(folder, "change.lock")
+        assert not unit.is_supervised
+
+        os.close(earlier)
+        until(lambda: not is_held(folder, "change.lock"))
+
+        assert unit.is_supervised
+    finally:
+        unit.stop()
+        os.close(folder)
+
+
+def test_a_supervisor_does_not_keep_the_locks_of_the_process_that_started_it(
+    tmp_path: Path,
+) -> None:
+    unit, folder = unit_in(tmp_path), os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with locked(folder, "change.lock"):
+            unit.start()
+
+        assert unit.serves
+        assert not is_held(folder, "change.lock")
+    finally:
+        unit.stop()
+        os.close(folder)
+
+
+LISTENER = """
+import socket, sys, time
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(600)
+"""
+
+
+def unit_in(directory: Path) -> SupervisedUnit:
+    """A unit that accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    part = PartSpec(name="main", command=(sys.executable, "-c", LISTENER, str(port)))
+    spec = UnitSpec(name="a unit", parts=(part,), listen=("127.0.0.1", port), protocol="nfs4")
+    return SupervisedUnit(directory, spec)
+
+
+def launching(directory: Path) -> bool:
+    """Whether a program that becomes the supervisor of *directory* runs."""
+    arguments = [supervisor.__name__, str(directory)]
+    return any(arguments == arguments_of(each) for each in psutil.process_iter())
+
+
+def arguments_of(process: psutil.Process) -> list[str]:
+    """Those after `python -m`; none of a process that has ended."""
+    with suppress(psutil.Error):
+        return process.cmdline()[2:4]
+    return []
+
+
+def is_held(folder: int, name: str) -> bool:
+    try:
+        with locked(folder, name, wait=False):
+            return False
+    except BlockingIOError:
+        return True
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

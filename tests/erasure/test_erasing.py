@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from share_actors.audit.proofs.verification import verify
-from share_actors.audit.reader import open_configured_reader
+from share_actors.audit.reading.reader import open_configured_reader
 from share_actors.errors import InvalidRequest, LogError, NotFound, Refused
 from share_actors.events.checkpoints.check_bundle import Checkpoint
 from share_actors.events.checkpoints.directory import CheckpointDirectory
@@ -17,12 +17,12 @@ from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.decider import EPOCH
 from share_actors.events.erasing import Eraser, envelope_of, parsed, refuse_if_in_force
-from share_actors.events.log.postgres import login
+from share_actors.events.log.postgres.store import login
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.deletion import ShareDeleted, ShareDeletionRequested
 from share_actors.events.share.resize import ShareResizeRequested
-from share_actors.events.share.snapshot_access import SnapshotAccessAllowed
-from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotRequested
+from share_actors.events.share.snapshot.access import SnapshotAccessAllowed
+from share_actors.events.share.snapshot.messages import SnapshotCreated, SnapshotRequested
 from share_actors.events.subject import SubjectForgotten, stream_of_subject
 from share_actors.values import RequestContext
 from tests.audit.conftest import HOME, SCRATCH, opened, write

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.audit.export import export
-from share_actors.audit.import_log import import_log
 from share_actors.audit.queries import find_stream, matching
-from share_actors.audit.reader import LogReader, open_configured_reader, open_reader
+from share_actors.audit.reading.reader import LogReader, open_configured_reader, open_reader
 from share_actors.audit.time_travel import shares_at
+from share_actors.audit.transfer.export import export
+from share_actors.audit.transfer.import_log import import_log
 from share_actors.config import LogSettings
 from share_actors.events.event_filter import event_filter, point_in_time
 from tests.audit.conftest import HOME, SCRATCH, write

@@ -17,7 +17,7 @@ from share_actors.events.log import Log
 from share_actors.events.log.codec import Codec
 from share_actors.events.share.access import AccessAllowed, AccessDenied
 from share_actors.events.share.messages import ShareDeletionRequested
-from share_actors.events.share.snapshot_messages import SnapshotRequested
+from share_actors.events.share.snapshot.messages import SnapshotRequested
 from share_actors.events.topics import EVENTS
 from share_actors.values import Share
 from tests.events.conftest import OpenLog

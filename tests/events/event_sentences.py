@@ -6,16 +6,16 @@ from share_actors.events import archives, backend, share_network, share_server, 
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
-    cloning,
     ensure,
     forgetting,
-    holds,
     manage,
+    properties,
     server_attachment,
-    snapshot_access,
-    snapshot_messages,
     unknown_deletion,
 )
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import cloning, holds
+from share_actors.events.share.snapshot import messages as snapshot_messages
 from share_actors.values import (
     Capabilities,
     ExportLocation,
@@ -120,6 +120,11 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         backend_change.ShareBackendChanged(old="local", host="nas#gold"),
         f"{alice} renamed backend local; it is on backend nas, pool gold",
+    ),
+    (
+        properties.ShareChanged(name="a", description=None, is_public=False, metadata={"k": "v"}),
+        f"{alice} changed its properties: name 'a', no description, seen by its project,"
+        " metadata {'k': 'v'}",
     ),
     (
         snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
@@ -343,5 +348,9 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         subject.SubjectForgotten(subject_id="a1b2", kind="user", events=12, streams=3),
         f"{alice} had user a1b2 forgotten: its texts in 12 events of 3 streams cannot be read any more",
+    ),
+    (
+        subject.SubjectKept(subject_id="a1b2", kind="user"),
+        "a crash ended the forgetting of user a1b2 before its key was destroyed: nothing was erased",
     ),
 ]

@@ -336,6 +336,24 @@ def test_each_wrong_field_of_a_rule_is_named() -> None:
         DenyAccess(access_id="../a")
 
 
+def test_a_rule_that_stayed_on_the_backend_is_in_force_again_once_its_client_has_no_other() -> None:
+    rules = (
+        Rules().with_rules(rule("a", "alice", "denying")).with_rules(rule("b", "alice", "active"))
+    )
+    failed = rules.with_rules(rule("a", "alice", "error"))
+    assert failed.clients.as_dict() == {"user alice": "b"}
+
+    left = failed.with_rules(rule("b", "alice", "denying"))
+
+    assert left.clients.as_dict() == {"user alice": "a"}
+
+
+def test_a_rule_in_error_that_is_applied_is_in_error_no_more() -> None:
+    rules = Rules().with_rules(rule("a", "alice", "error"))
+
+    assert not access.evolve(rules, applied("a")).errors
+
+
 # -- applying again ------------------------------------------------------------------------------
 def test_reapplying_queues_the_active_rules_and_the_exports() -> None:
     spec = active.when(ReapplyShare())

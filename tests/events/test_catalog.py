@@ -13,7 +13,7 @@ from share_actors.events.share.manage import ShareManaged, ShareManageRequested
 from share_actors.events.share.messages import ShareDeleted, ShareErrored
 from share_actors.events.share.resize import ShareResizeRequested
 from share_actors.events.share.room import Room, ShareRoom
-from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotDeleted
+from share_actors.events.share.snapshot.messages import SnapshotCreated, SnapshotDeleted
 from share_actors.policy import Owner
 from share_actors.values import AccessRule
 from tests.events.catalog_fixtures import (
@@ -181,6 +181,17 @@ class CatalogQuestions(Fixtures):
 
         logged.append("s1", ShareManaged(size=7, export_locations=(), pool="p"))
         assert catalog.room().hosts == {"nas": Room(), "nas#p": Room(7)}
+
+    def test_a_share_that_is_managed_again_on_another_network_uses_that_one(
+        self, logged: LoggedShares, catalog: Catalog
+    ) -> None:
+        for network in ("a", "b"):
+            spec = requested().spec.replace(share_network_id=network)
+            managing = ShareManageRequested(share_id="s1", spec=spec, driver_options={}, at=NOON)
+            logged.append("s1", managing)
+            assert catalog.on_network(network) == ["s1"]
+
+        assert catalog.on_network("a") == []
 
     def test_a_rebuilt_catalog_has_the_same_room(
         self, logged: LoggedShares, catalog: Catalog

@@ -11,7 +11,7 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
-from share_actors.events.catalog import Catalog
+from share_actors.events.catalog import Catalog, sql
 from tests.events.catalog_fixtures import Fixtures, LoggedShares, OnSQLite, ids, snapped
 from tests.events.conftest import OpenLog
 
@@ -26,6 +26,23 @@ class TestCatalogFile(OnSQLite, Fixtures):
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "catalog.db"
+
+    @pytest.mark.parametrize("more", [{}, {"project_id": "p"}, {"status": "error"}])
+    @pytest.mark.parametrize("or_public", [None, False, True])
+    def test_a_share_is_sought_by_the_index_of_names_and_not_in_its_whole_project(
+        self, logged: LoggedShares, path: Path, more: dict[str, str], or_public: bool | None
+    ) -> None:
+        logged.open_catalog()
+        scope = sql.own_rows(sql.SHARES, "p", or_public=or_public is True)
+        query = sql.page(
+            sql.SHARES, {"name": "n", **more}, (), 2, sql.EVERYTHING if or_public is None else scope
+        )
+
+        with closing(sqlite3.connect(path)) as connection:
+            text = f"EXPLAIN QUERY PLAN {query.text.replace('{s}', '')}"
+            plan = [str(row[3]) for row in connection.execute(text, query.values)]
+
+        assert plan[0] == "SEARCH catalog_shares USING INDEX catalog_shares_name (name=?)"
 
     def test_a_deleted_catalog_file_is_rebuilt(self, logged: LoggedShares, path: Path) -> None:
         logged.available_share("s1")

@@ -226,7 +226,7 @@ class CatalogFollowing(Fixtures):
     ) -> None:
         logged.available_share("s1", allowed())
         with monkeypatch.context() as broken:
-            broken.setattr(sql, "PUT_RULE", "INSERT INTO {s}nowhere VALUES (?,?,?,?)")
+            broken.setattr(sql, "PUT_RULE", "INSERT INTO {s}nowhere VALUES (?,?,?,?,?)")
             with pytest.raises(LogError, match="nowhere"):
                 catalog.catch_up()
 

@@ -210,3 +210,8 @@ class TestRefusal:
     ) -> None:
         assert not Codec().fits(state)
         assert Codec().fits(row_of(stored(EXAMPLES[0])).state)
+
+
+def test_an_encrypted_event_that_begins_like_json_by_chance_is_told_with_the_key() -> None:
+    with pytest.raises(LogError, match=r"check that log\.cipher_key is the key"):
+        Codec().decode_row("share-s1", 1, "share.created", b"{\xff\x00\x17")

@@ -17,21 +17,22 @@ from share_actors.audit.explanation import explain
 from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import EPOCH, Command
-from share_actors.events.share import ShareState, snapshots
+from share_actors.events.share import ShareState
 from share_actors.events.share.access import DenyAccess
-from share_actors.events.share.cloning import (
+from share_actors.events.share.failure import ERRORS
+from share_actors.events.share.forgetting import ForgetShare
+from share_actors.events.share.manage import ManageShare, UnmanageShare
+from share_actors.events.share.messages import CreateShare, DeleteShare, RetryShare
+from share_actors.events.share.server_attachment import ConfirmReleased, ReleaseServer
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot.cloning import (
     ConfirmSourceHeld,
     ConfirmSourceReleased,
     HoldSource,
     ReleaseSource,
 )
-from share_actors.events.share.failure import ERRORS
-from share_actors.events.share.forgetting import ForgetShare
-from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
-from share_actors.events.share.manage import ManageShare, UnmanageShare
-from share_actors.events.share.messages import CreateShare, DeleteShare, RetryShare
-from share_actors.events.share.server_attachment import ConfirmReleased, ReleaseServer
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.holds import HoldSnapshot, ReleaseSnapshot
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotDeleted,
     DeleteSnapshot,
     ForgetSnapshot,

@@ -11,7 +11,6 @@ from share_actors.events import share
 from share_actors.events.attempts import AttemptFailed
 from share_actors.events.decider import Event
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
-from share_actors.events.share.holds import SnapshotHeld
 from share_actors.events.share.messages import (
     ShareDeleted,
     ShareDeletionRequested,
@@ -19,7 +18,8 @@ from share_actors.events.share.messages import (
     ShareResizeRefused,
     ShareResizeRequested,
 )
-from share_actors.events.share.snapshot_messages import SnapshotCreated, SnapshotRequested
+from share_actors.events.share.snapshot.holds import SnapshotHeld
+from share_actors.events.share.snapshot.messages import SnapshotCreated, SnapshotRequested
 from tests.events.share_events import NOON, Stream, began, created, requested
 from tests.events.test_share_properties import Walk, release_all, walks
 

@@ -28,7 +28,7 @@ from share_actors.events.share.server_attachment import (
     ReleaseServer,
     ShareServerAcquired,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ForgetSnapshot,
     SnapshotForgotten,

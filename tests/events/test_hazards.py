@@ -19,7 +19,7 @@ from eventsourcing.utils import retry
 from share_actors.config import LogSettings
 from share_actors.errors import LogError, LogTooNew
 from share_actors.events.log import Conflict, Log, infrastructure
-from share_actors.events.log.sqlite_recorder import ChunkedRecorder
+from share_actors.events.log.sqlite.recorder import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin

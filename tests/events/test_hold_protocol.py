@@ -16,17 +16,17 @@ from share_actors.events import share
 from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import Command, Rejected
 from share_actors.events.share import ShareState
-from share_actors.events.share.cloning import (
+from share_actors.events.share.creation import CreateShare, Provision
+from share_actors.events.share.deletion import DeleteShare
+from share_actors.events.share.failure import RetryShare
+from share_actors.events.share.snapshot.cloning import (
     ConfirmSourceHeld,
     ConfirmSourceReleased,
     HoldSource,
     ReleaseSource,
 )
-from share_actors.events.share.creation import CreateShare, Provision
-from share_actors.events.share.deletion import DeleteShare
-from share_actors.events.share.failure import RetryShare
-from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot, DropSnapshot
+from share_actors.events.share.snapshot.holds import HoldSnapshot, ReleaseSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot, DropSnapshot
 from share_actors.values import ShareSpec, Snapshot
 from tests.docs.state_diagram import success
 from tests.events.share_events import NOON

@@ -9,7 +9,16 @@ import pytest
 from share_actors.events import share
 from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.share import ShareState
-from share_actors.events.share.cloning import (
+from share_actors.events.share.creation import CreateShare, Provision
+from share_actors.events.share.deletion import (
+    Destroy,
+    ShareDeleted,
+    ShareDeletionRequested,
+)
+from share_actors.events.share.failure import RetryRequested, ShareErrored
+from share_actors.events.share.manage import ShareUnmanageRequested, Unmanage
+from share_actors.events.share.messages import ShareResizeRequested
+from share_actors.events.share.snapshot.cloning import (
     HOLD,
     RELEASE,
     ConfirmSourceHeld,
@@ -19,22 +28,13 @@ from share_actors.events.share.cloning import (
     ShareSourceHeld,
     ShareSourceReleased,
 )
-from share_actors.events.share.creation import CreateShare, Provision
-from share_actors.events.share.deletion import (
-    Destroy,
-    ShareDeleted,
-    ShareDeletionRequested,
-)
-from share_actors.events.share.failure import RetryRequested, ShareErrored
-from share_actors.events.share.holds import (
+from share_actors.events.share.snapshot.holds import (
     HoldSnapshot,
     ReleaseSnapshot,
     SnapshotHeld,
     SnapshotReleased,
 )
-from share_actors.events.share.manage import ShareUnmanageRequested, Unmanage
-from share_actors.events.share.messages import ShareResizeRequested
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     DropSnapshot,
     SnapshotCreated,
     SnapshotDeletionRequested,

@@ -229,8 +229,11 @@ class LogContract:
         assert (one.snapshot_failures, other.snapshot_failures) == (0, 0)
 
     # -- compression and encryption ----------------------------------------------------------------
-    def test_compressed_and_encrypted_events_can_be_read(self, open_log: OpenLog) -> None:
-        log = open_log(compress=True, cipher_key=secret(KEY))
+    @pytest.mark.parametrize("compress", [True, "dictionary"])
+    def test_compressed_and_encrypted_events_can_be_read(
+        self, open_log: OpenLog, compress: bool | str
+    ) -> None:
+        log = open_log(compress=compress, cipher_key=secret(KEY))
         append(log, "a", 0, "confidential")
         log.save_snapshot("a", 1, "k", b"state")
 
@@ -239,10 +242,10 @@ class LogContract:
         assert b"confidential" not in log.notifications(0, 1)[0].state
 
     def test_compression_may_be_turned_on_and_off(self, open_log: OpenLog) -> None:
-        for version, compress in enumerate((False, True, False)):
+        for version, compress in enumerate((False, True, "dictionary", True, False)):
             append(open_log(compress=compress), "a", version, str(version))
 
-        assert ids(open_log().read("a")) == ["0", "1", "2"]
+        assert ids(open_log().read("a")) == ["0", "1", "2", "3", "4"]
 
     def test_another_key_is_refused_before_anything_is_written(self, open_log: OpenLog) -> None:
         append(open_log(cipher_key=secret(KEY)), "a", 0, "x")

@@ -14,7 +14,7 @@ from eventsourcing.persistence import OperationalError, StoredEvent
 
 from share_actors.errors import LogError, LogInDoubt
 from share_actors.events.log import Conflict, Log, infrastructure
-from share_actors.events.log.sqlite_recorder import ChunkedRecorder
+from share_actors.events.log.sqlite.recorder import ChunkedRecorder
 from tests.events.appending import append, at_once, entries, eventually, ids
 from tests.events.conftest import OpenLog
 
@@ -227,7 +227,8 @@ def test_a_closed_log_accepts_no_appends(open_sqlite: OpenLog) -> None:
 def test_a_closed_event_loop_does_not_stop_other_appends(open_sqlite: OpenLog) -> None:
     log = open_sqlite()
     loop = asyncio.new_event_loop()
-    loop.call_soon(lambda: (log._group_commit.submit("a", 0, []), loop.stop()))
+    loop.call_soon(log._group_commit.submit, "a", 0, [], lambda _: None)
+    loop.call_soon(loop.stop)
     loop.run_forever()
     loop.close()
 

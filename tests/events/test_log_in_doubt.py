@@ -128,7 +128,7 @@ def test_a_commit_is_in_doubt_while_its_session_does_not_end(
 def test_a_server_that_does_not_reply_is_not_waited_for_without_end(
     open_postgres: OpenLog, postgres_settings: LogSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from share_actors.events.log import postgres_connection
+    from share_actors.events.log.postgres import connection as postgres_connection
 
     monkeypatch.setattr(postgres_connection, "GRACE_S", -29.0)  # one second in all
     log = open_postgres()

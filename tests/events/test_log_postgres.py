@@ -14,7 +14,8 @@ import pytest
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError, LogInDoubt
-from share_actors.events.log import Conflict, Log, postgres
+from share_actors.events.log import Conflict, Log
+from share_actors.events.log.postgres import store as postgres
 from tests.conftest import within
 from tests.events.appending import append, entries, ids
 from tests.events.conftest import OpenLog

@@ -13,9 +13,9 @@ from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.catalog import Catalog
 from share_actors.events.log import Log
-from share_actors.events.log.lease import Owner
-from share_actors.events.log.lease_postgres import PostgresLease
-from share_actors.events.log.leased import LeaseKeeper
+from share_actors.events.log.lease.lease import Owner
+from share_actors.events.log.lease.leased_log import LeaseKeeper
+from share_actors.events.log.lease.postgres import PostgresLease
 from tests.events.appending import append, ids
 from tests.events.postgres import admin
 

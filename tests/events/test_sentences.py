@@ -23,7 +23,7 @@ from share_actors.events.share.messages import (
     ShareRevertRefused,
     ShareRevertRequested,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     SnapshotCreated,
     SnapshotDeleted,
     SnapshotDeletionRefused,

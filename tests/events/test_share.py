@@ -37,7 +37,7 @@ from share_actors.events.share.messages import (
     ShareResizeRequested,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotDeleted,
     CreateSnapshot,
     DropSnapshot,

@@ -15,13 +15,7 @@ from share_actors.events.decider import Rejected, replay
 from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, ConfirmRules, DenyAccess
-from share_actors.events.share.cloning import (
-    RELEASE,
-    ConfirmSourceHeld,
-    ConfirmSourceReleased,
-)
 from share_actors.events.share.ensure import ConfirmEnsured, EnsureShare, ReapplyShare
-from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
 from share_actors.events.share.manage import (
     ConfirmManaged,
     ConfirmUnmanaged,
@@ -43,14 +37,20 @@ from share_actors.events.share.messages import (
     ShrinkShare,
 )
 from share_actors.events.share.room import room_of
-from share_actors.events.share.rules import OWED
+from share_actors.events.share.rules import OWED, Rules, client_key
 from share_actors.events.share.server_attachment import ConfirmReleased
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     AllowSnapshotAccess,
     ConfirmSnapshotRules,
     DenySnapshotAccess,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.cloning import (
+    RELEASE,
+    ConfirmSourceHeld,
+    ConfirmSourceReleased,
+)
+from share_actors.events.share.snapshot.holds import HoldSnapshot, ReleaseSnapshot
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,
@@ -58,7 +58,7 @@ from share_actors.events.share.snapshot_messages import (
     ManageSnapshot,
     UnmanageSnapshot,
 )
-from share_actors.values import ShareSpec, Snapshot
+from share_actors.values import AccessRule, ShareSpec, Snapshot
 from tests.docs.state_diagram import ATTEMPTS, success
 from tests.events.share_events import NOON, Stream
 
@@ -219,6 +219,7 @@ def lived(first: ShareCommand, start: list[Move], later: list[list[Move]]) -> Wa
 walks = st.builds(
     lived, st.sampled_from([create, create, on_network, copied, found]), starts, moves
 )
+NEW = AccessRule(id="c", access_type="user", access_to="alice")
 any_order = settings(max_examples=200, deadline=None)
 
 
@@ -243,6 +244,31 @@ def release_all(walk: Walk) -> None:
     for share_id, hold in walk.state.holds.by_share.items():
         snapshot_id = hold.snapshot_id
         assert walk.ask(ReleaseSnapshot(snapshot_id=snapshot_id, share_id=share_id, number=9))
+
+
+@any_order
+@given(walks)
+def test_what_is_kept_beside_the_rules_is_what_a_look_at_every_rule_finds(walk: Walk) -> None:
+    state = share.initial
+    for event in walk.events:
+        state = share.evolve(state, event)
+        for rules in (state.rules, *state.snapshots.rules.values()):
+            by_state = {i: rule.state for i, rule in rules.rules.items()}
+            assert {*rules.owed} == {i for i, now in by_state.items() if now in OWED}
+            assert {*rules.errors} == {i for i, now in by_state.items() if now == "error"}
+            assert in_force_once(rules)
+            assert rules.with_queued(NEW) == rules.with_rules(NEW)
+
+
+def in_force_once(rules: Rules) -> bool:
+    """Whether each client that a rule lets in has one rule in force, which is one of its own."""
+    own: dict[str, set[str]] = {}
+    for rule in rules.rules.values():
+        if rule.state != "denying":
+            own.setdefault(client_key(rule.access_type, rule.access_to), set()).add(rule.id)
+    return rules.clients.keys() == own.keys() and all(
+        rules.clients[client] in ids for client, ids in own.items()
+    )
 
 
 @any_order

@@ -34,7 +34,7 @@ from share_actors.events.share.messages import (
     ShareRevertRequested,
 )
 from share_actors.events.share.revert import REMOUNT
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     CreateSnapshot,
     DeleteSnapshot,
     DropSnapshot,

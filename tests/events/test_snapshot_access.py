@@ -25,7 +25,7 @@ from share_actors.events.share.messages import (
     ShareErrored,
     ShareRevertRequested,
 )
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     AllowSnapshotAccess,
     ApplySnapshotRules,
     ConfirmSnapshotRules,
@@ -34,7 +34,7 @@ from share_actors.events.share.snapshot_access import (
     SnapshotAccessDenied,
     SnapshotAccessRulesApplied,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotDeleted,
     DropSnapshot,
     SnapshotCreated,

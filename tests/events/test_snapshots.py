@@ -18,7 +18,7 @@ from share_actors.events.share.messages import (
     ShareErrored,
     ShareResizeRequested,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,

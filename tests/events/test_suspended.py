@@ -23,9 +23,9 @@ from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.registry import make_driver
 from share_actors.errors import LogError
 from share_actors.events.log import Log
-from share_actors.events.log.lease import STALE_S, LeaseStore, Owner, acquire
-from share_actors.events.log.leased import LeaseKeeper, lease_store
-from share_actors.events.log.postgres import login
+from share_actors.events.log.lease.lease import STALE_S, LeaseStore, Owner, acquire
+from share_actors.events.log.lease.leased_log import LeaseKeeper, lease_store
+from share_actors.events.log.postgres.store import login
 from tests.events.appending import append
 
 ONE = Owner("session-1/n", "n", "/home/one", "here", 1)

@@ -7,7 +7,7 @@ from share_actors.events.decider import EPOCH
 from share_actors.events.share.deletion import ConfirmDeleted, Destroy, ShareDeleted
 from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
 from share_actors.events.share.messages import CreateShare
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotDeleted,
     DeleteUnknownSnapshot,
     DropSnapshot,

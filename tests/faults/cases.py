@@ -11,14 +11,15 @@ from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import (
+    ChangeShare,
     DeleteShare,
     ExtendShare,
     RetryShare,
     RevertToSnapshot,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.messages import (
     CreateSnapshot,
     DeleteSnapshot,
     UnmanageSnapshot,
@@ -91,6 +92,7 @@ def _command(rng: random.Random) -> Command:
     choices: list[Command] = [
         ExtendShare(size=rng.randint(1, 6)),
         ShrinkShare(size=rng.randint(1, 6)),
+        ChangeShare(name=rng.choice("xy"), metadata={"k": rng.choice((None, "v"))}),
         AllowAccess(access_id=name, access_type="user", access_to=rng.choice(("x", "y"))),
         AllowAccess(access_id=name, access_type="user", access_to="z", access_level="ro"),
         DenyAccess(access_id=name),

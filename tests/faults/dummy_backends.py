@@ -8,7 +8,7 @@ from typing import Any
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import Share
 from tests.acceptance.systems import Site
-from tests.faults.reconciliation import replayed
+from tests.faults.server_reconciliation import HeldServers, differing_servers
 
 SETTINGS: dict[str, Any] = {"hosting": {"min_actors": 2, "max_actors": 2, "unresponsive_s": 3.0}}
 
@@ -53,28 +53,10 @@ class DummyBackends:
 
     def leaked(self, shares: Mapping[str, Share]) -> list[str]:
         """Servers and addresses in which shares, servers, networks and the backend differ."""
-        site = self._site
-        backend, networks = served(site), [s.network for s in replayed("share_network", site)]
-        servers = [s.server for s in replayed("share_server", site)]
-        active = {s.id: s.network_allocations for s in servers if s.status == "active"}
-        on = {s.id: s.share_server_id for s in shares.values() if s.share_server_id}
-        may_be = {s.id for s in shares.values() if s.status == "error"}  # until it is deleted
-        taken = {i: tuple(held["addresses"]) for i, held in backend.networks().items()}
-        granted = {i: a for network in networks for i, a in network.allocations.items()}
-        meant = {share_id: i for network in networks for share_id, i in network.shares.items()}
-        held = {share_id: s.id for s in servers for share_id in s.shares}
-        told = {
-            "servers": backend.servers().keys() ^ active.keys(),
-            "addresses": {i for i in active | taken if active.get(i) != taken.get(i)},
-            "grants": {i for i in active | granted if active.get(i) != granted.get(i)},
-            "seats": {i for i in on | meant if on.get(i) != meant.get(i)} - may_be,
-            "places": {i for i in on | held if on.get(i) != held.get(i)} - may_be,
-        }
-        said = {
-            i: (on.get(i), meant.get(i), held.get(i))
-            for i in on.keys() | meant.keys() | held.keys()
-        }
-        return [f"{what} {i} {said.get(i, '')}" for what, wrong in told.items() for i in wrong]
+        backend = served(self._site)
+        addresses = {i: tuple(held["addresses"]) for i, held in backend.networks().items()}
+        held = HeldServers(frozenset(backend.servers()), addresses)
+        return differing_servers(self._site, shares, held)
 
     def repeated(self) -> int:
         """How many calls of the backend without share servers were attempts after the first."""

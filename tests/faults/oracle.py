@@ -14,7 +14,6 @@ from share_actors.events.receipts import Receipts
 from share_actors.events.share import ShareState
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
-from share_actors.events.share.holds import ReleaseSnapshot
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import (
     CreateShare,
@@ -22,8 +21,9 @@ from share_actors.events.share.messages import (
     ShareReverted,
     ShareRevertRequested,
 )
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.holds import ReleaseSnapshot
+from share_actors.events.share.snapshot.messages import (
     CreateSnapshot,
     DeleteSnapshot,
     SnapshotRequested,

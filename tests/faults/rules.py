@@ -2,8 +2,10 @@
 
 python -m tests.faults.rules --histories 1000     prints the counts as JSON; `mismatches` must be 0
 python -m tests.faults.rules --seed 7 --histories 1   one history
+python -m tests.faults.rules --minutes 10         as many of 1,000 histories as fit
 
-A history allows and denies, creates and links files as users, changes modes, and manages the share anew; the
+A history allows and denies, creates and links files as users, also to places out of the share, changes modes,
+and manages the share anew; the
 process that changes the rules is killed at any entry, at times again and again, before a last one completes
 the change. After each step every user tries to read, write, create and delete, in a process of that user; a
 model that knows only the rules says what must succeed. After a kill nobody may do more than the new rules
@@ -15,25 +17,27 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import random
 import signal
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from share_actors.drivers.filesystem import granting
+from share_actors.drivers.filesystem import granting, linked_files
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessRule, RequestContext, Share
+from tests.faults.users import GROUPS, GUESTS, STAFF, as_user, attempts_on, create, opened
 
 CONTEXT = RequestContext()
-STAFF, GUESTS = 62_001, 62_002
-GROUPS = {61_001: [], 61_002: [STAFF], 61_003: [STAFF, GUESTS], 61_004: []}
-"""The groups of each user: an owner of files, members of groups, and one who often has no rule."""
 PRINCIPALS = [*map(str, GROUPS), f"@{STAFF}", f"@{GUESTS}"]
 LEVELS = ("ro", "rw")
 Mismatch = tuple[int, str, str, str]
@@ -67,6 +71,10 @@ class World:
     linked: list[tuple[Path, Path, tuple[int, int, str]]] = field(default_factory=list)
     shares: int = 0
     kills: int = 0
+    links: int = 0
+    """How many links to files of the share users have made at another place."""
+    tries: Counter[str] = field(default_factory=Counter)
+    """How many attempts of users succeeded, and how many the machine refused."""
     found: list[Mismatch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -76,6 +84,9 @@ class World:
         self.driver.create_share(CONTEXT, self.share)
         self.foreign = self.root / "shares" / "foreign"
         self.foreign.mkdir(mode=0o711)
+        self.elsewhere = self.root / "shares" / "elsewhere"
+        self.elsewhere.mkdir()
+        self.elsewhere.chmod(0o1777)
         self.top.joinpath("first").write_text("first")
 
     @property
@@ -93,7 +104,7 @@ class World:
     def step(self) -> None:
         """Change the rules, after up to three changes of the content."""
         for _ in range(self.random.randrange(4)):
-            self.random.choice([self.create, self.change_mode, self.link, self.move])()
+            self.change_content()
         self.random.choices([self.allow, self.deny, self.replace, self.manage], [4, 3, 2, 1])[0]()
 
     def allow(self) -> None:
@@ -137,7 +148,7 @@ class World:
         while self.random.random() < 0.3 and self.killed(rules):
             self.kills += 1
             self.found += self.mismatches(interrupted=True)
-            self.random.choice([self.create, self.change_mode, self.link, self.move])()
+            self.change_content()
         assert not self.driver.update_access(CONTEXT, self.share, rules, rules, ())
 
     def killed(self, rules: list[AccessRule]) -> bool:
@@ -152,10 +163,15 @@ class World:
         return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
     # -- content -------------------------------------------------------------------------------
+    def change_content(self) -> None:
+        """Do what users do between two changes of the rules."""
+        ways = [self.create, self.change_mode, self.link, self.link_elsewhere, self.move]
+        self.random.choice(ways)()
+
     def create(self) -> None:
         """Create a directory and files as a user, if the rules permit it."""
         user, name = self.random.choice(list(GROUPS)), f"n{self.random.getrandbits(40):x}"
-        as_user(user, lambda: _create(self.random.choice(self.folders()), name))
+        as_user(user, lambda: create(self.random.choice(self.folders()), name))
 
     def change_mode(self) -> None:
         """Change the mode of a file or directory as its owner."""
@@ -176,6 +192,15 @@ class World:
             os.setxattr(outside, "user.note", b"kept")
         os.link(outside, inside)
         self.linked.append((inside, outside, _traits(outside)))
+
+    def link_elsewhere(self) -> None:
+        """Link a file of the share to another place as a user, and at times to the share again."""
+        files, able = self.files(), [user for user in GROUPS if self.level(user) == "rw"]
+        user, file = self.random.choice(able or list(GROUPS)), self.random.choice(files)
+        again, name = self.random.choice(self.folders()), f"e{self.random.getrandbits(40):x}"
+        places = [self.elsewhere / name, *([again / name] if self.random.random() < 0.5 else [])]
+        if len(files) > 1:  # one file stays without links, to be tried
+            self.links += as_user(user, *(partial(os.link, file, place) for place in places))[0]
 
     def move(self) -> None:
         """Move a directory into another as a user."""
@@ -209,10 +234,11 @@ class World:
             targets = [(file, file.parent) for file in self.files()]
         for user in GROUPS:
             level = self.level(user)
-            attempts = [attempt for target in targets for attempt in _attempts(self.top, *target)]
+            attempts = [attempt for target in targets for attempt in attempts_on(self.top, *target)]
             if not level:
                 attempts += [(f"reach {i}", 1, i.stat) for i, _, _ in self.linked]
             done = as_user(user, *(run for _, _, run in attempts))
+            self.tries.update("succeeded" if succeeded else "refused" for succeeded in done)
             for (tried, needed, _), succeeded in zip(attempts, done, strict=True):
                 permitted = {"": 0, "ro": 1, "rw": 2}[level] >= needed
                 if succeeded > permitted or (succeeded < permitted and not interrupted):
@@ -220,45 +246,23 @@ class World:
         for _, outside, kept in self.linked:
             if _traits(outside) != kept:
                 yield 0, f"keep {outside}", str(kept), str(_traits(outside))
+        if not interrupted:
+            yield from self._mismatches_elsewhere()
 
-
-def _attempts(top: Path, file: Path, folder: Path) -> list[tuple[str, int, Callable[[], object]]]:
-    """What a user tries: (what, the level that it needs, how)."""
-    new = folder / "tried"
-    return [
-        (f"enter {top}", 1, lambda: os.listdir(top)),
-        (f"read {file}", 1, file.read_bytes),
-        (f"list {folder}", 1, lambda: os.listdir(folder)),
-        (f"write {file}", 2, lambda: file.open("r+b").close()),
-        (f"chmod to write {file}", 2, lambda: _forced(file)),
-        (f"create and delete {new}", 2, lambda: _create_and_delete(new)),
-        (f"make and remove the directory {new}", 2, lambda: _make_and_remove(new)),
-        (f"delete {file}", 2, lambda: (file.rename(new), new.rename(file))),
-    ]
-
-
-def _create_and_delete(file: Path) -> None:
-    file.write_text("x")
-    file.unlink()
-
-
-def _make_and_remove(folder: Path) -> None:
-    folder.mkdir()
-    folder.rmdir()
-
-
-def _forced(file: Path) -> None:
-    """Write to the file, after an attempt to change its mode as only an owner can."""
-    mode = file.stat().st_mode
-    if file.stat().st_uid == os.geteuid():
-        file.chmod(mode | 0o200)
-    file.open("r+b").close()
-
-
-def _create(folder: Path, name: str) -> None:
-    (folder / name).mkdir()
-    (folder / name / "file").write_text("new")
-    (folder / f"{name}-file").write_text("new")
+    def _mismatches_elsewhere(self) -> Iterator[Mismatch]:
+        """What users can do with files of the share, and must not, through links at another place."""
+        inside = {path.stat().st_ino for path in self.top.rglob("*") if path.is_file()}
+        links = [link for link in self.elsewhere.iterdir() if link.stat().st_ino in inside]
+        for user in GROUPS if links else ():
+            level = self.level(user)
+            denied = [] if level else [("read", partial(opened, link, "rb")) for link in links]
+            if level != "rw":
+                denied += [("write", partial(opened, link, "r+b")) for link in links]
+            for (tried, _), succeeded in zip(
+                denied, as_user(user, *(d for _, d in denied)), strict=True
+            ):
+                if succeeded:
+                    yield user, f"{tried} elsewhere", level or "none", "True"
 
 
 def _traits(path: Path) -> tuple[int, int, str]:
@@ -276,37 +280,14 @@ def rule(principal: str, level: str) -> AccessRule:
     )
 
 
-def as_user(user: int, *attempts: Callable[[], object]) -> list[bool]:
-    """Make the attempts in a child process of *user*; whether each raised no `OSError`."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.setgroups(GROUPS[user])
-            os.setgid(user)
-            os.setuid(user)
-            os.write(writing, bytes(_succeeds(attempt) for attempt in attempts))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        succeeded = [bool(byte) for byte in pipe.read()]
-    os.waitpid(child, 0)
-    if len(succeeded) != len(attempts):
-        raise RuntimeError(f"the process of user {user} ended early")
-    return succeeded
-
-
-def _succeeds(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except OSError:
-        return False
-    return True
-
-
 def run_history(seed: int, steps: int = 6) -> World:
     """The history of *seed*; `found` has the mismatches after each step and each kill."""
-    with tempfile.TemporaryDirectory(prefix="share-actors-rules-") as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="share-actors-rules-") as directory,
+        patch.object(
+            linked_files, "groups_of", lambda user: GROUPS.get(user, [])
+        ),  # the machine knows no such users
+    ):
         os.chmod(directory, 0o711)
         world = World(Path(directory, "root"), random.Random(seed))
         for _ in range(steps):
@@ -321,14 +302,24 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--histories", type=int, default=1000, help="the number of histories")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the first history")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin none after that")
     options = parser.parse_args()
+    until = time.monotonic() + options.minutes * 60
     logging.disable(logging.WARNING)  # of files with several hard links
     counts: Counter[str] = Counter(mismatches=0)
     examples = []
     for seed in range(options.seed, options.seed + options.histories):
+        if time.monotonic() > until:
+            break
         world = run_history(seed)
         found = world.found
-        counts.update(histories=1, mismatches=len(found), kills=world.kills)
+        counts.update(
+            histories=1,
+            mismatches=len(found),
+            kills=world.kills,
+            links_elsewhere=world.links,
+            **world.tries,
+        )
         examples += [(seed, *mismatch) for mismatch in found[:1]]
     print(json.dumps({**counts, "examples": examples[:10]}))
     return 1 if counts["mismatches"] else 0

@@ -12,8 +12,8 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.messages import (
     CreateSnapshot,
     DeleteSnapshot,
     UnmanageSnapshot,

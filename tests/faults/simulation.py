@@ -328,6 +328,12 @@ class SimulatedBackends:
     def driver(self, name: str) -> ShareDriver:
         return self._backend.driver
 
+    def place_in_line(self, entity_id: str) -> None:
+        """None: no call waits for a thread."""
+
+    def withdraw(self) -> None:
+        """No call waits for a thread."""
+
     def when_ready(self, name: str, found: Callable[[BackendDriver], None]) -> None:
         found(self._backend)
 
@@ -339,7 +345,11 @@ class SimulatedThreads:
         self._world = world
 
     def submit(
-        self, call: Callable[[], Any], timeout_s: float, done: Callable[[Any], None]
+        self,
+        call: Callable[[], Any],
+        timeout_s: float,
+        done: Callable[[Any], None],
+        key: str = "",
     ) -> None:
         world, n = self._world, self._world.calls
         world.calls += 1

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,18 +48,16 @@ def soak(
     killer: Killer | None = None,
     others: Sequence[type[Client]] = (),
     backends: Backends | None = None,
-    kind: type[Client] = Client,
-    networks_count: int = NETWORKS,
+    kind: Callable[..., Client] = Client,
+    networks: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The report: requests, kills, and the counts that must be zero; *others* are more kinds of clients.
 
-    The *backends*, by default the simulated ones of *site*, are compared with the log afterwards.
+    The *backends*, by default the simulated ones of *site*, are compared with the log afterwards. The clients
+    use *networks*, by default some that are made.
     """
     stop, rng = threading.Event(), random.Random(seed)
-    networks = [
-        site.system.networks.create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id
-        for n in range(networks_count)
-    ]
+    networks = _networks(site) if networks is None else networks
     clients = [
         kind(f"client{n}", site.system, seed + n, stop, networks) for n in range(clients_count)
     ]
@@ -74,6 +72,11 @@ def soak(
             if report_progress is not None:
                 report_progress(sum(len(c.requests) for c in clients), killer.kills["processes"])
     return stopped(site, stop, clients, killer, backends)
+
+
+def _networks(site: Site) -> list[str]:
+    create = site.system.networks.create
+    return [create(cidr=f"10.{n}.0.0/24", name=f"net{n}").id for n in range(NETWORKS)]
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from share_actors.errors import (
 from share_actors.events.decider import Command
 from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.messages import DeleteShare, ExtendShare
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.values import Share, utc_now
 
 RETRIED = (Busy, LogError, TimedOut, Unavailable)

@@ -1,7 +1,8 @@
-"""`python -m tests.faults.storage_soak --minutes 10`: as `soak`, on btrfs behind NFS-Ganesha; needs root.
+"""`python -m tests.faults.storage_soak --minutes 10`: as `soak`, on btrfs behind several NFS-Ganeshas.
 
-Besides the system's processes, the NFS server, its bus and its supervisor are killed. What is on the backend
-afterwards, live and on file, is compared with the log by the system's own audit and by a list of mounts.
+It needs root. Besides the system's processes, the NFS servers, their buses and their supervisors are killed.
+What is on the backend afterwards, live and on file, is compared with the log by the system's own audit and
+by lists of servers and mounts.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from uuid import uuid4
 import psutil
 
 from share_actors.cli.demo.storage_site import BACKEND, StorageSite, storage_site
+from share_actors.drivers.ganesha.assignments import ASSIGNMENTS, Assignments
 from share_actors.errors import Unavailable
 from share_actors.events.attempts import AttemptStarted
 from share_actors.events.share.access import AllowAccess
@@ -36,6 +38,8 @@ from tests.faults.soak_clients import MAX_WAIT_S, Client, ClientShare
 CLIENTS = 8
 DAEMONS = ("ganesha.nfsd", "dbus-daemon")
 """The server and its bus, by the names of their processes; their supervisor is a Python."""
+EXPORTS = 4
+"""Of one NFS server: the shares of the clients need several servers."""
 IMAGE_GIB = 2000
 """Of a sparse file: no request is refused for lack of room."""
 OF_DAEMONS = 0.4
@@ -64,32 +68,35 @@ class StorageClient(Client):
 
 
 class StorageKiller(Killer):
-    """Kills the daemons of a backend too."""
+    """Kills the daemons of a backend too, whose units have directories in *units*."""
 
-    def __init__(self, site: Site, seed: int, top: Path) -> None:
+    def __init__(self, site: Site, seed: int, units: Path) -> None:
         super().__init__(site, seed)
-        self._top = top
+        self._units = units
+        self.units: set[str] = set()
+        """The NFS servers that lost a process."""
 
     def strike(self) -> None:
         """Kill processes of the system, or one daemon."""
         if self._rng.random() >= OF_DAEMONS:
             super().strike()
             return
-        daemons = [p for p in psutil.process_iter() if serves(p, self._top)]
+        daemons = [p for p in psutil.process_iter() if serves(p, self._units)]
         if daemons:
             victim = self._rng.choice(daemons)
             with suppress(psutil.Error):
                 name = victim.name()
+                self.units.add(unit_of(victim, self._units))
                 victim.kill()
                 self.kills["supervisor" if name == "python" else name] += 1
                 self.kills["processes"] += 1
 
 
-def serves(process: psutil.Process, top: Path) -> bool:
-    """Whether *process* is a daemon, or the supervisor of daemons, of the backend below *top*."""
+def serves(process: psutil.Process, units: Path) -> bool:
+    """Whether *process* is a daemon, or the supervisor of daemons, whose unit has a directory in *units*."""
     with suppress(psutil.Error):
         words = process.cmdline()
-        of_backend = any(str(top) in word for word in words)
+        of_backend = any(f"{units}/" in word for word in words)
         named = process.name() in DAEMONS or any("supervis" in word for word in words)
         return of_backend and named and process.status() != psutil.STATUS_ZOMBIE
     return False
@@ -98,8 +105,9 @@ def serves(process: psutil.Process, top: Path) -> bool:
 class BtrfsBackend:
     """The backend of *site* after a run."""
 
-    def __init__(self, site: Site, top: Path) -> None:
-        self._site, self._top = site, top
+    def __init__(self, site: Site, root: Path) -> None:
+        self._site, self._root = site, root
+        self._name = root.name
 
     def differing(self, shares: Mapping[str, Share]) -> list[str]:
         """What the audit finds, once the backend answers."""
@@ -112,7 +120,7 @@ class BtrfsBackend:
         deadline = time.monotonic() + MAX_WAIT_S
         while True:
             try:
-                differences = self._site.system.backends.audit(BACKEND)
+                differences = self._site.system.backends.audit(self._name)
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise
@@ -124,14 +132,21 @@ class BtrfsBackend:
         """Servers and mounts that should not be there, or that are missing."""
         alive = {i for i, share in shares.items() if share.status == "available"}
         mounted = {path.name for path in self._mounts()}
-        servers = [p for p in psutil.process_iter() if serves(p, self._top)]
-        names = sorted(p.name() for p in servers if p.name() == DAEMONS[0])
-        extra = [] if names == [DAEMONS[0]] else [f"servers: {names}"]
+        servers = [p for p in psutil.process_iter() if serves(p, self._root)]
+        running = sorted(unit_of(p, self._root) for p in servers if p.name() == DAEMONS[0])
+        needed = sorted(self._needed())
+        extra = [] if running == needed else [f"servers: {running}, not {needed}"]
         return [*extra, *(f"mounts: {i}" for i in alive if not any(i in m for m in mounted))]
+
+    def _needed(self) -> set[str]:
+        """The directories of the NFS servers that have exports, and that of the first one."""
+        assignments = Assignments(self._root / ASSIGNMENTS)
+        numbers = {n for n in assignments.numbers() if n == 1 or assignments.names(n)}
+        return {"ganesha" if number == 1 else f"nfs-{number}" for number in numbers}
 
     def _mounts(self) -> Sequence[Path]:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-        return [Path(line.split()[1]) for line in lines if str(self._top) in line]
+        return [Path(line.split()[1]) for line in lines if str(self._root) in line]
 
     def repeated(self) -> int:
         """How many recorded attempts were not the first."""
@@ -140,14 +155,25 @@ class BtrfsBackend:
         return sum(isinstance(event, AttemptStarted) and event.n > 1 for event in events)
 
 
+def unit_of(process: psutil.Process, units: Path) -> str:
+    """The name of the directory in *units* of the unit of *process*."""
+    word = next(word for word in process.cmdline() if f"{units}/" in word)
+    return word.partition(f"{units}/")[2].partition("/")[0]
+
+
 def site_on(storage: StorageSite, top: Path) -> Site:
     """A site whose only backend is btrfs."""
-    site = Site(top / "home", backends=storage.backends, **SETTINGS)
-    slow = site.config.backends[BACKEND].model_copy(
-        update={"backoff_s": 0.1, "max_backoff_s": 1.0, "max_attempts": 1000}
-    )
-    site.config = site.config.model_copy(update={"backends": {BACKEND: slow}})
-    return site
+    backends = storage.backends
+    several = {"versions": [4], "exports_per_instance": EXPORTS}
+    backends[BACKEND]["options"].update(several)
+    return patient_site(top, backends)
+
+
+def patient_site(top: Path, backends: Mapping[str, Any]) -> Site:
+    """A site with real *backends*, which repeats what fails until the run's end."""
+    patient = {"backoff_s": 0.1, "max_backoff_s": 1.0, "max_attempts": 1000}
+    backends = {name: {**settings, **patient} for name, settings in backends.items()}
+    return Site(top / "home", backends=backends, **SETTINGS)
 
 
 def run(
@@ -157,24 +183,28 @@ def run(
     with own_directory() as top, storage_site(top, IMAGE_GIB) as storage:
         site = site_on(storage, top)
         try:
-            return soak(
+            killer = StorageKiller(site, seed, top / BACKEND)
+            report = soak(
                 site,
                 minutes,
                 seed,
                 report_progress,
                 clients_count,
-                StorageKiller(site, seed, top),
-                backends=BtrfsBackend(site, top),
+                killer,
+                backends=BtrfsBackend(site, top / BACKEND),
                 kind=StorageClient,
-                networks_count=0,
+                networks=(),
             )
+            servers = Assignments(top / BACKEND / ASSIGNMENTS).numbers()
+            told = {"NFS servers": len(servers), "of them lost a process": len(killer.units)}
+            return report | told
         finally:
             site.clear()
 
 
-def main() -> int:
+def main(run: Callable[..., dict[str, Any]] = run, description: str | None = __doc__) -> int:
     """Run and print the report; exit status 1 if a count is not zero."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))

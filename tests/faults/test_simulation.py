@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from share_actors.events.share.holds import HoldCommand
 from share_actors.events.share.messages import DeleteShare
+from share_actors.events.share.snapshot.holds import HoldCommand
 from tests.events.test_share_properties import requests
 from tests.faults.backend import SteppingDriver
 from tests.faults.cases import judged, pairs, random_case, replay_command, run, singles

@@ -16,9 +16,9 @@ from share_actors.events.attempts import AttemptStarted
 from share_actors.events.decider import Command, replay
 from share_actors.events.envelope import Recorded
 from share_actors.events.share import ShareState
-from share_actors.events.share.cloning import ShareSourceHeld
 from share_actors.events.share.messages import DeleteShare, RetryShare, ShareCreated
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot.cloning import ShareSourceHeld
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.testing.in_process.host import InProcessHost
 from tests.actors.in_process import in_memory
 from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until

@@ -25,17 +25,17 @@ from share_actors.events.log.codec import Codec
 from share_actors.events.share import (
     access,
     backend_change,
-    cloning,
     ensure,
     forgetting,
-    holds,
     manage,
+    properties,
     server_attachment,
-    snapshot_access,
-    snapshot_messages,
     unknown_deletion,
 )
 from share_actors.events.share import messages as share
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import cloning, holds
+from share_actors.events.share.snapshot import messages as snapshot_messages
 from share_actors.events.topics import topic_of
 from share_actors.values import (
     Capabilities,
@@ -228,6 +228,9 @@ EXAMPLES: tuple[Event, ...] = (
     forgetting.ShareForgetRequested(reason="its disk broke"),
     forgetting.ShareForgotten(reason="its disk broke"),
     backend_change.ShareBackendChanged(old="local", host="nas#gold"),
+    properties.ShareChanged(
+        name="archive", description=None, is_public=True, metadata={"team": "web"}
+    ),
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),
@@ -320,6 +323,7 @@ EXAMPLES: tuple[Event, ...] = (
     subject.SubjectForgotten(
         subject_id="0123456789abcdef0123456789abcdef", kind="user", events=12, streams=3
     ),
+    subject.SubjectKept(subject_id="0123456789abcdef0123456789abcdef", kind="user"),
 )
 
 

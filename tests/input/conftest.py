@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from share_actors.client import ShareHandle
-from share_actors.client.background_loop import run
+from share_actors.client.sync.background_loop import run
 from share_actors.errors import ShareActorsError
 from share_actors.testing import InMemoryLog, SyncInProcessSystem, sync_system
 from tests.input.signatures import NOTHING_RECORDED, answer

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from share_actors import client
 from share_actors.actors.runtime import lifecycle
-from share_actors.client import ShareHandle, ShareSystem, sync_bulk, sync_entities
+from share_actors.client import ShareHandle, ShareSystem
 from share_actors.client.subjects import SubjectCollection
+from share_actors.client.sync import bulk as sync_bulk
+from share_actors.client.sync import entities as sync_entities
 from share_actors.errors import InvalidRequest
 from share_actors.values import RequestContext
 from tests.input.conftest import Tried

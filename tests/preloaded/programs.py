@@ -26,7 +26,7 @@ LOG_MONITOR = r"^(-u )?[^ ]*/ray/_private/log_monitor\.py "
 """The one that sends to drivers what workers print; no driver of the tests asks for it."""
 MODULES = (
     "share_actors.cli",
-    "share_actors.client.sync",
+    "share_actors.client.sync.opening",
     "ray.dashboard.dashboard",
     "ray.autoscaler._private.monitor",
 )

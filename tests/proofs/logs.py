@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from share_actors.audit.proofs import Report, verify
+from share_actors.audit.reading.reader_source import open_rows
 from share_actors.config import LogSettings
 from share_actors.events.checkpoints.check_bundle import Checkpoint
 from share_actors.events.checkpoints.directory import CheckpointDirectory
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.writer import CheckpointWriter, Written
 from share_actors.events.log import Log
-from share_actors.events.log.read_only import open_read_only, rows_in_order
+from share_actors.events.log.rows import rows_in_order
 
 TOPIC = "access.denied"
 Rows = list[tuple[int, str, int]]
@@ -54,7 +55,7 @@ class Signed:
         self.writer = CheckpointWriter(self.directory, self.key, lambda: self.now)
 
     def write(self) -> Written | None:
-        with open_read_only(LogSettings(), self.path) as read:
+        with open_rows(LogSettings(), self.path) as read:
             return self.writer.write_all(read)
 
     @property
@@ -67,12 +68,12 @@ class Signed:
         """Verify the log against *note*, or else the newest checkpoint."""
         checkpoint = Checkpoint.parse(note or self.note, self.key.public)
         recorded = self.directory.leaves(checkpoint.size) if leaves else iter(())
-        with open_read_only(LogSettings(), self.path) as read:
+        with open_rows(LogSettings(), self.path) as read:
             return verify(rows_in_order(read), checkpoint, recorded, contiguous=True)
 
     def verify_alone(self) -> Report:
         """Verify the log without a checkpoint."""
-        with open_read_only(LogSettings(), self.path) as read:
+        with open_rows(LogSettings(), self.path) as read:
             return verify(rows_in_order(read), contiguous=True)
 
 

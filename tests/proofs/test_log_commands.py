@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.cli.commands.log_verify import DIFFERS
+from share_actors.cli.exit_codes import DIFFERS
 from share_actors.events.checkpoints import check_bundle
 from tests.command_tree import invoke
 from tests.proofs import logs
@@ -97,8 +97,10 @@ def test_a_wrong_key_and_files_of_other_kinds_are_named(home: Home, tmp_path: Pa
     assert "NAME+ID+BASE64" in home.run("log", "verify", "--key", str(other), code=3)
     assert "not a signed note" in home.run("log", "verify", "--checkpoint", str(other), code=3)
     assert "No such file" in home.run("log", "verify", "--checkpoint", "/nowhere", code=3)
-    assert "cannot be read" in home.run("log", "verify", "--log", str(other), code=12)
-    assert "is not a file" in home.run("log", "verify", "--log", str(tmp_path), code=12)
+    assert "is not a database; name the file" in home.run(
+        "log", "verify", "--log", str(other), code=12
+    )
+    assert "is a directory" in home.run("log", "verify", "--log", str(tmp_path), code=12)
 
 
 def test_a_proof_of_an_event_is_checked_by_one_file_alone(home: Home, tmp_path: Path) -> None:

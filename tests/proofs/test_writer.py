@@ -212,10 +212,11 @@ def test_a_postgresql_log_with_gaps_in_its_positions_is_covered(
     postgres_settings: LogSettings, tmp_path: Path
 ) -> None:
     from share_actors.audit.proofs import verify
+    from share_actors.audit.reading.reader_source import open_rows
     from share_actors.events.checkpoints.directory import CheckpointDirectory
     from share_actors.events.checkpoints.writer import CheckpointWriter
     from share_actors.events.log import Conflict
-    from share_actors.events.log.read_only import open_read_only, rows_in_order
+    from share_actors.events.log.rows import rows_in_order
 
     log = Log.open(postgres_settings, tmp_path)
     append(log, "share-a", 0, "x")
@@ -226,7 +227,7 @@ def test_a_postgresql_log_with_gaps_in_its_positions_is_covered(
     positions = [row.position for row in log.notifications(0, 10)]
     directory = CheckpointDirectory(tmp_path / "audit")
     writer = CheckpointWriter(directory, SigningKey.generate("pg"))
-    with open_read_only(postgres_settings, tmp_path) as read:
+    with open_rows(postgres_settings, tmp_path) as read:
         written = writer.write_all(read)
         assert written is not None
         checkpoint = Checkpoint.parse(written.note, writer.key.public)

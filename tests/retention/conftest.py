@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from share_actors.audit.reading.reader_source import open_rows
 from share_actors.config import Config, LogSettings
 from share_actors.events.log import Log
-from share_actors.events.log.read_only import Row, open_read_only, rows_in_order
+from share_actors.events.log.rows import Row, rows_in_order
 from tests.audit.conftest import write_story
 from tests.command_tree import invoke
 from tests.events.conftest import postgres_server, postgres_settings
@@ -45,7 +46,7 @@ class Site:
 
     def rows(self) -> list[Row]:
         """All rows, archived ones included."""
-        with open_read_only(self.config.log, self.config.log_path) as read:
+        with open_rows(self.config.log, self.config.log_path) as read:
             return list(rows_in_order(read))
 
     def run(self, *arguments: str, code: int = 0) -> str:
@@ -60,8 +61,8 @@ class Site:
 def _given(log: LogSettings | None) -> dict[str, Any]:
     if log is None:
         return {}
-    names = ("kind", "host", "database", "user", "schema_name")
-    return {name: getattr(log, name) for name in names}
+    names = ("kind", "host", "database", "user", "schema_name", "compress")
+    return {name: value for name in names if (value := getattr(log, name)) is not None}
 
 
 @pytest.fixture(autouse=True)
@@ -88,8 +89,17 @@ def postgres_site(tmp_path: Path, postgres_settings: LogSettings) -> Site:
     return site
 
 
-@pytest.fixture(params=["site", "postgres_site"])
+@pytest.fixture
+def compressed_site(tmp_path: Path) -> Site:
+    """The same log in SQLite, compressed with the dictionary."""
+    site = Site(tmp_path, LogSettings(compress="dictionary"))
+    with site.log() as log:
+        write_story(log)
+    return site
+
+
+@pytest.fixture(params=["site", "compressed_site", "postgres_site"])
 def either(request: pytest.FixtureRequest) -> Site:
-    """The log in SQLite and in PostgreSQL."""
+    """The log in SQLite, compressed, and in PostgreSQL."""
     found: Site = request.getfixturevalue(request.param)
     return found

@@ -15,14 +15,14 @@ import pytest
 from share_actors.audit.archives import archive
 from share_actors.audit.archives.run import Archived
 from share_actors.audit.proofs import Report, verify
-from share_actors.cli.commands.log_verify import DIFFERS
+from share_actors.cli.exit_codes import DIFFERS
 from share_actors.errors import ConfigError, LogError
 from share_actors.events.archives import STREAM
 from share_actors.events.catalog import Catalog
 from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import codec_of
-from share_actors.events.log.leased import open_leased
+from share_actors.events.log.lease.leased_log import open_leased
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import OPERATOR
 from tests.audit.conftest import HOME, write
@@ -219,6 +219,18 @@ def test_a_leaf_without_a_record_of_its_archive_is_found(site: Site) -> None:
     assert kinds == {"edited", "not_archived"}
 
 
+@pytest.mark.parametrize(
+    "command", [("list", "--at", AT), ("diff", "--from", "2020-01-01T00:00:00Z", "--to", AT)]
+)
+def test_json_says_first_what_an_answer_does_not_include(
+    site: Site, command: tuple[str, ...]
+) -> None:
+    done = archived(site)
+    first, *_ = site.run("log", *command, "--json").splitlines()
+    [left_out] = json.loads(first)["not_included"]
+    assert (left_out["file"], left_out["file_sha256"]) == (site.file.name, done.file_sha256)
+
+
 def test_a_removed_record_and_removed_leaves_are_found(site: Site) -> None:
     archived(site)
     edit(site, "UPDATE archived_events SET archive = 3")
@@ -331,7 +343,7 @@ def test_a_log_in_use_is_refused_and_not_changed(site: Site) -> None:
 
 def test_nothing_is_removed_after_another_system_took_the_log_over(either: Site) -> None:
     from share_actors.audit.archives.removal import remove
-    from share_actors.events.log.lease import Lease
+    from share_actors.events.log.lease.lease import Lease
 
     archived(either, keep=True)
     with pytest.raises(

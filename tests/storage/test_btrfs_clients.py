@@ -9,13 +9,13 @@ import pytest
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.testing import ClientContract
-from share_actors.testing.client_access_contract import ClientAccessContract
-from share_actors.testing.client_base import ServedShare
-from share_actors.testing.client_content_contract import ClientContentContract
-from share_actors.testing.client_daemon_contract import ClientDaemonContract
-from share_actors.testing.client_network_contract import ClientNetworkContract
-from share_actors.testing.client_size_contract import ClientSizeContract
-from share_actors.testing.client_snapshot_contract import ClientSnapshotContract
+from share_actors.testing.contracts.client.access import ClientAccessContract
+from share_actors.testing.contracts.client.base import ServedShare
+from share_actors.testing.contracts.client.content import ClientContentContract
+from share_actors.testing.contracts.client.daemon import ClientDaemonContract
+from share_actors.testing.contracts.client.network import ClientNetworkContract
+from share_actors.testing.contracts.client.size import ClientSizeContract
+from share_actors.testing.contracts.client.snapshot import ClientSnapshotContract
 from share_actors.testing.nfs.networks import CLIENTS, SERVER
 from share_actors.testing.visits import Mount
 from tests.drivers.ganesha.conftest import wait_until

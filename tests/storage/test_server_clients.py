@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from share_actors.testing import ClientContract
-from share_actors.testing.client_access_contract import ClientAccessContract
-from share_actors.testing.client_daemon_contract import ClientDaemonContract
-from share_actors.testing.client_network_contract import ClientNetworkContract
+from share_actors.testing.contracts.client.access import ClientAccessContract
+from share_actors.testing.contracts.client.daemon import ClientDaemonContract
+from share_actors.testing.contracts.client.network import ClientNetworkContract
 from share_actors.testing.nfs.networks import CLIENTS, SERVER
 from tests.storage.server_clients import ServerClients, site
 

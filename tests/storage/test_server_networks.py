@@ -12,8 +12,8 @@ import pytest
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
 from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.testing import Visit
-from share_actors.testing.client_base import OUT
-from share_actors.testing.contract_base import CONTEXT, new_share
+from share_actors.testing.contracts.base import CONTEXT, new_share
+from share_actors.testing.contracts.client.base import OUT
 from share_actors.testing.nfs.client import NfsMount
 from share_actors.testing.nfs.networks import CLIENTS, SERVER, ClientNetwork, clients_on
 from share_actors.testing.visiting import visits

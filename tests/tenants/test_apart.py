@@ -10,8 +10,8 @@ import pytest
 
 from share_actors.actors.messaging.messages import Sender, command_message, unpack_error
 from share_actors.client import ShareSystem
-from share_actors.client.background_loop import run
-from share_actors.client.share import AsyncShare, ShareHandle
+from share_actors.client.share.handle import AsyncShare, ShareHandle
+from share_actors.client.sync.background_loop import run
 from share_actors.errors import Ambiguous, Forbidden, InvalidRequest, NotFound, Refused
 from share_actors.events.decider import Command
 from share_actors.events.share.messages import CreateShare, DeleteShare
@@ -36,6 +36,7 @@ QUESTIONS: dict[str, Callable[[ShareSystem, str], Any]] = {
     "share": lambda user, i: user.share(i),
     "refresh": lambda user, i: handle(user, i).refresh(),
     "delete": lambda user, i: handle(user, i).delete(cascade=True),
+    "set": lambda user, i: handle(user, i).set(name="mine", is_public=False),
     "extend": lambda user, i: handle(user, i).extend(9),
     "shrink": lambda user, i: handle(user, i).shrink(1),
     "revert": lambda user, i: handle(user, i).revert_to("snap"),

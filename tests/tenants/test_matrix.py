@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from share_actors.client import ShareSystem
-from share_actors.client.share import AsyncShare, ShareHandle
+from share_actors.client.share.handle import AsyncShare, ShareHandle
 from share_actors.errors import ConfigError, Forbidden, NotFound, Refused, Unavailable
 from tests.tenants.callers import CALLERS, Blue, answer
 
@@ -214,6 +214,12 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "allow access in bulk": (_in_bulk("allow_access", to="bob"), CHANGE),
     "delete shares in bulk": (_in_bulk("delete_shares"), CHANGE),
+    "rename a share": (_share(lambda share: share.set(name="new")), CHANGE),
+    "remove a name": (_share(lambda share: share.unset(name=True)), CHANGE),
+    "make a share public": (
+        _share(lambda share: share.set(is_public=True)),
+        (FORBIDDEN, FORBIDDEN, YES, NOT_FOUND, YES),
+    ),
     "extend a share": (_share(lambda share: share.extend(3)), CHANGE),
     "shrink a share": (_share(lambda share: share.shrink(1)), CHANGE),
     "revert a share": (_snapshot(lambda share, n: share.revert_to(n)), CHANGE),

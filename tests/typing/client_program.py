@@ -43,8 +43,8 @@ from share_actors import (
 from share_actors.client import aio
 from share_actors.client.aio import AsyncShare, AsyncShareSystem
 from share_actors.client.backends import AsyncBackendCollection
-from share_actors.client.bulk import AsyncBulk
-from share_actors.client.bulk_results import BulkResult
+from share_actors.client.bulk.batch import AsyncBulk
+from share_actors.client.bulk.results import BulkResult
 from share_actors.client.entities import (
     AsyncShareNetworkCollection,
     AsyncShareServerCollection,
@@ -57,16 +57,17 @@ from share_actors.client.results import (
     ShareLocation,
     SystemStatus,
 )
+from share_actors.client.share.actor import ShareActor
 from share_actors.client.subjects import AsyncSubjectCollection, SubjectCollection
-from share_actors.client.sync_bulk import Bulk
-from share_actors.client.sync_entities import (
+from share_actors.client.sync.bulk import Bulk
+from share_actors.client.sync.entities import (
     BackendCollection,
     ShareNetworkCollection,
     ShareServerCollection,
     ShareTypeCollection,
 )
 from share_actors.events.envelope import Recorded
-from share_actors.values import BackendState
+from share_actors.values import BackendState, Counts
 
 
 # -- functions -----------------------------------------------------------------------------------
@@ -134,11 +135,12 @@ def use_system(system: ShareSystem) -> None:
     assert_type(managed, ShareHandle)
 
     assert_type(system.share("projects"), ShareHandle)
+    assert_type(system.actor("share-1"), ShareActor)
     page = system.shares(name="a", status="available", project_id="p", backend="fast", limit=9)
     assert_type(page, Page[ShareHandle])
     assert_type(page.items, tuple[ShareHandle, ...])
     assert_type(system.shares(marker=page.next_marker).next_marker, str | None)
-    assert_type(system.count_shares(status="error"), dict[str, int])
+    assert_type(system.count_shares(status="error"), Counts)
     assert_type(system.snapshots(share_id="share-1", limit=1), Page[Snapshot])
     assert_type(system.snapshot("snapshot-1"), Snapshot)
     rules = system.rules(share_id="share-1", state="active")
@@ -188,6 +190,8 @@ def use_share(share: ShareHandle) -> None:
     options: dict[str, object] = {"force": True}
     assert_type(share.manage_snapshot("old", "monday", driver_options=options), Snapshot)
     share.unmanage_snapshot(snapshot)
+    assert_type(share.set(name="archive", is_public=False, metadata={"k": "v"}), ShareHandle)
+    assert_type(share.unset(description=True, metadata=["k"], wait=False), ShareHandle)
     assert_type(share.extend(2), ShareHandle)
     assert_type(share.shrink(1), ShareHandle)
     assert_type(share.revert_to(snapshot), ShareHandle)
@@ -203,6 +207,39 @@ def use_share(share: ShareHandle) -> None:
     assert_type(usage, ShareUsage)
     assert_type(usage.percent, float)
     assert_type(share.explain(), Explanation)
+
+
+def use_share_actor(actor: ShareActor) -> None:
+    assert_type(actor.id, str)
+    assert_type(ray.get(actor.show.remote()), Share)
+    allowing = actor.allow_access.options(command_id="allow-1", timeout=9.0, wait=False)
+    rule = ray.get(allowing.remote("10.0.0.0/24", type="ip", level="ro"))
+    assert_type(rule, AccessRule)
+    assert_type(ray.get(actor.deny_access.remote(rule, timeout=1.0)), None)
+    snapshot = ray.get(actor.create_snapshot.remote("monday"))
+    assert_type(snapshot, Snapshot)
+    reader = ray.get(actor.allow_snapshot_access.remote(snapshot, "bob", level="ro"))
+    assert_type(reader, AccessRule)
+    assert_type(ray.get(actor.deny_snapshot_access.remote(snapshot, reader)), None)
+    assert_type(ray.get(actor.delete_snapshot.remote(snapshot.id)), None)
+    managed = ray.get(actor.manage_snapshot.remote("old", "monday", driver_options={}))
+    assert_type(managed, Snapshot)
+    assert_type(ray.get(actor.unmanage_snapshot.remote(snapshot)), None)
+    assert_type(ray.get(actor.forget_snapshot.remote(snapshot, "lost")), None)
+    assert_type(ray.get(actor.set.remote(description="old")), Share)
+    assert_type(ray.get(actor.unset.remote(name=True)), Share)
+    assert_type(ray.get(actor.extend.remote(2)), Share)
+    assert_type(ray.get(actor.shrink.remote(1)), Share)
+    assert_type(ray.get(actor.revert_to.remote(snapshot)), Share)
+    assert_type(ray.get(actor.retry.remote()), Share)
+    assert_type(ray.get(actor.reapply.remote()), Share)
+    assert_type(ray.get(actor.unmanage.remote()), Share)
+    assert_type(ray.get(actor.forget.remote("lost")), Share)
+    assert_type(ray.get(actor.delete.remote(cascade=True)), Share)
+    assert_type(ray.get(actor.history.remote()), list[Recorded])
+    assert_type(ray.get(actor.usage.remote()), ShareUsage)
+    assert_type(ray.get(actor.clients.remote()), Sequence[ShareClient])
+    assert_type(ray.get(actor.explain.remote()), Explanation)
 
 
 def use_networks(networks: ShareNetworkCollection) -> None:
@@ -284,6 +321,10 @@ def misuse(system: ShareSystem, share: ShareHandle) -> None:
     system.shares(limit="9")  # type: ignore[arg-type]
     share.extend(2, patience=1.0)  # type: ignore[call-arg]
     share.allow_access("bob", wait="no")  # type: ignore[arg-type]
+    actor = system.actor(share.id)
+    actor.extend.remote("2")  # type: ignore[arg-type]
+    actor.extend.options(patience=1.0)  # type: ignore[call-arg]
+    actor.show.remote(2)  # type: ignore[call-arg]
     system.networks.create(cidr="10.0.0.0/24", network_type="token-ring")  # type: ignore[arg-type]
     print(system.shares().items[0].colour)  # type: ignore[attr-defined]
     print(system.status()["colour"])  # type: ignore[typeddict-item]
@@ -316,8 +357,10 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(await system.manage_share({"path": "old"}, share_id="share-5"), AsyncShare)
 
     assert_type(await system.share("projects"), AsyncShare)
+    assert_type(await system.actor("share-1"), ShareActor)
+    assert_type(await (await system.actor("share-1")).show.remote(), Share)
     assert_type(await system.shares(backend="fast"), Page[AsyncShare])
-    assert_type(await system.count_shares(), dict[str, int])
+    assert_type(await system.count_shares(), Counts)
     assert_type(await system.snapshots(), Page[Snapshot])
     assert_type(await system.snapshot("snapshot-1"), Snapshot)
     assert_type(await system.rules(), Page[ShareRule])
@@ -357,6 +400,8 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     await share.delete_snapshot("snapshot-1")
     assert_type(await share.manage_snapshot("old", driver_options={}), Snapshot)
     await share.unmanage_snapshot("snapshot-1", timeout=1.0)
+    assert_type(await share.set(name="archive"), AsyncShare)
+    assert_type(await share.unset(name=True), AsyncShare)
     assert_type(await share.extend(2), AsyncShare)
     assert_type(await share.shrink(1), AsyncShare)
     assert_type(await share.revert_to("snap-1"), AsyncShare)

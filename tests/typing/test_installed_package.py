@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.client import ShareHandle, ShareSystem, aio, backends, entities, sync_entities
+from share_actors.client import ShareHandle, ShareSystem, aio, backends, entities
+from share_actors.client.sync import entities as sync_entities
 from tests.docs.pages import ROOT
 from tests.typing import client_program
 

@@ -17,11 +17,13 @@ from typing import (
 import pytest
 
 import share_actors
-from share_actors.client import aio, backends, entities, keywords, results, sync_entities
+from share_actors.client import aio, backends, entities, keywords, results
+from share_actors.client.sync import entities as sync_entities
 
 CLIENT = [
     share_actors.ShareSystem,
     share_actors.ShareHandle,
+    share_actors.ShareActor,
     share_actors.Receipt,
     share_actors.Page,
     share_actors.connect,

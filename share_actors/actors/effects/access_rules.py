@@ -14,9 +14,10 @@ from share_actors.drivers.base import (
     ShareDriver,
     TransientError,
 )
-from share_actors.events.share import ShareState, access, snapshot_access
+from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
-from share_actors.events.share.snapshot_access import ApplySnapshotRules, ConfirmSnapshotRules
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot.access import ApplySnapshotRules, ConfirmSnapshotRules
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
 
 MAX_CUT_OFF = 100

@@ -17,10 +17,11 @@ from share_actors.drivers.abilities import RunsDaemons
 from share_actors.drivers.base import DriverError, ShareDriver, TransientError
 from share_actors.errors import ConfigError, ShareActorsError, Unavailable
 from share_actors.events.phrases import not_configured
-from share_actors.values import RequestContext
+from share_actors.values import SYSTEM_USER, RequestContext
+from share_actors.values.waiting import WaitingForThread
 
 logger = logging.getLogger(__name__)
-SET_UP_CONTEXT = RequestContext(user_id="share-actors")
+SET_UP_CONTEXT = RequestContext(user_id=SYSTEM_USER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,13 @@ class BackendDrivers:
     def _start_set_up(self, name: str, settings: BackendSettings) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
-        threads = DriverThreads(loop, settings.threads, name)
+        threads = DriverThreads(loop, 1, name)
 
         def done(result: Any) -> None:
             if self._setting_up.get(name) is ended:  # else its settings changed meanwhile
                 del self._setting_up[name]
+                if isinstance(result, ShareDriver):
+                    threads.limit = settings.threads or result.calls_at_once
                 self._keep(BackendDriver(name, settings, result, threads), name, result)
             if name not in self._ready or self._ready[name].threads is not threads:
                 threads.close()
@@ -167,6 +170,22 @@ class BackendDrivers:
         """Driver calls that wait for a thread, by backend; those of one never wait for another's."""
         lines = {name: backend.threads.waiting for name, backend in self._ready.items()}
         return {name: calls for name, calls in lines.items() if calls}
+
+    def place_in_line(self, entity_id: str) -> WaitingForThread | None:
+        """Where the driver call of an entity waits for a thread; None if none does."""
+        for name, backend in self._ready.items():
+            threads = backend.threads
+            if (place := threads.place(entity_id)) is not None:
+                waiting = max(place, threads.waiting)
+                return WaitingForThread(
+                    backend=name, place=place, waiting=waiting, threads=threads.limit
+                )
+        return None
+
+    def withdraw(self) -> None:
+        """Begin no further driver call: those that wait for a thread get `NotBegun`."""
+        for backend in self._ready.values():
+            backend.threads.withdraw()
 
     def close(self) -> None:
         """Let the threads of all backends end."""

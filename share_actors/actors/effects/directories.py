@@ -18,8 +18,8 @@ from share_actors.actors.effects.driver_setup import driver_of
 from share_actors.config import BackendSettings
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.errors import LogError, Refused
-from share_actors.events.log.lease import Lease, Owner, acquire
-from share_actors.events.log.lease_flock import FlockedLease
+from share_actors.events.log.lease.flock import FlockedLease
+from share_actors.events.log.lease.lease import Lease, Owner, acquire
 from share_actors.file_lock import FileLock
 
 LOCK_FILE = ".share-actors.lock"

@@ -9,7 +9,7 @@ from share_actors.drivers.abilities import ManagesOnServers
 from share_actors.drivers.base import ManageInvalidShare, NotSupported, ShareDriver
 from share_actors.events.decider import Command
 from share_actors.events.share.manage import ConfirmManaged
-from share_actors.events.share.snapshot_messages import ConfirmSnapshotManaged
+from share_actors.events.share.snapshot.messages import ConfirmSnapshotManaged
 from share_actors.values import (
     MAX_SIZE_GIB,
     ExportLocation,

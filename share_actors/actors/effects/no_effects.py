@@ -19,7 +19,7 @@ class NoWork:
     def check(self, command: Command, state: Frozen) -> None:
         """Accept *command*: there is no backend that could reject it."""
 
-    def timeout_s(self, state: Frozen) -> float:
+    def timeout_s(self, effect: Effect, state: Frozen) -> float:
         """Any time will do: no attempt is ever made."""
         return 60.0
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from share_actors.actors.effects.driver_threads import NotBegun
 from share_actors.config import BackendSettings
 from share_actors.drivers.abilities import NotStarted
 from share_actors.drivers.base import DriverError, NotSupported, RefusedByBackend, TransientError
@@ -20,7 +21,7 @@ from share_actors.errors import (
     TimedOut,
     Unavailable,
 )
-from share_actors.events.attempts import ReportFailure
+from share_actors.events.attempts import ReportFailure, not_begun
 from share_actors.events.decider import Command
 from share_actors.redaction import scrubbed
 from share_actors.values import RequestContext
@@ -89,6 +90,8 @@ def outcome(
             return retryable("transient", result.message, settings, context, now)
         case ShareActorsError():
             return ReportFailure(kind="failed", reason=result.message)
+        case NotBegun():
+            return not_begun(now)
         case DeadlinePassed():
             return retryable("unknown", str(result), settings, context, now)
         case TimeoutError() if result.__traceback__ is None:  # the deadline's, not the driver's own

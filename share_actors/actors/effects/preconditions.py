@@ -18,8 +18,8 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess
-from share_actors.events.share.snapshot_messages import CreateSnapshot, ManageSnapshot
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess
+from share_actors.events.share.snapshot.messages import CreateSnapshot, ManageSnapshot
 from share_actors.events.share.unknown_deletion import DeleteUnknownShare
 
 

@@ -11,9 +11,8 @@ from typing import assert_never
 
 from share_actors.drivers.base import ProbeResult
 from share_actors.events.decider import Command
-from share_actors.events.share import ShareState, access, snapshot_messages
+from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
-from share_actors.events.share.cloning import HoldSource, ReleaseSource
 from share_actors.events.share.ensure import Ensure
 from share_actors.events.share.manage import ManageExisting, Unmanage
 from share_actors.events.share.messages import (
@@ -26,8 +25,10 @@ from share_actors.events.share.messages import (
     ShareEffect,
 )
 from share_actors.events.share.server_attachment import AcquireServer, ReleaseServer
-from share_actors.events.share.snapshot_access import ApplySnapshotRules
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot import messages as snapshot_messages
+from share_actors.events.share.snapshot.access import ApplySnapshotRules
+from share_actors.events.share.snapshot.cloning import HoldSource, ReleaseSource
+from share_actors.events.share.snapshot.messages import (
     DropSnapshot,
     ManageExistingSnapshot,
     TakeSnapshot,

@@ -14,7 +14,7 @@ from share_actors.drivers.registry import load_driver
 from share_actors.errors import ConfigError
 from share_actors.events.decider import Command
 from share_actors.events.share.manage import ManageExisting, ManageShare
-from share_actors.events.share.snapshot_messages import ManageExistingSnapshot, ManageSnapshot
+from share_actors.events.share.snapshot.messages import ManageExistingSnapshot, ManageSnapshot
 from share_actors.events.share_network import AddSecurityService
 from share_actors.redaction import without_url_passwords
 from share_actors.values import SecurityService

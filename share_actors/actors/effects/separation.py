@@ -19,17 +19,24 @@ def check_apart(backends: Mapping[str, BackendSettings]) -> None:
 
     Backends of different nodes are. Raises `ConfigError` for a driver that does not accept its options, too.
     """
+    for _, error in conflicts(backends):
+        raise error
+
+
+def conflicts(backends: Mapping[str, BackendSettings]) -> Iterator[tuple[str, ConfigError]]:
+    """Each pair of *backends* that are not apart: the name of the later one, and what both use."""
     drivers = {name: driver_of(name, settings) for name, settings in backends.items()}
     for first, second in combinations(backends, 2):
         nodes = {backends[first].node, backends[second].node}
         if len(nodes) == 1 or None in nodes:
-            _check_pair(drivers[first], drivers[second])
+            for error in _of_pair(drivers[first], drivers[second]):
+                yield second, error
 
 
-def _check_pair(first: ShareDriver, second: ShareDriver) -> None:
+def _of_pair(first: ShareDriver, second: ShareDriver) -> Iterator[ConfigError]:
     for option, other, shared in (*_same_names(first, second), *_nested(first, second)):
         field = f"backends.{second.backend_name}.options.{option}"
-        raise ConfigError(
+        yield ConfigError(
             f"{field}: backend {second.backend_name!r} uses {shared}, and so does backend"
             f" {first.backend_name!r} (backends.{first.backend_name}.options.{other}): {ADVICE}",
             field=field,

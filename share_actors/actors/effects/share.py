@@ -25,11 +25,9 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
 from share_actors.errors import ConfigError, ShareActorsError
-from share_actors.events import share
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
-from share_actors.events.share.cloning import CloningEffect, HoldSource, ReleaseSource
 from share_actors.events.share.manage import ConfirmUnmanaged, Unmanage
 from share_actors.events.share.messages import ShareEffect
 from share_actors.events.share.server_attachment import (
@@ -38,7 +36,8 @@ from share_actors.events.share.server_attachment import (
     ConfirmServer,
     ReleaseServer,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.cloning import CloningEffect, HoldSource, ReleaseSource
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotUnmanaged,
     UnmanageExistingSnapshot,
 )
@@ -71,12 +70,12 @@ class ShareWork:
         """Raise `ShareActorsError` if the backend can never do what *command* requests."""
         check(command, state, self._backends)
 
-    def timeout_s(self, state: ShareState) -> float:
-        """How long one attempt at the pending effect may take."""
+    def timeout_s(self, effect: ShareEffect, state: ShareState) -> float:
+        """How long one attempt at *effect* may take."""
         settings = self._backends.settings.get(state.share.backend)
         if settings is None:
             return NO_BACKEND_TIMEOUT_S
-        on_server = isinstance(share.pending(state), AcquireServer | ReleaseServer)
+        on_server = isinstance(effect, AcquireServer | ReleaseServer)
         return _attachment_timeout_s(settings) if on_server else settings.timeout_s
 
     def cut_off(self, state: ShareState, now: datetime) -> ReportFailure:
@@ -166,7 +165,7 @@ class ShareWork:
                 outcome = source_hold.paused(outcome, settings, context, now)
             done(outcome)
 
-        self.tasks.start(perform, self.timeout_s(state), ended)
+        self.tasks.start(perform, self.timeout_s(effect, state), ended)
 
     def _start_release(
         self, state: ShareState, context: RequestContext, done: Callable[[Command], None]
@@ -200,7 +199,7 @@ class ShareWork:
                 call = partial(
                     share_driver_calls.perform, backend.driver, *opened, context, settings.timeout_s
                 )
-                backend.threads.submit(call, settings.timeout_s, ended)
+                backend.threads.submit(call, settings.timeout_s, ended, state.share.id)
 
     def _opened(self, effect: DriverEffect, state: ShareState) -> tuple[DriverEffect, ShareState]:
         """*effect* and *state* with unsealed secrets, for the driver: options, and server details."""

@@ -31,8 +31,8 @@ from share_actors.events.share.messages import (
     Resize,
     Revert,
 )
-from share_actors.events.share.snapshot_access import ApplySnapshotRules
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.access import ApplySnapshotRules
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     ConfirmSnapshotUnmanaged,
@@ -66,11 +66,12 @@ def perform(
     """
     if timeout_s:
         context = context.ending_in(timeout_s)
-    if state.attempt is not None and state.attempt.probe and isinstance(effect, ProbedEffect):
-        outcome = _probe(driver, effect, state, context)
-        if outcome is not None:
-            return outcome
-    with within_attempt(context):  # for the methods that get no context
+    is_probed = state.attempt is not None and state.attempt.probe
+    with within_attempt(context, state.share.id):  # for the methods that get no context
+        if is_probed and isinstance(effect, ProbedEffect):
+            outcome = _probe(driver, effect, state, context)
+            if outcome is not None:
+                return outcome
         return _call(driver, effect, state, context)
 
 
@@ -100,15 +101,8 @@ def _call(
 ) -> Command:
     view, server = driver_view(state), state.server
     match effect:
-        case Provision(source=None):
-            exports = driver.create_share(context, view, server)
-            return ConfirmCreated(export_locations=tuple(exports))
         case Provision(source=source):
-            assert source is not None
-            exports = driver.create_share_from_snapshot(
-                context, view, with_share(source, state), server
-            )
-            return ConfirmCreated(export_locations=tuple(exports))
+            return _provision(driver, context, view, source and with_share(source, state), server)
         case Resize(doing=doing, size=size):
             resize = driver.extend_share if doing == "extend" else driver.shrink_share
             resize(context, view, size, server)
@@ -139,6 +133,20 @@ def _call(
             return _call_for_snapshot(driver, effect, state, context)
         case _:
             assert_never(effect)
+
+
+def _provision(
+    driver: ShareDriver,
+    context: RequestContext,
+    view: Share,
+    source: Snapshot | None,
+    server: ShareServer | None,
+) -> ConfirmCreated:
+    if source is None:
+        exports = driver.create_share(context, view, server)
+    else:
+        exports = driver.create_share_from_snapshot(context, view, source, server)
+    return ConfirmCreated(export_locations=tuple(exports))
 
 
 def _revert(

@@ -17,7 +17,7 @@ from share_actors.actors.sealing import Sealer
 from share_actors.config import BackendSettings
 from share_actors.drivers.abilities import NotStarted
 from share_actors.drivers.base import DriverError
-from share_actors.drivers.fence import TOKEN
+from share_actors.drivers.fence import TOKEN, within_attempt
 from share_actors.errors import ConfigError, NotFound
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
@@ -74,8 +74,8 @@ class ServerWork:
         if isinstance(command, AttachShare):
             self._backends.driver(command.host.partition("#")[0])
 
-    def timeout_s(self, state: ShareServerState) -> float:
-        """How long one attempt on the server's backend may take, all its steps together."""
+    def timeout_s(self, effect: ServerEffect, state: ShareServerState) -> float:
+        """How long one attempt at *effect* on the server's backend may take, all its steps together."""
         return STEPS * self._settings(state).timeout_s
 
     def cut_off(self, state: ShareServerState, now: datetime) -> ReportFailure:
@@ -111,7 +111,7 @@ class ServerWork:
             done(outcome)
 
         perform = partial(self._perform, effect, state.server, context)
-        self.tasks.start(perform, self.timeout_s(state), ended)
+        self.tasks.start(perform, self.timeout_s(effect, state), ended)
 
     async def _perform(
         self, effect: ServerEffect, server: ShareServer, context: RequestContext
@@ -142,25 +142,22 @@ class ServerWork:
     async def _take_addresses(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
-        count = await _in_thread(backend, backend.driver.get_network_allocations_number)
+        count = await _in_thread(backend, backend.driver.get_network_allocations_number, server)
         grant = GrantAddresses(server_id=server.id, count=count)
         network = await self._entity_client.ask(ShareNetwork, _network(server), grant, context)
         addresses = network.allocations.get(server.id, ())
         allocated = server.replace(network_allocations=addresses)
         context = context.ending_in(backend.settings.timeout_s)
         call = partial(backend.driver.allocate_network, context, allocated, network, count)
-        await _in_thread(backend, call)
+        await _in_thread(backend, partial(_attempt, context, server, call), server)
         return ConfirmAddressesAllocated(addresses=addresses)
 
     async def _give_addresses_back(
         self, backend: BackendDriver, server: ShareServer, context: RequestContext
     ) -> Command:
-        call = partial(
-            backend.driver.deallocate_network,
-            context.ending_in(backend.settings.timeout_s),
-            server.id,
-        )
-        await _in_thread(backend, call)
+        ending = context.ending_in(backend.settings.timeout_s)
+        call = partial(backend.driver.deallocate_network, ending, server.id)
+        await _in_thread(backend, partial(_attempt, ending, server, call), server)
         return await self._release_addresses(server, context)
 
     async def _release_addresses(self, server: ShareServer, context: RequestContext) -> Command:
@@ -182,7 +179,9 @@ class ServerWork:
         }
         info = self._network_info(server, network)
         call = partial(backend.driver.setup_server, info, metadata=metadata)
-        details = dict(await _in_thread(backend, call) or {})
+        details = dict(
+            await _in_thread(backend, partial(_attempt, context, server, call), server) or {}
+        )
         return ConfirmSetUp(details=outcomes.texts(details))
 
     def _sealed(self, outcome: Command, server: ShareServer) -> Command:
@@ -204,7 +203,8 @@ class ServerWork:
         details = {**opened, "server_id": server.id, TOKEN: context.token}
         services = self._open_services(network)
         call = partial(backend.driver.teardown_server, details, security_services=services)
-        await _in_thread(backend, call)
+        ending = context.ending_in(backend.settings.timeout_s)
+        await _in_thread(backend, partial(_attempt, ending, server, call), server)
         return ConfirmTornDown()
 
     def _network_info(self, server: ShareServer, network: ShareNetwork) -> NetworkInfo:
@@ -234,7 +234,12 @@ def _network(server: ShareServer) -> str:
     return f"{NETWORK}{server.share_network_id}"
 
 
-async def _in_thread(backend: BackendDriver, call: Callable[[], T]) -> T:
+def _attempt(context: RequestContext, server: ShareServer, call: Callable[[], T]) -> T:
+    with within_attempt(context, server.id):
+        return call()
+
+
+async def _in_thread(backend: BackendDriver, call: Callable[[], T], server: ShareServer) -> T:
     """The result of *call* in one of the backend's threads; raises `DeadlinePassed` if it takes too long."""
     ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -242,7 +247,7 @@ async def _in_thread(backend: BackendDriver, call: Callable[[], T]) -> T:
         if not ended.done():
             ended.set_result(result)
 
-    backend.threads.submit(call, backend.settings.timeout_s, done)
+    backend.threads.submit(call, backend.settings.timeout_s, done, _address(server))
     result = await ended
     if isinstance(result, TimeoutError) and result.__traceback__ is None:
         raise outcomes.DeadlinePassed(str(result))

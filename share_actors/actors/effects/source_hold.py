@@ -11,13 +11,13 @@ from share_actors.config import BackendSettings
 from share_actors.errors import NotFound
 from share_actors.events.attempts import ReportFailure
 from share_actors.events.decider import Command
-from share_actors.events.share.cloning import (
+from share_actors.events.share.snapshot.cloning import (
     CloningEffect,
     ConfirmSourceHeld,
     ConfirmSourceReleased,
     HoldSource,
 )
-from share_actors.events.share.holds import HoldSnapshot, ReleaseSnapshot
+from share_actors.events.share.snapshot.holds import HoldSnapshot, ReleaseSnapshot
 from share_actors.values import RequestContext
 
 

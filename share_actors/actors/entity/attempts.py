@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -11,8 +12,10 @@ from share_actors.actors.entity.backoff import Backoff
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, S, Turn, Work
 from share_actors.events.attempts import BeginAttempt, stopped
-from share_actors.events.decider import Command
+from share_actors.events.decider import Command, Rejected
 from share_actors.events.envelope import Envelope
+
+logger = logging.getLogger(__name__)
 
 
 class Attempts(Generic[E, S, F]):
@@ -49,6 +52,13 @@ class Attempts(Generic[E, S, F]):
         effect, _, began = self._under_way
         return effect, time.monotonic() - began
 
+    def conclude(self, outcome: Outcome, turn: Turn[S, F]) -> None:
+        """Record *outcome* in *turn*; one of an attempt that has ended already is ignored."""
+        try:
+            turn.conclude(outcome)
+        except Rejected as rejection:
+            logger.warning("%s: ignored a late outcome: %s", self._stream.name, rejection)
+
     def begin(self, turn: Turn[S, F]) -> None:
         """Record the start of the next attempt in *turn*, if it is due and none is in flight."""
         if self.held or (self.in_flight and turn.outcome is None):
@@ -58,7 +68,7 @@ class Attempts(Generic[E, S, F]):
         effect = self._aggregate.pending(turn.state)
         if effect is None or not self._is_due(turn):
             return
-        timeout_s = self._work.timeout_s(turn.state)
+        timeout_s = self._work.timeout_s(effect, turn.state)
         begin = BeginAttempt(activation=self._activation, timeout_s=timeout_s)
         cause = self._stream.receipts.cause(effect.key())
         turn.begin(effect, begin, cause or turn.origin or self._stream.last_request)

@@ -39,7 +39,7 @@ def check_permission(
     if creates or command.topic not in COMMANDS:
         check_role(operation, caller)
     if creates:
-        _check_new(command, caller, entity, not_found().value)
+        _check_new(command, caller, entity, not_found)
     elif entity is not None:
         owner = owner_of(entity)
         if not may_read(caller, owner):
@@ -48,13 +48,16 @@ def check_permission(
             raise not_permitted(operation, caller)
 
 
-def _check_new(command: Command, caller: Caller, entity: Frozen | None, entity_id: str) -> None:
+def _check_new(
+    command: Command, caller: Caller, entity: Frozen | None, not_found: Callable[[], NotFound]
+) -> None:
     """Raise unless the new entity is the caller's, and its id is not another project's."""
     project = command.owning_project()
     if project is not None and project != caller.project_id:
         text = f"project_id: {project!r} is not the project of the request, {caller.project_id!r}"
         raise InvalidRequest(text, field="project_id", value=project)
     if entity is not None and owner_of(entity).project_id != caller.project_id:
+        entity_id = not_found().value
         raise Refused(
             f"id {entity_id} is in use already: choose another", field="id", value=entity_id
         )

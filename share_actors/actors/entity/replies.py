@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple
+from functools import partial
+from typing import Any, Generic
 
 from share_actors.actors.entity.stream import EntityStream
-from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, S, Turn
+from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, ReplyTo, S, Turn
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import InvalidRequest, ShareActorsError
 from share_actors.events.receipts import Key, RecordedRequest
 from share_actors.policy import Caller, caller_of, owner_of, shown_to
-
-
-class _Waiting(NamedTuple):
-    """A caller that waits for an outcome; None: a part of the system."""
-
-    outcome: asyncio.Future[CommandReply]
-    caller: Caller | None
 
 
 class PendingReplies(Generic[E, S, F]):
@@ -28,7 +22,8 @@ class PendingReplies(Generic[E, S, F]):
         self, entity_id: str, aggregate: Aggregate[E, S, F], stream: EntityStream[E, S, F]
     ) -> None:
         self._id, self._aggregate, self._stream = entity_id, aggregate, stream
-        self._waiting: dict[Key, list[_Waiting]] = {}
+        self._waiting: dict[Key, dict[ReplyTo, Caller | None]] = {}
+        """Where the outcome goes, and the caller that waits for it; None: a part of the system."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -72,22 +67,32 @@ class PendingReplies(Generic[E, S, F]):
     def resolve_when_done(
         self,
         receipt: RecordedRequest,
-        outcome: asyncio.Future[CommandReply],
+        outcome: ReplyTo,
         caller: Caller | None = None,
     ) -> None:
         """Resolve *outcome* once the work of *receipt* is done, which may be now."""
         if receipt.status == "accepted":
-            waiting = self._waiting.setdefault(receipt.key, [])
-            waiting[:] = [other for other in waiting if not other.outcome.done()]
-            waiting.append(_Waiting(outcome, caller))
+            waiting = self._waiting.setdefault(receipt.key, {})
+            for answered in [other for other in waiting if other.done()]:
+                del waiting[answered]
+            waiting[outcome] = caller
         elif not outcome.done():
             outcome.set_result(self._outcome_reply(receipt, caller))
+
+    def outcome_of(
+        self, receipt: RecordedRequest, caller: Caller | None
+    ) -> asyncio.Future[CommandReply]:
+        """The future outcome of *receipt*; one that is cancelled is forgotten."""
+        outcome: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
+        self.resolve_when_done(receipt, outcome, caller)
+        outcome.add_done_callback(partial(self._forget_cancelled, receipt.key))
+        return outcome
 
     def fail_all(self, error: ShareActorsError) -> None:
         """Reply with *error* to every caller that waits: this activation has ended."""
         for (_, command_id), waiting in self._waiting.items():
             message = CommandMessage(self._id, command_id, "", b"", b"")
-            for outcome, _caller in waiting:
+            for outcome in waiting:
                 if not outcome.done():
                     outcome.set_result(error_reply(message, error))
         self._waiting.clear()
@@ -101,8 +106,17 @@ class PendingReplies(Generic[E, S, F]):
 
     def _resolve_ended(self, ended: Mapping[Key, RecordedRequest]) -> None:
         for key in self._waiting.keys() & ended.keys():
-            for outcome, caller in self._waiting.pop(key):
+            for outcome, caller in self._waiting.pop(key).items():
                 self.resolve_when_done(ended[key], outcome, caller)
+
+    def _forget_cancelled(self, key: Key, outcome: asyncio.Future[CommandReply]) -> None:
+        """Forget a caller that waits no more: each poll for an outcome that takes long is one."""
+        waiting = self._waiting.get(key)
+        if waiting is None or not outcome.cancelled():
+            return
+        waiting.pop(outcome, None)
+        if not waiting:
+            del self._waiting[key]
 
     def _receipt_reply(self, receipt: RecordedRequest) -> CommandReply:
         return CommandReply(
@@ -116,5 +130,5 @@ class PendingReplies(Generic[E, S, F]):
         view = self._aggregate.view(state) if part is None else part
         if caller is not None:
             view = shown_to(caller, view, owner_of(view))
-        packed = view.model_dump_json().encode()
+        packed = view.json_bytes()
         return self._receipt_reply(receipt)._replace(view=packed, part=part is not None)

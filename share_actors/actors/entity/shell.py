@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Generic
 
 from share_actors.actors.entity.attempts import Attempts
 from share_actors.actors.entity.commands import CommandDecisions
+from share_actors.actors.entity.mailbox import Item, Mailbox
 from share_actors.actors.entity.replies import PendingReplies
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import (
@@ -32,17 +32,15 @@ from share_actors.actors.entity.turn import (
     Turn,
     Work,
 )
+from share_actors.actors.entity.turns import Turns
 from share_actors.actors.messaging.messages import CommandReply
-from share_actors.errors import Busy, LogError, Moved, NotFound, ShareActorsError
+from share_actors.errors import LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.aggregates import stream_of
-from share_actors.events.decider import Rejected
-from share_actors.events.envelope import Recorded
 from share_actors.events.log import Conflict, Log
 from share_actors.policy import Caller
 from share_actors.values import Frozen, utc_now
 
 logger = logging.getLogger(__name__)
-Item = QueuedCommand | Reading | Outcome
 RETRY_APPEND_S = 0.5
 """How soon an outcome that could not be recorded (a full disk, a lost database) is appended again."""
 
@@ -65,9 +63,11 @@ class Entity(Generic[E, S, F]):
         snapshot_every: int = 100,
         fresh: bool = False,
         clock: Callable[[], datetime] = utc_now,
+        turns: Turns | None = None,
     ) -> None:
         self.id, self._aggregate, self._clock = entity_id, aggregate, clock
-        self._activation, self._mailbox = activation, mailbox
+        self._activation = activation
+        self._turns = turns or Turns()
         stream: EntityStream[E, S, F]
         stream = EntityStream(stream_of(entity_id), aggregate, log, snapshot_every)
         self._stream = stream
@@ -78,7 +78,7 @@ class Entity(Generic[E, S, F]):
         )
         self._fresh = self._loaded = fresh
         self._loading = asyncio.Lock()
-        self._inbox: deque[Item] = deque()
+        self._inbox = Mailbox(entity_id, mailbox)
         self._woken = self._busy = False
         self._task: asyncio.Task[None] | None = None
         """What the turn waits for: a read of the stream, or of its version."""
@@ -117,19 +117,15 @@ class Entity(Generic[E, S, F]):
 
     def put(self, queued: QueuedCommand) -> None:
         """Accept a command into the mailbox; its futures resolve later. A full mailbox refuses it: `Busy`."""
-        waiting = len(self._inbox)
-        if waiting >= self._mailbox:
-            queued.refuse(Busy(f"{waiting} commands wait for {self.id} already", retry_after=0.1))
-            return
-        self._inbox.append(queued)
-        self.wake()
+        if self._inbox.accept(queued):
+            self.wake()
 
     def wake(self) -> None:
         """Take a turn soon: for what waits in the mailbox, and for what is pending."""
         self._woken = True
         if not self._busy and not self.lost:
             self._busy = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._turns.add(self._turn)
 
     async def activate(self) -> None:
         """Load the stream and continue pending work; raises `LogError` if the stream can't be read."""
@@ -145,7 +141,8 @@ class Entity(Generic[E, S, F]):
     ) -> asyncio.Future[CommandReply]:
         """The future outcome of a recorded command; see `EntityStream.receipt_for`.
 
-        Raises `NotFound` if there is no such command, and `Moved` if this activation is not the last.
+        A caller that waits no more cancels it. Raises `NotFound` if there is no such command, and `Moved` if
+        this activation is not the last.
         """
         await self._load()
         receipt = await self._stream.receipt_for(caller, command_id)
@@ -156,8 +153,7 @@ class Entity(Generic[E, S, F]):
             raise NotFound(
                 f"{self.id} has no command {command_id}", field="command_id", value=command_id
             )
-        outcome: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
-        self._replies.resolve_when_done(receipt, outcome, caller)
+        outcome = self._replies.outcome_of(receipt, caller)
         self.wake()
         return outcome
 
@@ -176,17 +172,16 @@ class Entity(Generic[E, S, F]):
         """Return once the log has confirmed that the state is current; raises `Moved` if it is not."""
         if self.lost:
             raise self._moved()
-        reading = Reading(asyncio.get_running_loop().create_future())
-        self._inbox.append(reading)
+        confirmed = self._inbox.add_reading()
         self.wake()
-        await reading.confirmed
+        await confirmed
 
     def drop(self) -> None:
         """End this activation: the entity is active elsewhere. One at work compares itself with the log."""
         if self.idle:
             self._end(self._moved())
         elif not self.lost:
-            self._inbox.append(Reading(_ignored()))
+            self._inbox.add_comparison()
             self.wake()
 
     def hold(self) -> None:
@@ -227,11 +222,16 @@ class Entity(Generic[E, S, F]):
 
     def _turn(self) -> None:
         """Decide all that waits, without a pause in which anything could change, and append it."""
-        if not self._loaded or self._commands.to_look_up(self._inbox) or self._unprepared():
-            self._task = asyncio.get_running_loop().create_task(self._prepare())
+        try:
+            must_wait = not self._loaded or self._commands.to_look_up(self._inbox)
+            if must_wait or self._commands.to_prepare(self._inbox):
+                self._task = asyncio.get_running_loop().create_task(self._prepare())
+                return
+        except Exception as error:  # no set-up can be started: the callers must get a reply
+            self._fail(error)
             return
         self._woken = False
-        batch, self._inbox = list(self._inbox), deque()
+        batch = self._inbox.take()
         try:
             turn = self._decide(batch)
             if turn.entries:
@@ -242,10 +242,6 @@ class Entity(Generic[E, S, F]):
                 self._finish(turn)
         except Exception as error:  # whatever it is, every caller must get a reply
             self._fail(error, batch)
-
-    def _unprepared(self) -> bool:
-        """Whether a command waits for the set-up of its backend before it can be checked."""
-        return bool(self._commands.to_prepare(self._inbox))
 
     async def _confirm(self, turn: Turn[S, F], batch: list[Item]) -> None:
         """Reply if the log has no event of another activation."""
@@ -267,7 +263,7 @@ class Entity(Generic[E, S, F]):
         )
         for item in batch:
             if isinstance(item, Outcome):
-                self._conclude(item, turn)
+                self._attempts.conclude(item, turn)
             elif isinstance(item, Reading):
                 turn.readings.append(item)
             elif not self._commands.decide(item, turn):
@@ -275,39 +271,29 @@ class Entity(Generic[E, S, F]):
         self._attempts.begin(turn)
         return turn
 
-    def _conclude(self, outcome: Outcome, turn: Turn[S, F]) -> None:
-        try:
-            turn.conclude(outcome)
-        except Rejected as rejection:  # its attempt has ended already: the log is right
-            logger.warning("%s: ignored a late outcome: %s", self.id, rejection)
-
     def _append(self, turn: Turn[S, F], batch: list[Item]) -> None:
         try:
-            recorded, durable = self._stream.append(turn.entries)
+            turn.events = self._stream.append(turn.entries, partial(self._appended, turn, batch))
         except LogError as error:
             self._not_recorded(turn, error)
-        else:
-            durable.add_done_callback(partial(self._appended, turn, batch, recorded))
 
     def _appended(
         self,
         turn: Turn[S, F],
         batch: list[Item],
-        recorded: tuple[Recorded, ...],
-        durable: asyncio.Future[Sequence[int]],
+        outcome: Sequence[int] | Exception,
     ) -> None:
-        error = durable.exception()
         try:
-            if error is None:
-                self._stream.advance(turn.state, recorded)
+            if isinstance(outcome, Conflict):
+                self._conflict(batch)
+            elif isinstance(outcome, LogError):
+                self._not_recorded(turn, outcome)
+            elif isinstance(outcome, Exception):
+                raise outcome
+            else:
+                self._stream.advance(turn.state, turn.events)
                 self._fresh = False
                 self._finish(turn)
-            elif isinstance(error, Conflict):
-                self._conflict(batch)
-            elif isinstance(error, LogError):
-                self._not_recorded(turn, error)
-            else:
-                raise error
         except Exception as bug:
             self._fail(bug, batch)
 
@@ -321,7 +307,7 @@ class Entity(Generic[E, S, F]):
         """Schedule the next turn if a command, an outcome or a wake-up arrived during this one."""
         self._busy = not self.lost and bool(self._woken or self._inbox)
         if self._busy:
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._turns.add(self._turn)
 
     def _put_outcome(self, outcome: Outcome) -> None:
         """Put the outcome of the attempt in flight before every command that waits."""
@@ -330,7 +316,7 @@ class Entity(Generic[E, S, F]):
 
     # -- when the append fails -------------------------------------------------------------------
     def _conflict(self, batch: list[Item]) -> None:
-        self._inbox.extendleft(reversed(batch))
+        self._inbox.put_back(batch)
         if self._fresh:  # it had a stream after all: read it, and decide again
             self._fresh = self._loaded = False
             self._take_next_turn()
@@ -360,15 +346,5 @@ class Entity(Generic[E, S, F]):
     def _end(self, error: ShareActorsError) -> None:
         """End this activation: every caller gets *error*; the router sends their commands elsewhere."""
         self.lost, self._busy = True, False
-        for item in self._inbox:
-            if not isinstance(item, Outcome):
-                item.refuse(error)
-        self._inbox.clear()
+        self._inbox.refuse_all(error)
         self._replies.fail_all(error)
-
-
-def _ignored() -> asyncio.Future[None]:
-    """A future whose exception nobody waits for."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.add_done_callback(lambda done: done.exception())
-    return future

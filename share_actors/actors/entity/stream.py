@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from share_actors.events.decider import Effect, Event
 from share_actors.events.envelope import Envelope, Recorded
-from share_actors.events.log import Log
+from share_actors.events.log import Log, Settled
 from share_actors.events.receipts import Receipts, RecordedRequest
 from share_actors.policy import Caller
 from share_actors.values import Frozen
@@ -25,6 +25,9 @@ F = TypeVar("F", bound=Effect)
 MIN_EVENTS_TO_SNAPSHOT = 10
 """A passivated entity with fewer events since its last state snapshot gets no other."""
 
+BYTES_AN_EVENT = 1_000
+"""How many bytes of state snapshots are written for each event of a stream, at most."""
+
 
 class EntityStream(Generic[E, S, F]):
     """`state`, `version` and `receipts` of one stream: loaded, then advanced with each append."""
@@ -32,13 +35,15 @@ class EntityStream(Generic[E, S, F]):
     def __init__(
         self, stream: str, aggregate: Aggregate[E, S, F], log: Log, snapshot_every: int
     ) -> None:
-        self._stream, self._aggregate, self._log = stream, aggregate, log
+        self.name, self._aggregate, self._log = stream, aggregate, log
         self._snapshot_every, self._snapshot_version = snapshot_every, 0
+        self._snapshot_size = 0
         self.last_request: Envelope | None = None
         """The envelope of the last client request, among the events that were read."""
         self.state: S = aggregate.initial
         self.version = 0
         self.receipts = Receipts()
+        self._old = _OldReceipts(stream, log)
 
     @property
     def _snapshot_kind(self) -> str:
@@ -56,29 +61,31 @@ class EntityStream(Generic[E, S, F]):
 
     def _read(self) -> tuple[S, int, Receipts, list[Recorded]]:
         state, version, receipts = self._read_snapshot()
-        return state, version, receipts, self._log.read(self._stream, after=version)
+        return state, version, receipts, self._log.read(self.name, after=version)
 
     def _read_snapshot(self) -> tuple[S, int, Receipts]:
         empty = self._aggregate.initial, 0, Receipts()
-        snapshot = self._log.load_snapshot(self._stream) if self._snapshot_every else None
+        snapshot = self._log.load_snapshot(self.name) if self._snapshot_every else None
         if snapshot is None or snapshot[1] != self._snapshot_kind:
             return empty
         try:
-            content = json.loads(snapshot[2])
-            state = type(self._aggregate.initial).model_validate_json(content["state"])
-            return state, snapshot[0], Receipts.load(content["receipts"].encode())
-        except (ValueError, KeyError, ValidationError):
+            state_text, receipts = _parts(snapshot[2])
+            state = type(self._aggregate.initial).model_validate_json(state_text)
+            loaded = state, snapshot[0], Receipts.load(receipts)
+        except (ValueError, ValidationError):
             return empty  # a state snapshot is a cache: the events lead to the same
+        self._snapshot_size = len(snapshot[2])
+        return loaded
 
     async def is_current(self) -> bool:
         """Whether the log has no later event than this stream; raises `LogError`."""
-        return await asyncio.to_thread(self._log.version, self._stream) == self.version
+        return await asyncio.to_thread(self._log.version, self.name) == self.version
 
     def append(
-        self, entries: Sequence[tuple[Envelope, Event]]
-    ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
+        self, entries: Sequence[tuple[Envelope, Event]], settled: Settled
+    ) -> tuple[Recorded, ...]:
         """Hand *entries* to the log, to follow the present version; see `Log.submit`."""
-        return self._log.submit(self._stream, self.version, entries)
+        return self._log.submit(self.name, self.version, entries, settled)
 
     def advance(self, state: S, recorded: Sequence[Recorded]) -> None:
         """Take in *recorded* events, which are durable and lead to *state*."""
@@ -95,25 +102,33 @@ class EntityStream(Generic[E, S, F]):
 
     def save_if_due(self, *, passivating: bool = False) -> None:
         """Hand a state snapshot to the log, in the background, once enough events have gathered."""
-        events, due = self.version - self._snapshot_version, self._snapshot_every
-        if not due or events < (min(due, MIN_EVENTS_TO_SNAPSHOT) if passivating else due):
+        events = self.version - self._snapshot_version
+        if not self._snapshot_every or events < self._events_to_snapshot(passivating):
             return
         self._snapshot_version = self.version
-        receipts = self.receipts.dump().decode()
-        content = json.dumps({"state": self.state.model_dump_json(), "receipts": receipts})
-        self._log.save_snapshot(self._stream, self.version, self._snapshot_kind, content.encode())
+        state, receipts = self.state.model_dump_json().encode(), self.receipts.dump()
+        content = b"%d\n%b%b" % (len(state), state, receipts)
+        self._snapshot_size = len(content)
+        self._log.save_snapshot(self.name, self.version, self._snapshot_kind, content)
+
+    def _events_to_snapshot(self, passivating: bool) -> int:
+        """How many events make the next state snapshot due: more after a large one, for its cost."""
+        if passivating:
+            fewest = min(self._snapshot_every, MIN_EVENTS_TO_SNAPSHOT)
+            return max(fewest, self._snapshot_size // (10 * BYTES_AN_EVENT))
+        return max(self._snapshot_every, self._snapshot_size // BYTES_AN_EVENT)
 
     async def find_receipt(
         self, command_id: str, project_id: str | None = None
     ) -> RecordedRequest | None:
         """The receipt of a command of a project (None: of any).
 
-        Reads the whole stream if the command may be older than memory.
+        Reads the stream if the command may be older than memory; once for any number of commands.
         """
         receipt = self.receipts.get(command_id, project_id)
         if receipt is not None or not self.receipts.forgotten:
             return receipt
-        return await asyncio.to_thread(self._search_receipt, command_id, project_id)
+        return await asyncio.to_thread(self._old.find, command_id, project_id)
 
     async def receipt_for(self, caller: Caller | None, command_id: str) -> RecordedRequest | None:
         """The receipt of a command of the caller's project (None: of any).
@@ -126,11 +141,29 @@ class EntityStream(Generic[E, S, F]):
             return await self.find_receipt(command_id)
         return receipt
 
-    def _search_receipt(self, command_id: str, project_id: str | None) -> RecordedRequest | None:
-        receipts = Receipts(keep=None)
-        for recorded in self._log.read(self._stream):
-            receipts.record(recorded)
-        return receipts.get(command_id, project_id)
+
+class _OldReceipts:
+    """An index of all receipts of a stream, made when the first of them is looked for and continued then."""
+
+    def __init__(self, stream: str, log: Log) -> None:
+        self._stream, self._log = stream, log
+        self._receipts, self._upto = Receipts(keep=None), 0
+        self._lock = Lock()
+
+    def find(self, command_id: str, project_id: str | None) -> RecordedRequest | None:
+        """The receipt of a command of a project (None: of any); raises `LogError`."""
+        with self._lock:
+            for recorded in self._log.read(self._stream, after=self._upto):
+                self._receipts.record(recorded)
+                self._upto = recorded.version
+            self._receipts.take_settled()
+            return self._receipts.get(command_id, project_id)
+
+
+def _parts(content: bytes) -> tuple[bytes, bytes]:
+    """The state and the receipts in a state snapshot; raises ValueError if it is damaged."""
+    length, _, parts = content.partition(b"\n")
+    return parts[: int(length)], parts[int(length) :]
 
 
 def _as_any(event: Event) -> Any:

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol
+
+from typing_extensions import TypeVar
 
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
-from share_actors.events.envelope import Envelope
+from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.receipts import Key, RecordedRequest
-from share_actors.values import Frozen, RequestContext
+from share_actors.values import SYSTEM_USER, Frozen, RequestContext
 
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=Frozen)
@@ -21,7 +23,6 @@ F = TypeVar("F", bound=Effect)
 F_co = TypeVar("F_co", bound=Effect, covariant=True)
 S_contra = TypeVar("S_contra", contravariant=True)
 F_contra = TypeVar("F_contra", contravariant=True)
-SYSTEM_USER = "share-actors"
 NOBODY = RequestContext()
 
 
@@ -64,8 +65,8 @@ class Work(Protocol[S_contra, F_contra]):
     def check(self, command: Command, state: S_contra) -> None:
         """Raise `ShareActorsError` if the backend can never do what *command* requests."""
 
-    def timeout_s(self, state: S_contra) -> float:
-        """How long one attempt may take."""
+    def timeout_s(self, effect: F_contra, state: S_contra) -> float:
+        """How long one attempt at *effect* may take."""
 
     def cut_off(self, state: S_contra, now: datetime) -> Command:
         """The outcome of the attempt under way if the activation that made it has ended."""
@@ -83,18 +84,32 @@ class Work(Protocol[S_contra, F_contra]):
         """Perform *effect* without blocking; *done* gets the outcome as a command, on the loop."""
 
 
+class ReplyTo(Protocol):
+    """Where a reply goes: a future, or a place in a batch."""
+
+    def done(self) -> bool:
+        """Whether it has its reply, or nobody waits for one any more."""
+
+    def set_result(self, reply: CommandReply, /) -> None:
+        """Give the reply."""
+
+
+R_co = TypeVar("R_co", bound=ReplyTo, covariant=True, default=ReplyTo)
+
+
 @dataclass(slots=True, eq=False)
-class QueuedCommand:
+class QueuedCommand(Generic[R_co]):
     """A client's command in the mailbox of an entity.
 
-    *receipt* resolves once the command is recorded or rejected; *outcome*, if wanted, once its work is done.
+    *receipt* gets a reply once the command is recorded or rejected; *outcome*, if wanted, once its work is
+    done.
     """
 
     message: CommandMessage
     command: Command
     context: RequestContext
-    receipt: asyncio.Future[CommandReply]
-    outcome: asyncio.Future[CommandReply] | None = None
+    receipt: R_co
+    outcome: R_co | None = None
     prepared: bool = False
     """Whether what has to end before it can be checked was waited for (`Work.preparation`)."""
 
@@ -144,6 +159,8 @@ class Turn(Generic[S, F]):
     at: datetime
     writer: str
     entries: list[tuple[Envelope, Event]] = field(default_factory=list)
+    events: tuple[Recorded, ...] = ()
+    """The entries, once they are handed to the log."""
     recorded: list[QueuedCommand] = field(default_factory=list)
     no_ops: list[tuple[QueuedCommand, str]] = field(default_factory=list)
     refusals: list[tuple[QueuedCommand, ShareActorsError]] = field(default_factory=list)

@@ -91,6 +91,10 @@ class HostDirectory:
             self._slots[host].used.add(entity_id)
         return host
 
+    def home_of_active(self, entity_id: str) -> str:
+        """The host of *entity_id* for a caller that sends nothing by way of it; empty if it has none."""
+        return self._homes.get(entity_id, "")
+
     def place(
         self, entity_id: str, *, dedicated: bool = False, node: str | None = None
     ) -> str | None:

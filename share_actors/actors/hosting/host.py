@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from share_actors.actors.effects.sealed_commands import sealed_command, without_
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.turn import QueuedCommand
+from share_actors.actors.hosting.batch_replies import Receipt, wait_while_ending
 from share_actors.actors.hosting.residents import ResidentEntities
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
@@ -27,6 +29,7 @@ from share_actors.actors.messaging.messages import (
     command_in,
     context_in,
     error_reply,
+    header_error,
 )
 from share_actors.actors.ports import CallUnderWay, HostReport
 from share_actors.actors.sealing import Sealer
@@ -37,8 +40,10 @@ from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
-from share_actors.policy import Caller
+from share_actors.events.visibility import seen_by
+from share_actors.policy import Caller, caller_of
 from share_actors.values import RequestContext
+from share_actors.values.waiting import WaitingForThread
 
 MAX_CONTEXTS = 1000
 """How many unpacked request contexts are kept."""
@@ -105,32 +110,37 @@ class ShareHost:
         """The same as `submit`, without waiting for the slowest: the replies that come first."""
         return await self._batches.begin(self._take(messages))
 
+    async def begin_here(self, messages: list[CommandMessage]) -> Answers:
+        """The same for a client that expects these entities here: `Moved` for those that are not active.
+
+        Only the manager has entities activated, so that it knows their homes.
+        """
+        return await self._batches.begin(self._take(messages, only_active=True))
+
     async def more(self, rest: Rest) -> Answers:
         """The next replies to the commands of a batch; raises `Unavailable` if it is unknown."""
         return await self._batches.more(rest)
 
-    def _take(self, messages: list[CommandMessage]) -> Batch:
+    def _take(self, messages: list[CommandMessage], *, only_active: bool = False) -> Batch:
         """Have each command decided and recorded; each is answered as its outcome comes."""
         self._start_sweeper()
         batch = Batch(len(messages), self._timings.batch_s)
-        started = [self._start(message) for message in messages]
-        for n, queued in enumerate(started):
-            queued.receipt.add_done_callback(partial(_recorded, batch, n, queued))
-            if queued.outcome is not None:
-                queued.outcome.add_done_callback(partial(_ended, batch, n))
-        self._waiting += len(started)
-        submitting = asyncio.get_running_loop().create_task(self._follow(batch, started))
+        receipts = [Receipt(batch, n, message.wait) for n, message in enumerate(messages)]
+        for message, receipt in zip(messages, receipts, strict=True):
+            self._start(message, receipt, only_active)
+        self._waiting += len(messages)
+        submitting = asyncio.get_running_loop().create_task(self._follow(batch, receipts))
         self._submitting.add(submitting)
         submitting.add_done_callback(self._submitting.discard)
         return batch
 
-    async def _follow(self, batch: Batch, started: Sequence[QueuedCommand]) -> None:
+    async def _follow(self, batch: Batch, receipts: Sequence[Receipt]) -> None:
         """Reply *accepted* to the commands of *batch* that take long."""
         await batch.until_taken()
-        await _wait_while_ending(batch, self._timings)
+        await wait_while_ending(batch, self._timings)
         for n in batch.unanswered:
-            batch.answer(n, started[n].receipt.result())
-        self._waiting -= len(started)
+            batch.answer(n, receipts[n].reply)
+        self._waiting -= len(receipts)
 
     async def drain(self) -> None:
         """Return once all that is being submitted now has its reply."""
@@ -148,11 +158,16 @@ class ShareHost:
         After *timeout_s* without any, an empty list. A command that was not recorded gets an error, and so
         does one of another project than the *caller*'s.
         """
-        futures = [await self._outcome(*pair, caller) for pair in pairs]
-        if not any(future.done() for future in futures):
-            await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(self._timings.batch_s)
-        return [future.result() for future in futures if future.done()]
+        futures: list[asyncio.Future[CommandReply]] = []
+        with ExitStack() as unneeded:
+            for pair in pairs:
+                future = await self._outcome(*pair, caller)
+                unneeded.callback(future.cancel)
+                futures.append(future)
+            if not any(future.done() for future in futures):
+                await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(self._timings.batch_s)
+            return [future.result() for future in futures if future.done()]
 
     async def _outcome(
         self, entity_id: str, command_id: str, caller: Caller | None
@@ -190,6 +205,11 @@ class ShareHost:
         """The share, or the entity at that address, as clients see it; raises `NotFound`."""
         return await self._entities.get(entity_id).view()
 
+    async def view_here(self, share_id: str, context: RequestContext) -> Any:
+        """A share as the user of *context* may see it; raises `NotFound`, or `Moved` if it is not active."""
+        self._check_active(share_id)
+        return seen_by(caller_of(context), await self.view(share_id), share_id)
+
     async def passivated(self, leaving: Sequence[str]) -> list[str]:
         """Entities passivated since the last call, and those of *leaving* that are not active."""
         return self._entities.take_departed(leaving)
@@ -224,8 +244,13 @@ class ShareHost:
         )
 
     async def under_way(self) -> list[CallUnderWay]:
-        """The driver calls that are under way."""
-        return self._entities.under_way()
+        """The driver calls that are under way, without those that wait for a thread."""
+        calls = self._entities.under_way()
+        return [call for call in calls if self._backends.place_in_line(call.id) is None]
+
+    async def place_in_line(self, entity_id: str) -> WaitingForThread | None:
+        """Where the driver call of an entity waits for a thread; None if none does."""
+        return self._backends.place_in_line(entity_id)
 
     async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
         """Accept no more commands, let driver calls end, save state snapshots, and close the log.
@@ -240,6 +265,7 @@ class ShareHost:
         timeout_s = moment_s if timeout_s is None else timeout_s
         await _until(lambda: self._entities.all_idle, began + min(moment_s, timeout_s))
         self._entities.hold()
+        self._backends.withdraw()
         await _until(lambda: not self._entities.at_work, began + timeout_s)
         cut_off = self._entities.cut_off()
         await _until(lambda: not self._entities.at_work, time.monotonic() + moment_s)
@@ -250,12 +276,15 @@ class ShareHost:
         return cut_off
 
     # -- inside ----------------------------------------------------------------------------------
-    def _start(self, message: CommandMessage) -> QueuedCommand:
-        loop = asyncio.get_running_loop()
-        outcome = loop.create_future() if message.wait else None
-        queued = QueuedCommand(message, NO_COMMAND, NOBODY, loop.create_future(), outcome)
+    def _start(self, message: CommandMessage, receipt: Receipt, only_active: bool) -> None:
+        queued = QueuedCommand(message, NO_COMMAND, NOBODY, receipt, receipt.outcome)
+        if (malformed := header_error(message)) is not None:
+            queued.refuse(malformed)
+            return
         try:
             check_addressee(message)
+            if only_active:
+                self._check_active(message.share_id)
             self._parse(queued)
             queued.context = self._context(message.context)
             self._admit(message)
@@ -264,7 +293,10 @@ class ShareHost:
         except ShareActorsError as error:
             queued.refuse(error)
             self._entities.refuse(message.share_id)
-        return queued
+
+    def _check_active(self, entity_id: str) -> None:
+        if not self._entities.is_active(entity_id):
+            raise Moved(f"{entity_id} is not active in this host", field="id", value=entity_id)
 
     def _parse(self, queued: QueuedCommand) -> None:
         """Set the command of *queued*, from here on with its secrets sealed."""
@@ -311,25 +343,3 @@ async def _until(condition: Callable[[], bool], deadline: float) -> None:
 
 def _no_manager() -> Any:
     raise Unavailable("this host has no manager")
-
-
-async def _wait_while_ending(batch: Batch, timings: HostTimings) -> None:
-    """Wait for outcomes as long as another one comes within every grace period, up to a limit."""
-    deadline, before = time.monotonic() + timings.max_outcome_wait_s, -1
-    waiting = await batch.until_answered(0)
-    while waiting and waiting != before and time.monotonic() < deadline:
-        before, waiting = waiting, await batch.until_answered(timings.grace_s)
-
-
-def _recorded(
-    batch: Batch, n: int, queued: QueuedCommand, receipt: asyncio.Future[CommandReply]
-) -> None:
-    """Reply to a command that has no outcome, or that nothing was recorded of."""
-    if queued.outcome is None or receipt.result().status == "error":
-        batch.answer(n, receipt.result())
-    else:
-        batch.take(n)
-
-
-def _ended(batch: Batch, n: int, outcome: asyncio.Future[CommandReply]) -> None:
-    batch.answer(n, outcome.result())

@@ -1,4 +1,4 @@
-"""Recovery: entities with pending work are active, whatever died. What is pending is in the log."""
+"""Recovery: it activates all entities with pending work, as the log has it, after a process has died."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from share_actors.actors.entity.shell import Entity
+from share_actors.actors.entity.turns import Turns
 from share_actors.actors.ports import CallUnderWay
 from share_actors.config import Config
 from share_actors.errors import Busy, InvalidRequest, shorten
@@ -34,12 +35,18 @@ class ResidentEntities:
         """Passivated, or refused, since `take_departed` was called."""
         self._host_activation = uuid4().hex[:12]
         self._activations = 0
+        self._turns = Turns()
         self._generation = 0
         self._outdated: set[str] = set()
         """Those that were active when a data subject was forgotten."""
 
     def __contains__(self, entity_id: str) -> bool:
         return entity_id in self._entities
+
+    def is_active(self, entity_id: str) -> bool:
+        """Whether the entity is active, and no other activation has been noticed."""
+        entity = self._entities.get(entity_id)
+        return entity is not None and not entity.lost
 
     def __getitem__(self, entity_id: str) -> AnyEntity:
         return self._entities[entity_id]
@@ -111,6 +118,7 @@ class ResidentEntities:
             mailbox=self.config.hosting.mailbox,
             snapshot_every=self.config.log.snapshot_every,
             fresh=fresh,
+            turns=self._turns,
         )
         self._entities[entity_id] = entity
         if not calls_drivers(entity_id):

@@ -15,8 +15,8 @@ from share_actors.actors.messaging.messages import (
     CommandReply,
     doubtful_reply,
     error_reply,
-    unpack_error,
 )
+from share_actors.actors.messaging.routes import has_moved
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
@@ -121,7 +121,7 @@ class Router:
                 return doubtful_reply(message, error_reply(message, failed))
         if _arrived(sent):
             return doubtful_reply(message, sent.result())
-        return error_reply(message, _unreachable(message.share_id))
+        return doubtful_reply(message, error_reply(message, _unreachable(message.share_id)))
 
     # -- homes -----------------------------------------------------------------------------------
     async def home(self, share_id: str) -> str:
@@ -189,7 +189,7 @@ class Router:
         ]
         running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        return [reply for call in done for reply in self._replies(call) if not _has_moved(reply)]
+        return [reply for call in done for reply in self._replies(call) if not has_moved(reply)]
 
     async def _wait_at_home(
         self, pair: tuple[str, str], timeout_s: float, caller: Caller | None
@@ -215,11 +215,5 @@ def _retrieved(call: asyncio.Future[T]) -> asyncio.Future[T]:
     return call
 
 
-def _has_moved(reply: CommandReply) -> bool:
-    if reply.status != "error" or reply.error is None:
-        return False
-    return isinstance(unpack_error(reply.error), Moved)
-
-
 def _arrived(sent: asyncio.Future[CommandReply]) -> bool:
-    return sent.exception() is None and not _has_moved(sent.result())
+    return sent.exception() is None and not has_moved(sent.result())

@@ -29,7 +29,7 @@ from share_actors.errors import ConfigError, NotFound, Refused
 from share_actors.events.backend import RenameBackend
 from share_actors.events.phrases import not_configured
 from share_actors.events.share.forgetting import ForgetShare
-from share_actors.events.share.snapshot_messages import ForgetSnapshot
+from share_actors.events.share.snapshot.messages import ForgetSnapshot
 from share_actors.events.share_server import ForgetServer
 from share_actors.values import BackendState, Share
 

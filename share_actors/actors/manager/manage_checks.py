@@ -12,10 +12,8 @@ from share_actors.actors.ports import CatalogPort, Stats
 from share_actors.errors import Unavailable
 from share_actors.events.decider import Command
 from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.snapshot_messages import ManageSnapshot
+from share_actors.events.share.snapshot.messages import ManageSnapshot
 from share_actors.values import Share, Snapshot
-
-TOPICS = frozenset({ManageShare.topic, ManageSnapshot.topic})
 
 
 class ManageChecks:

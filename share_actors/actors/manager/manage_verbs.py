@@ -21,7 +21,7 @@ from share_actors.actors.messaging.parameters import known_id, mapping, new_id
 from share_actors.actors.ports import Stats
 from share_actors.config import Config
 from share_actors.events.share.manage import ManageShare, UnmanageShare
-from share_actors.events.share.snapshot_messages import ManageSnapshot, UnmanageSnapshot
+from share_actors.events.share.snapshot.messages import ManageSnapshot, UnmanageSnapshot
 from share_actors.events.share_server import DeleteServer, RetryServer
 from share_actors.values import Share, ShareServer
 

@@ -31,7 +31,12 @@ from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
-from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    error_reply,
+    header_error,
+)
 from share_actors.actors.messaging.parameters import word
 from share_actors.actors.ports import Cluster, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports
@@ -46,6 +51,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from share_actors.events.visibility import seen_by
+from share_actors.values.waiting import WaitingForThread
 
 logger = logging.getLogger(__name__)
 CATALOG_RETRY_S = 0.2
@@ -108,6 +114,9 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
             async with asyncio.timeout(self._timings.drain_timeout_s):
                 await asyncio.gather(*drains, return_exceptions=True)
         await self._scheduler.ledger.read()
+        if not self._scheduler.ledger.is_whole:
+            logger.warning("the catalog catches up: shares are placed by what backends measure")
+            self._supervisor.spawn(self._scheduler.count_whole())
 
     # -- commands --------------------------------------------------------------------------------
     async def submit(self, messages: list[CommandMessage]) -> list[CommandReply]:
@@ -130,6 +139,9 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         backlog = 0 if self._supervisor.stopping else self._config.hosting.backlog
         room = max(0, backlog - self._waiting)
         for n, message in enumerate(messages[:room]):
+            if (malformed := header_error(message)) is not None:
+                batch.answer(n, error_reply(message, malformed))
+                continue
             self._waiting += 1
             answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
             if (refusal := misdirection(message)) is not None:
@@ -144,8 +156,14 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
 
     def _answer(self, batch: Batch, n: int, message: CommandMessage, reply: CommandReply) -> None:
         self._waiting -= 1
-        batch.answer(n, reply)
+        batch.answer(n, self._with_home(reply))
         self._middleware.after_dispatch(message, reply)
+
+    def _with_home(self, reply: CommandReply) -> CommandReply:
+        """*reply* with the host of its entity, so that the client can send the next command there itself."""
+        if reply.error is not None:
+            return reply
+        return reply._replace(home=self._supervisor.directory.home_of_active(reply.share_id))
 
     async def _place_and_send(
         self, message: CommandMessage, answer: Answer, taken: Callable[[], None]
@@ -218,6 +236,14 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
     async def config(self) -> Config:
         """The current configuration without the key of secrets."""
         return self._config.model_copy(update={"secrets_key": None})
+
+    async def place_in_line(
+        self, share_id: str, context: Context = None
+    ) -> WaitingForThread | None:
+        """Where the driver call of a share or entity waits for a thread; None if none does."""
+        await self.view(share_id, context)
+        _, place = await self._router.call(share_id, lambda host: host.place_in_line(share_id))
+        return place
 
     async def under_way(self) -> list[dict[str, Any]]:
         """The driver calls that are under way: the `id` of the share, the `work`, and its `seconds`."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 
-from share_actors.actors.manager import manage_checks
 from share_actors.actors.manager.manage_checks import ManageChecks
-from share_actors.actors.manager.references import References, removes_references
+from share_actors.actors.manager.references import References
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
     error_reply,
     unpack_error,
 )
+from share_actors.actors.messaging.routes import ADOPTIONS, must_be_placed, removes_references
 from share_actors.actors.scheduling.growth import Growth
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
@@ -51,9 +51,7 @@ class Middleware:
     def must_place(self, message: CommandMessage) -> bool:
         """Whether `place` is to be called before *message* is routed: it has or removes references."""
         self._forget(message)
-        is_managed = message.topic in manage_checks.TOPICS
-        placed = message.placement_request is not None
-        return placed or is_managed or removes_references(message)
+        return must_be_placed(message)
 
     async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
         """The message to route, or the error reply if it is refused."""
@@ -109,7 +107,7 @@ class Middleware:
         if request is not None and message.topic == ManageShare.topic:
             self._scheduler.ledger.manage(decision)
             message = message._replace(assignment=await self._found(message, request))
-        if message.topic in manage_checks.TOPICS:
+        if message.topic in ADOPTIONS:
             await self._manage_checks.check(message, self._scheduler.config.backends)
         return message
 

@@ -19,10 +19,15 @@ from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsE
 from share_actors.events.backend import ConfirmShares, ReportSilence
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share_server import DeleteServer, DetachShare
-from share_actors.values import BackendState, RequestContext, Share, ShareServer, utc_now
+from share_actors.values import (
+    SYSTEM_CONTEXT,
+    BackendState,
+    Share,
+    ShareServer,
+    utc_now,
+)
 
 logger = logging.getLogger(__name__)
-SYSTEM_CONTEXT = RequestContext(user_id="share-actors", project_id="")
 PAGE_SIZE = 500
 MAX_CONCURRENT = 20
 """How many shares of a backend are ensured at a time."""

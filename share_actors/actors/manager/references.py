@@ -15,10 +15,10 @@ from share_actors.actors.messaging.messages import CommandMessage, command_in
 from share_actors.actors.ports import CatalogPort
 from share_actors.errors import NotFound, Refused
 from share_actors.events.aggregates import id_of
-from share_actors.events.share.cloning import Source
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import DeleteShare
-from share_actors.events.share.snapshot_messages import DeleteSnapshot, UnmanageSnapshot
+from share_actors.events.share.snapshot.cloning import Source
+from share_actors.events.share.snapshot.messages import DeleteSnapshot, UnmanageSnapshot
 from share_actors.events.share_network import DeleteShareNetwork
 from share_actors.policy import Caller, owner_of, owns
 from share_actors.values import Implied, PlacementRequest, Share, ShareNetwork, ShareServer
@@ -27,16 +27,6 @@ NETWORKS_MAX_AGE_S = 1.0
 """How long a share network that was found is cached; the network itself refuses shares once it is deleted."""
 MAX_SHOWN = 5
 """How many ids an error message lists."""
-REMOVALS = frozenset(
-    {DeleteSnapshot.topic, UnmanageSnapshot.topic, DeleteShare.topic, DeleteShareNetwork.topic}
-)
-"""The topics of commands that remove what other requests may refer to."""
-
-
-def removes_references(message: CommandMessage) -> bool:
-    """Whether the command may remove what others refer to; the deletion of a share only if it cascades."""
-    removal = message.topic in REMOVALS
-    return removal and (message.topic != DeleteShare.topic or b"true" in message.body)
 
 
 class References:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from share_actors.actors.manager.hints import with_hints
 from share_actors.actors.messaging.parameters import known_id, word
-from share_actors.config import Config
 from share_actors.errors import InvalidRequest, shorten, showable, shown
 from share_actors.values import RequestContext, nest_spec
+
+if TYPE_CHECKING:
+    from share_actors.config import Config
 
 SYNONYMS = {
     "protocol": "share_proto",

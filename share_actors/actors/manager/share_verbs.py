@@ -45,7 +45,7 @@ from share_actors.events.share.messages import (
     RevertToSnapshot,
     ShrinkShare,
 )
-from share_actors.events.share.snapshot_messages import CreateSnapshot, DeleteSnapshot
+from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.policy import Caller, caller_of, check_role
 from share_actors.values import OPERATOR, RequestContext
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from share_actors.actors.manager.share_verbs import Context, VerbResult, Verbs, context_of
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import new_id
-from share_actors.events.share.snapshot_access import AllowSnapshotAccess, DenySnapshotAccess
+from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
 
 
 class SnapshotVerbs(Verbs):

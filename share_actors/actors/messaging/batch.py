@@ -75,6 +75,10 @@ class Batch:
             self._untaken.discard(n)
             self._changed.set()
 
+    def is_answered(self, n: int) -> bool:
+        """Whether command *n* has its reply."""
+        return self._replies[n] is not None
+
     @property
     def unanswered(self) -> list[int]:
         """The positions of the commands that have no reply."""

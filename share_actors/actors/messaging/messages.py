@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from share_actors.actors.messaging.parameters import command_id as checked_command_id
 from share_actors.actors.messaging.texts import check_texts
 from share_actors.errors import (
     ERRORS,
@@ -32,7 +33,7 @@ from share_actors.events.topics import COMMANDS, ENTITY_KINDS, topic_of
 from share_actors.policy import Caller, Role, caller_of
 from share_actors.redaction import MASK
 from share_actors.values import Assignment, PlacementRequest, RequestContext
-from share_actors.values.text import PartError
+from share_actors.values.checks.text import PartError
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
 
@@ -68,11 +69,20 @@ class CommandMessage(NamedTuple):
         return Caller(self.project_id, self.role)
 
 
+_TEXT, _BYTES, _FLAG = (str, "a text"), (bytes, "bytes"), (bool, "True or False")
+_HEADER: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(("share_id", "command_id", "topic", "project_id", "backend"), _TEXT),
+    **dict.fromkeys(("body", "context"), _BYTES),
+    **dict.fromkeys(("wait", "repeated"), _FLAG),
+}
+
+
 class CommandReply(NamedTuple):
     """The reply to a command: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
     With an outcome, *view* is the entity as JSON; if *part*, it has only those rules and snapshots that the
-    command concerns. *error* is JSON; nothing was recorded, unless it is `LogInDoubt`.
+    command concerns. *error* is JSON; nothing was recorded, unless it is `LogInDoubt`. *home* is the host of
+    the share, in the manager's replies to clients.
     """
 
     share_id: str
@@ -83,6 +93,7 @@ class CommandReply(NamedTuple):
     view: bytes | None = None
     part: bool = False
     error: bytes | None = None
+    home: str = ""
 
 
 class Sender(NamedTuple):
@@ -147,6 +158,21 @@ def command_in(message: CommandMessage) -> Command:
     if message.assignment is not None and isinstance(command, CreateShare | ManageShare):
         return command.placed(message.assignment)
     return command
+
+
+def header_error(message: CommandMessage) -> InvalidRequest | None:
+    """The error of a message with a field of another type than it must have, or None."""
+    for field, (kind, noun) in _HEADER.items():
+        value = getattr(message, field)
+        if not isinstance(value, kind):
+            name = "id" if field == "share_id" else field
+            text = f"{name}: is not {noun}: {shown(value)}"
+            return InvalidRequest(text, field=name, value=showable(value))
+    try:
+        checked_command_id(message.command_id)
+    except InvalidRequest as error:
+        return error
+    return None
 
 
 def check_addressee(message: CommandMessage) -> None:
@@ -228,9 +254,17 @@ def doubtful_reply(message: CommandMessage, reply: CommandReply) -> CommandReply
     error = None if reply.error is None else unpack_error(reply.error)
     if isinstance(error, Busy):
         return error_reply(message, Unavailable(error.message, passing=True))
+    if isinstance(error, Unavailable) and error.field != "backend":
+        return error_reply(message, in_passing(error))  # of a manager that stops or has no host
     if isinstance(error, LogError) and not isinstance(error, LogInDoubt | LogTooNew):
         return error_reply(message, LogInDoubt.after(error))
     return reply
+
+
+def in_passing(error: ShareActorsError) -> Unavailable:
+    """*error* as one after which the request is sent again, without its claim that nothing was recorded."""
+    details = error.details | {"passing": True}
+    return Unavailable(error.reason, field=error.field, value=error.value, **details)
 
 
 def pack_error(error: ShareActorsError) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from share_actors.errors import InvalidRequest, NotFound, showable, shown
-from share_actors.values import ids, text
-from share_actors.values.limits import COMMAND_ID, MAX_SECONDS, Limit
+from share_actors.values.checks import ids, text
+from share_actors.values.checks.limits import COMMAND_ID, MAX_SECONDS, Limit
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def _limited(field: str, value: object, limit: Limit) -> str:
 
 
 def new_id(field: str, value: object) -> str:
-    """The id that a caller chose for something new: a UUID, so that it is no name and no address."""
+    """The id that a caller chose for something new: a UUID, so that it is neither a name nor an address."""
     try:
         return ids.check_uuid(word(field, value))
     except ValueError as error:
@@ -95,6 +95,13 @@ def mapping(field: str, value: object) -> dict[str, Any]:
     for key in value:
         word(field, key)
     return dict(value)
+
+
+def sequence(field: str, value: object) -> tuple[str, ...]:
+    """Texts, one after another; a single text is not meant as its characters."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        refuse(field, value, "is not a sequence of texts")
+    return tuple(word(field, item) for item in value)
 
 
 def instance(field: str, value: object, kind: type[T]) -> T:

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from share_actors.errors import InvalidRequest, shorten
 from share_actors.events.decider import Command
-from share_actors.values.escaping import CONTROL
+from share_actors.values.checks.escaping import CONTROL
 
 MAX_TEXT = 4096
 """The longest text of a request, in characters; most fields have a smaller limit of their own."""

@@ -27,6 +27,7 @@ from share_actors.values import (
     ShareClient,
     Snapshot,
 )
+from share_actors.values.waiting import WaitingForThread
 
 T = TypeVar("T")
 
@@ -86,6 +87,10 @@ class RayHost:
     async def under_way(self) -> Sequence[CallUnderWay]:
         """The driver calls that are under way."""
         return await self._call(self._handle.under_way.remote())
+
+    async def place_in_line(self, entity_id: str, /) -> WaitingForThread | None:
+        """Where the driver call of an entity waits for a thread; None if none does."""
+        return await self._call(self._handle.place_in_line.remote(entity_id))
 
     async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
         """Accept no more commands, let driver calls end, and close the log."""

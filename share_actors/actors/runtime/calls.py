@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ray.exceptions import (
     ActorDiedError,
@@ -20,6 +20,15 @@ from share_actors.actors.messaging.retries import AGAIN, MAX_WAIT_S, RETRY_S, wi
 from share_actors.errors import ShareActorsError, Unavailable
 
 T = TypeVar("T")
+Ending = Literal["stopped", "died", "unknown"]
+"""How a system has ended: by `down` or `close`, without them, or in a way that is not known."""
+ENDINGS: dict[Ending, str] = {
+    "stopped": "was stopped",
+    "died": "has ended without being stopped",
+    "unknown": "has ended, or this process has left its Ray cluster",
+}
+KILLED = "killed by `ray.kill`"
+"""What Ray says of an actor that was ended on purpose, as `down` and `close` do."""
 CHECK_S = 2.0
 """How often a call without an answer is checked, in seconds."""
 
@@ -60,23 +69,23 @@ async def call(pending: Awaitable[T]) -> T:
     """Await a call to one of the system's actors; raises our errors, and `Unavailable` if it is gone.
 
     The error has the detail `passing` if the actor is being restarted, so that the call may be repeated, and
-    `ended` if the system was stopped.
+    `ended` if the system has ended: `stopped`, `died`, or `unknown`.
     """
     try:
         return await pending
     except RayTaskError as error:
         raise from_ray(error) from None
-    except ActorDiedError:
-        raise ended() from None
+    except ActorDiedError as error:
+        raise ended("stopped" if KILLED in str(error) else "died") from None
     except RayError as error:
         text = f"an actor can't be reached: {type(error).__name__}; {AGAIN}"
         raise Unavailable(text, passing=True) from error
 
 
-def ended() -> Unavailable:
-    """The error of a call to a system that was stopped."""
-    text = f"the system was stopped: start it with `share-actors up`; {AGAIN}"
-    return Unavailable(text, ended=True)
+def ended(how: Ending) -> Unavailable:
+    """The error of a call to a system that has ended."""
+    text = f"the system {ENDINGS[how]}: start it with `share-actors up`; {AGAIN}"
+    return Unavailable(text, ended=how)
 
 
 async def _call_watched(pending: Awaitable[T], explain: Callable[[Unavailable], Unavailable]) -> T:
@@ -101,7 +110,7 @@ async def call_by(
             pending = make_call()
         except Exception as error:
             if type(error) is Exception or isinstance(error, RaySystemError):
-                raise ended() from error  # this process has left the cluster of that actor
+                raise ended("unknown") from error  # this process has left the cluster of that actor
             raise
         return await _call_watched(pending, explain)
     except Unavailable as error:

@@ -25,15 +25,28 @@ _ACTOR_OPTIONS = {
 
 
 def start_actor(
-    kind: type[Any], name: str, namespace: str, *args: Any, node: str | None = None
+    kind: type[Any],
+    name: str,
+    namespace: str,
+    *args: Any,
+    node: str | None = None,
+    repeats: bool = False,
 ) -> Handle:
     """The actor called *name*, of class *kind*, started with *args* unless it runs.
 
-    With *node*, it runs on a node that has this Ray resource.
+    With *node*, it runs on a node that has this Ray resource. If it *repeats*, Ray makes the calls again that
+    were under way when it died.
     """
-    resources = {} if node is None else {"resources": {node: 0.001}}
+    resources: dict[str, Any] = {} if node is None else {"resources": {node: 0.001}}
     options = {**_ACTOR_OPTIONS, "name": name, "namespace": namespace, **resources}
+    if repeats:
+        options["max_task_retries"] = -1
     return ray.remote(kind).options(**options).remote(*args)
+
+
+def was_restarted() -> bool:
+    """Whether Ray has restarted this process's actor."""
+    return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 class RayCluster:

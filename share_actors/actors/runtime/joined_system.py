@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime import stopped_systems, system_state
+from share_actors.actors.runtime.calls import ENDINGS, Ending
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.config import default_home
 from share_actors.errors import ConfigError, Unavailable
@@ -27,17 +28,26 @@ class JoinedSystem:
     def explain(self, error: Unavailable) -> Unavailable:
         """*error*, or one that says what to do, if no repetition of the call can succeed.
 
-        That is so if the system was stopped, or if another one has been started in its place.
+        That is so if the system has ended, or if another one has been started in its place.
         """
-        stopped = bool(error.details.get("ended"))
-        successor = self._successor() if stopped or error.details.get("passing") else None
-        if successor is None and not stopped:
+        ending: Ending | None = error.details.get("ended")
+        successor = self._successor() if ending or error.details.get("passing") else None
+        if successor is None and not ending:
             return error
-        what = f"the system of this connection {'was stopped' if stopped else 'died'}"
+        ending = self._recorded_ending() or ending or "unknown"
+        what = f"the system of this connection {ENDINGS[ending]}"
         then = "Start it with `share-actors up`, then "
         if successor is not None:
             then = f"It runs again at {successor.address}: "
-        return Unavailable(f"{what}{KEPT}{then}{RECONNECT}", ended=True)
+        return Unavailable(f"{what}{KEPT}{then}{RECONNECT}", ended=ending)
+
+    def _recorded_ending(self) -> Ending | None:
+        """How the system has ended, as far as this user's home says."""
+        if self._recorded is None:
+            return None
+        if stopped_systems.was_stopped(default_home(), self._recorded):
+            return "stopped"
+        return "died" if self._recorded.ended is not None else None
 
     def _successor(self) -> SystemState | None:
         """The system that was started in place of this one, if it runs."""

@@ -35,12 +35,12 @@ class KeptMark:
         self._key = f"{_stopped(namespace)}{backend}"
 
     def read(self) -> str | None:
-        """The name of who stopped it; None: nobody."""
+        """The user who stopped it; None if it is not stopped."""
         kept = _internal_kv_get(self._key)
         return kept.decode() if kept else None
 
     def write(self, user: str | None) -> None:
-        """Keep *user*, or that nobody stopped it."""
+        """Keep the *user* who stopped it; None if it is not stopped."""
         if user is None:
             _internal_kv_del(self._key)
         else:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from share_actors.redaction import scrubbed
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
 
 
 @cache

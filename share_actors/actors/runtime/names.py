@@ -14,6 +14,8 @@ Handle = Any
 
 
 MANAGER, CATALOG, HOST, STATS = "manager", "catalog", "share-actor", "stats-"
+CALLS = "calls"
+"""Makes the calls of `ShareActor` handles."""
 
 
 def node_count() -> int:

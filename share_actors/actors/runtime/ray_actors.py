@@ -27,8 +27,8 @@ from share_actors.actors.runtime.log_records import mask_log_records
 from share_actors.actors.runtime.names import node_count
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
-from share_actors.events.log.lease import Owner
-from share_actors.events.log.leased import open_leased
+from share_actors.events.log.lease.lease import Owner
+from share_actors.events.log.lease.leased_log import open_leased
 from share_actors.values import BackendReport
 
 

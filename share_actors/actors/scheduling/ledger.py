@@ -65,6 +65,10 @@ class Ledger:
     A decision counts from the moment it is made, and only once: for each share the larger one of what is
     recorded and what is decided counts. It is dropped by the first reading of the catalog that began after
     it was recorded. Nothing of it is stored: a new manager reads the sums.
+
+    While the catalog is far behind the log, its sums are of the past. Then those of the last whole reading
+    count, and all decisions since. A new manager has no whole reading: of each pool it knows what backends
+    measure, what it decides itself, and as far as the catalog is, the sizes that were promised.
     """
 
     def __init__(self, catalog: CatalogPort) -> None:
@@ -74,6 +78,8 @@ class Ledger:
         self._more: Counter[str] = Counter()
         self._managing: set[Decision] = set()
         self._reading = asyncio.Lock()
+        self.is_whole = False
+        """Whether the sums have been read as of the end of the log."""
         self._began = self._complete = 0
 
     # -- what is taken ---------------------------------------------------------------------------
@@ -160,11 +166,28 @@ class Ledger:
         over = {share_id: claim.over(now) for share_id, claim in self._claims.items()}
         watched = [i for i, claim in self._claims.items() if claim.taken.keys() - over[i]]
         taken = await self._catalog.ask("room", share_ids=watched[:MAX_WATCHED])
-        self._sums, self._complete = taken.hosts, number
+        self._complete = number
+        if taken.as_of is not None:
+            self._read_behind(taken.hosts, {i: taken.shares.get(i) for i in watched[:MAX_WATCHED]})
+            return
+        self._sums, self.is_whole = taken.hosts, True
         for share_id in watched[:MAX_WATCHED]:
             self._note_present(share_id, taken.shares.get(share_id))
         for share_id, commands in over.items():
             self._drop(share_id, commands)
+
+    def _read_behind(self, hosts: dict[str, Room], shares: dict[str, ShareRoom | None]) -> None:
+        """Note a reading that does not have the end of the log: no decision is dropped for it."""
+        if not self.is_whole:
+            self._sums = {
+                host: Room(provisioned=max(0, r.provisioned)) for host, r in hosts.items()
+            }
+        for share_id, present in shares.items():
+            claim = self._claims.get(share_id)
+            if claim is not None and not any(claim.taken.values()):
+                self._note_present(share_id, present)  # what it takes was promised before
+            elif claim is not None:
+                claim.present = present
 
     def _note_present(self, share_id: str, present: ShareRoom | None) -> None:
         claim = self._claims.get(share_id)

@@ -59,6 +59,10 @@ class PoolRooms:
             if report.reason is None or name not in self._measured:
                 self._measured[name] = self._measured_with(name, report)
 
+    def forget_measured(self) -> None:
+        """Drop what was noted of measurements before the sums were known; the backends report again."""
+        self._measured.clear()
+
     def with_room(self, pool: PoolState) -> PoolState:
         """*pool* with what shares take of it now."""
         taken = self._taken(pool.name)

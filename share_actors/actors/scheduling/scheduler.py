@@ -38,6 +38,8 @@ BEST_POOL_S = 2.0
 
 So they are on the best pool, rather than on the backend that reports first.
 """
+READ_AGAIN_S = 1.0
+"""How often the sums are read again while the catalog catches up with the log."""
 NEVER = (-1, 0)
 Measure = Callable[[str], Awaitable[object]]
 
@@ -180,6 +182,16 @@ class Scheduler:
         with_room = (self.rooms.with_room(pool) for pool in pools if not verdicts[pool.name])
         return {pool.backend for pool in with_room if perhaps_fits(spec, pool)}
 
+    async def count_whole(self) -> None:
+        """Count by the whole sums of the catalog, once it has caught up with the log."""
+        while not self.ledger.is_whole:
+            await asyncio.sleep(READ_AGAIN_S)
+            with suppress(ShareActorsError):
+                await self.ledger.read()
+        self.rooms.forget_measured()
+        self._measured_again_at.clear()
+        await self.measure_again(self.config.backends)
+
     async def measure_again(self, backends: Iterable[str]) -> None:
         """Have *backends* report now, unless they just had to; waits for each at most `first_stats_s`."""
         names, now = list(backends), time.monotonic()
@@ -238,8 +250,10 @@ class Scheduler:
         """Whether *message* is a repetition of a command that is in the log."""
         if not message.repeated:
             return False
-        found = await self._catalog.ask("command_shares", command_id=message.command_id)
-        return message.share_id in found
+        found: bool = await self._catalog.ask(
+            "has_command", share_id=message.share_id, command_id=message.command_id
+        )
+        return found
 
     async def _request_spec(
         self, share_id: str, caller: Caller, request: PlacementRequest

@@ -12,7 +12,7 @@ from share_actors.audit.access.reach import check_times
 from share_actors.audit.access.rule_index import RuleIndex
 from share_actors.audit.access.timeline import Orders, Timeline, of_share, timelines
 from share_actors.audit.access.values import Exposure
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.events.envelope import Recorded
 
 Kind = Literal["revoked", "lowered", "deleted"]

@@ -22,11 +22,11 @@ from share_actors.events.share.ensure import ShareReapplyRequested
 from share_actors.events.share.failure import RetryRequested, ShareErrored
 from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.manage import ShareManaged, ShareManageRequested, ShareUnmanaged
-from share_actors.events.share.snapshot_messages import SnapshotDeletionRequested
+from share_actors.events.share.snapshot.messages import SnapshotDeletionRequested
 from share_actors.events.share.unknown_deletion import UnknownShareDeletionRequested
 from share_actors.redaction import without_url_passwords
 from share_actors.values import AccessLevel, AccessType, RuleState, ShareSpec
-from share_actors.values.escaping import escaped
+from share_actors.values.checks.escaping import escaped
 
 Knowledge = Literal["absent", "complete", "partial", "none", "gone"]
 """What the log knows of the access to the share.

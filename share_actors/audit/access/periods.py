@@ -11,7 +11,7 @@ from share_actors.audit.access.fold import AccessFold, RuleTrack, Standing
 from share_actors.audit.access.timeline import Orders, Timeline, of_share, timelines
 from share_actors.audit.access.values import AccessPeriod
 from share_actors.audit.queries import find_stream
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.errors import NotFound
 from share_actors.events import share
 
@@ -31,7 +31,7 @@ def access_history(reader: LogReader, name: str) -> Iterator[AccessPeriod]:
 
     Those of one come in the order of their ends.
 
-    Raises `NotFound` or `Ambiguous`, also for an entity that is no share.
+    Raises `NotFound` or `Ambiguous`, also for an entity that is not a share.
     """
     stream = share_stream(reader, name)
     orders = Orders(reader)
@@ -67,7 +67,7 @@ def share_stream(reader: LogReader, name: str) -> str:
     """The stream of the share with this id or name; raises `NotFound` or `Ambiguous`."""
     stream = find_stream(reader, name)
     if not stream.startswith(f"{share.KIND}-"):
-        raise NotFound(f"{stream} is no share", field="share", value=name)
+        raise NotFound(f"{stream} is not a share", field="share", value=name)
     return stream
 
 

@@ -10,7 +10,7 @@ from share_actors.audit.access.fold import RuleTrack
 from share_actors.audit.access.resolution import NOTHING, Decision, Named, decide
 from share_actors.audit.access.timeline import Orders, Timeline, of_share, timelines
 from share_actors.audit.access.values import Order, Reach
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.errors import InvalidRequest
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)

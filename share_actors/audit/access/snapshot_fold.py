@@ -16,12 +16,12 @@ from share_actors.events.share.ensure import ShareReapplyRequested
 from share_actors.events.share.failure import RetryRequested, ShareErrored
 from share_actors.events.share.forgetting import ShareForgotten
 from share_actors.events.share.manage import ShareManageRequested, ShareUnmanaged
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     SnapshotAccessAllowed,
     SnapshotAccessDenied,
     SnapshotAccessRulesApplied,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     SnapshotDeleted,
     SnapshotDeletionRefused,
     SnapshotDeletionRequested,

@@ -13,12 +13,12 @@ from share_actors.audit.access import snapshot_fold
 from share_actors.audit.access.fold import TOPICS, AccessFold
 from share_actors.audit.access.snapshot_fold import SnapshotFold
 from share_actors.audit.access.values import Order
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.events import share
 from share_actors.events.backend import BackendChanged, BackendUp
 from share_actors.events.envelope import Recorded
 from share_actors.events.log.log import Notification
-from share_actors.events.share.snapshot_access import SnapshotAccessAllowed
+from share_actors.events.share.snapshot.access import SnapshotAccessAllowed
 from share_actors.values import ShareSpec
 
 Step = tuple[Recorded, datetime]

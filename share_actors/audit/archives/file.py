@@ -35,7 +35,7 @@ from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.checkpoints.merkle import hashes_of, ranges_without
 from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.log import Notification
-from share_actors.events.log.read_only import ReadRows, rows_in_order
+from share_actors.events.log.rows import ReadRows, rows_in_order
 
 _LEVEL = 6
 

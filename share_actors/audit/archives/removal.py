@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.checkpoints.check_archive import header_of, lines_of
-from share_actors.events.log import sqlite_file
 from share_actors.events.log.archived_rows import COLUMNS, DEFINITION, TABLE, ArchivedRow
-from share_actors.events.log.lease import Lease
-from share_actors.events.log.postgres import login
+from share_actors.events.log.lease.lease import Lease
+from share_actors.events.log.postgres.store import login
+from share_actors.events.log.sqlite import file as sqlite_file
 
 _BATCH = 500
 _TIMEOUT_S = 30.0

@@ -3,6 +3,7 @@
 1. The file is written, made durable, and read back: its events lead to a signed checkpoint.
 2. The log gets a record of it (`log.archived`), and a checkpoint covers the record.
 3. The rows are removed in one transaction, which keeps their leaves.
+4. A SQLite file gives the empty pages back.
 
 The process holds the lease of the log meanwhile, so no system can use it.
 """
@@ -22,7 +23,9 @@ from uuid import uuid4
 from share_actors.audit.archives import file as archive_file
 from share_actors.audit.archives.removal import remove, still_stored
 from share_actors.audit.archives.selection import select
-from share_actors.audit.reader import open_configured_reader
+from share_actors.audit.archives.shrinking import shrink
+from share_actors.audit.reading.reader import open_configured_reader
+from share_actors.audit.reading.reader_source import open_rows
 from share_actors.audit.statistics import Progress, no_progress
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest
@@ -32,9 +35,8 @@ from share_actors.events.checkpoints.check_archive import Archive
 from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log
-from share_actors.events.log.lease import Owner
-from share_actors.events.log.leased import LeaseKeeper, lease_store
-from share_actors.events.log.read_only import open_read_only
+from share_actors.events.log.lease.lease import Owner
+from share_actors.events.log.lease.leased_log import LeaseKeeper, lease_store
 from share_actors.values import RequestContext
 
 
@@ -52,6 +54,8 @@ class Archived(NamedTuple):
     file_sha256: str | None = None
     position: int | None = None
     removed: int = 0
+    freed_bytes: int | None = None
+    """How much smaller the file of the log became; None if it cannot become smaller, as a server's."""
 
 
 def archive(
@@ -88,7 +92,10 @@ def archive(
             catalog.catch_up()  # it would not see the removed events, such as that a share was deleted
         with keeper.paused() if config.log.kind == "sqlite" else nullcontext():
             removed = remove(config.log, config.log_path, file, record.position, keeper.lease)
-        return done._replace(position=record.position, removed=removed)
+        done = done._replace(position=record.position, removed=removed)
+    if config.log.kind == "sqlite":
+        return done._replace(freed_bytes=shrink(config.log_path, progress))
+    return done
 
 
 @contextmanager
@@ -124,7 +131,7 @@ def _write(
     note = writer.directory.newest()
     assert note is not None
     basis = archive_file.Basis(note, writer.key.public, writer.key.public_text)
-    with open_read_only(config.log, config.log_path) as read:
+    with open_rows(config.log, config.log_path, named=False) as read:
         archive_file.write(file, read, selection.streams, until, basis)
     return True
 

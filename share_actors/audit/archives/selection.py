@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.events import share, share_network, share_server
 from share_actors.events.aggregates import AGGREGATES

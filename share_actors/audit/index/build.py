@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from share_actors.audit.index import file
 from share_actors.audit.index.file import Meta
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
+from share_actors.durable_files import sync_file
 from share_actors.events import share
 from share_actors.events.log.log import Notification
+from share_actors.scratch import clear_beside, scratch_beside
 from share_actors.values import Frozen
 
 _PREFIX = f"{share.KIND}-"
@@ -54,6 +55,7 @@ def update_index(
     )
     if not os.path.lexists(path):
         return _make(reader, path, meta, progress)
+    clear_beside(path)
     with file.connected(path, write=True) as connection:
         known = file.read_meta(path, connection)
         if not file.belongs(known, reader):
@@ -62,21 +64,24 @@ def update_index(
             )
         if (known.format, known.version) == (meta.format, meta.version):
             return _continue(reader, connection, known, meta, progress)
-    path.unlink()
-    return _make(reader, path, meta, progress)
+    return _make(reader, path, meta, progress, replace=True)
 
 
-def _make(reader: LogReader, path: Path, meta: Meta, progress: Progress) -> IndexUpdate:
+def _make(
+    reader: LogReader, path: Path, meta: Meta, progress: Progress, *, replace: bool = False
+) -> IndexUpdate:
     try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:80]}.") as scratch:
-            with closing(sqlite3.connect(scratch.name, isolation_level=None)) as connection:
+        with scratch_beside(path) as scratch:
+            new = scratch / "index"
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode=OFF")
                 connection.executescript(file.TABLES)
                 connection.execute(f"PRAGMA application_id={file.APPLICATION_ID}")
                 rows = _counted(reader.rows_by_stream(_PREFIX), meta.head, progress)
                 shares = _fill(connection, meta, _streams(reader, rows, meta.head))
-            os.fsync(scratch.fileno())
-            os.link(scratch.name, path)
+            new.chmod(path.stat().st_mode & 0o777 if replace else 0o600)
+            sync_file(new)
+            new.replace(path) if replace else os.link(new, path)
     except (OSError, sqlite3.Error) as error:
         raise file.index_error(path, f"cannot be written: {error}") from None
     return IndexUpdate(made=True, shares=shares, head=meta.head)

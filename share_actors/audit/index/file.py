@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.errors import InvalidRequest
 
 FORMAT = 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from share_actors.audit.index import file
 from share_actors.audit.index.build import changed_streams, versions
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.values import Share
 
 _EACH = "SELECT stream, first, last, view FROM shares ORDER BY stream"

@@ -23,7 +23,7 @@ from share_actors.events.checkpoints.merkle import (
 )
 from share_actors.events.log import Notification
 from share_actors.events.log.archived_rows import ArchivedRow
-from share_actors.events.log.read_only import ReadRows, Row, rows_in_order
+from share_actors.events.log.rows import ReadRows, Row, rows_in_order
 
 _NEXT = "Run `share-actors log verify` to see where they differ."
 

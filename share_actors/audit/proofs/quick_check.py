@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from share_actors.audit.reading.reader_source import open_rows
 from share_actors.config import Config
 from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.checkpoints.remote import open_checkpoints
-from share_actors.events.log.read_only import ReadRows, open_read_only
+from share_actors.events.log.rows import ReadRows
 
 _ALL = "run `share-actors log verify`"
 
@@ -48,7 +49,7 @@ def check_newest(config: Config) -> QuickCheck:
         *_, last = directory.leaves_at_end(checkpoint.size)
     except BadProof as error:
         return QuickCheck((), (), (f"the checkpoint in {directory.where} cannot be used: {error}",))
-    with open_read_only(config.log, config.log_path) as read:
+    with open_rows(config.log, config.log_path, named=False) as read:
         return _compare(read, checkpoint, last)
 
 

@@ -11,7 +11,7 @@ from share_actors.audit.proofs.findings import Difference, Finding
 from share_actors.events.checkpoints.check_bundle import BadProof, Checkpoint, leaf_hash
 from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.checkpoints.merkle import CompactRange
-from share_actors.events.log.read_only import Row
+from share_actors.events.log.rows import Row
 
 MAX_KEPT = 200
 """Differences that are kept in memory; the others are only counted."""

@@ -11,28 +11,50 @@ code comes to the same state:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from datetime import datetime
-from itertools import compress
 from json.encoder import encode_basestring_ascii
-from operator import is_not
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
+from share_actors.values.persistent import PersistentMap, PersistentSequence, PersistentSet
+
+T = TypeVar("T")
 Changes = list[tuple[str, str]]
 """The path of each value that changed, such as `share.status`, and the new value's canonical JSON."""
 GONE = ""
 """In place of the JSON of an entry that a mapping has no more."""
 _REQUIRED = object()
-_LEAVES = frozenset((str, int, bool, type(None), tuple, frozenset))
+_Comparer = Callable[[str, Any, Any, Changes], None]
+
+
+class _ByType(dict[type[Any], T]):
+    """What *make* made of a type when it was first looked up: a fold looks up several for each event."""
+
+    def __init__(self, make: Callable[[type[Any]], T], known: Mapping[type[Any], T] = {}) -> None:
+        super().__init__(known)
+        self._make = make
+
+    def __missing__(self, kind: type[Any]) -> T:
+        self[kind] = made = self._make(kind)
+        return made
+
+
+class _Field(NamedTuple):
+    """A field of a model that counts; *head* is what stands before its value in JSON."""
+
+    name: str
+    default: Any
+    head: str
 
 
 class _Plan(NamedTuple):
-    """The fields of a model that count, by name, with their defaults, and the names of the others."""
+    """The fields of a model that count, sorted, and the names of the others."""
 
-    defaults: tuple[tuple[str, Any], ...]
+    fields: tuple[_Field, ...]
     ignored: frozenset[str]
 
 
@@ -44,23 +66,41 @@ class Form:
 
     def __init__(self, known: Mapping[str, Collection[str]] | None = None) -> None:
         self._known = known or {}
-        self._plans: dict[type[BaseModel], _Plan] = {}
-        self._writers: dict[type, Callable[[Any], str]] = {
-            str: encode_basestring_ascii,
-            type(None): lambda _: "null",
-            bool: lambda value: "true" if value else "false",
-            int: repr,
-            list: self._sequence,
-            tuple: self._sequence,
-            set: self._set,
-            frozenset: self._set,
-            dict: self._mapping,
-            datetime: lambda value: f'"{value.isoformat()}"',
-        }
+        self._plans: _ByType[_Plan] = _ByType(self._plan)
+        self._comparers: _ByType[_Comparer] = _ByType(
+            self._comparer,
+            {
+                dict: self._compare_dicts,
+                PersistentMap: self._compare_persistent_maps,
+                PersistentSet: self._compare_persistent_sets,
+                PersistentSequence: self._compare_persistent_sets,
+            },
+        )
+        self._writers: _ByType[Callable[[Any], str]] = _ByType(
+            self._writer,
+            {
+                str: encode_basestring_ascii,
+                type(None): lambda _: "null",
+                bool: lambda value: "true" if value else "false",
+                int: repr,
+                list: self._sequence,
+                tuple: self._sequence,
+                set: self._set,
+                frozenset: self._set,
+                PersistentSet: self._set,
+                PersistentSequence: self._sequence,
+                datetime: lambda value: f'"{value.isoformat()}"',
+            },
+        )
 
     def fields(self) -> dict[str, list[str]]:
         """The names of the fields of each model that it met, by the model's name."""
         return {model.__name__: sorted(model.model_fields) for model in self._plans}
+
+    def _plan(self, model: type[BaseModel]) -> _Plan:
+        known = self._known.get(model.__name__, model.model_fields)
+        ignored = frozenset(name for name in model.model_fields if name not in known)
+        return _Plan(_fields(model, ignored), ignored)
 
     # -- what an event changed -------------------------------------------------------------------
     def changes(self, before: Any, after: Any) -> Changes:
@@ -75,80 +115,92 @@ class Form:
                 found.sort()
         return found
 
-    def _compare_models(
-        self, path: str, before: BaseModel, after: BaseModel, found: Changes
-    ) -> None:
-        old, new = before.__dict__, after.__dict__
-        if [*old] != [*new]:  # the same fields in another order
-            old = {name: old[name] for name in new}
-        ignored = self._plan(type(after)).ignored
-        for name in compress(new, map(is_not, old.values(), new.values())):
-            if name in ignored:
-                continue
-            value = new[name]
-            kind = type(value)
-            if kind not in _LEAVES:
-                self._compare(path + name, old[name], value, found)
-            elif old[name] != value or type(old[name]) is not kind:
-                found.append((path + name, self._writers[kind](value)))
+    def _comparer(self, kind: type[Any]) -> _Comparer:
+        """How values of a type are compared with an earlier value, which may be of another type."""
+        return self._compare_models if issubclass(kind, BaseModel) else self._compare_whole
 
-    def _compare(self, path: str, before: Any, after: Any, found: Changes) -> None:
+    def _compare_whole(self, path: str, before: Any, after: Any, found: Changes) -> None:
+        if type(before) is not type(after) or before != after:
+            found.append((path, self._writers[type(after)](after)))
+
+    def _compare_models(self, path: str, before: Any, after: BaseModel, found: Changes) -> None:
+        if type(before) is not type(after):
+            found.append((path, self._model(after)))
+            return
+        old, ignored = before.__dict__, self._plans[type(after)].ignored
+        prefix = path and f"{path}."
+        for name, value in after.__dict__.items():
+            if value is not old[name] and name not in ignored:
+                self._comparers[type(value)](prefix + name, old[name], value, found)
+
+    def _compare_dicts(self, path: str, before: Any, after: dict[str, Any], found: Changes) -> None:
+        if type(before) is dict:
+            self._compare_mappings(path, before, after, found)
+        else:
+            found.append((path, self._mapping(after)))
+
+    def _compare_persistent_maps(
+        self, path: str, before: Any, after: PersistentMap[str, Any], found: Changes
+    ) -> None:
+        if type(before) is PersistentMap:
+            self._compare_mappings(path, before.as_dict(), after.as_dict(), found)
+        else:
+            found.append((path, self._mapping(after)))
+
+    def _compare_persistent_sets(
+        self, path: str, before: Any, after: PersistentSet[str], found: Changes
+    ) -> None:
         kind = type(after)
         if type(before) is kind:
-            if kind is dict:
-                self._compare_mappings(path, before, after, found)
+            old, new = before.as_dict(), after.as_dict()
+            if [*old] == [*new] or (kind is PersistentSet and old.keys() == new.keys()):
                 return
-            if isinstance(after, BaseModel):
-                self._compare_models(path + ".", before, after, found)
-                return
-            if before == after:
-                return
-        found.append((path, self.write(after)))
+        found.append((path, self._writers[kind](after)))
 
     def _compare_mappings(
+        self, path: str, before: dict[str, Any], after: dict[str, Any], found: Changes
+    ) -> None:
+        if [*before] == [*after]:
+            for key, value in after.items():
+                if value is not before[key]:
+                    self._comparers[type(value)](f"{path}/{key}", before[key], value, found)
+        else:
+            self._compare_other_keys(path, before, after, found)
+
+    def _compare_other_keys(
         self, path: str, before: dict[str, Any], after: dict[str, Any], found: Changes
     ) -> None:
         for key, value in after.items():
             if key not in before:
                 found.append((f"{path}/{key}", self.write(value)))
             elif before[key] is not value:
-                self._compare(f"{path}/{key}", before[key], value, found)
+                self._comparers[type(value)](f"{path}/{key}", before[key], value, found)
         kept = [key for key in before if key in after]
-        if len(kept) < len(before):
-            found.extend((f"{path}/{key}", GONE) for key in before if key not in after)
+        found.extend((f"{path}/{key}", GONE) for key in before if key not in after)
         if kept != [*after][: len(kept)]:
             found.append((f"{path}/", self.write([*after])))
 
     # -- JSON ------------------------------------------------------------------------------------
     def write(self, value: Any) -> str:
         """The canonical JSON of *value*."""
-        writer = self._writers.get(type(value))
-        if writer is not None:
-            return writer(value)
-        if isinstance(value, BaseModel):
-            return self._model(value)
-        if isinstance(value, str):
-            return encode_basestring_ascii(value)
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        return to_json(value, inf_nan_mode="constants").decode()
+        return self._writers[type(value)](value)
+
+    def _writer(self, kind: type[Any]) -> Callable[[Any], str]:
+        if issubclass(kind, BaseModel):
+            return self._model
+        if issubclass(kind, str):
+            return encode_basestring_ascii
+        if issubclass(kind, Mapping):
+            return self._mapping
+        return lambda value: to_json(value, inf_nan_mode="constants").decode()
 
     def _model(self, value: BaseModel) -> str:
-        fields = value.__dict__
-        texts = [
-            f'"{name}":{self.write(fields[name])}'
-            for name, default in self._plan(type(value)).defaults
-            if fields[name] is not default and fields[name] != default
-        ]
+        values, writers, texts = value.__dict__, self._writers, []
+        for name, default, head in self._plans[type(value)].fields:
+            field = values[name]
+            if field is not default and field != default:
+                texts.append(head + writers[type(field)](field))
         return f"{{{','.join(texts)}}}"
-
-    def _plan(self, model: type[BaseModel]) -> _Plan:
-        plan = self._plans.get(model)
-        if plan is None:
-            known = self._known.get(model.__name__, model.model_fields)
-            ignored = frozenset(name for name in model.model_fields if name not in known)
-            self._plans[model] = plan = _Plan(_defaults(model, ignored), ignored)
-        return plan
 
     def _mapping(self, value: Mapping[Any, Any]) -> str:
         texts = [
@@ -156,11 +208,15 @@ class Form:
         ]
         return f"{{{','.join(texts)}}}"
 
-    def _sequence(self, value: list[Any] | tuple[Any, ...]) -> str:
-        return f"[{','.join([self.write(item) for item in value])}]"
+    def _sequence(self, value: Iterable[Any]) -> str:
+        return f"[{','.join(self._items(value))}]"
 
-    def _set(self, value: frozenset[Any] | set[Any]) -> str:
-        return f"[{','.join(sorted([self.write(item) for item in value]))}]"
+    def _set(self, value: Set[Any]) -> str:
+        return f"[{','.join(sorted(self._items(value)))}]"
+
+    def _items(self, values: Iterable[Any]) -> list[str]:
+        writers = self._writers
+        return [writers[type(value)](value) for value in values]
 
     # -- initial states --------------------------------------------------------------------------
     def initial_values(self, state: BaseModel) -> dict[str, str]:
@@ -180,14 +236,15 @@ class Form:
                 found[f"{path}{name}"] = self.write(value)
 
 
-def _defaults(model: type[BaseModel], ignored: Collection[str]) -> tuple[tuple[str, Any], ...]:
+def _fields(model: type[BaseModel], ignored: Collection[str]) -> tuple[_Field, ...]:
     return tuple(
-        (
-            name,
-            _REQUIRED
-            if field.is_required()
-            else field.get_default(call_default_factory=True, validated_data={}),
-        )
+        _Field(name, _default(field), f'"{name}":')
         for name, field in sorted(model.model_fields.items())
         if name not in ignored
     )
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.is_required():
+        return _REQUIRED
+    return field.get_default(call_default_factory=True, validated_data={})

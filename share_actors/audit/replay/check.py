@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.replay import reference
 from share_actors.audit.replay.canonical import Form
 from share_actors.audit.replay.fold import DIGEST_SIZE, Folded, changed_paths, fold_streams

@@ -19,13 +19,14 @@ from share_actors.events.share import (
     ensure,
     failure,
     forgetting,
-    holds,
     manage,
+    properties,
     resize,
     revert,
     server_attachment,
 )
-from share_actors.events.share import snapshot_messages as snapshots
+from share_actors.events.share.snapshot import holds
+from share_actors.events.share.snapshot import messages as snapshots
 from share_actors.events.share_network import messages as network
 
 Build = Callable[[Any, Any], Command]
@@ -59,6 +60,20 @@ def _create(event: creation.ShareCreationRequested, _state: Any) -> Command:
 def _resize(event: resize.ShareResizeRequested, _state: Any) -> Command:
     command = resize.ExtendShare if event.doing == "extend" else resize.ShrinkShare
     return command(size=event.size)
+
+
+def _change(event: properties.ShareChanged, state: Any) -> Command:
+    texts: dict[properties.Unset, str | None] = {
+        "name": event.name,
+        "description": event.description,
+    }
+    removed = dict.fromkeys(state.share.metadata.keys() - event.metadata.keys())
+    return properties.ChangeShare(
+        **texts,
+        is_public=event.is_public,
+        metadata={**event.metadata, **removed},
+        unset=tuple(part for part, text in texts.items() if text is None),
+    )
 
 
 def _deleted(_event: Event, state: Any) -> Command:
@@ -105,6 +120,7 @@ _BUILD: Mapping[type[Event], Build] = {
     **{event: _same_fields(command) for event, command in _SAME.items()},
     creation.ShareCreationRequested: _create,
     deletion.ShareDeleted: _deleted,
+    properties.ShareChanged: _change,
     resize.ShareResizeRequested: _resize,
     server_attachment.ShareDestroyed: lambda _event, _state: deletion.ConfirmDeleted(),
 }

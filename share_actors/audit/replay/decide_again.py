@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.replay.placements import Placements, rules_of
 from share_actors.audit.replay.what_if import Decided, Decisions, Differences, decide_all
 from share_actors.audit.statistics import Progress, no_progress

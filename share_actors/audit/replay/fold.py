@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from share_actors.audit.reader import LogReader
-from share_actors.audit.replay.canonical import Form
+from share_actors.audit.reading.reader import LogReader
+from share_actors.audit.replay.canonical import Changes, Form
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.errors import LogError
 from share_actors.events.aggregates import AGGREGATES
@@ -50,7 +50,7 @@ class _Fold:
             self.folded.problem = f"{stream} is a stream of no kind that this version knows"
             return
         self._evolve: Callable[[Any, Any], Any] = aggregate.evolve
-        self._state, self._digest = aggregate.initial, b""
+        self._state, self._digest, self._version = aggregate.initial, b"", 0
 
     def add(self, row: Notification) -> None:
         """Fold the next event; after the first that cannot be folded there is nothing to do."""
@@ -58,21 +58,23 @@ class _Fold:
         if folded.problem is not None:
             return
         try:
-            if row.version != folded.events + 1:
-                raise LogError(f"version {folded.events + 1} is missing")
+            if row.version != self._version + 1:
+                raise LogError(f"version {self._version + 1} is missing")
             state = self._evolve(self._state, self._decode(row))
-            self._add_digest(state)
+            self._add_digest(self._changes(self._state, state))
         except LogError as error:
             folded.problem = error.reason
         except Exception as error:  # an event that the code cannot fold is what is looked for
             folded.problem = f"{row.topic} cannot be folded: {type(error).__name__}: {error}"
+        else:
+            self._state, self._version = state, row.version
 
-    def _add_digest(self, state: Any) -> None:
-        folded, changed = self.folded, self._changes(self._state, state)
-        folded.values.update(changed)
-        text = "\n".join([f"{path} {value}" for path, value in changed]).encode()
-        digest = blake2b(self._digest + text, digest_size=DIGEST_SIZE).digest()
-        self._state, self._digest = state, digest
+    def _add_digest(self, changed: Changes) -> None:
+        folded, lines = self.folded, self._digest
+        if changed:
+            folded.values.update(changed)
+            lines += "\n".join(map(" ".join, changed)).encode()
+        self._digest = digest = blake2b(lines, digest_size=DIGEST_SIZE).digest()
         folded.chain += digest
 
 

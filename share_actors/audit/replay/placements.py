@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.replay.what_if import Differences, Other
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.config import Config
@@ -173,8 +173,8 @@ class Placements:
             backend=name,
             capabilities=capabilities,
             pool=pool,
-            provisioned=taken.provisioned,
-            unmeasured=taken.consumed - self._measured.get(host, 0),
+            provisioned=float(taken.provisioned),
+            unmeasured=float(taken.consumed - self._measured.get(host, 0)),
             down=None if state.status == "up" else state.reason or state.status,
         )
 

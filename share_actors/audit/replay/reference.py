@@ -61,6 +61,7 @@ class Stored(NamedTuple):
 
 
 _META = TypeAdapter(Meta)
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 def checksums(folded: Folded) -> dict[str, int]:
@@ -99,7 +100,7 @@ def _fill(
 
 
 def _row(folded: Folded) -> tuple[str, bytes, str, str | None]:
-    fields = json.dumps(checksums(folded), separators=(",", ":"))
+    fields = _COMPACT.encode(checksums(folded))
     return folded.stream, bytes(folded.chain), fields, folded.problem
 
 

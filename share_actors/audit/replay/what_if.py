@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.replay.commands import command_of
 from share_actors.audit.statistics import PROGRESS_EVERY, Progress, no_progress
 from share_actors.errors import LogError

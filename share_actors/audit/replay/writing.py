@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.audit.replay import reference
 from share_actors.audit.replay.canonical import Form
 from share_actors.audit.replay.fold import Folded, fold_streams

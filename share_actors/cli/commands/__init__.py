@@ -1,1 +1,110 @@
-"""The commands, one module per group."""
+"""The commands of `share-actors`: what the program's help lists, and the modules that define the commands.
+
+A new command of a group needs no line here if its module is listed.
+"""
+
+from __future__ import annotations
+
+from share_actors.cli.groups import Listed
+
+LISTED = {
+    "demo": Listed(
+        "Show every feature in a minute: real files, a real log, and a kill -9 that loses nothing.",
+        ("demo.command",),
+        is_group=False,
+    ),
+    "up": Listed(
+        "Start a system that keeps running, for later commands and other programs.",
+        ("commands.system.up",),
+        is_group=False,
+    ),
+    "down": Listed(
+        "Let driver calls that are under way end, then stop the system. The log is kept.",
+        ("commands.system.down",),
+        is_group=False,
+    ),
+    "env": Listed(
+        "Print the variables with which a plain Ray program joins the system:"
+        ' `eval "$(share-actors env)"`.',
+        ("commands.system.env",),
+        is_group=False,
+    ),
+    "status": Listed(
+        "Show the state of the system: its actors, backends and shares, and any problems.",
+        ("commands.system.status",),
+        is_group=False,
+    ),
+    "receipt": Listed(
+        "Show the outcome of a request: accepted, in progress, done, or failed with the reason.",
+        ("commands.receipt",),
+        is_group=False,
+    ),
+    "whoami": Listed(
+        "Show the user, project and role of your requests, and what they may do.",
+        ("commands.whoami",),
+        is_group=False,
+    ),
+    "doctor": Listed(
+        "Show what this machine lacks for each backend, and the command that mends it.",
+        ("commands.system.doctor",),
+        is_group=False,
+    ),
+    "share": Listed(
+        "Manage shares. Sizes are whole GiB.",
+        (
+            "commands.share.creation",
+            "commands.share.listing",
+            "commands.share.properties",
+            "commands.share.changes",
+            "commands.share.manage",
+            "commands.share.revert",
+            "commands.share.exits",
+        ),
+    ),
+    "access": Listed("Manage access rules: who may use a share.", ("commands.share.access",)),
+    "snapshot": Listed("Manage snapshots of the contents of shares.", ("commands.snapshot",)),
+    "network": Listed(
+        "Manage share networks, which provide the addresses of share servers.",
+        ("commands.network",),
+    ),
+    "server": Listed(
+        "Manage share servers, which are created for shares and deleted when unused.",
+        ("commands.server",),
+    ),
+    "type": Listed(
+        "Manage share types, which name the capabilities that a backend must have.",
+        ("commands.share_type",),
+    ),
+    "backend": Listed(
+        "Show the status and capacity of the backends, and apply changes to them.",
+        (
+            "commands.backend.commands",
+            "commands.backend.exits",
+            "commands.backend.audit",
+            "commands.backend.capacity",
+        ),
+    ),
+    "service": Listed("Run the system as a service of systemd.", ("commands.system.service",)),
+    "config": Listed("Show and check the configuration.", ("commands.system.config",)),
+    "catalog": Listed(
+        "Maintain the catalog, which is derived from the log.", ("commands.system.catalog",)
+    ),
+    "subject": Listed(
+        "Erase personal data from the log: destroy the key that they are sealed with.",
+        ("commands.subject",),
+    ),
+    "log": Listed(
+        "Read the event log or a copy of it: events, past states, exports. Works without a system.",
+        (
+            "commands.log.reading",
+            "commands.log.times",
+            "commands.log.access",
+            "commands.log.transfer",
+            "commands.log.replay",
+            "commands.log.verify",
+            "commands.log.archive",
+            "commands.log.drill",
+        ),
+    ),
+}
+"""In the order of the help. A summary is the first paragraph of the command's own help."""

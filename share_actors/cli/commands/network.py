@@ -15,20 +15,20 @@ from share_actors.cli.options import (
     NameFilter,
     NameOption,
     NetworkArgument,
+    WaitOption,
     fetch_pages,
     parse_number,
     print_list,
 )
-from share_actors.cli.rendering import entity_document, print_entity, print_history
+from share_actors.cli.rendering import (
+    entity_document,
+    print_entity,
+    print_entity_explanation,
+    print_history,
+)
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import NetworkType, SecurityServiceType, ShareNetwork
 
-app = typer.Typer(
-    cls=CommandGroup,
-    no_args_is_help=True,
-    help="Manage share networks, which provide the addresses of share servers.",
-)
 COLUMNS = ("ID", "NAME", "CIDR", "TYPE", "SEGMENT", "SERVERS", "SHARES", "STATUS")
 SERVICE_COLUMNS = ("SECURITY SERVICE", "TYPE", "SERVER", "DOMAIN", "USER")
 SERVER_COLUMNS = ("SHARE SERVER", "BACKEND", "ADDRESSES", "ACCEPTS SHARES", "SHARES")
@@ -58,8 +58,7 @@ _ServiceTypeOption = Annotated[
 
 
 @command(
-    app,
-    "create",
+    "network create",
     examples=[
         "network create --cidr 10.0.0.0/24 --gateway 10.0.0.1 --name blue",
         "network create --cidr 10.1.0.0/24 --type vlan --segment 7",
@@ -82,23 +81,24 @@ def create(
     _print_network(session, session.system.networks.create(cidr=cidr, name=name, **fields))
 
 
-@command(app, "list", examples=["network list"])
+@command("network list", examples=["network list"])
 def list_networks(
     session: Session,
     name: NameFilter = None,
     limit: LimitOption = 100,
     marker: MarkerOption = None,
     all_pages: AllOption = False,
+    wait: WaitOption = 0.0,
 ) -> None:
     """List share networks, oldest first."""
-    networks, marker = fetch_pages(
-        session.system.networks.list, limit, marker, all_pages, name=name
+    networks, end = fetch_pages(
+        session.system.networks.list, limit, marker, all_pages, name=name, wait=wait
     )
     if session.json:
         documents = [entity_document(network) for network in networks]
-        session.output.print_json({"networks": documents, "next_marker": marker})
+        session.output.print_json({"networks": documents, **end.document()})
     else:
-        print_list(session, "share network", COLUMNS, [_row(n) for n in networks], marker)
+        print_list(session, "share network", COLUMNS, [_row(n) for n in networks], end)
 
 
 def _row(network: ShareNetwork) -> tuple[object, ...]:
@@ -107,13 +107,13 @@ def _row(network: ShareNetwork) -> tuple[object, ...]:
     return (network.id, network.name, network.cidr, *segment, *counts, network.status)
 
 
-@command(app, "show", examples=["network show blue"])
+@command("network show", examples=["network show blue"])
 def show(session: Session, network: NetworkArgument) -> None:
     """Show a share network: its servers with their addresses and shares, and its security services."""
     _print_network(session, session.system.networks.get(network))
 
 
-@command(app, "delete", examples=["network delete blue"])
+@command("network delete", examples=["network delete blue"])
 def delete(session: Session, network: NetworkArgument) -> None:
     """Delete a share network. Refused while it has shares or share servers."""
     network_id = session.system.networks.get(network).id
@@ -124,7 +124,7 @@ def delete(session: Session, network: NetworkArgument) -> None:
         session.output.print_message(f"Share network [bold]{network_id}[/] deleted.")
 
 
-@command(app, "history", examples=["network history blue"])
+@command("network history", examples=["network history blue"])
 def history(session: Session, network: NetworkArgument) -> None:
     """Show all events of a share network."""
     print_history(session, session.system.networks.history(network))
@@ -132,8 +132,7 @@ def history(session: Session, network: NetworkArgument) -> None:
 
 # -- security services ---------------------------------------------------------------------------
 @command(
-    app,
-    "add-service",
+    "network add-service",
     examples=["network add-service blue --type ldap --server 10.0.0.9 --service-user admin"],
 )
 def add_service(
@@ -166,7 +165,7 @@ def add_service(
         session.output.print(f"Security service [bold]{service.id}[/] ({service.type}) added.")
 
 
-@command(app, "remove-service", examples=["network remove-service blue SERVICE_ID"])
+@command("network remove-service", examples=["network remove-service blue SERVICE_ID"])
 def remove_service(
     session: Session,
     network: NetworkArgument,
@@ -213,3 +212,9 @@ def _addresses(network: ShareNetwork, server_id: str) -> str:
 
 def _shares(network: ShareNetwork, server_id: str) -> str:
     return ", ".join(share for share, server in network.shares.items() if server == server_id)
+
+
+@command("network explain", examples=["network explain blue"])
+def explain_network(session: Session, network: NetworkArgument) -> None:
+    """Explain what is on a share network, and what has to go before it can be deleted."""
+    print_entity_explanation(session, session.system.networks.explain(network))

@@ -23,11 +23,7 @@ _ShareOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    command(app, "receipt", examples=["receipt 3f8e2c...", "receipt 3f8e2c... --json"])(receipt)
-
-
+@command("receipt", examples=["receipt 3f8e2c...", "receipt 3f8e2c... --json"])
 def receipt(session: Session, command_id: _CommandIdArgument, share: _ShareOption = None) -> None:
     """Show the outcome of a request: accepted, in progress, done, or failed with the reason."""
     share_id = None if share is None else session.system.share(share).id

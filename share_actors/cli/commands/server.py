@@ -12,22 +12,23 @@ from share_actors.cli.options import (
     LimitOption,
     MarkerOption,
     NoWaitOption,
+    ReasonOption,
     ServerArgument,
     TimeoutOption,
+    WaitOption,
     fetch_pages,
     print_list,
 )
 from share_actors.cli.output import count
-from share_actors.cli.rendering import entity_document, print_entity, print_history
+from share_actors.cli.rendering import (
+    entity_document,
+    print_entity,
+    print_entity_explanation,
+    print_history,
+)
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import ServerStatus, ShareServer
 
-app = typer.Typer(
-    cls=CommandGroup,
-    no_args_is_help=True,
-    help="Manage share servers, which are created for shares and deleted when unused.",
-)
 COLUMNS = ("ID", "HOST", "NETWORK", "ADDRESSES", "SHARES", "STATUS", "UNUSED SINCE")
 _StatusFilter = Annotated[
     str | None,
@@ -39,7 +40,7 @@ _StatusFilter = Annotated[
 ]
 
 
-@command(app, "list", examples=["server list", "server list --network blue"])
+@command("server list", examples=["server list", "server list --network blue"])
 def list_servers(
     session: Session,
     network: Annotated[
@@ -49,16 +50,19 @@ def list_servers(
     limit: LimitOption = 100,
     marker: MarkerOption = None,
     all_pages: AllOption = False,
+    wait: WaitOption = 0.0,
 ) -> None:
     """List share servers, oldest first."""
     parent = None if network is None else session.system.networks.get(network).id
     filters = {"parent": parent, "status": status}
-    servers, marker = fetch_pages(session.system.servers.list, limit, marker, all_pages, **filters)
+    servers, end = fetch_pages(
+        session.system.servers.list, limit, marker, all_pages, wait=wait, **filters
+    )
     if session.json:
         documents = [entity_document(server) for server in servers]
-        session.output.print_json({"servers": documents, "next_marker": marker})
+        session.output.print_json({"servers": documents, **end.document()})
     else:
-        print_list(session, "share server", COLUMNS, [_row(server) for server in servers], marker)
+        print_list(session, "share server", COLUMNS, [_row(server) for server in servers], end)
 
 
 def _row(server: ShareServer) -> tuple[object, ...]:
@@ -67,13 +71,13 @@ def _row(server: ShareServer) -> tuple[object, ...]:
     return (server.id, server.host, server.share_network_id, addresses, *use)
 
 
-@command(app, "show", examples=["server show SERVER_ID"])
+@command("server show", examples=["server show SERVER_ID"])
 def show(session: Session, server: ServerArgument) -> None:
     """Show a share server: its addresses, its shares, and the details from its driver."""
     _print_server(session, session.system.servers.get(server))
 
 
-@command(app, "delete", examples=["server delete SERVER_ID"])
+@command("server delete", examples=["server delete SERVER_ID"])
 def delete(
     session: Session,
     server: ServerArgument,
@@ -84,7 +88,7 @@ def delete(
     _print_server(session, session.system.servers.delete(server, wait=not no_wait, timeout=timeout))
 
 
-@command(app, "delete-free", examples=["server delete-free"])
+@command("server delete-free", examples=["server delete-free"])
 def delete_free(session: Session) -> None:
     """Delete share servers that have been unused for long, as the system does periodically."""
     server_ids = session.system.servers.delete_free()
@@ -96,7 +100,7 @@ def delete_free(session: Session) -> None:
         session.output.print("No share server has been unused for long.")
 
 
-@command(app, "retry", examples=["server retry SERVER_ID"])
+@command("server retry", examples=["server retry SERVER_ID"])
 def retry(
     session: Session,
     server: ServerArgument,
@@ -107,7 +111,7 @@ def retry(
     _print_server(session, session.system.servers.retry(server, wait=not no_wait, timeout=timeout))
 
 
-@command(app, "history", examples=["server history SERVER_ID"])
+@command("server history", examples=["server history SERVER_ID"])
 def history(session: Session, server: ServerArgument) -> None:
     """Show all events of a share server, also of a deleted one."""
     print_history(session, session.system.servers.history(server))
@@ -118,3 +122,21 @@ def _print_server(session: Session, server: ShareServer) -> None:
         session.output.print_json(entity_document(server))
     else:
         print_entity(session, server)
+
+
+@command("server forget", examples=['server forget SERVER_ID --reason "its node is gone"'])
+def forget_server(
+    session: Session, server: ServerArgument, reason: ReasonOption, timeout: TimeoutOption = 300.0
+) -> None:
+    """Forget a share server without shares. No driver is called, and its addresses are free again."""
+    forgotten = session.system.servers.forget(server, reason, timeout=timeout)
+    if session.json:
+        session.output.print_json(entity_document(forgotten))
+    else:
+        print_entity(session, forgotten)
+
+
+@command("server explain", examples=["server explain SERVER_ID"])
+def explain_server(session: Session, server: ServerArgument) -> None:
+    """Explain the state of a share server: its pending work, its attempts, and what to do next."""
+    print_entity_explanation(session, session.system.servers.explain(server))

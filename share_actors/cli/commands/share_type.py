@@ -11,6 +11,7 @@ from share_actors.cli.options import (
     PAGE_SIZE,
     DescriptionOption,
     TypeArgument,
+    WaitOption,
     fetch_pages,
     parse_pairs,
     print_list,
@@ -22,14 +23,8 @@ from share_actors.cli.rendering import (
     print_history,
 )
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import ShareType
 
-app = typer.Typer(
-    cls=CommandGroup,
-    no_args_is_help=True,
-    help="Manage share types, which name the capabilities that a backend must have.",
-)
 COLUMNS = ("NAME", "SPECS", "PUBLIC", "PROJECTS")
 _SpecsOption = Annotated[
     list[str] | None,
@@ -48,8 +43,7 @@ _ProjectsOption = Annotated[
 
 
 @command(
-    app,
-    "create",
+    "type create",
     examples=[
         "type create gold --spec driver_handles_share_servers=False --spec 'iops=>= 900'",
         "type create private --spec driver_handles_share_servers=True --project-access physics",
@@ -73,30 +67,30 @@ def create(
     _print_type(session, share_type)
 
 
-@command(app, "list", examples=["type list"])
-def list_types(session: Session) -> None:
+@command("type list", examples=["type list"])
+def list_types(session: Session, wait: WaitOption = 0.0) -> None:
     """List share types."""
-    share_types, marker = fetch_pages(
-        session.system.types.list, PAGE_SIZE, None, True, status="active"
+    share_types, end = fetch_pages(
+        session.system.types.list, PAGE_SIZE, None, True, wait=wait, status="active"
     )
     if session.json:
         documents = [entity_document(share_type) for share_type in share_types]
-        session.output.print_json({"types": documents, "next_marker": marker})
+        session.output.print_json({"types": documents, **end.document()})
         return
     rows = [
         (t.id, format_pairs(t.extra_specs), t.is_public, ", ".join(t.projects)) for t in share_types
     ]
-    print_list(session, "share type", COLUMNS, rows, marker)
+    print_list(session, "share type", COLUMNS, rows, end)
 
 
-@command(app, "show", examples=["type show gold"])
+@command("type show", examples=["type show gold"])
 def show(session: Session, name: TypeArgument) -> None:
     """Show a share type."""
     _print_type(session, session.system.types.get(name))
 
 
 @command(
-    app, "change", examples=["type change gold --spec 'iops=>= 500' --unset thin_provisioning"]
+    "type change", examples=["type change gold --spec 'iops=>= 500' --unset thin_provisioning"]
 )
 def change(
     session: Session,
@@ -116,7 +110,7 @@ def change(
     _print_type(session, session.system.types.change(name, **changes))
 
 
-@command(app, "delete", examples=["type delete gold"])
+@command("type delete", examples=["type delete gold"])
 def delete(session: Session, name: TypeArgument) -> None:
     """Delete a share type. Existing shares keep it; new ones cannot use it."""
     session.system.types.delete(name)
@@ -126,7 +120,7 @@ def delete(session: Session, name: TypeArgument) -> None:
         session.output.print_message(f"Share type [bold]{name}[/] deleted.")
 
 
-@command(app, "history", examples=["type history gold"])
+@command("type history", examples=["type history gold"])
 def history(session: Session, name: TypeArgument) -> None:
     """Show all events of a share type."""
     print_history(session, session.system.types.history(name))

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 import typer
 
 from share_actors.cli.command import choices, command
-from share_actors.cli.commands.access import print_denied, print_rules
+from share_actors.cli.commands.share.access import print_denied, print_rules
 from share_actors.cli.options import (
     AllOption,
     LimitOption,
@@ -15,9 +15,11 @@ from share_actors.cli.options import (
     NameFilter,
     NameOption,
     NoWaitOption,
+    ReasonOption,
     ShareArgument,
     SnapshotArgument,
     TimeoutOption,
+    WaitOption,
     fetch_pages,
     outcome_timeout,
     print_list,
@@ -29,12 +31,8 @@ from share_actors.cli.rendering import (
     snapshot_document,
 )
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import AccessType, Snapshot, SnapshotStatus
 
-app = typer.Typer(
-    cls=CommandGroup, no_args_is_help=True, help="Manage snapshots of the contents of shares."
-)
 COLUMNS = ("ID", "NAME", "SHARE", "GIB", "STATUS", "REASON", "CREATED")
 _StatusFilter = Annotated[
     str | None,
@@ -46,7 +44,7 @@ _StatusFilter = Annotated[
 ]
 
 
-@command(app, "create", examples=["snapshot create data --name before-upgrade"])
+@command("snapshot create", examples=["snapshot create data --name before-upgrade"])
 def create(
     session: Session,
     share: ShareArgument,
@@ -65,7 +63,7 @@ def create(
         session.output.print_table(COLUMNS, [_row(snapshot)])
 
 
-@command(app, "list", examples=["snapshot list", "snapshot list --share data"])
+@command("snapshot list", examples=["snapshot list", "snapshot list --share data"])
 def list_snapshots(
     session: Session,
     share: Annotated[str | None, typer.Option(help="List only those of this share.")] = None,
@@ -74,19 +72,22 @@ def list_snapshots(
     limit: LimitOption = 100,
     marker: MarkerOption = None,
     all_pages: AllOption = False,
+    wait: WaitOption = 0.0,
 ) -> None:
     """List snapshots, oldest first."""
     share_id = share and session.system.share(share).id
     filters = {"share_id": share_id, "name": name, "status": status}
-    snapshots, marker = fetch_pages(session.system.snapshots, limit, marker, all_pages, **filters)
+    snapshots, end = fetch_pages(
+        session.system.snapshots, limit, marker, all_pages, wait=wait, **filters
+    )
     if session.json:
         documents = [snapshot.model_dump(mode="json") for snapshot in snapshots]
-        session.output.print_json({"snapshots": documents, "next_marker": marker})
+        session.output.print_json({"snapshots": documents, **end.document()})
     else:
-        print_list(session, "snapshot", COLUMNS, [_row(s) for s in snapshots], marker)
+        print_list(session, "snapshot", COLUMNS, [_row(s) for s in snapshots], end)
 
 
-@command(app, "delete", examples=["snapshot delete SNAPSHOT_ID"])
+@command("snapshot delete", examples=["snapshot delete SNAPSHOT_ID"])
 def delete(
     session: Session,
     snapshot: SnapshotArgument,
@@ -104,7 +105,9 @@ def delete(
         session.output.print_message(f"Snapshot [bold]{snapshot}[/] {outcome}.")
 
 
-@command(app, "manage", examples=["snapshot manage data --location old/data-monday --name monday"])
+@command(
+    "snapshot manage", examples=["snapshot manage data --location old/data-monday --name monday"]
+)
 def manage(
     session: Session,
     share: ShareArgument,
@@ -124,7 +127,7 @@ def manage(
         session.output.print_table(COLUMNS, [_row(snapshot)])
 
 
-@command(app, "unmanage", examples=["snapshot unmanage SNAPSHOT_ID"])
+@command("snapshot unmanage", examples=["snapshot unmanage SNAPSHOT_ID"])
 def unmanage(session: Session, snapshot: SnapshotArgument) -> None:
     """Stop managing a snapshot and leave its data in place."""
     share = session.system.share(session.system.snapshot(snapshot).share_id)
@@ -144,7 +147,7 @@ _LevelOption = Annotated[
 ]
 
 
-@command(app, "show", examples=["snapshot show SNAPSHOT_ID"])
+@command("snapshot show", examples=["snapshot show SNAPSHOT_ID"])
 def show(session: Session, snapshot: SnapshotArgument) -> None:
     """Show a snapshot, its access rules, and how its clients mount it."""
     found = session.system.snapshot(snapshot)
@@ -155,8 +158,7 @@ def show(session: Session, snapshot: SnapshotArgument) -> None:
 
 
 @command(
-    app,
-    "allow",
+    "snapshot allow",
     examples=["snapshot allow SNAPSHOT_ID --type ip --to 10.0.0.0/24"],
 )
 def allow(
@@ -185,7 +187,7 @@ def allow(
         session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
 
 
-@command(app, "deny", examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
+@command("snapshot deny", examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
 def deny(
     session: Session,
     snapshot: SnapshotArgument,
@@ -203,7 +205,7 @@ def deny(
     print_denied(session, handle, ids, no_wait, timeout)
 
 
-@command(app, "rules", examples=["snapshot rules SNAPSHOT_ID"])
+@command("snapshot rules", examples=["snapshot rules SNAPSHOT_ID"])
 def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
     """List the access rules of a snapshot, each with its state and reason."""
     print_rules(session, session.system.snapshot(snapshot).access_rules)
@@ -212,3 +214,17 @@ def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
 def _row(snapshot: Snapshot) -> tuple[object, ...]:
     state = (snapshot.size, snapshot.status, snapshot.reason, snapshot.created_at)
     return (snapshot.id, snapshot.name, snapshot.share_id, *state)
+
+
+@command(
+    "snapshot forget",
+    examples=['snapshot forget SNAPSHOT_ID --reason "deleted on the filer"'],
+)
+def forget_snapshot(session: Session, snapshot: SnapshotArgument, reason: ReasonOption) -> None:
+    """Forget a snapshot, in any state. No driver is called."""
+    share = session.system.share(session.system.snapshot(snapshot).share_id)
+    share.forget_snapshot(snapshot, reason)
+    if session.json:
+        session.output.print_json({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
+    else:
+        session.output.print_message(f"Snapshot [bold]{snapshot}[/] forgotten.")

@@ -7,21 +7,15 @@ from typing import Annotated
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.commands.revert import require_confirmation
+from share_actors.cli.commands.share.revert import require_confirmation
 from share_actors.cli.output import count
 from share_actors.cli.session import Session
-from share_actors.cli.usage_errors import CommandGroup
 from share_actors.values import Forgetting
 
-subject_app = typer.Typer(
-    cls=CommandGroup,
-    no_args_is_help=True,
-    help="Erase personal data from the log: destroy the key that they are sealed with.",
-)
 COLUMNS = ("SUBJECT", "ID", "SINCE", "FORGOTTEN")
 
 
-@command(subject_app, "list", examples=["subject list"])
+@command("subject list", examples=["subject list"])
 def list_(session: Session) -> None:
     """List the data subjects that have a key, and those that were forgotten."""
     subjects = session.system.subjects.list()
@@ -37,8 +31,7 @@ def list_(session: Session) -> None:
 
 
 @command(
-    subject_app,
-    "forget",
+    "subject forget",
     examples=["subject forget user:alice --dry-run", "subject forget client:10.0.0.7 --yes"],
 )
 def forget(

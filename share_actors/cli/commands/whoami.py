@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.policy import Caller, Role, caller_of
@@ -18,11 +16,7 @@ _MAY = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    command(app, "whoami", examples=["whoami", "--project web --role reader whoami --json"])(whoami)
-
-
+@command("whoami", examples=["whoami", "--project web --role reader whoami --json"])
 def whoami(session: Session) -> None:
     """Show the user, project and role of your requests, and what they may do.
 

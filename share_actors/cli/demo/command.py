@@ -27,11 +27,6 @@ from share_actors.errors import ShareActorsError, TimedOut
 MAX_DURATION_S = 300.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to *app*."""
-    command(app, "demo", examples=["demo", "demo --keep", "demo --backend btrfs"])(demo)
-
-
 class DemoBackend(StrEnum):
     """The storage that the demo shows."""
 
@@ -42,6 +37,7 @@ class DemoBackend(StrEnum):
 SCRIPTS = {DemoBackend.LOCAL: "script", DemoBackend.BTRFS: "storage_script"}
 
 
+@command("demo", examples=["demo", "demo --keep", "demo --backend btrfs"])
 def demo(
     session: Session,
     backend: Annotated[

@@ -96,11 +96,16 @@ def clients_of(
     """The clients of *item* by *rules*, and the rules that *check* refuses, with reasons."""
     clients: dict[str, str] = {}
     failed: dict[str, str] = {}
+    spellings: dict[str, str] = {}  # the first one of each client
     for rule in rules:
         try:
-            _add(clients, check(item, rule), rule.access_level)
+            client = check(item, rule)
         except DriverError as error:
             failed[rule.id] = str(error)
+        else:
+            client = spellings.setdefault(_canonical(client), client)
+            is_writable = "rw" in (rule.access_level, clients.get(client))
+            clients[client] = "rw" if is_writable else rule.access_level
     return clients, failed
 
 
@@ -144,10 +149,3 @@ def _canonical(client: str) -> str:
         return str(network_of(client))
     except ValueError:
         return client
-
-
-def _add(clients: dict[str, str], network: str, level: str) -> None:
-    """Add the rule; a network that is there in another spelling keeps the first one."""
-    same = _canonical(network)
-    known = next((to for to in clients if _canonical(to) == same), network)
-    clients[known] = "rw" if "rw" in (level, clients.get(known)) else level

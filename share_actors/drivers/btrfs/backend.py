@@ -286,10 +286,14 @@ class BtrfsBackend(BtrfsBase):
         problems = []
         if found.f_flag & os.ST_RDONLY:
             problems.append(
-                f"the filesystem at {self._pool.path} is read-only: see the kernel's log"
+                f"the filesystem at {self._pool.path} is read-only: see the kernel's log for the"
+                " cause"
             )
         if (free := found.f_bavail * found.f_frsize) < LOW_SPACE:
-            problems.append(f"the filesystem at {self._pool.path} is full: {free} bytes are free")
+            problems.append(
+                f"the filesystem at {self._pool.path} is full: {free} bytes are free. Delete what is not"
+                " needed, or enlarge it"
+            )
         if self._pool.quota_mode() is None:
             problems.append(f"quotas are off on the filesystem at {self._pool.path}")
         return problems

@@ -9,7 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
-from share_actors.drivers.base import DriverError, ShareDriver, TransientError
+from share_actors.drivers.base import (
+    CALLS_ON_THIS_MACHINE,
+    DriverError,
+    ShareDriver,
+    TransientError,
+)
 from share_actors.drivers.btrfs import ioctls
 from share_actors.drivers.btrfs.cifs import CifsExports, ProtocolExports
 from share_actors.drivers.btrfs.errors import btrfs_errors
@@ -21,6 +26,7 @@ from share_actors.drivers.fence import Fence, Fences, check_deadline
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
 from share_actors.drivers.filesystem.mounts import is_mounted, mount, mount_at, unmount
+from share_actors.drivers.ganesha.assignments import ASSIGNMENTS, Assignments
 from share_actors.drivers.requirements import (
     Requirement,
     btrfs_requirements,
@@ -43,6 +49,7 @@ class BtrfsBase(ShareDriver):
     """
 
     Options = BtrfsOptions
+    calls_at_once = CALLS_ON_THIS_MACHINE
     _folders: ClassVar[tuple[str, ...]] = FOLDERS
     """The directories of the root."""
 
@@ -78,9 +85,19 @@ class BtrfsBase(ShareDriver):
         is_image = not options.device.is_block_device()
         return (
             *btrfs_requirements(counting, options.root, image=is_image),
-            *nfs_requirements(options.nfs_port, options.versions),
-            *(samba_requirements(options.cifs_port) if options.cifs_users else ()),
+            *nfs_requirements(
+                options.nfs_port,
+                options.versions,
+                mount_port=options.mount_port,
+                further_ports=self._further_ports(),
+                namespace=options.network_namespace,
+            ),
+            *(self._cifs_requirements() if options.cifs_users else ()),
         )
+
+    def _cifs_requirements(self) -> Sequence[Requirement]:
+        namespace = self._options.network_namespace
+        return samba_requirements(self._options.cifs_port, namespace=namespace)
 
     def exclusive_directories(self) -> dict[str, Path]:
         """The root; the filesystem itself has a file that names the root which uses it."""
@@ -97,8 +114,15 @@ class BtrfsBase(ShareDriver):
             ports["mount_port"] = options.mount_port
         if options.cifs_users:
             ports["cifs_port"] = options.cifs_port
+        for number, port in enumerate(self._further_ports(), start=2):
+            ports[f"nfs_port (NFS server {number})"] = port
         named = {option: f"port {port} at {where}" for option, port in ports.items()}
         return {"device": f"device {options.device}", **named}
+
+    def _further_ports(self) -> Sequence[int]:
+        """The ports of the NFS servers after the first, up to the last that has ever had an export."""
+        last = Assignments(self._options.daemons / ASSIGNMENTS).numbers()[-1]
+        return [self._options.nfs_server(number).nfs_port for number in range(2, last + 1)]
 
     # -- locks ---------------------------------------------------------------------------------
     @contextmanager
@@ -154,7 +178,10 @@ class BtrfsBase(ShareDriver):
 
     def _must_exist(self, share_id: str) -> None:
         if not self._pool.exists("shares", share_id):
-            raise DriverError(f"{self._pool.location('shares', share_id)} does not exist")
+            raise DriverError(
+                f"{self._pool.location('shares', share_id)} does not exist: nothing was changed. Put the"
+                " subvolume back, or delete the share"
+            )
 
     # -- protocols -----------------------------------------------------------------------------
     def _protocol(self, share_id: str) -> str:

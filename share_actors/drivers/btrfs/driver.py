@@ -95,7 +95,7 @@ class BtrfsDriver(BtrfsBackend, BtrfsSnapshotAccess, BtrfsRevert, BtrfsManage, B
     def ensure_share(
         self, context: RequestContext, share: Share, share_server: Any = None
     ) -> Exports:
-        """Mount and export the share and its snapshots again, with the rules on file.
+        """Set its size, and mount and export the share and its snapshots again, with the rules on file.
 
         Raises `DriverError` if the share is lost.
         """
@@ -103,6 +103,8 @@ class BtrfsDriver(BtrfsBackend, BtrfsSnapshotAccess, BtrfsRevert, BtrfsManage, B
             fence.check()
             self._set_protocol(share)
             self._finish_revert(share.id, fence)
+            if self._pool.limit(share.id) != share.size * GIB:
+                self._pool.set_limit(share.id, share.size * GIB)
             self._serve(share.id, fence)
             for name in filter(self._exists, self._exported_snapshots(share.id)):
                 self._serve(name, fence)

@@ -7,11 +7,11 @@ import fcntl
 import os
 import shutil
 import struct
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from share_actors.drivers.base import DriverError
+from share_actors.drivers.command_process import run_process
 
 GIB = 1024**3
 _GET_FREE, _CONFIGURE = 0x4C82, 0x4C0A
@@ -23,7 +23,8 @@ _FLAGS_AT, _NAME_AT, _LENGTH = 8 + 52, 8 + 56, 304  # offsets in `struct loop_co
 def make_image(path: Path, size_gib: int) -> None:
     """Create the sparse image *path* with an empty btrfs, unless there is a file with content.
 
-    Nothing that exists and is not empty is formatted. Raises `DriverError`, and `OSError`.
+    Nothing that exists and is not empty is formatted. mkfs.btrfs keeps the locks of the caller until it ends.
+    Raises `DriverError`, and `OSError`.
     """
     if os.path.lexists(path) and (not path.is_file() or path.stat().st_size):
         return
@@ -37,12 +38,10 @@ def make_image(path: Path, size_gib: int) -> None:
         new.unlink()  # left by an interrupted start
     with new.open("xb") as file:
         file.truncate(size_gib * GIB)
-    made = subprocess.run(
-        ["mkfs.btrfs", "-q", str(new)], capture_output=True, text=True, check=False
-    )
-    if made.returncode:
+    code, _, told = run_process(["mkfs.btrfs", "-q", str(new)], None, None, None)
+    if code:
         new.unlink()
-        raise DriverError(f"mkfs.btrfs could not format {path}: {made.stderr.strip()}")
+        raise DriverError(f"mkfs.btrfs could not format {path}: {told.strip()}")
     new.rename(path)
 
 

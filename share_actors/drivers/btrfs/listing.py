@@ -52,9 +52,16 @@ class BtrfsListing(BtrfsProbe):
                 id=name,
                 location=str(self._pool.location("shares", name)),
                 size=self._pool.size_gib(name),
+                limit_bytes=self._pool.limit(name) or 0,
                 export_paths=tuple(dict.fromkeys(place.path for place in places)),
                 access=None if served is None else rules_of(served, self._access_type(name)),
+                access_on_file=self._rules_on_file(name),
             )
+
+    def _rules_on_file(self, name: str) -> frozenset[tuple[str, str, str]] | None:
+        """The rules that the next start of the server would apply; None without an export on file."""
+        clients = self._exporter.recorded(name)
+        return None if clients is None else rules_of(clients, self._access_type(name))
 
     def _listed_snapshots(self) -> Iterator[BackendObject]:
         for name in self._pool.names("snapshots"):

@@ -15,7 +15,14 @@ from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.btrfs.pool import AREAS
 from share_actors.drivers.btrfs.records import CLIENTS
 from share_actors.drivers.btrfs.snapshots import BtrfsSnapshots, snapshot_name
-from share_actors.drivers.fence import current_attempt
+from share_actors.drivers.fence import Fence, current_attempt
+from share_actors.drivers.filesystem.manage_options import (
+    SNAPSHOT,
+    is_snapshot_of,
+    names_snapshot,
+    owner_by_name,
+)
+from share_actors.drivers.filesystem.own_files import is_own_name
 from share_actors.drivers.filesystem.tree import opened
 from share_actors.values import Share, Snapshot
 
@@ -26,20 +33,22 @@ Names = tuple[str, ...]
 class BtrfsManage(BtrfsSnapshots):
     """The manage and unmanage methods of `BtrfsDriver`."""
 
-    public_manage_options = frozenset({"path"})
+    public_manage_options = frozenset({"path", SNAPSHOT})
 
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
         """Adopt the subvolume `driver_options["path"]`, below the pool, and move it to its place.
 
-        Returns `size`: its limit, or else its use, in whole GiB, which becomes its limit. It is exported to
-        nobody. Raises `ManageInvalidShare` for what cannot be adopted.
+        With `driver_options["snapshot"]` it may be a snapshot of a share that is not there, which becomes
+        writable. Returns `size`: its limit, or else its use, in whole GiB, which becomes its limit. It is
+        exported to nobody. Raises `ManageInvalidShare` for what cannot be adopted.
         """
-        path = _path_option(driver_options)
+        path, snapshot = _path_option(driver_options), names_snapshot(driver_options)
         with self._share_lock("manage share", share.id, current_attempt()) as fence:
             if not self._pool.exists("shares", share.id):
-                names = self._adoptable(path)
+                self._take_in(self._adoptable(path, snapshot=snapshot), share.id, fence)
+            with self._pool.folder("shares", share.id) as fd:
                 fence.check()
-                self._move(names, "shares", share.id)
+                ioctls.set_read_only(fd, False)
             size = self._size_to_manage("shares", share.id)
             fence.check()
             self._set_protocol(share)
@@ -52,7 +61,7 @@ class BtrfsManage(BtrfsSnapshots):
         path = _path_option(driver_options)
         with btrfs_errors(f"preview {path}"):
             self._must_run(changes=False)
-            names = self._adoptable(path)
+            names = self._adoptable(path, snapshot=names_snapshot(driver_options))
             return {
                 "path": str(self._pool.path.joinpath(*names)),
                 "size": self._size_to_manage(*names),
@@ -79,9 +88,9 @@ class BtrfsManage(BtrfsSnapshots):
             self._withdraw_snapshot(name, fence)  # it was forgotten with clients
             if not self._pool.exists("snapshots", name):
                 names = self._adoptable(snapshot.provider_location or "", read_only=True)
-                fence.check()
-                self._move(names, "snapshots", name)
+                self._move(names, "snapshots", name, fence)
             with self._pool.folder("snapshots", name) as fd:
+                fence.check()
                 ioctls.set_read_only(fd, True)
             self._pool.sync()
         path = str(self._pool.location("snapshots", name))
@@ -103,12 +112,19 @@ class BtrfsManage(BtrfsSnapshots):
             self._withdraw_snapshot(name, fence)
 
     # ------------------------------------------------------------------------------------------
-    def _adoptable(self, path: str, *, read_only: bool = False) -> Names:
+    def _take_in(self, names: Names, share_id: str, fence: Fence) -> None:
+        if names[0] == "snapshots":
+            self._withdraw_snapshot(names[1], fence)  # its share was lost with clients
+        self._move(names, "shares", share_id, fence)
+
+    def _adoptable(self, path: str, *, read_only: bool = False, snapshot: bool = False) -> Names:
         """The names from the top to the subvolume *path*; *read_only*: whether it may be read-only.
 
-        Raises `ManageInvalidShare` if it cannot be adopted.
+        *snapshot*: it may also be a snapshot of a share that is not there. Raises `ManageInvalidShare` if it
+        cannot be adopted.
         """
-        names = self._checked_names(path)
+        names = self._checked_names(path, snapshot=snapshot)
+        read_only = read_only or snapshot
         try:
             with self._pool.folder(*names) as fd:
                 if not ioctls.is_subvolume(fd):
@@ -129,23 +145,30 @@ class BtrfsManage(BtrfsSnapshots):
             )
         return names
 
-    def _checked_names(self, path: str) -> Names:
+    def _checked_names(self, path: str, *, snapshot: bool) -> Names:
         try:
             names = PurePosixPath(self._pool.path, path).relative_to(self._pool.path).parts
         except ValueError:
             names = ()
-        inside = names[1:] if names[:1] == ("shares",) else names
-        if not inside or ".." in names or "\0" in path or names[0] in set(AREAS) - {"shares"}:
+        areas = {"shares", "snapshots"} if snapshot else {"shares"}
+        inside = names[1:] if names[:1] in {(area,) for area in areas} else names
+        if not inside or ".." in names or "\0" in path or names[0] in set(AREAS) - areas:
             raise ManageInvalidShare(
                 f"path {path!r} is not a subvolume that can be managed: {ADVICE}, below {self._pool.path}"
             )
-        if names[0] == "shares" and (
-            self._exporter.recorded(names[1]) is not None or self._records.read(names[1], CLIENTS)
-        ):
+        if names[0] == "shares" and self._has_clients(names[1]):
             raise ManageInvalidShare(f"path {path!r} belongs to the share {names[1]}")
+        owner = owner_by_name(names)
+        if owner and self._pool.exists("shares", owner):
+            raise ManageInvalidShare(f"path {path!r} {is_snapshot_of(owner)}")
         return names
 
-    def _move(self, names: Names, area: str, name: str) -> None:
+    def _has_clients(self, name: str) -> bool:
+        if not is_own_name(name):
+            return False
+        return self._exporter.recorded(name) is not None or bool(self._records.read(name, CLIENTS))
+
+    def _move(self, names: Names, area: str, name: str, fence: Fence) -> None:
         """Move the subvolume; a read-only one, which cannot be moved, is made writable first."""
         *parents, last = names
         with (
@@ -153,12 +176,15 @@ class BtrfsManage(BtrfsSnapshots):
             self._pool.folder(area) as target,
             opened(source, (last,)) as fd,
         ):
+            fence.check()
             try:
                 os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
             except OSError as error:
                 if error.errno != errno.EROFS or not ioctls.is_read_only(fd):
                     raise
+                fence.check()
                 ioctls.set_read_only(fd, False)
+                fence.check()
                 os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
         self._pool.sync()
 

@@ -17,7 +17,7 @@ from share_actors.drivers.btrfs import ioctls
 from share_actors.drivers.btrfs.image import GIB
 from share_actors.drivers.fence import check_deadline
 from share_actors.drivers.filesystem.mounts import is_mounted
-from share_actors.drivers.filesystem.own_files import own_names
+from share_actors.drivers.filesystem.own_files import is_own_name, own_names
 from share_actors.drivers.filesystem.tree import DIRECTORY, opened
 
 Area = Literal["shares", "snapshots", "making", "before"]
@@ -160,12 +160,15 @@ class SubvolumePool:
         return [str(found) for path in below for found in self._subvolumes_in(*names, path)]
 
     def other_subvolumes(self) -> list[tuple[str, ...]]:
-        """The paths, as names, of the subvolumes of the top one that are not directly in an area."""
+        """The paths, as names, of the subvolumes of the top one that are not the driver's.
+
+        One that is directly in an area is not the driver's if it has a name that the driver does not give.
+        """
         with self.folder() as top:
             below = sorted({path for _, path in ioctls.children(top)})
         found = [place for path in below for place in self._subvolumes_in(path)]
         paths = [place.relative_to(self.path).parts for place in found]
-        return [path for path in paths if len(path) != 2 or path[0] not in AREAS]
+        return [path for path in paths if not _is_own(path)]
 
     def _subvolumes_in(self, *names: str) -> list[Path]:
         check_deadline(f"search for subvolumes in {self.path}")
@@ -212,6 +215,10 @@ class SubvolumePool:
             )
 
     def size_gib(self, name: str) -> int | None:
-        """The limit of the share in GiB, rounded up; None if it has none."""
+        """The whole GiB of the share's limit, which an operator may have edited; None if it has none."""
         limit = self.limit(name)
-        return None if limit is None else -(-limit // GIB)
+        return None if limit is None else limit // GIB
+
+
+def _is_own(path: tuple[str, ...]) -> bool:
+    return len(path) == 2 and path[0] in AREAS and is_own_name(path[1])

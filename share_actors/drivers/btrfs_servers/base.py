@@ -67,11 +67,25 @@ class BtrfsServersBase(SharesOnServers):
     def requirements(self) -> Sequence[Requirement]:
         """What btrfs, the daemons and namespaces need (`abilities.StatesRequirements`).
 
-        Ports are free in every new namespace.
+        Ports are examined in the namespace of each server that is set up.
         """
         found = self._filesystem.requirements()
-        own = [each for each in found if not each.what.startswith("port ")]
-        return (*own, *server_requirements(vlans=self._options.uplink is not None))
+        own = [each for each in found if not is_about_port(each)]
+        networks = server_requirements(vlans=self._options.uplink is not None)
+        return (*own, *networks, *self._ports())
+
+    def _ports(self) -> Sequence[Requirement]:
+        """The ports of the servers that are set up, or that there are none."""
+        servers = [self._shares(server_id) for server_id in self._servers.set_up_ids()]
+        found = [each for server in servers for each in server.requirements()]
+        return [each for each in found if is_about_port(each)] or [
+            Requirement(
+                what="ports of share servers",
+                why="clients reach each share server there",
+                met=True,
+                found="no share server is set up; in the namespace of a new one all ports are free",
+            )
+        ]
 
     # ------------------------------------------------------------------------------------------
     def _on(self, share_server: Any) -> SharesOfServer:
@@ -147,3 +161,8 @@ class BtrfsServersBase(SharesOnServers):
         """Lock all namespaces, interfaces and addresses; yields what changes them under this lock."""
         with self._servers.folder("locks") as folder, locked_ip(folder, _NETWORKS) as ip:
             yield ip
+
+
+def is_about_port(requirement: Requirement) -> bool:
+    """Whether the requirement is that a port is free."""
+    return requirement.what.startswith("port ")

@@ -25,8 +25,9 @@ class DummyAccess(DummyBase):
         share_server: Any = None,
     ) -> RuleUpdates:
         """Apply the rules, except those of unsupported types and those of `refuse_access_to`."""
+        checked = add_rules if add_rules or delete_rules else access_rules
         with self._changing("update_access", context, share.id):
-            failed = {r.id: reason for r in access_rules if (reason := self._refusal_reason(r))}
+            failed = {r.id: reason for r in checked if (reason := self._refusal_reason(r))}
             if self._backend is not None:
                 self._set_rules(share, [rule for rule in access_rules if rule.id not in failed])
         return failed

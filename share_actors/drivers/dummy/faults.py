@@ -17,7 +17,7 @@ from share_actors.drivers.base import (
 )
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.values import RequestContext
-from share_actors.values.limits import MAX_SECONDS
+from share_actors.values.checks.limits import MAX_SECONDS
 
 Method = Literal[
     "create_share",

@@ -9,6 +9,7 @@ from share_actors.drivers.base import ManageInvalidShare
 from share_actors.drivers.dummy.base import NO_CONTEXT, DummyBase
 from share_actors.drivers.dummy.faults import end
 from share_actors.drivers.fence import current_attempt
+from share_actors.drivers.filesystem.manage_options import names_snapshot
 from share_actors.values import Share, Snapshot
 
 
@@ -16,10 +17,17 @@ class DummyManage(DummyBase):
     """The manage and unmanage methods of `DummyDriver`."""
 
     def manage_existing(self, share: Share, driver_options: Mapping[str, Any]) -> dict[str, Any]:
-        """Adopt any share; its size is `driver_options["size"]` in GiB, default 1."""
+        """Adopt any share; its size is `driver_options["size"]` in GiB, default 1.
+
+        With `driver_options["snapshot"]` it is made of the snapshot at `driver_options["path"]`.
+        """
         size = _size(driver_options, 1)
         with self._changing("manage_existing", current_attempt(), share.id):
             if self._backend is not None:
+                if names_snapshot(driver_options):
+                    path = str(driver_options.get("path")).removeprefix("dummy:/")
+                    share_id, _, snapshot_id = path.partition("@")
+                    self._backend.drop_snapshot(share_id, snapshot_id)
                 self._backend.add_share(share.id, size, pool=self.get_pool(share))
         return {"size": size}
 
@@ -79,7 +87,7 @@ class DummyManage(DummyBase):
 
 
 def _size(driver_options: Mapping[str, Any], default: int) -> int:
-    """The option `size`, also as text; raises `ManageInvalidShare` if it is no number."""
+    """The option `size`, also as text; raises `ManageInvalidShare` if it is not a number."""
     try:
         return int(driver_options.get("size", default))
     except (TypeError, ValueError, OverflowError) as error:

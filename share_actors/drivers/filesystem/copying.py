@@ -61,6 +61,15 @@ def copy_tree(source: int, target: int, progress: Progress = ignore_progress) ->
     _Copy(source, target, progress).run()
 
 
+def copy_content(source: int, target: int, check: Callable[[], None]) -> None:
+    """Make the content of the open file *source* that of *target*; calls *check* after each chunk."""
+    if _reflink(source, target):
+        return
+    os.ftruncate(target, 0)
+    for _ in _copy_data(source, target, os.fstat(source).st_size):
+        check()
+
+
 def sync_filesystem(fd: int) -> None:
     """Flush the filesystem of *fd* to disk: one wait instead of one for each file of a tree."""
     if _libc.syncfs(fd):

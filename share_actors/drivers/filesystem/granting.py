@@ -23,6 +23,7 @@ from share_actors.drivers.filesystem import acl
 from share_actors.drivers.filesystem.acl import Grants
 from share_actors.drivers.filesystem.copying import LOG_EVERY_S
 from share_actors.drivers.filesystem.granting_record import Position, Record
+from share_actors.drivers.filesystem.linked_files import LinkedFiles
 from share_actors.drivers.filesystem.os_errors import error_text
 from share_actors.drivers.filesystem.tree import (
     DIRECTORY,
@@ -66,36 +67,49 @@ def set_grants(
     check: Callable[[], None] = lambda: None,
     record: Record | None = None,
     report: Report = ignore_report,
+    *,
+    is_private: bool = False,
 ) -> None:
     """Make *grants* the only access to the open directory *top* and all its content, existing and future.
 
     The topmost directory is changed first: who loses permissions cannot pass through it from then on. Those
     who keep less than before pass through each directory again when its files are changed. The process
-    becomes the owner of everything, except files whose owner is granted all permissions by name. Files with
-    several hard links and mounted filesystems are left as they are: they may belong to another share.
+    becomes the owner of everything, except files whose owner is granted all permissions by name. Mounted
+    filesystems are left as they are. A file with several hard links may belong to another share: if it gives
+    more than *grants*, it is exchanged for a copy (`filesystem.linked_files`), else it is left as it is.
+    In a tree that *is_private*, which users have never reached, all links are its own.
 
     A walk that was interrupted goes on at the position in *record*, if its grants were the same. *check* is
-    called before each change and may raise. Raises `DriverError` if the filesystem does not support ACLs.
+    called before each change and may raise. Raises `DriverError` if the filesystem does not support ACLs, and
+    `NoSpaceLeft` or `QuotaExceeded`, after everything else is changed, if there is no room for such copies.
     """
     check()
     record = record or Record()
     key = _key(top, grants)
     position = record.read(key)
     if position is None or acl.grants_of(top) != grants:
-        position = record.begin(key)
-    walking = _Granting(top, grants, check, position)
+        position = record.begin(key, acl.grants_of(top))
+    before = {acl.Principal(tag, number): perm for tag, number, perm in position.before}
+    links = LinkedFiles(record.links, grants, before, check, is_private=is_private)
+    walking = _Granting(top, grants, check, position, links)
+    _walk(walking, record, report)
+    record.finish(walking.position)
+    if linked := walking.position.linked:
+        logger.warning("access rules are not applied to %d files with several hard links", linked)
+    links.raise_if_no_room()
+
+
+def _walk(walking: _Granting, record: Record, report: Report) -> None:
+    """Take all steps; the position is saved now and then, and when a step raises."""
     try:
         for _ in walking.steps():
             walking.save_if_due(record)
             if walking.position.done % REPORT_EVERY == 0:
-                report(walking.position.done, position.expected)
+                report(walking.position.done, walking.position.expected)
     except BaseException:
         with suppress(OSError):
             walking.save(record)
         raise
-    record.finish(walking.position)
-    if linked := walking.position.linked:
-        logger.warning("access rules are not applied to %d files with several hard links", linked)
 
 
 def _key(top: int, grants: Grants) -> str:
@@ -108,9 +122,14 @@ class _Granting:
     """One walk, from *position* to the end."""
 
     def __init__(
-        self, top: int, grants: Grants, check: Callable[[], None], position: Position
+        self,
+        top: int,
+        grants: Grants,
+        check: Callable[[], None],
+        position: Position,
+        links: LinkedFiles,
     ) -> None:
-        self._top, self._grants, self._check = top, grants, check
+        self._top, self._grants, self._check, self._links = top, grants, check, links
         self._lists = [acl.encoded(grants, executable=executable) for executable in (False, True)]
         self._saved = self.position = position
         self._folder: Folder | None = None
@@ -222,7 +241,7 @@ class _Granting:
                 os.close(fd)
 
     def _file(self, parent: int, name: str) -> bool:
-        """Grant access to a file; false if it has several links or is mounted."""
+        """Grant access to a file; false if it is left as it is, with several links or mounted."""
         try:
             # O_PATH does not open a fifo's other end or a device, and needs no read permission.
             fd = open_inside(parent, name, os.O_PATH)
@@ -232,8 +251,8 @@ class _Granting:
             status = os.fstat(fd)
             if stat.S_ISLNK(status.st_mode) or stat.S_ISDIR(status.st_mode):
                 return True
-            if status.st_nlink > 1:
-                return False
+            if status.st_nlink > 1 and not self._links.is_private:
+                return self._links.settle(parent, name, fd, status)
             target = f"/proc/self/fd/{fd}"
             acl.take(target, status, self._grants)
             executable = bool(status.st_mode & stat.S_IXUSR)

@@ -6,9 +6,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+_HELD: ContextVar[tuple[int, ...]] = ContextVar("held", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,34 @@ class Lock:
 
 @contextmanager
 def locked(folder: int, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[Lock]:
-    """Lock *name* in the open directory *folder*; the kernel releases the lock if the process dies.
+    """Lock *name* in the open directory *folder*, until this block and the commands run in it have ended.
 
-    Raises `BlockingIOError` if the lock is taken and *wait* is false.
+    If the process dies, the kernel releases the lock once the last such command has ended. Raises
+    `BlockingIOError` if the lock is taken and *wait* is false.
     """
     operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     fd = open_locked(folder, name, operation)
     try:
-        yield Lock(folder, name)
+        with kept_by_commands(fd):
+            yield Lock(folder, name)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def kept_by_commands(fd: int) -> Iterator[None]:
+    """Let the commands that are run in the block keep the lock of the open file *fd* until they end."""
+    before = _HELD.get()
+    _HELD.set((*before, fd))
+    try:
+        yield
+    finally:
+        _HELD.set(before)
+
+
+def held_locks() -> tuple[int, ...]:
+    """The open files whose locks a command keeps that is run now."""
+    return _HELD.get()
 
 
 def open_locked(folder: int, name: str, operation: int) -> int:

@@ -66,7 +66,7 @@ def _record_in(fd: int) -> dict[str, Any] | None:
 def _parsed(text: bytes) -> dict[str, Any] | None:
     try:
         parsed = json.loads(text)
-    except ValueError:  # also bytes that are no UTF-8
+    except ValueError:  # also bytes that are not UTF-8
         return None
     return parsed if isinstance(parsed, dict) else None
 

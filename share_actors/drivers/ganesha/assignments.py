@@ -10,6 +10,8 @@ from pathlib import Path
 from share_actors.drivers.filesystem.durable import sync_directory
 from share_actors.drivers.filesystem.locks import locked
 
+ASSIGNMENTS = "nfs-shares"
+"""The directory of the assignments, beside those of the servers."""
 LOCK = "instances.lock"
 _SLASH = "+"
 """In place of `/` in file names; names of exports do not contain it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from share_actors.drivers.at_once import for_all
 from share_actors.drivers.base import DriverError, TransientError
-from share_actors.drivers.ganesha.assignments import Assignments
+from share_actors.drivers.ganesha.assignments import ASSIGNMENTS, Assignments
 from share_actors.drivers.ganesha.settings import GaneshaSettings
 from share_actors.drivers.ganesha.unit import Ganesha
 from share_actors.values import ShareClient
@@ -26,7 +26,7 @@ class GaneshaInstances:
         self._settings_of, self._size = settings_of, size
         self._first = Ganesha(settings_of(1))
         self._units = {1: self._first}
-        self._assignments = Assignments(self._first.settings.directory.parent / "nfs-shares")
+        self._assignments = Assignments(self._first.settings.directory.parent / ASSIGNMENTS)
 
     # -- the servers ---------------------------------------------------------------------------
     def start(self) -> None:

@@ -79,7 +79,7 @@ def is_name(name: str) -> bool:
 
 
 def checked_name(name: str) -> str:
-    """*name*; raises `ValueError` for one that is no name of an export."""
+    """*name*; raises `ValueError` if it is not the name of an export."""
     if not is_name(name):
         raise ValueError(
             f"the export name {name!r} is not one or two parts, separated by '/', of letters, digits and"

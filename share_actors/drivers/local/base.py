@@ -9,7 +9,12 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, field_validator
 
-from share_actors.drivers.base import DriverError, DriverOptions, ShareDriver
+from share_actors.drivers.base import (
+    CALLS_ON_THIS_MACHINE,
+    DriverError,
+    DriverOptions,
+    ShareDriver,
+)
 from share_actors.drivers.fence import Fence, Fences, check_deadline
 from share_actors.drivers.filesystem.acl import Grants
 from share_actors.drivers.filesystem.copying import copy_tree, logged
@@ -50,6 +55,7 @@ class LocalBase(ShareDriver):
     """The root of a `local` backend, with one lock for each share."""
 
     Options = LocalOptions
+    calls_at_once = CALLS_ON_THIS_MACHINE
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -124,7 +130,7 @@ class LocalBase(ShareDriver):
         ):
             copy_tree(original, copy, logged(operation, progress))
             if target == "shares":
-                set_grants(copy, {}, fence.check)
+                set_grants(copy, {}, fence.check, is_private=True)
             fence.check()
 
     def _set_grants(self, share_id: str, directory: int, grants: Grants, fence: Fence) -> None:

@@ -2,7 +2,8 @@
 
 shares/ID, snapshots/SHARE@SNAPSHOT: complete shares and snapshots. meta/ID.json: the size of a share;
 meta/ID@rules: how far its access rules are applied, see `filesystem.granting`.
-making/, trash/: incomplete copies and removals, with the same names. locks/: see `filesystem.locks`.
+making/, trash/: incomplete copies and removals, with the same names. links/ID: copies of files of a share
+that have several hard links, see `filesystem.linked_files`. locks/: see `filesystem.locks`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from share_actors.drivers.filesystem.exchanging import exchange
 from share_actors.drivers.filesystem.granting_record import SavedRecord
 from share_actors.drivers.filesystem.ids import checked_id
 from share_actors.drivers.filesystem.locks import Lock, locked
+from share_actors.drivers.filesystem.manage_options import is_snapshot_of, owner_by_name
 from share_actors.drivers.filesystem.own_files import own_names, read_record, records
 from share_actors.drivers.filesystem.removal import refuse_mounts, remove_tree
 from share_actors.drivers.filesystem.tree import opened, opened_below
@@ -42,6 +44,7 @@ MODES = {
     "locks": 0o700,
     "making": 0o700,
     "trash": 0o700,
+    "links": 0o700,
 }
 
 
@@ -164,40 +167,57 @@ class Layout:
                 os.fsync(fd)
             remove_tree(trash, name)
 
-    def adoptable(self, path: str) -> Path:
-        """The absolute path of the directory *path*; raises `ManageInvalidShare` if it cannot be adopted."""
-        *parents, last = self._adoptable_names(path)
+    def adoptable(self, path: str, *, snapshot: bool = False) -> Path:
+        """The absolute path of the directory *path*; raises `ManageInvalidShare` if it cannot be adopted.
+
+        *snapshot*: it may be a snapshot of a share that is not there.
+        """
+        *parents, last = self._adoptable_names(path, snapshot=snapshot)
         with self.folder(*parents) as source:
             if not _is_directory(source, last):
                 raise ManageInvalidShare(f"path {path!r} is not a directory under {self.root}")
         return Path(self.root, *parents, last)
 
-    def adopt(self, path: str, name: str, area: Area = "shares") -> None:
+    def adopt(
+        self,
+        path: str,
+        name: str,
+        area: Area = "shares",
+        *,
+        snapshot: bool = False,
+        check: Callable[[], None],
+    ) -> None:
         """Move the directory *path*, absolute or relative to the root, to the share or snapshot *name*.
 
-        Raises `ManageInvalidShare` if it cannot be adopted.
+        *snapshot*: as for `adoptable`. *check* is called before it is moved and may raise. Raises
+        `ManageInvalidShare` if it cannot be adopted.
         """
-        *parents, last = self._adoptable_names(path)
-        self.adoptable(path)
+        *parents, last = self._adoptable_names(path, snapshot=snapshot)
+        self.adoptable(path, snapshot=snapshot)
         with self.folder(*parents) as source, self.folder(area) as target:
+            check()
             os.rename(last, name, src_dir_fd=source, dst_dir_fd=target)
             os.fsync(source)
             os.fsync(target)
 
-    def _adoptable_names(self, path: str) -> tuple[str, ...]:
+    def _adoptable_names(self, path: str, *, snapshot: bool) -> tuple[str, ...]:
         try:
             names = PurePosixPath(self.root, path).relative_to(self.root).parts
         except ValueError:
             names = ()
         if "\0" in path:
             names = ()
-        inside = names[1:] if names[:1] == ("shares",) else names
-        if not inside or ".." in names or names[0] in MODES.keys() - {"shares"}:
+        areas = {"shares", "snapshots"} if snapshot else {"shares"}
+        inside = names[1:] if names[:1] in {(area,) for area in areas} else names
+        if not inside or ".." in names or names[0] in MODES.keys() - areas:
             raise ManageInvalidShare(
                 f"path {path!r} is not a directory that can be managed under {self.root}"
             )
         if names[0] == "shares" and self.size(names[1]) is not None:
             raise ManageInvalidShare(f"path {path!r} belongs to the share {names[1]}")
+        owner = owner_by_name(names)
+        if owner and self.exists("shares", owner):
+            raise ManageInvalidShare(f"path {path!r} {is_snapshot_of(owner)}")
         return names
 
     # -- sizes ---------------------------------------------------------------------------------
@@ -219,14 +239,16 @@ class Layout:
 
     def applied_rules(self, name: str) -> SavedRecord:
         """The record of how far the access rules of a share are applied."""
-        return SavedRecord(self.root / "meta" / f"{name}{RULES}")
+        return SavedRecord(self.root / "meta" / f"{name}{RULES}", self.root / "links" / name)
 
     def forget(self, name: str) -> None:
-        """Remove the recorded size of a share, and the record of its rules, if there are any."""
+        """Remove the recorded size of a share, and what a change of its rules left, if there is any."""
         with self.folder("meta") as fd:
             for suffix in (".new", ".json", f"{RULES}.new", RULES):
                 with suppress(FileNotFoundError):
                     os.unlink(name + suffix, dir_fd=fd)
+        with self.folder("links") as fd:
+            remove_tree(fd, name)
 
     def sizes(self) -> dict[str, int]:
         """The recorded size of each share in GiB, by id."""

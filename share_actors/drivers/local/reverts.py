@@ -45,5 +45,5 @@ class LocalReverts(LocalBase):
                 self._layout.replacing(share.id, fence.changing) as copy,
             ):
                 copy_tree(original, copy, logged(operation, progress))
-                set_grants(copy, grants, fence.check)
+                set_grants(copy, grants, fence.check, is_private=True)
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -11,21 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from share_actors.drivers.base import DriverError, TransientError
-from share_actors.drivers.filesystem.locks import open_locked
+from share_actors.drivers.filesystem.locks import held_locks, locked
 
 _ADMINISTRATION = "/usr/local/sbin:/usr/sbin:/sbin"
 _TIMEOUT_S = 60.0
 
 
 class Ip:
-    """Runs `ip`. *lock*: an open file that each of its processes inherits.
-
-    A `flock` on that file then lasts until the last of them has ended, also if the caller is killed: whoever
-    gets the lock next meets no change that is still under way.
-    """
-
-    def __init__(self, lock: int | None = None) -> None:
-        self._inherited = () if lock is None else (lock,)
+    """Runs `ip`, whose processes keep the locks of the caller until they end (`filesystem.locks`)."""
 
     def change(self, *lines: str, namespace: str | None = None) -> None:
         """Make the changes in order, in *namespace*; raises `DriverError` at the first that fails."""
@@ -52,7 +44,7 @@ class Ip:
                 text=True,
                 check=False,
                 timeout=_TIMEOUT_S,
-                pass_fds=self._inherited,
+                pass_fds=held_locks(),
                 env={**os.environ, "PATH": path, "LC_ALL": "C"},
             )
         except FileNotFoundError:
@@ -67,11 +59,8 @@ class Ip:
 @contextmanager
 def locked_ip(folder: int, name: str) -> Iterator[Ip]:
     """Lock the file *name* in the open directory *folder*, until all changes made in the block have ended."""
-    fd = open_locked(folder, name, fcntl.LOCK_EX)
-    try:
-        yield Ip(fd)
-    finally:
-        os.close(fd)
+    with locked(folder, name):
+        yield Ip()
 
 
 def _within(namespace: str | None) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -156,7 +157,9 @@ class Sessions:
         children = {child.pid for child in self._daemon.children()}
         asked = {pid for pid in children if not users.get(pid) or users[pid].intersection(lost)}
         with ThreadPoolExecutor(8) as pool:
-            answers = dict(zip(asked, pool.map(self._answers, asked), strict=True))
+            contexts = [copy_context() for _ in asked]  # of the attempt, and of the locks held
+            found = pool.map(lambda each, pid: each.run(self._answers, pid), contexts, asked)
+            answers = dict(zip(asked, found, strict=True))
         for pid, answered in answers.items():
             if not answered:
                 self._kill(pid)

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 from share_actors.drivers.supervision import processes
 from share_actors.drivers.supervision.files import UnitFiles
 from share_actors.drivers.supervision.plan import Heartbeat, Plan
-from share_actors.drivers.supervision.probes import require_free
+from share_actors.drivers.supervision.probes import OfferHeartbeat, listens_at, require_free
 from share_actors.drivers.supervision.specs import PartSpec
 from share_actors.drivers.supervision.status import log_end, shorten_log
 
@@ -117,7 +118,7 @@ class Life:
         self._parts.clear()
 
     def _take_over(self) -> bool:
-        """Go on with the parts of an earlier supervisor; returns False if one of them has ended."""
+        """Go on with the parts of an earlier supervisor; returns False if one has ended or none answers."""
         for spec in self._spec.parts:
             process = processes.recorded(self._files.pid(spec.name))
             try:
@@ -125,12 +126,25 @@ class Life:
                     self._parts.append(Part(spec, process.pid, None))
             except ProcessLookupError:
                 break
-        if len(self._parts) == len(self._spec.parts):
-            self._until(self._plan.serves, self._spec.main)
+        if len(self._parts) == len(self._spec.parts) and self._answers():
             return True
         for part in self._parts:
             os.close(part.fd)
         self._parts.clear()
+        return False
+
+    def _answers(self) -> bool:
+        """Whether the parts, which this supervisor did not start, answer an offer: they may hang."""
+        spec = self._spec
+        limit = min(spec.heartbeat_limit_s, spec.start_s / 2)  # the rest is for a new start
+        heartbeat = OfferHeartbeat(*spec.listen, spec.protocol, pause=limit, limit=limit)
+        end = time.monotonic() + limit
+        with suppress(Ended), closing(heartbeat):
+            while time.monotonic() < end:
+                heartbeat.is_late()
+                if heartbeat.has_answered:
+                    return True
+                self._wait(_POLL_S)
         return False
 
     def _start(self) -> None:
@@ -155,7 +169,7 @@ class Life:
         )
         self._parts.append(Part(spec, popen.pid, popen))
         if created is not None:
-            self._until(created.exists, spec)
+            self._until(partial(listens_at, created), spec)
         if spec is self._spec.main:
             self._until(self._plan.serves, spec)
 

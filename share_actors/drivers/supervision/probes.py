@@ -6,6 +6,7 @@ import errno
 import socket
 import struct
 import time
+from pathlib import Path
 
 NFS = 100003
 _NULL, _REPLY, _ACCEPTED = 0, 1, 0
@@ -17,6 +18,19 @@ _SMB_NEGOTIATE = bytes.fromhex(
     "2400010001000000" + "00" * 4 + "00" * 16 + "00" * 8 + "0003"  # one dialect: SMB 3.0
 )
 _SMB_OFFER = struct.pack(">I", len(_SMB_NEGOTIATE)) + _SMB_NEGOTIATE
+
+
+def listens_at(path: Path) -> bool:
+    """Whether a daemon accepts connections at the Unix socket *path*.
+
+    The file is there a moment before that, since a daemon binds first and listens then.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def null_call(version: int) -> bytes:
@@ -53,6 +67,12 @@ def accepts(host: str, port: int) -> bool:
     return True
 
 
+_ADVICE = {
+    errno.EADDRINUSE: ". End the program that uses it, which `ss -ltnp` shows, or set another port",
+    errno.EADDRNOTAVAIL: ". Set an address that this machine has",
+}
+
+
 def require_free(host: str, port: int) -> None:
     """Raise `OSError` if another process listens: some daemons would share the port with it silently."""
     with socket.socket(_family(host), socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
@@ -60,7 +80,8 @@ def require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            text = f"{error.strerror}: cannot listen on {host} port {port}"
+            advice = _ADVICE.get(error.errno or 0, "")
+            text = f"{error.strerror}: cannot listen on {host} port {port}{advice}"
             raise OSError(error.errno, text) from None
 
 
@@ -89,6 +110,11 @@ class OfferHeartbeat:
         self._answered: float | None = None
         self._began = 0.0
         self._is_sent = False
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether an offer was answered."""
+        return self._answered is not None
 
     def is_late(self) -> bool:
         """Go on with the offer under way, begin one if it is due; whether one is unanswered for too long."""

@@ -19,7 +19,10 @@ class PartSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Its variables; `PATH` is that of the supervisor unless it is set here."""
     creates: str | None = None
-    """The file that exists once it has started. The last part of a unit has started when the unit serves."""
+    """The Unix socket at which it accepts connections once it has started.
+
+    The last part of a unit has started when the unit serves.
+    """
     marker: str | None = None
     """An argument of all its processes, and of no others. Without one it has a single process."""
     patience_s: float = 0.0

@@ -1,5 +1,8 @@
 """The program that keeps one unit running: `python -m share_actors.drivers.supervision.supervisor DIRECTORY`.
 
+Further arguments are the numbers of open files: the locks of the caller, kept until the supervisor is
+recorded, so that a later call finds what a killed one has started.
+
 It reads DIRECTORY/unit.json (`specs.UnitSpec`) and writes DIRECTORY/status.json. It outlives the process that
 starts it. One runs for each directory: it holds a lock of DIRECTORY/supervisor.lock. When one part ends, or
 the unit answers no more, all parts are started anew. SIGTERM ends them all, then the supervisor.
@@ -12,6 +15,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,10 +96,14 @@ class Supervisor:
         write_status(self._files.status, status)
 
 
-def supervise(directory: Path) -> None:
-    """Supervise the unit in *directory* until a signal asks to stop; the caller has its lock."""
+def supervise(directory: Path, recorded: Callable[[], None] = lambda: None) -> None:
+    """Supervise the unit in *directory* until a signal asks to stop; the caller has its lock.
+
+    *recorded* is called once this process is recorded.
+    """
     files, stops = UnitFiles(directory), Stops()
     processes.record_self(files.supervisor)
+    recorded()
     spec = UnitSpec.from_json(files.spec.read_bytes())
     try:
         if spec.network_namespace is not None:
@@ -127,15 +135,24 @@ def lock(path: Path) -> bool:
 
 
 def main() -> int:
-    """Go on in the background as the supervisor of the directory that is the only argument."""
+    """Go on in the background as the supervisor of the directory; returns once that is recorded."""
     logging.basicConfig(format="%(asctime)s supervisor: %(message)s")
-    directory = Path(sys.argv[1])
+    directory, callers_locks = Path(sys.argv[1]), [int(fd) for fd in sys.argv[2:]]
     if not lock(UnitFiles(directory).lock):
         return LOCKED
+    waiting, held = os.pipe()
     if os.fork() == 0:
         os.chdir("/")
-        supervise(directory)
+        supervise(directory, lambda: _close(*callers_locks, held))
+        return 0
+    os.close(held)
+    os.read(waiting, 1)  # until the supervisor has closed its end
     return 0
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import psutil
 
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.filesystem.durable import put_file, sync_directory
+from share_actors.drivers.filesystem.locks import held_locks
 from share_actors.drivers.supervision import processes, supervisor
 from share_actors.drivers.supervision.files import UnitFiles
 from share_actors.drivers.supervision.life import end_parts
@@ -141,18 +142,24 @@ class SupervisedUnit:
 
     # -- the supervisor ------------------------------------------------------------------------
     def _launch(self) -> None:
-        """Start a supervisor in the background; returns when it is recorded."""
+        """Start a supervisor in the background; returns when it is recorded.
+
+        If this process is killed meanwhile, its locks last until then.
+        """
         package_root = Path(__file__).parents[3]
         start = self._files.outputs.stat().st_size if self._files.outputs.exists() else 0
+        locks = held_locks()
+        program = [sys.executable, "-m", supervisor.__name__, str(self._files.directory)]
         with self._files.outputs.open("ab") as out:
             done = subprocess.run(
-                [sys.executable, "-m", supervisor.__name__, str(self._files.directory)],
+                [*program, *map(str, locks)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 cwd=package_root,
                 env=dict(os.environ, PYTHONWARNINGS="ignore"),
                 start_new_session=True,
+                pass_fds=locks,
                 check=False,
             )
         end = time.monotonic() + _LAUNCH_S

@@ -7,52 +7,52 @@ be applied is parked, and the other streams are followed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from share_actors.config import LogSettings
-from share_actors.errors import Ambiguous, InvalidRequest, NotFound
+from share_actors.errors import InvalidRequest
 from share_actors.events import share as aggregate
 from share_actors.events import share_type
 from share_actors.events.aggregates import AGGREGATES, kind_of
 from share_actors.events.catalog import sql, sqlite
-from share_actors.events.catalog.fold import Parked, searchable
+from share_actors.events.catalog.fold import Parked
 from share_actors.events.catalog.parameters import (
     MAX_LIMIT,
-    after_marker,
     check_limit,
-    check_value,
     share_filters,
 )
-from share_actors.events.catalog.projection import Projection, read_state
+from share_actors.events.catalog.part_queries import PartQueries
+from share_actors.events.catalog.projection import read_state
+from share_actors.events.catalog.rows import searchable
 from share_actors.events.log import Log
-from share_actors.events.share import cloning
-from share_actors.events.share.cloning import Source
 from share_actors.events.share.room import Room, ShareRoom, share_room
-from share_actors.events.visibility import seen_by
-from share_actors.policy import Caller, Role
+from share_actors.events.share.snapshot import cloning
+from share_actors.events.share.snapshot.cloning import Source
+from share_actors.policy import owner_of, owns
 from share_actors.values import (
-    AccessRule,
+    AsOf,
+    Counts,
     Page,
-    RuleState,
     Share,
     ShareRule,
-    Snapshot,
-    SnapshotStatus,
 )
 
 __all__ = ["Catalog", "Parked", "ShareRule"]
 
 
 class Rooms(NamedTuple):
-    """What shares take from their pools: in all by host, and single ones by id."""
+    """What shares take from their pools: in all by host, and single ones by id.
+
+    While the catalog catches up, *hosts* is as of *as_of*; *shares* is always complete.
+    """
 
     hosts: dict[str, Room]
     shares: dict[str, ShareRoom]
+    as_of: AsOf | None = None
 
 
-class Catalog(Projection):
+class Catalog(PartQueries):
     """Queries on the catalog; each first applies all events that the log has, so it sees them."""
 
     @classmethod
@@ -68,34 +68,12 @@ class Catalog(Projection):
         """Close the catalog's database; the log stays open."""
         self._store.close()
 
-    # -- callers ---------------------------------------------------------------------------------------
-    _caller = Caller("", Role.SYSTEM_ADMIN)
-
-    def as_seen_by(self, caller: Caller) -> Self:
-        """Return this catalog with what *caller* may read; what it may not, does not exist in it."""
-        seen = copy(self)
-        seen._caller = caller
-        return seen
-
-    def _scope(self, table: sql.Table, *, or_public: bool = False) -> sql.Scope:
-        """Return the rows that the caller may list."""
-        if self._caller.is_system_admin:
-            return sql.EVERYTHING
-        project = searchable(self._caller.project_id)
-        return sql.own_rows(table, project, or_public=or_public) if project else sql.NOTHING
-
-    def _seen(self, address: str, entity: Any) -> Any:
-        """Return *entity* as the caller may see it; None if it may not."""
-        try:
-            return seen_by(self._caller, entity, address)
-        except NotFound:
-            return None
-
     def owns(self, address: str) -> bool:
         """Return whether the entity at *address* exists, and is of the caller's project if that matters."""
-        self.catch_up()
-        table = sql.SHARES if kind_of(address) == aggregate.KIND else sql.ENTITIES
-        return bool(self._store.rows(sql.find(table, address, self._scope(table))))
+        if kind_of(address) not in AGGREGATES or (state := self._current(address)) is None:
+            return False
+        owner, caller = owner_of(AGGREGATES[kind_of(address)].owned(state)), self._caller
+        return caller.is_system_admin or owns(caller, owner)
 
     # -- shares ----------------------------------------------------------------------------------------
     def shares(
@@ -116,8 +94,9 @@ class Catalog(Projection):
         filters = share_filters(name, status, project_id, backend, is_public)
         scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
         rows, next_marker = self._page(sql.SHARES, filters, limit, marker, scope)
-        shares = (aggregate.view(read_state(row)) for row in rows)
-        return Page(tuple(self._seen(share.id, share) for share in shares), next_marker)
+        shares = (aggregate.view(state) for state in self._share_states(rows))
+        seen = tuple(self._seen(share.id, share) for share in shares)
+        return Page(seen, next_marker, self._behind)
 
     def count_shares(
         self,
@@ -127,17 +106,20 @@ class Catalog(Projection):
         project_id: str | None = None,
         backend: str | None = None,
         is_public: bool | None = None,
-    ) -> dict[str, int]:
+    ) -> Counts:
         """Count them by status."""
         filters = share_filters(name, status, project_id, backend, is_public)
         scope = self._scope(sql.SHARES, or_public=bool(is_public or project_id))
+        if name is None:
+            return self._count(sql.SHARE_COUNTS, {**filters, "name": None}, scope)
         return self._count(sql.SHARES, filters, scope)
 
     def share(self, share_id: str) -> Share | None:
         """Return one share, also a deleted one; None if there is none."""
-        self.catch_up()
-        rows = self._store.rows(sql.find(sql.SHARES, share_id))
-        return self._seen(share_id, aggregate.view(read_state(rows[0]))) if rows else None
+        if kind_of(share_id) != aggregate.KIND or (state := self._current(share_id)) is None:
+            return None
+        share: Share | None = self._seen(share_id, aggregate.view(state))
+        return share
 
     def named(self, name: str) -> tuple[Share, ...]:
         """Return the shares named *name*, which need not be unique; at most 1,000.
@@ -163,11 +145,10 @@ class Catalog(Projection):
         The single shares are read first: what is recorded between the two counts twice rather than not.
         """
         self.catch_up()
-        states = self._states(share_ids)
-        shares = {share_id: share_room(entity.state) for share_id, entity in states}
+        shares = {i: share_room(state) for i, state in self._currents(share_ids).items()}
         rows = self._store.rows(sql.Query(sql.ROOM, []))
         hosts = {row["host"]: Room(*(row[count] for count in Room._fields)) for row in rows}
-        return Rooms(hosts, shares)
+        return Rooms(hosts, shares, self._behind)
 
     def source(self, snapshot_id: str, project_id: str | None = None) -> Source | None:
         """Return what a share is to be created from; None if there is none. See `snapshot`.
@@ -178,8 +159,8 @@ class Catalog(Projection):
         row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot", own)
         if row is None:
             return None
-        [share] = self._store.rows(sql.find(sql.SHARES, row["share_id"]))
-        return cloning.source(read_state(share), snapshot_id)
+        [state] = self._share_states(self._store.rows(sql.find(sql.SHARES, row["share_id"])))
+        return cloning.source(state, snapshot_id)
 
     def copies(self, share_id: str) -> dict[str, str]:
         """Return the shares that are being created from snapshots of a share: snapshot ids by share id."""
@@ -215,7 +196,7 @@ class Catalog(Projection):
             return self._types_seen(filters, limit, marker)
         filters = {**filters, "parent": parent}
         rows, next_marker = self._page(sql.ENTITIES, filters, limit, marker, scope)
-        return Page(tuple(_view(row, kind) for row in rows), next_marker)
+        return Page(tuple(_view(row, kind) for row in rows), next_marker, self._behind)
 
     def _types_seen(
         self, filters: dict[str, str | None], limit: int, marker: str | None
@@ -228,13 +209,24 @@ class Catalog(Projection):
             seen += [found for each in types if (found := self._seen(each.id, each)) is not None]
             if marker is None:
                 break
-        return Page(tuple(seen), marker)
+        return Page(tuple(seen), marker, self._behind)
 
     def entity(self, address: str) -> Any:
         """Return one entity other than a share, also a deleted one; None if there is none."""
+        kind = kind_of(address)
+        if kind == aggregate.KIND or kind not in AGGREGATES:
+            return None
+        state = self._current(address)
+        return None if state is None else self._seen(address, _view_of(state, kind))
+
+    def has_command(self, share_id: str, command_id: str) -> bool:
+        """Return whether a share has a request of this command id."""
         self.catch_up()
-        rows = self._store.rows(sql.find(sql.ENTITIES, address))
-        return self._seen(address, _view(rows[0], kind_of(address))) if rows else None
+        rows = self._store.rows(sql.Query(sql.HAS_COMMAND, [searchable(command_id), share_id]))
+        if rows or self._behind is None:
+            return bool(rows)
+        rest = self._rest(share_id, 0)
+        return any(recorded.envelope.command_id == command_id for recorded in rest)
 
     def command_shares(self, command_id: str, limit: int = 2) -> list[str]:
         """Return the ids of the shares with a request of this command id: one, unless command ids clash."""
@@ -248,104 +240,11 @@ class Catalog(Projection):
                 return [row["share_id"] for row in rows]
         return []
 
-    # -- snapshots and rules ---------------------------------------------------------------------------
-    def snapshots(
-        self,
-        *,
-        share_id: str | None = None,
-        name: str | None = None,
-        status: str | None = None,
-        project_id: str | None = None,
-        limit: int = 100,
-        marker: str | None = None,
-    ) -> Page[Snapshot]:
-        """List snapshots, the oldest first."""
-        check_value("status", status, SnapshotStatus)
-        filters = {"share_id": share_id, "name": name, "status": status, "project_id": project_id}
-        scope = self._scope(sql.SNAPSHOTS)
-        rows, next_marker = self._page(sql.SNAPSHOTS, filters, limit, marker, scope)
-        return Page(tuple(Snapshot.model_validate_json(row["value"]) for row in rows), next_marker)
-
-    def count_snapshots(
-        self, *, share_id: str | None = None, project_id: str | None = None
-    ) -> dict[str, int]:
-        """Count them by status."""
-        filters = {"share_id": share_id, "project_id": project_id}
-        return self._count(sql.SNAPSHOTS, filters, self._scope(sql.SNAPSHOTS))
-
-    def snapshot(self, snapshot_id: str) -> Snapshot | None:
-        """Return one snapshot, None if there is none; raises `Ambiguous` if several shares have this id."""
-        row = self._one(sql.SNAPSHOTS, snapshot_id, "snapshot")
-        return None if row is None else Snapshot.model_validate_json(row["value"])
-
-    def snapshot_share(self, item_id: str) -> str | None:
-        """Return the id of the share of a snapshot; see `snapshot`."""
-        row = self._one(sql.SNAPSHOTS, item_id, "snapshot")
-        return None if row is None else str(row["share_id"])
-
-    def rules(
-        self,
-        *,
-        share_id: str | None = None,
-        state: str | None = None,
-        limit: int = 100,
-        marker: str | None = None,
-    ) -> Page[ShareRule]:
-        """List access rules, ordered by share."""
-        check_value("state", state, RuleState)
-        filters = {"share_id": share_id, "state": state}
-        scope = self._scope(sql.RULES)
-        rows, next_marker = self._page(sql.RULES, filters, limit, marker, scope)
-        return Page(tuple(_rule(row) for row in rows), next_marker)
-
-    def count_rules(self, *, share_id: str | None = None) -> dict[str, int]:
-        """Count them by state."""
-        return self._count(sql.RULES, {"share_id": share_id}, self._scope(sql.RULES))
-
-    def rule_share(self, item_id: str) -> str | None:
-        """Return the id of the share of an access rule; raises `Ambiguous` if several shares have this id."""
-        row = self._one(sql.RULES, item_id, "access rule")
-        return None if row is None else str(row["share_id"])
-
-    # -- inside ----------------------------------------------------------------------------------------
-    def _page(
-        self,
-        table: sql.Table,
-        filters: sql.Filters,
-        limit: int,
-        marker: str | None,
-        scope: sql.Scope = sql.EVERYTHING,
-    ) -> tuple[list[Any], str | None]:
-        after = after_marker(marker, table)
-        query = sql.page(table, filters, after, check_limit(limit), scope)
-        self.catch_up()
-        rows = self._store.rows(query)
-        if len(rows) <= limit:
-            return rows, None
-        return rows[:limit], ",".join(rows[limit - 1][column] for column in table.order)
-
-    def _count(self, table: sql.Table, filters: sql.Filters, scope: sql.Scope) -> dict[str, int]:
-        self.catch_up()
-        query = sql.count(table, filters, scope)
-        return {row["kind"]: row["n"] for row in self._store.rows(query)}
-
-    def _one(
-        self, table: sql.Table, item_id: str, kind: str, scope: sql.Scope | None = None
-    ) -> Any:
-        self.catch_up()
-        rows = self._store.rows(sql.find(table, item_id, scope or self._scope(table)))
-        if len(rows) > 1:
-            shares = ", ".join(row["share_id"] for row in rows)
-            message = f"several shares have a {kind} {item_id}: {shares}; give the share's id"
-            raise Ambiguous(message, field="id", value=item_id)
-        return rows[0] if rows else None
-
 
 def _view(row: Any, kind: str) -> Any:
+    return _view_of(read_state(row, kind), kind)
+
+
+def _view_of(state: Any, kind: str) -> Any:
     module: Any = AGGREGATES[kind]
-    return module.view(read_state(row, kind))
-
-
-def _rule(row: Any) -> ShareRule:
-    rule = AccessRule.model_validate_json(row["value"])
-    return ShareRule(share_id=row["share_id"], **dict(rule))
+    return module.view(state)

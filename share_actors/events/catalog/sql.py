@@ -1,7 +1,7 @@
 """The tables and statements of the catalog, in the SQL that SQLite and PostgreSQL share.
 
 Placeholders: `{s}` the prefix of the schema, `{c}` the collation by bytes, `{w}` WITHOUT ROWID where
-available, `?` a parameter.
+available, `{n}` the type of a key that numbers the rows, `?` a parameter.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 6
-"""Grows with every change of the tables; a catalog with another layout is dropped and replayed."""
+LAYOUT = 8
+"""Grows with every change of the tables; one of another layout is dropped once a new one has caught up."""
 
 TABLES = (
     "catalog_shares",
@@ -20,6 +20,7 @@ TABLES = (
     "catalog_commands",
     "catalog_parked",
     "catalog_room",
+    "catalog_counts",
 )
 
 CREATE = (
@@ -28,7 +29,7 @@ CREATE = (
         user_id TEXT NOT NULL, backend TEXT NOT NULL, host TEXT NOT NULL, share_proto TEXT NOT NULL,
         size BIGINT NOT NULL, created_at TEXT{c} NOT NULL, version BIGINT NOT NULL,
         position BIGINT NOT NULL, owes INTEGER NOT NULL, is_public INTEGER NOT NULL,
-        state TEXT NOT NULL, share_network_id TEXT, source_share_id TEXT)""",
+        state TEXT NOT NULL, share_network_id TEXT, source_share_id TEXT, rules BIGINT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS catalog_shares_public"
     " ON {s}catalog_shares (created_at, id) WHERE is_public = 1",
     "CREATE INDEX IF NOT EXISTS catalog_shares_live ON {s}catalog_shares (created_at, id)"
@@ -38,6 +39,8 @@ CREATE = (
     "CREATE INDEX IF NOT EXISTS catalog_shares_name ON {s}catalog_shares (name)",
     "CREATE INDEX IF NOT EXISTS catalog_shares_project"
     " ON {s}catalog_shares (project_id, created_at, id)",
+    "CREATE INDEX IF NOT EXISTS catalog_shares_backend"
+    " ON {s}catalog_shares (backend, created_at, id)",
     "CREATE INDEX IF NOT EXISTS catalog_shares_network ON {s}catalog_shares (share_network_id)"
     " WHERE share_network_id IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS catalog_shares_source ON {s}catalog_shares (source_share_id)"
@@ -59,8 +62,8 @@ CREATE = (
     "CREATE INDEX IF NOT EXISTS catalog_snapshots_time"
     " ON {s}catalog_snapshots (created_at, share_id, id)",
     """CREATE TABLE IF NOT EXISTS {s}catalog_rules (
-        share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, state TEXT NOT NULL, value TEXT NOT NULL,
-        PRIMARY KEY (share_id, id))""",
+        n {n} PRIMARY KEY, share_id TEXT{c} NOT NULL, id TEXT{c} NOT NULL, state TEXT NOT NULL,
+        value TEXT NOT NULL, sets TEXT NOT NULL, UNIQUE (share_id, id))""",
     "CREATE INDEX IF NOT EXISTS catalog_rules_id ON {s}catalog_rules (id)",
     """CREATE TABLE IF NOT EXISTS {s}catalog_commands (
         command_id TEXT{c} NOT NULL, project_id TEXT{c} NOT NULL, share_id TEXT{c} NOT NULL,
@@ -72,6 +75,10 @@ CREATE = (
         host TEXT{c} PRIMARY KEY, provisioned BIGINT NOT NULL, consumed BIGINT NOT NULL,
         settled BIGINT NOT NULL, unsized BIGINT NOT NULL, returned BIGINT NOT NULL,
         unsettled BIGINT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_counts (
+        status TEXT{c} NOT NULL, project_id TEXT{c} NOT NULL, backend TEXT{c} NOT NULL,
+        is_public INTEGER NOT NULL, n BIGINT NOT NULL,
+        PRIMARY KEY (project_id, status, backend, is_public)) {w}""",
 )
 CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
@@ -80,15 +87,15 @@ CREATE_LAYOUT = (
 # A share's name, project, publicity and backend hardly ever change (`MOVE_SHARE`); leaving them out avoids
 # updates of their indexes.
 PUT_SHARE = (
-    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
+    "INSERT INTO {s}catalog_shares VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE"
     " SET status = excluded.status, host = excluded.host, size = excluded.size,"
     " version = excluded.version,"
     " position = excluded.position, owes = excluded.owes, state = excluded.state,"
-    " source_share_id = excluded.source_share_id"
+    " source_share_id = excluded.source_share_id, rules = excluded.rules"
 )
 MOVE_SHARE = (
     "UPDATE {s}catalog_shares SET name = ?, project_id = ?, user_id = ?, backend = ?,"
-    " share_proto = ?, created_at = ?, is_public = ? WHERE id = ?"
+    " share_proto = ?, created_at = ?, is_public = ?, share_network_id = ? WHERE id = ?"
 )
 """For a share whose backend was renamed, or that is managed again."""
 PUT_SNAPSHOT = (
@@ -104,8 +111,9 @@ PUT_ENTITY = (
 )
 DROP_SNAPSHOT = "DELETE FROM {s}catalog_snapshots WHERE share_id = ? AND id = ?"
 PUT_RULE = (
-    "INSERT INTO {s}catalog_rules VALUES (?,?,?,?) ON CONFLICT (share_id, id) DO UPDATE"
-    " SET state = excluded.state, value = excluded.value"
+    "INSERT INTO {s}catalog_rules (share_id, id, state, value, sets) VALUES (?,?,?,?,?)"
+    " ON CONFLICT (share_id, id) DO UPDATE"
+    " SET state = excluded.state, value = excluded.value, sets = excluded.sets"
 )
 DROP_RULE = "DELETE FROM {s}catalog_rules WHERE share_id = ? AND id = ?"
 PUT_COMMAND = "INSERT INTO {s}catalog_commands VALUES (?,?,?) ON CONFLICT DO NOTHING"
@@ -123,10 +131,18 @@ ADD_ROOM = (
     " returned = catalog_room.returned + excluded.returned,"
     " unsettled = catalog_room.unsettled + excluded.unsettled"
 )
+ADD_COUNT = (
+    "INSERT INTO {s}catalog_counts VALUES (?,?,?,?,?)"
+    " ON CONFLICT (project_id, status, backend, is_public) DO UPDATE"
+    " SET n = catalog_counts.n + excluded.n"
+)
 DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
 
-STATES = "SELECT id, version, position, state FROM {s}catalog_shares WHERE id IN ({marks})"
-ENTITY_STATES = STATES.replace("catalog_shares", "catalog_entities")
+STATES = "SELECT id, version, position, state, rules FROM {s}catalog_shares WHERE id IN ({marks})"
+ENTITY_STATES = "SELECT id, version, position, state FROM {s}catalog_entities WHERE id IN ({marks})"
+RULES_OF = (
+    "SELECT share_id, value, sets FROM {s}catalog_rules WHERE share_id IN ({marks}) ORDER BY n"
+)
 ROOM = "SELECT * FROM {s}catalog_room"
 ON_NETWORK = (
     "SELECT id FROM {s}catalog_shares WHERE share_network_id = ?"
@@ -137,6 +153,7 @@ COMMAND = (
     "SELECT DISTINCT share_id FROM {s}catalog_commands WHERE command_id = ?{and}"
     " ORDER BY share_id LIMIT ?"
 )
+HAS_COMMAND = "SELECT 1 FROM {s}catalog_commands WHERE command_id = ? AND share_id = ? LIMIT 1"
 PARKED = "SELECT * FROM {s}catalog_parked ORDER BY stream"
 OWING = (
     "SELECT id FROM (SELECT id FROM {s}catalog_shares WHERE owes = 1 AND id > ?"
@@ -159,7 +176,8 @@ class Query(NamedTuple):
 class Table(NamedTuple):
     """A table to list: its columns, the order of pages, and the statuses excluded unless requested.
 
-    *own* is the condition for the rows of one project.
+    *own* is the condition for the rows of one project. *sought*: a column of which few rows have the same
+    value, so that a search by it uses its index, whatever other conditions there are.
     """
 
     name: str
@@ -168,9 +186,19 @@ class Table(NamedTuple):
     kind: str
     hidden: tuple[str, ...] = ()
     own: str = "project_id = ?"
+    sought: str = ""
 
 
-SHARES = Table("catalog_shares", "state", ("created_at", "id"), "status", ("deleted", "unmanaged"))
+SHARES = Table(
+    "catalog_shares",
+    "state, rules",
+    ("created_at", "id"),
+    "status",
+    ("deleted", "unmanaged"),
+    sought="name",
+)
+SHARE_COUNTS = Table("catalog_counts", "n", (), "status", ("deleted", "unmanaged"))
+"""The running numbers of shares, by the columns that they may be counted by, except their names."""
 ENTITIES = Table(
     "catalog_entities",
     "state",
@@ -223,13 +251,19 @@ def page(
 def count(table: Table, filters: Filters, scope: Scope = EVERYTHING) -> Query:
     """Count the rows of each status."""
     where, values = _where(table, filters, scope)
-    text = f"SELECT {table.kind} AS kind, COUNT(*) AS n FROM {{s}}{table.name}{_and(where)}"
-    return Query(f"{text} GROUP BY {table.kind} ORDER BY {table.kind}", values)
+    number = "SUM(n)" if table is SHARE_COUNTS else "COUNT(*)"
+    text = f"SELECT {table.kind} AS kind, {number} AS n FROM {{s}}{table.name}{_and(where)}"
+    return Query(f"{text} GROUP BY {table.kind} HAVING {number} <> 0 ORDER BY {table.kind}", values)
 
 
 def states(ids: Sequence[str]) -> Query:
     """Select the states of these shares."""
     return Query(STATES.replace("{marks}", _marks(len(ids))), list(ids))
+
+
+def rules_of(share_ids: Sequence[str]) -> Query:
+    """Select the access rules of these shares, those of each share in their order."""
+    return Query(RULES_OF.replace("{marks}", _marks(len(share_ids))), list(share_ids))
 
 
 def entity_states(ids: Sequence[str]) -> Query:
@@ -259,6 +293,10 @@ def _where(table: Table, filters: Filters, scope: Scope) -> tuple[list[str], lis
         where += [f"{table.kind} <> '{hidden}'" for hidden in table.hidden]
     if scope.condition:
         where.append(scope.condition)
+    if table.sought in given:
+        where = [
+            c if c == f"{table.sought} = ?" else f"CASE WHEN {c} THEN 1 END = 1" for c in where
+        ]
     return where, [*given.values(), *scope.values]
 
 

@@ -13,11 +13,11 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from share_actors.errors import LogError
 from share_actors.events.aggregates import AGGREGATES
 from share_actors.events.catalog import sql
-from share_actors.events.catalog.fold import Rows
+from share_actors.events.catalog.rows import Rows
 
 T = TypeVar("T")
 NAME = "catalog"
-_LAYOUT = ".".join(str(v) for v in (sql.LAYOUT, *(a.STATE_VERSION for a in AGGREGATES.values())))
+LAYOUT = ".".join(str(v) for v in (sql.LAYOUT, *(a.STATE_VERSION for a in AGGREGATES.values())))
 _READ_CHECKPOINT = (
     "SELECT t.notification_id, l.epoch FROM {s}{t} t, {s}catalog_layout l"
     " WHERE t.application_name = ?"
@@ -113,6 +113,7 @@ class Store(ABC):
             (sql.PUT_RULE, rows.rules),
             (sql.PUT_COMMAND, rows.commands),
             (sql.ADD_ROOM, rows.room),
+            (sql.ADD_COUNT, rows.counts),
             (sql.PUT_PARKED, rows.parked),
             (sql.DROP_PARKED, rows.unparked),
         ):
@@ -138,7 +139,7 @@ class Store(ABC):
     def renew_layout(self, c: Any) -> None:
         """Create the tables again if they are in another layout."""
         c.execute(self.dialect("SELECT layout FROM {s}catalog_layout"))
-        if [row["layout"] for row in c.fetchall()] != [_LAYOUT]:
+        if [row["layout"] for row in c.fetchall()] != [LAYOUT]:
             self._recreate_tables(c)
 
     def reset(self) -> None:
@@ -151,6 +152,10 @@ class Store(ABC):
             self._recreate_tables(c)
 
     @abstractmethod
+    def exchange(self) -> None:
+        """Put a catalog that was built beside one of another layout in its place, now that it is whole."""
+
+    @abstractmethod
     def compact(self) -> None:
         """Remove what deleted rows left in the files."""
 
@@ -160,7 +165,7 @@ class Store(ABC):
         for text in sql.CREATE:
             c.execute(self.dialect(text))
         c.execute(self.dialect("DELETE FROM {s}catalog_layout"))
-        c.execute(self.dialect("INSERT INTO {s}catalog_layout VALUES (?, '')"), [_LAYOUT])
+        c.execute(self.dialect("INSERT INTO {s}catalog_layout VALUES (?, '')"), [LAYOUT])
         c.execute(self.dialect(_TO_START), [NAME])
         self._new_epoch(c)
 

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LEAF_FORMAT = "share-actors leaf 1"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 ED25519 = b"\x01"
 MAX_SIGNATURES = 64
 
@@ -41,8 +42,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def encode_leaf(position: int, stream: str, version: int, topic: str, digest: str) -> bytes:
     """The leaf of an event: a JSON array in ASCII. *digest*: SHA-256 of the stored bytes, in hexadecimal."""
-    fields = [LEAF_FORMAT, position, stream, version, topic, digest]
-    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+    return _encode([LEAF_FORMAT, position, stream, version, topic, digest]).encode("ascii")
 
 
 def root_by_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:

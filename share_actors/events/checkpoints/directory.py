@@ -38,7 +38,8 @@ class Tail(NamedTuple):
     """Where a tree ended: its subtrees, the leaves of its last incomplete file, and its last leaf."""
 
     tree: CompactRange
-    pending: list[Leaf]
+    pending: list[bytes]
+    """Encoded: each leaf is encoded once, for its hash and for its file."""
     last: Leaf | None
 
 
@@ -130,7 +131,8 @@ class CheckpointDirectory:
             last = self.leaves_at_end(checkpoint.size)
         except (BadProof, ValueError) as error:
             raise directory_error(self.where, str(error)) from None
-        return Tail(tree, last if checkpoint.size % BUNDLE else [], last[-1])
+        pending = [leaf.encode() for leaf in last] if checkpoint.size % BUNDLE else []
+        return Tail(tree, pending, last[-1])
 
     def leaves_at_end(self, size: int) -> list[Leaf]:
         """The leaves of the last file of a tree with *size* leaves; raises `BadProof`."""
@@ -159,18 +161,29 @@ class CheckpointDirectory:
         return tree
 
     # -- writing ---------------------------------------------------------------------------------
-    def put_leaves(self, number: int, leaves: Sequence[Leaf]) -> None:
-        """Write the leaves of bundle *number*."""
+    def put_leaves(self, number: int, leaves: Sequence[bytes]) -> None:
+        """Write the encoded leaves of bundle *number*."""
         self._write(bundle_names(number, len(leaves))[1], _encode(leaves))
 
-    def put_checkpoint(self, note: str, public_key: str, tree: CompactRange) -> None:
-        """Publish *note*, whose leaves are written, then drop the files that it replaces."""
-        self._write("public.key", f"{public_key}\n".encode())
+    def put_checkpoint(self, note: str, public_key: str, tree: CompactRange, before: int) -> None:
+        """Publish *note*, whose leaves are written, then drop the files that it replaces.
+
+        *before*: the size of the newest checkpoint so far.
+        """
+        self._write_key(f"{public_key}\n".encode())
         self._write("checkpoint", note.encode())
         self._add_to_history(tree.size, json.dumps({"size": tree.size, "note": note}))
         cache = {"size": tree.size, "hashes": [item.hex() for item in tree.hashes]}
         self._write("resume.json", json.dumps(cache).encode())
-        self._drop_incomplete(tree.size)
+        self._drop_incomplete(before, tree.size)
+
+    def _write_key(self, content: bytes) -> None:
+        try:
+            is_there = self.read("public.key") == content
+        except OSError:
+            is_there = False
+        if not is_there:
+            self._write("public.key", content)
 
     def _write(self, name: str, content: bytes) -> None:
         replace_file(self.path / name, content)
@@ -178,16 +191,18 @@ class CheckpointDirectory:
     def _add_to_history(self, _size: int, line: str) -> None:
         _append_line(self.path / "history.jsonl", line)
 
-    def _drop_incomplete(self, size: int) -> None:
+    def _drop_incomplete(self, before: int, size: int) -> None:
+        """Drop the incomplete files that a tree of *size* leaves replaces, after one of *before*."""
         number, rest = divmod(size, BUNDLE)
-        kept = self.path / bundle_names(number, rest)[1] if rest else None
-        for directory in (self.path / "tile" / "entries").rglob("*.p"):
-            if kept is None or directory != kept.parent:
-                shutil.rmtree(directory)
-                continue
-            for file in directory.iterdir():
-                if file != kept:
-                    file.unlink()
+        for complete in range(before // BUNDLE, number):
+            shutil.rmtree(self._incomplete(complete), ignore_errors=True)
+        kept = self._incomplete(number)
+        for file in kept.iterdir() if kept.exists() else ():
+            if file.name != str(rest):
+                file.unlink()
+
+    def _incomplete(self, number: int) -> Path:
+        return (self.path / bundle_names(number, 0)[1]).parent
 
 
 def bundle_names(number: int, count: int) -> tuple[str, str]:
@@ -209,8 +224,7 @@ def directory_error(where: str, problem: str) -> LogError:
     )
 
 
-def _encode(leaves: Sequence[Leaf]) -> bytes:
-    entries = [leaf.encode() for leaf in leaves]
+def _encode(entries: Sequence[bytes]) -> bytes:
     return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
 
 

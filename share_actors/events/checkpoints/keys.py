@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from share_actors.durable_files import create_file
 from share_actors.errors import ConfigError
 from share_actors.events.checkpoints.check_bundle import ED25519, PublicKey, key_id_of
 
@@ -61,11 +61,9 @@ class SigningKey:
         """Read the key in the file *path*, or create both; raises `ConfigError`."""
         if not path.exists():
             key = cls.generate(name)
+            text = f"{PREFIX}+{_text(key.public, key._private.private_bytes_raw())}\n"
             try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _create(path, f"{PREFIX}+{_text(key.public, key._private.private_bytes_raw())}\n")
-            except FileExistsError:
-                pass  # another process was faster
+                create_file(path, text.encode())
             except OSError as error:
                 raise _unusable(path, str(error.strerror)) from None
         return cls.load(path, name)
@@ -73,19 +71,6 @@ class SigningKey:
 
 def _text(key: PublicKey, content: bytes) -> str:
     return f"{key.name}+{key.id.hex()}+{b64encode(ED25519 + content).decode()}"
-
-
-def _create(path: Path, text: str) -> None:
-    """Create the file with its content at once; raises `FileExistsError` if there is one."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-        os.link(new, path)
-    finally:
-        os.close(descriptor)
-        new.unlink()
 
 
 def _unusable(path: Path, problem: str) -> ConfigError:

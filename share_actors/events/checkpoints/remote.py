@@ -118,14 +118,13 @@ class CheckpointStore(CheckpointDirectory):
     def _add_to_history(self, size: int, line: str) -> None:
         self._write(f"history/{size:020d}.json", line.encode())
 
-    def _drop_incomplete(self, size: int) -> None:
-        """Drop what the last complete bundle replaces; those of the present one may be another writer's."""
+    def _drop_incomplete(self, before: int, size: int) -> None:
+        """Drop what the complete bundles replace; those of the present one may be another writer's."""
         number = size // BUNDLE
-        if number == 0:
-            return
-        full, _ = bundle_names(number - 1, BUNDLE)
-        for name in self._list(f"{full}.p"):
-            self._files.rm_file(self._path(f"{full}.p/{name}"))
+        for complete in {n for n in (before // BUNDLE, number - 1) if 0 <= n < number}:
+            full, _ = bundle_names(complete, BUNDLE)
+            for name in self._list(f"{full}.p"):
+                self._files.rm_file(self._path(f"{full}.p/{name}"))
 
 
 def open_checkpoints(where: Path | str) -> CheckpointDirectory:

@@ -14,7 +14,7 @@ from share_actors.events.checkpoints.directory import BUNDLE, CheckpointDirector
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.checkpoints.remote import open_checkpoints
-from share_actors.events.log.read_only import ReadRows
+from share_actors.events.log.rows import ReadRows
 
 BATCH_SIZE = 1_000
 MAX_EVENTS = 50_000
@@ -34,7 +34,8 @@ class Written(NamedTuple):
 class CheckpointWriter:
     """Extends the tree by what was recorded since the newest checkpoint, and signs its root.
 
-    It keeps nothing in memory between two checkpoints: several writers on one directory take turns.
+    Several writers on one directory take turns: where the tree ended is kept in memory, and believed only if
+    the newest checkpoint is still the one that this writer wrote.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class CheckpointWriter:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.directory, self.key, self._now = directory, key, now
+        self._written: tuple[str, Tail] | None = None
 
     @classmethod
     def configured(cls, config: Config) -> CheckpointWriter:
@@ -62,13 +64,16 @@ class CheckpointWriter:
         Raises `LogError`, and signs nothing, if the log is not the one of the newest checkpoint.
         """
         with self.directory.locked():
-            tail = self.directory.tail(self.key.public)
+            note = self.directory.newest()
+            tail = self._tail(note)
             before = tail.tree.size
             self._check(tail, read)
             last = self._extend(tail, read)
             if last is None:
+                self._written = None if note is None else (note, tail)
                 return None
-            written = self._publish(tail, last)
+            written = self._publish(tail, last, before)
+            self._written = written.note, tail._replace(last=last)
             return written._replace(is_behind=tail.tree.size - before >= MAX_EVENTS)
 
     def write_all(self, read: ReadRows) -> Written | None:
@@ -77,6 +82,11 @@ class CheckpointWriter:
         while (written := self.write(read)) is not None:
             newest = written
         return newest
+
+    def _tail(self, note: str | None) -> Tail:
+        """Where the newest checkpoint *note* ends; what is in memory is dropped if this write fails."""
+        kept, self._written = self._written, None
+        return kept[1] if kept and kept[0] == note else self.directory.tail(self.key.public)
 
     def _check(self, tail: Tail, read: ReadRows) -> None:
         """Raise `LogError` unless the log still has the last event of the newest checkpoint."""
@@ -107,16 +117,17 @@ class CheckpointWriter:
         return newest
 
     def _add(self, tail: Tail, leaf: Leaf) -> None:
-        tail.tree.append(leaf_hash(leaf.encode()))
-        tail.pending.append(leaf)
+        entry = leaf.encode()
+        tail.tree.append(leaf_hash(entry))
+        tail.pending.append(entry)
         if len(tail.pending) == BUNDLE:
             self.directory.put_leaves(tail.tree.size // BUNDLE - 1, tail.pending)
             tail.pending.clear()
 
-    def _publish(self, tail: Tail, last: Leaf) -> Written:
+    def _publish(self, tail: Tail, last: Leaf, before: int) -> Written:
         root = b64encode(tail.tree.root()).decode()
         at = self._now().astimezone(UTC).isoformat(timespec="seconds")
         lines = self.key.public.name, tail.tree.size, root, f"position {last.position}", f"at {at}"
         note = self.key.sign("".join(f"{line}\n" for line in lines))
-        self.directory.put_checkpoint(note, self.key.public_text, tail.tree)
+        self.directory.put_checkpoint(note, self.key.public_text, tail.tree, before)
         return Written(note, tail.tree.size, last.position)

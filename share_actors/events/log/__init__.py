@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events.log.append_order import Conflict
+from share_actors.events.log.append_order import Conflict, Settled
 from share_actors.events.log.log import Log, Notification, OpenLog, open_configured
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "Log",
     "Notification",
     "OpenLog",
+    "Settled",
     "open_configured",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 
 _MAX_HEADS = 50_000
 """How many streams' last versions stay in memory, so that most appends need no read before the write."""
+
+
+Settled = Callable[[Sequence[int] | Exception], None]
 
 
 class Conflict(Exception):
@@ -20,13 +23,15 @@ class Conflict(Exception):
 class Append:
     """Rows to append to one stream after version `expected`, all or none.
 
+    `settled` gets the outcome on `loop`: the positions of the rows, or an error.
     `informed` is the number of the last batch whose outcome was delivered before the sender submitted.
     """
 
     stream: str
     expected: int
     rows: Sequence[StoredEvent]
-    future: asyncio.Future[Sequence[int]]
+    settled: Settled
+    loop: asyncio.AbstractEventLoop
     informed: int
     outcome: Sequence[int] | Exception | None = None
 

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, NoReturn, TypeVar
 
-from eventsourcing.compressor import ZlibCompressor
 from eventsourcing.persistence import Cipher, Compressor, StoredEvent
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -18,18 +17,27 @@ from typing_extensions import TypedDict
 from share_actors.errors import NOT_RECORDED, LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log.compression import decompressed
 from share_actors.events.log.upcasting import UPCASTERS, Upcasters, upcast
-from share_actors.events.subjects.sealing import NO_KEYS, RecordSealer
+from share_actors.events.subjects.sealing import NO_KEYS, RecordSealer, has_sealed
 from share_actors.events.topics import EVENTS, topic_of
 
 E = TypeVar("E", bound=Event)
-_ZLIB = ZlibCompressor()
 _logger = logging.getLogger(__name__)
 # The beginning of a record and the end of its envelope, as `encode` writes them. In a text of the envelope,
 # a quotation mark would have a backslash before it, so the end cannot be found inside one.
-_PARTS = re.compile(rb'\{"event_id":"[^"\\]*","schema_version":(\d+),"envelope":')
+_HEAD = re.compile(rb'\{"event_id":"[^"\\]*","schema_version":(\d+),"envelope":')
 _BEFORE_EVENT = b'},"event":'
+_NO_COMMAND = b'{"command_id":null,'
+_CHECK_KEY = "check that log.cipher_key is the key that it was written with"
 _TIME = re.compile(rb',"at":"([^"\\]+)","writer":"')
+
+
+class Request(NamedTuple):
+    """What the envelope of an event says of the client's request that caused it."""
+
+    command_id: str
+    project_id: str
 
 
 class _Record(TypedDict, Generic[E]):
@@ -62,7 +70,7 @@ class Codec:
     ) -> None:
         self._cipher, self._compressor, self._subjects = cipher, compressor, subjects
         self._events, self._upcasters = events, upcasters
-        self._last: tuple[Envelope, str] | None = None
+        self._last: tuple[Envelope, bytes] | None = None
         self._validators: dict[str, tuple[bytes, Callable[[bytes], Event]]] = {}
         """By topic: its schema version, as it is in a record, and the function that reads its JSON."""
 
@@ -73,33 +81,43 @@ class Codec:
 
     # -- writing -----------------------------------------------------------------------------------
     def encode(
-        self, stream: str, version: int, event_id: str, envelope: Envelope, event: Event
+        self,
+        stream: str,
+        version: int,
+        event_id: str,
+        envelope: Envelope,
+        event: Event,
+        keys: set[str] | None = None,
     ) -> StoredEvent:
-        """Return the row that the log stores for *event*; raises `LogError` if it has no JSON form."""
+        """Return the row that the log stores for *event*; raises `LogError` if it has no JSON form.
+
+        The ids of the data subjects whose keys seal a part of it are added to *keys*.
+        """
         try:
-            who, what = self._jsons(envelope, event)
-            text = (
-                f'{{"event_id":"{event_id}","schema_version":{event.schema_version},'
-                f'"envelope":{who},"event":{what}}}'
-            )
-            return StoredEvent(stream, version, topic_of(type(event)), self.seal(text.encode()))
+            who, what = self._jsons(envelope, event, keys)
+            head = f'{{"event_id":"{event_id}","schema_version":{event.schema_version},"envelope":'
+            text = b"".join((head.encode(), who, b',"event":', what, b"}"))
+            return StoredEvent(stream, version, topic_of(type(event)), self.seal(text))
         except (PydanticSerializationError, KeyError, UnicodeEncodeError) as error:
             raise LogError(
                 f"stream {stream} version {version}: {type(event).__name__} cannot be written:"
                 f" {error}{NOT_RECORDED}"
             ) from None
 
-    def _jsons(self, envelope: Envelope, event: Event) -> tuple[str, str]:
+    def _jsons(
+        self, envelope: Envelope, event: Event, keys: set[str] | None
+    ) -> tuple[bytes, bytes]:
         """Return the JSON of both, with the personal data sealed that is to be."""
         if self._subjects is not None and self._subjects.seals:
-            return self._subjects.sealed_json(envelope, event)
-        return self._envelope_json(envelope), event.model_dump_json()
+            who, what = self._subjects.sealed_json(envelope, event, keys)
+            return who.encode(), what.encode()
+        return self._envelope_json(envelope), event.json_bytes()
 
-    def _envelope_json(self, envelope: Envelope) -> str:
+    def _envelope_json(self, envelope: Envelope) -> bytes:
         """Return the envelope's JSON; the last is cached, as events of a command share it."""
         last = self._last
         if last is None or last[0] is not envelope:
-            self._last = last = (envelope, envelope.model_dump_json())
+            self._last = last = (envelope, envelope.json_bytes())
         return last[1]
 
     def seal(self, plain: bytes) -> bytes:
@@ -112,15 +130,17 @@ class Codec:
     def unseal(self, stored: bytes) -> bytes:
         """Decrypt and decompress *stored*, whose plain text starts with a brace; raises any exception if not.
 
-        The first byte shows whether it is compressed, so `log.compress` may change at any time.
+        Its first bytes show whether and how it is compressed, so `log.compress` may change at any time.
         """
         plain = stored if self._cipher is None else self._cipher.decrypt(stored)
-        return plain if plain[:1] == b"{" else _ZLIB.decompress(plain)
+        return plain if plain[:1] == b"{" else decompressed(plain)
 
     def fits(self, stored: bytes) -> bool:
-        """Return whether *stored* was encrypted with this key: its plain text is JSON."""
+        """Return whether *stored* was encrypted with this key: its plain text is JSON, if it can be read."""
         try:
             from_json(self.unseal(stored))
+        except LogTooNew:
+            return True
         except Exception:
             return False
         return True
@@ -136,10 +156,11 @@ class Codec:
         """Return the event of a row, given by its columns; see `decode`."""
         try:
             plain = self.unseal(state)
+        except LogTooNew as error:
+            _raise_unreadable(stream, version, topic, error)
         except Exception as error:
             raise LogError(
-                f"stream {stream} version {version}: {topic} cannot be decrypted: {error};"
-                " check that log.cipher_key is the key that it was written with"
+                f"stream {stream} version {version}: {topic} cannot be decrypted: {error}; {_CHECK_KEY}"
             ) from None
         plain = self.opened(stream, version, topic, plain)
         try:
@@ -150,18 +171,44 @@ class Codec:
             stream, version, record["event_id"], record["envelope"], record["event"], position
         )
 
+    def decode_request(
+        self, stream: str, version: int, topic: str, state: bytes
+    ) -> tuple[Event, Request | None]:
+        """Return the event of a row, and the client's request that caused it, if any; see `decode_event`."""
+        try:
+            plain = self.unseal(state)
+            if has_sealed(plain):
+                plain = self.opened(stream, version, topic, plain)
+            schema_version, validate = self._validators.get(topic) or self._validator(topic)
+            who, _, what = plain.partition(_BEFORE_EVENT)
+            head = _HEAD.match(who)
+            if head is not None and head[1] == schema_version:
+                event = validate(what[:-1])
+                if who.startswith(_NO_COMMAND, head.end()):
+                    return event, None
+                envelope = from_json(who[head.end() :] + b"}")
+                return event, Request(envelope["command_id"], envelope["project_id"])
+        except Exception:
+            _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
+        recorded = self.decode_row(stream, version, topic, state)
+        command_id = recorded.envelope.command_id
+        request = None if command_id is None else Request(command_id, recorded.envelope.project_id)
+        return recorded.event, request
+
     def decode_event(self, stream: str, version: int, topic: str, state: bytes) -> Event:
         """Return the event of a row without its envelope, in a third of the time; raises as `decode`.
 
         The envelope is not validated.
         """
         try:
-            plain = self.opened(stream, version, topic, self.unseal(state))
-            parts = _PARTS.match(plain)
+            plain = self.unseal(state)
+            if has_sealed(plain):
+                plain = self.opened(stream, version, topic, plain)
             schema_version, validate = self._validators.get(topic) or self._validator(topic)
-            if parts is not None and parts[1] == schema_version:
-                start = plain.index(_BEFORE_EVENT, parts.end()) + len(_BEFORE_EVENT)
-                return validate(plain[start:-1])
+            who, _, what = plain.partition(_BEFORE_EVENT)
+            head = _HEAD.match(who)
+            if head is not None and head[1] == schema_version:
+                return validate(what[:-1])
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
         return self.decode_row(stream, version, topic, state).event
@@ -241,7 +288,17 @@ def _raise_unreadable(
         raise LogTooNew(
             f"{where}: {_first_problem(error)}; a newer version wrote it: upgrade share_actors"
         ) from None
-    raise LogError(f"{where}: cannot be read: {_first_problem(error)}") from None
+    # the first byte of an encrypted record may be a brace by chance, as if it were plain
+    advice = "" if _is_json(plain) else f"; it is damaged, or {_CHECK_KEY}"
+    raise LogError(f"{where}: cannot be read: {_first_problem(error)}{advice}") from None
+
+
+def _is_json(plain: bytes) -> bool:
+    try:
+        from_json(plain)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_unknown_field(error: Exception) -> bool:

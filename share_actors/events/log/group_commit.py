@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
 )
 
 from share_actors.errors import NOT_RECORDED, LogError, LogInDoubt
-from share_actors.events.log.append_order import Append, AppendOrder, Conflict
+from share_actors.events.log.append_order import Append, AppendOrder, Conflict, Settled
 
 _PAGE_SIZE = 1_000
 
@@ -44,11 +44,14 @@ class GroupCommit:
 
     # -- on the event loop -------------------------------------------------------------------------
     def submit(
-        self, stream: str, expected: int, rows: Sequence[StoredEvent]
-    ) -> asyncio.Future[Sequence[int]]:
-        """Queue *rows*; the future returns their positions, or raises `Conflict` or `LogError`."""
+        self, stream: str, expected: int, rows: Sequence[StoredEvent], settled: Settled
+    ) -> None:
+        """Queue *rows*; *settled* gets their positions, or a `Conflict` or `LogError`, on this loop.
+
+        All that one commit settles is delivered in one callback of the loop.
+        """
         loop = asyncio.get_running_loop()
-        append = Append(stream, expected, rows, loop.create_future(), self._delivered)
+        append = Append(stream, expected, rows, settled, loop, self._delivered)
         with self._lock:
             if self._closed:
                 raise LogError(f"the log is closed{NOT_RECORDED}")
@@ -57,7 +60,6 @@ class GroupCommit:
             self._gathering = loop
         if first:  # all appends of this turn of the loop form one batch and wake the writer once
             loop.call_soon(self._hand_over)
-        return append.future
 
     def _hand_over(self) -> None:
         with self._lock:
@@ -71,12 +73,7 @@ class GroupCommit:
     def _settle(self, appends: Sequence[Append], batch: int) -> None:
         self._delivered = max(self._delivered, batch)
         for append in appends:
-            if append.future.done():
-                continue  # its caller was cancelled; the events stay recorded
-            if isinstance(append.outcome, Exception):
-                append.future.set_exception(append.outcome)
-            else:
-                append.future.set_result(append.outcome or ())
+            append.settled(() if append.outcome is None else append.outcome)
 
     def close(self) -> None:
         """Write all submitted appends, then stop."""
@@ -115,7 +112,7 @@ class GroupCommit:
             self._fail_in_doubt([append for append in batch if append.outcome is None], error)
         by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
         for append in batch:
-            by_loop.setdefault(append.future.get_loop(), []).append(append)
+            by_loop.setdefault(append.loop, []).append(append)
         for loop, appends in by_loop.items():
             with contextlib.suppress(RuntimeError):  # the loop is closed: no caller is waiting
                 loop.call_soon_threadsafe(self._settle, appends, number)

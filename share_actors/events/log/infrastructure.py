@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventsourcing.compressor import ZlibCompressor
-from eventsourcing.persistence import InfrastructureFactory
+from eventsourcing.persistence import Compressor, InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory
 from eventsourcing.utils import Environment
 
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError
-from share_actors.events.log import sqlite_file
 from share_actors.events.log.archived_rows import ReadArchived, nothing_archived, stored_reader
 from share_actors.events.log.codec import Codec
-from share_actors.events.log.sqlite_recorder import ChunkedRecorder, DurablePool
+from share_actors.events.log.compression import DictionaryCompressor
+from share_actors.events.log.sqlite import file as sqlite_file
+from share_actors.events.log.sqlite.recorder import ChunkedRecorder, DurablePool
 from share_actors.events.subjects.sealing import RecordSealer
 
 Factory = InfrastructureFactory[Any]
@@ -81,17 +82,25 @@ def common_environment(module: str, settings: LogSettings, *, create: bool) -> d
         "ORIGINATOR_ID_TYPE": "text",
         "CREATE_TABLE": "yes" if create else "no",
     }
-    if settings.compress:
-        common["COMPRESSOR_TOPIC"] = "eventsourcing.compressor:ZlibCompressor"
+    if (compressor := _compressor_class(settings)) is not None:
+        common["COMPRESSOR_TOPIC"] = f"{compressor.__module__}:{compressor.__qualname__}"
     if settings.cipher_key is not None:
         common["CIPHER_TOPIC"] = "eventsourcing.cryptography:AESCipher"
         common["CIPHER_KEY"] = settings.cipher_key.get_secret_value()
     return common
 
 
+def _compressor_class(settings: LogSettings) -> type[Compressor] | None:
+    """The class that compresses what is written, if anything does."""
+    if not settings.compress:
+        return None
+    return DictionaryCompressor if settings.compress == "dictionary" else ZlibCompressor
+
+
 def codec_of(settings: LogSettings, subjects: RecordSealer | None = None) -> Codec:
     """A codec that reads and writes the rows of a log as *settings* say, without opening one."""
-    compressor = ZlibCompressor() if settings.compress else None
+    compressor_class = _compressor_class(settings)
+    compressor = None if compressor_class is None else compressor_class()
     if settings.cipher_key is None:
         return Codec(None, compressor, subjects=subjects)
     from eventsourcing.cryptography import AESCipher  # noqa: PLC0415 - an optional package

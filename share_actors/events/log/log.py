@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
-from eventsourcing.persistence import ApplicationRecorder
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
 from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log.append_order import Settled
 from share_actors.events.log.archived_rows import ArchivedRow, merged
-from share_actors.events.log.codec import Codec
+from share_actors.events.log.codec import Codec, Request
 from share_actors.events.log.group_commit import GroupCommit
-from share_actors.events.log.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.infrastructure import LogStore, open_sqlite
-from share_actors.events.log.postgres import open_postgres
+from share_actors.events.log.lease.guarded import GuardedRecorder, LeaseGuard
+from share_actors.events.log.postgres.store import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
 from share_actors.events.log.subject_keys import record_sealer
 from share_actors.events.subjects.sealing import RecordSealer
@@ -63,6 +65,7 @@ class Log:
         self._check_key()
         self._check_subject_keys()
         self._group_commit = group_commit(self._recorder, store.explain)
+        self.before_commit(lambda: None)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
         self._when_closed: Callable[[], None] = lambda: None
 
@@ -127,27 +130,60 @@ class Log:
         """
         if not entries:
             return ()
-        recorded, positions = self.submit(stream, expected_version, entries)
+        positions: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
+        recorded = self.submit(stream, expected_version, entries, partial(_settle, positions))
         return tuple(
             replace(item, position=position)
             for item, position in zip(recorded, await positions, strict=True)
         )
 
     def submit(
-        self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]
-    ) -> tuple[tuple[Recorded, ...], asyncio.Future[Sequence[int]]]:
-        """Start to append: return the events to be recorded, and the future of their positions.
+        self,
+        stream: str,
+        expected_version: int,
+        entries: Sequence[tuple[Envelope, Event]],
+        settled: Settled,
+    ) -> tuple[Recorded, ...]:
+        """Start to append, and return the events to be recorded.
 
-        Nothing is durable before the future is done; it raises what `append` raises.
+        Nothing is durable before *settled* is called, with their positions or with what `append` raises.
         """
         recorded = tuple(
             Recorded(stream, number, f"{self._writer}-{next(self._count):x}", envelope, event)
             for number, (envelope, event) in enumerate(entries, expected_version + 1)
         )
-        stored = [
-            self._codec.encode(stream, r.version, r.event_id, r.envelope, r.event) for r in recorded
+        if self.subjects is not None and self.subjects.seals:
+            self._submit_sealed(stream, expected_version, recorded, settled)
+        else:
+            rows = self._encoded(stream, recorded)
+            self._group_commit.submit(stream, expected_version, rows, settled)
+        return recorded
+
+    def _encoded(
+        self, stream: str, recorded: Sequence[Recorded], keys: set[str] | None = None
+    ) -> list[StoredEvent]:
+        return [
+            self._codec.encode(stream, r.version, r.event_id, r.envelope, r.event, keys)
+            for r in recorded
         ]
-        return recorded, self._group_commit.submit(stream, expected_version, stored)
+
+    def _submit_sealed(
+        self, stream: str, expected_version: int, recorded: Sequence[Recorded], settled: Settled
+    ) -> None:
+        """Hold the keys that seal the rows until the rows are durable."""
+        assert self.subjects is not None
+        holds = self.subjects.holds
+        rows, held = holds.sealed(lambda keys: self._encoded(stream, recorded, keys))
+
+        def released(outcome: Sequence[int] | Exception) -> None:
+            holds.release(held)
+            settled(outcome)
+
+        try:
+            self._group_commit.submit(stream, expected_version, rows, released)
+        except LogError:
+            holds.release(held)
+            raise
 
     def read(self, stream: str, after: int = 0, upto: int | None = None) -> list[Recorded]:
         """Return the events of *stream* with versions greater than *after*, up to and including *upto*.
@@ -188,6 +224,10 @@ class Log:
         position, stream, version, topic, state = raw
         return self._codec.decode_row(stream, version, topic, state, position)
 
+    def decode_request(self, raw: Notification) -> tuple[Event, Request | None]:
+        """Return the event of *raw* and the client's request that caused it, in a third of the time."""
+        return self._codec.decode_request(raw.stream, raw.version, raw.topic, raw.state)
+
     def names_subject(self, raw: Notification, subject_id: str) -> bool:
         """Return whether *raw* has texts that are sealed for a subject."""
         return subject_id.encode() in self._codec.unseal(raw.state)
@@ -224,7 +264,12 @@ class Log:
 
     def before_commit(self, check: Callable[[], None]) -> None:
         """Call *check* in the writer's thread before each commit, which its `LogError` refuses."""
-        self._group_commit.before_commit = check
+        self._group_commit.before_commit = lambda: self._check_before_commit(check)
+
+    def _check_before_commit(self, check: Callable[[], None]) -> None:
+        check()
+        if self.subjects is not None:  # last: the less time passes, the less a lock can be lost
+            self.subjects.holds.check()
 
     def require_lease(self, guard: LeaseGuard) -> None:
         """Refuse each append whose transaction does not find the lease of *guard* in the log."""
@@ -270,3 +315,12 @@ OpenLog = Callable[[Config, int], Log]
 def open_configured(config: Config, nodes: int = 1) -> Log:
     """Open the log of *config*; see `Log.open`."""
     return Log.open(config.log, config.log_path, nodes=nodes, subjects=record_sealer(config))
+
+
+def _settle(positions: asyncio.Future[Sequence[int]], outcome: Sequence[int] | Exception) -> None:
+    if positions.done():
+        return  # the caller was cancelled; the events stay recorded
+    if isinstance(outcome, Exception):
+        positions.set_exception(outcome)
+    else:
+        positions.set_result(outcome)

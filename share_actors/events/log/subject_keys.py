@@ -6,15 +6,16 @@ from pathlib import Path
 
 from share_actors.config import Config, LogSettings
 from share_actors.events.subjects.directory import KeyDirectory
-from share_actors.events.subjects.keys import KeyRing, KeyStore
+from share_actors.events.subjects.keys import KeyRing
 from share_actors.events.subjects.sealing import RecordSealer
+from share_actors.events.subjects.store import KeyStore
 
 
 def key_store(settings: LogSettings, directory: Path) -> KeyStore:
     """The key store of the log of *settings*; *directory* is that of a SQLite log."""
     if settings.kind == "sqlite":
         return KeyDirectory(directory)
-    from share_actors.events.log.subject_keys_postgres import (  # noqa: PLC0415 - an optional package
+    from share_actors.events.log.postgres.subject_keys import (  # noqa: PLC0415 - an optional package
         PostgresKeys,
     )
 

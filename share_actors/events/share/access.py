@@ -5,17 +5,18 @@ queued -> applying -> active -> denying -> gone, or rest in error with the reaso
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, assert_never
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.phrases import joined
 from share_actors.events.share.clients import normal_access_to
-from share_actors.events.share.rules import Rules, same_client
+from share_actors.events.share.rules import NO_IDS, Rules, WantedRules, same_client
 from share_actors.values import AccessLevel, AccessRule, AccessType, RuleState
-from share_actors.values.fields import Id
+from share_actors.values.checks.fields import Id
+from share_actors.values.persistent import PersistentSet
 
 
 class AllowAccess(Command, topic="access.allow"):
@@ -49,8 +50,8 @@ class ConfirmRules(Command):
 
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    failed: dict[str, str] = {}
-    warnings: dict[str, str] = {}
+    failed: dict[str, str] = Field(default_factory=dict)
+    warnings: dict[str, str] = Field(default_factory=dict)
     cut_off: tuple[str, ...] = ()
 
 
@@ -88,8 +89,8 @@ class AccessRulesApplied(Event, topic="access.rules_applied"):
 
     applied: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    failed: dict[str, str] = {}
-    warnings: dict[str, str] = {}
+    failed: dict[str, str] = Field(default_factory=dict)
+    warnings: dict[str, str] = Field(default_factory=dict)
     cut_off: tuple[str, ...] = ()
 
     def settles(self) -> tuple[Settled, ...]:
@@ -187,10 +188,10 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
     match event:
         case AccessAllowed(access_id=i, access_type=kind, access_to=to, access_level=level):
             rule = _NEW.replace(id=i, access_type=kind, access_to=to, access_level=level)
-            return state.with_rules(rule)
+            return state.with_queued(rule)
         case AccessDenied(access_id=i):
             denying = state.rules[i].replace(state="denying", reason=None)
-            denied, attempted = state.denied | {i}, state.attempted - {i}
+            denied, attempted = state.denied.put((i,)), state.attempted.remove((i,))
             return state.with_rules(denying, denied=denied, attempted=attempted)
         case AccessRulesApplied():
             return _applied(state, event)
@@ -201,27 +202,37 @@ def evolve(state: Rules, event: AccessEvent) -> Rules:
 def _applied(state: Rules, event: AccessRulesApplied) -> Rules:
     state = state.without(event.removed) if event.removed else state
     known = state.rules
-    active = [
-        known[i].replace(state="active", reason=None, warning=event.warnings.get(i))
+    active = {
+        i: known[i].replace(state="active", reason=None, warning=event.warnings.get(i))
         for i in event.applied
         if i in known and known[i].state != "denying"
-    ]
+    }
     failed = [
         known[i].replace(state="error", reason=why, warning=None)
         for i, why in event.failed.items()
         if i in known
     ]
-    applied = (state.applied | set(event.applied)) - set(event.removed)
-    denied = state.denied - set(event.removed)
-    return state.with_rules(*active, *failed, applied=applied, denied=denied, attempted=frozenset())
+    done = state.replace(  # the active ones were in force for their clients already
+        rules=known.put(active),
+        owed=state.owed.remove(active),
+        errors=state.errors.remove(active),
+        applied=state.applied.put(event.applied).remove(event.removed),
+        denied=state.denied.remove(event.removed),
+        attempted=NO_IDS,
+    )
+    return done.with_rules(*failed) if failed else done
 
 
 def started(state: Rules) -> Rules:
     """An attempt to apply began: the queued rules are being applied, and may be on the backend."""
-    queued = [state.rules[i] for i in state.owed if state.rules[i].state == "queued"]
-    on_its_way = [rule.replace(state="applying") for rule in queued]
-    applied = state.applied | {rule.id for rule in queued}
-    return state.with_rules(*on_its_way, applied=applied, attempted=frozenset(state.owed))
+    rules = state.rules
+    queued = [rule for i in state.owed if (rule := rules[i]).state == "queued"]
+    on_its_way = {rule.id: rule.replace(state="applying") for rule in queued}
+    return state.replace(  # they are owed as before, and in force for their clients
+        rules=rules.put(on_its_way),
+        applied=state.applied.put(on_its_way),
+        attempted=PersistentSet(state.owed),
+    )
 
 
 def failed(state: Rules, reason: str) -> AccessRulesApplied:
@@ -281,10 +292,9 @@ def pending(state: Rules) -> ApplyRules | None:
     )
 
 
-def desired(state: Rules, effect: ApplyRules) -> tuple[AccessRule, ...]:
-    """The rules that have to be on the backend after *effect*."""
-    wanted = () if effect.cascade else state.rules.values()
-    return tuple(r for r in wanted if r.state in ("queued", "applying", "active"))
+def desired(state: Rules, effect: ApplyRules) -> Sequence[AccessRule]:
+    """The rules that have to be on the backend after *effect*; they are looked for once they are needed."""
+    return () if effect.cascade else WantedRules(state)
 
 
 def removal(state: Rules) -> ApplyRules | None:
@@ -296,7 +306,7 @@ def removal(state: Rules) -> ApplyRules | None:
 def removing(rules: Iterable[AccessRule]) -> Rules:
     """*rules*, which are on the backend and are all to be removed from it."""
     denying = [rule.replace(state="denying", reason=None) for rule in rules]
-    ids = frozenset(rule.id for rule in denying)
+    ids = PersistentSet(rule.id for rule in denying)
     return initial.with_rules(*denying).replace(applied=ids, denied=ids)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from share_actors.events.decider import Command, Event, Rejected
 from share_actors.events.phrases import not_configured, place
-from share_actors.events.share import failure, snapshots
+from share_actors.events.share import failure
 from share_actors.events.share.failure import RetryRequested
+from share_actors.events.share.snapshot import lifecycle as snapshots
 from share_actors.events.share.state import ShareState
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from share_actors.values import AccessType
-from share_actors.values.addresses import normal_client
-from share_actors.values.limits import CLIENT, COMMON_NAME
-from share_actors.values.text import check_bounded
+from share_actors.values.checks.addresses import normal_client
+from share_actors.values.checks.limits import CLIENT, COMMON_NAME
+from share_actors.values.checks.text import check_bounded
 
 
 def normal_access_to(access_type: AccessType, access_to: str) -> str:

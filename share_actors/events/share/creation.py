@@ -23,7 +23,7 @@ from share_actors.values import (
     SizeGiB,
     Snapshot,
 )
-from share_actors.values.fields import Hints, Id
+from share_actors.values.checks.fields import Hints, Id
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ class CreateShare(Command, topic="share.create"):
     """The snapshot, as the manager found it."""
     parent: Annotated[Share | None, Field(exclude=True)] = None
     """The share of the snapshot, without its rules and snapshots; not a part of the message."""
-    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict, exclude=True)
     """Those of the share type, as the manager found them; not a part of the message."""
     placement: Placement | None = None
     """Why the scheduler chose the host; None if the sender named it."""
@@ -118,7 +118,7 @@ class ShareCreationRequested(Event, topic="share.creation_requested"):
     size: int
     source: Snapshot | None
     parent: Share | None = None
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict)
     placement: Placement | None
     at: datetime
 
@@ -194,11 +194,16 @@ def evolve(state: ShareState, event: CreationEvent) -> ShareState:
     match event:
         case ShareCreationRequested():
             share, source = _requested(event), event.source
-            requested = state.replace(share=share, doing="create", source=source, room=event.size)
-            return requested.replace(parent=event.parent, extra_specs=event.extra_specs)
+            return state.replace(
+                share=share,
+                doing="create",
+                source=source,
+                parent=event.parent,
+                extra_specs=event.extra_specs,
+                room=event.size,
+            )
         case ShareCreated(export_locations=locations):
-            exported = state.share.replace(export_locations=locations)
-            return settle(state.replace(share=exported), "create")
+            return settle(state, "create", export_locations=locations)
         case _:
             assert_never(event)
 

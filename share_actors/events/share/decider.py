@@ -18,21 +18,16 @@ from share_actors.events.decider import Command, Event, Rejected, RequestJoined
 from share_actors.events.share import (
     access,
     backend_change,
-    cloning,
     creation,
     deletion,
     ensure,
     failure,
     forgetting,
-    holds,
     manage,
+    properties,
     resize,
     revert,
     server_attachment,
-    snapshot_access,
-    snapshot_messages,
-    snapshots,
-    snapshots_of_share,
     unknown_deletion,
 )
 from share_actors.events.share.creation import CreateShare, Provision
@@ -41,6 +36,11 @@ from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import ShareCommand, ShareEffect, ShareEvent
 from share_actors.events.share.rules import same_client
 from share_actors.events.share.server_attachment import ReleaseServer
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import cloning, holds
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot import messages as snapshot_messages
+from share_actors.events.share.snapshot import of_share as snapshots_of_share
 from share_actors.events.share.state import (
     ShareState,
     initial,
@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 KIND = "share"
-STATE_VERSION = 7
+STATE_VERSION = 8
 """Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
 
 
@@ -118,9 +118,10 @@ def _evolve_attempt(state: ShareState, event: attempts.AttemptEvent) -> ShareSta
     applying = isinstance(event, attempts.AttemptStarted) and event.effect == "access"
     rules = access.started(state.rules) if applying else state.rules
     begun = cloning.attempted(state, event.effect)
+    attempt, snapshots = attempts.evolve(event, state.attempt), begun.snapshots
     if isinstance(event, attempts.AttemptStarted):
-        begun = begun.replace(snapshots=snapshot_access.started(event.effect, begun.snapshots))
-    return begun.replace(attempt=attempts.evolve(event, state.attempt), rules=rules)
+        snapshots = snapshot_access.started(event.effect, snapshots)
+    return begun.replace(attempt=attempt, rules=rules, snapshots=snapshots)
 
 
 def _evolve_access(state: ShareState, event: access.AccessEvent) -> ShareState:
@@ -149,9 +150,10 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
     (deletion.DeletionCommand, deletion.decide),
     (DeleteUnknownShare, unknown_deletion.decide),
     (resize.ResizeCommand, resize.decide),
+    (properties.PropertiesCommand, properties.decide),
     (revert.RevertCommand, revert.decide),
     (manage.ManageCommand, manage.decide),
-    (forgetting.ForgetShare, forgetting.decide),
+    (forgetting.ForgettingCommand, forgetting.decide),
     (backend_change.ChangeBackend, backend_change.decide),
     (server_attachment.ConfirmServer, server_attachment.decide),
     (ensure.EnsureCommand, ensure.decide),
@@ -168,6 +170,7 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
     (deletion.DeletionEvent, deletion.evolve),
     (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.evolve),
     (resize.ResizeEvent, resize.evolve),
+    (properties.PropertiesEvent, properties.evolve),
     (revert.RevertEvent, revert.evolve),
     (manage.ManageEvent, manage.evolve),
     (forgetting.ForgettingEvent, forgetting.evolve),
@@ -189,6 +192,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (deletion.DeletionEvent, deletion.sentence),
     (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.sentence),
     (resize.ResizeEvent, resize.sentence),
+    (properties.PropertiesEvent, properties.sentence),
     (revert.RevertEvent, revert.sentence),
     (manage.ManageEvent, manage.sentence),
     (forgetting.ForgettingEvent, forgetting.sentence),

@@ -9,14 +9,17 @@ from typing import assert_never
 
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
-from share_actors.events.share import access, cloning, manage, snapshot_access, snapshots
+from share_actors.events.share import access, manage
 from share_actors.events.share.forgetting import ShareForgotten, forgotten
 from share_actors.events.share.server_attachment import (
     ConfirmReleased,
     ReleaseServer,
     ShareDestroyed,
 )
-from share_actors.events.share.snapshot_messages import DropSnapshot
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import cloning
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot.messages import DropSnapshot
 from share_actors.events.share.state import ShareState, initial
 
 

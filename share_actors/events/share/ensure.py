@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, assert_never
 
+from pydantic import Field
+
 from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Settled
 from share_actors.events.phrases import exported_at
-from share_actors.events.share import access, snapshot_access
+from share_actors.events.share import access
+from share_actors.events.share.snapshot import access as snapshot_access
 from share_actors.events.share.state import ShareState, require_status
 from share_actors.values import ExportLocation
 
@@ -56,7 +59,7 @@ class ShareReapplyRequested(Event, topic="share.reapply_requested"):
     schema_version: ClassVar[int] = 2
 
     rules: tuple[str, ...]
-    snapshot_rules: dict[str, tuple[str, ...]] = {}
+    snapshot_rules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     def opens(self) -> tuple[str, ...]:
         """Return the works that become pending."""

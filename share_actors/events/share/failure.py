@@ -8,13 +8,16 @@ from share_actors.events import attempts
 from share_actors.events.attempts import AttemptFailed, ReportFailure
 from share_actors.events.decider import Command, Event, Rejected, Settled
 from share_actors.events.phrases import PARTICIPLES, joined, phrase
-from share_actors.events.share import access, cloning, revert, snapshot_access, snapshots
+from share_actors.events.share import access, revert
 from share_actors.events.share.access import AccessRulesApplied
 from share_actors.events.share.ensure import ShareEnsureFailed
 from share_actors.events.share.resize import ShareResizeRefused
 from share_actors.events.share.revert import ShareRevertRefused
 from share_actors.events.share.room import after_failure, after_retry
-from share_actors.events.share.snapshot_messages import SnapshotEvent
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import cloning
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot.messages import SnapshotEvent
 from share_actors.events.share.state import Doing, ShareState
 from share_actors.values import PlacementRequest, ShareStatus
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from share_actors.events.decider import Command, Event, Rejected, Settled
 from share_actors.events.share.state import ShareState, initial
-from share_actors.values.fields import Reason
+from share_actors.values.checks.fields import Reason
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -43,6 +43,7 @@ class ShareForgotten(Event, topic="share.forgotten"):
         return (Settled("forget"), Settled("unmanage"), Settled("*", "the share was forgotten"))
 
 
+ForgettingCommand = ForgetShare
 ForgettingEvent = ShareForgetRequested | ShareForgotten
 
 

@@ -6,7 +6,7 @@ manage_starting -> available, or manage_error; unmanage_starting -> unmanaged, o
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self, assert_never
+from typing import Any, ClassVar, Self, assert_never
 
 from pydantic import Field
 
@@ -26,8 +26,9 @@ from share_actors.values import (
     ShareSpec,
     SizeGiB,
 )
-from share_actors.values.fields import DriverOptions, Id
-from share_actors.values.secret import MASK, OptionValue, Sealed
+from share_actors.values.checks.fields import DriverOptions, Id
+from share_actors.values.checks.urls import MASK
+from share_actors.values.secret import OptionValue, Sealed
 
 
 # -- messages ------------------------------------------------------------------------------------
@@ -38,10 +39,10 @@ class ManageShare(Command, topic="share.manage"):
 
     share_id: Id
     spec: RequestedSpec
-    driver_options: DriverOptions = {}
+    driver_options: DriverOptions = Field(default_factory=dict)
     share_server_id: Id | None = None
     """The share server that the share is on, of a backend that handles them."""
-    extra_specs: Annotated[dict[str, str], Field(exclude=True)] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict, exclude=True)
     """Those of the share type, as the manager found them; not a part of the message."""
     at: datetime = EPOCH
 
@@ -101,7 +102,7 @@ class ShareManageRequested(Event, topic="share.manage_requested"):
     spec: ShareSpec
     driver_options: dict[str, OptionValue]
     share_server_id: str | None = None
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict)
     at: datetime
 
     def opens(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from share_actors.events.attempts import AttemptEvent, BeginAttempt
 from share_actors.events.decider import RequestJoined
 from share_actors.events.share.access import AccessCommand, AccessEvent, ApplyRules
 from share_actors.events.share.backend_change import ChangeBackend, ShareBackendChanged
-from share_actors.events.share.cloning import CloningCommand, CloningEffect, CloningEvent
 from share_actors.events.share.creation import (
     ConfirmCreated,
     CreateShare,
@@ -33,9 +32,14 @@ from share_actors.events.share.failure import (
     RetryShare,
     ShareErrored,
 )
-from share_actors.events.share.forgetting import ForgetShare, ForgettingEvent
-from share_actors.events.share.holds import HoldCommand, HoldEvent
+from share_actors.events.share.forgetting import ForgettingCommand, ForgettingEvent
 from share_actors.events.share.manage import ManageCommand, ManageEffect, ManageEvent
+from share_actors.events.share.properties import (
+    ChangeShare,
+    PropertiesCommand,
+    PropertiesEvent,
+    ShareChanged,
+)
 from share_actors.events.share.resize import (
     ConfirmResized,
     ExtendShare,
@@ -62,12 +66,14 @@ from share_actors.events.share.server_attachment import (
     AttachmentEffect,
     AttachmentEvent,
 )
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     ApplySnapshotRules,
     SnapshotAccessCommand,
     SnapshotAccessEvent,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.cloning import CloningCommand, CloningEffect, CloningEvent
+from share_actors.events.share.snapshot.holds import HoldCommand, HoldEvent
+from share_actors.events.share.snapshot.messages import (
     SnapshotCommand,
     SnapshotEffect,
     SnapshotEvent,
@@ -78,6 +84,7 @@ from share_actors.events.share.unknown_deletion import (
 )
 
 __all__ = [
+    "ChangeShare",
     "ConfirmCreated",
     "ConfirmDeleted",
     "ConfirmResized",
@@ -93,6 +100,7 @@ __all__ = [
     "RetryShare",
     "Revert",
     "RevertToSnapshot",
+    "ShareChanged",
     "ShareCommand",
     "ShareCreated",
     "ShareCreationRequested",
@@ -115,10 +123,11 @@ ShareCommand = (
     | DeletionCommand
     | DeleteUnknownShare
     | ResizeCommand
+    | PropertiesCommand
     | RevertCommand
     | FailureCommand
     | ManageCommand
-    | ForgetShare
+    | ForgettingCommand
     | ChangeBackend
     | AttachmentCommand
     | EnsureCommand
@@ -134,6 +143,7 @@ ShareEvent = (
     | DeletionEvent
     | UnknownShareDeletionRequested
     | ResizeEvent
+    | PropertiesEvent
     | RevertEvent
     | FailureEvent
     | ManageEvent

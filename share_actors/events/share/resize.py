@@ -122,10 +122,9 @@ def evolve(state: ShareState, event: ResizeEvent) -> ShareState:
             room = max(state.room, size)  # a shrink gives room back when it is done
             return state.replace(share=resizing, doing=doing, resize_to=size, room=room)
         case ShareResized(doing=doing, size=size):
-            resized = state.share.replace(size=size)
-            return settle(state.replace(share=resized, room=size), doing)
+            return settle(state, doing, room=size, size=size)
         case ShareResizeRefused(doing=doing, reason=reason):
-            return settle(state.replace(room=state.share.size), doing, reason)
+            return settle(state, doing, reason, room=state.share.size)
         case _:
             assert_never(event)
 

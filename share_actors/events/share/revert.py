@@ -11,7 +11,7 @@ from share_actors.events import attempts
 from share_actors.events.decider import Command, Effect, Event, Missing, Rejected, Settled
 from share_actors.events.share.state import ShareState, require_status, settle
 from share_actors.values import Snapshot
-from share_actors.values.fields import Id
+from share_actors.values.checks.fields import Id
 
 REVERT: Final = "revert"
 """The key of the effect."""

@@ -6,6 +6,7 @@ again when they are retried; a deletion and a shrink give it back when they are 
 
 from __future__ import annotations
 
+from operator import add
 from typing import NamedTuple
 
 from share_actors.events.share.state import ShareState
@@ -30,11 +31,10 @@ class Room(NamedTuple):
 
     def plus(self, other: Room) -> Room:
         """The sum of both."""
-        return Room(*(a + b for a, b in zip(self, other, strict=True)))
+        return Room(*map(add, self, other))
 
-    def minus(self, other: Room) -> Room:
-        """The difference of both."""
-        return Room(*(a - b for a, b in zip(self, other, strict=True)))
+
+NO_ROOM = Room()
 
 
 class ShareRoom(NamedTuple):
@@ -63,13 +63,19 @@ def change(before: ShareState, after: ShareState) -> dict[str, Room]:
     if before.share.status == "unmanaged" != after.share.status:
         return {after.share.host: new}  # what was left on the backend stays there
     if before.share.host == after.share.host:
-        return {after.share.host: new.minus(old).plus(_fallen(old, new))}
-    return {before.share.host: _fallen(old, Room()).minus(old), after.share.host: new}
+        return {after.share.host: _difference(old, new)}
+    return {before.share.host: _difference(old, NO_ROOM), after.share.host: new}
 
 
-def _fallen(old: Room, new: Room) -> Room:
+def _difference(old: Room, new: Room) -> Room:
+    consumed, settled = new.consumed - old.consumed, new.settled - old.settled
     return Room(
-        returned=max(0, old.consumed - new.consumed), unsettled=max(0, old.settled - new.settled)
+        new.provisioned - old.provisioned,
+        consumed,
+        settled,
+        new.unsized - old.unsized,
+        returned=max(0, -consumed),
+        unsettled=max(0, -settled),
     )
 
 

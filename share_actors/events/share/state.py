@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from share_actors.events.attempts import Attempt
 from share_actors.events.decider import Rejected
-from share_actors.events.share import access, holds, snapshots
-from share_actors.events.share.holds import Holds
+from share_actors.events.share import access
 from share_actors.events.share.rules import Rules
-from share_actors.events.share.snapshots import Snapshots
+from share_actors.events.share.snapshot import holds
+from share_actors.events.share.snapshot import lifecycle as snapshots
+from share_actors.events.share.snapshot.holds import Holds
+from share_actors.events.share.snapshot.lifecycle import Snapshots
 from share_actors.values import AccessRule, Frozen, Share, ShareServer, Snapshot
 from share_actors.values.secret import OptionValue
 
@@ -31,7 +35,7 @@ class ShareState(Frozen):
     """The snapshot that the share is created from, while it is being created."""
     parent: Share | None = None
     """The share of that snapshot as it was then, without its rules and snapshots."""
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] = Field(default_factory=dict)
     """Those of the share type when the share was requested."""
     source_held: bool = False
     """The source is held by its share until the creation ends."""
@@ -39,7 +43,7 @@ class ShareState(Frozen):
     """The snapshot that may be held for this share, from the first attempt to hold it until the release."""
     revert_to: Snapshot | None = None
     """The snapshot that the share is being reverted to, as it was when that was requested."""
-    driver_options: dict[str, OptionValue] = {}
+    driver_options: dict[str, OptionValue] = Field(default_factory=dict)
     """Where the driver finds a share that is being managed."""
     on_server: str | None = None
     """The id of the share server that has the share that is being managed."""
@@ -121,11 +125,23 @@ def work_failed(state: ShareState) -> bool:
     return resize_failed(state) or state.share.status == "reverting_error"
 
 
-def settle(state: ShareState, work: Doing, reason: str | None = None) -> ShareState:
-    """*work* has ended: the share is available, unless another work has become pending since."""
+def settle(
+    state: ShareState,
+    work: Doing,
+    reason: str | None = None,
+    *,
+    room: int | None = None,
+    **of_share: Any,
+) -> ShareState:
+    """*work* has ended: the share is available, unless another work has become pending since.
+
+    *of_share* are the fields of the share that it changed, and *room* what the share takes now.
+    """
+    room = state.room if room is None else room
     if state.doing != work:
-        return state.replace(attempt=None)
-    share = state.share.replace(status="available", status_reason=reason)
+        share = state.share.replace(**of_share) if of_share else state.share
+        return state.replace(share=share, room=room, attempt=None)
+    share = state.share.replace(status="available", status_reason=reason, **of_share)
     return state.replace(
-        share=share, doing=None, resize_to=0, source=None, parent=None, attempt=None
+        share=share, doing=None, resize_to=0, source=None, parent=None, room=room, attempt=None
     )

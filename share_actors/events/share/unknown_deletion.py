@@ -12,7 +12,7 @@ from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.phrases import place
 from share_actors.events.share.state import ShareState, initial
 from share_actors.values import RequestedSpec, Share, ShareSpec, SizeGiB
-from share_actors.values.fields import Id, Location
+from share_actors.values.checks.fields import Id, Location
 
 
 # -- messages ------------------------------------------------------------------------------------

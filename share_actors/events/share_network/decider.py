@@ -12,6 +12,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import islice
 from typing import assert_never
 
+from pydantic import Field
+
 from share_actors.events.decider import Rejected
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
 from share_actors.events.share_network.messages import (
@@ -71,8 +73,8 @@ class ShareNetworkState(Frozen):
     """
 
     network: ShareNetwork = ShareNetwork()
-    gone: Tombstones = {}
-    left: Tombstones = {}
+    gone: Tombstones = Field(default_factory=dict)
+    left: Tombstones = Field(default_factory=dict)
 
 
 initial = ShareNetworkState()

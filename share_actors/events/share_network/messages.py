@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from share_actors.events.decider import EPOCH, Command, Event
 from share_actors.values import Network, NetworkType, SecurityService, check_service
-from share_actors.values.fields import Description, Id, Name
+from share_actors.values.checks.fields import Description, Id, Name
 from share_actors.values.secret import require_plain
 
 

@@ -52,7 +52,8 @@ from share_actors.events.share_server.messages import (
     ShareDetached,
     TearDownServer,
 )
-from share_actors.events.tombstones import Tombstones, add_tombstone
+from share_actors.events.share_server.state import ShareServerState, initial, with_server
+from share_actors.events.tombstones import add_tombstone
 from share_actors.values import Frozen, ShareServer
 
 __all__ = [
@@ -72,27 +73,6 @@ __all__ = [
 ]
 KIND = "share_server"
 STATE_VERSION = 3
-
-
-class ShareServerState(Frozen):
-    """A share server; `addressed`: it has its addresses; `torn`: it is torn down.
-
-    `touched`: the driver was called to set it up. `left`: the shares that left; commands that would
-    attach them again are rejected. `forgotten`: it is to leave the system without a driver call.
-    `has_data`: data of a share that was unmanaged are on it, so that only an operator deletes it.
-    """
-
-    left: Tombstones = {}
-    server: ShareServer = ShareServer()
-    addressed: bool = False
-    touched: bool = False
-    torn: bool = False
-    forgotten: bool = False
-    has_data: bool = False
-    attempt: Attempt | None = None
-
-
-initial = ShareServerState()
 
 
 # -- decide --------------------------------------------------------------------------------------
@@ -207,6 +187,16 @@ def _report_failure(command: ReportFailure, state: ShareServerState) -> list[Ser
 
 
 # -- evolve --------------------------------------------------------------------------------------
+_EndEvent = (
+    ServerDeletionRequested
+    | ServerTornDown
+    | ServerDeleted
+    | ServerForgetRequested
+    | ServerForgotten
+)
+"""The events by which a server leaves the system."""
+
+
 def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
     """Return the state after *event*."""
     server = state.server
@@ -219,43 +209,52 @@ def evolve(state: ShareServerState, event: ServerEvent) -> ShareServerState:
         case ServerRequested():
             return state.replace(server=_requested_server(event))
         case ShareAttached(share_id=share_id):
-            return _with(state, shares=(*server.shares, share_id), unused_since=None)
+            return with_server(state, shares=(*server.shares, share_id), unused_since=None)
         case ShareDetached(share_id=share_id, at=at, data_stay=stay):
             detached = _detached(share_id, at, state)
             return detached.replace(has_data=state.has_data or stay)
         case AddressesAllocated(addresses=addresses):
             addressed = state.replace(addressed=True, attempt=None)
-            return _with(addressed, network_allocations=addresses)
+            return with_server(addressed, network_allocations=addresses)
         case ServerSetUp(details=details):
             status = "active" if server.status == "creating" else server.status
-            return _with(state.replace(attempt=None), status=status, backend_details=details)
+            return with_server(state.replace(attempt=None), status=status, backend_details=details)
         case ServerSetUpFailed(reason=reason, details=details):
             merged = {**server.backend_details, **details}
             if state.forgotten:
-                return _with(state.replace(attempt=None), backend_details=merged)
-            deleting = _with(state.replace(attempt=None), status="deleting", status_reason=reason)
-            return _with(deleting, backend_details=merged, shares=())
-        case ServerDeletionRequested():
-            return _with(state, status="deleting")  # an attempt in progress ends first
-        case ServerTornDown():
-            return state.replace(torn=True, attempt=None)
-        case ServerDeleted():
-            deleted = _with(state.replace(attempt=None), status="deleted", unused_since=None)
-            return _with(deleted, network_allocations=())
+                return with_server(state.replace(attempt=None), backend_details=merged)
+            deleting = with_server(
+                state.replace(attempt=None), status="deleting", status_reason=reason
+            )
+            return with_server(deleting, backend_details=merged, shares=())
         case ServerErrored() if state.forgotten and not _gave_back(state.attempt):
             return state.replace(attempt=None)  # of the driver's call before it was to be forgotten
         case ServerErrored(reason=reason):
-            return _with(state.replace(attempt=None), status="error", status_reason=reason)
+            return with_server(state.replace(attempt=None), status="error", status_reason=reason)
         case ServerRetried():
-            return _with(state, status="unmanage_starting" if state.forgotten else "deleting")
+            return with_server(state, status="unmanage_starting" if state.forgotten else "deleting")
+        case ServerBackendChanged(host=host):
+            return with_server(state, host=host)
+        case _:
+            return _evolve_at_the_end(state, event)
+
+
+def _evolve_at_the_end(state: ShareServerState, event: _EndEvent) -> ShareServerState:
+    """Return the state after *event*, by which the server is deleted or forgotten."""
+    match event:
+        case ServerDeletionRequested():
+            return with_server(state, status="deleting")  # an attempt in progress ends first
+        case ServerTornDown():
+            return state.replace(torn=True, attempt=None)
+        case ServerDeleted():
+            deleted = with_server(state.replace(attempt=None), status="deleted", unused_since=None)
+            return with_server(deleted, network_allocations=())
         case ServerForgetRequested(reason=reason):
             forgotten = state.replace(forgotten=True)
-            return _with(forgotten, status="unmanage_starting", status_reason=reason)
+            return with_server(forgotten, status="unmanage_starting", status_reason=reason)
         case ServerForgotten():
-            left = _with(state.replace(attempt=None), status="unmanaged", unused_since=None)
-            return _with(left, network_allocations=())
-        case ServerBackendChanged(host=host):
-            return _with(state, host=host)
+            left = with_server(state.replace(attempt=None), status="unmanaged", unused_since=None)
+            return with_server(left, network_allocations=())
         case _:
             assert_never(event)
 
@@ -276,11 +275,7 @@ def _detached(share_id: str, at: datetime, state: ShareServerState) -> ShareServ
     left = state.replace(left=add_tombstone(state.left, share_id))
     if remaining == shares:
         return left
-    return _with(left, shares=remaining, unused_since=None if remaining else at)
-
-
-def _with(state: ShareServerState, **changes: object) -> ShareServerState:
-    return state.replace(server=state.server.replace(**changes))
+    return with_server(left, shares=remaining, unused_since=None if remaining else at)
 
 
 # -- pending -------------------------------------------------------------------------------------

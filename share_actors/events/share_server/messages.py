@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from share_actors.events.attempts import AttemptEvent, BeginAttempt, ReportFailure
 from share_actors.events.decider import EPOCH, Command, Effect, Event, RequestJoined, Settled
-from share_actors.values.fields import Id, Reason
+from share_actors.values.checks.fields import Id, Reason
 from share_actors.values.secret import SecretText
 
 DeletionReason = Literal["asked", "unused", "last_share", "set_up_failed"]

@@ -3,12 +3,17 @@
 index.key         the key from which the ids of subjects are made
 keys/ID           the key of a subject, and its name
 forgotten/ID      says that the key of a subject was destroyed, and when
+closing/ID        says that the subject is being forgotten: what a crash left is finished or undone
+
+A byte of `index.key` is the lock of a stripe. The locks belong to open files, so a process has both kinds.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,13 +21,20 @@ from share_actors.durable_files import create_file, sync_directory
 from share_actors.errors import LogError
 from share_actors.events.subjects.keys import KEY_BYTES
 
+_FLOCK = struct.Struct("hhqqi4x")
+"""The C structure of a lock on bytes of a file."""
+
 
 class KeyDirectory:
     """A `KeyStore` in the directory *path*, which is created with the first key."""
 
     def __init__(self, path: Path) -> None:
         self._path, self.where = path, str(path)
+        self.session = 0
         self._keys, self._forgotten = path / "keys", path / "forgotten"
+        self._closing = path / "closing"
+        self._locks: dict[bool, int] = {}
+        """The open files whose locks are shared, and whose are not."""
 
     def index_key(self, *, create: bool) -> bytes | None:
         """See `KeyStore`."""
@@ -76,13 +88,74 @@ class KeyDirectory:
         yield from self.read(ids).items()
 
     def change(self) -> object:
-        """See `KeyStore`: when the directory of markers changed last, and how many there are."""
+        """See `KeyStore`: when the directories of markers and marks changed last, and how many there are."""
+        with self._errors():
+            return _change(self._forgotten), _change(self._closing)
+
+    # -- being forgotten ---------------------------------------------------------------------------
+    def closing(self) -> Mapping[str, str]:
+        """See `KeyStore`."""
+        with self._errors():
+            return {i: (_read(self._closing / i) or b"").decode() for i in _ids(self._closing)}
+
+    def mark_closing(self, subject_id: str, mark: str) -> None:
+        """See `KeyStore`."""
+        with self._errors():
+            create_file(self._closing / subject_id, mark.encode())
+
+    def unmark_closing(self, subject_id: str) -> None:
+        """See `KeyStore`."""
         with self._errors(), suppress(FileNotFoundError):
-            return self._forgotten.stat().st_mtime_ns, len(os.listdir(self._forgotten))
-        return None
+            (self._closing / subject_id).unlink()
+            sync_directory(self._closing)
+
+    def ping(self) -> None:
+        """See `KeyStore`; the kernel keeps the locks as long as the process lives."""
+
+    def hold(self, stripes: Collection[int]) -> bool:
+        """See `KeyStore`."""
+        with self._errors():
+            taken: list[int] = []
+            for stripe in stripes:
+                if not self._set_lock(fcntl.F_RDLCK, stripe):
+                    self.release(taken)
+                    return False
+                taken.append(stripe)
+        return True
+
+    def release(self, stripes: Collection[int]) -> None:
+        """See `KeyStore`."""
+        with self._errors():
+            for stripe in stripes:
+                self._set_lock(fcntl.F_UNLCK, stripe)
+
+    def lock(self, stripe: int) -> bool:
+        """See `KeyStore`."""
+        with self._errors():
+            return self._set_lock(fcntl.F_WRLCK, stripe, alone=True)
+
+    def unlock(self, stripe: int) -> None:
+        """See `KeyStore`."""
+        with self._errors():
+            self._set_lock(fcntl.F_UNLCK, stripe, alone=True)
+
+    def _set_lock(self, kind: int, stripe: int, *, alone: bool = False) -> bool:
+        """Change the lock of a byte; False if another open file has it."""
+        file = self._locks.get(alone)
+        if file is None and kind == fcntl.F_UNLCK:
+            return True
+        if file is None:
+            file = self._locks[alone] = os.open(self._path / "index.key", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, stripe, 1, 0))
+        except (BlockingIOError, PermissionError):  # POSIX allows either
+            return False
+        return True
 
     def close(self) -> None:
-        """See `KeyStore`: nothing is open."""
+        """See `KeyStore`; its locks are freed."""
+        while self._locks:
+            os.close(self._locks.popitem()[1])
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -91,7 +164,7 @@ class KeyDirectory:
         except OSError as error:
             raise self._error(f"{error.filename}: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise self._error("a file in it is no text, so it is damaged") from None
+            raise self._error("a file in it is not text, so it is damaged") from None
 
     def _error(self, problem: str) -> LogError:
         return LogError(
@@ -100,6 +173,12 @@ class KeyDirectory:
             field="erasure.store",
             value=self.where,
         )
+
+
+def _change(directory: Path) -> object:
+    with suppress(FileNotFoundError):
+        return directory.stat().st_mtime_ns, len(os.listdir(directory))
+    return None
 
 
 def _read(path: Path) -> bytes | None:

@@ -61,6 +61,7 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
             user="spec.user_id parent.user_id",
             project="spec.project_id parent.project_id",
         ),
+        "share.changed": _fields(text="name description metadata.*"),
         "share.manage_requested": _fields(**_SPEC),
         "share.unknown_deletion_requested": _fields(**_SPEC),
         "share.server_acquired": _fields(project="server.project_id", prose="server.status_reason"),

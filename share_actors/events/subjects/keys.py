@@ -7,57 +7,27 @@ import json
 import os
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from share_actors.errors import LogError
+from share_actors.events.subjects.store import KeyStore
 
 REFRESH_S = 0.5
 """How long a process may use a key that another process has destroyed."""
 KEY_BYTES = 32
 NONCE_BYTES = 12
+STRIPES = 512
 
 
-class KeyStore(Protocol):
-    """Where keys are, outside the log: documents by the id of a subject. Each method raises `LogError`.
-
-    A subject has a document, or a marker that its key was destroyed; a marker counts if it has both.
-    """
-
-    where: str
-    """The place, for messages."""
-
-    def index_key(self, *, create: bool) -> bytes | None:
-        """The key from which the ids of subjects are made; None if it is missing and *create* is false."""
-
-    def read(self, subject_ids: Sequence[str]) -> Mapping[str, str]:
-        """The documents of these subjects, as far as there are."""
-
-    def create(self, subject_id: str, document: str) -> str:
-        """Store the document unless there is one, durably; returns the one that is stored."""
-
-    def markers(self) -> Mapping[str, str]:
-        """The markers of all forgotten subjects, by id."""
-
-    def mark_forgotten(self, subject_id: str, marker: str) -> None:
-        """Store the marker unless there is one, durably."""
-
-    def destroy(self, subject_id: str) -> None:
-        """Destroy the document durably; nothing happens if there is none."""
-
-    def documents(self) -> Iterator[tuple[str, str]]:
-        """Ids and documents of all subjects."""
-
-    def change(self) -> object:
-        """A value that is another one after a subject was forgotten; cheap to read."""
-
-    def close(self) -> None:
-        """Close connections; the next use opens others."""
+def stripe_of(subject_id: str) -> int:
+    """The lock of a subject's key. There are few, so that a burst cannot use up those of a database."""
+    return int(subject_id[:8], 16) % STRIPES
 
 
 class Subject(NamedTuple):
@@ -118,6 +88,7 @@ class KeyRing:
         self._keys: dict[str, SubjectKey] = {}
         self._by_subject: dict[Subject, SubjectKey] = {}
         self._forgotten: dict[str, Forgotten] = {}
+        self._closing: frozenset[int] = frozenset()
         self._change: object = None
         self._checked_at = float("-inf")
 
@@ -196,6 +167,10 @@ class KeyRing:
         self.refresh()
         return subject_id in self._forgotten
 
+    def is_closing(self, stripe: int) -> bool:
+        """Whether a key of *stripe* is being destroyed."""
+        return stripe in self._closing
+
     def all(self) -> list[SubjectKey]:
         """Every key that there is."""
         self.refresh(at_once=True)
@@ -225,6 +200,8 @@ class KeyRing:
         if change == self._change:
             return
         forgotten = {i: _marker(i, text) for i, text in self.store.markers().items()}
+        closing = self.store.closing().keys() - forgotten.keys()
+        self._closing = frozenset(map(stripe_of, closing))
         if forgotten.keys() != self._forgotten.keys():
             self._forgotten = forgotten
             self._keys, self._by_subject = {}, {}
@@ -257,44 +234,3 @@ def _marker(subject_id: str, text: str) -> Forgotten:
         return Forgotten(subject_id, str(document["kind"]), str(document["forgotten"]))
     except (ValueError, KeyError, TypeError):
         return Forgotten(subject_id, "", "")
-
-
-class NoKeys:
-    """A `KeyStore` without any key, for reading without one."""
-
-    where = "(no key store)"
-
-    def index_key(self, *, create: bool) -> bytes | None:
-        """See `KeyStore`; raises `LogError` if one is to be created."""
-        if create:
-            raise LogError("there is no key store to seal with", field="erasure.store")
-        return None
-
-    def read(self, subject_ids: Sequence[str]) -> Mapping[str, str]:
-        """See `KeyStore`."""
-        return {}
-
-    def create(self, subject_id: str, document: str) -> str:
-        """See `KeyStore`."""
-        return document
-
-    def markers(self) -> Mapping[str, str]:
-        """See `KeyStore`."""
-        return {}
-
-    def mark_forgotten(self, subject_id: str, marker: str) -> None:
-        """See `KeyStore`."""
-
-    def destroy(self, subject_id: str) -> None:
-        """See `KeyStore`."""
-
-    def documents(self) -> Iterator[tuple[str, str]]:
-        """See `KeyStore`."""
-        return iter(())
-
-    def change(self) -> object:
-        """See `KeyStore`."""
-        return None
-
-    def close(self) -> None:
-        """See `KeyStore`."""

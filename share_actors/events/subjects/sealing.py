@@ -18,14 +18,17 @@ from share_actors.errors import LogError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope
 from share_actors.events.subjects.fields import FIELDS, FIELDS_OF_ENVELOPE, PersonalField
-from share_actors.events.subjects.keys import KeyRing, NoKeys, Subject, SubjectKey
+from share_actors.events.subjects.holds import KeyHolds
+from share_actors.events.subjects.keys import KeyRing, Subject, SubjectKey
+from share_actors.events.subjects.store import NoKeys
 from share_actors.events.topics import topic_of
-from share_actors.values.addresses import normal_client
+from share_actors.values import SYSTEM_USER
+from share_actors.values.checks.addresses import normal_client
 
 MARK = b'{"subject":"'
 """Stands in the JSON of each record with a sealed text."""
 MARK_OF_FINGERPRINT = b'{"subjects":["'
-SYSTEM_USER = "share-actors"
+_BOTH_MARKS = b'{"subject'
 _SHOWN = 16
 """How many characters of a subject's id stand for an erased text."""
 _STAND_IN = re.compile(rf"(erased|no-key)-[0-9a-f]{{{_SHOWN}}}")
@@ -34,6 +37,11 @@ _MAX_CACHED = 10_000
 _USER_TYPES = ("user", "cephx")
 
 Json = dict[str, Any]
+
+
+def has_sealed(plain: bytes) -> bool:
+    """Whether the record with the JSON *plain* has a sealed text; both marks begin alike."""
+    return _BOTH_MARKS in plain and (MARK in plain or MARK_OF_FINGERPRINT in plain)
 
 
 def erased(subject_id: str) -> str:
@@ -75,6 +83,7 @@ class RecordSealer:
         self._opened: dict[str, str] = {}
         self._generation = 0
         self._was_in_use: bool | None = None
+        self.holds = KeyHolds(ring)
 
     @property
     def in_use(self) -> bool:
@@ -84,8 +93,13 @@ class RecordSealer:
         return self._was_in_use
 
     # -- writing -----------------------------------------------------------------------------------
-    def sealed_json(self, envelope: Envelope, event: Event) -> tuple[str, str]:
-        """The JSON of *envelope* and *event* with their personal data sealed; raises `LogError`."""
+    def sealed_json(
+        self, envelope: Envelope, event: Event, keys: set[str] | None = None
+    ) -> tuple[str, str]:
+        """The JSON of *envelope* and *event* with their personal data sealed; raises `LogError`.
+
+        The ids of the keys that sealed them are added to *keys*.
+        """
         text, used = event.model_dump_json(), set[str]()
         fields = self._fields.get(topic_of(type(event)))
         if fields is not None:
@@ -94,14 +108,17 @@ class RecordSealer:
                 seal = partial(self._sealers[field.holds], self, envelope, used)
                 _apply(document, field.path, seal)
             text = to_json(document).decode()
-        return self._envelope_json(envelope, used), text
+        ids, who = self._envelope_json(envelope, used)
+        if keys is not None:
+            keys |= ids | used
+        return who, text
 
-    def _envelope_json(self, envelope: Envelope, used: set[str]) -> str:
-        """The JSON of the envelope; the last is cached, as events of a command share it."""
+    def _envelope_json(self, envelope: Envelope, used: set[str]) -> tuple[set[str], str]:
+        """The keys and the JSON of the envelope; the last is cached, as events of a command share it."""
         self.ring.refresh()
         last = self._last if self._is_fresh() else None
         if last is not None and last[0] is envelope and used <= last[1]:
-            return last[2]
+            return last[1], last[2]
         document = from_json(envelope.model_dump_json())
         ids = set(used)
         for name, holds in FIELDS_OF_ENVELOPE:
@@ -111,7 +128,7 @@ class RecordSealer:
             document["fingerprint"] = self._sealed_fingerprint(document["fingerprint"], sorted(ids))
         text = to_json(document).decode()
         self._last = (envelope, ids, text)
-        return text
+        return ids, text
 
     def _sealed_fingerprint(self, text: str, ids: list[str]) -> Json:
         """A digest of a request tells whether a guess of its content is right: all its subjects seal it."""
@@ -187,7 +204,7 @@ class RecordSealer:
     # -- reading -----------------------------------------------------------------------------------
     def opened(self, topic: str, plain: bytes) -> bytes:
         """The record with the JSON *plain*, with its texts opened or erased; raises `LogError`."""
-        if MARK not in plain and MARK_OF_FINGERPRINT not in plain:
+        if not has_sealed(plain):
             return plain
         self.ring.refresh()
         self._is_fresh()

@@ -17,6 +17,7 @@ from share_actors.events.log import OpenLog
 from share_actors.policy import Caller
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
+from share_actors.values.waiting import WaitingForThread
 
 RESTART_S = 0.2
 """How long a host that is restarted cannot be reached."""
@@ -175,6 +176,11 @@ class InProcessHost:
         """The driver calls that are under way."""
         calls: Sequence[CallUnderWay] = await self._call("under_way")
         return calls
+
+    async def place_in_line(self, entity_id: str, /) -> WaitingForThread | None:
+        """Where the driver call of an entity waits for a thread; None if none does."""
+        place: WaitingForThread | None = await self._call("place_in_line", entity_id)
+        return place
 
     async def stop(self, timeout_s: float | None = None, /) -> Sequence[CallUnderWay]:
         """Let running work end, then close the log; the calls that were cut off."""

@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from share_actors.actors.messaging.batch import Answers, Rest
+from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.runtime.manager_handle import ManagerHandle
-from share_actors.client.background_loop import run
-from share_actors.client.sync_system import ShareSystem
+from share_actors.actors.runtime.remote_calls import CallsHandle
+from share_actors.client.sync.background_loop import run
+from share_actors.client.sync.system import ShareSystem
 from share_actors.client.system import AsyncShareSystem
 from share_actors.config import BackendSettings, Config
 from share_actors.drivers.base import ShareDriver
@@ -20,8 +23,10 @@ from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.log.subject_keys import record_sealer
 from share_actors.testing.in_memory_log import InMemoryLog
 from share_actors.testing.in_process.cluster import InProcessCluster
+from share_actors.testing.in_process.host import InProcessHost
+from share_actors.testing.in_process.process import ProcessLost
 from share_actors.testing.in_process.services import InProcessCatalog
-from share_actors.values import OPERATOR, RequestContext
+from share_actors.values import OPERATOR, RequestContext, Share
 
 
 class InProcessConnection:
@@ -44,6 +49,17 @@ class InProcessConnection:
         """The result of one call of the manager; raises `Unavailable` if it was killed meanwhile."""
         return await self._cluster.find_manager().call(method, *args, **kwargs)
 
+    async def host(self, name: str) -> InProcessDirectHost:
+        """The host of this name; raises `Unavailable` if there is none."""
+        host = self._cluster.running.get(name)
+        if host is None:
+            raise Unavailable(f"there is no host {name}")
+        return InProcessDirectHost(host)
+
+    async def start_calls(self) -> CallsHandle:
+        """Raises `Unavailable`: without Ray there is no actor handle."""
+        raise Unavailable("a system in this process has no Ray actor handle")
+
     async def stop_system(self, timeout_s: float) -> list[dict[str, Any]]:
         """Stop the manager's work, then every actor; the driver calls that were cut off."""
         cut_off: list[dict[str, Any]] = []
@@ -51,6 +67,34 @@ class InProcessConnection:
             cut_off = await self.call_manager("stop", timeout_s)
         await self._cluster.close()
         return cut_off
+
+
+class InProcessDirectHost:
+    """A host as a client calls it."""
+
+    def __init__(self, host: InProcessHost) -> None:
+        self._host = host
+
+    async def begin(self, messages: list[CommandMessage], /) -> Answers:
+        """See `ShareHost.begin_here`; each method raises `Unavailable` if the host was killed."""
+        answers: Answers = await self._call("begin_here", messages)
+        return answers
+
+    async def more(self, rest: Rest, /) -> Answers:
+        """The next replies to the commands of a batch."""
+        answers: Answers = await self._call("more", rest)
+        return answers
+
+    async def view_here(self, share_id: str, context: RequestContext, /) -> Share:
+        """See `ShareHost.view_here`."""
+        share: Share = await self._call("view_here", share_id, context)
+        return share
+
+    async def _call(self, method: str, *args: object) -> Any:
+        try:
+            return await self._host.process.call(self._host.inner, method, *args)
+        except ProcessLost:
+            raise Unavailable(f"host {self._host.name} was killed", passing=True) from None
 
 
 class InProcessSystem(AsyncShareSystem):

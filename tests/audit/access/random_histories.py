@@ -25,13 +25,13 @@ from share_actors.events.share.manage import (
     UnmanageShare,
 )
 from share_actors.events.share.messages import ConfirmCreated
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     AllowSnapshotAccess,
     ApplySnapshotRules,
     ConfirmSnapshotRules,
     DenySnapshotAccess,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     ConfirmSnapshotCreated,
     ConfirmSnapshotDeleted,
     CreateSnapshot,

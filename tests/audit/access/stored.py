@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
-from share_actors.audit.reader import LogReader
+from share_actors.audit.reading.reader import LogReader
 from share_actors.config import LogSettings
 from share_actors.events.backend import BackendUp
 from share_actors.events.decider import Event
@@ -96,6 +97,10 @@ class Rows:
     def archived(self, after: int, limit: int) -> list[ArchivedRow]:
         """See `Source.archived`."""
         return []
+
+    def moment(self) -> AbstractContextManager[None]:
+        """See `Source.moment`."""
+        return nullcontext()
 
     def close(self) -> None:
         """See `Source.close`."""

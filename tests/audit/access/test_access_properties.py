@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from itertools import pairwise, product
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,7 @@ from share_actors.audit.access import (
 )
 from share_actors.events import share
 from share_actors.events.share.rules import Rules
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     SnapshotDeleted,
     SnapshotDeletionRefused,
     SnapshotDeletionRequested,
@@ -48,15 +49,20 @@ def moments(history: Dated) -> list[float]:
     return sorted({at + offset for at, _ in history for offset in (0, 0.5)})
 
 
+def events_upto(history: Dated, at: float) -> list[Any]:
+    """The events up to the last one that is not after *at*: the clock may have been set back."""
+    count = max((n for n, (when, _) in enumerate(history, 1) if when <= at), default=0)
+    return [event for _, event in history[:count]]
+
+
 def state_at(history: Dated, at: float) -> tuple[share.ShareState, bool]:
     """The aggregate's own state, by its events up to the last one that is not after *at*.
 
     And whether the share was to be deleted: a deletion that failed and became another work still counts.
     """
-    count = max((n for n, (when, _) in enumerate(history, 1) if when <= at), default=0)
     state, deleting = share.initial, False
-    for _, event in history[:count]:
-        state = share.evolve(state, event)  # type: ignore[arg-type]
+    for event in events_upto(history, at):
+        state = share.evolve(state, event)
         deleting = state.doing == "delete" or (deleting and state.share.status not in UNMANAGED)
     return state, deleting
 
@@ -71,7 +77,7 @@ def at_time(
 
 
 def check(state: share.ShareState, deleting: bool, found: dict[str | None, AccessPeriod]) -> None:
-    rules, revoked = state.rules.rules, state.rules.denied
+    rules, revoked = state.rules.rules, frozenset(state.rules.denied)
     if deleting:
         revoked = frozenset(rules)
     in_force = {i for i, period in found.items() if i and period.in_force != "no"}
@@ -98,8 +104,8 @@ def test_access_at_any_time_is_that_of_the_aggregate_then(history: Dated) -> Non
 def was_to_go(history: Dated, at: float, snapshot: str) -> bool:
     """Whether its deletion was asked for and not refused by then; one that failed still counts."""
     going = False
-    for when, event in history:
-        if when <= at and getattr(event, "snapshot_id", None) == snapshot:
+    for event in events_upto(history, at):
+        if getattr(event, "snapshot_id", None) == snapshot:
             begins = isinstance(event, SnapshotDeletionRequested)
             ends = isinstance(event, SnapshotDeletionRefused | SnapshotDeleted | SnapshotForgotten)
             going = begins or (going and not ends)

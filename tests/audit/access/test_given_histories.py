@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from share_actors.audit.access import access_at, access_history, exposures, reach
-from share_actors.audit.reader import BATCH_SIZE, LogReader
+from share_actors.audit.reading.reader import BATCH_SIZE, LogReader
 from share_actors.config import LogSettings
 from share_actors.errors import InvalidRequest, NotFound
 from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
@@ -15,11 +15,11 @@ from share_actors.events.share.deletion import ShareDeleted, ShareDeletionReques
 from share_actors.events.share.failure import ShareErrored
 from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
 from share_actors.events.share.manage import ShareManaged, ShareManageRequested, ShareUnmanaged
-from share_actors.events.share.snapshot_access import (
+from share_actors.events.share.snapshot.access import (
     SnapshotAccessAllowed,
     SnapshotAccessRulesApplied,
 )
-from share_actors.events.share.snapshot_messages import (
+from share_actors.events.share.snapshot.messages import (
     SnapshotCreated,
     SnapshotDeleted,
     SnapshotDeletionRequested,
@@ -190,7 +190,7 @@ def test_nothing_is_said_of_a_time_before_the_share() -> None:
 
 
 def test_another_entity_is_no_share() -> None:
-    with pytest.raises(NotFound, match="backend-local is no share"):
+    with pytest.raises(NotFound, match="backend-local is not a share"):
         access_at(reader_of_share(THERE, driver=GANESHA), "backend:local", second(1))
 
 

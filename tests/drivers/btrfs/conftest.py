@@ -13,10 +13,10 @@ import pytest
 
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
 from share_actors.drivers.filesystem.mounts import mounts_below, unmount
-from share_actors.testing.interruption_contract import InterruptionContract
-from share_actors.testing.late_contract import LateCallContract
+from share_actors.testing.contracts.interruption import InterruptionContract
+from share_actors.testing.contracts.late import LateCallContract
+from share_actors.testing.contracts.remains import RemainsContract
 from share_actors.testing.leftovers import own_directory
-from share_actors.testing.remains_contract import RemainsContract
 from share_actors.values import RequestContext, Share
 from tests.storage.conftest import directory, need
 

@@ -21,7 +21,7 @@ from share_actors.drivers.base import DriverError, TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.btrfs.image import attached
 from share_actors.drivers.filesystem.mounts import is_mounted, mounts_below
-from share_actors.testing.contract_base import snapshot_of
+from share_actors.testing.contracts.base import snapshot_of
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume

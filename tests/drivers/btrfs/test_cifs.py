@@ -16,13 +16,13 @@ from share_actors.drivers.rule_updates import RuleChange
 from share_actors.drivers.samba.programs import PACKAGES
 from share_actors.drivers.supervision.processes import recorded
 from share_actors.testing import ClientContract
-from share_actors.testing.client_access_contract import ClientAccessContract
-from share_actors.testing.client_base import GIB, MIB, ClientBase, ServedShare
-from share_actors.testing.client_daemon_contract import ClientDaemonContract
-from share_actors.testing.contract_base import CONTEXT, new_share
-from share_actors.testing.driver_contract import DriverContract
+from share_actors.testing.contracts.base import CONTEXT, new_share
+from share_actors.testing.contracts.client.access import ClientAccessContract
+from share_actors.testing.contracts.client.base import GIB, MIB, ClientBase, ServedShare
+from share_actors.testing.contracts.client.daemon import ClientDaemonContract
+from share_actors.testing.contracts.driver import DriverContract
+from share_actors.testing.contracts.listing import ListingContract
 from share_actors.testing.leftovers import end, own_directory
-from share_actors.testing.listing_contract import ListingContract
 from share_actors.testing.visits import Full, Mount
 from share_actors.values import AccessType, Share
 from tests.drivers.btrfs.conftest import MakeDriver, drivers_in, free_ports

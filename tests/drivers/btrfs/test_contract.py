@@ -10,8 +10,8 @@ import pytest
 
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver, BtrfsOptions
-from share_actors.testing.contract_base import CONTEXT, new_share
-from share_actors.testing.driver_contract import DriverContract
+from share_actors.testing.contracts.base import CONTEXT, new_share
+from share_actors.testing.contracts.driver import DriverContract
 from share_actors.values import Share
 from tests.drivers.btrfs.conftest import MakeDriver, place
 

@@ -127,3 +127,64 @@ def test_a_share_with_a_subvolume_inside_is_not_deleted_and_stays_served(
         driver.delete_share(CONTEXT, share)
 
     assert driver.probe_share(CONTEXT, share).state == "whole"
+
+
+@pytest.mark.parametrize("path", ["snapshots/s1@n1", "frozen"])
+def test_a_snapshot_without_its_share_becomes_a_writable_share_if_asked(
+    driver: BtrfsDriver, share: Share, path: str
+) -> None:
+    snapshot = Snapshot(id="n1", share_id=share.id)
+    rule = AccessRule(id="r1", access_type="ip", access_to="192.0.2.7", access_level="ro")
+    (place(driver, share) / "file").write_text("content")
+    run("btrfs", "subvolume", "snapshot", "-r", place(driver, share), subvolume(driver, "frozen"))
+    driver.create_snapshot(CONTEXT, snapshot)
+    driver.snapshot_update_access(CONTEXT, snapshot, [rule], [rule], [])
+    driver.delete_share(CONTEXT, share)
+
+    managed = [driver.manage_existing(NEW, {"path": path, "snapshot": "true"}) for _ in range(2)]
+
+    assert managed == [{"size": 1}] * 2
+    assert not subvolume(driver, *path.split("/")).exists()
+    (place(driver, NEW) / "file").write_text("changed")
+    assert driver.check_health() == ()
+
+
+def test_a_snapshot_of_a_share_that_is_there_is_not_managed_as_a_share(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    driver.create_snapshot(CONTEXT, Snapshot(id="n1", share_id=share.id))
+    options = {"path": "snapshots/s1@n1", "snapshot": True}
+
+    with pytest.raises(ManageInvalidShare, match="is a snapshot of share s1, which is on the back"):
+        driver.manage_existing(NEW, options)
+    with pytest.raises(ManageInvalidShare, match="is 7: give true or false; nothing was changed"):
+        driver.manage_existing(NEW, {**options, "snapshot": 7})
+
+    assert subvolume(driver, "snapshots", "s1@n1").exists()
+
+
+@pytest.mark.parametrize("name", ["s1", "s1@"])
+def test_a_snapshot_without_an_id_becomes_a_share_although_its_name_is_that_of_another(
+    driver: BtrfsDriver, share: Share, name: str
+) -> None:
+    path = subvolume(driver, "snapshots", name)
+    run("btrfs", "subvolume", "snapshot", "-r", place(driver, share), path)
+    (found,) = [item for item in driver.list_backend(CONTEXT) if item.kind == "snapshot"]
+    assert (found.id, found.location) == (None, str(path))
+
+    driver.manage_existing(NEW, {"path": found.location, "snapshot": True})
+    driver.delete_share(CONTEXT, NEW)
+
+    assert [item.id for item in driver.list_backend(CONTEXT)] == [share.id]
+
+
+def test_a_subvolume_with_a_name_that_the_driver_does_not_give_is_found_and_becomes_a_share(
+    driver: BtrfsDriver, share: Share
+) -> None:
+    path = made_by_hand(driver, "shares", "-odd")
+    (found,) = [item for item in driver.list_backend(CONTEXT) if item.id is None]
+    assert (found.kind, found.location) == ("share", str(path))
+
+    driver.manage_existing(NEW, {"path": found.location})
+
+    assert {item.id for item in driver.list_backend(CONTEXT)} == {share.id, NEW.id}

@@ -11,7 +11,7 @@ from share_actors.drivers import DriverError, ShareDriver
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import TransientError
 from share_actors.drivers.btrfs import BtrfsDriver
-from share_actors.testing.contract_base import same_driver
+from share_actors.testing.contracts.base import same_driver
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, place, subvolume

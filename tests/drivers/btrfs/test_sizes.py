@@ -134,6 +134,21 @@ def test_a_filesystem_that_becomes_read_only_is_reported_and_refuses_changes(
     assert driver.check_health() == ()
 
 
+@pytest.mark.parametrize("limit", ["10M", "1536M", "none"])
+def test_a_size_edited_by_hand_is_listed_and_set_again_when_the_share_is_ensured(
+    driver: BtrfsDriver, share: Share, limit: str
+) -> None:
+    run("btrfs", "qgroup", "limit", limit, subvolume(driver, "shares", share.id))
+
+    [before] = driver.list_backend(CONTEXT)
+    driver.ensure_share(CONTEXT, share)
+    [after] = driver.list_backend(CONTEXT)
+
+    assert before.size == {"10M": 0, "1536M": 1, "none": None}[limit]
+    assert before.limit_bytes == {"10M": 10 << 20, "1536M": 1536 << 20, "none": 0}[limit]
+    assert (after.size, after.limit_bytes) == (share.size, share.size << 30)
+
+
 @pytest.mark.parametrize("mode", ["simple", "qgroup"])
 def test_quotas_that_deleted_shares_leave_until_their_snapshots_go_count_for_nobody(
     make_driver: MakeDriver, mode: str

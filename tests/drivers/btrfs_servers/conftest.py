@@ -11,6 +11,7 @@ import pytest
 
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver, BtrfsServersOptions
 from share_actors.drivers.filesystem.mounts import mounts_below, unmount
+from share_actors.testing.contracts.late import LateCallContract
 from share_actors.testing.leftovers import own_directory, started_with
 from share_actors.values import RequestContext
 from tests.storage.conftest import need
@@ -32,6 +33,15 @@ class MakeDriver(Protocol):
     def __call__(
         self, kind: type[BtrfsServersDriver] = ..., **changes: object
     ) -> BtrfsServersDriver: ...
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _fewer_steps(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fewer changes than of other drivers before which a call stalls: each takes ten seconds."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not request.config.getoption("--all-steps"):
+            patched.setattr(LateCallContract, "most_stalls", 2)
+        yield
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
-from share_actors.testing.contract_base import ContractBase, without_use
-from share_actors.testing.daemon_contract import DaemonContract
-from share_actors.testing.driver_contract import DriverContract
-from share_actors.testing.server_contract import ServerContract
+from share_actors.testing.contracts.base import ContractBase, without_use
+from share_actors.testing.contracts.daemon import DaemonContract
+from share_actors.testing.contracts.driver import DriverContract
+from share_actors.testing.contracts.server import ServerContract
 from share_actors.values import Share
 from tests.drivers.btrfs_servers.conftest import CONTEXT, MakeDriver, root_of
 from tests.drivers.btrfs_servers.on_server import OnServer

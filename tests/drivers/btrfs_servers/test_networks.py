@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from share_actors.drivers import ShareServerSetUpFailed
 from share_actors.drivers.base import TransientError
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
+from share_actors.drivers.machine import ThisMachine
 from share_actors.drivers.namespaces import Names, default_prefix
 from share_actors.drivers.namespaces.network import is_interface, is_namespace
 from share_actors.testing.nfs.libnfs import Nfs
@@ -242,3 +244,33 @@ def test_bridges_of_different_segments_have_different_names() -> None:
     alone = [network_info("one", "10.0.0.5", network_id=n, segmentation_id=None) for n in "ab"]
 
     assert len({names.bridge(info) for info in (*infos, *alone)}) == 22
+
+
+def test_the_ports_that_are_examined_are_those_in_the_namespace_of_each_server(
+    driver: BtrfsServersDriver,
+) -> None:
+    assert [each.found for each in driver.requirements() if "port" in each.what] == [
+        "no share server is set up; in the namespace of a new one all ports are free"
+    ]
+    namespace = driver.setup_server(network_info("one", "10.0.0.5"))["namespace"]
+    found = {each.what: each for each in driver.requirements()}
+
+    assert found[f"port 2049 in {namespace}"].state == "warning"
+    assert "held by ganesha.nfsd" in found[f"port 2049 in {namespace}"].found
+    assert ThisMachine().listeners(2049, "sa-none") == []
+
+
+def test_a_program_in_a_namespace_is_named_that_holds_a_port_there(
+    driver: BtrfsServersDriver,
+) -> None:
+    namespace = driver.setup_server(network_info("one", "10.0.0.5"))["namespace"]
+    waits = "import socket; s = socket.create_server(('', 2050)); print(flush=True); input()"
+    command = ["ip", "netns", "exec", namespace, sys.executable, "-c", waits]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        [holder] = ThisMachine().listeners(2050, namespace)
+        program.communicate(b"\n")
+
+    assert holder.pid == program.pid
+    assert ThisMachine().listeners(2050, namespace) == []

@@ -73,6 +73,26 @@ def test_a_share_on_a_server_is_unmanaged_without_an_export_and_managed_again_wi
             system.servers.delete(server.id)
 
 
+def test_what_only_a_server_has_is_deleted_and_then_the_server_can_be(
+    make_driver: MakeDriver, tmp_path: Path
+) -> None:
+    driver = make_driver()
+    with sync_system(config_of(driver, tmp_path / "home")) as system:
+        network = system.networks.create(cidr="10.0.0.0/24", gateway="10.0.0.1")
+        share = system.create_share(size=1, share_network_id=network.id)
+        server_id = share.seen.share_server_id or ""
+        share.unmanage()
+        [left] = system.backends.audit("disk")
+        assert f"--delete-unknown {share.id} --apply" in left.next_step
+
+        deleted = system.backends.delete_unknown("disk", share.id)
+
+        assert deleted.status == "deleted"
+        assert not system.backends.audit("disk")
+        assert system.servers.delete(server_id).status == "deleted"
+        assert left_of(driver) == []
+
+
 def test_what_is_on_a_server_is_managed_and_served_at_its_address(
     make_driver: MakeDriver, tmp_path: Path
 ) -> None:

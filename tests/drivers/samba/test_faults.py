@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -128,6 +129,36 @@ def test_a_killed_supervisor_is_told_and_replaced_without_disturbing_a_client(
     file.write(b"goes on")
     assert recorded_pid(settings, "smbd") == daemon
     assert samba.problems() == ()
+
+
+def test_a_smbd_that_hangs_is_ended_by_the_start_after_its_supervisor_was_killed(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    hasty = Samba(settings.model_copy(update={"heartbeat_limit": 3.0}))
+    hasty.start()
+    hasty.export("one", share, {"alice": "rw"})
+    hung = recorded_pid(settings, "smbd")
+    end([recorded_pid(settings, "supervisor")])
+    os.kill(hung, signal.SIGSTOP)
+
+    hasty.start()
+
+    assert recorded_pid(settings, "smbd") != hung
+    mount.visit(HOST, "one", "alice").write("a", b"1")
+
+
+def test_a_smbd_whose_record_is_lost_is_ended_by_the_start_after_its_supervisor_was_killed(
+    samba: Samba, settings: SambaSettings, share: Path, mount: CifsMounts
+) -> None:
+    samba.export("one", share, {"alice": "rw"})
+    before = psutil.Process(recorded_pid(settings, "smbd"))
+    end([recorded_pid(settings, "supervisor")])
+    shutil.rmtree(settings.directory / "pids")
+
+    samba.start()
+
+    assert not is_alive(before)
+    mount.visit(HOST, "one", "alice").write("a", b"1")
 
 
 def test_rules_are_in_force_while_no_supervisor_runs(

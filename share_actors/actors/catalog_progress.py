@@ -1,0 +1,35 @@
+"""How far the catalog is while it catches up with the log."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from share_actors.errors import Unavailable
+
+
+class Progress(NamedTuple):
+    """How far the catalog is; the rate and the time left are None unless it catches up."""
+
+    applied: int
+    head: int
+    events_per_s: float | None = None
+    seconds_left: float | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many events the catalog lags behind the log."""
+        return max(0, self.head - self.applied)
+
+
+def incomplete(query: str, progress: Progress) -> Unavailable:
+    """The error of a *query* that needs all of the log, while the catalog is only as far as *progress*."""
+    left = (
+        "" if progress.seconds_left is None else f", about {progress.seconds_left:.0f} s are left"
+    )
+    return Unavailable(
+        f"{query}: needs the whole catalog, which catches up with the log: {progress.applied} of"
+        f" {progress.head} events are applied{left}; nothing was changed",
+        next_step="Repeat the request then; `share-actors status` shows how far the catalog is.",
+        applied=progress.applied,
+        head=progress.head,
+    )

@@ -1,0 +1,1 @@
+"""Reads a log that no system has to serve: a file, a database, an archive."""

@@ -1,0 +1,1 @@
+"""Takes a log from one place to another: export, import, restore drill."""

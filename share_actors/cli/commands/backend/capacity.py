@@ -1,0 +1,88 @@
+"""`share-actors backend capacity`: the capacity of a backend over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.options import BackendArgument
+from share_actors.cli.session import Session
+from share_actors.errors import InvalidRequest, showable, shown
+
+if TYPE_CHECKING:
+    from share_actors.audit.capacity import CapacityPoint
+
+COLUMNS = ("AT", "STATUS", "TOTAL", "USED", "FREE", "ALLOCATED", "USED PART")
+BAR = 20
+"""How many characters a full backend takes in the table."""
+
+
+def _parse_time(field: str, text: str | None) -> datetime | None:
+    """The time in *text*; UTC, unless it has a time zone. Raises `InvalidRequest`."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        reason = f"{field}: is no time such as 2026-03-01 or 2026-03-01T12:00: {shown(text)}"
+        raise InvalidRequest(reason, field=field, value=showable(text)) from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+@command(
+    "backend capacity",
+    examples=["backend capacity fast", "backend capacity fast --since 2026-03-01 --json"],
+)
+def capacity(
+    session: Session,
+    backend: BackendArgument,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on; UTC by default.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Up to this time.")] = None,
+    limit: Annotated[int, typer.Option(help="Show the latest points, at most 1000.")] = 100,
+) -> None:
+    """Show the capacity of a backend over time, in GiB, all its pools together.
+
+    Reports are recorded when a pool's free or allocated capacity has changed by more than a tenth of its
+    total; between two lines the capacity is that of the earlier one, that exact.
+    """
+    points = session.system.backends.capacity(
+        backend,
+        since=_parse_time("since", since),
+        until=_parse_time("until", until),
+        limit=limit,
+    )
+    if session.json:
+        documents = [{**point.model_dump(mode="json"), "used": point.used} for point in points]
+        session.output.print_json({"backend": backend, "capacity": documents})
+        return
+    session.output.print_table(COLUMNS, _rows(points))
+
+
+def _rows(points: Sequence[CapacityPoint]) -> list[tuple[object, ...]]:
+    return [
+        (
+            point.at,
+            "up" if point.up else "down",
+            *(_gib(n) for n in (point.total, point.used, point.free, point.allocated)),
+            _bar(point),
+        )
+        for point in points
+    ]
+
+
+def _gib(number: float | None) -> str | None:
+    return None if number is None else f"{number:.1f}"
+
+
+def _bar(point: CapacityPoint) -> str | None:
+    """The used part as a bar: `####----`."""
+    if point.used is None or not point.total:
+        return None
+    filled = max(0, min(BAR, round(BAR * point.used / point.total)))
+    return "#" * filled + "-" * (BAR - filled)

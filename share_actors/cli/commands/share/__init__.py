@@ -1,0 +1,1 @@
+"""Commands about shares and their access rules."""

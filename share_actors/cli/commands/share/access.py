@@ -1,0 +1,128 @@
+"""`share-actors access ...`: access rules of shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, get_args
+
+import typer
+
+from share_actors.cli import batch
+from share_actors.cli.batch import BatchIdOption, FromOption
+from share_actors.cli.command import choices, command
+from share_actors.cli.commands.share.batch_kinds import ALLOWANCES
+from share_actors.cli.options import (
+    End,
+    NoWaitOption,
+    OptionalShareArgument,
+    ShareArgument,
+    TimeoutOption,
+    outcome_timeout,
+    print_list,
+)
+from share_actors.cli.rendering import RULE_COLUMNS, rule_document, rule_row
+from share_actors.cli.session import Session
+from share_actors.client import ShareHandle
+from share_actors.values import AccessLevel, AccessRule, AccessType
+
+_LevelOption = Annotated[
+    str,
+    typer.Option(
+        help="Allow reading and writing (rw), or reading only (ro).",
+        autocompletion=choices(*get_args(AccessLevel)),
+    ),
+]
+_KindOption = Annotated[
+    str,
+    typer.Option("--type", help="Type of --to.", autocompletion=choices(*get_args(AccessType))),
+]
+
+
+@command(
+    "access allow",
+    examples=[
+        "access allow data --to alice",
+        "access allow data --type ip --to 10.0.0.0/24 --level ro",
+        "access allow --from rules.csv",
+    ],
+)
+def allow(
+    session: Session,
+    share: OptionalShareArgument = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="User, IP address or CIDR, certificate's common name, or cephx id;"
+            " required without --from."
+        ),
+    ] = None,
+    kind: _KindOption = "user",
+    level: _LevelOption = "rw",
+    file: FromOption = None,
+    batch_id: BatchIdOption = None,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Allow access to a share, or by each line of a file. Repeating an existing rule changes nothing."""
+    chosen = {
+        "--type": kind if kind != "user" else None,
+        "--level": level if level != "rw" else None,
+    }
+    batch.check_options(session, file, batch_id, **{"SHARE": share, "--to": to, **chosen})
+    if file is not None:
+        batch.run(session, file, ALLOWANCES, batch_id, outcome_timeout(no_wait, timeout))
+        return
+    to = batch.required(session, "--to", to)
+    handle = session.system.share(batch.required(session, "SHARE", share))
+    rule = handle.allow_access(to, type=kind, level=level, wait=False)
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    rule = next((r for r in handle.access_rules if r.id == rule.id), rule)
+    if session.json:
+        document = rule.model_dump(mode="json")
+        session.output.print_json({**document, "share_id": handle.id, "receipt": receipt})
+    else:
+        session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
+
+
+@command("access deny", examples=["access deny data RULE_ID"])
+def deny(
+    session: Session,
+    share: ShareArgument,
+    rule: Annotated[
+        str, typer.Argument(metavar="RULE_ID", help="Id of the rule; see `access list SHARE`.")
+    ],
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Remove an access rule from a share."""
+    handle = session.system.share(share)
+    handle.deny_access(rule, wait=False)
+    print_denied(session, handle, {"id": rule, "share_id": handle.id}, no_wait, timeout)
+
+
+def print_denied(
+    session: Session, handle: ShareHandle, ids: Mapping[str, str], no_wait: bool, timeout: float
+) -> None:
+    """Wait for the removal of the access rule in *ids*, and print its outcome, in JSON with *ids*."""
+    receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
+    if session.json:
+        session.output.print_json({**ids, "receipt": receipt})
+    else:
+        outcome = "will be removed" if no_wait else "removed"
+        session.output.print_message(f"Access rule [bold]{ids['id']}[/] {outcome}.")
+
+
+@command("access list", examples=["access list data"])
+def list_rules(session: Session, share: ShareArgument) -> None:
+    """List the access rules of a share, each with its state and reason."""
+    print_rules(session, session.system.share(share).access_rules)
+
+
+def print_rules(session: Session, rules: Sequence[AccessRule]) -> None:
+    """Print the access rules of a share or of a snapshot."""
+    if session.json:
+        session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
+    else:
+        print_list(
+            session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], End(None)
+        )

@@ -1,0 +1,182 @@
+"""`share-actors share list`, `show`, `usage`, `clients`, `history` and `explain`: they change nothing."""
+
+# ruff: noqa: PLC0415 - the client is imported by the commands that need more of it than its types
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from share_actors.cli.command import choices, command
+from share_actors.cli.options import (
+    AllOption,
+    LimitOption,
+    MarkerOption,
+    NameFilter,
+    ShareArgument,
+    WaitOption,
+    fetch_pages,
+    print_list,
+)
+from share_actors.cli.output import escape
+from share_actors.cli.rendering import (
+    HISTORY_COLUMNS,
+    event_document,
+    history_rows,
+    print_explanation,
+    print_share,
+    print_usage,
+    share_document,
+)
+from share_actors.cli.session import Session
+from share_actors.errors import Ambiguous, NotFound
+from share_actors.values import Share, ShareStatus
+from share_actors.values.waiting import sentence
+
+if TYPE_CHECKING:
+    from share_actors.client import ShareHandle
+    from share_actors.values import ShareClient
+
+
+CLIENT_COLUMNS = (
+    *("ADDRESS", "USER", "PROTOCOL", "READ", "WRITTEN", "OPERATIONS"),
+    *("SINCE", "ACTIVE AT"),
+)
+
+COLUMNS = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
+
+_StatusFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        help="List only those with this status, which may be `deleted`.",
+        autocompletion=choices(*get_args(ShareStatus)),
+    ),
+]
+
+
+@command("share list", examples=["share list --status error", "share list --all --json"])
+def list_shares(
+    session: Session,
+    name: NameFilter = None,
+    status: _StatusFilter = None,
+    project: Annotated[str | None, typer.Option(help="List only those of this project.")] = None,
+    backend: Annotated[str | None, typer.Option(help="List only those on this backend.")] = None,
+    limit: LimitOption = 100,
+    marker: MarkerOption = None,
+    all_pages: AllOption = False,
+    wait: WaitOption = 0.0,
+) -> None:
+    """List shares, oldest first. Deleted shares appear only with --status deleted."""
+    filters = {"name": name, "status": status, "project_id": project, "backend": backend}
+    handles, end = fetch_pages(
+        session.system.shares, limit, marker, all_pages, wait=wait, **filters
+    )
+    shares = [handle.seen for handle in handles]
+    if session.json:
+        documents = [share_document(share) for share in shares]
+        session.output.print_json({"shares": documents, **end.document()})
+    else:
+        print_list(session, "share", COLUMNS, [_row(share) for share in shares], end)
+
+
+def _row(share: Share) -> tuple[object, ...]:
+    place = (share.backend, share.project_id, share.created_at)
+    return (share.id, share.name, share.size, share.share_proto, share.status, *place)
+
+
+@command("share show", examples=["share show data", "share show data --json"])
+def show_share(session: Session, share: ShareArgument) -> None:
+    """Show a share with its export locations, access rules and snapshots."""
+    from share_actors.client.share.handle import place_in_line
+
+    handle = session.system.share(share)
+    waiting = place_in_line(handle) if _is_at_work(handle.seen) else None
+    if session.json:
+        place = None if waiting is None else waiting.model_dump(mode="json")
+        document = {**share_document(handle.seen), "waiting_for_thread": place}
+        session.output.print_json(document)
+        return
+    print_share(session, handle.seen)
+    if waiting is not None:
+        session.output.print(f"\n[bold yellow]Now:[/] {escape(sentence(waiting))}")
+
+
+def _is_at_work(share: Share) -> bool:
+    """Whether the share, or one of its parts, has a status that work brings to an end."""
+    rules = [*share.access_rules, *(r for s in share.snapshots for r in s.access_rules)]
+    statuses = [str(share.status), *(str(snapshot.status) for snapshot in share.snapshots)]
+    at_work = any(status.endswith("ing") for status in statuses)
+    return at_work or any(rule.state in ("queued", "applying", "denying") for rule in rules)
+
+
+@command("share usage", examples=["share usage data", "share usage data --json"])
+def usage(session: Session, share: ShareArgument) -> None:
+    """Show how much of a share is used, as its backend measures it now."""
+    handle = session.system.share(share)
+    print_usage(session, {handle.id: handle.usage()})
+
+
+@command("share clients", examples=["share clients data", "share clients data --json"])
+def clients(session: Session, share: ShareArgument) -> None:
+    """Show who is connected to a share now, as far as its server knows.
+
+    NFS-Ganesha counts by address: its numbers are of all the shares that the client uses there.
+    """
+    handle = session.system.share(share)
+    connected = handle.clients()
+    if session.json:
+        documents = [client.model_dump(mode="json") for client in connected]
+        session.output.print_json({"share": handle.id, "clients": documents})
+        return
+    session.output.print_table(CLIENT_COLUMNS, [_client_row(client) for client in connected])
+
+
+def _client_row(client: ShareClient) -> tuple[object, ...]:
+    counted = (client.bytes_read, client.bytes_written, client.operations)
+    times = (client.since, client.last_active)
+    return (client.address, client.user, client.protocol, *counted, *times)
+
+
+@command("share history", examples=["share history data", "share history data --json"])
+def history(session: Session, share: ShareArgument) -> None:
+    """Show all events of a share, also of a deleted one: what happened, when, and at whose request."""
+    events = _existing_or_deleted(session, share).history()
+    if session.json:
+        share_id = events[0].stream.removeprefix("share-")
+        documents = [event_document(event) for event in events]
+        session.output.print_json({"share_id": share_id, "events": documents})
+    else:
+        session.output.print_table(HISTORY_COLUMNS, history_rows(events))
+
+
+@command("share explain", examples=["share explain data", "share explain data --json"])
+def explain(session: Session, share: ShareArgument) -> None:
+    """Explain the state of a share: its pending work, its attempts, and what to do next."""
+    explanation = _existing_or_deleted(session, share).explain()
+    if session.json:
+        session.output.print_json(explanation.model_dump(mode="json"))
+    else:
+        print_explanation(session, explanation)
+
+
+def _existing_or_deleted(session: Session, share: str) -> ShareHandle:
+    """The share with this id or name, or else the only one that had the name and has left the system."""
+    try:
+        return session.system.share(share)
+    except NotFound as not_found:
+        deleted: list[ShareHandle] = []
+        for status in ("deleted", "unmanaged"):
+            deleted += session.system.shares(name=share, status=status, limit=20).items
+        if len(deleted) > 1:
+            ids = [handle.id for handle in deleted]
+            raise Ambiguous(
+                f"several deleted or unmanaged shares were named {share!r}:"
+                f" use one of the ids {', '.join(ids)}",
+                field="share",
+                value=share,
+                ids=ids,
+            ) from not_found
+        if not deleted:
+            raise
+        return deleted[0]

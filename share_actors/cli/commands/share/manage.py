@@ -1,0 +1,104 @@
+"""`share-actors share manage` and `unmanage`: existing data on a backend, as a share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.commands.share.options import IdOption
+from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.options import (
+    NameOption,
+    NoWaitOption,
+    ProtocolOption,
+    ShareArgument,
+    TimeoutOption,
+    outcome_timeout,
+    parse_pairs,
+    set_fields,
+)
+from share_actors.cli.session import Session
+
+_BackendOption = Annotated[
+    str | None, typer.Option(help="Backend that has it. Default: the default backend.")
+]
+_TypeOption = Annotated[
+    str | None,
+    typer.Option("--type", metavar="TYPE", help="Share type, which the backend must meet."),
+]
+_ServerOption = Annotated[
+    str | None,
+    typer.Option(help="Share server that has it, on a backend that handles share servers."),
+]
+
+
+@command(
+    "share manage",
+    examples=[
+        "share manage --option path=old/projects --backend local --name projects --dry-run",
+        "share manage --option path=old/projects --backend local --name projects",
+    ],
+)
+def manage(
+    session: Session,
+    option: Annotated[
+        list[str],
+        typer.Option(metavar="KEY=VALUE", help="Driver option that locates it; repeatable."),
+    ],
+    backend: _BackendOption = None,
+    name: NameOption = None,
+    protocol: ProtocolOption = "NFS",
+    share_type: _TypeOption = None,
+    server: _ServerOption = None,
+    share_id: IdOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be managed and change nothing.")
+    ] = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Manage existing data on a backend as a share.
+
+    A failure leaves the share in manage_error with the reason; `share retry` or `share unmanage`
+    ends that state.
+    """
+    options = parse_pairs(option, "option")
+    fields = set_fields(
+        backend=backend,
+        name=name,
+        protocol=protocol,
+        share_type=share_type,
+        share_server_id=server,
+    )
+    if dry_run:
+        _print_preview(session, session.system.preview_manage(options, **fields))
+        return
+    share = session.system.manage_share(
+        options, wait=False, **fields, **set_fields(share_id=share_id)
+    )
+    print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
+
+
+def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
+    if session.json:
+        session.output.print_json(preview)
+    else:
+        session.output.print_message("Dry run: this would be managed; nothing was changed.")
+        session.output.print_fields({**preview, "size": f"{preview.get('size')} GiB"})
+
+
+@command("share unmanage", examples=["share unmanage projects"])
+def unmanage(
+    session: Session,
+    share: ShareArgument,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Stop managing a share and leave its data in place. The history is kept."""
+    handle = session.system.share(share)
+    handle.unmanage(wait=False)
+    done = "unmanaged; data left in place"
+    print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)

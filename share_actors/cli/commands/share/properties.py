@@ -1,0 +1,86 @@
+"""`share-actors share set` and `unset`: the properties of a share that do not concern its backend."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.commands.share.options import MetadataOption
+from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.options import (
+    DescriptionOption,
+    NameOption,
+    ShareArgument,
+    TimeoutOption,
+    parse_pairs,
+)
+from share_actors.cli.session import Session
+from share_actors.errors import InvalidRequest
+
+VisibilityOption = Annotated[
+    bool | None,
+    typer.Option("--public/--private", help="Let all projects see the share, or its own only."),
+]
+NoNameOption = Annotated[bool, typer.Option("--name", help="Remove the name.")]
+NoDescriptionOption = Annotated[bool, typer.Option("--description", help="Remove the description.")]
+KeysOption = Annotated[
+    list[str] | None,
+    typer.Option("--metadata", metavar="KEY", help="Remove this key; repeatable."),
+]
+
+
+@command(
+    "share set",
+    examples=["share set data --name archive", "share set data --metadata team=web --private"],
+)
+def set_properties(
+    session: Session,
+    share: ShareArgument,
+    name: NameOption = None,
+    description: DescriptionOption = None,
+    metadata: MetadataOption = None,
+    public: VisibilityOption = None,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Change the name, the description, the metadata or the visibility of a share.
+
+    What is not given stays. The data and the access rules are not concerned.
+    """
+    given = {"name": name, "description": description, "is_public": public}
+    if metadata is None and all(value is None for value in given.values()):
+        raise _nothing_given("--name, --description, --metadata, --public or --private")
+    handle = session.system.share(share)
+    handle.set(
+        name=name,
+        description=description,
+        is_public=public,
+        metadata=parse_pairs(metadata, "metadata"),
+        wait=False,
+    )
+    print_outcome(session, handle, timeout, "changed")
+
+
+@command(
+    "share unset",
+    examples=["share unset data --description", "share unset data --metadata team"],
+)
+def unset_properties(
+    session: Session,
+    share: ShareArgument,
+    name: NoNameOption = False,
+    description: NoDescriptionOption = False,
+    metadata: KeysOption = None,
+    timeout: TimeoutOption = 300.0,
+) -> None:
+    """Remove the name, the description or keys of the metadata of a share."""
+    if not (name or description or metadata):
+        raise _nothing_given("--name, --description or --metadata")
+    handle = session.system.share(share)
+    handle.unset(name=name, description=description, metadata=metadata or (), wait=False)
+    print_outcome(session, handle, timeout, "changed")
+
+
+def _nothing_given(options: str) -> InvalidRequest:
+    return InvalidRequest(f"nothing to change is given: add {options}", field="options")

@@ -1,0 +1,179 @@
+"""`share-actors config ...`: the configuration in effect, and whether it can work."""
+
+# ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.output import count, escape
+from share_actors.cli.session import Session
+from share_actors.config import Config, load
+from share_actors.errors import Unavailable
+from share_actors.redaction import masked
+
+if TYPE_CHECKING:
+    from share_actors.audit.proofs import QuickCheck
+
+
+# -- show ----------------------------------------------------------------------------------------
+@command("config show", examples=["config show", "--config site.toml config show --json"])
+def show(
+    session: Session,
+    running: Annotated[
+        bool,
+        typer.Option(
+            "--running", help="Show the configuration that the running system started with."
+        ),
+    ] = False,
+) -> None:
+    """Show every key with its value and source. Secrets appear as ********."""
+    config = session.system.config if running else session.config
+    source = _sources(session.options.config)
+    rows = [
+        (key, value, "the running system" if running else source(key))
+        for key, value in config_items(config)
+    ]
+    if session.json:
+        documents = [{"key": key, "value": value, "from": source} for key, value, source in rows]
+        session.output.print_json({"settings": documents})
+    else:
+        session.output.print_table(("KEY", "VALUE", "FROM"), rows)
+
+
+def config_items(config: Config) -> Iterator[tuple[str, Any]]:
+    """Every key with its value as JSON; unset keys with a derived value show that value."""
+    from share_actors.actors.effects.driver_setup import without_secret_options
+
+    values = without_secret_options(config).model_dump()
+    values["log"]["path"], values["catalog_path"] = config.log_path, config.catalog_file
+    values["default_backend"] = config.backend_name()
+    yield from _flatten("", values)
+
+
+def _flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flatten(f"{prefix}.{key}" if prefix else str(key), inner)
+    else:
+        yield prefix, str(value) if isinstance(value, Path) else masked(prefix, value, options=True)
+
+
+def _sources(file: Path | None) -> Callable[[str], str]:
+    """A function that names the source of a key's value: a variable, *file*, or `default`."""
+    values = {} if file is None else tomllib.loads(file.read_text(encoding="utf-8"))
+    keys_in_file = {key for key, _ in _flatten("", values)}
+    environment = {name.upper() for name in os.environ}
+
+    def source(key: str) -> str:
+        if variable := next((name for name in _variables(key) if name in environment), None):
+            return f"environment, {variable}"
+        return str(file) if key in keys_in_file else "default"
+
+    return source
+
+
+def _variables(key: str) -> list[str]:
+    """The variables that set *key*: its own, and those of the sections that contain it."""
+    parts = key.upper().split(".")
+    return ["SHARE_ACTORS_" + "__".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+# -- check ---------------------------------------------------------------------------------------
+FileOption = Annotated[
+    Path | None, typer.Argument(help="Check this file. Default: the one of --config.")
+]
+BackendsOption = Annotated[
+    bool, typer.Option("--backends", help="Also set up each backend and check that it works.")
+]
+
+
+@command("config check", examples=["config check site.toml", "config check --backends"])
+def check(
+    session: Session,
+    file: FileOption = None,
+    backends: BackendsOption = False,
+) -> None:
+    """Check the configuration without starting, creating or changing anything.
+
+    Checks the keys and values, the home directory, the drivers and their options, and an existing
+    log and its key. A PostgreSQL log must be reachable.
+    """
+    from share_actors.actors.effects.separation import check_apart
+
+    config = session.config if file is None else load(file)
+    check_apart(config.backends)
+    warnings = [
+        warning
+        for name in config.backends
+        for warning in _check_backend(config, name, set_up=backends)
+    ]
+    events, checked = _check_files(session, config)
+    drivers = {name: backend.driver for name, backend in config.backends.items()}
+    if session.json:
+        document = {"ok": True, "backends": drivers, "asked": backends, "events": events}
+        document |= {"warnings": [*warnings, *checked.problems], **checked.document()}
+        session.output.print_json(document)
+        return
+    result = "works" if backends else "has valid options"
+    for name, driver in drivers.items():
+        session.output.print(f"Backend [bold]{escape(name)}[/] (driver {driver}) {result}.")
+    _print_log(session, config, events, checked)
+    for warning in (*warnings, *checked.problems):
+        session.output.print_message(f"[yellow]Warning:[/] {escape(warning)}.")
+
+
+def _print_log(session: Session, config: Config, events: int | None, checked: QuickCheck) -> None:
+    log = (
+        "will be created at the first start" if events is None else f"has {count(events, 'event')}"
+    )
+    session.output.print(f"The log ({config.log.kind}) {log}.")
+    for line in checked.lines():
+        session.output.print(escape(line))
+    session.output.print("The configuration is valid.")
+
+
+def _check_files(session: Session, config: Config) -> tuple[int | None, QuickCheck]:
+    """How many events the log has (None if there is no log yet), and what was verified of it."""
+    from share_actors.audit.proofs import QuickCheck, check_newest
+    from share_actors.events import preflight
+
+    preflight.check_directory("home", config.home)
+    with session.output.spinner("opening the log"):
+        events = preflight.check(config)
+        return events, QuickCheck((), (), ()) if events is None else check_newest(config)
+
+
+def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
+    """Build the driver and, with *set_up*, set it up; returns its warnings.
+
+    Raises `ConfigError` or `Unavailable`.
+    """
+    from share_actors.actors.effects.driver_setup import driver_of
+    from share_actors.drivers.abilities import RunsDaemons
+    from share_actors.drivers.base import DriverError, TransientError
+    from share_actors.values import RequestContext
+
+    driver = driver_of(name, config.backends[name])
+    if not set_up:
+        return driver.setup_warnings()
+    try:
+        driver.do_setup(RequestContext(user_id="share-actors"))
+        driver.check_for_setup_error()
+    except DriverError as error:
+        if isinstance(error, TransientError) and isinstance(driver, RunsDaemons):
+            # Whoever checks does not start it: the system does.
+            return (*driver.setup_warnings(), f"backend {name!r} is not started: `up` starts it")
+        raise Unavailable(
+            f"backend {name!r} is not ready: {error}",
+            field=f"backends.{name}",
+            value=config.backends[name].driver,
+            next_step="The configuration itself is valid. Fix the backend, then check again.",
+        ) from None
+    return driver.setup_warnings()

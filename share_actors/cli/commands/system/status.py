@@ -1,0 +1,141 @@
+"""`share-actors status`: the state of the running system."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from share_actors.cli.command import command
+from share_actors.cli.output import Output, count, escape
+from share_actors.cli.session import Session
+
+ACTOR_COLUMNS = ("ACTOR", "PID", "ALIVE", "SHARES", "WAITING", "HUNG CALLS")
+
+
+@command("status", examples=["status", "status --json"])
+def status(session: Session) -> None:
+    """Show the state of the system: its actors, backends and shares, and any problems."""
+    document = session.system.status() | _location(session)
+    if session.json:
+        session.output.print_json(document)
+    else:
+        print_status(session.output, document)
+
+
+def _location(session: Session) -> dict[str, Any]:
+    """Where the system and its log are, as part of the status document."""
+    config, log = session.system.config, session.system.config.log
+    sqlite = log.kind == "sqlite"
+    where = str(config.log_path) if sqlite else f"{log.host}:{log.port}/{log.database}"
+    address = session.running_system().address
+    return {"address": address, "log": {"kind": log.kind, "where": where}}
+
+
+def print_status(output: Output, status: Mapping[str, Any]) -> None:
+    """Print *status*, the document of `status --json`: a summary, the actors, then each problem."""
+    manager, catalog = status["manager"], status["catalog"]
+    output.print_fields(_summary(status))
+    output.print_section(ACTOR_COLUMNS, [_actor_row(actor) for actor in manager.get("actors", [])])
+    for name, backend in manager.get("backends", {}).items():
+        if backend["status"] == "down":
+            _print_down_backend(output, name, backend["reason"])
+        elif backend.get("problems"):
+            _print_unhealthy_backend(output, name, backend["problems"])
+    for name, calls in _waiting_for_thread(manager).items():
+        _print_line(output, name, calls)
+    for share_id, reason in manager.get("broken", {}).items():
+        _print_broken_share(output, share_id, reason)
+    for parked in catalog.get("parked", []):
+        _print_parked_stream(output, parked)
+
+
+# -- summary -------------------------------------------------------------------------------------
+def _summary(status: Mapping[str, Any]) -> dict[str, str]:
+    manager, catalog, log = status["manager"], status["catalog"], status["log"]
+    backends = manager.get("backends", {}).items()
+    shares = catalog.get("shares", {}).items()
+    events = count(catalog["events"], "event") if "events" in catalog else "? events"
+    return {
+        "System": f"{status['namespace']} at {status['address']}",
+        "Log": f"{log['kind']}, {log['where']}, {events}",
+        "Manager": _manager(manager),
+        "Catalog": _catalog(catalog),
+        "Backends": ", ".join(f"{name} ({b['driver']}, {b['status']})" for name, b in backends),
+        "Shares": ", ".join(f"{number} {status}" for status, number in shares) or "none",
+    }
+
+
+def _manager(manager: Mapping[str, Any]) -> str:
+    if "error" in manager:
+        return f"does not answer: {manager['error']}"
+    waiting = count(manager["waiting"], "command")
+    return f"process {manager['pid']}, up {manager['up_s']:.0f} s, {waiting} waiting"
+
+
+def _catalog(catalog: Mapping[str, Any]) -> str:
+    if "error" in catalog:
+        return f"does not answer: {catalog['error']}"
+    parked = len(catalog["parked"])
+    summary = f"process {catalog['pid']}, {_how_far(catalog)}"
+    return f"{summary}, {count(parked, 'stream')} parked" if parked else summary
+
+
+def _how_far(catalog: Mapping[str, Any]) -> str:
+    behind = f"{count(catalog['behind'], 'event')} behind the log"
+    if catalog.get("seconds_left") is None:
+        return behind
+    done = f"{catalog['applied']} of {count(catalog['events'], 'event')} are applied"
+    rate = f"{catalog['events_per_s']:.0f} a second"
+    return f"{behind}: {done}, {rate}, about {catalog['seconds_left']:.0f} s left"
+
+
+def _actor_row(actor: Mapping[str, Any]) -> tuple[object, ...]:
+    load = (actor["shares"], actor.get("waiting"), actor.get("hung"))
+    return (actor["actor"], actor.get("pid"), actor["alive"], *load)
+
+
+def _waiting_for_thread(manager: Mapping[str, Any]) -> Counter[str]:
+    """Driver calls that wait for a thread in all actors, by backend."""
+    lines: Counter[str] = Counter()
+    for actor in manager.get("actors", []):
+        lines.update(actor.get("waiting_for_thread", {}))
+    return lines
+
+
+# -- problems ------------------------------------------------------------------------------------
+def _print_down_backend(output: Output, name: str, reason: str) -> None:
+    history = f"share-actors backend history {name}"
+    output.print(f"\n[bold red]Down:[/] backend {name}; it gets no new shares")
+    output.print(f"  {escape(str(reason))}")
+    output.print(f"  It is checked again every period; see [bold]{history}[/]")
+
+
+def _print_line(output: Output, name: str, calls: int) -> None:
+    waiting = count(calls, "call")
+    output.print(f"\n[bold yellow]Waiting for a driver thread:[/] {waiting} of backend {name}")
+    output.print(f"  Other backends have threads of their own. To allow more: `threads` of {name}.")
+
+
+def _print_unhealthy_backend(output: Output, name: str, problems: Sequence[str]) -> None:
+    history = f"share-actors backend history {name}"
+    output.print(f"\n[bold red]Unhealthy:[/] backend {name}; it is started again")
+    for problem in problems:
+        output.print(f"  {escape(problem)}")
+    output.print(f"  It is checked again every period; see [bold]{history}[/]")
+
+
+def _print_broken_share(output: Output, share_id: str, reason: str) -> None:
+    history = f"share-actors share history {share_id}"
+    output.print(f"\n[bold red]Pending work, cannot be activated:[/] share {share_id}")
+    output.print(f"  {escape(str(reason))}")
+    output.print(f"  It is retried automatically. To see its events: [bold]{history}[/]")
+
+
+def _print_parked_stream(output: Output, parked: Mapping[str, Any]) -> None:
+    unpark = f"share-actors catalog unpark {parked['stream']}"
+    output.print(
+        f"\n[bold red]Parked:[/] stream {parked['stream']} from event {parked['version']} on"
+    )
+    output.print(f"  {escape(str(parked['error']))}")
+    output.print(f"  After fixing the cause: [bold]{unpark}[/]")

@@ -1,0 +1,273 @@
+"""`share-actors up`: start a system that keeps running, or say how the running one differs."""
+
+# ruff: noqa: PLC0415 - Ray and the log are imported by the commands that need them
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.system_state import SystemState
+from share_actors.cli import interrupts, ray_process
+from share_actors.cli.command import command, exit_now
+from share_actors.cli.commands.system.down import stop
+from share_actors.cli.foreground import (
+    SignalsNoted,
+    death_noticed,
+    death_of,
+    hang_noticed,
+    stay,
+)
+from share_actors.cli.options import print_as_of
+from share_actors.cli.output import count, escape
+from share_actors.cli.session import Session
+from share_actors.client.keywords import STOP_TIMEOUT_S
+from share_actors.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from share_actors.client import ShareSystem
+    from share_actors.config import BackendSettings, Config
+
+IN_PROGRESS = ("creating", "extending", "shrinking", "reverting", "deleting")
+_RESTART = "Run `share-actors down`, then `share-actors up`, to start it with these settings."
+_APPLY = (
+    "Apply them now with `share-actors backend reload`, or restart the system: `share-actors down`, then"
+    " `share-actors up`."
+)
+
+
+@dataclass
+class _Progress:
+    """What one `up` has done so far: *before* is the system that was recorded when it began."""
+
+    before: SystemState | None
+    begun: bool = False
+    """Whether it started the actors of the system."""
+
+
+@command("up", examples=["up", "--config site.toml up", "up --foreground"])
+def up(
+    session: Session,
+    foreground: Annotated[
+        bool,
+        typer.Option(
+            "--foreground",
+            help="Stay until the system dies (exit code 11) or SIGTERM or Ctrl-C stops it in order.",
+        ),
+    ] = False,
+) -> None:
+    """Start a system that keeps running, for later commands and other programs.
+
+    Without --address it starts its own Ray, which only you can reach and only from this machine.
+    After a crash it has everything that was recorded, and unfinished work continues. If it fails or is
+    stopped by Ctrl-C, what it started is ended again.
+    """
+    config = session.config
+    _check_backends(config.backends)
+    session.interrupt_message = "Stopped. Nothing was started."
+    with (
+        session.output.spinner("waiting for another `up` or `down` to end"),
+        ray_process.locked(config.home),
+    ):
+        pass
+    with interrupts.raised() as raise_if_interrupted:
+        with ray_process.locked(config.home):
+            state, noted = _start(session, raise_if_interrupted, foreground=foreground)
+        if noted is not None:
+            _stay(session, state, noted)
+
+
+def _start(
+    session: Session, raise_if_interrupted: Callable[[], None], *, foreground: bool
+) -> tuple[SystemState, SignalsNoted | None]:
+    """Start the system unless it runs; in the foreground, signals are noted from then on."""
+    progress = _Progress(system_state.read(session.home))
+    try:
+        state = _ensure_cluster(session)
+        with (
+            death_noticed(state),
+            hang_noticed(state, lambda: _give_up(session, state, progress)),
+        ):
+            system = _ensure_system(session, state, progress)
+            system_state.write(session.home, state)
+            raise_if_interrupted()
+            _print_started(session, state, system, was_running=not progress.begun)
+        session.interrupt_message = f"Stopped. The system at {state.address} goes on."
+        return state, SignalsNoted() if foreground else None
+    except BaseException as error:
+        with interrupts.ignored():
+            _undo(session, progress)
+        if isinstance(error, SystemExit):  # of Ray's own handler of SIGTERM
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _undo(session: Session, progress: _Progress) -> None:
+    """End what this command started, and say so if it is interrupted."""
+    recorded = system_state.read(session.home)
+    if recorded is not None and recorded == progress.before:
+        session.interrupt_message = f"Stopped. The system at {recorded.address} goes on."
+        return
+    if progress.begun and (recorded is None or recorded.alive):
+        _stop_actors(session)
+    if recorded is not None:
+        ray_process.stop_ray(recorded)
+        system_state.delete(session.home)
+    session.interrupt_message = (
+        "Stopped. What `up` had started was ended again; everything that was recorded is kept."
+    )
+
+
+def _give_up(session: Session, state: SystemState, progress: _Progress) -> NoReturn:
+    """End this process, which waits for a system that has died."""
+    _undo(session, progress)
+    exit_now(session.report_error(death_of(state)))
+
+
+def _stop_actors(session: Session) -> None:
+    """Stop the system in order, without waiting for its driver calls."""
+    from share_actors.actors.runtime import lifecycle
+
+    try:
+        manager = lifecycle.find_manager(session.config.namespace)
+        lifecycle.stop_system(manager, session.config.namespace, 0.0)
+    except Exception as error:  # Ray may be ending; its processes are ended next
+        session.output.print_message(f"Its actors did not stop in order: {type(error).__name__}.")
+
+
+def _stay(session: Session, state: SystemState, noted: SignalsNoted) -> None:
+    """Stay in the foreground; stop the system in order after a signal."""
+    from share_actors.actors.runtime import lifecycle
+
+    try:
+        with death_noticed(state):
+            lifecycle.shutdown()
+            signalled = stay(session.home, state, noted)
+    except Unavailable:
+        ray_process.stop_ray(state)
+        raise
+    if signalled:
+        stop(session, STOP_TIMEOUT_S)
+
+
+def _check_backends(backends: Mapping[str, BackendSettings]) -> None:
+    from share_actors.actors.effects.separation import check_apart
+
+    check_apart(backends)
+
+
+# -- the Ray cluster -----------------------------------------------------------------------------
+def _ensure_cluster(session: Session) -> SystemState:
+    """The Ray cluster for the system: the one at --address, the running one, or a new one."""
+    config, address = session.config, session.options.address
+    recorded = system_state.read(config.home)
+    if recorded is not None and recorded.address is not None and recorded.alive:
+        return _matching_system(session, recorded)
+    if recorded is not None and recorded.pid is not None:
+        session.output.print_message(
+            f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
+        )
+        ray_process.stop_ray(recorded)
+        system_state.delete(config.home)
+    if address:
+        return SystemState(address=address, namespace=config.namespace)
+    with session.output.spinner("starting Ray"):
+        state = ray_process.start_ray(config.home, config.namespace)
+    session.output.print_message(
+        f"Ray is running at {state.address}, reachable only by you and from this machine."
+    )
+    return state
+
+
+def _matching_system(session: Session, running: SystemState) -> SystemState:
+    """*running*, if it has the requested namespace and address; else raises `Refused`."""
+    namespace, address = session.config.namespace, session.options.address
+    if namespace != running.namespace or address not in (None, running.address):
+        raise Refused(
+            f"{session.home} already has a system in namespace {running.namespace!r}"
+            f" at {running.address}",
+            field="home",
+            value=str(session.home),
+            next_step="Nothing was started. Use another home (SHARE_ACTORS_HOME), or run `down` first.",
+        )
+    return running
+
+
+# -- the system ----------------------------------------------------------------------------------
+def _ensure_system(session: Session, state: SystemState, progress: _Progress) -> ShareSystem:
+    """The system on that Ray cluster, started unless it runs there with the same settings."""
+    from share_actors.actors.runtime import lifecycle
+
+    try:
+        system = session.connect(state)
+    except Unavailable:
+        if not lifecycle.is_initialized():
+            raise
+    else:
+        _check_settings(session, system.config)
+        return system
+    with session.output.spinner("starting the manager, the catalog and the share actors"):
+        progress.begun = lifecycle.start_system(session.config).begun
+    session.output.print_message("The manager, the catalog and the share actors are running.")
+    return session.connect(state)
+
+
+def _check_settings(session: Session, running: Config) -> None:
+    """Raise `Refused`, which says what differs, if the system runs with other settings."""
+    from share_actors.actors.effects.driver_setup import without_secret_options
+    from share_actors.actors.manager.reload import CHANGEABLE
+    from share_actors.actors.runtime import lifecycle
+    from share_actors.config.differences import differences, in_words
+
+    if running.home != session.home:
+        lifecycle.check_settings(running, session.config)
+    if differing := differences(running, session.config, shown=without_secret_options):
+        sections = {difference.key.partition(".")[0] for difference in differing}
+        raise Refused(
+            f"the system of {running.home} runs with other settings: {in_words(differing)};"
+            " nothing was changed",
+            field=differing[0].key,
+            value=differing[0].wanted,
+            differing=[difference._asdict() for difference in differing],
+            next_step=_APPLY if sections <= set(CHANGEABLE) else _RESTART,
+        )
+
+
+def _print_started(
+    session: Session, state: SystemState, system: ShareSystem, *, was_running: bool
+) -> None:
+    from share_actors.audit.proofs import check_newest
+
+    counts, checked = system.count_shares(), check_newest(session.config)
+    if session.json:
+        document = {
+            **checked.document(),
+            "warnings": list(checked.problems),
+            "running": True,
+            "already": was_running,
+            "address": state.address,
+            "namespace": state.namespace,
+            "pid": state.pid,
+            "home": str(session.home),
+            "shares": counts,
+            "as_of": None if counts.as_of is None else counts.as_of._asdict(),
+        }
+        session.output.print_json(document)
+        return
+    verb = "is already running" if was_running else "is up"
+    output = session.output
+    output.print(f"The system [bold]{state.namespace}[/] {verb} at {state.address}.")
+    if shares := sum(counts.values()):
+        in_progress = sum(counts.get(status, 0) for status in IN_PROGRESS)
+        suffix = f", {in_progress} in progress" if in_progress else ""
+        output.print(f"It has {count(shares, 'share')}{suffix}.")
+    print_as_of(session, counts.as_of, "`share-actors status` says how far it is")
+    for line in checked.lines():
+        output.print(escape(line))
+    for problem in checked.problems:
+        output.print_message(f"[yellow]Warning:[/] {escape(problem)}.")
+    output.print("Next: [bold]share-actors share create --size 1 --name first[/]")
+    output.print("In Python: [bold]share_actors.connect()[/]. To stop: [bold]share-actors down[/]")

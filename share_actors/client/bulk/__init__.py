@@ -1,0 +1,1 @@
+"""Requests in bulk: any number of items, with bounded memory."""

@@ -1,0 +1,1 @@
+"""A log in PostgreSQL; psycopg, an optional package, is imported on use."""

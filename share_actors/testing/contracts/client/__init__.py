@@ -1,0 +1,1 @@
+"""The contract of a driver as its clients see it, in parts."""

@@ -1,0 +1,409 @@
+"""A command that outlives the process that started it: the next call of its share waits, or is told why."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import pytest
+
+from share_actors.config import BackendSettings, Config
+from share_actors.drivers import ExecuteMixin, ExecuteOptions, TransientError
+from share_actors.drivers.base import DriverError
+from share_actors.drivers.btrfs.image import make_image
+from share_actors.drivers.command_process import run_process
+from share_actors.drivers.execute import ProcessExecutionError, execute
+from share_actors.drivers.fence import within_attempt
+from share_actors.drivers.filesystem.locks import locked
+from share_actors.drivers.local import LocalDriver, LocalOptions
+from share_actors.testing import sync_system
+from share_actors.values import RequestContext, Share
+
+SHARE = Share(id="s1", size=1)
+COMMAND = """
+case "$1" in 6|first) echo $$ >"$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done;; esac
+echo "$1" >"$0/value"
+"""
+"""Changes the value; to `6` or `first` when there is a file `go`."""
+ROOT_COMMAND = """
+%ENV = (PATH => '/bin'); defined($job = fork) or die; $job or exec 'sleep', 60;
+$< = 0; for (['job', $job], ['pid', $$]) { open F, '>', $_->[0]; print F $_->[1]; close F }
+select undef, undef, undef, 0.02 until -e 'go';
+"""
+"""Becomes a process of root, as `sudo` does; its job is one that its caller can kill."""
+NOBODY = 65534
+CLOSING = """
+for f in /proc/$$/fd/*; do f=${f##*/}; [ "$f" -gt 2 ] && eval "exec $f>&-"; done; exec "$@"
+"""
+"""Runs a command without the files that it would inherit, as `sudo` does."""
+
+
+class VolumeDriver(ExecuteMixin):
+    """The driver of a third party, without locks of its own."""
+
+    def __init__(self, directory: Path, prefix: tuple[str, ...] = ()) -> None:
+        self.directory = directory
+        self.configuration = ExecuteOptions(lock_path=directory / "locks", privileged_prefix=prefix)
+        self.init_execute_mixin()
+
+    def extend(self, context: RequestContext, value: str, **options: Any) -> None:
+        with within_attempt(context, SHARE.id):
+            self._execute("sh", "-c", COMMAND, self.directory, value, **options)
+
+
+class CommandDriver(LocalDriver, ExecuteMixin):
+    """A driver that extends a share by a command, under the lock of the share."""
+
+    directory: ClassVar[Path]
+
+    def extend_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        with self._share_lock("extend share", share.id, context):
+            execute("sh", "-c", COMMAND, self.directory, new_size)
+
+
+def attempt(number: int) -> RequestContext:
+    return RequestContext(token=f"test:{number}")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A directory whose slow command ends with the test."""
+    yield tmp_path
+    (tmp_path / "go").touch()
+    until(lambda: not is_alive(tmp_path))
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """The same, which all users may use."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        yield Path(name)
+        (Path(name) / "go").touch()
+        until(lambda: not is_alive(Path(name)))
+
+
+def killed_amid(
+    directory: Path, call: Callable[[], Any], when: Callable[[], bool] = lambda: True
+) -> None:
+    """Make the *call* in a process that gets `kill -9` amid its command, once *when* is true."""
+    if (child := os.fork()) == 0:
+        with suppress(BaseException):
+            call()
+        os._exit(0)
+    until(lambda: is_alive(directory))
+    until(when)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert is_alive(directory)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[int]:
+    """*directory*, opened."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def is_alive(directory: Path, name: str = "pid") -> bool:
+    """Whether the slow command, whose id is in the file *name*, has begun and not ended."""
+    try:
+        pid = int((directory / name).read_text())
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, ValueError):
+        return False
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def overtaken_by(directory: Path, late: Callable[[], Any], later: Callable[[], Any]) -> str:
+    """The value after *late* was killed amid its command, and *later* was called before that has ended."""
+    killed_amid(directory, late)
+    thread = threading.Thread(target=later)
+    thread.start()
+    thread.join(0.3)  # a call that does not wait ends meanwhile, or hangs in a command of its own
+    (directory / "go").touch()
+    thread.join()
+    until(lambda: not is_alive(directory))
+    return (directory / "value").read_text().strip()
+
+
+def local(directory: Path) -> CommandDriver:
+    CommandDriver.directory = directory
+    driver = CommandDriver(configuration=LocalOptions(root=directory / "root"))
+    driver.do_setup(RequestContext())
+    return driver
+
+
+def test_the_lock_of_a_share_outlasts_the_process_until_its_command_has_ended(
+    directory: Path,
+) -> None:
+    local(directory).create_share(attempt(1), SHARE)
+    killed_amid(directory, lambda: local(directory).extend_share(attempt(2), SHARE, 6))
+
+    with (
+        opened(directory / "root" / "locks") as folder,
+        pytest.raises(BlockingIOError),
+        locked(folder, SHARE.id, wait=False),
+    ):
+        pass
+
+
+def test_a_command_of_a_killed_process_does_not_undo_a_later_call(directory: Path) -> None:
+    local(directory).create_share(attempt(1), SHARE)
+
+    def extend(number: int, size: int) -> Callable[[], None]:
+        return lambda: local(directory).extend_share(attempt(number), SHARE, size)
+
+    assert overtaken_by(directory, extend(2, 6), extend(3, 8)) == "8"
+
+
+def test_commands_of_a_driver_without_locks_wait_for_those_of_a_killed_process(
+    directory: Path,
+) -> None:
+    def extend(number: int, value: str) -> Callable[[], None]:
+        return lambda: VolumeDriver(directory).extend(attempt(number), value)
+
+    assert overtaken_by(directory, extend(2, "first"), extend(3, "second")) == "second"
+
+
+def test_a_command_that_drops_what_it_inherits_keeps_the_lock(directory: Path) -> None:
+    driver = VolumeDriver(directory, prefix=("bash", "-c", CLOSING, "bash"))
+
+    def extend(value: str) -> Callable[[], None]:
+        return lambda: driver.extend(attempt(2), value, run_as_root=True)
+
+    assert overtaken_by(directory, extend("first"), extend("second")) == "second"
+
+
+def test_a_call_is_told_which_command_it_waited_for(directory: Path) -> None:
+    driver = VolumeDriver(directory)
+    killed_amid(directory, lambda: driver.extend(attempt(2), "first"))
+
+    with pytest.raises(
+        TransientError, match=r"for s1 started has not ended: sh -c .* first"
+    ) as busy:
+        driver.extend(attempt(3).ending_in(0.2), "second")
+
+    assert str(directory / "locks" / "s1") in str(busy.value)
+    assert not (directory / "value").exists()
+
+
+def test_a_call_whose_time_is_over_starts_no_further_command(directory: Path) -> None:
+    (directory / "go").touch()
+
+    with pytest.raises(TransientError, match="the time for this attempt is over"):
+        VolumeDriver(directory).extend(attempt(2).ending_in(-1), "late")
+
+    assert not (directory / "value").exists()
+
+
+def test_commands_of_other_shares_do_not_wait(directory: Path) -> None:
+    driver = VolumeDriver(directory)
+    killed_amid(directory, lambda: driver.extend(attempt(2), "first"))
+
+    with within_attempt(attempt(1), "s2"):
+        assert driver._execute("echo", "done") == ("done\n", "")
+
+
+def test_a_daemon_that_a_command_leaves_behind_does_not_keep_the_lock(directory: Path) -> None:
+    starting = 'sh -c \'echo $$ >"$0/pid"; exec sleep 60\' "$0" >/dev/null 2>&1 & echo started'
+    with opened(directory) as folder, locked(folder, "lock"):
+        assert execute("sh", "-c", starting, directory) == ("started\n", "")
+    until(lambda: is_alive(directory))
+
+    with opened(directory) as folder, locked(folder, "lock", wait=False):
+        os.kill(int((directory / "pid").read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("ending", ["exit 3", "kill -9 $$", "kill -TERM $$"])
+def test_a_command_that_holds_a_lock_ends_as_without_one(tmp_path: Path, ending: str) -> None:
+    words = ["sh", "-c", f"cat; echo $0 >&2; {ending}"]
+    plain = run_process(words, 60, "input", None)
+
+    with opened(tmp_path) as folder, locked(folder, "lock"):
+        assert run_process(words, 60, "input", None) == plain
+        with pytest.raises(ProcessExecutionError, match="timed out"):
+            execute("sh", "-c", "sleep 30 & sleep 30", timeout_s=0.2)
+        with pytest.raises(DriverError, match="No such file"):
+            execute("no-such-program")
+
+
+def test_the_command_of_a_killed_process_ends_by_its_time_limit(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("share_actors.drivers.command_process.GRACE_S", 0.0)
+    driver = VolumeDriver(directory)
+    killed_amid(directory, lambda: driver.extend(attempt(2), "first", timeout_s=1.0))
+
+    until(lambda: not is_alive(directory))
+
+    assert not (directory / "value").exists()
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_command_that_is_out_of_time_ends_with_its_jobs(tmp_path: Path, is_locked: bool) -> None:
+    start = time.monotonic()
+    with (
+        opened(tmp_path) as folder,
+        locked(folder, "lock") if is_locked else nullcontext(),
+        pytest.raises(ProcessExecutionError, match="timed out"),
+    ):
+        execute("bash", "-c", "set -m; sleep 40 & wait", timeout_s=0.3)
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_command_that_is_out_of_time_ends_also_in_a_session_of_its_own(
+    directory: Path, is_locked: bool
+) -> None:
+    with (
+        opened(directory) as folder,
+        locked(folder, "lock") if is_locked else nullcontext(),
+        pytest.raises(ProcessExecutionError, match="timed out"),
+    ):
+        # as sudo runs it with a terminal, and waits for it
+        execute("setsid", "--wait", "sh", "-c", COMMAND, directory, "first", timeout_s=1.0)
+
+    assert not is_alive(directory)
+    assert not (directory / "value").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a program that runs as root")
+def test_a_command_of_root_keeps_the_lock_also_after_its_time_limit(public: Path) -> None:
+    perl = Path(shutil.copy("/usr/bin/perl", public / "perl"))
+    perl.chmod(0o4755)
+    (public / "command").write_text(ROOT_COMMAND)
+
+    def call() -> None:
+        os.chdir(public)
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        with opened(public) as folder, locked(folder, "lock"):
+            run_process([str(perl), "command"], 1, None, None, is_killable=False)
+
+    killed_amid(public, call, when=lambda: not is_alive(public, "job"))
+
+    with opened(public) as folder, pytest.raises(BlockingIOError):
+        locked(folder, "lock", wait=False).__enter__()
+
+
+def test_the_locks_are_in_a_directory_of_this_user_alone(directory: Path) -> None:
+    driver = VolumeDriver(directory)
+    with within_attempt(attempt(1), "a/b"):
+        driver._execute("true")
+    assert (directory / "locks").stat().st_mode & 0o777 == 0o700
+    assert not any((directory / "locks").iterdir())
+
+    os.chown(directory / "locks", 12345, 12345)
+    with within_attempt(attempt(1), "s1"), pytest.raises(DriverError, match="another user"):
+        driver._execute("true")
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "exits with 3": {"command": ("sh", "-c", "exit 3")},
+    "is out of time": {"command": ("sleep", "60"), "timeout_s": 0.1},
+    "does not exist": {"command": ("no-such-program",)},
+    "comes too late to run": {"command": ("true",), "ends_in_s": -1.0},
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
+def test_a_command_that_fails_leaves_no_lock_file(directory: Path, failure: dict[str, Any]) -> None:
+    options = {"command": (), "ends_in_s": 60.0, **failure}
+    command, ends_in_s = options.pop("command"), options.pop("ends_in_s")
+    driver = VolumeDriver(directory)
+
+    with within_attempt(attempt(1).ending_in(ends_in_s), "s1"), pytest.raises(DriverError):
+        driver._execute(*command, **options)
+
+    assert not any((directory / "locks").iterdir())
+
+
+def test_an_image_that_a_killed_process_formats_keeps_its_lock(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formatting = directory / "mkfs.btrfs"
+    (directory / "command").write_text(COMMAND)
+    formatting.write_text(f'#!/bin/sh\nsh -c "$(cat {directory}/command)" {directory} first\n')
+    formatting.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+
+    def call() -> None:
+        with opened(directory) as folder, locked(folder, "lock"):
+            make_image(directory / "image", 1)
+
+    killed_amid(directory, call)
+
+    with opened(directory) as folder, pytest.raises(BlockingIOError):
+        locked(folder, "lock", wait=False).__enter__()
+
+
+def test_a_lock_that_cannot_be_made_is_told_with_the_option_to_set(directory: Path) -> None:
+    (directory / "locks" / "s1").mkdir(parents=True)
+    (directory / "go").touch()
+
+    with pytest.raises(DriverError, match=r"lock_path: .*/s1 cannot be used: Is a directory"):
+        VolumeDriver(directory).extend(attempt(2), "first")
+
+    assert not (directory / "value").exists()
+
+
+# -- in a system ------------------------------------------------------------------------------------
+class ExtendingDriver(LocalDriver, ExecuteMixin):
+    """A driver that extends a share by a command of the mixin, and has no lock while it runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.init_execute_mixin()
+
+    def extend_share(
+        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
+    ) -> None:
+        self._execute("sh", "-c", 'echo "$1" >"$0/value"', CommandDriver.directory, new_size)
+
+
+def test_an_extension_waits_for_a_command_that_a_killed_process_left(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CommandDriver.directory = directory
+    locks = directory / "locks"
+    monkeypatch.setattr("share_actors.drivers.execute.default_directory", lambda: locks)
+    options = {"root": str(directory / "root")}
+    backend = BackendSettings(driver="volumes", options=options, timeout_s=0.3, backoff_s=0.01)
+    with sync_system(
+        Config(backends={"here": backend}), drivers={"volumes": ExtendingDriver}
+    ) as system:
+        share = system.create_share(size=1)
+
+        def command_of_share() -> None:
+            driver = VolumeDriver(directory)
+            with within_attempt(attempt(2), share.id):
+                driver._execute("sh", "-c", COMMAND, directory, "first")
+
+        killed_amid(directory, command_of_share)
+        share.extend(8, wait=False)
+        until(lambda: "has not ended" in str(share.refresh().explain()))
+        (directory / "go").touch()
+        until(lambda: share.refresh().size == 8)
+
+    assert (directory / "value").read_text() == "8\n"

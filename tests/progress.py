@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+MAX_TEXT = 3000
+"""Characters of the end of a failure's text."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--progress-fd`."""
@@ -39,6 +42,7 @@ class _Reporter:
             phase=report.when,
             outcome=report.outcome,
             seconds=report.duration,
+            text=report.longreprtext[-MAX_TEXT:] if report.failed else "",
         )
 
     def _write(self, **report: Any) -> None:

@@ -32,6 +32,8 @@ MAX_CONCURRENT = 6
 """Lanes at a time: two cores are busy, and no test waits so long for a core that it times out."""
 SILENCE_S = 30.0
 STOP_TIMEOUT_S = 60.0
+MAX_FAILURE_LINES = 25
+"""Lines of each failure at the end of the output, of which a log may keep no more."""
 
 _FILES: Mapping[str, tuple[str, ...]] = {
     "units": ("tests",),
@@ -136,6 +138,7 @@ class Run:
         self.outcomes: Counter[str] = Counter()
         self.files: dict[str, Counter[str]] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.failures: dict[str, str] = {}
         self.broken: list[str] = []
 
     def run(self) -> int:
@@ -180,6 +183,7 @@ class Run:
             self.outcomes[report["outcome"]] += 1
             self.files.setdefault(file, Counter())[report["outcome"]] += 1
         if report["outcome"] == "failed":
+            self.failures[f"{report['test']} ({report['phase']})"] = report["text"]
             self._print(f"FAILED {report['test']} ({report['phase']})")
 
     def _entered(self, lane: Lane, file: str) -> None:
@@ -210,6 +214,9 @@ class Run:
         print("\nSeconds in tests by folder:", file=self._output)
         for folder, seconds in by_folder(self.seconds):
             print(f"{seconds:>7.0f}  {folder}", file=self._output)
+        for test, text in self.failures.items():
+            print(f"\nFAILED {test}", file=self._output)
+            print("\n".join(text.splitlines()[-MAX_FAILURE_LINES:]), file=self._output)
         took = time.monotonic() - self._began
         lost = f", lanes that failed: {', '.join(self.broken)}" if self.broken else ""
         print(f"processors busy: {busy(self._times):.0%}", file=self._output)

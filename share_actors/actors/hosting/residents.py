@@ -168,7 +168,7 @@ class ResidentEntities:
     def passivate_idle(self, idle_s: float) -> int:
         """Passivate the entities that have been idle for *idle_s*; return their number."""
         used_before = time.monotonic() - idle_s
-        idle = [e for e in self._entities.values() if e.idle and e.last_used <= used_before]
+        idle = [e for e in self._entities.values() if e.last_used <= used_before and e.idle]
         for entity in idle:
             entity.passivate()
             self._remove(entity)
@@ -201,5 +201,5 @@ class ResidentEntities:
     def remove_useless(self) -> None:
         """Remove the entities that are lost, and those that are idle and do not exist in the log."""
         for entity in list(self._entities.values()):
-            if entity.lost or (entity.idle and not entity.exists):
+            if entity.lost or (not entity.exists and entity.idle):
                 self._remove(entity)

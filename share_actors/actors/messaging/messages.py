@@ -75,6 +75,8 @@ _HEADER: Mapping[str, tuple[type, str]] = {
     **dict.fromkeys(("body", "context"), _BYTES),
     **dict.fromkeys(("wait", "repeated"), _FLAG),
 }
+_KINDS = tuple(_HEADER.get(field, (object, ""))[0] for field in CommandMessage._fields)
+"""The types of the fields, in their order."""
 
 
 class CommandReply(NamedTuple):
@@ -162,17 +164,21 @@ def command_in(message: CommandMessage) -> Command:
 
 def header_error(message: CommandMessage) -> InvalidRequest | None:
     """The error of a message with a field of another type than it must have, or None."""
-    for field, (kind, noun) in _HEADER.items():
-        value = getattr(message, field)
-        if not isinstance(value, kind):
-            name = "id" if field == "share_id" else field
-            text = f"{name}: is not {noun}: {shown(value)}"
-            return InvalidRequest(text, field=name, value=showable(value))
+    if not all(map(isinstance, message, _KINDS)):
+        return _type_error(message)
     try:
         checked_command_id(message.command_id)
     except InvalidRequest as error:
         return error
     return None
+
+
+def _type_error(message: CommandMessage) -> InvalidRequest:
+    """The error that names the first field of another type than it must have."""
+    field = next(f for f, (kind, _) in _HEADER.items() if not isinstance(getattr(message, f), kind))
+    name, value = "id" if field == "share_id" else field, getattr(message, field)
+    text = f"{name}: is not {_HEADER[field][1]}: {shown(value)}"
+    return InvalidRequest(text, field=name, value=showable(value))
 
 
 def check_addressee(message: CommandMessage) -> None:

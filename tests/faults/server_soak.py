@@ -7,13 +7,10 @@ system and the daemons of the servers are killed. Afterwards all is deleted, and
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from share_actors.drivers import make_driver
 from share_actors.drivers.btrfs_servers import BtrfsServersDriver
@@ -31,14 +28,12 @@ from tests.faults.server_reconciliation import HeldServers, differing_servers
 from tests.faults.soak import soak
 from tests.faults.soak_clients import MAX_WAIT_S
 from tests.faults.storage_soak import (
-    DAEMONS,
     IMAGE_GIB,
     BtrfsBackend,
     StorageKiller,
     main,
     patient_site,
-    serves,
-    unit_of,
+    running_servers,
 )
 
 BACKEND = "served"
@@ -58,18 +53,14 @@ class ServersBackend(BtrfsBackend):
     def leaked(self, shares: Mapping[str, Share]) -> list[str]:
         """Where servers, addresses, networks and daemons differ between the log and the machine."""
         return [
-            *self._problems(),
+            *self._driver.check_health(),
             *differing_servers(self._site, shares, self._held()),
             *(f"stray {stray}" for stray in self._driver.strays()),
             *self._daemons_differing(),
         ]
 
-    def _problems(self) -> tuple[str, ...]:
-        """What the driver finds wrong, once what was killed last had the time to start again."""
-        deadline = time.monotonic() + MAX_WAIT_S
-        while (found := self._driver.check_health()) and time.monotonic() < deadline:
-            time.sleep(0.5)
-        return found
+    def _servers_differ(self) -> bool:
+        return bool(self._driver.check_health())
 
     def _held(self) -> HeldServers:
         servers = frozenset(path.name for path in (self._root / "servers").iterdir())
@@ -79,8 +70,7 @@ class ServersBackend(BtrfsBackend):
 
     def _daemons_differing(self) -> list[str]:
         units = self._root / "daemons"
-        daemons = [p for p in psutil.process_iter() if serves(p, units)]
-        running = sorted(unit_of(p, units) for p in daemons if p.name() == DAEMONS[0])
+        running = running_servers(units)
         needed = sorted(path.name for path in units.iterdir())
         return [] if running == needed else [f"NFS servers: {running}, not {needed}"]
 

@@ -110,7 +110,8 @@ class BtrfsBackend:
         self._name = root.name
 
     def differing(self, shares: Mapping[str, Share]) -> list[str]:
-        """What the audit finds, once the backend answers."""
+        """What the audit finds, once the servers that were killed last run again."""
+        self._wait_for_servers()
         found = self._audit()
         alive = sum(share.status == "available" for share in shares.values())
         found += [] if alive else ["no share was left to compare"]
@@ -132,11 +133,17 @@ class BtrfsBackend:
         """Servers and mounts that should not be there, or that are missing."""
         alive = {i for i, share in shares.items() if share.status == "available"}
         mounted = {path.name for path in self._mounts()}
-        servers = [p for p in psutil.process_iter() if serves(p, self._root)]
-        running = sorted(unit_of(p, self._root) for p in servers if p.name() == DAEMONS[0])
-        needed = sorted(self._needed())
+        running, needed = running_servers(self._root), sorted(self._needed())
         extra = [] if running == needed else [f"servers: {running}, not {needed}"]
         return [*extra, *(f"mounts: {i}" for i in alive if not any(i in m for m in mounted))]
+
+    def _wait_for_servers(self) -> None:
+        deadline = time.monotonic() + MAX_WAIT_S
+        while time.monotonic() < deadline and self._servers_differ():
+            time.sleep(0.5)
+
+    def _servers_differ(self) -> bool:
+        return running_servers(self._root) != sorted(self._needed())
 
     def _needed(self) -> set[str]:
         """The directories of the NFS servers that have exports, and that of the first one."""
@@ -153,6 +160,16 @@ class BtrfsBackend:
         with opened(self._site.config.log, self._site.config.log_path) as log:
             events = [log.decode(raw).event for raw in of_shares(log)]
         return sum(isinstance(event, AttemptStarted) and event.n > 1 for event in events)
+
+
+def running_servers(units: Path) -> list[str]:
+    """The names of the directories in *units* of the NFS servers that run."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, StopIteration):  # it may end meanwhile
+            if process.name() == DAEMONS[0] and serves(process, units):
+                found.append(unit_of(process, units))
+    return sorted(found)
 
 
 def unit_of(process: psutil.Process, units: Path) -> str:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.errors import Unavailable
+from share_actors.errors import ShareActorsError, Unavailable
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 from share_actors.values import BackendReport, RoomTaken
 
 
 class InProcessManager(ManagerActor):
     """A real manager, which can be abandoned."""
+
+    def start_by_itself(self) -> None:
+        """Begin to start without a call, as a manager that Ray restarts."""
+        self._supervisor.spawn(self._start_without_caller())
+
+    async def _start_without_caller(self) -> None:
+        with suppress(ShareActorsError):  # the next call tries again, and gets the error
+            await self.ready()
 
     def abandon(self) -> None:
         """End its background tasks immediately, as if its process had died; the hosts continue."""

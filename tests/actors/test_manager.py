@@ -1,7 +1,6 @@
 """The manager: routing, hosting, supervision and recovery, over real hosts in this process."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +15,11 @@ from share_actors.events.share.messages import DeleteShare, ExtendShare
 from tests.actors.in_process import FAST, DummyCluster, config, create, managed, tell
 from tests.actors.outcomes import outcome, outcomes
 from tests.conftest import within
+from tests.waiting import until_async
 
 ONE = {"min_actors": 1, "max_actors": 1}
 TWO = {"min_actors": 2, "max_actors": 2}
 SHORT_WAIT = replace(FAST, supervisor=replace(FAST.supervisor, max_wait_s=0.3))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 async def available(cluster: DummyCluster, *share_ids: str) -> None:
@@ -62,7 +57,7 @@ def test_actors_are_started_in_the_background_up_to_the_maximum(tmp_path: Path) 
             for larger in (2, 3):
                 answers = await outcomes(manager, [create(f"{larger}-{n}") for n in range(20)])
                 assert {a.status for a in answers} == {"done"}
-                await until(lambda: len(manager._supervisor.hosts) == larger)  # noqa: B023 - awaited here
+                await until_async(lambda: len(manager._supervisor.hosts) == larger)  # noqa: B023 - awaited here
 
             await outcomes(manager, [create(f"more-{n}") for n in range(20)])
             await asyncio.sleep(0.1)
@@ -118,7 +113,7 @@ def test_a_new_manager_has_a_share_dropped_where_its_activation_is_older(tmp_pat
 
             successor = cluster.start_manager().manager
             view = await successor.view("a")
-            await until(lambda: not first.hosts("a"))
+            await until_async(lambda: not first.hosts("a"))
 
             assert (view.size, cluster.host_of("a")) == (2, second)
             successor.abandon()
@@ -159,7 +154,7 @@ def test_commands_in_flight_when_an_actor_dies_go_to_the_new_home(tmp_path: Path
     async def scenario() -> None:
         async with managed(config(tmp_path, hosting=TWO, delay_s=0.3)) as (manager, cluster):
             sent = asyncio.create_task(outcomes(manager, [create(f"s{n}") for n in range(10)]))
-            await until(lambda: len(cluster.backend.calls()) > 4)
+            await until_async(lambda: len(cluster.backend.calls()) > 4)
 
             cluster.running["share-actor-1"].kill()
 
@@ -261,7 +256,7 @@ def test_all_shares_of_a_dead_actor_move_and_it_takes_new_ones_when_restarted(
             assert shares == {"s0", "s1", "s2", "s3"}
 
             dead.start()
-            await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
+            await until_async(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             await outcomes(manager, [create("new")])
             assert cluster.host_of("new") is dead
 

@@ -16,7 +16,8 @@ from share_actors.events.share.messages import DeleteShare, ExtendShare, RetrySh
 from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.scheduling.request import RequestSpec
 from share_actors.values import nest_spec
-from tests.actors.two_backend_system import TwoBackendSystem, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, settings
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -238,7 +239,7 @@ def test_work_under_way_during_a_measurement_is_neither_forgotten_nor_counted_tw
 
     async def scenario(system: TwoBackendSystem) -> None:
         creating = asyncio.ensure_future(system.create(size=30))
-        await until(lambda: system.plain.calls("create_share"))
+        await until_async(lambda: system.plain.calls("create_share"))
         await system.manager.publish_service_capabilities(None, "plain")
         with pytest.raises(Busy, match="work was under way on plain") as refusal:
             await system.create(size=20)
@@ -286,7 +287,7 @@ def test_the_next_manager_counts_from_the_last_measurement_not_from_its_own_star
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        await until(lambda: system.manager._backend_reports.latest("plain"))
+        await until_async(lambda: system.manager._backend_reports.latest("plain"))
         await system.create(size=30)
         manager = replaced_manager(system)
         await manager.capabilities()

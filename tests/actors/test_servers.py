@@ -21,7 +21,8 @@ from share_actors.events.share.state import ShareState, initial
 from share_actors.events.share_network import AddSecurityService, DeleteShareNetwork, UnassignShare
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import RequestContext, SecurityService, Share
-from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import NET, TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -175,7 +176,7 @@ def test_a_server_is_deleted_with_its_last_share_if_so_configured(tmp_path: Path
             assert len(await system.servers("active")) == 1
 
             await system.ask(shares[1].id, DeleteShare())
-            await until(lambda: _servers_gone(system))
+            await until_async(lambda: _servers_gone(system))
             assert nothing_left(system)
 
     asyncio.run(scenario())
@@ -197,7 +198,7 @@ def test_servers_unused_for_long_are_deleted_and_others_stay(tmp_path: Path) -> 
             system.manager._periodic_tasks.config = config.model_copy(update={"servers": at_once})
             assert await system.manager.delete_free_share_servers() == [going.share_server_id]
 
-            await until(lambda: len(system.served.servers()) == 1)
+            await until_async(lambda: len(system.served.servers()) == 1)
             assert (await system.server(staying.share_server_id)).status == "active"
             history = await system.cluster.history(f"{SERVER}{going.share_server_id}")
             assert any(getattr(r.event, "why", None) == "unused" for r in history)
@@ -256,11 +257,11 @@ def test_a_share_detached_during_the_set_up_does_not_close_the_server_to_others(
     async def scenario(system: TwoBackendSystem) -> None:
         await system.network()
         first = asyncio.ensure_future(system.create(share_network_id=NET))
-        [server] = await until(lambda: system.servers("creating"))
+        [server] = await until_async(lambda: system.servers("creating"))
         acquiring = asyncio.ensure_future(
             server_attachment.acquire(*stale_arguments(system, "gone"), RequestContext())
         )
-        await until(lambda: is_attached(system, server.id, "gone"))
+        await until_async(lambda: is_attached(system, server.id, "gone"))
         await system.ask(f"{SERVER}{server.id}", DetachShare(share_id="gone"))
 
         with pytest.raises(DriverError, match="the share left the server"):
@@ -299,7 +300,7 @@ def test_after_a_failed_set_up_the_server_is_torn_down_and_the_share_has_the_rea
 
         assert answer.status == "failed"
         assert "no memory for it" in str(answer.reason)
-        await until(lambda: _servers_gone(system))
+        await until_async(lambda: _servers_gone(system))
         [server] = await system.servers("deleted")
         assert server.backend_details == {"half": server.id}
         assert server.status_reason == "no memory for it"
@@ -368,7 +369,7 @@ def test_a_share_on_a_network_without_free_addresses_fails_and_leaks_none(play: 
         answer = await system.create_reply("s1", share_network_id=NET)
 
         assert "10.0.0.0/30 has 2 free addresses, and 3 are needed" in str(answer.reason)
-        await until(lambda: _servers_gone(system))
+        await until_async(lambda: _servers_gone(system))
         network = await system.view_network()
         assert (network.allocations, network.servers, system.served.networks()) == ({}, {}, {})
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,14 +110,3 @@ async def running_system(
     async with managed(config, open_log) as (manager, cluster):
         await manager.ready()
         yield TwoBackendSystem(manager, cluster, config)
-
-
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true result of *condition*; raises `TimeoutError`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            result = condition()
-            result = await result if asyncio.iscoroutine(result) else result
-            if result:
-                return result
-            await asyncio.sleep(0.02)

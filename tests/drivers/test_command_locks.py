@@ -26,6 +26,7 @@ from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.testing import sync_system
 from share_actors.values import RequestContext, Share
+from tests.waiting import until
 
 SHARE = Share(id="s1", size=1)
 COMMAND = """
@@ -125,13 +126,6 @@ def is_alive(directory: Path, name: str = "pid") -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, ValueError):
         return False
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def overtaken_by(directory: Path, late: Callable[[], Any], later: Callable[[], Any]) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from share_actors.testing.contracts.base import snapshot_of
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import AccessRule, Share, Snapshot
 from tests.drivers.btrfs.conftest import CONTEXT, MakeDriver, place, run, subvolume
+from tests.drivers.ganesha.conftest import wait_until
 
 
 def kill_server(driver: BtrfsDriver) -> None:
@@ -38,13 +38,6 @@ def kill_server(driver: BtrfsDriver) -> None:
     ]
     assert len(servers) == 1
     servers[0].kill()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def wait_until_detached(path: Path) -> None:

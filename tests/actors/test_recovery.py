@@ -12,9 +12,8 @@ import pytest
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import ExtendShare
-from tests.actors.in_process import config, create, in_memory, managed, tell
+from tests.actors.in_process import ONE, available, config, create, in_memory, managed, tell
 from tests.actors.outcomes import outcomes
-from tests.actors.test_manager import ONE, available
 from tests.conftest import within
 from tests.waiting import until_async
 

@@ -45,3 +45,20 @@ def script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     results: dict[str, Any] = {}
     monkeypatch.setattr(driver_setup, "make_driver", lambda *args, **_: Scripted(results))
     return results
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., None]:
+    """Run a scenario in a system; options are those of the backend that handles servers."""
+
+    def run(scenario: Scenario, **options: Any) -> None:
+        async def main() -> None:
+            async with (
+                running_system(settings(tmp_path, servers=options)) as system,
+                asyncio.timeout(40),
+            ):
+                await scenario(system)
+
+        asyncio.run(main())
+
+    return run

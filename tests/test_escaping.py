@@ -27,7 +27,8 @@ from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
 from share_actors.values import AccessRule, Frozen, Share, ShareNetwork
 from share_actors.values.checks.escaping import CONTROL, escaped
-from tests.events.event_sentences import MANAGE_SENTENCES, OTHER_SENTENCES
+from tests.events.event_sentences import OTHER_SENTENCES
+from tests.events.manage_sentences import MANAGE_SENTENCES
 from tests.events.share_events import NOON, Stream, began, requested
 from tests.events.test_sentences import SENTENCES
 from tests.golden.examples import ENVELOPE, EXAMPLES

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.packages import Installer, nothing_starts
+from tests.waiting import until
 
 APT_GET = """
 echo "apt-get $*" >> {log}
@@ -148,8 +148,7 @@ def test_nothing_is_installed_without_apt_get(debian: FakeDebian) -> None:
 
 def wait_for(file: Path) -> None:
     """Wait until *file* has a line."""
-    while not file.exists() or not file.read_text().endswith("\n"):
-        time.sleep(0.01)
+    until(lambda: file.exists() and file.read_text().endswith("\n"))
 
 
 INTERRUPTED = """

@@ -160,3 +160,7 @@ async def share_view(share_entity: ShareEntity) -> Share:
     view = await share_entity.view()
     assert isinstance(view, Share)
     return view
+
+
+def names(log: Log) -> list[str]:
+    return [type(recorded.event).__name__ for recorded in log.read("share-s1")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.messages import CommandMessage, Sender, command_message
 from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
+from share_actors.events.attempts import AttemptStarted
 from share_actors.events.decider import Command, Event
 from share_actors.events.envelope import Recorded
 from share_actors.events.log import Log, OpenLog
@@ -118,3 +121,20 @@ async def managed(
     finally:
         manager.abandon()
         await cluster.close()
+
+
+ONE = {"min_actors": 1, "max_actors": 1}
+TWO = {"min_actors": 2, "max_actors": 2}
+SHORT_WAIT = replace(FAST, supervisor=replace(FAST.supervisor, max_wait_s=0.3))
+
+
+async def available(cluster: DummyCluster, *share_ids: str) -> None:
+    """Return once these shares are recorded as available."""
+    for share_id in share_ids:
+        while await cluster.status(share_id) != "available":
+            await asyncio.sleep(0.02)
+
+
+def attempts(cluster: DummyCluster, share_id: str) -> list[int]:
+    events = cluster.events(share_id)
+    return [event.n for event in events if isinstance(event, AttemptStarted)]

@@ -15,7 +15,7 @@ from share_actors.events.attempts import Attempt, AttemptFailed, AttemptStarted
 from share_actors.events.log import Log
 from share_actors.values import Share, utc_now
 from tests.actors.fakes import CREATE, FakeWork, entity, queued
-from tests.actors.test_share_work import STATE
+from tests.actors.scripted_driver import STATE
 from tests.conftest import within
 
 

@@ -18,9 +18,9 @@ from share_actors.errors import NotFound
 from share_actors.testing import InMemoryLog, system
 from share_actors.testing.in_process.system import InProcessSystem
 from share_actors.values import AsOf, RequestContext
-from tests.actors.two_backend_system import until
 from tests.conftest import within
 from tests.events.share_events import began, created, envelope, requested
+from tests.waiting import until_async
 
 SHARES = 30
 HEAD = 3 * SHARES
@@ -126,7 +126,7 @@ def test_a_list_that_waits_is_whole(brake: Brake, log: InMemoryLog, tmp_path: Pa
             async def complete() -> bool:
                 return (await running.status())["catalog"]["behind"] == 0
 
-            assert await until(complete)
+            assert await until_async(complete)
 
     within(60, scenario())
 

@@ -18,7 +18,8 @@ from share_actors.errors import NotFound, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendHealthy, BackendUnhealthy, BackendUp
 from share_actors.events.share.messages import DeleteShare
 from share_actors.values import RequestContext
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 HEALTH = BackendUp | BackendDown | BackendUnhealthy | BackendHealthy
@@ -63,7 +64,7 @@ async def recorded(system: TwoBackendSystem, kinds: list[type]) -> None:
     async def all_there() -> bool:
         return await health(system) == kinds
 
-    await until(all_there)
+    await until_async(all_there)
 
 
 async def status(system: TwoBackendSystem) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def test_a_backend_that_cannot_be_started_is_down_with_the_reason_and_tried_agai
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        await until(lambda: len(system.plain.calls("start_backend")) >= 3)
+        await until_async(lambda: len(system.plain.calls("start_backend")) >= 3)
         backend = await status(system)
         assert backend["status"] == "down"
         assert backend["reason"] == "it could not be started: port 2049 is taken"
@@ -151,7 +152,7 @@ def test_a_driver_whose_set_up_blocks_does_not_block_its_host(
     async def scenario() -> None:
         backends = BackendDrivers(settings(tmp_path).backends)
         setting_up = asyncio.ensure_future(prepared(backends))
-        await until(entered.is_set)
+        await until_async(entered.is_set)
         with pytest.raises(Unavailable, match="it is being set up"):
             backends.get("plain")
         go_on.set()
@@ -188,8 +189,8 @@ def test_problems_that_stay_are_shown_and_recorded_once(run_scenario: Any) -> No
         async def shown() -> bool:
             return "no memory" in str((await status(system))["reason"])
 
-        await until(shown)
-        await until(lambda: len(system.plain.calls("start_backend")) >= 4)
+        await until_async(shown)
+        await until_async(lambda: len(system.plain.calls("start_backend")) >= 4)
         kinds = await health(system)
         assert kinds.count(BackendDown) == 1
 
@@ -205,7 +206,7 @@ def test_a_stopped_backend_stays_stopped_and_what_it_has_to_do_waits_until_it_is
         report = await system.manager.stop_backend("plain")
         assert "backend start plain" in str(report.reason)
         deleting = asyncio.ensure_future(system.ask(share.id, DeleteShare()))
-        await until(lambda: _waits(system, share.id))
+        await until_async(lambda: _waits(system, share.id))
         assert not started_file(system).exists()
 
         assert (await system.manager.start_backend("plain")).reason is None

@@ -5,25 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from share_actors.actors.entity.turns import Turns
-from share_actors.errors import Busy, InvalidRequest, LogError, NotFound, Refused
-from share_actors.events.attempts import AttemptStarted, ReportFailure
-from share_actors.events.decider import Command
+from share_actors.errors import Busy, InvalidRequest, NotFound, Refused
+from share_actors.events.attempts import AttemptStarted
 from share_actors.events.log import Log
-from share_actors.events.share import ShareState
-from share_actors.events.share.access import AllowAccess
-from share_actors.events.share.messages import (
-    DeleteShare,
-    ExtendShare,
-    RetryShare,
-    ShareCreationRequested,
-)
-from tests.actors.fakes import CREATE, FakeWork, entity, queued, share_view, tell
+from share_actors.events.share.messages import DeleteShare, ExtendShare, ShareCreationRequested
+from tests.actors.fakes import CREATE, FakeWork, entity, names, queued, tell
 from tests.conftest import within
-
-
-def names(log: Log) -> list[str]:
-    return [type(recorded.event).__name__ for recorded in log.read("share-s1")]
 
 
 def test_a_request_and_its_first_attempt_are_one_append(log: Log) -> None:
@@ -112,53 +99,6 @@ def test_each_command_of_a_turn_is_decided_on_the_state_after_the_one_before(
     within(5, scenario())
 
 
-def test_a_repeated_command_gets_the_first_reply_and_is_performed_once(log: Log) -> None:
-    async def scenario() -> None:
-        work = FakeWork()
-        share_entity = entity(log, work, fresh=True)
-        first = await tell(share_entity, CREATE, command_id="c1")
-        repeated = await tell(share_entity, CREATE, command_id="c1")
-
-        assert (repeated.status, repeated.version) == (first.status, first.version)
-        assert work.effects == ["create"]
-        assert len(names(log)) == 3
-
-    within(5, scenario())
-
-
-def test_the_same_command_twice_in_one_turn_is_recorded_once(log: Log) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(), fresh=True)
-        first, second = queued(CREATE, command_id="c1"), queued(CREATE, command_id="c1")
-
-        share_entity.put(first)
-        share_entity.put(second)
-
-        assert (await first.receipt).version == (await second.receipt).version == 1
-        assert names(log).count("ShareCreationRequested") == 1
-
-    within(5, scenario())
-
-
-def test_a_repeated_request_for_pending_work_has_a_receipt_of_its_own(log: Log) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(paused=True), fresh=True)
-        first, same_turn, later = (queued(CREATE, command_id=f"c{n}") for n in range(3))
-        share_entity.put(first)
-        share_entity.put(same_turn)
-        await same_turn.receipt
-        share_entity.put(later)
-        await later.receipt
-        assert names(log).count("RequestJoined") == 2
-
-        successor = entity(log, FakeWork())  # as if the first activation had ended
-        outcomes = [await successor.outcome_of(f"c{n}") for n in range(3)]
-
-        assert [(await outcome).status for outcome in outcomes] == ["done"] * 3
-
-    within(5, scenario())
-
-
 def test_a_request_that_changes_nothing_is_done_and_records_no_event(log: Log) -> None:
     async def scenario() -> None:
         share_entity = entity(log, FakeWork(), fresh=True)
@@ -166,50 +106,6 @@ def test_a_request_that_changes_nothing_is_done_and_records_no_event(log: Log) -
         assert (await tell(share_entity, CREATE, command_id="c2")).status == "done"
 
         assert "RequestJoined" not in names(log)
-
-    within(5, scenario())
-
-
-def test_a_command_id_used_for_another_request_is_refused(log: Log) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(), fresh=True)
-        await tell(share_entity, CREATE, command_id="c1")
-
-        with pytest.raises(InvalidRequest, match="c1 was used before") as caught:
-            await tell(share_entity, DeleteShare(), command_id="c1")
-        assert caught.value.field == "command_id"
-
-    within(5, scenario())
-
-
-def test_a_repeated_command_older_than_memory_gets_its_first_reply(log: Log) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(), fresh=True)
-        await tell(share_entity, CREATE, command_id="first")
-        for n in range(140):
-            rule = AllowAccess(access_id=f"r{n}", access_type="ip", access_to=f"10.0.0.{n}")
-            await tell(share_entity, rule)
-
-        reply = await tell(share_entity, CREATE, command_id="first", repeated=True)
-
-        assert (reply.status, reply.version) == ("done", 1)
-        assert names(log).count("ShareCreationRequested") == 1
-
-    within(20, scenario())
-
-
-def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(), fresh=True, snapshot_every=2)
-        await tell(share_entity, CREATE, command_id="c1")
-        share_entity.passivate()
-        while log.load_snapshot("share-s1") is None:
-            await asyncio.sleep(0.01)
-
-        successor = entity(log, work := FakeWork(), snapshot_every=2)
-
-        assert (await tell(successor, CREATE, command_id="c1")).version == 1
-        assert work.effects == []
 
     within(5, scenario())
 
@@ -267,47 +163,6 @@ def test_an_entity_wrongly_taken_as_fresh_reads_its_stream_and_decides_again(log
     within(5, scenario())
 
 
-def test_a_failed_attempt_is_repeated_once_the_next_is_due(log: Log) -> None:
-    async def scenario() -> None:
-        work = FakeWork(paused=True)
-        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
-        share_entity.put(item)
-        await item.receipt
-
-        soon = datetime.now(UTC) + timedelta(milliseconds=100)
-        failure = ReportFailure(kind="transient", reason="busy", retry_at=soon, max_attempts=3)
-        work.finish(failure)
-        while len(work.started) < 2:
-            await asyncio.sleep(0.01)
-
-        assert datetime.now(UTC) >= soon
-        assert work.started[1][1].attempt == 2
-        work.finish()
-        assert item.outcome is not None
-        assert (await item.outcome).status == "done"
-
-    within(5, scenario())
-
-
-def test_a_failure_is_an_outcome_with_its_reason_and_can_be_retried(log: Log) -> None:
-    async def scenario() -> None:
-        work = FakeWork(paused=True)
-        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
-        share_entity.put(item)
-        await item.receipt
-
-        work.finish(ReportFailure(kind="failed", reason="no space on the backend"))
-
-        assert item.outcome is not None
-        failed = await item.outcome
-        assert (failed.status, failed.reason) == ("failed", "no space on the backend")
-        work.paused = False
-        await tell(share_entity, RetryShare())
-        assert (await share_view(share_entity)).status == "available"
-
-    within(5, scenario())
-
-
 def test_a_deletion_requested_during_creation_is_performed_after_it(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(paused=True)
@@ -352,55 +207,6 @@ def test_a_full_mailbox_refuses_further_commands_as_busy(log: Log) -> None:
     within(5, scenario())
 
 
-def test_commands_are_refused_only_while_the_log_cannot_be_written(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scenario() -> None:
-        share_entity = entity(log, FakeWork(), fresh=True)
-        submit, broken = log.submit, True
-
-        def full(*args: object) -> object:
-            if broken:
-                raise LogError("the disk is full; nothing was recorded")
-            return submit(*args)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(log, "submit", full)
-        with pytest.raises(LogError, match="nothing was recorded"):
-            await tell(share_entity, CREATE)
-
-        broken = False
-        assert (await tell(share_entity, CREATE)).status == "done"
-
-    within(5, scenario())
-
-
-def test_an_outcome_that_could_not_be_recorded_is_recorded_later(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def scenario() -> None:
-        work = FakeWork(paused=True)
-        share_entity, item = entity(log, work, fresh=True), queued(CREATE)
-        share_entity.put(item)
-        await item.receipt
-        submit, failures = log.submit, 2
-
-        def full(*args: object) -> object:
-            nonlocal failures
-            failures -= 1
-            if failures >= 0:
-                raise LogError("the disk is full; nothing was recorded")
-            return submit(*args)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(log, "submit", full)
-        work.finish()
-
-        assert item.outcome is not None
-        assert (await item.outcome).status == "done"
-        assert work.effects == ["create"]
-
-    within(10, scenario())
-
-
 def test_an_entity_is_idle_only_once_no_work_is_pending(log: Log) -> None:
     async def scenario() -> None:
         work = FakeWork(paused=True)
@@ -414,41 +220,5 @@ def test_an_entity_is_idle_only_once_no_work_is_pending(log: Log) -> None:
         await item.outcome
         while not share_entity.idle:
             await asyncio.sleep(0.01)
-
-    within(5, scenario())
-
-
-class WorkWithoutThreads(FakeWork):
-    """Work whose backend cannot be set up, since the machine has no thread left."""
-
-    def preparation(self, command: Command, state: ShareState) -> None:
-        raise RuntimeError("can't start new thread")
-
-
-def test_a_set_up_that_cannot_begin_refuses_the_command_and_keeps_no_other_entity_waiting(
-    log: Log,
-) -> None:
-    async def scenario() -> None:
-        turns, next_one, item = Turns(), asyncio.Event(), queued(CREATE)
-        share_entity = entity(log, WorkWithoutThreads(), fresh=True, turns=turns)
-
-        share_entity.put(item)
-        turns.add(next_one.set)
-        await next_one.wait()
-
-        assert b"can't start new thread" in ((await item.receipt).error or b"")
-        assert share_entity.lost
-        assert log.read("share-s1") == []
-
-    within(5, scenario())
-
-
-def test_a_turn_that_raises_keeps_no_other_from_being_taken() -> None:
-    async def scenario() -> None:
-        turns, next_one = Turns(), asyncio.Event()
-
-        turns.add(lambda: exec("raise ValueError"))
-        turns.add(next_one.set)
-        await next_one.wait()
 
     within(5, scenario())

@@ -20,7 +20,8 @@ from share_actors.events.share.snapshot.messages import (
 )
 from share_actors.events.share_type import CreateShareType
 from share_actors.values import nest_spec
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -104,7 +105,7 @@ def test_a_share_that_could_not_be_managed_is_not_counted_and_can_be_unmanaged(p
 def test_managing_that_was_cut_off_is_repeated_and_counted_once(play: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         managing = asyncio.ensure_future(system.ask("s1", manage()))
-        await until(lambda: system.plain.calls("manage_existing"))
+        await until_async(lambda: system.plain.calls("manage_existing"))
         for host in system.cluster.running.values():
             await host.restart()
 

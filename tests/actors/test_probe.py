@@ -24,7 +24,7 @@ from share_actors.events.share.snapshot.messages import (
     TakeSnapshot,
 )
 from share_actors.values import AccessRule, RequestContext, Share
-from tests.actors.test_share_work import PLACE, STATE, Scripted, outcome
+from tests.actors.scripted_driver import PLACE, STATE, Scripted, outcome
 
 CREATE = Provision(source=None)
 GROW = Resize(doing="extend", size=3)

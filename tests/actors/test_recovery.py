@@ -12,10 +12,10 @@ import pytest
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.events.log import OpenLog, open_configured
 from share_actors.events.share.messages import ExtendShare
-from tests.actors.in_process import config, create, in_memory, managed, tell
+from tests.actors.in_process import ONE, available, config, create, in_memory, managed, tell
 from tests.actors.outcomes import outcomes
-from tests.actors.test_manager import ONE, available, until
 from tests.conftest import within
+from tests.waiting import until_async
 
 
 async def end_during_creation(home: Path, shares: list[str], open_log: OpenLog = in_memory) -> None:
@@ -46,7 +46,7 @@ def test_a_stream_that_cannot_be_read_is_reported_and_the_others_recover(tmp_pat
         async with managed(config(tmp_path, hosting=ONE), open_configured) as (manager, cluster):
             await manager.ready()
             await available(cluster, "s0", "s1")
-            await until(lambda: bool(manager._recovery.broken))
+            await until_async(lambda: bool(manager._recovery.broken))
 
             broken: dict[str, str] = (await manager.status())["broken"]
             assert list(broken) == ["broken"]
@@ -95,8 +95,8 @@ def test_an_actor_with_too_many_hung_calls_is_restarted_and_its_shares_go_on(
 
             await available(cluster, "s0", "s1", "s2")
 
-            await until(_was_restarted(cluster.running["share-actor-1"]))
-            await until(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
+            await until_async(_was_restarted(cluster.running["share-actor-1"]))
+            await until_async(lambda: "share-actor-1" in manager._supervisor.directory.hosts)
             assert (await cluster.running["share-actor-1"].report()).hung == 0
             (reply,) = await outcomes(manager, [tell("s0", ExtendShare(size=2))])
             assert reply.status == "done"
@@ -138,7 +138,7 @@ def test_recovery_and_supervision_go_on_after_a_bug(
             await available(cluster, "s0")
 
             cluster.running["share-actor-1"].kill()
-            await until(lambda: not manager._supervisor.directory.hosts)
+            await until_async(lambda: not manager._supervisor.directory.hosts)
 
     within(20, scenario())
 

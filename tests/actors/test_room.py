@@ -5,31 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from share_actors.errors import Busy, NoValidHost, Refused, Unavailable
-from share_actors.events.share.manage import ManageShare, UnmanageShare
+from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import DeleteShare, ExtendShare, RetryShare, ShrinkShare
 from share_actors.events.share.snapshot.messages import CreateSnapshot
 from share_actors.scheduling.request import RequestSpec
-from share_actors.values import nest_spec
-from tests.actors.two_backend_system import TwoBackendSystem, settings, until
+from tests.actors.two_backend_system import (
+    TwoBackendSystem,
+    manage,
+    replaced_manager,
+    settings,
+    with_options,
+)
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
-
-
-def manage(share_id: str, size: int) -> ManageShare:
-    who = {"project_id": "demo", "user_id": "alice"}
-    fields = {"share_id": share_id, "host": "plain", "driver_options": {"size": size}, **who}
-    return ManageShare(**nest_spec(fields))
-
-
-async def with_options(system: TwoBackendSystem, **options: Any) -> None:
-    """Give the backend `plain` other options."""
-    await system.manager.reload(settings(system.config.home, **options))
 
 
 async def no_room(system: TwoBackendSystem, size: int, match: str = "do not fit into") -> None:
@@ -37,7 +31,7 @@ async def no_room(system: TwoBackendSystem, size: int, match: str = "do not fit 
         await system.create(size=size)
 
 
-# -- extensions ----------------------------------------------------------------------------------
+# -- extensions ------------------------------------------------------------------------------------
 def test_an_extension_that_does_not_fit_is_refused_before_anything_is_recorded(
     run_scenario: Any,
 ) -> None:
@@ -238,7 +232,7 @@ def test_work_under_way_during_a_measurement_is_neither_forgotten_nor_counted_tw
 
     async def scenario(system: TwoBackendSystem) -> None:
         creating = asyncio.ensure_future(system.create(size=30))
-        await until(lambda: system.plain.calls("create_share"))
+        await until_async(lambda: system.plain.calls("create_share"))
         await system.manager.publish_service_capabilities(None, "plain")
         with pytest.raises(Busy, match="work was under way on plain") as refusal:
             await system.create(size=20)
@@ -275,18 +269,11 @@ def test_an_extension_is_not_refused_for_good_before_the_first_report(
     run_scenario(scenario, capacity_gib=10)
 
 
-def replaced_manager(system: TwoBackendSystem) -> Any:
-    """Another manager, which has to learn everything from the log and from the backends."""
-    system.cluster.find_manager().kill()
-    system.manager = system.cluster.start_manager().manager
-    return system.manager
-
-
 def test_the_next_manager_counts_from_the_last_measurement_not_from_its_own_start(
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        await until(lambda: system.manager._backend_reports.latest("plain"))
+        await until_async(lambda: system.manager._backend_reports.latest("plain"))
         await system.create(size=30)
         manager = replaced_manager(system)
         await manager.capabilities()
@@ -297,132 +284,3 @@ def test_the_next_manager_counts_from_the_last_measurement_not_from_its_own_star
 
     sizes = {"total_capacity_gb": 100, "free_capacity_gb": 40}
     run_scenario(scenario, told={"storage_protocol": "NFS", **sizes})
-
-
-# -- random histories ------------------------------------------------------------------------------
-class Model:
-    """What each share of the pool takes, and what a share in error takes after a retry."""
-
-    def __init__(self) -> None:
-        self.taken: dict[str, int] = {}
-        self.retry: dict[str, int] = {}
-        self.left = 0
-
-    def fits(self, more: int) -> bool:
-        return sum(self.taken.values()) + self.left + more <= CAPACITY
-
-
-CAPACITY = 50
-FAIL = {"create_share": "no", "extend_share": "no"}
-
-
-class Histories:
-    """Sends random commands one after another; each must be answered as the model says."""
-
-    def __init__(self, system: TwoBackendSystem, seed: int) -> None:
-        self.system, self.random, self.model = system, Random(seed), Model()
-        self.failing, self._numbers = False, 0
-
-    async def run(self, steps: int) -> None:
-        kinds = [self.create, self.create, self.extend, self.shrink, self.delete, self.retry]
-        kinds += [self.manage, self.unmanage, self.report, self.toggle, self.restart]
-        for step in self.random.choices(kinds, k=steps):
-            await step()
-            await self.system.manager._scheduler.ledger.read()
-            taken = self.system.manager._scheduler.ledger.room("plain#plain")
-            assert taken.provisioned == sum(self.model.taken.values())
-
-    def some(self) -> str | None:
-        """A share that is available."""
-        available = [i for i in self.model.taken if i not in self.model.retry]
-        return self.random.choice(available) if available else None
-
-    def size(self) -> int:
-        return self.random.randint(1, 25)
-
-    async def asked(self, more: int, command: Coroutine[Any, Any, Any]) -> str:
-        """The status of the outcome, which is a refusal exactly if *more* does not fit."""
-        try:
-            reply = await command
-        except NoValidHost:
-            assert not self.model.fits(more)
-            return "refused"
-        assert self.model.fits(more)
-        return str(reply.status)
-
-    async def create(self) -> None:
-        self._numbers += 1
-        share_id, size = f"s{self._numbers}", self.size()
-        status = await self.asked(size, self.system.create_reply(share_id, size=size, host="plain"))
-        if status != "refused":
-            assert status == ("failed" if self.failing else "done")
-            self.model.taken[share_id] = 0 if self.failing else size
-            if self.failing:
-                self.model.retry[share_id] = size
-
-    async def extend(self) -> None:
-        if (share_id := self.some()) is None:
-            return
-        more = self.size()
-        target = self.model.taken[share_id] + more
-        status = await self.asked(more, self.system.ask(share_id, ExtendShare(size=target)))
-        if status == "failed":
-            self.model.retry[share_id] = target
-        elif status == "done":
-            self.model.taken[share_id] = target
-
-    async def retry(self) -> None:
-        if not self.model.retry:
-            return
-        share_id = self.random.choice(list(self.model.retry))
-        target = self.model.retry[share_id]
-        more = target - self.model.taken[share_id]
-        if await self.asked(more, self.system.ask(share_id, RetryShare())) == "done":
-            self.model.taken[share_id] = self.model.retry.pop(share_id)
-
-    async def shrink(self) -> None:
-        if (share_id := self.some()) is not None and self.model.taken[share_id] > 1:
-            size = self.random.randint(1, self.model.taken[share_id] - 1)
-            await self.system.ask(share_id, ShrinkShare(size=size))
-            self.model.taken[share_id] = size
-
-    async def delete(self) -> None:
-        if self.model.taken:
-            share_id = self.random.choice(list(self.model.taken))
-            await self.system.ask(share_id, DeleteShare())
-            del self.model.taken[share_id]
-            self.model.retry.pop(share_id, None)
-
-    async def manage(self) -> None:
-        self._numbers += 1
-        share_id, size = f"m{self._numbers}", self.random.randint(1, 3)
-        if self.model.fits(size):
-            await self.system.ask(share_id, manage(share_id, size))
-            self.model.taken[share_id] = size
-            await self.report()  # the driver finds what it did not have before
-
-    async def unmanage(self) -> None:
-        if (share_id := self.some()) is not None:
-            await self.system.ask(share_id, UnmanageShare())
-            self.model.left += self.model.taken.pop(share_id)
-
-    async def report(self) -> None:
-        await self.system.manager.publish_service_capabilities(None, "plain")
-
-    async def toggle(self) -> None:
-        self.failing = not self.failing
-        options: dict[str, Any] = {"fail": FAIL} if self.failing else {}
-        await with_options(self.system, capacity_gib=CAPACITY, **options)
-
-    async def restart(self) -> None:
-        replaced_manager(self.system)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_in_any_history_each_request_is_taken_exactly_if_it_fits(
-    run_scenario: Any, seed: int
-) -> None:
-    async def scenario(system: TwoBackendSystem) -> None:
-        await Histories(system, seed).run(60)
-
-    run_scenario(scenario, capacity_gib=CAPACITY)

@@ -26,7 +26,8 @@ from share_actors.values import BackendReport, nest_spec, utc_now
 from tests.actors.in_process import config as one_backend
 from tests.actors.in_process import managed, tell
 from tests.actors.outcomes import outcomes
-from tests.actors.two_backend_system import NET, TwoBackendSystem, settings, until
+from tests.actors.two_backend_system import NET, TwoBackendSystem, settings
+from tests.waiting import until_async
 
 
 def gold_type(**specs: str) -> CreateShareType:
@@ -43,7 +44,7 @@ def test_200_concurrent_creations_fill_a_pool_of_100_gib_and_no_more(run_scenari
         refused = Counter(reply.status == "error" for [reply] in replies)
 
         assert refused == {False: 100, True: 100}
-        await until(lambda: len(system.plain.shares()) == 100)
+        await until_async(lambda: len(system.plain.shares()) == 100)
         errors = [unpack_error(reply.error) for [reply] in replies if reply.error is not None]
         assert {type(error) for error in errors} == {NoValidHost}
         assert "100 of 100 GiB are provisioned" in errors[0].message
@@ -221,7 +222,7 @@ def test_the_creation_event_records_the_verdict_of_every_filter_on_every_pool(
     run_scenario: Any,
 ) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
-        await until(lambda: _every_backend_reported(system))
+        await until_async(lambda: _every_backend_reported(system))
         await system.create("s1", size=40)
         [first, *_] = await system.cluster.history("s1")
         placement = getattr(first.event, "placement", None)
@@ -299,7 +300,7 @@ def test_a_creation_is_busy_until_the_backend_that_fits_has_reported(
         with pytest.raises(NotFound):
             await system.share("s1")
 
-        served = (await until(lambda: _report(system, "served"))).capabilities
+        served = (await until_async(lambda: _report(system, "served"))).capabilities
         free = served.replace(driver_handles_share_servers=False)
         await system.manager.publish(
             BackendReport(backend="plain", at=utc_now(), capabilities=free)

@@ -13,8 +13,8 @@ from share_actors.config import Config
 from share_actors.testing.in_process.host import InProcessHost
 from tests.actors.in_process import DummyCluster, config, create, in_memory, managed
 from tests.actors.outcomes import outcomes
-from tests.actors.two_backend_system import until
 from tests.conftest import within
+from tests.waiting import until_async
 
 IMPATIENT = ManagerTimings(
     drain_timeout_s=0.1,
@@ -90,7 +90,7 @@ def test_an_actor_that_falls_silent_during_a_check_is_restarted(tmp_path: Path) 
         manager = cluster.start_manager().manager
         await manager.ready()
 
-        await until(lambda: cluster.running["share-actor-1"].pid == 2)
+        await until_async(lambda: cluster.running["share-actor-1"].pid == 2)
         [answer] = await outcomes(manager, [create("s")])
 
         assert answer.status == "done"

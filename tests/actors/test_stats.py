@@ -14,7 +14,8 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError, NoValidHost, Refused, Unavailable
 from share_actors.events.backend import BackendDown, BackendUp
 from share_actors.values import BackendReport, BackendState, RoomTaken
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 Scenario = Callable[[TwoBackendSystem], Coroutine[Any, Any, None]]
 
@@ -51,7 +52,7 @@ async def recorded(system: TwoBackendSystem, status: str, backend: str = "plain"
         )
         return entity if entity is not None and entity.status == status else None
 
-    backend_state: BackendState = await until(in_status)
+    backend_state: BackendState = await until_async(in_status)
     return backend_state
 
 
@@ -105,7 +106,7 @@ def test_reports_are_published_every_period(tmp_path: Path, run_scenario: Any) -
         async def again() -> bool:
             return (await system.manager.capabilities())["plain"].at > first
 
-        await until(again)
+        await until_async(again)
 
     plain = settings(tmp_path)
     often = plain.scheduler.model_copy(update={"stats_period_s": 0.1})
@@ -213,11 +214,11 @@ def test_a_change_of_backend_info_ensures_its_shares_and_updates_their_exports(
     async def scenario(system: TwoBackendSystem) -> None:
         shares = [await system.create(host="plain") for _ in range(5)]
         before = [share.export_locations[0].path for share in shares]
-        await until(lambda: _ensured(system))
+        await until_async(lambda: _ensured(system))
         assert system.plain.calls("ensure_share") == []
 
         await system.manager.reload(settings(system.config.home, info={"address": "10.0.0.9"}))
-        await until(lambda: _ensured(system, calls=5))
+        await until_async(lambda: _ensured(system, calls=5))
 
         for share, path in zip(shares, before, strict=True):
             now = await system.share(share.id)
@@ -237,10 +238,10 @@ async def _ensured(system: TwoBackendSystem, calls: int = 0) -> bool:
 def test_a_share_that_cannot_be_ensured_stays_available_with_the_reason(run_scenario: Any) -> None:
     async def scenario(system: TwoBackendSystem) -> None:
         share = await system.create(host="plain")
-        await until(lambda: _ensured(system))
+        await until_async(lambda: _ensured(system))
         changed = settings(system.config.home, info={"a": "2"}, fail={"ensure_share": "lost"})
         await system.manager.reload(changed)
-        await until(lambda: _ensured(system, calls=1))
+        await until_async(lambda: _ensured(system, calls=1))
 
         share = await system.share(share.id)
         assert (share.status, share.status_reason) == ("available", "lost")
@@ -268,7 +269,7 @@ def test_reload_adds_changes_and_removes_backends_of_a_running_system(run_scenar
             capabilities = (await system.manager.capabilities())["plain"].capabilities
             return capabilities is not None and capabilities.pools[0].total_capacity_gib == 7
 
-        await until(smaller)
+        await until_async(smaller)
 
     run_scenario(scenario)
 
@@ -293,7 +294,7 @@ def test_a_configuration_that_arrives_during_a_report_takes_effect_at_once(
 
         actor = StatsActor("plain", system.config, Listener, system.manager._entity_client)
         await actor.follow()
-        await until(lambda: capacities == [5.0, 7.0])
+        await until_async(lambda: capacities == [5.0, 7.0])
         await actor.stop()
 
     run_scenario(scenario, capacity_gib=5)

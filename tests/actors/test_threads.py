@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from share_actors.actors.effects import driver_threads
 from share_actors.actors.effects.driver_threads import FAST_THREADS, DriverThreads, NotBegun
 from tests.conftest import within
+from tests.waiting import until_async
 
 
 async def run(threads: DriverThreads, call: Any, timeout_s: float = 5.0) -> Any:
@@ -23,11 +23,6 @@ async def run(threads: DriverThreads, call: Any, timeout_s: float = 5.0) -> Any:
 
 def make(limit: int = 4, idle_s: float = 30.0) -> DriverThreads:
     return DriverThreads(asyncio.get_running_loop(), limit, "test", idle_s)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 def wait_for(gate: threading.Event, n: int) -> int:
@@ -135,7 +130,7 @@ def test_a_thread_that_ends_a_late_call_in_time_is_not_given_up_with_its_next_ca
         assert isinstance(results[1], TimeoutError)
         assert (threads.hung, threads.running) == (1, 0)
         gate.set()
-        await until(lambda: not threads.hung)
+        await until_async(lambda: not threads.hung)
         threads.close()
 
     within(10, scenario())
@@ -201,7 +196,7 @@ def test_slow_calls_get_as_many_threads_as_the_limit_and_no_more() -> None:
         threads, gate = make(limit=60), threading.Event()
         calls = [asyncio.create_task(run(threads, gate.wait)) for _ in range(100)]
 
-        await until(lambda: threads.waiting == 40)
+        await until_async(lambda: threads.waiting == 40)
 
         assert alive() == threads.running == 60
         gate.set()
@@ -227,15 +222,15 @@ def test_threads_that_nobody_needs_end_and_later_calls_get_new_ones() -> None:
     async def scenario() -> None:
         threads, gate = make(limit=30, idle_s=0.1), threading.Event()
         calls = [asyncio.create_task(run(threads, gate.wait)) for _ in range(30)]
-        await until(lambda: threads.running == 30)
+        await until_async(lambda: threads.running == 30)
 
         gate.set()
         await asyncio.gather(*calls)
-        await until(lambda: alive() == 0)
+        await until_async(lambda: alive() == 0)
 
         assert threads.running == 0
         assert await run(threads, lambda: "alive") == "alive"
-        await until(lambda: alive() == 0)
+        await until_async(lambda: alive() == 0)
 
     within(20, scenario())
 
@@ -246,14 +241,14 @@ def test_a_call_that_waits_knows_its_place_in_line_and_moves_up() -> None:
         ended: list[int] = []
         for n, gate in enumerate(gates):
             threads.submit(partial(wait_for, gate, n), 5.0, ended.append, f"share {n}")
-        await until(lambda: threads.waiting == 3)
+        await until_async(lambda: threads.waiting == 3)
 
         assert [threads.place(f"share {n}") for n in range(4)] == [None, 1, 2, 3]
         gates[0].set()
-        await until(lambda: threads.place("share 3") == 2)
+        await until_async(lambda: threads.place("share 3") == 2)
         for gate in gates:
             gate.set()
-        await until(lambda: ended == [0, 1, 2, 3])
+        await until_async(lambda: ended == [0, 1, 2, 3])
 
         assert [threads.place(f"share {n}") for n in range(5)] == [None] * 5
         threads.close()
@@ -266,7 +261,7 @@ def test_a_call_that_is_withdrawn_is_never_made_and_one_under_way_ends() -> None
         threads, gate, made = make(limit=1), threading.Event(), []
         first = asyncio.create_task(run(threads, gate.wait))
         second = asyncio.create_task(run(threads, lambda: made.append("second")))
-        await until(lambda: threads.waiting == 1)
+        await until_async(lambda: threads.waiting == 1)
 
         threads.withdraw()
         third = await run(threads, lambda: made.append("third"))

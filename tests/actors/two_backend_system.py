@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from share_actors.config import Config
 from share_actors.drivers.dummy.backend import DummyBackend
 from share_actors.events.decider import Command
 from share_actors.events.log import OpenLog
+from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.share_network import CreateShareNetwork
 from share_actors.values import Share, ShareNetwork, ShareServer, nest_spec
@@ -113,12 +113,27 @@ async def running_system(
         yield TwoBackendSystem(manager, cluster, config)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true result of *condition*; raises `TimeoutError`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            result = condition()
-            result = await result if asyncio.iscoroutine(result) else result
-            if result:
-                return result
-            await asyncio.sleep(0.02)
+def manage(share_id: str, size: int) -> ManageShare:
+    who = {"project_id": "demo", "user_id": "alice"}
+    fields = {"share_id": share_id, "host": "plain", "driver_options": {"size": size}, **who}
+    return ManageShare(**nest_spec(fields))
+
+
+async def with_options(system: TwoBackendSystem, **options: Any) -> None:
+    """Give the backend `plain` other options."""
+    await system.manager.reload(settings(system.config.home, **options))
+
+
+def replaced_manager(system: TwoBackendSystem) -> Any:
+    """Another manager, which has to learn everything from the log and from the backends."""
+    system.cluster.find_manager().kill()
+    system.manager = system.cluster.start_manager().manager
+    return system.manager
+
+
+def nothing_left(system: TwoBackendSystem) -> bool:
+    return not (system.served.shares() or system.served.servers() or system.served.networks())
+
+
+async def servers_gone(system: TwoBackendSystem) -> bool:
+    return [s.status for s in await system.servers("deleted")] == ["deleted"]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from share_actors.audit.replay.canonical import GONE, Form
 from share_actors.events import share
 from share_actors.values.persistent import PersistentMap, PersistentSequence, PersistentSet
-from tests.events.test_share_properties import Walk, walks
+from tests.events.share_walks import Walk, walks
 
 form = Form()
 

@@ -24,7 +24,8 @@ from share_actors.config import Config
 from share_actors.errors import ERRORS
 from share_actors.events.topics import COMMANDS, EVENTS
 from tests.docs import shell
-from tests.docs.generate import REFERENCE, SECTIONS, keys, methods, page_named, render, variable
+from tests.docs.configuration import keys, variable
+from tests.docs.generate import REFERENCE, SECTIONS, methods, page_named, render
 from tests.docs.pages import ROOT
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,11 @@ def in_child(run: Callable[[], object]) -> str:
         text = pipe.read()
     os.waitpid(child, 0)
     return text
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A directory that every user can pass through, unlike `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="share-actors-") as directory:
+        os.chmod(directory, 0o711)
+        yield Path(directory)

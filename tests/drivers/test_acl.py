@@ -1,12 +1,10 @@
-"""Access control lists: their encoding, and their effect on users."""
+"""Access control lists: their encoding, and how rules become entries of files."""
 
 from __future__ import annotations
 
 import grp
 import os
 import pwd
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,36 +13,19 @@ from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError, UnsupportedAccess
 from share_actors.drivers.filesystem import acl
-from share_actors.drivers.filesystem.acl import (
-    GROUP,
-    OTHER,
-    USER,
-    USER_OBJ,
-    Entry,
-    Principal,
-)
-from share_actors.drivers.local import LocalDriver, LocalOptions
-from share_actors.values import AccessLevel, AccessRule, AccessType, Share
-from tests.drivers.conftest import CONTEXT, SHARE, in_child
+from share_actors.drivers.filesystem.acl import GROUP, OTHER, USER, USER_OBJ, Entry, Principal
+from share_actors.drivers.local import LocalDriver
+from tests.drivers.conftest import CONTEXT, SHARE
+from tests.drivers.users_and_rules import ALICE, BOB, STAFF, allow, make_file, named_entries, rule
 
-ALICE, BOB, STAFF = 61_001, 61_002, 62_001
 PERMS, IDS = st.integers(0, 7), st.integers(0, acl.NOBODY - 1)
 ENTRIES = st.lists(st.builds(Entry, st.sampled_from([USER, GROUP]), PERMS, IDS), max_size=9)
 GRANTS = st.dictionaries(
     st.builds(Principal, st.sampled_from([USER, GROUP]), IDS), PERMS, max_size=9
 )
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def rule(to: str, level: AccessLevel = "rw", kind: AccessType = "user") -> AccessRule:
-    return AccessRule(id=f"{kind}-{to}-{level}", access_type=kind, access_to=to, access_level=level)
-
-
-def allow(driver: LocalDriver, *rules: AccessRule, share: Share = SHARE) -> dict[str, str]:
-    return dict(driver.update_access(CONTEXT, share, rules, rules, ()))
-
-
-# -- the format ----------------------------------------------------------------------------------
+# -- the format ------------------------------------------------------------------------------------
 @given(ENTRIES)
 def test_a_decoded_list_has_the_encoded_entries_in_the_kernels_order(entries: list[Entry]) -> None:
     assert acl.decode(acl.encode(entries)) == tuple(sorted(entries, key=lambda e: (e.tag, e.id)))
@@ -123,7 +104,7 @@ def test_the_kernel_accepts_an_encoded_list(tmp_path: Path) -> None:
     assert Entry(OTHER, 0) in expected
 
 
-# -- names ---------------------------------------------------------------------------------------
+# -- names -----------------------------------------------------------------------------------------
 def test_users_and_groups_are_found_by_name_and_by_number() -> None:
     user, group = pwd.getpwall()[-1], grp.getgrall()[-1]
 
@@ -142,7 +123,7 @@ def test_an_unknown_name_is_a_driver_error(name: str) -> None:
         acl.resolve(name)
 
 
-# -- rules ---------------------------------------------------------------------------------------
+# -- rules -----------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("keeps_acls", "inside")
 def test_an_invalid_rule_does_not_block_the_others(driver: LocalDriver, inside: Path) -> None:
     failed = allow(driver, rule("no-such-user"), rule("192.0.2.1", kind="ip"), rule("61001"))
@@ -294,119 +275,3 @@ def test_rules_of_a_missing_share_can_only_be_removed(driver: LocalDriver) -> No
 
     with pytest.raises(DriverError, match="does not exist"):
         allow(driver, rule("61001"))
-
-
-# -- effect on users -----------------------------------------------------------------------------
-@pytest.fixture
-def passable() -> Iterator[Path]:
-    """A directory that every user can pass through, unlike `tmp_path`."""
-    with tempfile.TemporaryDirectory(prefix="share-actors-") as directory:
-        os.chmod(directory, 0o711)
-        yield Path(directory)
-
-
-@pytest.fixture
-def shared(passable: Path) -> tuple[LocalDriver, Path]:
-    options = LocalOptions(root=passable / "root")
-    driver = LocalDriver(configuration=options, backend_name="here")
-    driver.do_setup(CONTEXT)
-    (export,) = driver.create_share(CONTEXT, SHARE)
-    make_file(Path(export.path) / "old", 0o600)
-    return driver, Path(export.path)
-
-
-@needs_root
-@pytest.mark.usefixtures("keeps_acls")
-def test_a_user_with_rw_can_write_existing_and_new_files(shared: tuple[LocalDriver, Path]) -> None:
-    driver, inside = shared
-
-    allow(driver, rule("61001"))
-
-    assert as_user(ALICE, lambda: (inside / "old").write_text("x")) == "1"
-    assert as_user(ALICE, lambda: (inside / "new").write_text("x")) == "1"
-
-
-@needs_root
-@pytest.mark.usefixtures("keeps_acls")
-def test_a_user_with_ro_can_read_but_not_write(shared: tuple[LocalDriver, Path]) -> None:
-    driver, inside = shared
-
-    allow(driver, rule("61001", "ro"))
-
-    assert as_user(ALICE, (inside / "old").read_text) == "content"
-    assert as_user(ALICE, lambda: (inside / "old").write_text("x")).startswith("PermissionError")
-    assert as_user(ALICE, lambda: (inside / "new").write_text("x")).startswith("PermissionError")
-
-
-@needs_root
-@pytest.mark.usefixtures("keeps_acls")
-def test_a_file_that_one_user_creates_is_readable_by_another(
-    shared: tuple[LocalDriver, Path],
-) -> None:
-    driver, inside = shared
-    allow(driver, rule("61001"), rule("61002", "ro"))
-
-    as_user(ALICE, (inside / "folder").mkdir)
-    as_user(ALICE, lambda: (inside / "folder" / "file").write_text("hers"))
-
-    assert as_user(BOB, (inside / "folder" / "file").read_text) == "hers"
-
-
-@needs_root
-@pytest.mark.usefixtures("keeps_acls")
-def test_a_denied_user_cannot_read_their_own_files(
-    shared: tuple[LocalDriver, Path],
-) -> None:
-    driver, inside = shared
-    allow(driver, rule("61001"))
-    as_user(ALICE, lambda: (inside / "hers").write_text("x"))
-
-    allow(driver, rule("61002"))
-
-    assert as_user(ALICE, (inside / "hers").read_text).startswith("PermissionError")
-    assert as_user(BOB, (inside / "hers").read_text) == "x"
-
-
-@needs_root
-@pytest.mark.usefixtures("keeps_acls")
-def test_members_of_an_allowed_group_have_access(shared: tuple[LocalDriver, Path]) -> None:
-    driver, inside = shared
-
-    allow(driver, rule("@62001"))
-
-    assert as_user(BOB, (inside / "old").read_text, group=STAFF) == "content"
-    assert as_user(BOB, (inside / "old").read_text).startswith("PermissionError")
-
-
-@needs_root
-def test_a_user_without_a_rule_can_list_neither_the_share_nor_the_shares(
-    shared: tuple[LocalDriver, Path],
-) -> None:
-    _, inside = shared
-
-    assert as_user(ALICE, lambda: os.listdir(inside)).startswith("PermissionError")
-    assert as_user(ALICE, lambda: os.listdir(inside.parent)).startswith("PermissionError")
-
-
-def make_file(path: Path, mode: int) -> Path:
-    path.write_text("content")
-    path.chmod(mode)
-    return path
-
-
-def named_entries(path: Path) -> dict[Principal, int]:
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return acl.grants_of(fd)
-    finally:
-        os.close(fd)
-
-
-def as_user(uid: int, run: Callable[[], object], group: int = 61_000) -> str:
-    def run_as_user() -> object:
-        os.setgroups([])
-        os.setgid(group)
-        os.setuid(uid)
-        return run()
-
-    return in_child(run_as_user)

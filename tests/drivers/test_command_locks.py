@@ -3,135 +3,39 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from share_actors.config import BackendSettings, Config
-from share_actors.drivers import ExecuteMixin, ExecuteOptions, TransientError
+from share_actors.drivers import ExecuteMixin, TransientError
 from share_actors.drivers.base import DriverError
 from share_actors.drivers.btrfs.image import make_image
-from share_actors.drivers.command_process import run_process
-from share_actors.drivers.execute import ProcessExecutionError, execute
+from share_actors.drivers.execute import execute
 from share_actors.drivers.fence import within_attempt
 from share_actors.drivers.filesystem.locks import locked
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.testing import sync_system
 from share_actors.values import RequestContext, Share
+from tests.drivers.killed_commands import (
+    CLOSING,
+    COMMAND,
+    SHARE,
+    CommandDriver,
+    VolumeDriver,
+    attempt,
+    directory,
+    is_alive,
+    killed_amid,
+    opened,
+)
+from tests.waiting import until
 
-SHARE = Share(id="s1", size=1)
-COMMAND = """
-case "$1" in 6|first) echo $$ >"$0/pid"; while [ ! -e "$0/go" ]; do sleep 0.02; done;; esac
-echo "$1" >"$0/value"
-"""
-"""Changes the value; to `6` or `first` when there is a file `go`."""
-ROOT_COMMAND = """
-%ENV = (PATH => '/bin'); defined($job = fork) or die; $job or exec 'sleep', 60;
-$< = 0; for (['job', $job], ['pid', $$]) { open F, '>', $_->[0]; print F $_->[1]; close F }
-select undef, undef, undef, 0.02 until -e 'go';
-"""
-"""Becomes a process of root, as `sudo` does; its job is one that its caller can kill."""
-NOBODY = 65534
-CLOSING = """
-for f in /proc/$$/fd/*; do f=${f##*/}; [ "$f" -gt 2 ] && eval "exec $f>&-"; done; exec "$@"
-"""
-"""Runs a command without the files that it would inherit, as `sudo` does."""
-
-
-class VolumeDriver(ExecuteMixin):
-    """The driver of a third party, without locks of its own."""
-
-    def __init__(self, directory: Path, prefix: tuple[str, ...] = ()) -> None:
-        self.directory = directory
-        self.configuration = ExecuteOptions(lock_path=directory / "locks", privileged_prefix=prefix)
-        self.init_execute_mixin()
-
-    def extend(self, context: RequestContext, value: str, **options: Any) -> None:
-        with within_attempt(context, SHARE.id):
-            self._execute("sh", "-c", COMMAND, self.directory, value, **options)
-
-
-class CommandDriver(LocalDriver, ExecuteMixin):
-    """A driver that extends a share by a command, under the lock of the share."""
-
-    directory: ClassVar[Path]
-
-    def extend_share(
-        self, context: RequestContext, share: Share, new_size: int, share_server: Any = None
-    ) -> None:
-        with self._share_lock("extend share", share.id, context):
-            execute("sh", "-c", COMMAND, self.directory, new_size)
-
-
-def attempt(number: int) -> RequestContext:
-    return RequestContext(token=f"test:{number}")
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose slow command ends with the test."""
-    yield tmp_path
-    (tmp_path / "go").touch()
-    until(lambda: not is_alive(tmp_path))
-
-
-@pytest.fixture
-def public() -> Iterator[Path]:
-    """The same, which all users may use."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o777)
-        yield Path(name)
-        (Path(name) / "go").touch()
-        until(lambda: not is_alive(Path(name)))
-
-
-def killed_amid(
-    directory: Path, call: Callable[[], Any], when: Callable[[], bool] = lambda: True
-) -> None:
-    """Make the *call* in a process that gets `kill -9` amid its command, once *when* is true."""
-    if (child := os.fork()) == 0:
-        with suppress(BaseException):
-            call()
-        os._exit(0)
-    until(lambda: is_alive(directory))
-    until(when)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    assert is_alive(directory)
-
-
-@contextmanager
-def opened(directory: Path) -> Iterator[int]:
-    """*directory*, opened."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def is_alive(directory: Path, name: str = "pid") -> bool:
-    """Whether the slow command, whose id is in the file *name*, has begun and not ended."""
-    try:
-        pid = int((directory / name).read_text())
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, ValueError):
-        return False
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+__all__ = ["directory"]
 
 
 def overtaken_by(directory: Path, late: Callable[[], Any], later: Callable[[], Any]) -> str:
@@ -234,79 +138,6 @@ def test_a_daemon_that_a_command_leaves_behind_does_not_keep_the_lock(directory:
         os.kill(int((directory / "pid").read_text()), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("ending", ["exit 3", "kill -9 $$", "kill -TERM $$"])
-def test_a_command_that_holds_a_lock_ends_as_without_one(tmp_path: Path, ending: str) -> None:
-    words = ["sh", "-c", f"cat; echo $0 >&2; {ending}"]
-    plain = run_process(words, 60, "input", None)
-
-    with opened(tmp_path) as folder, locked(folder, "lock"):
-        assert run_process(words, 60, "input", None) == plain
-        with pytest.raises(ProcessExecutionError, match="timed out"):
-            execute("sh", "-c", "sleep 30 & sleep 30", timeout_s=0.2)
-        with pytest.raises(DriverError, match="No such file"):
-            execute("no-such-program")
-
-
-def test_the_command_of_a_killed_process_ends_by_its_time_limit(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("share_actors.drivers.command_process.GRACE_S", 0.0)
-    driver = VolumeDriver(directory)
-    killed_amid(directory, lambda: driver.extend(attempt(2), "first", timeout_s=1.0))
-
-    until(lambda: not is_alive(directory))
-
-    assert not (directory / "value").exists()
-
-
-@pytest.mark.parametrize("is_locked", [False, True])
-def test_a_command_that_is_out_of_time_ends_with_its_jobs(tmp_path: Path, is_locked: bool) -> None:
-    start = time.monotonic()
-    with (
-        opened(tmp_path) as folder,
-        locked(folder, "lock") if is_locked else nullcontext(),
-        pytest.raises(ProcessExecutionError, match="timed out"),
-    ):
-        execute("bash", "-c", "set -m; sleep 40 & wait", timeout_s=0.3)
-    assert time.monotonic() - start < 30
-
-
-@pytest.mark.parametrize("is_locked", [False, True])
-def test_a_command_that_is_out_of_time_ends_also_in_a_session_of_its_own(
-    directory: Path, is_locked: bool
-) -> None:
-    with (
-        opened(directory) as folder,
-        locked(folder, "lock") if is_locked else nullcontext(),
-        pytest.raises(ProcessExecutionError, match="timed out"),
-    ):
-        # as sudo runs it with a terminal, and waits for it
-        execute("setsid", "--wait", "sh", "-c", COMMAND, directory, "first", timeout_s=1.0)
-
-    assert not is_alive(directory)
-    assert not (directory / "value").exists()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="makes a program that runs as root")
-def test_a_command_of_root_keeps_the_lock_also_after_its_time_limit(public: Path) -> None:
-    perl = Path(shutil.copy("/usr/bin/perl", public / "perl"))
-    perl.chmod(0o4755)
-    (public / "command").write_text(ROOT_COMMAND)
-
-    def call() -> None:
-        os.chdir(public)
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-        with opened(public) as folder, locked(folder, "lock"):
-            run_process([str(perl), "command"], 1, None, None, is_killable=False)
-
-    killed_amid(public, call, when=lambda: not is_alive(public, "job"))
-
-    with opened(public) as folder, pytest.raises(BlockingIOError):
-        locked(folder, "lock", wait=False).__enter__()
-
-
 def test_the_locks_are_in_a_directory_of_this_user_alone(directory: Path) -> None:
     driver = VolumeDriver(directory)
     with within_attempt(attempt(1), "a/b"):
@@ -368,7 +199,7 @@ def test_a_lock_that_cannot_be_made_is_told_with_the_option_to_set(directory: Pa
     assert not (directory / "value").exists()
 
 
-# -- in a system ------------------------------------------------------------------------------------
+# -- in a system -----------------------------------------------------------------------------------
 class ExtendingDriver(LocalDriver, ExecuteMixin):
     """A driver that extends a share by a command of the mixin, and has no lock while it runs."""
 

@@ -18,10 +18,9 @@ from share_actors.drivers.filesystem.acl import USER, Principal
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import AccessRule
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
-from tests.drivers.test_acl import ALICE, BOB, as_user, make_file, needs_root, passable, rule
 from tests.drivers.test_tree import mount
+from tests.drivers.users_and_rules import ALICE, BOB, as_user, make_file, needs_root, rule
 
-__all__ = ["passable"]
 pytestmark = pytest.mark.usefixtures("keeps_acls")
 FOLDERS, FILES = 20, 30
 

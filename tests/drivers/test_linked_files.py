@@ -17,11 +17,10 @@ from share_actors.drivers.filesystem import acl, granting, linked_files
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.values import Share, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
-from tests.drivers.test_acl import ALICE, BOB, allow, as_user, make_file, needs_root, passable, rule
 from tests.drivers.test_granting import CountingDriver, killed
 from tests.drivers.test_tree import mount
+from tests.drivers.users_and_rules import ALICE, BOB, allow, as_user, make_file, needs_root, rule
 
-__all__ = ["passable"]
 pytestmark = [pytest.mark.usefixtures("keeps_acls"), needs_root]
 OTHER = Share(id="s2", size=1)
 ALICE_RW, ALICE_RO, BOB_RW = rule("61001"), rule("61001", "ro"), rule("61002")

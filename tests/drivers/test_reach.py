@@ -16,7 +16,7 @@ from share_actors.drivers.filesystem.acl import GROUP, USER, Entry, Principal
 from share_actors.drivers.filesystem.reach import barrier, barrier_to_others
 from share_actors.drivers.local import LocalDriver, LocalOptions
 from tests.drivers.conftest import CONTEXT, SHARE
-from tests.drivers.test_acl import ALICE, BOB, STAFF, allow, as_user, needs_root, rule
+from tests.drivers.users_and_rules import ALICE, BOB, STAFF, allow, as_user, needs_root, rule
 
 PERMS = st.integers(0, 7)
 NAMED = st.builds(

@@ -1,10 +1,7 @@
-"""What backends require, on made-up machines; and this machine's answers."""
+"""What backends require, on made-up machines."""
 
 from __future__ import annotations
 
-import gzip
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import pytest
 
 from share_actors.drivers import StatesRequirements, make_driver
 from share_actors.drivers import machine_checks as checks
-from share_actors.drivers.machine import Listener, Machine, ThisMachine
+from share_actors.drivers.machine import Listener, Machine
 from share_actors.drivers.requirements import (
     GIB,
     Requirement,
@@ -40,7 +37,7 @@ def named(found: Sequence[Requirement], what: str) -> Requirement:
     return requirement
 
 
-# -- packages ------------------------------------------------------------------------------------
+# -- packages --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("what", "package"),
     [
@@ -103,7 +100,7 @@ def test_mkfs_is_not_required_for_a_filesystem_that_exists() -> None:
     assert "loop devices" not in {requirement.what for requirement in found}
 
 
-# -- kernel --------------------------------------------------------------------------------------
+# -- kernel ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("release", "state"),
     [
@@ -205,7 +202,7 @@ def test_the_root_must_be_a_mount_whether_shared_or_private(
     assert (found.state, bool(found.mend)) == (state, state == "missing")
 
 
-# -- privileges, ports and units -----------------------------------------------------------------
+# -- privileges, ports and units -------------------------------------------------------------------
 def test_root_has_the_privileges_of_every_kind_of_backend() -> None:
     machine = MadeUpMachine(files={"/proc/self/status": ROOT_STATUS})
 
@@ -295,7 +292,7 @@ def test_a_unit_that_is_enabled_on_a_machine_without_systemd_is_not_started() ->
     assert "but systemd is not installed" in enabled.found
 
 
-# -- directories and drivers ---------------------------------------------------------------------
+# -- directories and drivers -----------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("free", "acls", "states"),
     [
@@ -336,48 +333,3 @@ def test_the_dummy_driver_requires_nothing_but_room_for_its_directory(tmp_path: 
     assert isinstance(on_disk, StatesRequirements)
     assert list(in_memory.requirements()) == []
     assert [r.what for r in on_disk.requirements()] == ["disk space"]
-
-
-# -- this machine --------------------------------------------------------------------------------
-def test_this_machine_names_the_process_that_holds_a_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        held = ThisMachine().listeners(port)
-
-    assert [listener.pid for listener in held] == [os.getpid()]
-    assert ThisMachine().listeners(port) == []
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        b"no gzip",
-        b"",
-        gzip.compress(b"a" * 99)[:-9] + b"x",
-        b"\x1f\x8b\x08" + b"\0" * 7 + b"\xff" * 9,
-    ],
-)
-def test_this_machine_reads_packed_files_and_finds_commands(broken: bytes, tmp_path: Path) -> None:
-    (tmp_path / "config.gz").write_bytes(gzip.compress(b"CONFIG_VETH=y\n"))
-    (tmp_path / "broken.gz").write_bytes(broken)
-    machine = ThisMachine()
-
-    assert machine.read(f"{tmp_path}/config.gz") == "CONFIG_VETH=y\n"
-    assert not machine.read(f"{tmp_path}/broken.gz")
-    assert machine.which("sh") is not None
-    assert machine.which("no-such-command") is None
-
-
-def test_this_machine_has_room_and_lists_at_a_directory_that_will_exist(tmp_path: Path) -> None:
-    machine, root = ThisMachine(), tmp_path / "not" / "there"
-
-    assert machine.free_bytes(root) == machine.free_bytes(tmp_path) != 0
-    assert machine.supports_acls(root) == machine.supports_acls(tmp_path)
-    assert machine.supports_acls(Path("/proc")) is False
-
-
-def test_every_list_can_be_made_of_this_machine() -> None:
-    for stated in (nfs_requirements, btrfs_requirements, samba_requirements, server_requirements):
-        for requirement in stated():
-            assert requirement.found
-            assert bool(requirement.mend) != requirement.met

@@ -18,7 +18,7 @@ from share_actors.drivers.local import LocalDriver
 from share_actors.drivers.local.servers import LocalServersDriver
 from share_actors.values import AccessRule, Snapshot
 from tests.drivers.conftest import CONTEXT, SHARE, in_child
-from tests.drivers.test_snapshots import CallbackDriver, with_callback
+from tests.drivers.snapshots import CallbackDriver, with_callback
 
 __all__ = ["with_callback"]
 

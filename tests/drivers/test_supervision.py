@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from share_actors.drivers.supervision.probes import OFFERS, listens_at
 from share_actors.drivers.supervision.specs import PartSpec, UnitSpec
 from share_actors.drivers.supervision.status import PAUSING, Status, read_status, write_status
 from share_actors.drivers.supervision.unit import SupervisedUnit
+from tests.waiting import until
 
 SPEC = UnitSpec(
     name="a unit",
@@ -155,10 +154,3 @@ def is_held(folder: int, name: str) -> bool:
             return False
     except BlockingIOError:
         return True
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

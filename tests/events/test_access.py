@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from share_actors.events import share
 from share_actors.events.attempts import BeginAttempt, ReportFailure
-from share_actors.events.share import ShareState, access
+from share_actors.events.share import access
 from share_actors.events.share.access import (
-    AccessAllowed,
-    AccessDenied,
     AccessRulesApplied,
-    AllowAccess,
     ApplyRules,
     ConfirmRules,
     DenyAccess,
@@ -31,41 +25,22 @@ from share_actors.events.share.messages import (
 )
 from share_actors.events.share.rules import Rules
 from share_actors.testing import Spec
-from share_actors.values import AccessRule
+from tests.events.access_requests import (
+    active,
+    allow,
+    allowed,
+    applied,
+    applying,
+    available,
+    broken,
+    denied,
+    rule,
+    states,
+)
 from tests.events.share_events import began, created, requested
 
 
-def allow(access_id: str, access_to: str = "alice", access_type: Any = "user") -> AllowAccess:
-    return AllowAccess(access_id=access_id, access_type=access_type, access_to=access_to)
-
-
-def allowed(access_id: str, access_to: str = "alice", access_type: Any = "user") -> AccessAllowed:
-    return AccessAllowed(**dict(allow(access_id, access_to, access_type)))
-
-
-def denied(access_id: str) -> AccessDenied:
-    return AccessDenied(access_id=access_id)
-
-
-def applied(*ids: str) -> AccessRulesApplied:
-    return AccessRulesApplied(applied=ids)
-
-
-def rule(access_id: str, access_to: str, state: Any) -> AccessRule:
-    return AccessRule(id=access_id, access_type="user", access_to=access_to, state=state)
-
-
-def states(state: ShareState) -> dict[str, str]:
-    return {i: r.state for i, r in state.rules.rules.items()}
-
-
-available = Spec(share).given(requested(size=2), began("create"), created())
-applying = available.given(allowed("a"), began("access"))
-active = applying.given(applied("a"))
-broken = AccessRulesApplied(failed={"a": "no such user"})
-
-
-# -- allowing ------------------------------------------------------------------------------------
+# -- allowing --------------------------------------------------------------------------------------
 def test_allowing_access_records_it() -> None:
     available.when(allow("a")).then(allowed("a"))
 
@@ -150,7 +125,7 @@ def test_a_rule_that_comes_while_others_are_applied_is_owed_after_them() -> None
     spec.then_pending(ApplyRules(add=both[1:], delete=()))
 
 
-# -- failing -------------------------------------------------------------------------------------
+# -- failing ---------------------------------------------------------------------------------------
 def test_one_bad_rule_does_not_block_the_others() -> None:
     spec = available.given(allowed("a"), allowed("b", "bob"), began("access"))
     outcome = AccessRulesApplied(applied=("b",), failed={"a": "no such user"})
@@ -193,7 +168,7 @@ def test_a_rule_in_error_can_be_denied() -> None:
     applying.given(broken).when(DenyAccess(access_id="a")).then_state(states, {"a": "denying"})
 
 
-# -- denying -------------------------------------------------------------------------------------
+# -- denying ---------------------------------------------------------------------------------------
 def test_denying_owes_the_removal() -> None:
     denying = rule("a", "alice", "denying")
 
@@ -265,77 +240,7 @@ def test_a_rule_that_never_reached_the_backend_does_not_hold_up_the_deletion() -
     assert access.removal(available.given(allowed("a")).state.rules) is None
 
 
-# -- what can be asked at all --------------------------------------------------------------------
-def wrong_fields(**fields: Any) -> set[Any]:
-    with pytest.raises(ValidationError) as refusal:
-        AllowAccess(**(dict(allow("a")) | fields))
-    return {error["loc"][0] for error in refusal.value.errors()}
-
-
-BAD_CLIENTS = [
-    *(
-        ("ip", to)
-        for to in ("", "10.0.0.1/33", "10.0.0.1/8", "300.1.1.1", "host", "::1/129", "1\n")
-    ),
-    *(
-        ("ip", to)
-        for to in ("fe80::1%eth0", "fe80::/64%1", "::ffff:10.0.0.1", "010.0.0.1", "1" * 99)
-    ),
-    *(("user", to) for to in ("", "a:b", "a/b", "x" * 256, "a\0", "a\tb", "a\u00a0b")),
-    *(("user", to) for to in (" a", "a ", "   ...", "...", "@", "@ a", "\ud800")),
-    *(("cert", to) for to in ("", "x" * 65, " ")),
-    *(("cephx", to) for to in ("", "a.b", "ä", " a")),
-]
-GOOD_CLIENTS = [
-    *(("ip", to) for to in ("10.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "fd00::/8")),
-    *(("user", to) for to in ("alice", "DOM\\alice", "grüne", "Domain Users", "@Domain Users")),
-    *(("cert", "nas.example.org"), ("cephx", "client-1")),
-]
-
-
-@pytest.mark.parametrize(("access_type", "access_to"), BAD_CLIENTS)
-def test_a_client_that_can_not_be_one_is_refused_at_access_to(
-    access_type: str, access_to: str
-) -> None:
-    assert wrong_fields(access_type=access_type, access_to=access_to) == {"access_to"}
-
-
-@pytest.mark.parametrize(
-    ("spelling", "recorded"),
-    [
-        ("10.0.0.1/32", "10.0.0.1"),
-        ("10.0.0.1/255.255.255.255", "10.0.0.1"),
-        ("10.1.0.0/255.255.0.0", "10.1.0.0/16"),
-        ("2001:0DB8:0:0::1/128", "2001:db8::1"),
-        ("0::0/0", "::/0"),
-        ("0.0.0.0/0.0.0.0", "0.0.0.0/0"),
-    ],
-)
-def test_an_address_is_recorded_in_one_spelling(spelling: str, recorded: str) -> None:
-    assert AllowAccess(**(dict(allow("a", spelling, "ip")))).access_to == recorded
-
-
-@given(st.ip_addresses(network="0.0.0.0/1") | st.ip_addresses(v=6, network="2000::/3"))
-def test_every_spelling_of_an_address_is_one_client(address: Any) -> None:
-    spellings = {str(address), address.exploded, f"{address}/{address.max_prefixlen}"}
-    spellings |= {address.exploded.upper()}
-
-    assert {AllowAccess(**dict(allow("a", s, "ip"))).access_to for s in spellings} == {str(address)}
-
-
-@pytest.mark.parametrize(("access_type", "access_to"), GOOD_CLIENTS)
-def test_a_client_may_be_written_in_every_usual_way(access_type: str, access_to: str) -> None:
-    assert allow("a", access_to, access_type).access_to == access_to
-
-
-def test_each_wrong_field_of_a_rule_is_named() -> None:
-    assert wrong_fields(access_level="admin") == {"access_level"}
-    assert wrong_fields(access_type="dns") == {"access_type"}
-    assert wrong_fields(access_id="a b") == {"access_id"}
-    with pytest.raises(ValidationError, match="access_id"):
-        DenyAccess(access_id="../a")
-
-
+# -- what is in force ------------------------------------------------------------------------------
 def test_a_rule_that_stayed_on_the_backend_is_in_force_again_once_its_client_has_no_other() -> None:
     rules = (
         Rules().with_rules(rule("a", "alice", "denying")).with_rules(rule("b", "alice", "active"))
@@ -354,7 +259,7 @@ def test_a_rule_in_error_that_is_applied_is_in_error_no_more() -> None:
     assert not access.evolve(rules, applied("a")).errors
 
 
-# -- applying again ------------------------------------------------------------------------------
+# -- applying again --------------------------------------------------------------------------------
 def test_reapplying_queues_the_active_rules_and_the_exports() -> None:
     spec = active.when(ReapplyShare())
 

@@ -21,7 +21,7 @@ from share_actors.events.share.messages import (
 from share_actors.events.share.snapshot.holds import SnapshotHeld
 from share_actors.events.share.snapshot.messages import SnapshotCreated, SnapshotRequested
 from tests.events.share_events import NOON, Stream, began, created, requested
-from tests.events.test_share_properties import Walk, release_all, walks
+from tests.events.share_walks import Walk, release_all, walks
 
 ALLOWED = AccessAllowed(access_id="a", access_type="ip", access_to="10.0.0.1", access_level="rw")
 DUE = NOON + timedelta(seconds=60)

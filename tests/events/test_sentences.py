@@ -33,7 +33,8 @@ from share_actors.events.share.snapshot.messages import (
 )
 from share_actors.events.topics import EVENTS
 from share_actors.values import ExportLocation, Snapshot
-from tests.events.event_sentences import MANAGE_SENTENCES, OTHER_SENTENCES
+from tests.events.event_sentences import OTHER_SENTENCES
+from tests.events.manage_sentences import MANAGE_SENTENCES
 from tests.events.share_events import NOON, Stream, began, created, requested
 
 at_two = datetime(2026, 3, 1, 15, 0, 2, tzinfo=timezone(timedelta(hours=3)))

@@ -1,94 +1,47 @@
-"""What a share decides, becomes and owes."""
+"""What a share decides, becomes and owes from its creation on, and after errors."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
-from pydantic import ValidationError
 
 from share_actors.events import share
-from share_actors.events.attempts import AttemptFailed, BeginAttempt, ReportFailure
-from share_actors.events.share import ShareState
-from share_actors.events.share.access import (
-    AccessAllowed,
-    AccessRulesApplied,
-    ApplyRules,
-    ConfirmRules,
-)
+from share_actors.events.attempts import AttemptFailed
+from share_actors.events.share.access import ConfirmRules
 from share_actors.events.share.messages import (
     ConfirmCreated,
     ConfirmDeleted,
     ConfirmResized,
-    CreateShare,
     DeleteShare,
     Destroy,
     ExtendShare,
     Provision,
-    Resize,
     RetryRequested,
     RetryShare,
-    ShareDeleted,
-    ShareDeletionRequested,
     ShareErrored,
-    ShareResized,
-    ShareResizeRefused,
-    ShareResizeRequested,
-    ShrinkShare,
 )
-from share_actors.events.share.snapshot.messages import (
-    ConfirmSnapshotDeleted,
-    CreateSnapshot,
-    DropSnapshot,
-    SnapshotCreated,
-    SnapshotDeleted,
-    SnapshotRequested,
-)
-from share_actors.testing import Spec
-from share_actors.values import ExportLocation, Share, ShareSpec, Snapshot, nest_spec
+from share_actors.events.share.snapshot.messages import ConfirmSnapshotDeleted
+from share_actors.values import ExportLocation, Share, Snapshot
 from tests.events.share_events import NOON, began, created, requested
-
-begin = BeginAttempt(activation="activation-1", timeout_s=300.0)
-create = CreateShare(
-    share_id="s1",
-    size=1,
-    at=NOON,
-    spec=ShareSpec(name="home", host="local", project_id="demo", user_id="alice"),
+from tests.events.share_requests import (
+    absent,
+    allowed,
+    available,
+    begin,
+    create,
+    create_with,
+    creating,
+    deleting,
+    failed,
+    gave_up,
+    later,
+    status,
+    transient,
 )
 
 
-def create_with(**fields: Any) -> CreateShare:
-    """The creation `create` with other fields."""
-    flat = {**dict(create), **dict(create.spec), **fields}
-    del flat["spec"]
-    return CreateShare(**nest_spec(flat))
-
-
-failed = ReportFailure(kind="failed", reason="no space")
-refused = ReportFailure(kind="refused", reason="in use")
-later = NOON + timedelta(seconds=2)
-transient = ReportFailure(kind="transient", reason="busy", retry_at=later, max_attempts=2)
-gave_up = ShareErrored(doing="create", reason="no space")
-deleting = ShareDeletionRequested(cascade=False)
-extend = ShareResizeRequested(doing="extend", size=3)
-shrink = ShareResizeRequested(doing="shrink", size=1)
-stuck = ShareErrored(doing="extend", reason="no space")
-allowed = AccessAllowed(access_id="a", access_type="user", access_to="bob", access_level="rw")
-applied = AccessRulesApplied(applied=("a",))
-snapped = SnapshotRequested(snapshot_id="n", name=None, at=NOON)
-taken = SnapshotCreated(snapshot_id="n", provider_location=None)
-
-absent = Spec(share)
-creating = Spec(share).given(requested(size=2), began("create"))
-available = creating.given(created())
-
-
-def status(state: ShareState) -> str:
-    return state.share.status
-
-
-# -- creating ------------------------------------------------------------------------------------
+# -- creating --------------------------------------------------------------------------------------
 def test_creating_a_share_requests_it() -> None:
     absent.when(create).then(requested())
 
@@ -209,7 +162,7 @@ def test_nothing_can_be_asked_of_a_share_that_does_not_exist() -> None:
     absent.when(ExtendShare(size=2)).then_rejected("no such share")
 
 
-# -- outcomes ------------------------------------------------------------------------------------
+# -- outcomes --------------------------------------------------------------------------------------
 def test_nothing_is_begun_when_nothing_is_owed() -> None:
     available.when(begin).then_rejected("no work is pending")
 
@@ -258,7 +211,7 @@ def test_an_outcome_of_another_effect_is_rejected() -> None:
     creating.when(ConfirmDeleted()).then_rejected("no attempt at delete")
 
 
-# -- error ---------------------------------------------------------------------------------------
+# -- error -----------------------------------------------------------------------------------------
 def test_a_retry_owes_again_what_failed() -> None:
     spec = creating.given(gave_up).when(RetryShare())
 
@@ -281,240 +234,10 @@ def test_a_share_in_error_can_be_deleted() -> None:
     creating.given(gave_up).when(DeleteShare()).then_pending(Destroy())
 
 
-# -- resizing ------------------------------------------------------------------------------------
-def test_extending_owes_the_new_size() -> None:
-    available.when(ExtendShare(size=3)).then(extend)
-    available.given(extend).then_state(status, "extending")
-    available.given(extend).then_pending(Resize(doing="extend", size=3))
-
-
-def test_shrinking_owes_the_new_size() -> None:
-    available.when(ShrinkShare(size=1)).then(shrink)
-    available.given(shrink).then_state(status, "shrinking")
-    available.given(shrink).then_pending(Resize(doing="shrink", size=1))
-
-
-def test_a_resized_share_has_the_size_that_the_backend_made_it() -> None:
-    resized = ShareResized(doing="extend", size=3)
-    spec = available.given(extend, began("extend"))
-
-    spec.when(ConfirmResized(doing="extend", size=3)).then(resized)
-    spec.given(resized).then_state(lambda s: (s.share.status, s.share.size), ("available", 3))
-
-
-@pytest.mark.parametrize("size", [1, 2])
-def test_a_share_is_extended_only_to_more(size: int) -> None:
-    available.when(ExtendShare(size=size)).then_rejected("not more than the present 2 GiB")
-
-
-@pytest.mark.parametrize("size", [2, 3])
-def test_a_share_is_shrunk_only_to_less(size: int) -> None:
-    available.when(ShrinkShare(size=size)).then_rejected("not less than the present 2 GiB")
-
-
-def test_a_share_that_is_being_resized_is_not_resized_again() -> None:
-    available.given(extend).when(ShrinkShare(size=1)).then_rejected("is extending")
-
-
-def test_a_shrink_that_the_backend_refused_leaves_the_share_as_it_was() -> None:
-    said_no = ShareResizeRefused(doing="shrink", reason="in use")
-    spec = available.given(shrink, began("shrink"))
-
-    spec.when(refused).then(said_no)
-    spec.given(said_no).then_state(
-        lambda s: (s.share.status, s.share.size, s.share.status_reason), ("available", 2, "in use")
-    )
-
-
-def test_a_failed_resize_is_an_error_that_a_retry_takes_up_again() -> None:
-    spec = available.given(extend, began("extend"))
-
-    spec.when(failed).then(stuck)
-    spec.given(stuck).when(RetryShare()).then_pending(Resize(doing="extend", size=3))
-
-
-def test_rules_and_snapshots_are_looked_after_although_a_resize_failed() -> None:
-    spec = available.given(snapped, taken, extend, began("extend"), stuck)
-    rule = AccessAllowed(access_id="a", access_type="user", access_to="bob", access_level="rw")
-
-    assert isinstance(share.pending(spec.given(rule).state), ApplyRules)
-
-
-# -- deleting ------------------------------------------------------------------------------------
-def test_deleting_an_available_share_owes_its_destruction() -> None:
-    available.when(DeleteShare()).then(deleting)
-    available.given(deleting).then_pending(Destroy())
-
-
-def test_a_deleted_share_is_gone_for_good() -> None:
-    spec = available.given(deleting, began("delete"))
-
-    spec.when(ConfirmDeleted()).then(ShareDeleted())
-    gone = spec.given(ShareDeleted())
-    gone.then_state(lambda s: (s.share.status, s.share.export_locations), ("deleted", ()))
-    gone.then_pending(None)
-    gone.when(RetryShare()).then_rejected("is deleted")
-    gone.when(create).then_rejected("exists already and is deleted")
-
-
-def test_deleting_twice_comes_to_nothing_new() -> None:
-    available.given(deleting).when(DeleteShare()).then()
-    available.given(deleting, ShareDeleted()).when(DeleteShare()).then()
-
-
-def test_a_deletion_waits_for_the_creation_under_way() -> None:
-    spec = creating.given(deleting)
-
-    spec.given(created()).then_pending(Destroy())
-    spec.given(created()).then_state(status, "deleting")
-
-
-def test_a_deletion_goes_on_although_what_it_waited_for_failed() -> None:
-    spec = creating.given(deleting)
-
-    spec.when(failed).then(gave_up)
-    spec.given(gave_up).then_state(status, "deleting")
-    spec.given(gave_up).then_pending(Destroy())
-
-
-def test_a_failed_deletion_is_an_error_that_a_retry_takes_up_again() -> None:
-    stays = ShareErrored(doing="delete", reason="no space")
-    spec = available.given(deleting, began("delete"))
-
-    spec.when(failed).then(stays)
-    spec.given(stays).when(RetryShare()).then_pending(Destroy())
-
-
-def test_a_share_with_snapshots_is_not_deleted_without_cascade() -> None:
-    available.given(snapped, taken).when(DeleteShare()).then_rejected(r"has snapshots \(n\)")
-
-
-def test_a_cascade_takes_snapshots_then_rules_then_the_share() -> None:
-    spec = available.given(allowed, began("access"), applied, snapped, taken)
-    spec = spec.given(ShareDeletionRequested(cascade=True), began("delete"))
-
-    spec.then_pending(DropSnapshot(snapshot_id="n", cascade=True))
-    spec = spec.given(SnapshotDeleted(snapshot_id="n"), began("delete"))
-    assert isinstance(share.pending(spec.state), ApplyRules)
-    spec.given(AccessRulesApplied(removed=("a",))).then_pending(Destroy())
-
-
-def test_a_share_is_not_gone_before_what_belongs_to_it() -> None:
-    spec = available.given(allowed, began("access"), applied, deleting, began("delete"))
-
-    spec.when(ConfirmDeleted()).then_rejected("are deleted before it")
-
-
-def test_a_rule_that_does_not_come_off_ends_the_deletion_in_error() -> None:
-    spec = available.given(allowed, began("access"), applied, deleting, began("delete"))
-
-    stays = ShareErrored(doing="delete", reason="access rule a: no")
-    spec.when(ConfirmRules(failed={"a": "no"})).then(stays)
-    spec.when(ConfirmRules(removed=("b",), failed={"a": "no"})).then(
-        AccessRulesApplied(removed=("b",)), stays
-    )
-
-
-def test_retrying_a_deletion_does_not_bring_back_its_rules() -> None:
-    broken = AccessRulesApplied(failed={"a": "no"})
-    spec = available.given(allowed, began("access"), broken, deleting, began("delete"))
-    spec = spec.given(ShareErrored(doing="delete", reason="no"))
-
-    spec.when(RetryShare()).then(RetryRequested(works=("delete",)))
-    assert spec.when(RetryShare()).state.rules.rules["a"].state == "error"
-
-
-def test_a_snapshot_can_not_be_taken_of_a_share_that_goes() -> None:
-    again = CreateSnapshot(snapshot_id="n", at=NOON)
-
-    available.given(deleting).when(again).then_rejected("is deleting; it must be available")
-
-
-# -- what a repeated request waits for -----------------------------------------------------------
+# -- what a repeated request waits for -------------------------------------------------------------
 def test_a_repeated_request_waits_for_the_work_that_it_asks_for() -> None:
     state = available.given(allowed).state
 
     assert share.joins(create, state) == "create"
     assert share.joins(DeleteShare(), state) == "delete"
     assert share.joins(ExtendShare(size=3), state) is None
-
-
-# -- what can be asked at all --------------------------------------------------------------------
-def wrong_fields(**fields: Any) -> set[Any]:
-    """The names of the fields that a creation with *fields* is refused for."""
-    with pytest.raises(ValidationError) as refusal:
-        create_with(**fields)
-    return {error["loc"][-1] for error in refusal.value.errors()}
-
-
-@pytest.mark.parametrize("size", [0, -1, 1.5, 1.0, "1", True, 2**31, 10**30, None])
-def test_a_size_is_a_whole_number_of_gib_that_fits(size: Any) -> None:
-    assert wrong_fields(size=size) == {"size"}
-    for resize in (ExtendShare, ShrinkShare):
-        with pytest.raises(ValidationError, match="size"):
-            resize(size=size)
-
-
-@pytest.mark.parametrize("text", ["x" * 256, "a\nb", "a\0b", "\x1b[31m", "a\u202eb", "\ud800"])
-def test_a_name_and_a_description_are_short_and_printable(text: str) -> None:
-    assert wrong_fields(name=text) == {"name"}
-    if "\n" not in text:
-        assert wrong_fields(description=text) == {"description"}
-
-
-def test_a_description_may_have_several_lines() -> None:
-    described = create_with(description="first line\r\n\tsecond")
-
-    assert described.spec.description == "first line\n\tsecond"
-
-
-@pytest.mark.parametrize(
-    "metadata",
-    [
-        {"": "v"},
-        {"k": ""},
-        {"k" * 256: "v"},
-        {"k": "v" * 1024},
-        {"k": "v" * 5_000_000},
-        {"a\nb": "v"},
-        {"k": "v\x1b[31m"},
-        {f"k{n}": "v" for n in range(129)},
-    ],
-    ids=range(8),
-)
-def test_metadata_beyond_the_limits_of_manila_is_refused(metadata: dict[str, str]) -> None:
-    with pytest.raises(ValidationError) as refusal:
-        create_with(metadata=metadata)
-
-    [error] = refusal.value.errors()
-    assert error["ctx"]["error"].part.startswith("metadata")
-
-
-def test_metadata_at_the_limits_is_accepted() -> None:
-    metadata = {f"{n:0>255}": "v" * 1023 for n in range(128)}
-
-    assert create_with(metadata=metadata).spec.metadata == metadata
-
-
-def test_an_old_log_may_hold_metadata_beyond_the_limits() -> None:
-    old = ShareSpec(metadata={"k": "", "b" * 300: "\n"})
-
-    assert ShareSpec.model_validate_json(old.model_dump_json()) == old
-
-
-@pytest.mark.parametrize("name", ["x" * 255, "übung", "名前", "a b", ""])
-def test_a_name_may_be_in_any_script(name: str) -> None:
-    assert create_with(name=name).spec.name == name
-
-
-@pytest.mark.parametrize("share_id", ["", "-a", "a b", "a/b", "a\n", "x" * 65, "ä", 7])
-def test_an_id_is_plain(share_id: Any) -> None:
-    assert wrong_fields(share_id=share_id) == {"share_id"}
-
-
-def test_a_protocol_is_one_of_manilas() -> None:
-    assert wrong_fields(share_proto="FTP") == {"share_proto"}
-
-
-def test_a_field_that_no_creation_has_is_refused_by_its_name() -> None:
-    assert wrong_fields(colour="red") == {"colour"}

@@ -42,8 +42,8 @@ from tests.actors import (
 from tests.conftest import within
 from tests.drivers import test_contract, test_linked_files
 from tests.drivers.conftest import CONTEXT, SHARE
-from tests.drivers.test_acl import BOB, allow
 from tests.drivers.test_linked_files import ALICE_RW, BOB_RW, OTHER
+from tests.drivers.users_and_rules import BOB, allow
 from tests.faults.backend import SteppingDriver, Storage
 from tests.faults.cases import random_case, run, singles
 from tests.faults.oracle import Verdict

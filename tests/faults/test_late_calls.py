@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from share_actors.drivers.local import LocalDriver, LocalOptions
 from share_actors.testing import SyncInProcessSystem, sync_system
 from share_actors.values import RequestContext, Share, Snapshot
 from tests.drivers.conftest import keeps_acls
+from tests.waiting import until
 
 __all__ = ["keeps_acls"]
 USER = "1001"
@@ -114,13 +114,6 @@ def test_a_stalled_extension_that_goes_on_does_not_undo_a_later_one(
 
     assert share.refresh().size == 8
     assert _driver(tmp_path)._layout.size(share.id) == 8
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _driver(tmp_path: Path) -> LocalDriver:

@@ -15,7 +15,8 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, Refused
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share_server import DeleteServer
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 NETWORKS = {"n0": "10.0.0.0/28", "n1": "10.1.0.0/28"}
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -38,7 +39,7 @@ def test_deaths_of_hosts_and_driver_faults_leak_no_server_address_or_share(
             for name, cidr in NETWORKS.items():
                 await system.network(name, cidr)
             await Chaos(system, random.Random(seed)).play()
-            assert await until(lambda: settled(system), 30) == ["nothing"]
+            assert await until_async(lambda: settled(system), 30) == ["nothing"]
 
     asyncio.run(asyncio.wait_for(scenario(), 90))
 
@@ -53,7 +54,7 @@ def test_hosts_declared_dead_that_still_write_leave_no_share_on_two_servers(
                 await system.network(name, cidr)
             await Overtaken(system, random.Random(seed)).play()
             with suppress(TimeoutError):
-                await until(lambda: agree(system), 30)
+                await until_async(lambda: agree(system), 30)
             assert await differences(system) == set()
 
     asyncio.run(asyncio.wait_for(scenario(), 90))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.share.snapshot.holds import HoldCommand
-from tests.events.test_share_properties import requests
+from tests.events.share_walks import requests
 from tests.faults.backend import SteppingDriver
 from tests.faults.cases import judged, pairs, random_case, replay_command, run, singles
 from tests.faults.oracle import Verdict

@@ -21,7 +21,8 @@ from share_actors.events.share.snapshot.cloning import ShareSourceHeld
 from share_actors.events.share.snapshot.messages import CreateSnapshot, DeleteSnapshot
 from share_actors.testing.in_process.host import InProcessHost
 from tests.actors.in_process import in_memory
-from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings, until
+from tests.actors.two_backend_system import TwoBackendSystem, running_system, settings
+from tests.waiting import until_async
 
 FAULTS: tuple[dict[str, Any], ...] = (
     {},
@@ -42,7 +43,7 @@ def test_no_death_leaves_a_copy_of_a_snapshot_that_went_or_a_hold(
             kind = Copying if seed % 2 else Overtaken
             copying = kind(system, random.Random(seed))
             await copying.play()
-            await until(copying.has_settled, 60)
+            await until_async(copying.has_settled, 60)
             histories = recorded_in(system)
             assert holds(histories) == []
             assert [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,41 +12,12 @@ from pathlib import Path
 import pytest
 
 from share_actors.audit.archives import archive
-from share_actors.audit.archives.run import Archived
-from share_actors.audit.proofs import Report, verify
-from share_actors.cli.exit_codes import DIFFERS
-from share_actors.errors import ConfigError, LogError
 from share_actors.events.archives import STREAM
-from share_actors.events.catalog import Catalog
-from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.log.archived_rows import ArchivedRow
-from share_actors.events.log.infrastructure import codec_of
-from share_actors.events.log.lease.leased_log import open_leased
-from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import OPERATOR
 from tests.audit.conftest import HOME, write
-from tests.events.test_lease import ONE
+from tests.retention.archives import AT, archived, leaves, report
 from tests.retention.conftest import Site
-
-AT = "2026-03-01T12:00:40Z"
-NOW = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-def archived(site: Site, *, keep: bool = False) -> Archived:
-    return archive(site.config, NOW, site.file, OPERATOR, keep=keep)
-
-
-def leaves(site: Site) -> list[Leaf]:
-    return [Leaf.of(row) for row in site.rows()]
-
-
-def report(site: Site) -> Report:
-    codec = codec_of(site.config.log)
-    return verify(
-        site.rows(),
-        contiguous=site.config.log.kind == "sqlite",
-        decode=lambda row: codec.decode_row(*row[1:], row.position),
-    )
 
 
 def test_events_of_deleted_shares_move_to_a_file_and_leave_their_leaves(either: Site) -> None:
@@ -119,7 +89,7 @@ def test_an_encrypted_log_has_an_encrypted_archive(tmp_path: Path) -> None:
     assert report(site).ok
 
 
-# -- the file is read like a log -----------------------------------------------------------------
+# -- the file is read like a log -------------------------------------------------------------------
 def test_an_archive_is_read_by_the_commands_of_a_log(site: Site) -> None:
     archived(site)
     where = ("--log", str(site.file))
@@ -154,69 +124,10 @@ def test_what_was_archived_is_said_where_it_was(site: Site) -> None:
     assert "old.gz" in site.run("log", "diff", "--from", AT, "--to", AT)
 
 
-@pytest.mark.parametrize(
-    ("damage", "problem"),
-    [
-        (lambda content: content[:-30], "cut off|damaged"),
-        (lambda content: content[:40] + b"\0\0\0\0" + content[44:], "damaged|cut off"),
-        (lambda content: gzip.compress(b"{}\n"), "not an archive"),
-        (lambda content: gzip.compress(b"[1]\n"), "damaged after line 0"),
-    ],
-)
-def test_a_damaged_archive_is_named(site: Site, damage: object, problem: str) -> None:
-    archived(site)
-    assert callable(damage)
-    site.file.write_bytes(damage(site.file.read_bytes()))
-
-    found = site.json("log", "verify", "--log", str(site.file), code=DIFFERS)
-
-    assert re.search(problem, found["problem"])
-    site.run("log", "history", "s2", "--log", str(site.file), code=12)
-
-
-@pytest.mark.parametrize("field", ["state", "topic", "position", "index", "version", "stream"])
-def test_an_archive_with_a_changed_event_proves_nothing(site: Site, field: str) -> None:
-    archived(site)
-    lines = gzip.decompress(site.file.read_bytes()).splitlines()
-    event = json.loads(lines[3])
-    change = {"state": "e30=", "topic": "share.created", "stream": "share-s9"}
-    event[field] = change.get(field, 1) if field in change else event[field] + 1
-    lines[3] = json.dumps(event).encode()
-    site.file.write_bytes(gzip.compress(b"\n".join(lines) + b"\n"))
-
-    site.run("log", "verify", "--log", str(site.file), code=DIFFERS)
-
-
-# -- what is missing without a record ------------------------------------------------------------
 def edit(site: Site, *statements: str) -> None:
     with closing(sqlite3.connect(site.config.log_path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
-
-
-def test_a_row_that_is_missing_without_an_archive_is_still_found(site: Site) -> None:
-    archived(site)
-    edit(site, "DELETE FROM stored_events WHERE rowid = 3")
-
-    found = site.json("log", "verify", code=DIFFERS)
-    assert found["findings"][0]["kind"] == "removed"
-    assert found["findings"][0]["position"] == 3
-    assert {f.kind for f in report(site).findings} == {"version_gap", "position_gap"}
-
-
-def test_a_leaf_without_a_record_of_its_archive_is_found(site: Site) -> None:
-    archived(site)
-    edit(
-        site,
-        "INSERT INTO archived_events SELECT rowid, originator_id, originator_version, topic, 'x', 16"
-        " FROM stored_events WHERE rowid = 9",
-        "DELETE FROM stored_events WHERE rowid = 9",
-    )
-
-    [finding] = [f for f in report(site).findings if f.kind == "not_archived"]
-    assert "they are not the 6 that are archived in old.gz" in finding.text
-    kinds = {finding["kind"] for finding in site.json("log", "verify", code=DIFFERS)["findings"]}
-    assert kinds == {"edited", "not_archived"}
 
 
 @pytest.mark.parametrize(
@@ -231,16 +142,6 @@ def test_json_says_first_what_an_answer_does_not_include(
     assert (left_out["file"], left_out["file_sha256"]) == (site.file.name, done.file_sha256)
 
 
-def test_a_removed_record_and_removed_leaves_are_found(site: Site) -> None:
-    archived(site)
-    edit(site, "UPDATE archived_events SET archive = 3")
-    assert "no archive is recorded at position 3" in report(site).findings[0].text
-
-    edit(site, "DELETE FROM archived_events WHERE position = 12")
-    kinds = {finding["kind"] for finding in site.json("log", "verify", code=DIFFERS)["findings"]}
-    assert {"removed", "not_archived"} <= kinds
-
-
 def test_the_stream_of_an_archived_share_may_begin_again(site: Site) -> None:
     archived(site)
     with site.log() as log:
@@ -249,151 +150,7 @@ def test_the_stream_of_an_archived_share_may_begin_again(site: Site) -> None:
     assert report(site).ok
 
 
-# -- crashes, repetitions, refusals --------------------------------------------------------------
-def check_after_crash(site: Site, before: list[Leaf]) -> None:
-    """Nothing is lost at any time, and repeating leads to the same end."""
-    assert leaves(site)[:15] == before
-    assert report(site).ok
-
-    done = archived(site)
-
-    assert leaves(site)[:15] == before
-    assert (done.events, report(site).ok) == (6, True)
-    assert sum(isinstance(row, ArchivedRow) for row in site.rows()) == 6
-    assert [row.stream for row in site.rows()].count(STREAM) == 1
-    assert site.json("log", "verify")["covered"] == 16
-
-
-def crash_at(step: int, home: Path) -> None:
-    from tests.audit.conftest import write_story
-
-    site = Site(home)
-    with site.log() as log:
-        write_story(log)
-    before = leaves(site)
-    die_at(step, lambda: archived(site), Archived)
-    check_after_crash(site, before)
-
-
-def steps(home: Path) -> int:
-    from tests.audit.conftest import write_story
-
-    site = Site(home)
-    with site.log() as log:
-        write_story(log)
-    return count_steps(lambda: archived(site), Archived)
-
-
-def test_a_crash_at_some_steps_loses_nothing_and_repeating_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "count").mkdir()
-    total = steps(tmp_path / "count")
-    for step in range(20, total + 1, max(1, total // 8)):
-        (tmp_path / str(step)).mkdir()
-        crash_at(step, tmp_path / str(step))
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_a_crash_at_every_step_loses_nothing_and_repeating_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "count").mkdir()
-    for step in range(1, steps(tmp_path / "count") + 1):
-        (tmp_path / str(step)).mkdir()
-        crash_at(step, tmp_path / str(step))
-
-
-def test_repeating_changes_nothing(either: Site) -> None:
-    first = archived(either)
-    rows = either.rows()
-
-    again = archived(either)
-
-    assert (again.position, again.removed) == (first.position, 0)
-    assert either.rows() == rows
-
-
-def test_a_file_that_is_kept_first_is_removed_from_the_log_later(site: Site) -> None:
-    kept = archived(site, keep=True)
-    assert (kept.events, kept.position, len(site.rows())) == (6, None, 15)
-    with site.log() as log:
-        write(log, "share-s3", HOME)
-
-    done = archived(site)
-
-    assert (done.removed, done.file_sha256) == (6, kept.file_sha256)
-
-
-def test_a_second_archive_takes_what_was_deleted_since(site: Site) -> None:
-    from tests.audit.conftest import SCRATCH
-
-    archived(site)
-    with site.log() as log:
-        write(log, "share-s4", SCRATCH)
-    site.file = site.path / "second.gz"
-
-    assert archived(site).removed == 6
-    assert (report(site).ok, site.json("log", "verify")["ok"]) == (True, True)
-
-
-def test_a_log_in_use_is_refused_and_not_changed(site: Site) -> None:
-    with closing(open_leased(lambda: ONE)(site.config, 1)):
-        with pytest.raises(LogError, match="is in use by the system"):
-            archived(site)
-        assert not site.file.exists()
-
-
-def test_nothing_is_removed_after_another_system_took_the_log_over(either: Site) -> None:
-    from share_actors.audit.archives.removal import remove
-    from share_actors.events.log.lease.lease import Lease
-
-    archived(either, keep=True)
-    with pytest.raises(
-        LogError, match="another system has taken over the log; nothing was removed"
-    ):
-        remove(either.config.log, either.config.log_path, either.file, 16, Lease(ONE, 1, 0.0, 0.0))
-    assert not any(isinstance(row, ArchivedRow) for row in either.rows())
-
-
-def test_another_file_and_one_of_another_log_are_refused(site: Site, tmp_path: Path) -> None:
-    site.file.write_text("mine")
-    assert "choose a new file" in site.run(
-        "log", "archive", "--older-than", "0d", "--to", str(site.file), code=3
-    )
-    assert site.file.read_text() == "mine"
-    site.file.unlink()
-    archived(site, keep=True)
-    edit(site, "DELETE FROM stored_events WHERE rowid = 15")
-    text = site.run("log", "archive", "--older-than", "0d", "--to", str(site.file), code=3)
-    assert "the log has 5 of its 6 events" in text
-
-
-def test_an_event_changed_after_the_file_was_written_is_not_removed(site: Site) -> None:
-    archived(site, keep=True)
-    edit(site, "UPDATE stored_events SET state = state || ' ' WHERE rowid = 11")
-
-    with pytest.raises(LogError, match="position 11 of the log has not the event"):
-        archived(site)
-
-
-def test_without_checkpoints_there_is_no_archive(site: Site) -> None:
-    config = site.config.model_copy(update={"audit": type(site.config.audit)()})
-    with pytest.raises(ConfigError, match=r"audit\.checkpoints is not set"):
-        archive(config, NOW, site.file, OPERATOR)
-
-
-def test_the_catalog_learns_of_the_deletion_before_its_events_are_removed(site: Site) -> None:
-    archived(site)
-
-    with (
-        site.log() as log,
-        closing(Catalog.open(log, site.config.log, site.config.catalog_file)) as catalog,
-    ):
-        assert catalog.lag() == 0
-        found = catalog.share("s2")
-    assert found is not None
-    assert found.status == "deleted"
-
-
-# -- the command ---------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 def test_the_command_says_what_it_would_do_and_what_it_did(site: Site) -> None:
     plan = site.json("log", "archive", "--older-than", "1h", "--dry-run")
     assert (plan["events"], plan["streams"]) == (6, {"share-s2": 6})

@@ -11,8 +11,8 @@ from share_actors.cli.exit_codes import DIFFERS
 from share_actors.events.checkpoints import check_archive
 from tests.audit.conftest import HOME, SCRATCH, write
 from tests.events.postgres import admin
+from tests.retention.archives import archived
 from tests.retention.conftest import Site
-from tests.retention.test_archive import archived
 
 COMMANDS = (
     ("log", "verify"),

@@ -12,8 +12,8 @@ from share_actors.audit.reading.reader import open_reader
 from share_actors.audit.sentences import sentence
 from share_actors.cli.exit_codes import DIFFERS
 from share_actors.config import LogSettings
+from tests.retention.archives import archived
 from tests.retention.conftest import Site
-from tests.retention.test_archive import archived
 
 
 def exported(site: Site, form: str) -> Path:

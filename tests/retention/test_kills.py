@@ -16,8 +16,8 @@ from share_actors.events.log.rows import Row, rows_in_order
 from share_actors.values import OPERATOR
 from tests.audit.conftest import HOME, write, write_story
 from tests.kills import kill_at, steps_of
+from tests.retention.archives import NOW, check_after_crash, leaves
 from tests.retention.conftest import Site
-from tests.retention.test_archive import NOW, check_after_crash, leaves
 
 AT = "2026-03-01T12:00:20Z"
 END = "2100-01-01T00:00:00Z"

@@ -1,20 +1,16 @@
-"""Given histories: the periods of their rules, what a client reached, and the exposures."""
+"""Given histories: the periods of their rules, and what is not known of them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from share_actors.audit.access import access_at, access_history, exposures, reach
-from share_actors.audit.reading.reader import BATCH_SIZE, LogReader
-from share_actors.config import LogSettings
-from share_actors.errors import InvalidRequest, NotFound
-from share_actors.events.share.access import AccessAllowed, AccessDenied, AccessRulesApplied
+from share_actors.audit.access import access_at, exposures, reach
+from share_actors.errors import NotFound
+from share_actors.events.share.access import AccessDenied
 from share_actors.events.share.deletion import ShareDeleted, ShareDeletionRequested
 from share_actors.events.share.failure import ShareErrored
 from share_actors.events.share.forgetting import ShareForgetRequested, ShareForgotten
-from share_actors.events.share.manage import ShareManaged, ShareManageRequested, ShareUnmanaged
+from share_actors.events.share.manage import ShareUnmanaged
 from share_actors.events.share.snapshot.access import (
     SnapshotAccessAllowed,
     SnapshotAccessRulesApplied,
@@ -25,63 +21,22 @@ from share_actors.events.share.snapshot.messages import (
     SnapshotDeletionRequested,
     SnapshotRequested,
 )
-from share_actors.values import ExportLocation, ShareSpec
-from tests.audit.access.stored import GANESHA, Dated, Rows, reader_of, reader_of_share, second
-from tests.events.share_events import NOON, began, created, requested
-
-THERE: Dated = [(0, requested("s1")), (5, created())]
-MANAGED: Dated = [
-    (
-        0,
-        ShareManageRequested(
-            share_id="s1", spec=ShareSpec(name="home", host="local"), driver_options={}, at=NOON
-        ),
-    ),
-    (5, ShareManaged(size=1, export_locations=(ExportLocation(path="nas:/x"),))),
-]
-
-
-def allowed(access_id: str, to: str, level: str = "rw", kind: str = "ip") -> Any:
-    return AccessAllowed(access_id=access_id, access_type=kind, access_to=to, access_level=level)
+from tests.audit.access.given_histories import (
+    MANAGED,
+    THERE,
+    allowed,
+    applied,
+    gaps,
+    in_force,
+    reached,
+    seconds,
+    told,
+)
+from tests.audit.access.stored import GANESHA, Dated, reader_of_share, second
+from tests.events.share_events import NOON, began, requested
 
 
-def applied(*ids: str, removed: tuple[str, ...] = (), **failed: str) -> AccessRulesApplied:
-    return AccessRulesApplied(applied=ids, removed=removed, failed=failed)
-
-
-def in_force(access_id: str, to: str, at: int, level: str = "rw", kind: str = "ip") -> Dated:
-    """A rule that is asked for, attempted and confirmed within two seconds."""
-    rule = allowed(access_id, to, level, kind)
-    return [(at, rule), (at + 1, began("access")), (at + 2, applied(access_id))]
-
-
-def seconds(at: Any) -> int | None:
-    return None if at is None else round((at - NOON).total_seconds())
-
-
-def told(history: Dated) -> list[tuple[Any, ...]]:
-    """The periods of the share as (rule, from, to, intended, in force)."""
-    return [
-        (p.access_id, seconds(p.start), seconds(p.end), p.intended, p.in_force)
-        for p in access_history(reader_of_share(history), "s1")
-    ]
-
-
-def reached(history: Dated, client: str, *, driver: Dated = GANESHA) -> list[tuple[Any, ...]]:
-    """What *client* reached in the first hundred seconds as (from, to, intended, in force)."""
-    found = reach(reader_of_share(history, driver=driver), client, second(0), second(100))
-    return [(seconds(r.start), seconds(r.end), r.intended, r.in_force) for r in found]
-
-
-def gaps(history: Dated, *, driver: Dated = GANESHA) -> list[tuple[Any, ...]]:
-    """The exposures as (kind, rule, asked, gone, result)."""
-    return [
-        (e.kind, e.access_id, seconds(e.asked_at), seconds(e.gone_at), e.result)
-        for e in exposures(reader_of_share(history, driver=driver))
-    ]
-
-
-# -- intended and in force -----------------------------------------------------------------------
+# -- intended and in force -------------------------------------------------------------------------
 def test_a_rule_is_intended_from_its_request_and_in_force_from_its_confirmation() -> None:
     history = [*THERE, *in_force("r1", "10.0.0.7", 10), (30, AccessDenied(access_id="r1"))]
 
@@ -194,7 +149,7 @@ def test_another_entity_is_no_share() -> None:
         access_at(reader_of_share(THERE, driver=GANESHA), "backend:local", second(1))
 
 
-# -- what is not known ---------------------------------------------------------------------------
+# -- what is not known -----------------------------------------------------------------------------
 def test_access_is_not_known_until_a_managed_share_has_had_rules_applied() -> None:
     assert told([*MANAGED, *in_force("r1", "10.0.0.7", 10)])[:3] == [
         (None, None, 5, None, "unknown"),
@@ -254,152 +209,3 @@ def test_the_order_of_the_log_counts_where_a_clock_ran_backwards() -> None:
     history = [*THERE, (30, allowed("r1", "10.0.0.7")), (20, began("access")), (25, applied("r1"))]
 
     assert told(history) == [("r1", 20, 25, True, "unknown"), ("r1", 25, None, True, "yes")]
-
-
-# -- reach ---------------------------------------------------------------------------------------
-def test_the_smallest_network_decides_as_in_nfs_ganesha() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.0/8", 10), *in_force("r2", "10.0.0.7", 20, "ro")]
-
-    assert reached(history, "10.0.0.7")[-1] == (22, 100, "ro", "ro")
-    assert reached(history, "10.0.0.8")[-1] == (12, 100, "rw", "rw")
-    assert reached(history, "11.0.0.8") == []
-
-
-def test_an_ipv4_address_in_ipv6_spelling_is_the_same_client() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.0/8", 10)]
-
-    assert reached(history, "::ffff:10.0.0.7") == reached(history, "10.0.0.7") != []
-
-
-def test_rules_that_disagree_are_not_known_where_the_order_of_the_backend_is_not() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.0/8", 10), *in_force("r2", "10.0.0.7", 20, "ro")]
-
-    assert reached(history, "10.0.0.7", driver=())[-1] == (22, 100, "unknown", "unknown")
-    assert reached(history, "10.0.0.8", driver=())[-1] == (12, 100, "rw", "rw")
-
-
-def test_a_network_is_reached_in_whole_or_in_part() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.0/8", 10), *in_force("r2", "10.0.0.7", 20, "ro")]
-    found = reach(reader_of_share(history, driver=GANESHA), "10.0.0.0/24", second(50), second(60))
-
-    assert {(r.client, r.in_force, r.rules) for r in found} == {
-        ("10.0.0.0/24", "rw", ("r1",)),
-        ("10.0.0.7", "ro", ("r2",)),
-    }
-
-
-@pytest.mark.parametrize(
-    ("client", "kind", "to"),
-    [
-        ("alice", "user", "alice"),
-        ("user:@staff", "user", "@staff"),
-        ("cert:host-1", "cert", "host-1"),
-        ("cephx:alice", "cephx", "alice"),
-    ],
-)
-def test_names_match_exactly(client: str, kind: str, to: str) -> None:
-    history = [*THERE, *in_force("r1", to, 10, "ro", kind)]
-
-    assert reached(history, client)[-1] == (12, 100, "ro", "ro")
-    assert reached(history, f"{client}x") == []
-    assert reached(history, "user:other") == []
-
-
-def test_reach_is_clipped_and_of_all_shares() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.7", 10)]
-    reader = reader_of({"share-s1": history, "share-s2": history, "backend-b": ()})
-
-    found = list(reach(reader, "10.0.0.7", second(20), second(30)))
-
-    assert [(r.share_id, seconds(r.start), seconds(r.end)) for r in found] == [
-        ("s1", 20, 30),
-        ("s2", 20, 30),
-    ]
-
-
-def test_times_without_a_zone_and_backward_ones_are_refused_with_their_name() -> None:
-    reader = reader_of_share(THERE)
-    with pytest.raises(InvalidRequest, match="to: 2026-03-01T12:00:00 has no time zone"):
-        reach(reader, "10.0.0.7", NOON, NOON.replace(tzinfo=None))
-    with pytest.raises(InvalidRequest, match=r"from: .* is after to: "):
-        exposures(reader, None, second(2), second(1))
-
-
-@pytest.mark.parametrize(
-    "client", ["", "10.0.0.7/8", "10.0.0.300", "ip:alice", "user:", "a\0", "fe80::1%e"]
-)
-def test_what_is_no_client_is_refused(client: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"^client: "):
-        reach(reader_of_share(THERE), client, second(0), second(1))
-
-
-# -- exposures -----------------------------------------------------------------------------------
-def test_an_exposure_lasts_from_the_request_to_the_removal_through_failures() -> None:
-    denied = [(30, AccessDenied(access_id="r1")), (31, began("access"))]
-    failed = [*THERE, *in_force("r1", "10.0.0.7", 10), *denied, (33, applied(r1="busy"))]
-
-    [left] = exposures(reader_of_share(failed))
-    [ended] = exposures(reader_of_share([*failed, (44, applied(removed=("r1",)))]))
-
-    assert (left.result, left.failed, left.seconds) == ("open", "busy", None)
-    assert (ended.result, ended.failed, ended.seconds) == ("gone", "busy", 14.0)
-
-
-def test_a_rule_that_was_never_attempted_exposes_nothing() -> None:
-    history = [*THERE, (10, allowed("r1", "10.0.0.7")), (11, AccessDenied(access_id="r1"))]
-
-    assert gaps([*history, (12, applied(removed=("r1",)))]) == []
-
-
-def test_rw_that_becomes_ro_for_the_same_client_is_lowered() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.7", 10), (30, AccessDenied(access_id="r1"))]
-    history += [(31, allowed("r2", "10.0.0.7", "ro")), (32, began("access"))]
-
-    assert gaps([*history, (40, applied("r2", removed=("r1",)))]) == [
-        ("lowered", "r1", 30, 40, "gone")
-    ]
-
-
-def test_a_rule_with_ro_for_a_part_of_a_network_lowers_the_part() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.0/8", 10), (30, allowed("r2", "10.0.0.7", "ro"))]
-    history += [(31, began("access")), (40, applied("r2"))]
-
-    assert gaps(history) == [("lowered", "r2", 30, 40, "gone")]
-    assert gaps(history, driver=()) == []
-
-
-def test_an_exposure_of_a_share_that_is_not_managed_any_more_has_no_known_end() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.7", 10), (30, AccessDenied(access_id="r1"))]
-
-    assert gaps([*history, (35, ShareUnmanaged())]) == [("revoked", "r1", 30, None, "unknown")]
-
-
-def test_what_other_rules_still_give_the_client_is_named() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.7", 10), *in_force("r2", "10.0.0.0/8", 20)]
-    history += [(30, AccessDenied(access_id="r1")), (40, applied(removed=("r1",)))]
-
-    [found] = exposures(reader_of_share(history, driver=GANESHA))
-
-    assert (found.kind, found.remains) == ("revoked", "rw")
-
-
-def test_exposures_are_those_that_overlap_the_times() -> None:
-    history = [*THERE, *in_force("r1", "10.0.0.7", 10), (30, AccessDenied(access_id="r1"))]
-    reader = reader_of_share([*history, (40, applied(removed=("r1",)))])
-
-    for start, end, number in [(0, 30, 0), (0, 31, 1), (35, 36, 1), (40, 50, 0)]:
-        assert len(list(exposures(reader, "home", second(start), second(end)))) == number
-
-
-# -- a fleet -------------------------------------------------------------------------------------
-def test_what_a_client_reaches_on_a_thousand_shares_is_read_share_by_share() -> None:
-    history = list(THERE)
-    for number in range(10):
-        history += in_force(f"r{number}", f"10.{number}.0.0/16", 10 + 3 * number)
-    rows = Rows({f"share-s{n:04}": history for n in range(1000)})
-
-    found = reach(LogReader(rows, LogSettings()), "10.9.0.7", second(0), second(100))
-
-    assert next(found).share_id == "s0000"
-    assert rows.fetched <= BATCH_SIZE < rows.head()
-    assert len({r.share_id for r in found if r.in_force == "rw"}) == 1000

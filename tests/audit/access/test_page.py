@@ -23,8 +23,8 @@ from share_actors.audit.access.page import (
 )
 from share_actors.audit.access.page.lanes import Span
 from share_actors.events.share.access import AccessDenied
+from tests.audit.access.given_histories import applied, in_force
 from tests.audit.access.stored import reader_of_share, second
-from tests.audit.access.test_given_histories import applied, in_force
 from tests.events.share_events import created, requested
 from tests.storage.needs import needs
 

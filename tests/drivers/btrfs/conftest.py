@@ -17,7 +17,7 @@ from share_actors.testing.contracts.interruption import InterruptionContract
 from share_actors.testing.contracts.late import LateCallContract
 from share_actors.testing.contracts.remains import RemainsContract
 from share_actors.testing.leftovers import own_directory
-from share_actors.values import RequestContext, Share
+from share_actors.values import AccessRule, RequestContext, Share
 from tests.storage.conftest import directory, need
 
 __all__ = ["directory"]
@@ -140,3 +140,6 @@ def share(driver: BtrfsDriver) -> Share:
     share = Share(id="s1", size=1, host="disk")
     driver.create_share(CONTEXT, share)
     return share
+
+
+RULE = AccessRule(id="r1", access_type="ip", access_to="192.0.2.7")

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from share_actors.drivers.ganesha import Ganesha, GaneshaSettings
 from share_actors.testing.leftovers import own_directory
 from share_actors.testing.nfs.libnfs import LIBRARY, Nfs, NfsError
 from tests.storage.needs import forbidden
+from tests.waiting import until
 
 _PROGRAMS = {"ganesha.nfsd": "nfs-ganesha-vfs", "dbus-daemon": "dbus-daemon", "rpcbind": "rpcbind"}
 
@@ -33,12 +33,9 @@ def free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until *condition* holds; fails after *seconds*."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.002)
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until *condition*, which looks at daemons, holds."""
+    until(condition, seconds=60.0, pause_s=0.002)
 
 
 @pytest.fixture(scope="session")

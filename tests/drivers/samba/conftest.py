@@ -7,10 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from share_actors.drivers.samba import Samba, SambaSettings
 from share_actors.drivers.samba.programs import PACKAGES
+from share_actors.drivers.supervision.processes import is_alive
+from share_actors.testing.visits import Gone, Refused
 from tests.storage.cifs_client import CifsMounts, cifs_mounts
 from tests.storage.conftest import directory, need
 
@@ -77,3 +80,18 @@ def small_disk(directory: Path) -> Iterator[Path]:
         yield path
     finally:
         subprocess.run(["umount", "--lazy", path], check=True)
+
+
+OUT = (Refused, Gone)
+
+
+def processes(settings: SambaSettings) -> list[psutil.Process]:
+    """All processes with the directory of *settings* among their arguments."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if is_alive(process) and str(settings.directory) in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,156 @@
+"""Expected sentences for events of managed shares."""
+
+from __future__ import annotations
+
+from share_actors.events.decider import Event
+from share_actors.events.share import (
+    backend_change,
+    ensure,
+    forgetting,
+    manage,
+    properties,
+    server_attachment,
+    unknown_deletion,
+)
+from share_actors.events.share.snapshot import access as snapshot_access
+from share_actors.events.share.snapshot import messages as snapshot_messages
+from share_actors.values import ExportLocation, ShareServer, ShareSpec
+from tests.events.share_events import NOON
+
+alice = "alice (project demo)"
+_exports = (ExportLocation(path="nas:/srv/s1"),)
+
+MANAGE_SENTENCES: list[tuple[Event, str]] = [
+    (
+        manage.ShareManageRequested(
+            share_id="s1",
+            driver_options={"path": "/old"},
+            at=NOON,
+            spec=ShareSpec(
+                name="found",
+                description=None,
+                share_proto="NFS",
+                host="nas#fast",
+                project_id="demo",
+                user_id="alice",
+                metadata={},
+                is_public=False,
+                share_type=None,
+            ),
+        ),
+        f"{alice} asked to manage path=/old on backend nas, pool fast as share 'found'",
+    ),
+    (
+        unknown_deletion.UnknownShareDeletionRequested(
+            share_id="s1",
+            location="/shares/s1",
+            size=3,
+            at=NOON,
+            spec=ShareSpec(host="nas", project_id="demo", user_id="alice"),
+        ),
+        f"{alice} asked to delete what only the backend has: /shares/s1 on backend nas, 3 GiB",
+    ),
+    (
+        manage.ShareManaged(size=3, export_locations=_exports),
+        "it is managed, 3 GiB; it is exported at nas:/srv/s1",
+    ),
+    (manage.ShareUnmanageRequested(), f"{alice} asked to unmanage it"),
+    (
+        manage.ShareWithdrawn(),
+        "its driver released it; it is still attached to its share server",
+    ),
+    (
+        snapshot_messages.UnknownSnapshotDeletionRequested(
+            snapshot_id="n2", location="/srv/s1@n2", at=NOON
+        ),
+        f"{alice} asked to delete what only the backend has: /srv/s1@n2, snapshot n2",
+    ),
+    (manage.ShareUnmanaged(), "it is no longer managed; its data is on the backend as before"),
+    (
+        snapshot_messages.SnapshotManageRequested(
+            snapshot_id="n", name=None, provider_location="/old/n", driver_options={}, at=NOON
+        ),
+        f"{alice} asked to manage /old/n as snapshot n",
+    ),
+    (
+        snapshot_messages.SnapshotManaged(snapshot_id="n", size=2, provider_location=None),
+        "snapshot n, 2 GiB, is managed",
+    ),
+    (
+        snapshot_messages.SnapshotUnmanageRequested(snapshot_id="n"),
+        f"{alice} asked to unmanage snapshot n",
+    ),
+    (
+        snapshot_messages.SnapshotUnmanaged(snapshot_id="n"),
+        "snapshot n is no longer managed; its data is on the backend as before",
+    ),
+    (
+        server_attachment.ShareServerAcquired(server=ShareServer(id="v1")),
+        "it is on share server v1",
+    ),
+    (
+        server_attachment.ShareDestroyed(),
+        "the backend deleted it; it is still attached to its share server",
+    ),
+    (
+        forgetting.ShareForgetRequested(reason="its disk broke"),
+        f"{alice} asked to forget it: its disk broke",
+    ),
+    (
+        forgetting.ShareForgotten(reason="its disk broke"),
+        "it is no longer managed; its driver was not called: its disk broke",
+    ),
+    (
+        backend_change.ShareBackendChanged(old="local", host="nas#gold"),
+        f"{alice} renamed backend local; it is on backend nas, pool gold",
+    ),
+    (
+        properties.ShareChanged(name="a", description=None, is_public=False, metadata={"k": "v"}),
+        f"{alice} changed its properties: name 'a', no description, seen by its project,"
+        " metadata {'k': 'v'}",
+    ),
+    (
+        snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
+        f"{alice} had snapshot n forgotten, without a driver call: lost",
+    ),
+    (
+        snapshot_access.SnapshotAccessAllowed(
+            snapshot_id="n", access_id="a", access_type="user", access_to="bob", access_level="ro"
+        ),
+        f"{alice} asked to let user bob read snapshot n (access rule a)",
+    ),
+    (
+        snapshot_access.SnapshotAccessDenied(snapshot_id="n", access_id="a"),
+        f"{alice} asked to remove access rule a of snapshot n",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(
+            snapshot_id="n", applied=("a",), export_locations=_exports
+        ),
+        "for snapshot n, the backend applied access rule a; it is exported at nas:/srv/s1",
+    ),
+    (
+        snapshot_access.SnapshotAccessRulesApplied(snapshot_id="n", failed={"a": "no such user"}),
+        "for snapshot n, the backend failed at access rule a (no such user)",
+    ),
+    (
+        ensure.ShareEnsureRequested(info="i"),
+        "its backend's settings changed; it will be re-exported",
+    ),
+    (
+        ensure.ShareReapplyRequested(rules=("a",)),
+        f"{alice} asked to apply its access rules and exports again",
+    ),
+    (
+        ensure.ShareEnsured(export_locations=_exports),
+        "it was re-exported with its backend's current settings; it is exported at nas:/srv/s1",
+    ),
+    (
+        ensure.ShareEnsured(export_locations=None),
+        "it was re-exported with its backend's current settings",
+    ),
+    (
+        ensure.ShareEnsureFailed(reason="lost"),
+        "it could not be re-exported with its backend's current settings: lost",
+    ),
+]

@@ -12,6 +12,7 @@ from share_actors.config import Config
 from share_actors.errors import ConfigError, NotFound, OperationFailed, Refused
 from share_actors.testing import sync_system
 from share_actors.testing.in_process.system import SyncInProcessSystem
+from tests.waiting import until
 
 
 def backend(directory: Path, *, servers: bool = False, **options: Any) -> dict[str, Any]:
@@ -184,8 +185,7 @@ def test_a_manager_that_starts_finishes_a_renaming(system: Any, tmp_path: Path) 
 
     system.kill_manager()
 
-    while late.refresh().seen.backend != "new":
-        pass
+    until(lambda: late.refresh().seen.backend == "new")
     assert share.refresh().seen.backend == "new"
 
 

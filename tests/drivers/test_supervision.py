@@ -119,19 +119,45 @@ def test_a_supervisor_does_not_keep_the_locks_of_the_process_that_started_it(
         os.close(folder)
 
 
-LISTENER = """
+def test_a_unit_that_hangs_after_the_first_answer_is_started_again(tmp_path: Path) -> None:
+    unit = unit_in(tmp_path, most_answers=1, heartbeat_limit_s=0.5)
+    try:
+        unit.start()
+        first = unit.process()
+
+        until(lambda: first is None or not first.is_running())
+
+        until(lambda: unit.process() not in (None, first))
+    finally:
+        unit.stop()
+
+
+ANSWERING = """
 import socket, sys, time
-with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    for _ in range(int(sys.argv[2])):
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(44)
+            connection.sendall(bytes(28))
     time.sleep(600)
 """
 
 
-def unit_in(directory: Path) -> SupervisedUnit:
-    """A unit that accepts connections."""
+def unit_in(
+    directory: Path, *, most_answers: int = 10_000, heartbeat_limit_s: float = 30.0
+) -> SupervisedUnit:
+    """A unit that answers on so many connections, and then hangs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    part = PartSpec(name="main", command=(sys.executable, "-c", LISTENER, str(port)))
-    spec = UnitSpec(name="a unit", parts=(part,), listen=("127.0.0.1", port), protocol="nfs4")
+    command = (sys.executable, "-c", ANSWERING, str(port), str(most_answers))
+    spec = UnitSpec(
+        name="a unit",
+        parts=(PartSpec(name="main", command=command),),
+        listen=("127.0.0.1", port),
+        protocol="nfs4",
+        heartbeat_limit_s=heartbeat_limit_s,
+    )
     return SupervisedUnit(directory, spec)
 
 

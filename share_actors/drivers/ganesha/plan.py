@@ -77,6 +77,9 @@ def _environment(settings: GaneshaSettings) -> dict[str, str]:
 class GaneshaPlan(Plan):
     """The steps of the supervisor of one NFS-Ganesha."""
 
+    answers_before_it_serves = False
+    """It is asked on its bus, which no rule of a firewall closes."""
+
     def __init__(self, directory: Path, spec: UnitSpec) -> None:
         super().__init__(directory, spec)
         self._settings = GaneshaSettings.model_validate_json(spec.settings)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from share_actors.drivers.supervision.probes import OfferHeartbeat, accepts
+from share_actors.drivers.supervision.probes import OfferHeartbeat, answers
 from share_actors.drivers.supervision.specs import UnitSpec
 
 _BEAT_S = 5.0
@@ -27,6 +27,9 @@ class Heartbeat(Protocol):
 class Plan:
     """The steps of the supervisor of the unit *spec* in *directory*. Any of them may raise."""
 
+    answers_before_it_serves: ClassVar[bool] = True
+    """Whether `serves` waits for an answer at the unit's port, so that a unit that then hangs is late."""
+
     def __init__(self, directory: Path, spec: UnitSpec) -> None:
         self.directory, self.spec = directory, spec
 
@@ -37,13 +40,21 @@ class Plan:
         """Write the files that the parts read; called before each start."""
 
     def serves(self) -> bool:
-        """Whether the unit that is being started serves clients now."""
-        return accepts(*self.spec.listen)
+        """Whether the unit that is being started answers clients now."""
+        return answers(*self.spec.listen, self.spec.protocol)
 
     def heartbeats(self) -> Sequence[Heartbeat]:
         """The questions to a unit that serves; the supervisor closes them."""
         pause, limit = self.pause_s, self.spec.heartbeat_limit_s
-        return [OfferHeartbeat(*self.spec.listen, self.spec.protocol, pause=pause, limit=limit)]
+        return [
+            OfferHeartbeat(
+                *self.spec.listen,
+                self.spec.protocol,
+                pause=pause,
+                limit=limit,
+                has_answered=self.answers_before_it_serves,
+            )
+        ]
 
     def look_ahead(self) -> None:
         """Do a little of what makes the next start quick; called about once a second."""

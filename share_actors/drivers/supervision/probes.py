@@ -58,13 +58,9 @@ def may_listen(host: str, port: int) -> bool:
         return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != errno.ECONNREFUSED
 
 
-def accepts(host: str, port: int) -> bool:
-    """Whether a connection to the port is accepted within a second."""
-    try:
-        socket.create_connection((host, port), 1.0).close()
-    except OSError:
-        return False
-    return True
+def answers(host: str, port: int, protocol: str, *, timeout_s: float = 1.0) -> bool:
+    """Whether the server answers an offer by *protocol*, a key of `OFFERS`, within *timeout_s*."""
+    return bool(_reply(host, port, OFFERS[protocol], 1, timeout_s))
 
 
 _ADVICE = {
@@ -100,14 +96,24 @@ def _connecting(host: str, port: int) -> socket.socket:
 class OfferHeartbeat:
     """Offers by *protocol*, a key of `OFFERS`, one after the other on a connection each; nothing here waits.
 
-    A server that has not answered once is never late: the way to it may be closed, not the server.
+    A server that has not answered once is never late: the way to it may be closed, not the server. With
+    *has_answered* it has answered an offer before.
     """
 
-    def __init__(self, host: str, port: int, protocol: str, *, pause: float, limit: float) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        protocol: str,
+        *,
+        pause: float,
+        limit: float,
+        has_answered: bool = False,
+    ) -> None:
         self._place, self._offer = (host, port), OFFERS[protocol]
         self._pause, self._limit = pause, limit
         self._connection: socket.socket | None = None
-        self._answered: float | None = None
+        self._answered = time.monotonic() if has_answered else None
         self._began = 0.0
         self._is_sent = False
 

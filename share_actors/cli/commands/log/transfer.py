@@ -68,7 +68,7 @@ def export(
     """Write the log, or the events that match, to a file of JSON Lines, CSV, CloudEvents or Parquet.
 
     JSON Lines without a filter can be imported again. The export of an encrypted log is not encrypted. For
-    cloudevents and parquet install share-actors[cloudevents] or share-actors[parquet].
+    cloudevents and parquet install the extra of this name of the package share-actors.
     """
     from share_actors.audit.transfer import export as exporting
 

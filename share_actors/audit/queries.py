@@ -162,7 +162,7 @@ def find_stream(reader: LogReader, text: str, index: Indexed | None = None) -> s
     if found:
         options = ", ".join(found)
         raise Ambiguous(
-            f"{shown(text)} means several: give one of {options}", field="entity", value=text
+            f"{shown(text)} is ambiguous: give one of {options}", field="entity", value=text
         )
     raise NotFound(
         f"{reader.where}: there is no share, network, server, type or backend {shown(text)}",

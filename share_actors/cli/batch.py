@@ -25,8 +25,8 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="Do it for each line of this file, CSV or JSON Lines; - is stdin."
-        " With --json prints JSON Lines.",
+        help="Repeat for each line of this file, CSV or JSON Lines; - is stdin."
+        " --json then prints JSON Lines.",
     ),
 ]
 BatchIdOption = Annotated[
@@ -34,7 +34,7 @@ BatchIdOption = Annotated[
     typer.Option(
         "--batch-id",
         metavar="ID",
-        help="With --from: go on with the batch that had this id; nothing is done twice.",
+        help="With --from: continue the batch with this id; nothing is done twice.",
     ),
 ]
 

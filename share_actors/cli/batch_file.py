@@ -180,7 +180,7 @@ def _object(lines: _Lines, text: str) -> dict[str, Any]:
         return found
 
     def no_number(name: str) -> NoReturn:
-        raise ValueError(f"{name} is no JSON number")
+        raise ValueError(f"{name} is not a JSON number")
 
     try:
         found = json.loads(text, object_pairs_hook=unique, parse_constant=no_number)

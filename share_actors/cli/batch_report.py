@@ -110,7 +110,7 @@ class BatchReport:
             raise SomeFailed(
                 f"{failed} of {self._batch.items} could not be {self._kind.done}",
                 next_step=_literal(
-                    "Everything else is done. To try again those that were refused or still go on, run"
+                    "All others are done. To repeat those that were refused, failed or are in progress, run"
                     f" `share-actors {self._session.command} {self._batch.options}`; nothing is done twice."
                 ),
                 batch_id=self._batch.batch_id,
@@ -126,7 +126,7 @@ class BatchReport:
     def how_to_resume(self) -> str:
         """What was done by now and how to go on, after something stopped the batch."""
         return (
-            f"{self.summary()}; what is on its way goes on. To do the rest, run"
+            f"{self.summary()}; requests in progress continue. To do the rest, run"
             f" `share-actors {self._session.command} {self._batch.options}`; nothing is done twice."
         )
 

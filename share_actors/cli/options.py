@@ -35,7 +35,7 @@ BackendArgument = Annotated[
 ]
 
 NameOption = Annotated[
-    str | None, typer.Option("--name", help="Set a name, which need not be unique.")
+    str | None, typer.Option("--name", help="Set a name. Names need not be unique.")
 ]
 DescriptionOption = Annotated[
     str | None, typer.Option("--description", help="Set a description for people.")
@@ -51,7 +51,7 @@ ProtocolOption = Annotated[
 
 
 ReasonOption = Annotated[
-    str, typer.Option("--reason", help="Why it is given up; recorded with who asked.")
+    str, typer.Option("--reason", help="Why it is forgotten; recorded with your user.")
 ]
 
 
@@ -95,7 +95,7 @@ WaitOption = Annotated[
         "--wait",
         metavar="SECONDS",
         callback=check_wait,
-        help="While the catalog catches up with the log, wait this long for a whole list.",
+        help="While the catalog catches up with the log, wait this long for a complete list.",
     ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="List all pages.")]

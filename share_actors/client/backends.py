@@ -74,9 +74,9 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         snapshot. The request is recorded in the stream of the share before the driver is called, as every
         request is: it is carried out also after a restart. What has no id, a share on a share server, and a
         snapshot of a share that the log does not have are managed as a share first, which is then deleted.
-        Raises `NotFound` if nothing unknown on *backend* is called so, `Refused` if the log has it by now, if
-        only the backend has the share of the snapshot too, or if a share of *backend* is being managed, and
-        `OperationFailed` with the driver's reason.
+        Raises `NotFound` if nothing unknown on *backend* has this id or location, `Refused` if the log has it
+        by now, if it is a snapshot whose share also exists only on the backend, or if a share of *backend* is
+        being managed, and `OperationFailed` with the driver's reason.
         """
         backend, share_id = word("backend", backend), _id_or_location(share_id)
         differences = await self.audit(backend)
@@ -118,7 +118,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         """The capacity of *backend* over time, from its recorded reports: at most the *limit* latest points.
 
         The first is the one in force at *since*. A change of no more than a tenth of a pool's total
-        capacity is not recorded, so that each point is that exact until the next. Times have a time zone.
+        capacity is not recorded: until the next point, a point is that accurate. Times have a time zone.
         Raises `NotFound` for a backend that never reported.
         """
         if not 1 <= number("limit", limit) <= PAGE_SIZE:
@@ -170,7 +170,7 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
     async def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.
 
-        Work that is under way goes on, and what failed only for lack of a backend *old* is tried again.
+        Work in progress continues; work that failed only because *old* was not configured is tried again.
         Raises `ConfigError` if *new* is not configured, `NotFound` if *old* never was, and `Refused` if it
         is still configured or *new* is not the same storage. It may be repeated.
         """

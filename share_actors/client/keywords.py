@@ -38,10 +38,10 @@ class RequestOptions(TypedDict, total=False):
 class BulkOptions(TypedDict, total=False):
     """Options of requests in bulk.
 
-    `batch_id` (default: generated): a batch that is sent again with the same id does nothing twice; it gets
-    the recorded outcomes, and what was not recorded is done. `wait` (default True): the results come once the
-    work has ended; False: once the requests are durable. `timeout` (default 300): seconds to wait for
-    each item. `in_flight` (default 1024): how many items are on their way at a time.
+    `batch_id` (default: generated): if a batch is sent again with the same id, nothing is done twice:
+    recorded items return their outcomes, and the others are done. `wait` (default True): return a result when
+    the work has ended; False: when the request is durable. `timeout` (default 300): seconds for each item.
+    `in_flight` (default 1024): maximum number of items in progress at a time.
     """
 
     batch_id: str | None
@@ -123,8 +123,8 @@ class PreviewProperties(TypedDict, total=False):
 class PageOptions(TypedDict, total=False):
     """Which page of a list: at most `limit` items (default 100, at most 1000), after `marker`.
 
-    `marker` is the `next_marker` of the page before. While the catalog catches up with the log, a list says
-    how far it is (`as_of`); with `wait` it waits for a whole one: that many seconds, or with True a minute.
+    `marker` is the `next_marker` of the previous page. While the catalog catches up with the log, a list has
+    the progress (`as_of`); `wait` waits for a complete list: that many seconds, or a minute if it is True.
     """
 
     limit: int

@@ -25,7 +25,7 @@ class ShareLocation(TypedDict):
 
 
 class CutOffCall(TypedDict):
-    """A driver call that a stop cut off after so many `seconds`: the entity's `id`, and the `work`."""
+    """A driver call that a stop cut off: the entity's `id`, the `work`, and the `seconds` since its start."""
 
     id: str
     work: str
@@ -110,8 +110,8 @@ class ManagerStatus(TypedDict, total=False):
 class CatalogStatus(TypedDict, total=False):
     """The catalog's part of the status; only `error` if the catalog does not respond.
 
-    `events`: in the log. `applied`: how many of them the catalog had applied; `behind`: the others. While it
-    catches up, `events_per_s` is its rate, and `seconds_left` how long it takes by that; else None.
+    `events`: their number in the log. `applied`: those that the catalog has applied; `behind`: the others.
+    While it catches up, `events_per_s` is its rate, and `seconds_left` the estimated time; otherwise None.
     `shares`: counts by status.
     """
 

@@ -109,15 +109,15 @@ class AsyncShareSystem(AsyncSystemQueries):
     async def close(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
         """Leave the system. One that `start` started is stopped, and so is a Ray cluster it started.
 
-        It waits for driver calls that are under way, for *timeout* seconds, and for nothing if there are
-        none. Returns those that were cut off then: the `id` of the share, the `work`, and the `seconds` that
-        it took. They are made again after the next start, and a stop never counts towards `max_cut_off`.
+        It waits up to *timeout* seconds for driver calls in progress. Returns the calls that were then cut
+        off: the `id` of the share, the `work`, and the `seconds` since its start. They are repeated after the
+        next start, and a stop never counts towards `max_cut_off`.
         """
         timeout_s = seconds("timeout", timeout)
         return await self._stop(timeout_s) if self._owns else []
 
     async def stop(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
-        """Stop the system, whoever started it, such as a program that was killed; as `close`.
+        """Stop the system, also if another program started it, such as one that was killed; see `close`.
 
         Raises `Forbidden` unless the user is an admin of the system.
         """
@@ -173,7 +173,7 @@ class AsyncShareSystem(AsyncSystemQueries):
         """Create many shares; each mapping has arguments of `create_share` (not `wait` and `timeout`).
 
         Returns one result per item, in order: the share, or the error of this item. An error does not
-        affect the other items. For more than some thousands see `bulk.create_shares`.
+        affect the other items. For more than a few thousand shares use `bulk.create_shares`.
         """
         return await self._creator.create_many(shares, wait, timeout)
 
@@ -222,8 +222,8 @@ class AsyncShareSystem(AsyncSystemQueries):
     async def share(self, id_or_name: str) -> AsyncShare:
         """The share with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids.
 
-        A UUID that is the id of a share means that share, whatever others are named. An id of an
-        earlier version that is no UUID, and is another share's name too, is ambiguous.
+        A UUID that is the id of a share means that share, even if another share has this name. An id of an
+        earlier version that is not a UUID, and is also the name of another share, is ambiguous.
         """
         share = await self._with_id(word("share", id_or_name))
         if share is None or not is_uuid(id_or_name):
@@ -263,7 +263,7 @@ class AsyncShareSystem(AsyncSystemQueries):
     def capabilities(
         self, watch: bool = False
     ) -> Awaitable[dict[str, BackendReport]] | AsyncIterator[BackendReport]:
-        """The last report of each backend, by name, to await; with *watch* an iterator of all reports."""
+        """The last report of each backend, by name (await it); with *watch* an iterator of all reports."""
         return self.backends.watch() if flag("watch", watch) else self.backends.stats()
 
     async def init_host(self, backend: str | None = None) -> dict[str, BackendReport]:

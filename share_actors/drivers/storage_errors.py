@@ -26,7 +26,7 @@ class NoSpaceLeft(DriverError):
 
 
 class FilesystemReadOnly(DriverError):
-    """The filesystem is read-only (EROFS): remount it after mending the cause, then retry the share."""
+    """The filesystem is read-only (EROFS): fix the cause and remount it, then retry the share."""
 
     code = "filesystem_read_only"
 

@@ -317,7 +317,7 @@ def test_an_interrupted_batch_says_what_is_done_and_how_to_go_on(cli: CommandLin
 
     assert process.returncode == 130
     message = json.loads(out)["error"]["message"]
-    assert message.startswith("Stopped: 1 of 3 shares created; what is on its way goes on.")
+    assert message.startswith("Stopped: 1 of 3 shares created; requests in progress continue.")
     assert f"--from {file} --batch-id mixed" in message
     again = cli("--json", *words, "--no-wait")
     statuses = [json.loads(line).get("status") for line in again.out.splitlines()]

@@ -72,7 +72,7 @@ BAD: dict[str, tuple[str | bytes, int, str, str]] = {
     "an unknown field": ('{"size": 1}\n{"size": 1, "colour": 7}', 2, "colour", "not a property"),
     "a JSON array": ('[{"size": 1}]', 1, "line", "is a JSON array"),
     "a JSON number": ('{"size": 1}\n17\n', 2, "line", "is not a JSON object"),
-    "NaN": ('{"size": NaN}', 1, "line", "NaN is no JSON number"),
+    "NaN": ('{"size": NaN}', 1, "line", "NaN is not a JSON number"),
     "depth": ('{"metadata": ' + "[" * 100_000, 1, "line", "is not a JSON object"),
     "a long line": ('{"size": 1}\n' + " " * 2_000_000, 2, "line", "is longer than 1048576 bytes"),
     "no size": ("name\na\n", 2, "size", "missing"),

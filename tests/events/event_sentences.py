@@ -27,7 +27,7 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         holds.SnapshotReleased(snapshot_id="n", share_id="s2", number=9),
         "share s2 has released snapshot n",
     ),
-    (cloning.ShareSourceHeld(snapshot_id="n"), "snapshot n is held for it"),
+    (cloning.ShareSourceHeld(snapshot_id="n"), "snapshot n is kept until it is created"),
     (cloning.ShareSourceReleased(snapshot_id="n"), "it has released snapshot n"),
     (
         share_network.ShareNetworkCreated(

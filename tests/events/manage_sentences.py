@@ -131,7 +131,7 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     ),
     (
         snapshot_access.SnapshotAccessRulesApplied(snapshot_id="n", failed={"a": "no such user"}),
-        "for snapshot n, the backend failed at access rule a (no such user)",
+        "for snapshot n, the backend could not change access rule a (no such user)",
     ),
     (
         ensure.ShareEnsureRequested(info="i"),

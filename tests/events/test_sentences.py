@@ -132,7 +132,7 @@ SENTENCES: list[tuple[Event, str]] = [
     (
         AccessRulesApplied(applied=("a", "b"), removed=("c",), failed={"d": "no such host"}),
         "the backend applied access rules a and b, removed access rule c"
-        " and failed at access rule d (no such host)",
+        " and could not change access rule d (no such host)",
     ),
     (
         AccessRulesApplied(removed=("c",), cut_off=("alice at 10.0.0.7", "bob at 10.0.0.8")),

@@ -165,7 +165,7 @@ def test_config_check_says_what_it_verified_and_what_not(home: Home) -> None:
     assert "Not verified: the events before it" in text
     tampered(home.log, logs.truncate, 1)
     warnings = home.json("config", "check")["warnings"]
-    assert "the log has not the last event of its checkpoint" in "".join(warnings)
+    assert "the log lacks the last event of its checkpoint" in "".join(warnings)
 
 
 def test_config_check_refuses_an_unusable_key_and_directory(

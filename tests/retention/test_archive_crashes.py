@@ -128,7 +128,7 @@ def test_an_event_changed_after_the_file_was_written_is_not_removed(site: Site) 
     archived(site, keep=True)
     edit(site, "UPDATE stored_events SET state = state || ' ' WHERE rowid = 11")
 
-    with pytest.raises(LogError, match="position 11 of the log has not the event"):
+    with pytest.raises(LogError, match="position 11 of the log does not have the event"):
         archived(site)
 
 

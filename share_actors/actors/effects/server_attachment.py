@@ -32,7 +32,7 @@ async def acquire(
         server = await _attach_to_assigned(client, state, settings, context)
         if server is not None:
             return server.replace(shares=(), unused_since=None)
-    raise TransientError(f"{MAX_TRIES} share servers went as they were chosen")
+    raise TransientError(f"{MAX_TRIES} share servers were deleted while they were being assigned")
 
 
 async def _attach_to_assigned(

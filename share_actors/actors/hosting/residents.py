@@ -134,7 +134,7 @@ class ResidentEntities:
                 return
         self._departed.add(entity_id)
         limit = self.config.hosting.entities_per_actor
-        raise Busy(f"all {limit} shares of this actor are at work", retry_after=0.5)
+        raise Busy(f"all {limit} shares of this actor have work in progress", retry_after=0.5)
 
     def _remove(self, entity: AnyEntity) -> None:
         if self._entities.get(entity.id) is entity:

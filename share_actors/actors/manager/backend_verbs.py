@@ -87,7 +87,7 @@ class BackendVerbs:
             await self._scheduler.rooms.publish(published)
 
     async def begin_measurement(self, backend: str) -> dict[str, RoomTaken]:
-        """What shares take of *backend* before it is measured, for its report (`BackendReport.began`)."""
+        """The capacity that shares take of *backend* before it is measured (`BackendReport.began`)."""
         return await self._scheduler.rooms.begin(backend)
 
     async def capabilities(self, context: Context = None) -> dict[str, BackendReport]:
@@ -181,7 +181,7 @@ class BackendVerbs:
         return await (await self._stats_of(self._known_backend(share.backend))).clients(share)
 
     async def backend_usage(self, backend: str, context: Context = None) -> dict[str, ShareUsage]:
-        """What `share_usage` returns, by id, for all shares on *backend*; without those not found there."""
+        """The results of `share_usage` for all shares that are found on *backend*, by id."""
         permit("backend_usage", context)
         await self.ready()
         name = self._known_backend(backend)

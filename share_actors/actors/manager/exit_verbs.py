@@ -115,7 +115,7 @@ class ExitVerbs(Verbs):
 
     # -- renaming --------------------------------------------------------------------------------
     async def rename_backend(self, context: Context, old: str, new: str) -> dict[str, Any]:
-        """Record that the backend *old* is called *new* now: what is on it follows, work in progress goes on.
+        """Record that the backend *old* is called *new* now; all that is on it belongs to *new*.
 
         Returns the ids of the `shares`, `servers` and `networks`, and the errors of those that `failed`.
         Raises `ConfigError` if *new* is not configured, `NotFound` if *old* never was, and `Refused` while

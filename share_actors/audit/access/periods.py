@@ -54,7 +54,7 @@ def access_at(reader: LogReader, name: str, at: datetime) -> tuple[AccessPeriod,
     fold.apply(first, begins)
     if fold.knowledge == "complete" and at < begins:
         raise NotFound(
-            f"share {timeline.share_id} was not asked for by {at.isoformat()}; it begins at"
+            f"share {timeline.share_id} was not requested by {at.isoformat()}; it begins at"
             f" {begins.isoformat()}",
             field="at",
             value=str(at),

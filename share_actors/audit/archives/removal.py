@@ -105,7 +105,7 @@ def _present(tables: _Tables, rows: list[ArchivedRow]) -> set[int]:
         digest = sha256(state).hexdigest() if isinstance(state, bytes) else None
         if (*columns, digest) != expected[columns[0]]:
             raise LogError(
-                f"position {columns[0]} of the log has not the event that the archive has there{_KEPT};"
+                f"position {columns[0]} of the log does not have the event of the archive{_KEPT};"
                 " run `share-actors log verify`"
             )
     return {row[0] for row in found}

@@ -58,7 +58,7 @@ def _compare(read: ReadRows, checkpoint: Checkpoint, last: Leaf) -> QuickCheck:
     at = checkpoint.extension("at")
     if not rows or Leaf.of(rows[0]) != last:
         problem = (
-            f"the log has not the last event of its checkpoint of {checkpoint.size} events ({at}),"
+            f"the log lacks the last event of its checkpoint of {checkpoint.size} events ({at}),"
             f" version {last.version} of {last.stream} at position {last.position}: {_ALL}"
         )
         return QuickCheck((), (), (problem,))

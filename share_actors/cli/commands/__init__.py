@@ -19,7 +19,7 @@ LISTED = {
         is_group=False,
     ),
     "down": Listed(
-        "Let driver calls that are under way end, then stop the system. The log is kept.",
+        "Wait for driver calls in progress, then stop the system. The log is kept.",
         ("commands.system.down",),
         is_group=False,
     ),
@@ -45,7 +45,7 @@ LISTED = {
         is_group=False,
     ),
     "doctor": Listed(
-        "Show what this machine lacks for each backend, and the command that mends it.",
+        "Show what this machine lacks for each backend, and the command that fixes it.",
         ("commands.system.doctor",),
         is_group=False,
     ),

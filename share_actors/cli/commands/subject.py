@@ -40,16 +40,17 @@ def forget(
         str, typer.Argument(metavar="NAME", help="user:NAME, project:NAME or client:ADDRESS.")
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be erased or refused; change nothing.")
+        bool,
+        typer.Option("--dry-run", help="Show what would be erased or refused; change nothing."),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask for a confirmation, as no script is asked.")
+        bool, typer.Option("--yes", help="Do not ask for confirmation. Scripts are never asked.")
     ] = False,
 ) -> None:
-    """Destroy the key of a data subject, for good: its texts in the log read as erased.
+    """Destroy the key of a data subject for good: its texts in the log read as erased.
 
-    Refused while it is in force: a project with shares, a client with an access rule, pending work. It may be
-    repeated, and has to be after an error. Backups of the key store still have the key.
+    Refused while the subject is in use: a project with shares, a client with an access rule, pending work.
+    Repeat the command after an error. Backups of the key store still have the key.
     """
     subjects = session.system.subjects
     if not dry_run and not yes:

@@ -135,7 +135,7 @@ class AsyncBulk:
     ) -> dict[int, ShareActorsError]:
         """The errors of the *items* that *operation* can never do, by index; nothing is recorded.
 
-        Whether a share exists, or fits on a backend, is seen when it is done.
+        Whether a share exists, or fits on a backend, is checked only when the item is done.
         """
         checked, errors = self._operation(operation), dict[int, ShareActorsError]()
         for index, item in enumerate(checked_items(items)):

@@ -32,9 +32,9 @@ class AsyncShareChanges(AsyncShareExits, ABC):
         metadata: Mapping[str, str] | None = None,
         **options: Unpack[RequestOptions],
     ) -> Self:
-        """Change what is given; what is None stays. Keys of *metadata* are added, or get another value.
+        """Change the given properties; those that are None stay. Keys of *metadata* are added or replaced.
 
-        The backend is not concerned. Raises `InvalidRequest` naming the field; `Forbidden` if a member of
+        No driver is called. Raises `InvalidRequest` naming the field; `Forbidden` if a member of
         the project gives `is_public=True`; `Refused` for a share that is deleted.
         """
         given = {"name": name, "description": description, "is_public": is_public}

@@ -83,7 +83,7 @@ class AsyncShareSnapshots(AsyncShareChanges, ABC):
     ) -> AccessRule:
         """Allow *to* to mount a snapshot by itself and read it; the same rule twice is one rule.
 
-        The clients of the share get nothing by it, and those of the snapshot nothing of the share.
+        Rules of a snapshot give no access to its share, and rules of a share none to its snapshots.
         *type*: ip, user, cert or cephx. *level*: ro alone. Raises `InvalidRequest` for another level or a
         type that the share's backend does not support, `NotFound`, and `Refused` for a snapshot that is not
         available and for a backend that cannot mount snapshots. The snapshot's `export_locations`, in

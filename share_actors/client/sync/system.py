@@ -113,7 +113,7 @@ class ShareSystem:
         return run(self._system.close(timeout))
 
     def stop(self, timeout: float = CLOSE_TIMEOUT_S) -> list[CutOffCall]:
-        """Stop the system, whoever started it, such as a program that was killed; as `close`.
+        """Stop the system, also if another program started it, such as one that was killed; see `close`.
 
         Raises `Forbidden` unless the user is an admin of the system.
         """

@@ -28,9 +28,9 @@ class FilesystemOptions(DriverOptions):
     root: Path
     """An absolute path on a disk: mount points, access rules, and the files of Ganesha are below it."""
     image_size_gib: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Create and format `device`, a sparse file of this size, if there is no such file: for trying out."""
+    """For trials: create and format `device`, a sparse file of this size, if there is no such file."""
     quota_mode: QuotaMode = "simple"
-    """`simple`: data count for the share that wrote them. `qgroup`: what a share refers to; much slower."""
+    """`simple`: all data written to a share count. `qgroup`: the data that it contains now; much slower."""
     nfs_port: Port = 2049
     """The TCP port of NFS."""
     mount_port: Port = 20048

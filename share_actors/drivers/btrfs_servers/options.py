@@ -22,7 +22,7 @@ class BtrfsServersOptions(FilesystemOptions):
     uplink: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,15}$")] | None = None
     """The network interface that carries VLANs. Default: servers are reached from this machine alone."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{5}$")] | None = None
-    """Of the names of namespaces and interfaces: 6 characters. Default: `sa` and 4 that `root` determines."""
+    """Prefix of names of namespaces and interfaces: 6 characters. Default: `sa` and 4 derived from `root`."""
 
     @model_validator(mode="after")
     def _is_short(self) -> Self:

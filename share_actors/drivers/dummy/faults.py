@@ -74,7 +74,7 @@ class DummyOptions(DriverOptions):
     hang_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 3600.0
     """The duration of a call that hangs, in seconds."""
     daemon: bool = False
-    """Whether a pretended daemon serves the backend, which must be started first; needs `directory`."""
+    """Whether a simulated daemon serves the backend, which must be started first; needs `directory`."""
     used_bytes: dict[str, Annotated[int, Field(ge=0)]] = {}
     """The bytes that shares use, by share id; 0 for others."""
     capacity_gib: Annotated[float, Field(ge=0)] = 1_000_000.0
@@ -89,7 +89,7 @@ class DummyOptions(DriverOptions):
     addresses: Annotated[int, Field(ge=0)] = 1
     """The number of addresses that a share server needs."""
     password: SecretStr = SecretStr("")
-    """A secret that the simulated backend has to do with: for `{password}` in the messages of faults."""
+    """A secret of the simulated backend, which replaces `{password}` in the messages of faults."""
     fail: dict[Method, str] = {}
     """Methods that raise `DriverError`, with the message."""
     refuse: dict[Method, str] = {}

@@ -145,8 +145,8 @@ def _compare_rules(daemon: Daemon, exports: ExportFiles, record: ExportRecord) -
     raise DriverError(
         f"the export {record.name!r} was not changed: NFS-Ganesha took the rules, and then"
         f" {_difference(shown[2] if shown else (), wanted)}."
-        f" {'The rules of before are in force' if before else 'It is not exported'}:"
-        " write the clients that it does not read in another way"
+        f" {'The previous rules are in force' if before else 'It is not exported'}:"
+        " write the clients that NFS-Ganesha does not read in another form"
     )
 
 

@@ -93,7 +93,7 @@ class ServerNetwork(Frozen):
 
     # ------------------------------------------------------------------------------------------
     def _problems_inside(self, ip: Ip) -> Iterator[str]:
-        mend = "start the backend, or ensure a share of the server"
+        mend = "start the backend, or run `share reapply` for a share of the server"
         [inside] = ip.objects("address", "show", "dev", INSIDE, namespace=self.name)
         found = inside.get("addr_info", ())
         if ip_interface(self.address) not in {

@@ -184,7 +184,7 @@ class Life:
                 if any(beat.is_late() for beat in beats):
                     self._hangs = True
                     limit = self._spec.heartbeat_limit_s
-                    raise Ended(f"{self._spec.main.name} answered nothing for {limit:g} s")
+                    raise Ended(f"{self._spec.main.name} did not answer for {limit:g} s")
 
     def _until(self, condition: Callable[[], bool], spec: PartSpec) -> None:
         """Wait until *condition* holds; raises `Ended` if a part ends before, or it takes too long."""

@@ -139,7 +139,7 @@ class CheckpointDirectory:
         number, rest = divmod(size, BUNDLE)
         leaves = self._bundle(number, rest) if rest else self._bundle(number - 1, BUNDLE)
         if len(leaves) != (rest or BUNDLE):
-            raise BadProof(f"{self.where} has not the last leaves of its checkpoint")
+            raise BadProof(f"{self.where} lacks the last leaves of its checkpoint")
         return leaves
 
     def _cached(self, checkpoint: Checkpoint) -> CompactRange | None:
@@ -217,7 +217,7 @@ def bundle_names(number: int, count: int) -> tuple[str, str]:
 def directory_error(where: str, problem: str) -> LogError:
     """The error for a directory of checkpoints that cannot be used."""
     return LogError(
-        f"audit.checkpoints {where}: {problem}; no checkpoint was written; mend it, or choose another"
+        f"audit.checkpoints {where}: {problem}; no checkpoint was written; fix it, or choose another"
         " directory and keep this one as evidence",
         field="audit.checkpoints",
         value=where,

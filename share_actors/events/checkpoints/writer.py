@@ -95,7 +95,7 @@ class CheckpointWriter:
         rows = read(tail.last.position - 1, 1)
         if not rows or Leaf.of(rows[0]) != tail.last:
             raise LogError(
-                f"the log is not the one of the checkpoints in {self.directory.where}: it has not the event"
+                f"the log is not the one of the checkpoints in {self.directory.where}: it lacks the event"
                 f" at position {tail.last.position}, version {tail.last.version} of {tail.last.stream};"
                 " no checkpoint was written; run `share-actors log verify`",
                 field="audit.checkpoints",

@@ -56,9 +56,9 @@ class Eraser:
     ) -> None:
         if log.subjects is None or not log.subjects.in_use:
             raise Refused(
-                "erasure is off: no personal data are sealed, so that no key can be destroyed",
+                "erasure is off: no personal data are sealed, so there is no key to destroy",
                 field="erasure.seal",
-                next_step="Set `erasure.seal` in the configuration; it holds for events from then on.",
+                next_step="Set `erasure.seal` in the configuration; it applies to later events only.",
             )
         self._log, self._catalog, self._pause = log, catalog, pause
         self._ring: KeyRing = log.subjects.ring

@@ -26,7 +26,7 @@ def refuse_if_in_force(report: Forgetting) -> None:
             f"{report.subject} is still in force, so its key was kept: {named}",
             field="subject",
             value=report.subject,
-            next_step="Do what is said of each, then repeat the request.",
+            next_step="Do what is stated for each, then repeat the request.",
         )
 
 

@@ -333,7 +333,7 @@ def _outcome(event: AccessRulesApplied) -> str:
         done.append(f"applied access {_named(event.applied)}")
     if event.removed:
         done.append(f"removed access {_named(event.removed)}")
-    done += [f"failed at access rule {i} ({why})" for i, why in event.failed.items()]
+    done += [f"could not change access rule {i} ({why})" for i, why in event.failed.items()]
     text = f"the backend {joined(done)}" if done else "the backend had no access rule to change"
     idle = [f"access rule {i} cannot work yet: {why}" for i, why in event.warnings.items()]
     gone = [f"it cut off {joined(event.cut_off)}"] if event.cut_off else []

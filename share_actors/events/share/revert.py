@@ -117,7 +117,7 @@ def require_unneeded(snapshot_id: str, state: ShareState) -> None:
     """Raise `Rejected` if the share is being reverted to the snapshot, or a retry would do that."""
     if state.doing == REVERT and _aim(state).id == snapshot_id:
         raise Rejected(
-            f"the share is {state.share.status}, to snapshot {snapshot_id}: the snapshot can leave once"
+            f"the share is {state.share.status}, to snapshot {snapshot_id}: the snapshot must stay until"
             " the revert has succeeded"
         )
 

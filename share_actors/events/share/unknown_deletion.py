@@ -64,9 +64,7 @@ def decide(command: DeleteUnknownShare, state: ShareState) -> list[UnknownShareD
             " what is there under a new id, then delete that share"
         )
     if status not in ("absent", "unmanaged"):
-        raise Rejected(
-            f"share {command.share_id} is not unknown: it is {status} on backend {backend}"
-        )
+        raise Rejected(f"the log has share {command.share_id}: it is {status} on backend {backend}")
     return [UnknownShareDeletionRequested(**command.__dict__)]
 
 

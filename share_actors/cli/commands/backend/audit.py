@@ -45,10 +45,10 @@ AdoptOption = Annotated[
     ),
 ]
 ReapplyOption = Annotated[
-    bool, typer.Option("--reapply", help="Apply what is recorded of each share that differs.")
+    bool, typer.Option("--reapply", help="Apply the recorded state of each share that differs.")
 ]
 ApplyOption = Annotated[
-    bool, typer.Option("--apply", help="Do it; without this, what would be done is shown.")
+    bool, typer.Option("--apply", help="Make the changes. Default: show what would be done.")
 ]
 
 
@@ -73,9 +73,9 @@ def audit(
 ) -> None:
     """Compare what is on a backend with the log, and show every difference.
 
-    Shares and snapshots that only one of them has, and sizes, access rules and exports that differ. Shares
-    that change meanwhile are left out. Nothing is changed without --apply: each difference has the command
-    that mends it. What is done is recorded in the history of each share.
+    Shows shares and snapshots that exist only on one side, and sizes, access rules and exports that differ.
+    Shares that change meanwhile are left out. Nothing is changed without --apply: each difference has the
+    command that fixes it. Changes are recorded in the history of each share.
     """
     differences = session.system.backends.audit(backend)
     if not (delete_unknown or adopt or reapply):

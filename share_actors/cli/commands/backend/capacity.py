@@ -28,7 +28,7 @@ def _parse_time(field: str, text: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        reason = f"{field}: is no time such as 2026-03-01 or 2026-03-01T12:00: {shown(text)}"
+        reason = f"{field}: is not a time such as 2026-03-01 or 2026-03-01T12:00: {shown(text)}"
         raise InvalidRequest(reason, field=field, value=showable(text)) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
@@ -46,10 +46,10 @@ def capacity(
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Up to this time.")] = None,
     limit: Annotated[int, typer.Option(help="Show the latest points, at most 1000.")] = 100,
 ) -> None:
-    """Show the capacity of a backend over time, in GiB, all its pools together.
+    """Show the capacity of a backend over time, in GiB, as the sum of its pools.
 
-    Reports are recorded when a pool's free or allocated capacity has changed by more than a tenth of its
-    total; between two lines the capacity is that of the earlier one, that exact.
+    A report is recorded when a pool's free or allocated capacity has changed by more than a tenth of its
+    total, so each line is accurate to within a tenth of the total until the next line.
     """
     points = session.system.backends.capacity(
         backend,

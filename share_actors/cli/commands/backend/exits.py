@@ -27,8 +27,8 @@ def rename_backend(
 ) -> None:
     """Record that a backend has another name now; its shares, share servers and networks follow.
 
-    Rename it in the configuration first, and run `backend reload`. Refused unless NEW is the storage that
-    OLD was. Work in progress goes on, and what failed for lack of OLD is tried again.
+    Rename it in the configuration first, and run `backend reload`. Refused unless NEW is the same storage as
+    OLD. Work in progress continues, and work that failed because OLD was not configured is tried again.
     """
     _print_handled(session, session.system.backends.rename(old, new), f"on backend {new} now")
 

@@ -63,11 +63,11 @@ def access(
     html: HtmlOption = None,
     log: LogOption = None,
 ) -> None:
-    """Show who could mount a share, or one of its snapshots, at a time, and who was to.
+    """Show who could mount a share, or one of its snapshots, at a time, and who was intended to.
 
-    INTENDED is what had been asked for and not revoked, IN FORCE what the backend had confirmed and not yet
-    removed: yes, no, or not known. They have been so since SINCE and until UNTIL. The page that --html writes
-    shows the whole history of the share's rules.
+    INTENDED: the rule had been requested and not revoked. IN FORCE: the backend had confirmed the rule, and
+    not yet its removal: yes, no, or not known. SINCE and UNTIL are the beginning and the end of this state.
+    The page that --html writes shows the whole history of the share's rules.
     """
     from share_actors.audit.access import access_at, access_history
     from share_actors.audit.access.page import Page, history_lanes
@@ -82,7 +82,13 @@ def access(
             page = Page(f"Access to {share}", question, reader.where, "rule", mark=when)
             _write(session, html, page, reader, history_lanes(access_history(reader, share)))
             return
-    _print(session, found, ACCESS_COLUMNS, _access_row, "Nobody could mount it, and nobody was to.")
+    _print(
+        session,
+        found,
+        ACCESS_COLUMNS,
+        _access_row,
+        "Nobody could mount it, and nobody was intended to.",
+    )
     _print_orders(session, {period.order for period in found if period.access_type == "ip"})
 
 
@@ -114,7 +120,7 @@ ClientOption = Annotated[
     ),
 ]
 StartOption = Annotated[str, typer.Option("--from", metavar="TIME", help="From this time on.")]
-EndOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Until before this time.")]
+EndOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Before this time.")]
 
 
 @command(
@@ -191,7 +197,7 @@ def exposure(
     html: HtmlOption = None,
     log: LogOption = None,
 ) -> None:
-    """List how long each access that was to end was still there: asked at, and really gone at.
+    """List how long access lasted after the request to end it: when it was requested, and when it ended.
 
     KIND is revoked, lowered (from rw to ro) or deleted (with its share). RESULT is gone, open, or unknown if
     the share was not managed any more. With --json it prints one exposure a line, share by share.
@@ -205,14 +211,14 @@ def exposure(
             say_what_is_archived(session, reader)
         found: Iterable[Exposure] = exposures(reader, share, first, last)
         if html is not None:
-            question = "For how long was access that was to end still there?"
+            question = "How long did access last after the request to end it?"
             title = "Exposures" if share is None else f"Exposures of {share}"
             page = Page(title, question, reader.where, "exposure", first, last)
             _write(session, html, page, reader, exposure_lanes(found))
             return
         if not session.json:
             found = sorted(found, key=lambda one: one.asked_at)
-        _print(session, found, EXPOSURE_COLUMNS, _exposure_row, "No access was to end.")
+        _print(session, found, EXPOSURE_COLUMNS, _exposure_row, "No request to end access.")
 
 
 def _exposure_row(found: Exposure) -> tuple[object, ...]:

@@ -38,15 +38,15 @@ def archive(
         typer.Option(
             "--older-than",
             metavar="AGE|TIME",
-            help="Only what was deleted so long ago: 90d, 12w, 36h; or before a time with its zone.",
+            help="Only entities deleted longer ago than this, such as 90d, 12w or 36h, or before this time.",
         ),
     ],
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FILE", help="The new archive; or one, to go on with it."),
+        typer.Option("--to", metavar="FILE", help="Write this new archive, or continue this one."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be archived, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be archived, and change nothing.")
     ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Write and prove the file; remove nothing from the log.")
@@ -95,7 +95,7 @@ def _before(now: datetime, text: str, age: timedelta) -> datetime:
         return now - age
     except OverflowError:
         raise InvalidRequest(
-            f"older_than: {text} is before all time", field="older_than", value=text
+            f"older_than: {text} is before the year 1", field="older_than", value=text
         ) from None
 
 

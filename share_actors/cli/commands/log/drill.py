@@ -73,9 +73,9 @@ def restore_drill(
     checkpoint: CheckpointFile = None,
     key: Key = None,
 ) -> None:
-    """Restore a backup into a new log, replay it, and prove that it is a log of the newest checkpoint.
+    """Restore a backup into a new log, replay it, and verify it against the newest checkpoint.
 
-    Says how long it took, how many events and shares there are, and which recorded events the backup lacks.
+    Shows the times, the numbers of events and shares, and which recorded events the backup lacks.
     The log of the configuration is neither read nor changed, and a system may be running. Exit code 14 if the
     backup is not what was recorded or cannot be replayed, 12 if it cannot be restored at all.
     """

@@ -40,28 +40,32 @@ EntityArgument = Annotated[
 ]
 ShareFilter = Annotated[
     str | None,
-    typer.Option("--share", metavar="ENTITY", help="Only those of this share or other entity."),
+    typer.Option("--share", metavar="ENTITY", help="Only events of this share or other entity."),
 ]
 ProjectFilter = Annotated[
-    str | None, typer.Option("--project", help="Only those of requests of this project.")
+    str | None, typer.Option("--project", help="Only events of requests of this project.")
 ]
 UserFilter = Annotated[
-    str | None, typer.Option("--user", help="Only those of requests of this user.")
+    str | None, typer.Option("--user", help="Only events of requests of this user.")
 ]
 KindFilter = Annotated[
     str | None,
-    typer.Option("--kind", help="Only this topic, such as share.created, or a group: access."),
+    typer.Option(
+        "--kind", help="Only this topic, such as share.created, or a group of topics: access."
+    ),
 ]
 SinceFilter = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="Only from this time on, with its zone: ...Z."),
+    typer.Option(
+        "--since", metavar="TIME", help="Only events from this time on; with a zone: ...Z."
+    ),
 ]
 UntilFilter = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Only up to this time.")
+    str | None, typer.Option("--until", metavar="TIME", help="Only events up to this time.")
 ]
 CommandFilter = Annotated[
     str | None,
-    typer.Option("--command", metavar="ID", help="Only those that this request led to."),
+    typer.Option("--command", metavar="ID", help="Only events that result from this request."),
 ]
 
 
@@ -163,7 +167,7 @@ FollowOption = Annotated[
     bool, typer.Option("--follow", "-f", help="Go on with each new event, until Ctrl-C.")
 ]
 LinesOption = Annotated[
-    int, typer.Option("--lines", "-n", min=0, max=100_000, help="How many of the last ones.")
+    int, typer.Option("--lines", "-n", min=0, max=100_000, help="Number of events.")
 ]
 AfterOption = Annotated[
     int | None,
@@ -188,8 +192,8 @@ def tail(
 ) -> None:
     """Show the last events, and with --follow each new one as it is recorded.
 
-    With --json it prints one JSON document a line. A program that keeps the last `position` it has seen
-    goes on where it stopped, with `--after POSITION`: no event is missed, and none comes twice.
+    With --json it prints one JSON document per line. A program that stores the last `position` it has seen
+    continues there with `--after POSITION`: no event is missed, and none comes twice.
     """
     from share_actors.audit import queries
 

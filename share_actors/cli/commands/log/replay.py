@@ -58,11 +58,11 @@ def replay(
     other: OtherOption = None,
     log: LogOption = None,
 ) -> None:
-    """Fold every stream, or decide every command again, by the code of this version. Changes nothing.
+    """Replay every stream, or decide every command again, with the code of this version. Changes nothing.
 
     Before an upgrade, the old version writes a reference of a copy of the log (`--write`) and the new version
-    checks it (`--check`): each event must lead to the state to which it led before. `--what-if` builds each
-    command from its events and compares what comes of it now; with `--with`, also the pools that another
+    checks it (`--check`): each event must lead to the same state as before. `--what-if` reconstructs each
+    command from its events and compares its result now; with `--with`, also the pools that another
     configuration would have chosen. Exit code 16 if something differs; the first differences are named.
     """
     chosen = [check is not None, write is not None, what_if].count(True)

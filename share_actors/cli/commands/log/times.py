@@ -38,9 +38,7 @@ LEFT_OUT = {"file", "file_sha256", "events", "streams", "until"}
 
 IndexOption = Annotated[
     Path | None,
-    typer.Option(
-        "--index", metavar="FILE", help="Index of the log. Default: LOG.index if it fits."
-    ),
+    typer.Option("--index", metavar="FILE", help="Index of the log. Default: LOG.index, if valid."),
 ]
 
 
@@ -80,9 +78,9 @@ def make_index(
         typer.Option("--index", metavar="FILE", help="Write this file. Default: LOG.index."),
     ] = None,
 ) -> None:
-    """Make the index of a copied log, or bring it up to date, for `state`, `list` and `diff`.
+    """Build or update an index of a log, which makes `state`, `list` and `diff` faster.
 
-    It has the last state of every share. The log itself is not changed. It may be deleted at any time.
+    It contains the last state of every share, and may be deleted at any time. The log is not changed.
     """
     from share_actors.audit.index import update_index
 
@@ -116,7 +114,7 @@ def state(
     log: LogOption = None,
     index: IndexOption = None,
 ) -> None:
-    """Show a share or another entity as it was, and what had been asked for by then but was not done."""
+    """Show the past state of a share or another entity, and the requests that were pending then."""
     from share_actors.audit.queries import find_stream
     from share_actors.audit.time_travel import state_at
 

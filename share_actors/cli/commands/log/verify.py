@@ -50,11 +50,11 @@ FOREIGN_KEY = "whose key it is: it was taken {}; give yours by --key"
 def verify(
     session: Session, log: LogOption = None, checkpoint: CheckpointFile = None, key: Key = None
 ) -> None:
-    """Find events that were edited, removed, inserted or reordered, and a cut-off end; or verify an archive.
+    """Verify a log against a checkpoint, or an archive: find edited, removed and inserted events.
 
     Reads the whole log and changes nothing. No system has to be running, and the key of an encrypted log is
     not needed. Without a checkpoint only missing versions of a stream are found, and missing positions of a
-    SQLite log. Exit code 14 if something was found. An archive (--log) has its checkpoint in it.
+    SQLite log. Exit code 14 if something was found. An archive (--log) contains its checkpoint.
     """
     from share_actors.events.checkpoints.check_archive import is_archive
 

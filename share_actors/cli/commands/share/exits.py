@@ -14,7 +14,7 @@ def forget_share(
 ) -> None:
     """Forget a share, its access rules and its snapshots, in any state. No driver is called.
 
-    For a share whose backend is gone for good. What the backend has of it is left as it is, and
+    For a share whose backend is gone for good. Its data on the backend are not changed, and
     `share explain` shows how to manage it again.
     """
     handle = session.system.share(share)

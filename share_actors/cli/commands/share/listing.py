@@ -121,7 +121,7 @@ def usage(session: Session, share: ShareArgument) -> None:
 def clients(session: Session, share: ShareArgument) -> None:
     """Show who is connected to a share now, as far as its server knows.
 
-    NFS-Ganesha counts by address: its numbers are of all the shares that the client uses there.
+    NFS-Ganesha counts by address: its numbers include all shares that the client uses on this server.
     """
     handle = session.system.share(share)
     connected = handle.clients()

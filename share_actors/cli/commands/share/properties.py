@@ -46,7 +46,7 @@ def set_properties(
 ) -> None:
     """Change the name, the description, the metadata or the visibility of a share.
 
-    What is not given stays. The data and the access rules are not concerned.
+    Properties that are not given stay. The data and the access rules do not change.
     """
     given = {"name": name, "description": description, "is_public": public}
     if metadata is None and all(value is None for value in given.values()):

@@ -20,7 +20,7 @@ from share_actors.cli.session import Session
 from share_actors.errors import Refused
 
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Do not ask for a confirmation, as no script is asked.")
+    bool, typer.Option("--yes", help="Do not ask for confirmation. Scripts are never asked.")
 ]
 
 

@@ -16,7 +16,7 @@ from share_actors.errors import Refused
 
 @command("catalog rebuild", examples=["catalog rebuild"])
 def rebuild(session: Session) -> None:
-    """Delete the catalog and replay the log into it. Shares keep working; lists say how far they are."""
+    """Delete the catalog and replay the log into it. Shares keep working; lists show how far it is."""
     system = session.system
     done = threading.Event()
     progress = threading.Thread(target=_show_progress, args=(session, done), daemon=True)

@@ -92,15 +92,15 @@ def doctor(
     strays: StraysOption = False,
     delete_strays: DeleteStraysOption = False,
 ) -> None:
-    """Show what this machine lacks for each backend, and the command that mends it.
+    """Show what this machine lacks for each backend, and the command that fixes it.
 
-    Examines packages, features of the kernel, privileges, ports, systemd units and directories, and what two
-    backends of the configuration would both use. Starts,
-    creates and changes nothing, but for `--delete-strays`; no system has to be running. Without configured
-    backends, examines the machine for every driver that is installed.
+    Examines packages, features of the kernel, privileges, ports, systemd units and directories, and resources
+    that two configured backends would both use. Starts, creates and changes nothing, except with
+    `--delete-strays`; no system has to be running. Without configured backends, examines the machine for
+    every driver that is installed.
 
-    With `--strays`: network namespaces, interfaces and bridges with the names of a backend that no share
-    server of it has.
+    With `--strays`: network namespaces, interfaces and bridges that have the prefix of a backend and belong
+    to none of its share servers.
 
     `missing`: the backend cannot work, and the exit code is 13. `warning`: it works, but read the remark.
     Run it as the user who runs the system: with fewer privileges it sees less, such as who holds a port.

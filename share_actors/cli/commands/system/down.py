@@ -27,7 +27,7 @@ StopTimeout = Annotated[
     typer.Option(
         metavar="SECONDS",
         callback=check_seconds,
-        help="Let driver calls go on for so long, then cut them off.",
+        help="Let driver calls continue for this long, then cut them off.",
     ),
 ]
 
@@ -36,9 +36,9 @@ StopTimeout = Annotated[
 def down(
     session: Session,
     timeout: StopTimeout = STOP_TIMEOUT_S,
-    now: Annotated[bool, typer.Option("--now", help="Cut off the driver calls under way.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Cut off driver calls at once.")] = False,
 ) -> None:
-    """Let driver calls that are under way end, then stop the system. The log is kept.
+    """Wait for driver calls in progress, then stop the system. The log is kept.
 
     Work that has not begun, and calls that are cut off, continue with the next `up`; a stop never counts
     as a failed attempt. A Ray that `up` started is stopped too; a cluster given by --address keeps running.

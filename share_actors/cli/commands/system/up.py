@@ -55,7 +55,7 @@ def up(
         bool,
         typer.Option(
             "--foreground",
-            help="Stay until the system dies (exit code 11) or SIGTERM or Ctrl-C stops it in order.",
+            help="Run until the system dies (exit code 11), or SIGTERM or Ctrl-C stops it in order.",
         ),
     ] = False,
 ) -> None:

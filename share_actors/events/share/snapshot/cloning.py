@@ -136,7 +136,7 @@ def sentence(event: CloningEvent, who: str) -> str:
     """*event* in words; no user requests it."""
     match event:
         case ShareSourceHeld(snapshot_id=i):
-            return f"snapshot {i} is held for it"
+            return f"snapshot {i} is kept until it is created"
         case ShareSourceReleased(snapshot_id=i):
             return f"it has released snapshot {i}"
         case _:

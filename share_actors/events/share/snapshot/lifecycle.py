@@ -152,7 +152,7 @@ def _delete_unknown(command: DeleteUnknownSnapshot, state: Snapshots) -> list[Sn
             return []
         if held.id == command.snapshot_id or held.provider_location == command.location:
             raise Rejected(
-                f"what is at {command.location} is not unknown: it is snapshot {held.id}, {held.status}"
+                f"the log has what is at {command.location}: it is snapshot {held.id}, {held.status}"
             )
     return [UnknownSnapshotDeletionRequested(**dict(command))]
 

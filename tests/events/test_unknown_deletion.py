@@ -43,12 +43,12 @@ def test_the_same_request_twice_is_one_deletion() -> None:
 
 
 def test_a_share_that_is_being_created_is_not_unknown() -> None:
-    nothing.given(requested()).when(command).then_rejected("not unknown: it is creating")
+    nothing.given(requested()).when(command).then_rejected("the log has share s1: it is creating")
 
 
 def test_a_share_that_is_available_is_not_unknown() -> None:
     available = nothing.given(requested(), began("create"), created())
-    available.when(command).then_rejected("not unknown: it is available")
+    available.when(command).then_rejected("the log has share s1: it is available")
 
 
 def test_a_forgotten_share_is_deleted_with_its_rules() -> None:

@@ -89,7 +89,7 @@ def test_nobody_and_nothing_are_said_in_words(log_path: Path) -> None:
 
     assert "Nobody could mount it" in run("access", "home", "--at", at, *log).stderr
     assert "It could reach nothing" in run("reach", "user:eve", *DAY, *log).stderr
-    assert "No access was to end" in run("exposure", "--to", DAY[1], *log).stderr
+    assert "There was no request to end access" in run("exposure", "--to", DAY[1], *log).stderr
 
 
 @pytest.mark.parametrize(

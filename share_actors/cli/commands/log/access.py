@@ -218,7 +218,9 @@ def exposure(
             return
         if not session.json:
             found = sorted(found, key=lambda one: one.asked_at)
-        _print(session, found, EXPOSURE_COLUMNS, _exposure_row, "There was no request to end access.")
+        _print(
+            session, found, EXPOSURE_COLUMNS, _exposure_row, "There was no request to end access."
+        )
 
 
 def _exposure_row(found: Exposure) -> tuple[object, ...]:

@@ -108,7 +108,7 @@ def test_a_namespace_deleted_by_hand_is_told_and_made_again_by_a_start(
     assert left_of(driver) == []
 
 
-@pytest.mark.parametrize("mend", ["start the backend", "ensure a share"])
+@pytest.mark.parametrize("mend", ["start the backend", "run `share reapply`"])
 def test_an_address_removed_inside_a_namespace_is_told_and_put_back(
     driver: BtrfsServersDriver, mend: str
 ) -> None:
@@ -120,7 +120,7 @@ def test_an_address_removed_inside_a_namespace_is_told_and_put_back(
     ip("-n", namespace, "address", "del", "10.0.0.5/24", "dev", "eth0")
 
     told = driver.check_health()
-    if mend == "ensure a share":
+    if mend == "run `share reapply`":
         driver.ensure_share(CONTEXT, share, server)
     else:
         driver.start_backend(CONTEXT)

@@ -55,6 +55,26 @@ class LogContract:
 
         assert [other.version(stream) for stream in ("a", "b", "none")] == [3, 1, 0]
 
+    def test_versions_that_are_asked_for_at_once_are_those_of_the_last_events(
+        self, open_log: OpenLog
+    ) -> None:
+        log, other = open_log(), open_log()
+        append(log, "a", 0, *"xyz")
+        append(log, "b", 0, "w")
+        streams = ["none", "a", *(f"none{n}" for n in range(300)), "b", "a"]
+
+        async def ask() -> list[int]:
+            return await asyncio.gather(*map(other.confirmed_version, streams))
+
+        assert asyncio.run(ask()) == [0, 3, *[0] * 300, 1, 3]
+
+    def test_a_version_of_a_closed_log_cannot_be_confirmed(self, open_log: OpenLog) -> None:
+        log = open_log()
+        log.close()
+
+        with pytest.raises(LogError):
+            asyncio.run(log.confirmed_version("a"))
+
     def test_appending_no_events_records_nothing(self, open_log: OpenLog) -> None:
         log = open_log()
 

@@ -79,7 +79,7 @@ class EntityStream(Generic[E, S, F]):
 
     async def is_current(self) -> bool:
         """Whether the log has no later event than this stream; raises `LogError`."""
-        return await asyncio.to_thread(self._log.version, self.name) == self.version
+        return await self._log.confirmed_version(self.name) == self.version
 
     def append(
         self, entries: Sequence[tuple[Envelope, Event]], settled: Settled

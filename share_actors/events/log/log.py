@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -26,6 +26,7 @@ from share_actors.events.log.lease.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.postgres.store import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
 from share_actors.events.log.subject_keys import record_sealer
+from share_actors.events.log.version_reads import VersionReads, last_versions
 from share_actors.events.subjects.sealing import RecordSealer
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class Log:
         self._group_commit = group_commit(self._recorder, store.explain)
         self.before_commit(lambda: None)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
+        self._version_reads = VersionReads(self._last_versions)
         self._when_closed: Callable[[], None] = lambda: None
 
     @classmethod
@@ -200,6 +202,13 @@ class Log:
         """Return the version of the last event of *stream*; 0 if it has none."""
         rows = self._query(lambda: self._recorder.select_events(stream, desc=True, limit=1))
         return rows[0].originator_version if rows else 0
+
+    async def confirmed_version(self, stream: str) -> int:
+        """Return the same as `version`, read together with those that others ask for at the same time."""
+        return await self._version_reads.version(stream)
+
+    def _last_versions(self, streams: Sequence[str]) -> Mapping[str, int]:
+        return self._query(lambda: last_versions(self._recorder, streams))
 
     def notifications(self, after: int, limit: int) -> Sequence[Notification]:
         """Return at most *limit* rows after position *after*, in the order in which they were recorded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import unwrap
 from typing import Any
 
@@ -25,6 +25,10 @@ from share_actors.events.log.postgres.connection import (
 
 _HELD = SQL(
     " WHERE EXISTS (SELECT 1 FROM {schema}.lease WHERE system = {system} AND epoch = {epoch} FOR SHARE)"
+)
+_LAST_VERSIONS = SQL(
+    "SELECT stream, (SELECT max(originator_version) FROM {schema}.{table}"
+    " WHERE originator_id = stream) AS last FROM unnest(%s::text[]) AS stream"
 )
 MAX_ROWS = 256
 MAX_BYTES = 128 * 1024
@@ -55,6 +59,8 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         self._doubtful: set[int] = set()
         """Those whose last commit got no reply."""
         self._insert_unguarded: Composed = self.insert_events_statement
+        schema, table = Identifier(self.datastore.schema), Identifier(self.events_table_name)
+        self._last_versions = _LAST_VERSIONS.format(schema=schema, table=table)
 
     def require_lease(self, guard: LeaseGuard) -> None:
         """Write only while the log has this lease. Its row is locked until the end of the transaction."""
@@ -140,6 +146,17 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         rows: Sequence[Notification]
         rows = self._read(PostgresApplicationRecorder.select_notifications, *args, **kwargs)
         return rows
+
+    def last_versions(self, streams: Sequence[str]) -> Mapping[str, int]:
+        """The version of the last event of each of *streams* that has one."""
+
+        def read() -> Mapping[str, int]:
+            self.end_doubtful_sessions()
+            with self.datastore.get_connection() as connection:
+                rows = connection.execute(self._last_versions, [list(streams)]).fetchall()
+            return {row["stream"]: row["last"] for row in rows if row["last"] is not None}
+
+        return with_retries(read)
 
     def max_notification_id(self) -> int | None:
         """The id of the last event, as in the library."""

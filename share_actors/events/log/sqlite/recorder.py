@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -78,6 +78,25 @@ class ChunkedRecorder(GuardedRecorder, SQLiteApplicationRecorder):
         c.execute(f"INSERT INTO {table} SELECT * FROM (VALUES {values}) WHERE {condition}", params)
         if c.sqlite_cursor.rowcount != len(rows):
             raise LeaseMissing
+
+    def last_versions(self, streams: Sequence[str]) -> Mapping[str, int]:
+        """The version of the last event of each of *streams* that has one, in one transaction."""
+        found: dict[str, int] = {}
+        with self.datastore.transaction(commit=False) as cursor:
+            for start in range(0, len(streams), _BATCH_SIZES[-1]):
+                part = streams[start : start + _BATCH_SIZES[-1]]
+                size = next(size for size in _BATCH_SIZES if size >= len(part))
+                cursor.execute(self._last_of(size), [*part, *[None] * (size - len(part))])
+                found.update(
+                    (stream, last) for stream, last in cursor.fetchall() if last is not None
+                )
+        return found
+
+    def _last_of(self, size: int) -> str:
+        """The query for *size* streams: one search of the index for each."""
+        last = f"SELECT max(originator_version) FROM {self.events_table_name}"
+        values = ",".join(["(?)"] * size)
+        return f"SELECT column1, ({last} WHERE originator_id = column1) FROM (VALUES {values})"
 
 
 class DurableTransaction(SQLiteTransaction):

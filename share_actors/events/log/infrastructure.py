@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventsourcing.compressor import ZlibCompressor
-from eventsourcing.persistence import Compressor, InfrastructureFactory
+from eventsourcing.persistence import ApplicationRecorder, Compressor, InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory
 from eventsourcing.utils import Environment
 
@@ -22,6 +22,14 @@ from share_actors.events.log.sqlite.recorder import ChunkedRecorder, DurablePool
 from share_actors.events.subjects.sealing import RecordSealer
 
 Factory = InfrastructureFactory[Any]
+Row = tuple[int, str, int, str, bytes]
+"""An event as it is stored: its position, stream and version, its topic and its bytes."""
+
+
+def rows_after(recorder: ApplicationRecorder, position: int, limit: int) -> list[Row]:
+    """Return at most *limit* rows after *position*, in their order, as every recorder has them."""
+    found = recorder.select_notifications(position, limit, inclusive_of_start=False)
+    return [(r.id, str(r.originator_id), r.originator_version, r.topic, r.state) for r in found]
 
 
 class LogStore(NamedTuple):
@@ -30,6 +38,8 @@ class LogStore(NamedTuple):
     factory: Factory
     explain: Callable[[Exception], str]
     archived: ReadArchived = nothing_archived
+    rows_after: Callable[[Any, int, int], list[Row]] = rows_after
+    """As the function of this name, of one of its recorders."""
 
 
 def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
@@ -39,7 +49,10 @@ def open_sqlite(settings: LogSettings, path: Path, *, create: bool) -> LogStore:
         path, lambda new: create_tables(_sqlite(settings, new, create=True)), create=create
     )
     factory = _sqlite(settings, path, create=False)
-    return LogStore(factory, lambda error: _explain(path, error), stored_reader(factory))
+    archived = stored_reader(factory)
+    return LogStore(
+        factory, lambda error: _explain(path, error), archived, ChunkedRecorder.rows_after
+    )
 
 
 def _sqlite(settings: LogSettings, path: Path, *, create: bool) -> Factory:

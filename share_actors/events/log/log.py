@@ -212,13 +212,8 @@ class Log:
 
     def notifications(self, after: int, limit: int) -> Sequence[Notification]:
         """Return at most *limit* rows after position *after*, in the order in which they were recorded."""
-        rows = self._query(
-            lambda: self._recorder.select_notifications(after, limit, inclusive_of_start=False)
-        )
-        return [
-            Notification(r.id, str(r.originator_id), r.originator_version, r.topic, r.state)
-            for r in rows
-        ]
+        rows = self._query(lambda: self._store.rows_after(self._recorder, after, limit))
+        return [*map(Notification._make, rows)]
 
     def rows(self, after: int, limit: int) -> Sequence[Notification | ArchivedRow]:
         """Like `notifications`, with the leaves of archived events at the positions that they had."""
@@ -235,7 +230,8 @@ class Log:
 
     def decode_request(self, raw: Notification) -> tuple[Event, Request | None]:
         """Return the event of *raw* and the client's request that caused it, in a third of the time."""
-        return self._codec.decode_request(raw.stream, raw.version, raw.topic, raw.state)
+        _, stream, version, topic, state = raw
+        return self._codec.decode_request(stream, version, topic, state)
 
     def names_subject(self, raw: Notification, subject_id: str) -> bool:
         """Return whether *raw* has texts that are sealed for a subject."""

@@ -26,9 +26,11 @@ E = TypeVar("E", bound=Event)
 _logger = logging.getLogger(__name__)
 # The beginning of a record and the end of its envelope, as `encode` writes them. In a text of the envelope,
 # a quotation mark would have a backslash before it, so the end cannot be found inside one.
-_HEAD = re.compile(rb'\{"event_id":"[^"\\]*","schema_version":(\d+),"envelope":')
+_HEAD = re.compile(
+    rb'\{"event_id":"[^"\\]*","schema_version":(\d+),"envelope":\{"command_id":(?:null|"([^"\\]*)"),'
+)
+_PROJECT = re.compile(rb',"project_id":"([^"\\]*)",')
 _BEFORE_EVENT = b'},"event":'
-_NO_COMMAND = b'{"command_id":null,'
 _CHECK_KEY = "check that log.cipher_key is the key that it was written with"
 _TIME = re.compile(rb',"at":"([^"\\]+)","writer":"')
 
@@ -175,31 +177,30 @@ class Codec:
         self, stream: str, version: int, topic: str, state: bytes
     ) -> tuple[Event, Request | None]:
         """Return the event of a row, and the client's request that caused it, if any; see `decode_event`."""
-        try:
-            plain = self.unseal(state)
-            if has_sealed(plain):
-                plain = self.opened(stream, version, topic, plain)
-            schema_version, validate = self._validators.get(topic) or self._validator(topic)
-            who, _, what = plain.partition(_BEFORE_EVENT)
-            head = _HEAD.match(who)
-            if head is not None and head[1] == schema_version:
-                event = validate(what[:-1])
-                if who.startswith(_NO_COMMAND, head.end()):
-                    return event, None
-                envelope = from_json(who[head.end() :] + b"}")
-                return event, Request(envelope["command_id"], envelope["project_id"])
-        except Exception:
-            _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
+        event, command_id, who = self._decoded(stream, version, topic, state)
+        if event is not None:
+            if command_id is None:
+                return event, None
+            if (project_id := _PROJECT.search(who)) is not None:
+                return event, Request(command_id.decode(), project_id[1].decode())
         recorded = self.decode_row(stream, version, topic, state)
-        command_id = recorded.envelope.command_id
-        request = None if command_id is None else Request(command_id, recorded.envelope.project_id)
-        return recorded.event, request
+        envelope = recorded.envelope
+        if envelope.command_id is None:
+            return recorded.event, None
+        return recorded.event, Request(envelope.command_id, envelope.project_id)
 
     def decode_event(self, stream: str, version: int, topic: str, state: bytes) -> Event:
         """Return the event of a row without its envelope, in a third of the time; raises as `decode`.
 
         The envelope is not validated.
         """
+        event, _, _ = self._decoded(stream, version, topic, state)
+        return self.decode_row(stream, version, topic, state).event if event is None else event
+
+    def _decoded(
+        self, stream: str, version: int, topic: str, state: bytes
+    ) -> tuple[Event | None, bytes | None, bytes]:
+        """Return event, command id and envelope of a row of the usual form; None: it is read in full."""
         try:
             plain = self.unseal(state)
             if has_sealed(plain):
@@ -208,10 +209,10 @@ class Codec:
             who, _, what = plain.partition(_BEFORE_EVENT)
             head = _HEAD.match(who)
             if head is not None and head[1] == schema_version:
-                return validate(what[:-1])
+                return validate(what[:-1]), head[2], who
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
-        return self.decode_row(stream, version, topic, state).event
+        return None, None, b""
 
     def _validator(self, topic: str) -> tuple[bytes, Callable[[bytes], Event]]:
         kind = self._events[topic]

@@ -59,9 +59,9 @@ class Changes:
     room: dict[str, Room] = field(default_factory=dict)
     """By how much the room that is taken changed, by host."""
 
-    def add_room(self, address: str, before: Any, after: Any) -> None:
+    def add_room(self, before: ShareState, after: ShareState) -> None:
         """Add by how much an event of a share changed the room that is taken on its host."""
-        if kind_of(address) == share.KIND and _room_differs(before, after):
+        if _room_differs(before, after):
             for host, room in change(before, after).items():
                 self.room[host] = self.room.get(host, NO_ROOM).plus(room)
 
@@ -113,20 +113,20 @@ class Fold:
         self._cache.clear()
 
     def fold(self, batch: Sequence[Notification], parked: Mapping[str, Parked]) -> Changes:
-        """Return the changes by *batch*; a failing event parks its stream."""
-        addresses = {stream: address_of(stream) for stream in {raw.stream for raw in batch}}
-        changes = Changes(before=self._states(batch, addresses))
+        """Return the changes by *batch*, folded stream by stream; a failing event parks its stream."""
+        streams: dict[str, list[Notification]] = {}
         for raw in batch:
-            address = addresses[raw.stream]
-            if address is None:
-                continue
-            stopped = None
-            if changes.parked or parked:
-                stopped = changes.parked.get(raw.stream) or parked.get(raw.stream)
+            streams.setdefault(raw.stream, []).append(raw)
+        followed = {
+            address: raws for stream, raws in streams.items() if (address := address_of(stream))
+        }
+        changes = Changes(before=self._states(followed))
+        for address, raws in followed.items():
+            stopped = parked.get(raws[0].stream)
             if stopped is None:
-                self._follow(address, raw, changes)
+                self._follow(address, raws, changes)
             else:
-                changes.parked[raw.stream] = stopped.replace(last_version=raw.version)
+                changes.parked[stopped.stream] = stopped.replace(last_version=raws[-1].version)
         return changes
 
     def adopt(self, changes: Changes) -> None:
@@ -137,43 +137,47 @@ class Fold:
         while len(self._cache) > self._max_states:
             self._cache.popitem(last=False)
 
-    def _states(
-        self, batch: Sequence[Notification], addresses: Mapping[str, str | None]
-    ) -> dict[str, EntityState]:
-        """Return the states before *batch* of its entities; an entity's first event needs no stored state."""
+    def _states(self, followed: Mapping[str, Sequence[Notification]]) -> dict[str, EntityState]:
+        """Return the states before these events by address; an entity's first event needs no stored state."""
         states: dict[str, EntityState] = {}
         missing = []
-        for raw in batch:
-            address = addresses[raw.stream]
-            if address is None or address in states:
-                continue
+        for address, raws in followed.items():
             cached = self._cache.get(address)
             states[address] = cached or INITIAL[kind_of(address)]
-            if raw.version > 1 and cached is None:
+            if raws[0].version > 1 and cached is None:
                 missing.append(address)
         states.update(self._load(missing))
         return states
 
-    def _follow(self, address: str, raw: Notification, changes: Changes) -> None:
-        earlier, version, _ = changes.after.get(address) or changes.before[address]
-        try:
-            if raw.version != version + 1:
-                raise ValueError(f"version {raw.version} follows version {version}")
-            event, request = self._log.decode_request(raw)
-            state = evolve_entity(address, earlier, event)
-        except Exception as error:  # a failing event must not stop the other streams
-            changes.parked[raw.stream] = park_stream(raw.stream, raw.version, raw.position, error)
-        else:
-            changes.add_room(address, earlier, state)
-            changes.after[address] = EntityState(state, raw.version, raw.position)
+    def _follow(self, address: str, raws: Sequence[Notification], changes: Changes) -> None:
+        """Add the changes by the events of one entity, up to one that fails."""
+        decode, evolve = self._log.decode_request, evolver(address)
+        before = changes.before[address]
+        state, version, position = before
+        takes_room = kind_of(address) == share.KIND
+        for raw in raws:
+            try:
+                if raw.version != version + 1:
+                    raise ValueError(f"version {raw.version} follows version {version}")
+                event, request = decode(raw)
+                earlier, state = state, evolve(state, event)
+            except Exception as error:  # a failing event must not stop the other streams
+                parked = park_stream(raw.stream, raw.version, raw.position, error)
+                changes.parked[raw.stream] = parked.replace(last_version=raws[-1].version)
+                break
+            version, position = raw.version, raw.position
+            if takes_room:
+                changes.add_room(earlier, state)
             if request is not None:
                 changes.add_command(address, *request)
+        if version != before.version:
+            changes.after[address] = EntityState(state, version, position)
 
 
-def evolve_entity(address: str, state: Any, event: Any) -> Any:
-    """Return the state after *event*, by the aggregate of the entity at *address*."""
+def evolver(address: str) -> Callable[[Any, Any], Any]:
+    """Return the function that gives the state after an event of the entity at *address*."""
     aggregate: Any = AGGREGATES[kind_of(address)]
-    return aggregate.evolve(state, event)
+    return aggregate.evolve  # type: ignore[no-any-return]
 
 
 def park_stream(stream: str, version: int, position: int, error: Exception) -> Parked:

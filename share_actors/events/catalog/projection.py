@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from share_actors.errors import LogError
+from share_actors.events import share
 from share_actors.events.aggregates import AGGREGATES, address_of, kind_of, stream_of
 from share_actors.events.catalog import rule_rows, sql
 from share_actors.events.catalog.fold import (
@@ -18,7 +19,7 @@ from share_actors.events.catalog.fold import (
     Changes,
     Fold,
     Parked,
-    evolve_entity,
+    evolver,
     park_stream,
 )
 from share_actors.events.catalog.rows import EntityState
@@ -148,17 +149,18 @@ class Projection:
     def _replay(self, parked: Parked) -> Changes:
         address = address_of(parked.stream) or parked.stream
         initial, changes = INITIAL[kind_of(address)], Changes(unparked=(parked.stream,))
-        state, version = initial.state, 0
+        state, version, evolve = initial.state, 0, evolver(address)
         before = dict(self._states([address])).get(address, initial)
+        takes_room = kind_of(address) == share.KIND
         try:
             for recorded in self._log.read(parked.stream, upto=parked.last_version):
                 event: Any = recorded.event
-                earlier, state = state, evolve_entity(address, state, event)
+                earlier, state = state, evolve(state, event)
                 version = recorded.version
                 envelope = recorded.envelope
                 changes.add_command(address, envelope.command_id, envelope.project_id)
-                if version > before.version:
-                    changes.add_room(address, earlier, state)
+                if takes_room and version > before.version:
+                    changes.add_room(earlier, state)
         except Exception as error:  # it still fails, perhaps with another error
             still = park_stream(parked.stream, parked.version, parked.position, error)
             return Changes(parked={parked.stream: still.replace(last_version=parked.last_version)})
@@ -220,11 +222,11 @@ class Projection:
 
     def _with_rest(self, address: str, found: EntityState | None) -> EntityState | None:
         """Return *found* after the events that the catalog has not applied, up to one that fails."""
-        before = found or INITIAL[kind_of(address)]
+        before, evolve = found or INITIAL[kind_of(address)], evolver(address)
         for recorded in self._rest(address, before.version):
             event: Any = recorded.event
             try:
-                state = evolve_entity(address, before.state, event)
+                state = evolve(before.state, event)
             except Exception:  # the catalog will park the stream here
                 logger.debug("stream %s fails", recorded.stream, exc_info=True)
                 break

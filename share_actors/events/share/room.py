@@ -6,7 +6,7 @@ again when they are retried; a deletion and a shrink give it back when they are 
 
 from __future__ import annotations
 
-from operator import add
+from operator import add, sub
 from typing import NamedTuple
 
 from share_actors.events.share.state import ShareState
@@ -31,7 +31,7 @@ class Room(NamedTuple):
 
     def plus(self, other: Room) -> Room:
         """The sum of both."""
-        return Room(*map(add, self, other))
+        return Room._make(map(add, self, other))
 
 
 NO_ROOM = Room()
@@ -49,34 +49,25 @@ class ShareRoom(NamedTuple):
 
 def room_of(state: ShareState) -> Room:
     """The room of one share."""
-    return Room(
-        provisioned=state.room,
-        consumed=state.room - state.found,
-        settled=_settled(state) - state.found,
-        unsized=int(state.share.status == "manage_starting"),
-    )
+    room, found = state.room, state.found
+    unsized = int(state.share.status == "manage_starting")
+    return Room(room, room - found, _settled(state) - found, unsized)
 
 
 def change(before: ShareState, after: ShareState) -> dict[str, Room]:
     """By how much an event that led from one state to the other changed the room taken on each host."""
+    host, now = before.share.host, after.share.host
     old, new = room_of(before), room_of(after)
     if before.share.status == "unmanaged" != after.share.status:
-        return {after.share.host: new}  # what was left on the backend stays there
-    if before.share.host == after.share.host:
-        return {after.share.host: _difference(old, new)}
-    return {before.share.host: _difference(old, NO_ROOM), after.share.host: new}
+        return {now: new}  # what was left on the backend stays there
+    if host == now:
+        return {now: _difference(old, new)}
+    return {now: new} if old == NO_ROOM else {host: _difference(old, NO_ROOM), now: new}
 
 
 def _difference(old: Room, new: Room) -> Room:
-    consumed, settled = new.consumed - old.consumed, new.settled - old.settled
-    return Room(
-        new.provisioned - old.provisioned,
-        consumed,
-        settled,
-        new.unsized - old.unsized,
-        returned=max(0, -consumed),
-        unsettled=max(0, -settled),
-    )
+    provisioned, consumed, settled, unsized = map(sub, new[:4], old[:4])
+    return Room(provisioned, consumed, settled, unsized, max(0, -consumed), max(0, -settled))
 
 
 def share_room(state: ShareState) -> ShareRoom:

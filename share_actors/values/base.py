@@ -39,9 +39,9 @@ class Frozen(BaseModel):
         _set_private(copy, None)
         return copy
 
-    def json_bytes(self) -> bytes:
-        """The same as `model_dump_json`, in UTF-8 and in half of the time."""
-        return self.__pydantic_serializer__.to_json(self)
+    def json_bytes(self, fields: set[str] | None = None) -> bytes:
+        """The same as `model_dump_json`, of all or some *fields*, in UTF-8 and in half of the time."""
+        return self.__pydantic_serializer__.to_json(self, include=fields)
 
 
 class Internal(Frozen):

@@ -16,8 +16,6 @@ from share_actors.values import Share, Snapshot
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
-NO_RULES = share.initial.rules
-"""Those in the row of a share: its rules have rows of their own."""
 
 
 class EntityState(NamedTuple):
@@ -49,14 +47,15 @@ class Rows:
 def share_row(share_id: str, entity: EntityState) -> Row:
     """The columns of a share, as `sql.PUT_SHARE` writes them."""
     state, view = entity.state, entity.state.share
+    host = searchable(view.host)
     return (
         share_id,
         _name(view.name),
         view.status,
         searchable(view.project_id),
         searchable(view.user_id),
-        searchable(view.backend),
-        searchable(view.host),
+        host.partition("#")[0],
+        host,
         view.share_proto,
         view.size,
         time_key(view.created_at),
@@ -64,11 +63,22 @@ def share_row(share_id: str, entity: EntityState) -> Row:
         entity.position,
         int(share.pending(state) is not None),
         int(view.is_public),
-        state.replace(rules=NO_RULES).json_bytes().decode(),
+        _json_of(state),
         view.share_network_id,
         _source_share_id(state),
         len(state.rules.rules),
     )
+
+
+def _json_of(state: ShareState) -> str:
+    """The JSON of a share's state, but for its rules and for what is as in every new share."""
+    new = share.initial.__dict__
+    changed = {
+        name
+        for name, part in state.__dict__.items()
+        if part is not new[name] and part != new[name] and name != "rules"
+    }
+    return state.json_bytes(changed).decode()
 
 
 def counted_as(view: Share) -> Row:
@@ -171,8 +181,10 @@ def _changed(
 
 def time_key(at: datetime | None) -> str:
     """Return a time as text that sorts like the time; the epoch for None."""
-    at = at or EPOCH
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
+    text = (at or EPOCH).isoformat(timespec="microseconds")
+    if at is None or text.endswith("+00:00"):
+        return text
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def searchable(text: str) -> str:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 
 from benchmarks import story_log
+from share_actors.actors.garbage import collect_rarely, spare_present
 from share_actors.config import Config, build
 from share_actors.events.catalog import Catalog
 from share_actors.events.log import Log
@@ -70,10 +72,24 @@ def _fill(home: Path, shares: int) -> float:
     with (
         closing(Log.open(settings.log, settings.log_path)) as log,
         closing(Catalog.open(log, settings.log, settings.catalog_file)) as catalog,
+        _collecting_as_its_process(),
     ):
         began = time.process_time()
         catalog.catch_up()
         return 1e6 * (time.process_time() - began) / events
+
+
+@contextmanager
+def _collecting_as_its_process() -> Iterator[None]:
+    """Collect garbage as rarely as the catalog's process does, which is set up so (`CatalogRayActor`)."""
+    before = gc.get_threshold()
+    collect_rarely()
+    spare_present()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _requests(home: Path) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -16,6 +15,7 @@ from ray.util.metrics import Gauge
 
 from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.effects.directories import Directories
+from share_actors.actors.garbage import collect_rarely, spare_present
 from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -52,7 +52,7 @@ class ShareHostRayActor(ShareHost):
 
     def __init__(self, config: Config) -> None:
         mask_log_records()
-        gc.set_threshold(100_000, 50, 100)  # entities are long-lived: collect rarely
+        collect_rarely()  # entities are long-lived
         # the longest wait of the log's writer thread for the event loop; shorter only adds switches
         sys.setswitchinterval(0.003)
         config = saved_config(config)
@@ -64,7 +64,7 @@ class ShareHostRayActor(ShareHost):
             open_leased(lambda: owner_of(config)),
             hold=Directories(lambda: owner_of(config)).hold,
         )
-        gc.freeze()
+        spare_present()
 
 
 class CatalogRayActor(CatalogActor):
@@ -72,9 +72,11 @@ class CatalogRayActor(CatalogActor):
 
     def __init__(self, config: Config) -> None:
         mask_log_records()
+        collect_rarely()
         os.nice(5)
         super().__init__(config, node_count(), open_leased(lambda: owner_of(config)))
         self._directories = Directories(lambda: owner_of(config))
+        spare_present()
         _start_with("follow")
 
     async def follow(self) -> None:

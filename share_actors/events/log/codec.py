@@ -177,7 +177,7 @@ class Codec:
         self, stream: str, version: int, topic: str, state: bytes
     ) -> tuple[Event, Request | None]:
         """Return the event of a row, and the client's request that caused it, if any; see `decode_event`."""
-        event, command_id, who = self._decoded(stream, version, topic, state)
+        event, who, command_id = self._decoded(stream, version, topic, state)
         if event is not None:
             if command_id is None:
                 return event, None
@@ -199,20 +199,20 @@ class Codec:
 
     def _decoded(
         self, stream: str, version: int, topic: str, state: bytes
-    ) -> tuple[Event | None, bytes | None, bytes]:
-        """Return event, command id and envelope of a row of the usual form; None: it is read in full."""
+    ) -> tuple[Event | None, bytes, bytes | None]:
+        """Return event, envelope and command id of a row of the usual form; no event for another."""
         try:
             plain = self.unseal(state)
             if has_sealed(plain):
                 plain = self.opened(stream, version, topic, plain)
             schema_version, validate = self._validators.get(topic) or self._validator(topic)
-            who, _, what = plain.partition(_BEFORE_EVENT)
-            head = _HEAD.match(who)
+            head = _HEAD.match(plain)
             if head is not None and head[1] == schema_version:
-                return validate(what[:-1]), head[2], who
+                end = plain.index(_BEFORE_EVENT)
+                return validate(plain[end + len(_BEFORE_EVENT) : -1]), plain[:end], head[2]
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
-        return None, None, b""
+        return None, b"", None
 
     def _validator(self, topic: str) -> tuple[bytes, Callable[[bytes], Event]]:
         kind = self._events[topic]

@@ -16,7 +16,7 @@ from share_actors.values import AsOf
 
 logger = logging.getLogger(__name__)
 FOLLOW_EVERY_S = 0.25
-FOLLOW_BATCH_SIZE = 5_000
+FOLLOW_BATCH_SIZE = 10_000
 MAX_QUERY_EVENTS = 20_000
 """How many events a query applies itself; if more are missing, lists are as of the checkpoint."""
 RATE_S = 10.0

@@ -30,7 +30,7 @@ from share_actors.events.share import ShareState
 from share_actors.values import AsOf
 
 logger = logging.getLogger(__name__)
-BATCH_SIZE = 5_000
+BATCH_SIZE = 10_000
 """Events a transaction."""
 MAX_STATES = 5_000
 """States that stay in memory, so that a busy share is not read again for every batch."""

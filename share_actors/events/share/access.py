@@ -283,9 +283,9 @@ def _work(access_id: str, state: Rules) -> str:
 
 def pending(state: Rules) -> ApplyRules | None:
     """Return the driver call that the rules owe, if any."""
-    owed = [state.rules[i] for i in state.owed]
-    if not owed:
+    if not state.owed:
         return None
+    owed = [state.rules[i] for i in state.owed]
     return ApplyRules(
         add=tuple(r for r in owed if r.state != "denying"),
         delete=tuple(r for r in owed if r.state == "denying"),

@@ -256,10 +256,14 @@ def _of_creating(state: ShareState) -> ShareEffect:
 
 def _of_available(state: ShareState) -> ShareEffect | None:
     """Access rules first, then snapshots, then exports, then the release of what it was created from."""
-    rules = access.pending(state.rules) or snapshot_access.pending(state.snapshots)
-    changing = snapshots.pending(state.snapshots, state.holds.snapshots)
-    rules_or_snapshots = rules or _withdrawn_first(changing, state)
+    rules = access.pending(state.rules)
+    rules_or_snapshots = rules or (_of_snapshots(state) if state.snapshots.held else None)
     return rules_or_snapshots or ensure.pending(state) or cloning.releasing(state)
+
+
+def _of_snapshots(state: ShareState) -> ShareEffect | None:
+    changing = snapshots.pending(state.snapshots, state.holds.snapshots)
+    return snapshot_access.pending(state.snapshots) or _withdrawn_first(changing, state)
 
 
 def _withdrawn_first(

@@ -50,7 +50,7 @@ class ShareRoom(NamedTuple):
 def room_of(state: ShareState) -> Room:
     """The room of one share."""
     room, found = state.room, state.found
-    unsized = int(state.share.status == "manage_starting")
+    unsized = 1 if state.share.status == "manage_starting" else 0
     return Room(room, room - found, _settled(state) - found, unsized)
 
 
@@ -66,8 +66,10 @@ def change(before: ShareState, after: ShareState) -> dict[str, Room]:
 
 
 def _difference(old: Room, new: Room) -> Room:
-    provisioned, consumed, settled, unsized = map(sub, new[:4], old[:4])
-    return Room(provisioned, consumed, settled, unsized, max(0, -consumed), max(0, -settled))
+    provisioned, consumed, settled, unsized, _, _ = map(sub, new, old)
+    returned = -consumed if consumed < 0 else 0
+    unsettled = -settled if settled < 0 else 0
+    return Room(provisioned, consumed, settled, unsized, returned, unsettled)
 
 
 def share_room(state: ShareState) -> ShareRoom:

@@ -16,6 +16,8 @@ from share_actors.values import Share, Snapshot
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
+_SELDOM_CHANGED = tuple(item for item in share.initial if item[0] not in ("share", "rules"))
+"""The names and the first values of the parts of a share's state that its row has only if they differ."""
 
 
 class EntityState(NamedTuple):
@@ -72,12 +74,11 @@ def share_row(share_id: str, entity: EntityState) -> Row:
 
 def _json_of(state: ShareState) -> str:
     """The JSON of a share's state, but for its rules and for what is as in every new share."""
-    new = share.initial.__dict__
-    changed = {
-        name
-        for name, part in state.__dict__.items()
-        if part is not new[name] and part != new[name] and name != "rules"
-    }
+    parts, changed = state.__dict__, {"share"}
+    for name, initial in _SELDOM_CHANGED:
+        part = parts[name]
+        if part is not initial and part != initial:
+            changed.add(name)
     return state.json_bytes(changed).decode()
 
 

@@ -182,7 +182,7 @@ class Share(ShareSpec):
     @classmethod
     def from_spec(cls, spec: ShareSpec, **fields: Any) -> Share:
         """A share with this specification and other *fields*, which are not validated again."""
-        return _EMPTY.replace(**spec.__dict__, **fields)
+        return _EMPTY.replace(**{**spec.__dict__, **fields})
 
 
 Snapshot.model_rebuild()

@@ -115,13 +115,14 @@ def evolve(state: ShareState, event: ShareEvent) -> ShareState:
 
 
 def _evolve_attempt(state: ShareState, event: attempts.AttemptEvent) -> ShareState:
-    applying = isinstance(event, attempts.AttemptStarted) and event.effect == "access"
-    rules = access.started(state.rules) if applying else state.rules
-    begun = cloning.attempted(state, event.effect)
-    attempt, snapshots = attempts.evolve(event, state.attempt), begun.snapshots
-    if isinstance(event, attempts.AttemptStarted):
-        snapshots = snapshot_access.started(event.effect, snapshots)
-    return begun.replace(attempt=attempt, rules=rules, snapshots=snapshots)
+    effect, attempt = event.effect, attempts.evolve(event, state.attempt)
+    begun = cloning.attempted(state, effect)
+    if not isinstance(event, attempts.AttemptStarted):
+        return begun.replace(attempt=attempt)
+    if effect == "access":
+        return begun.replace(attempt=attempt, rules=access.started(state.rules))
+    of_snapshots = snapshot_access.started(effect, state.snapshots)
+    return begun.replace(attempt=attempt, snapshots=of_snapshots)
 
 
 def _evolve_access(state: ShareState, event: access.AccessEvent) -> ShareState:

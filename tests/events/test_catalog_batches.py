@@ -18,7 +18,7 @@ from share_actors.events.log import Log
 from share_actors.testing import InMemoryLog
 from tests.events.catalog_fixtures import poison
 from tests.events.share_events import envelope
-from tests.events.test_share_properties import Walk, walks
+from tests.events.share_walks import Walk, walks
 
 SUMS = {"catalog_room": 6, "catalog_counts": 1}
 """Tables of running numbers: a row may be missing or have zeros only, which is the same."""

@@ -71,7 +71,10 @@ __all__ = [
 
 KIND = "share"
 STATE_VERSION = 8
-"""Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead."""
+"""Grows when an earlier state snapshot cannot be read any more; the stream is then replayed instead.
+
+So too when a default changes of a field of `ShareState`: a row of the catalog has no field with its default.
+"""
 
 
 _BEGINNINGS = (CreateShare, ManageShare, DeleteUnknownShare)

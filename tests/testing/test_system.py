@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,27 @@ def test_several_systems_run_side_by_side() -> None:
             assert [s.name for s in (await other.shares()).items] == ["theirs"]
 
     within(30, scenario())
+
+
+def test_the_temporary_directory_is_removed_though_an_abandoned_driver_call_still_writes() -> None:
+    stop, directories = threading.Event(), list[Path]()
+
+    def write(directory: Path) -> None:
+        n = 0
+        while not stop.is_set():
+            with suppress(OSError):
+                directory.mkdir(exist_ok=True)
+                (directory / str(n % 50)).touch()
+            n += 1
+
+    async def scenario() -> None:
+        async with testing.system() as running:
+            home = running.config.home
+            directories.append(home)
+            writer = threading.Thread(target=write, args=(home / "dummy",))
+            writer.start()
+            threading.Timer(0.3, stop.set).start()
+        writer.join()
+
+    within(60, scenario())
+    assert not directories[0].exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ from share_actors.values import (
 from share_actors.values.waiting import WaitingForThread
 
 T = TypeVar("T")
+END_S, END_POLL_S = 10.0, 0.02
+"""How long the end of a killed actor is waited for, and how often it is looked at."""
 
 
 class RayHost:
@@ -231,10 +234,15 @@ class RayStats:
         await call(self._handle.reconfigure.remote(config))
 
     async def end(self) -> None:
-        """Stop the actor, and kill its process."""
+        """Stop the actor, and kill its process; it has ended on return, unless that takes `END_S`."""
         with suppress(Unavailable):
             await call(self._handle.stop.remote())
         ray.kill(self._handle, no_restart=True)
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(END_S):
+                while True:  # Ray kills it a moment later
+                    await self.latest()
+                    await asyncio.sleep(END_POLL_S)
 
 
 class RayCatalog:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,9 @@ from share_actors.testing.in_process.host import InProcessHost
 from share_actors.testing.in_process.process import ProcessLost
 from share_actors.testing.in_process.services import InProcessCatalog
 from share_actors.values import OPERATOR, RequestContext, Share
+
+REMOVAL_S, REMOVAL_RETRY_S = 10.0, 0.02
+"""How long the removal of the temporary directory is tried, and the pause between two tries."""
 
 
 class InProcessConnection:
@@ -151,13 +157,12 @@ async def system(
     *log*: the events to continue with; default an empty log in memory. The catalog is a temporary file.
     *durable*: use the log and the catalog that *config* names instead. Raises `ConfigError` or `LogError`.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="share-actors-") as directory,
-        drivers_registered(drivers or {}),
-    ):
-        settings = _with_home(config, Path(directory))
+    async with AsyncExitStack() as stack:
+        directory = await stack.enter_async_context(_temporary_directory())
+        stack.enter_context(drivers_registered(drivers or {}))
+        settings = _with_home(config, directory)
         memory = None if durable else log or InMemoryLog()
-        cluster = _cluster(settings, Path(directory), memory)
+        cluster = _cluster(settings, directory, memory)
         running = InProcessSystem(cluster, settings, context)
         try:
             cluster.start_manager()
@@ -167,6 +172,23 @@ async def system(
             await running.close()
             if memory is not None and log is None:
                 memory.close()
+
+
+@asynccontextmanager
+async def _temporary_directory() -> AsyncIterator[Path]:
+    """A directory that is removed afterwards, once no abandoned driver call creates files in it any more."""
+    directory = Path(tempfile.mkdtemp(prefix="share-actors-"))
+    try:
+        yield directory
+    finally:
+        until = time.monotonic() + REMOVAL_S
+        while directory.exists():
+            try:
+                shutil.rmtree(directory)
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(REMOVAL_RETRY_S)
 
 
 @contextmanager

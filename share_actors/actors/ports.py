@@ -19,7 +19,7 @@ class HostReport(NamedTuple):
 
     *entities* are its shares and share servers, *waiting* the commands that have no reply yet, *hung* the
     driver calls past their deadline, *snapshot_failures* the state snapshots that could not be saved,
-    *waiting_for_thread* the driver calls that wait for a thread, by backend.
+    *waiting_for_thread* the driver calls that wait for a thread, by backend, *node* the id of its Ray node.
     """
 
     pid: int
@@ -28,6 +28,17 @@ class HostReport(NamedTuple):
     hung: int
     snapshot_failures: int
     waiting_for_thread: Mapping[str, int]
+    node: str = ""
+
+
+class NodeState(NamedTuple):
+    """A node of the cluster: *name* is its host name, *resources* are those that backends are pinned to."""
+
+    id: str
+    name: str
+    address: str
+    alive: bool
+    resources: tuple[str, ...]
 
 
 class CallUnderWay(NamedTuple):
@@ -202,6 +213,9 @@ class Cluster(Protocol):
 
     async def start_host(self, node: str | None = None) -> tuple[str, Host]:
         """Start a host, on a node with the resource *node* if given; return it with its name once ready."""
+
+    async def nodes(self) -> Sequence[NodeState]:
+        """All nodes that the cluster knows, also those that it lost."""
 
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""

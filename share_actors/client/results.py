@@ -55,7 +55,7 @@ class HandledEntities(TypedDict):
 class HostStatus(TypedDict):
     """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one.
 
-    `waiting_for_thread`: driver calls that wait for a driver thread, by backend.
+    `waiting_for_thread`: driver calls that wait for a driver thread, by backend. `node`: the id of its node.
     """
 
     actor: str
@@ -67,6 +67,24 @@ class HostStatus(TypedDict):
     hung: NotRequired[int]
     snapshot_failures: NotRequired[int]
     waiting_for_thread: NotRequired[dict[str, int]]
+    node: NotRequired[str]
+
+
+class NodeStatus(TypedDict):
+    """A node of the Ray cluster; one that was lost has been silent for `silent_s` seconds.
+
+    `resources`: what backends can be pinned to. `actors`: the share actors that are or were on it, and
+    `backends` those that are pinned to one of its resources.
+    """
+
+    id: str
+    name: str
+    address: str
+    alive: bool
+    silent_s: float | None
+    resources: list[str]
+    actors: list[str]
+    backends: list[str]
 
 
 class BackendStatus(TypedDict):
@@ -102,6 +120,7 @@ class ManagerStatus(TypedDict, total=False):
     up_s: float
     waiting: int
     actors: list[HostStatus]
+    nodes: list[NodeStatus]
     broken: dict[str, str]
     backends: dict[str, BackendStatus]
     log: str

@@ -61,6 +61,9 @@ class Cluster:
     async def start_host(self, node: str | None = None) -> tuple[str, Any]:
         raise NotImplementedError
 
+    async def nodes(self) -> Sequence[Any]:
+        raise NotImplementedError
+
     async def stats(self, backend: str, config: Config) -> Any:
         raise NotImplementedError
 

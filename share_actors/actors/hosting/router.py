@@ -18,7 +18,7 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.actors.messaging.routes import has_moved
 from share_actors.actors.ports import CatalogPort, Host, HostLost
-from share_actors.config import BackendSettings, Config
+from share_actors.config import Config
 from share_actors.errors import Moved, ShareActorsError, Unavailable
 from share_actors.events.aggregates import calls_drivers, kind_of
 from share_actors.policy import Caller
@@ -133,17 +133,22 @@ class Router:
         home = self._supervisor.directory.home(address)
         if home is not None:
             return home
-        settings = await self._backend_of(message) if self._any_particular else None
+        backend = await self._backend_of(message) if self._any_particular else ""
+        settings = self._config.backends.get(backend)
         if settings is None:
             return await self._supervisor.place(address)
         dedicated = settings.dedicated and kind_of(address) == "share"
-        return await self._supervisor.place(address, dedicated=dedicated, node=settings.node)
+        try:
+            return await self._supervisor.place(address, dedicated=dedicated, node=settings.node)
+        except Unavailable as error:
+            text = f"backend {backend} can't be reached: {error.message}"
+            raise Unavailable(text, field="backend", value=backend, **error.details) from None
 
-    async def _backend_of(self, message: CommandMessage) -> BackendSettings | None:
-        """The backend of a share or a share server; None for entities that call no driver."""
+    async def _backend_of(self, message: CommandMessage) -> str:
+        """The backend of a share or a share server; empty for entities that call no driver."""
         address = message.share_id
         if not calls_drivers(address):
-            return None
+            return ""
         if message.assignment is not None:
             host = message.assignment.host
         elif message.backend:
@@ -152,7 +157,7 @@ class Router:
             host = getattr(await self._catalog.ask("share", share_id=address), "host", "")
         else:
             host = getattr(await self._catalog.ask("entity", address=address), "host", "")
-        return self._config.backends.get(host.partition("#")[0])
+        return str(host).partition("#")[0]
 
     # -- calls -----------------------------------------------------------------------------------
     async def call(self, share_id: str, call: Callable[[Host], Awaitable[T]]) -> tuple[str, T]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from share_actors.actors.hosting.directory import HostDirectory, newest_homes
+from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.messaging.batch import in_parts
 from share_actors.actors.messaging.coalescer import Coalescer
@@ -33,6 +34,7 @@ class Supervisor:
         self._cluster, self._settings = cluster, settings
         self.timings = timings or SupervisorTimings()
         self.directory = HostDirectory(settings.max_actors)
+        self.nodes = NodeWatch()
         self.hosts: dict[str, Host] = {}
         """All hosts, alive or not: Ray restarts one that died, under the same name."""
         self.host_lost = asyncio.Event()
@@ -40,6 +42,8 @@ class Supervisor:
         self.stopping = False
         self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
         self._reports: dict[str, HostReport] = {}
+        self._node_ids: dict[str, str] = {}
+        """On which node each host was when it last reported."""
         self._heard_at: dict[str, float] = {}
         """When each host was last known to answer, or to be restarted (as of `time.monotonic`)."""
         self._growing: asyncio.Task[None] | None = None
@@ -60,6 +64,8 @@ class Supervisor:
         An entity that is active in two hosts has its home where its version is greater. A host that does
         not answer counts as lost.
         """
+        await self._look_at_nodes()
+        self.spawn(self._watch_nodes())
         hosts = dict(await self._cluster.hosts())
         reports, residents = dict[str, HostReport](), dict[str, Mapping[str, int]]()
         answers = await asyncio.gather(*map(self._look_at, hosts.values()))
@@ -82,6 +88,23 @@ class Supervisor:
         with suppress(HostLost, TimeoutError):
             return await self._answer(host.report()), await self._answer(host.resident())
         return None
+
+    async def _watch_nodes(self) -> None:
+        while not self.stopping:
+            await asyncio.sleep(self.timings.report_every_s)
+            await self._look_at_nodes()
+
+    async def _look_at_nodes(self) -> None:
+        """Take in which nodes the cluster has now; without an answer they stay as they were."""
+        try:
+            self.nodes.update(await self._answer(self._cluster.nodes()))
+            for name, node_id in self._node_ids.items():
+                if self.nodes.silent_s(node_id) is not None:
+                    self.mark_lost(name)
+        except TimeoutError:
+            logger.warning("the cluster has not said which nodes it has")
+        except Exception:  # whatever it is, watching must go on
+            logger.exception("the nodes of the cluster cannot be read")
 
     async def _answer(self, call: Awaitable[T]) -> T:
         """The result of a *call* to a host that takes no time; raises `TimeoutError` if none comes.
@@ -111,7 +134,7 @@ class Supervisor:
         if report is None:
             self.directory.lost(name)
         else:
-            self._reports[name] = report
+            self._reports[name], self._node_ids[name] = report, report.node
 
     async def _start_host(self, node: str | None = None) -> None:
         """Start a host; raises `Unavailable` if it does not answer in time. It then joins once it does."""
@@ -166,15 +189,22 @@ class Supervisor:
     ) -> str:
         """The host of an entity, chosen if it has none.
 
-        Waits for a host that can take it; raises `Unavailable` if none comes in `max_wait_s`.
+        Waits for a host that can take it; raises `Unavailable` if none comes in `max_wait_s`, or as soon as
+        the cluster has no living node with the resource *node*.
         """
         deadline = time.monotonic() + self.timings.max_wait_s
         while time.monotonic() < deadline:
+            self._require_node(node)
             host = self.place_now(entity_id, dedicated=dedicated, node=node)
             if host is not None:
                 return host
             await asyncio.sleep(PLACE_RETRY_S)
         raise Unavailable("no share actor is alive and free", field="id", value=entity_id)
+
+    def _require_node(self, node: str | None) -> None:
+        absence = None if node is None else self.nodes.absence(node)
+        if absence is not None:
+            raise Unavailable(absence, node=node)
 
     def place_now(
         self, entity_id: str, *, dedicated: bool = False, node: str | None = None
@@ -242,7 +272,7 @@ class Supervisor:
             self._join(name, host, report, homeless)
             if strays := resident.keys() - homeless:
                 await self._drop(name, list(strays))
-        self._reports[name] = report
+        self._reports[name], self._node_ids[name] = report, report.node
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)
 
@@ -270,6 +300,15 @@ class Supervisor:
             {"actor": name, "alive": name in alive, "shares": alive.get(name, 0)}
             | self._last_report(name)
             for name in self.hosts
+        ]
+
+    def node_status(self) -> list[dict[str, Any]]:
+        """Each node: what the cluster says of it, how long it has been silent, and the hosts on it."""
+        return [
+            node._asdict()
+            | {"silent_s": self.nodes.silent_s(node.id)}
+            | {"actors": sorted(name for name, id_ in self._node_ids.items() if id_ == node.id)}
+            for node in self.nodes.all()
         ]
 
     def _last_report(self, name: str) -> dict[str, Any]:

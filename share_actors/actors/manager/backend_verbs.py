@@ -20,7 +20,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdat
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
-from share_actors.errors import NotFound, ShareActorsError
+from share_actors.errors import NotFound, ShareActorsError, Unavailable
 from share_actors.values import BackendReport, RoomTaken, Share, ShareClient, ShareUsage
 
 logger = logging.getLogger(__name__)
@@ -68,9 +68,10 @@ class BackendVerbs:
         """One backend's part of `status`."""
         settings = self._config.backends[name]
         report = self._backend_reports.latest(name)
+        absence = self._absence(name)
         if report is None:
             return {"driver": settings.driver, "status": "starting", "reason": None, "at": None}
-        reason = self._backend_reports.failure_reason(name, settings)
+        reason = absence or self._backend_reports.failure_reason(name, settings)
         return {
             "driver": settings.driver,
             "status": "up" if reason is None else "down",
@@ -79,6 +80,17 @@ class BackendVerbs:
             "wrong": report.wrong,
             "problems": list(report.problems),
         }
+
+    def _absence(self, backend: str) -> str | None:
+        """Why no node that a backend is pinned to can be reached; None if one can."""
+        node = self._config.backends[backend].node
+        return None if node is None else self._supervisor.nodes.absence(node)
+
+    def _node_status(self, node: dict[str, Any]) -> dict[str, Any]:
+        """A node's part of `status`, with the backends that are pinned to it."""
+        backends = self._config.backends.items()
+        pinned = [name for name, settings in backends if settings.node in node["resources"]]
+        return node | {"resources": list(node["resources"]), "backends": pinned}
 
     async def publish(self, published: BackendReport) -> None:
         """Receive a report from a backend's stats actor."""
@@ -127,6 +139,9 @@ class BackendVerbs:
         return await stats.publish_now()
 
     async def _stats_of(self, backend: str) -> Stats:
+        if (absence := self._absence(backend)) is not None:
+            text = f"backend {backend} can't be reached: {absence}"
+            raise Unavailable(text, field="backend", value=backend)
         if backend not in self._stats:
             self._stats[backend] = await self._cluster.stats(backend, self._config)
         return self._stats[backend]

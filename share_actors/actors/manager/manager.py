@@ -50,6 +50,7 @@ from share_actors.errors import (
     ShareActorsError,
     Unavailable,
 )
+from share_actors.events.aggregates import kind_of
 from share_actors.events.visibility import seen_by
 from share_actors.values.waiting import WaitingForThread
 
@@ -75,12 +76,17 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
-        self._periodic_tasks = PeriodicTasks(
-            config, cluster.catalog, self._entity_client, self._backend_reports, timings
-        )
         self._stats: dict[str, Stats] = {}
         self._ledger_loaded: asyncio.Task[None] | None = None
         self._supervisor = Supervisor(cluster, config.hosting, timings.supervisor)
+        self._periodic_tasks = PeriodicTasks(
+            config,
+            cluster.catalog,
+            self._entity_client,
+            self._backend_reports,
+            self._supervisor.nodes,
+            timings,
+        )
         self._router = Router(self._supervisor, cluster.catalog, config)
         self._recovery = Recovery(
             self._supervisor,
@@ -202,7 +208,10 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
 
     # -- questions -------------------------------------------------------------------------------
     async def view(self, share_id: str, context: Context = None) -> Any:
-        """The current share, or the entity at that address, read from its activation; raises `NotFound`."""
+        """The current share, or the entity at that address, read from its activation; raises `NotFound`.
+
+        While the node that it is pinned to is lost, it is read from the catalog.
+        """
         word("share_id", share_id)
         await self.ready()
         try:
@@ -210,7 +219,18 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         except (InvalidRequest, NotFound):
             self._supervisor.directory.forget([share_id])  # it has no events, so it needs no home
             raise
+        except Unavailable as error:
+            entity = await self._recorded(share_id) if "node" in error.details else None
+            if entity is None:
+                raise
         return seen_by(caller_in(context), entity, share_id)
+
+    async def _recorded(self, address: str) -> Any:
+        """The share or entity at *address* as the log has it; None if it has none."""
+        catalog = self._cluster.catalog
+        if kind_of(address) == "share":
+            return await catalog.ask("share", share_id=address)
+        return await catalog.ask("entity", address=address)
 
     async def where(self, share_id: str, context: Context = None) -> dict[str, Any]:
         """Name, process id and number of entities of the Ray actor that hosts *share_id*, once active."""
@@ -228,6 +248,7 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
             "up_s": round(time.time() - self._started_at, 1),
             "waiting": self._waiting,
             "actors": self._supervisor.status(),
+            "nodes": [self._node_status(node) for node in self._supervisor.node_status()],
             "broken": self._recovery.broken,
             "backends": {name: self._backend_status(name) for name in self._config.backends},
             "log": self._config.log.kind,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from share_actors.actors.effects.server_attachment import SERVER
+from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.manager.backend_contents import BackendContents
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -42,11 +43,12 @@ class PeriodicTasks:
         catalog: CatalogPort,
         entity_client: EntityClient,
         backend_reports: BackendReports,
+        nodes: NodeWatch,
         timings: ManagerTimings,
     ) -> None:
         self.config = config
         self._catalog, self._entity_client = catalog, entity_client
-        self._backend_reports, self._timings = backend_reports, timings
+        self._backend_reports, self._nodes, self._timings = backend_reports, nodes, timings
 
     async def run(self) -> None:
         """Run all loops until cancelled."""
@@ -78,13 +80,15 @@ class PeriodicTasks:
 
     # -- backends --------------------------------------------------------------------------------
     async def _report_silence(self) -> None:
-        """Record a backend as down whose stats actor hangs or is missing: there are no new reports of it."""
+        """Record a backend as down whose node is lost, or whose stats actor hangs or is missing."""
         for name, settings in self.config.backends.items():
-            reason = self._backend_reports.silence_reason(name, settings)
+            absence = None if settings.node is None else self._nodes.absence(settings.node)
+            reason = absence or self._backend_reports.silence_reason(name, settings)
             latest = self._backend_reports.latest(name)
-            if reason is not None and latest is not None and latest.reason is None:
+            if reason is not None and (latest is None or latest.reason is None):
                 self._backend_reports.publish(silent_report(name, reason, latest))
-                command = ReportSilence(backend=name, reason="no reports")
+                told = "no reports" if absence is None else f"no node with {settings.node}"
+                command = ReportSilence(backend=name, reason=told)
                 await self._entity_client.tell(f"backend:{name}", command, SYSTEM_CONTEXT)
 
     async def _finish_renames(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 
-from share_actors.actors.ports import AT, CatalogForCallers, Host, Stats
+from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
 from share_actors.actors.runtime.kept_config import save_config, saved_config
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
@@ -49,12 +50,24 @@ def was_restarted() -> bool:
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
+_OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "bundle", "accelerator_type:", "node:")
+"""How the resources begin that Ray itself gives to nodes."""
+
+
+def _node_state(node: dict[str, Any]) -> NodeState:
+    """*node* is an item of `ray.nodes()`."""
+    resources = sorted(name for name in node["Resources"] if not name.startswith(_OF_RAY))
+    host, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
+    return NodeState(node["NodeID"], host, address, node["Alive"], tuple(resources))
+
+
 class RayCluster:
     """A `Cluster`: the Ray cluster that the manager runs on."""
 
     def __init__(self, config: Config) -> None:
         self._config, self._last_host = config, 0
         self._catalog: RayCatalog | None = None
+        self._asking: asyncio.Future[list[dict[str, Any]]] | None = None
 
     @property
     def catalog(self) -> CatalogForCallers:
@@ -79,6 +92,12 @@ class RayCluster:
         host = RayHost(name, handle)
         await host.report()
         return name, host
+
+    async def nodes(self) -> Sequence[NodeState]:
+        """All nodes that the cluster knows; a question that was not answered is not asked again meanwhile."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(asyncio.to_thread(ray.nodes))
+        return [_node_state(node) for node in await asyncio.shield(self._asking)]
 
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""

@@ -20,7 +20,7 @@ from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.retries import RETRY_S
-from share_actors.actors.ports import Cluster
+from share_actors.actors.ports import Cluster, HostReport
 from share_actors.actors.runtime.adapters import RayManager
 from share_actors.actors.runtime.kept_config import KeptMark, saved_config
 from share_actors.actors.runtime.log_records import mask_log_records
@@ -65,6 +65,11 @@ class ShareHostRayActor(ShareHost):
             hold=Directories(lambda: owner_of(config)).hold,
         )
         spare_present()
+
+    async def report(self) -> HostReport:
+        """See `ShareHost`; with the node of this process."""
+        report = await super().report()
+        return report._replace(node=ray.get_runtime_context().get_node_id())
 
 
 class CatalogRayActor(CatalogActor):

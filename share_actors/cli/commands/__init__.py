@@ -34,6 +34,10 @@ LISTED = {
         ("commands.system.status",),
         is_group=False,
     ),
+    "node": Listed(
+        "Show the nodes of the Ray cluster: what is on each, and which are silent.",
+        ("commands.node",),
+    ),
     "receipt": Listed(
         "Show the outcome of a request: accepted, in progress, done, or failed with the reason.",
         ("commands.receipt",),

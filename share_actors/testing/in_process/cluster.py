@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.ports import AT, Host, Stats
+from share_actors.actors.ports import AT, Host, NodeState, Stats, node_of
 from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
 from share_actors.config import Config
 from share_actors.errors import Unavailable
@@ -18,6 +18,7 @@ from share_actors.testing.in_process.process import InProcess
 from share_actors.testing.in_process.services import InProcessCatalog, InProcessStats
 
 HOST = "share-actor"
+NODE, ADDRESS = "here", "127.0.0.1"
 START_S = 0.01
 """How long a host takes to start, so that callers have to wait for it."""
 
@@ -40,6 +41,7 @@ class InProcessCluster:
         self.running: dict[str, InProcessHost] = {}
         """All hosts that were started, by name, the lost ones too."""
         self.stats_actors: dict[str, InProcessStats] = {}
+        self.lost_nodes: set[str] = set()
         self._catalog = InProcessCatalog(config, open_log)
         self._manager: ManagerProcess | None = None
 
@@ -77,6 +79,17 @@ class InProcessCluster:
         await host.report()
         return name, host
 
+    async def nodes(self) -> Sequence[NodeState]:
+        """One node for each resource that backends are pinned to, and one with none."""
+        pinned = {b.node for b in self.config.backends.values() if b.node is not None}
+        return [
+            NodeState(NODE, NODE, ADDRESS, True, ()),
+            *(
+                NodeState(name, name, ADDRESS, name not in self.lost_nodes, (name,))
+                for name in sorted(pinned)
+            ),
+        ]
+
     async def stats(self, backend: str, config: Config) -> Stats:
         """The stats actor of *backend*, started unless it runs."""
         running = self.stats_actors.get(backend)
@@ -92,6 +105,23 @@ class InProcessCluster:
         self.config = config
 
     # -- for tests -------------------------------------------------------------------------------
+    async def lose_node(self, name: str) -> None:
+        """Lose the node with the resource *name*, and what runs there; nothing is restarted elsewhere."""
+        self.lost_nodes.add(name)
+        for host in self.running.values():
+            if node_of(host.name) == name:
+                host.kill()
+        for backend, stats_actor in self.stats_actors.items():
+            if self.config.backends[backend].node == name:
+                await stats_actor.end()
+
+    def return_node(self, name: str) -> None:
+        """Let a lost node join again; Ray starts its hosts there."""
+        self.lost_nodes.discard(name)
+        for host in self.running.values():
+            if node_of(host.name) == name and host.is_lost:
+                host.start()
+
     def host_of(self, entity_id: str) -> InProcessHost:
         """The host that has the entity in memory; raises `LookupError` unless there is exactly one."""
         hosts = [host for host in self.running.values() if host.hosts(entity_id)]

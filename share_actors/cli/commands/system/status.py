@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +38,9 @@ def print_status(output: Output, status: Mapping[str, Any]) -> None:
     manager, catalog = status["manager"], status["catalog"]
     output.print_fields(_summary(status))
     output.print_section(ACTOR_COLUMNS, [_actor_row(actor) for actor in manager.get("actors", [])])
+    for node in manager.get("nodes", []):
+        if not node["alive"]:
+            _print_silent_node(output, node)
     for name, backend in manager.get("backends", {}).items():
         if backend["status"] == "down":
             _print_down_backend(output, name, backend["reason"])
@@ -104,6 +108,21 @@ def _waiting_for_thread(manager: Mapping[str, Any]) -> Counter[str]:
 
 
 # -- problems ------------------------------------------------------------------------------------
+def _print_silent_node(output: Output, node: Mapping[str, Any]) -> None:
+    name = f"{node['name']} ({node['address']}), for {node['silent_s']:.0f} s"
+    output.print(f"\n[bold red]Silent:[/] node {escape(name)}")
+    if node["backends"]:
+        output.print(f"  Backends pinned to it: {escape(', '.join(node['backends']))}")
+        start = f"ray start --address=HEAD --resources={_as_json(node['resources'])}"
+        output.print(f"  Their shares go on once it is back: [bold]{escape(start)}[/] there")
+    else:
+        output.print("  Its shares go on on other nodes")
+
+
+def _as_json(resources: Sequence[str]) -> str:
+    return "'" + json.dumps(dict.fromkeys(resources, 1)) + "'"
+
+
 def _print_down_backend(output: Output, name: str, reason: str) -> None:
     history = f"share-actors backend history {name}"
     output.print(f"\n[bold red]Down:[/] backend {name}; it gets no new shares")

@@ -1,0 +1,97 @@
+"""`share-actors node ...`: the nodes of the Ray cluster, and what is on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from share_actors.cli.command import command
+from share_actors.cli.session import Session
+from share_actors.client.results import HostStatus, ManagerStatus, NodeStatus
+from share_actors.errors import NotFound, Unavailable
+
+COLUMNS = ("ID", "NAME", "ADDRESS", "STATUS", "RESOURCES", "BACKENDS", "SHARES")
+ID_LENGTH = 12
+"""Characters of an id in a table: enough to tell nodes apart, and accepted by `node show`."""
+NodeArgument = Annotated[
+    str, typer.Argument(metavar="NODE", help="The name of a node, or the beginning of its id.")
+]
+
+
+@command("node list", examples=["node list", "node list --json"])
+def list_nodes(session: Session) -> None:
+    """List the nodes of the Ray cluster, also those that were lost."""
+    manager = _manager_status(session)
+    if session.json:
+        session.output.print_json({"nodes": manager["nodes"]})
+        return
+    rows = [_row(node, _actors_on(node, manager["actors"])) for node in manager["nodes"]]
+    session.output.print_table(COLUMNS, rows)
+
+
+@command("node show", examples=["node show worker-2"])
+def show(session: Session, node: NodeArgument) -> None:
+    """Show a node: since when it is silent, and its share actors and backends."""
+    manager = _manager_status(session)
+    found = _named(node, manager["nodes"])
+    actors = _actors_on(found, manager["actors"])
+    backends = {name: manager["backends"][name] for name in found["backends"]}
+    if session.json:
+        session.output.print_json({**found, "actors": actors, "backends": backends})
+        return
+    session.output.print_fields(
+        {
+            "Id": found["id"],
+            "Name": found["name"],
+            "Address": found["address"],
+            "Status": _status(found),
+            "Resources": ", ".join(found["resources"]) or "none that backends are pinned to",
+        }
+    )
+    session.output.print_section(
+        ("ACTOR", "ALIVE", "SHARES"), [(a["actor"], a["alive"], a["shares"]) for a in actors]
+    )
+    session.output.print_section(
+        ("PINNED BACKEND", "STATUS", "REASON"),
+        [(name, backend["status"], backend["reason"]) for name, backend in backends.items()],
+    )
+
+
+def _manager_status(session: Session) -> ManagerStatus:
+    status = session.system.status()["manager"]
+    if "error" in status:
+        raise Unavailable(f"the manager does not answer: {status['error']}")
+    return status
+
+
+def _named(name: str, nodes: Sequence[NodeStatus]) -> NodeStatus:
+    """The one node called *name*, or whose id begins so; raises `NotFound`."""
+    found = [node for node in nodes if node["name"] == name]
+    found = found or [node for node in nodes if name and node["id"].startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(node["id"][:ID_LENGTH] for node in found)
+        raise NotFound(
+            f"{len(found)} nodes are called {name}: give one of the ids {ids}",
+            field="node",
+            value=name,
+        )
+    raise NotFound(f"no node is called {name}: see `node list`", field="node", value=name)
+
+
+def _actors_on(node: NodeStatus, actors: Sequence[HostStatus]) -> list[HostStatus]:
+    return [actor for actor in actors if actor["actor"] in node["actors"]]
+
+
+def _row(node: NodeStatus, actors: Sequence[Mapping[str, Any]]) -> tuple[object, ...]:
+    has = (", ".join(node["resources"]), ", ".join(node["backends"]))
+    shares = sum(actor["shares"] for actor in actors)
+    return (node["id"][:ID_LENGTH], node["name"], node["address"], _status(node), *has, shares)
+
+
+def _status(node: NodeStatus) -> str:
+    silent_s = node["silent_s"]
+    return "alive" if silent_s is None else f"silent for {silent_s:.0f} s"

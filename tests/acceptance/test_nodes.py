@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +12,19 @@ import pytest
 from share_actors.config import LogSettings
 from tests.acceptance import two_nodes
 from tests.acceptance.cli import CommandLine
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
+LOST = r"backend '?near.* (silent for|no node of the cluster has the resource near)"
+"""How a refusal names the node; a manager that was on it does not know which one it was."""
 CONFIG = """
 [log]
 kind = "postgresql"
 host = "{log.host}"
 database = "{log.database}"
 user = "{log.user}"
-schema_name = "two_nodes"
+schema_name = "{schema}"
 
 [hosting]
 min_actors = 2
@@ -37,9 +41,14 @@ node = "near"
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with two_nodes.cluster() as address:
-        yield address
+def nodes() -> Iterator[two_nodes.TwoNodes]:
+    with two_nodes.cluster() as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def address(nodes: two_nodes.TwoNodes) -> str:
+    return nodes.address
 
 
 @pytest.fixture
@@ -66,7 +75,7 @@ def test_a_system_on_two_nodes_outlives_a_kill_of_its_share_actors(
     address: str, cli: CommandLine, postgres_server: LogSettings, short_path: Path
 ) -> None:
     config = short_path / "site.toml"
-    config.write_text(CONFIG.format(log=postgres_server, top=short_path))
+    config.write_text(CONFIG.format(log=postgres_server, top=short_path, schema="two_nodes"))
     cli.environment["SHARE_ACTORS_CONFIG"] = str(config)
     up = cli.json("--address", address, "up")
     made = [cli.json("share", "create", "--size", "1", "--backend", "dummy") for _ in range(2)]
@@ -88,3 +97,48 @@ def test_a_system_on_two_nodes_outlives_a_kill_of_its_share_actors(
     assert cli.json("down") == {"running": False, "stopped": True, "cut_off": []}
     assert cli.json("--address", address, "up")["already"] is False
     assert {s["size"] for s in cli.json("share", "list")["shares"]} == {1, 2}
+
+
+def test_the_loss_of_the_only_node_of_a_backend_is_told_and_leaves_the_others(
+    nodes: two_nodes.TwoNodes, cli: CommandLine, postgres_server: LogSettings, short_path: Path
+) -> None:
+    config = short_path / "site.toml"
+    config.write_text(CONFIG.format(log=postgres_server, top=short_path, schema="lost_node"))
+    cli.environment["SHARE_ACTORS_CONFIG"] = str(config)
+    cli.json("--address", nodes.address, "up")
+    pinned = cli.json("share", "create", "--size", "1", "--backend", "near")["id"]
+
+    nodes.lose_near()
+    until(lambda: backend_status(cli, "near") == "down", 90)  # the manager may have died with it
+
+    assert create_on(cli, "dummy") == "available"
+    assert re.search(LOST, refused(cli, pinned))
+    assert cli.json("share", "show", pinned)["status"] == "available"
+    [living] = [node for node in cli.json("node", "list")["nodes"] if node["alive"]]
+    assert cli.json("node", "show", living["id"])["backends"] == {}
+
+    psutil.Process(cli.json("status")["manager"]["pid"]).kill()
+    assert create_on(cli, "dummy") == "available"
+    assert re.search(LOST, refused(cli, pinned))
+
+    nodes.add_near()
+    until(lambda: cli("share", "extend", pinned, "--size", "3").code == 0, 120)
+    assert cli.json("share", "show", pinned)["size"] == 3
+
+
+def backend_status(cli: CommandLine, backend: str) -> str | None:
+    """`up`, `down` or `starting`; None while the manager does not answer."""
+    manager = cli.json("status")["manager"]
+    return None if "error" in manager else str(manager["backends"][backend]["status"])
+
+
+def create_on(cli: CommandLine, backend: str) -> str:
+    """The status of a new share."""
+    return str(cli.json("share", "create", "--size", "1", "--backend", backend)["status"])
+
+
+def refused(cli: CommandLine, share: str) -> str:
+    """The message with which an extension of *share* is refused as unavailable."""
+    ended = cli("--json", "share", "extend", share, "--size", "3")
+    assert ended.error["code"] == "unavailable"
+    return str(ended.error["message"])

@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes on this machine, in a process of its own that runs until its input is closed.
 
-The process prints the address of the head; the nodes are its children and end with it.
+The process prints the address of the head; the nodes are its children and end with it. The second node has
+the resource `near`; for each line of its input the process adds another one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,33 @@ from share_actors.actors.runtime.system_state import LOOPBACK
 from tests.preloaded import programs
 
 
+class TwoNodes:
+    """The cluster that the process *keeper* has."""
+
+    def __init__(self, keeper: subprocess.Popen[str], address: str) -> None:
+        self._keeper, self.address = keeper, address
+
+    def lose_near(self) -> None:
+        """Kill the raylet of the node `near`, with which all ends that runs there."""
+        [raylet] = [
+            child
+            for child in psutil.Process(self._keeper.pid).children(recursive=True)
+            if child.name() == "raylet" and any("near," in word for word in child.cmdline())
+        ]
+        raylet.kill()
+
+    def add_near(self) -> None:
+        """Add a node with the resource `near`."""
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.write("add\n")
+        self._keeper.stdin.flush()
+        assert self._keeper.stdout.readline().strip() == "added"
+
+
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The address of a new cluster, which ends afterwards."""
+def cluster() -> Iterator[TwoNodes]:
+    """A new cluster, which ends afterwards."""
     clean = {
         k: v for k, v in os.environ.items() if not k.startswith("RAY_")
     }  # such as the token of another cluster
@@ -36,11 +61,11 @@ def cluster() -> Iterator[str]:
         assert keeper.stdout is not None
         try:
             address = keeper.stdout.readline().strip()
-            children = psutil.Process(keeper.pid).children(recursive=True)
             assert address, "the cluster did not start"
-            yield address
+            yield TwoNodes(keeper, address)
         finally:
             assert keeper.stdin is not None
+            children = psutil.Process(keeper.pid).children(recursive=True)
             keeper.stdin.close()
             keeper.wait(60)
             for child in children:
@@ -55,7 +80,9 @@ def main() -> None:
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes.add_node(num_cpus=1, resources={"near": 1})
     print(nodes.address, flush=True)
-    sys.stdin.read()
+    for _ in sys.stdin:
+        nodes.add_node(num_cpus=1, resources={"near": 1})
+        print("added", flush=True)
     nodes.shutdown()  # type: ignore[no-untyped-call]
 
 

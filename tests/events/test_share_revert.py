@@ -174,11 +174,15 @@ def test_clients_are_denied_although_a_revert_failed() -> None:
 def test_the_snapshot_that_a_share_is_reverted_to_is_kept(
     spec: Spec[ShareCommand, ShareEvent, ShareState, ShareEffect],
 ) -> None:
-    spec.when(DeleteSnapshot(snapshot_id="n")).then_rejected("must stay until the revert has succeeded")
+    spec.when(DeleteSnapshot(snapshot_id="n")).then_rejected(
+        "must stay until the revert has succeeded"
+    )
 
 
 def test_a_failed_revert_does_not_let_its_snapshot_be_unmanaged() -> None:
-    in_error.when(UnmanageSnapshot(snapshot_id="n")).then_rejected("must stay until the revert has succeeded")
+    in_error.when(UnmanageSnapshot(snapshot_id="n")).then_rejected(
+        "must stay until the revert has succeeded"
+    )
 
 
 def test_an_older_snapshot_that_is_deleted_meanwhile_is_removed_after_the_revert() -> None:

@@ -32,7 +32,7 @@ class HostReport(NamedTuple):
 
 
 class NodeState(NamedTuple):
-    """A node of the cluster: *name* is its host name, *resources* are those that backends are pinned to."""
+    """A node of the cluster: *name* is its host name, *resources* are the names of all that it has."""
 
     id: str
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -135,5 +136,47 @@ def test_a_backend_whose_node_is_back_goes_on(tmp_path: Path) -> None:
                     return False
 
             assert await until_async(extended)
+
+    within(LIMIT_S, scenario())
+
+
+def test_who_waits_for_an_outcome_on_a_lost_node_does_not_ask_again_and_again(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with with_far_share(tmp_path) as (running, share_id):
+            began = time.monotonic()
+            replies = await running.cluster.find_manager().call("wait", [(share_id, "c")], 1.0)
+
+            assert (replies, time.monotonic() - began >= 1.0) == ([], True)
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_reload_while_a_node_is_lost_starts_what_is_added(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_far_share(tmp_path) as (running, _):
+            old = running.cluster.config
+            far = old.backends["far"].model_copy(update={"max_attempts": 7})
+            new = old.backends["here"].model_copy(
+                update={"options": {"directory": str(tmp_path / "new")}}
+            )
+            config = old.model_copy(update={"backends": {**old.backends, "far": far, "new": new}})
+
+            difference = await running.cluster.find_manager().call("reload", config)
+
+            assert (difference["added"], difference["changed"]) == (["new"], ["far"])
+            assert (await running.create_share(size=1, backend="new")).status == "available"
+
+    within(LIMIT_S, scenario())
+
+
+def test_the_reports_of_all_backends_include_that_of_a_lost_node(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_far_share(tmp_path) as (running, _):
+            reports = await running.cluster.find_manager().call("publish_service_capabilities")
+
+            assert reports["here"].reason is None
+            assert "its node rack" in (reports["far"].reason or "")
 
     within(LIMIT_S, scenario())

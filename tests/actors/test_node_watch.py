@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from share_actors.actors.hosting.nodes import NodeWatch
+import pytest
+
+from share_actors.actors.hosting.nodes import LOST_S, MAX_LOST, NodeWatch
 from share_actors.actors.ports import NodeState
 
 HEAD = NodeState("n1", "head", "10.0.0.1", True, ())
@@ -23,7 +25,7 @@ class Clock:
 
 def watched(*states: NodeState) -> tuple[NodeWatch, Clock]:
     clock = Clock()
-    nodes = NodeWatch(clock)
+    nodes = NodeWatch(30.0, clock)
     nodes.update(states)
     return nodes, clock
 
@@ -52,17 +54,59 @@ def test_a_lost_node_is_named_with_how_long_it_has_been_silent() -> None:
 
 
 def test_another_node_with_the_resource_is_enough() -> None:
-    nodes, _ = watched(HEAD, NEAR, NEAR._replace(id="n3", name="other"))
+    other = NEAR._replace(id="n3", name="other")
+    nodes, _ = watched(HEAD, NEAR, other)
 
-    nodes.update([HEAD, LOST])
+    nodes.update([HEAD, LOST, other])
 
     assert nodes.absence("near") is None
 
 
-def test_a_resource_that_no_node_has_is_named() -> None:
-    nodes, _ = watched(HEAD)
+def test_a_resource_that_no_node_has_is_named_once_nodes_had_time_to_join() -> None:
+    nodes, clock = watched(HEAD)
+    assert nodes.absence("near") is None
+
+    clock.now += 30
 
     assert nodes.absence("near") == "no node of the cluster has the resource near"
+
+
+def test_a_node_that_the_cluster_does_not_list_any_more_is_lost() -> None:
+    nodes, clock = watched(HEAD, NEAR)
+
+    clock.now += 5
+    nodes.update([HEAD])
+
+    assert nodes.silent_s("n2") == 5
+
+
+@pytest.mark.parametrize("resource", ["node:10.0.0.2", "memory_rack", "GPU-box", "CPU"])
+def test_a_backend_may_be_pinned_to_any_resource(resource: str) -> None:
+    nodes, clock = watched(HEAD, NEAR._replace(resources=(resource,)))
+    clock.now += 30
+
+    assert nodes.absence(resource) is None
+
+
+def test_nodes_that_come_and_go_are_forgotten() -> None:
+    nodes, clock = watched(HEAD)
+    for n in range(200):
+        nodes.update([HEAD, NEAR._replace(id=f"pod{n}", name=f"pod{n}", address=f"10.1.0.{n}")])
+    nodes.update([HEAD])
+    assert len(nodes.all()) == 1 + MAX_LOST
+
+    clock.now += LOST_S + 1
+    nodes.update([HEAD])
+    assert nodes.all() == [HEAD]
+
+
+def test_a_node_that_joins_with_more_than_it_had_replaces_the_lost_one() -> None:
+    nodes, _ = watched(HEAD, NEAR)
+    more = NEAR._replace(id="n5", resources=("gpu", "near"))
+
+    nodes.update([HEAD, LOST, more])
+
+    assert nodes.all() == [HEAD, more]
 
 
 def test_a_lost_node_that_was_never_seen_alive_is_not_shown() -> None:

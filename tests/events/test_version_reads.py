@@ -88,3 +88,17 @@ def test_each_event_loop_gets_its_own_answers() -> None:
     reads = VersionReads(Versions().read)
 
     assert [asyncio.run(reads.version(stream)) for stream in ("a", "bb")] == [1, 2]
+
+
+def test_a_loop_that_is_closed_before_the_read_is_forgotten() -> None:
+    reads = VersionReads(Versions().read)
+    for _ in range(3):
+        loop = asyncio.new_event_loop()
+        asked = loop.create_task(reads.version("a"))
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        asked.cancel()
+        loop.close()
+
+    assert asyncio.run(reads.version("bb")) == 2
+    assert not reads._waiting

@@ -7,30 +7,48 @@ from collections.abc import Callable, Sequence
 
 from share_actors.actors.ports import NodeState
 
+MAX_LOST, LOST_S = 50, 24 * 3600.0
+"""How many lost nodes are remembered, and for how long: clusters that grow and shrink lose many."""
+_OF_RAY = ("CPU", "GPU", "memory", "object_store_memory")
+_PREFIXES_OF_RAY = ("node:", "accelerator_type:", "bundle_group")
+
+
+def is_of_ray(resource: str) -> bool:
+    """Whether Ray itself gives nodes the *resource*; a backend may be pinned to it nevertheless."""
+    return resource in _OF_RAY or resource.startswith(_PREFIXES_OF_RAY)
+
 
 class NodeWatch:
-    """The nodes as they were last seen; a lost one stays, with what it had, until one like it is back."""
+    """The nodes as they were last seen; a lost one stays for a while, with what it had.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    That no node has a resource is certain once the cluster has been watched for *grace_s*: nodes may join.
+    """
+
+    def __init__(self, grace_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grace_s, self._clock = grace_s, clock
+        self._began: float | None = None
         self._nodes: dict[str, NodeState] = {}
         self._heard_at: dict[str, float] = {}
 
     def update(self, states: Sequence[NodeState]) -> None:
         """Take in the present *states* of all nodes that the cluster knows."""
-        for state in states:
-            known = self._nodes.get(state.id)
-            if state.alive:
-                self._nodes[state.id], self._heard_at[state.id] = state, self._clock()
-            elif known is not None:  # the cluster forgets what a lost node had
-                self._nodes[state.id] = known._replace(alive=False)
-        self._forget_those_that_are_back()
+        now = self._clock()
+        self._began = now if self._began is None else self._began
+        living = {state.id: state for state in states if state.alive}
+        for node_id, known in self._nodes.items():
+            if node_id not in living:  # the cluster forgets what a lost node had
+                self._nodes[node_id] = known._replace(alive=False)
+        self._nodes.update(living)
+        self._heard_at.update(dict.fromkeys(living, now))
+        self._forget_lost(list(living.values()))
 
-    def _forget_those_that_are_back(self) -> None:
-        """A node that joins again has another id."""
-        living = {_place(node) for node in self._nodes.values() if node.alive}
-        for node in list(self._nodes.values()):
-            if not node.alive and _place(node) in living:
+    def _forget_lost(self, living: Sequence[NodeState]) -> None:
+        """Forget lost nodes that are back, under another id, and those that nobody looks for any more."""
+        lost = [node for node in self._nodes.values() if not node.alive]
+        lost.sort(key=lambda node: -self._heard_at[node.id])
+        for number, node in enumerate(lost):
+            is_old = self._clock() - self._heard_at[node.id] > LOST_S
+            if number >= MAX_LOST or is_old or any(_is_again(node, each) for each in living):
                 del self._nodes[node.id], self._heard_at[node.id]
 
     def all(self) -> list[NodeState]:
@@ -45,14 +63,17 @@ class NodeWatch:
     def absence(self, resource: str) -> str | None:
         """Why no node with the Ray resource *resource* can be reached; None if one can."""
         having = [node for node in self._nodes.values() if resource in node.resources]
-        if not self._nodes or any(node.alive for node in having):
+        if self._began is None or any(node.alive for node in having):
             return None
         if not having:
-            return f"no node of the cluster has the resource {resource}"
+            is_certain = self._clock() - self._began >= self._grace_s
+            return f"no node of the cluster has the resource {resource}" if is_certain else None
         last = max(having, key=lambda node: self._heard_at[node.id])
         silent_s = self.silent_s(last.id) or 0.0
         return f"its node {last.name} ({last.address}) has been silent for {silent_s:.0f} s"
 
 
-def _place(node: NodeState) -> tuple[str, str, tuple[str, ...]]:
-    return node.name, node.address, node.resources
+def _is_again(lost: NodeState, living: NodeState) -> bool:
+    """Whether *living* is the machine of the node that was lost, with at least what that had."""
+    same_machine = (living.name, living.address) == (lost.name, lost.address)
+    return same_machine and set(lost.resources) <= set(living.resources)

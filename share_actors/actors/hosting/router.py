@@ -141,6 +141,8 @@ class Router:
         try:
             return await self._supervisor.place(address, dedicated=dedicated, node=settings.node)
         except Unavailable as error:
+            if "node" not in error.details:
+                raise
             text = f"backend {backend} can't be reached: {error.message}"
             raise Unavailable(text, field="backend", value=backend, **error.details) from None
 
@@ -199,8 +201,17 @@ class Router:
     async def _wait_at_home(
         self, pair: tuple[str, str], timeout_s: float, caller: Caller | None
     ) -> list[CommandReply]:
-        host = self._supervisor.hosts[await self.home(pair[0])]
-        return await host.wait([pair], timeout_s, caller)
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                host = self._supervisor.hosts[await self.home(pair[0])]
+            except Unavailable:  # its node may come back: the caller asks again after *timeout_s*
+                remaining_s = until - time.monotonic()
+                if remaining_s <= 0:
+                    raise
+                await asyncio.sleep(min(remaining_s, MAX_RETRY_S))
+            else:
+                return await host.wait([pair], max(until - time.monotonic(), 0.0), caller)
 
     def _replies(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
         """What *call* returned: nothing if its host is lost, or if the entity can have none now."""

@@ -34,7 +34,7 @@ class Supervisor:
         self._cluster, self._settings = cluster, settings
         self.timings = timings or SupervisorTimings()
         self.directory = HostDirectory(settings.max_actors)
-        self.nodes = NodeWatch()
+        self.nodes = NodeWatch(settings.unresponsive_s)
         self.hosts: dict[str, Host] = {}
         """All hosts, alive or not: Ray restarts one that died, under the same name."""
         self.host_lost = asyncio.Event()
@@ -47,6 +47,7 @@ class Supervisor:
         self._heard_at: dict[str, float] = {}
         """When each host was last known to answer, or to be restarted (as of `time.monotonic`)."""
         self._growing: asyncio.Task[None] | None = None
+        self._watching_nodes: asyncio.Task[None] | None = None
         self._reaching: dict[str, asyncio.Task[None]] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -65,7 +66,8 @@ class Supervisor:
         not answer counts as lost.
         """
         await self._look_at_nodes()
-        self.spawn(self._watch_nodes())
+        if self._watching_nodes is None:
+            self._watching_nodes = self.spawn(self._watch_nodes())
         hosts = dict(await self._cluster.hosts())
         reports, residents = dict[str, HostReport](), dict[str, Mapping[str, int]]()
         answers = await asyncio.gather(*map(self._look_at, hosts.values()))
@@ -98,8 +100,8 @@ class Supervisor:
         """Take in which nodes the cluster has now; without an answer they stay as they were."""
         try:
             self.nodes.update(await self._answer(self._cluster.nodes()))
-            for name, node_id in self._node_ids.items():
-                if self.nodes.silent_s(node_id) is not None:
+            for name in self.hosts:
+                if self.is_on_lost_node(name):
                     self.mark_lost(name)
         except TimeoutError:
             logger.warning("the cluster has not said which nodes it has")
@@ -302,14 +304,13 @@ class Supervisor:
             for name in self.hosts
         ]
 
-    def node_status(self) -> list[dict[str, Any]]:
-        """Each node: what the cluster says of it, how long it has been silent, and the hosts on it."""
-        return [
-            node._asdict()
-            | {"silent_s": self.nodes.silent_s(node.id)}
-            | {"actors": sorted(name for name, id_ in self._node_ids.items() if id_ == node.id)}
-            for node in self.nodes.all()
-        ]
+    def is_on_lost_node(self, name: str) -> bool:
+        """Whether the node that a host last reported from is lost."""
+        return self.nodes.silent_s(self._node_ids.get(name, "")) is not None
+
+    def actors_on(self, node_id: str) -> list[str]:
+        """The hosts that are on a node, or were on it when they last reported."""
+        return sorted(name for name, id_ in self._node_ids.items() if id_ == node_id)
 
     def _last_report(self, name: str) -> dict[str, Any]:
         report = self._reports.get(name)

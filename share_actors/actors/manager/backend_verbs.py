@@ -9,14 +9,15 @@ from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.effects.separation import check_apart
+from share_actors.actors.hosting.nodes import is_of_ray
 from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import Context, context_of, permit
 from share_actors.actors.messaging.parameters import instance, known_id, number, seconds, word
-from share_actors.actors.ports import Cluster, HostLost, Stats
-from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate
+from share_actors.actors.ports import Cluster, HostLost, NodeState, Stats
+from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate, silent_report
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
@@ -86,11 +87,17 @@ class BackendVerbs:
         node = self._config.backends[backend].node
         return None if node is None else self._supervisor.nodes.absence(node)
 
-    def _node_status(self, node: dict[str, Any]) -> dict[str, Any]:
-        """A node's part of `status`, with the backends that are pinned to it."""
+    def _node_status(self, node: NodeState) -> dict[str, Any]:
+        """A node's part of `status`: how long it has been silent, and what is on it."""
         backends = self._config.backends.items()
-        pinned = [name for name, settings in backends if settings.node in node["resources"]]
-        return node | {"resources": list(node["resources"]), "backends": pinned}
+        needed = {settings.node for _, settings in backends}
+        return {
+            **node._asdict(),
+            "resources": [r for r in node.resources if r in needed or not is_of_ray(r)],
+            "silent_s": self._supervisor.nodes.silent_s(node.id),
+            "actors": self._supervisor.actors_on(node.id),
+            "backends": [name for name, settings in backends if settings.node in node.resources],
+        }
 
     async def publish(self, published: BackendReport) -> None:
         """Receive a report from a backend's stats actor."""
@@ -122,9 +129,11 @@ class BackendVerbs:
         """Read the statistics of every backend, or of *backend*, now; returns their reports by name."""
         permit("publish_service_capabilities", context)
         await self.ready()
-        every = backend is None
-        names = list(self._config.backends) if every else [self._config.backend_name(backend)]
-        reports = await asyncio.gather(*(self._publish_now(name) for name in names))
+        if backend is not None:
+            name = self._config.backend_name(backend)
+            return {name: await self._publish_now(name)}
+        names = list(self._config.backends)
+        reports = await asyncio.gather(*map(self._publish_if_reachable, names))
         return dict(zip(names, reports, strict=True))
 
     async def list_backend(self, context: Context, backend: str) -> list[BackendObject]:
@@ -133,6 +142,12 @@ class BackendVerbs:
         await self.ready()
         stats = await self._stats_of(self._config.backend_name(backend))
         return await stats.objects()
+
+    async def _publish_if_reachable(self, backend: str) -> BackendReport:
+        absence = self._absence(backend)
+        if absence is not None:
+            return silent_report(backend, absence, self._backend_reports.latest(backend))
+        return await self._publish_now(backend)
 
     async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)
@@ -243,10 +258,13 @@ class BackendVerbs:
             self._backend_reports.forget(name)
             if (stats := self._stats.pop(name, None)) is not None:
                 await stats.end()
-        for name in difference["changed"]:
-            await (await self._stats_of(name)).reconfigure(config)
         for name in difference["added"]:
             self._supervisor.spawn(self._start_stats(name))
+        for name in difference["changed"]:
+            if (
+                self._absence(name) is None
+            ):  # when it is restarted, it loads the saved configuration
+                await (await self._stats_of(name)).reconfigure(config)
         return difference
 
     async def _apply(self, config: Config) -> None:
@@ -254,6 +272,7 @@ class BackendVerbs:
         self._config = self._periodic_tasks.config = config
         self._scheduler.reconfigure(config)
         self._router.reconfigure(config)
-        for host in list(self._supervisor.hosts.values()):
-            with suppress(HostLost):  # when restarted, it loads the saved configuration
-                await host.reconfigure(config)
+        for name, host in list(self._supervisor.hosts.items()):
+            if not self._supervisor.is_on_lost_node(name):
+                with suppress(HostLost):  # when restarted, it loads the saved configuration
+                    await host.reconfigure(config)

@@ -248,7 +248,7 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
             "up_s": round(time.time() - self._started_at, 1),
             "waiting": self._waiting,
             "actors": self._supervisor.status(),
-            "nodes": [self._node_status(node) for node in self._supervisor.node_status()],
+            "nodes": [self._node_status(node) for node in self._supervisor.nodes.all()],
             "broken": self._recovery.broken,
             "backends": {name: self._backend_status(name) for name in self._config.backends},
             "log": self._config.log.kind,

@@ -235,8 +235,9 @@ class RayStats:
 
     async def end(self) -> None:
         """Stop the actor, and kill its process; it has ended on return, unless that takes `END_S`."""
-        with suppress(Unavailable):
-            await call(self._handle.stop.remote())
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(END_S):  # its node may be lost
+                await call(self._handle.stop.remote())
         ray.kill(self._handle, no_restart=True)
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(END_S):

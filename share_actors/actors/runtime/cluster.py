@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,15 +51,14 @@ def was_restarted() -> bool:
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
-_OF_RAY = ("CPU", "GPU", "memory", "object_store_memory", "bundle", "accelerator_type:", "node:")
-"""How the resources begin that Ray itself gives to nodes."""
+ASKING_S = 30.0
+"""After so long a question to the cluster that was not answered is asked again."""
 
 
 def _node_state(node: dict[str, Any]) -> NodeState:
     """*node* is an item of `ray.nodes()`."""
-    resources = sorted(name for name in node["Resources"] if not name.startswith(_OF_RAY))
     host, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
-    return NodeState(node["NodeID"], host, address, node["Alive"], tuple(resources))
+    return NodeState(node["NodeID"], host, address, node["Alive"], tuple(sorted(node["Resources"])))
 
 
 class RayCluster:
@@ -68,6 +68,7 @@ class RayCluster:
         self._config, self._last_host = config, 0
         self._catalog: RayCatalog | None = None
         self._asking: asyncio.Future[list[dict[str, Any]]] | None = None
+        self._asked_at = 0.0
 
     @property
     def catalog(self) -> CatalogForCallers:
@@ -95,7 +96,9 @@ class RayCluster:
 
     async def nodes(self) -> Sequence[NodeState]:
         """All nodes that the cluster knows; a question that was not answered is not asked again meanwhile."""
-        if self._asking is None or self._asking.done():
+        is_late = time.monotonic() - self._asked_at > ASKING_S
+        if self._asking is None or self._asking.done() or is_late:
+            self._asked_at = time.monotonic()
             self._asking = asyncio.ensure_future(asyncio.to_thread(ray.nodes))
         return [_node_state(node) for node in await asyncio.shield(self._asking)]
 

@@ -63,6 +63,8 @@ def _manager_status(session: Session) -> ManagerStatus:
     status = session.system.status()["manager"]
     if "error" in status:
         raise Unavailable(f"the manager does not answer: {status['error']}")
+    if "nodes" not in status:
+        raise Unavailable("the system runs an earlier version, which does not tell its nodes")
     return status
 
 

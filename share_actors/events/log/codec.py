@@ -182,7 +182,10 @@ class Codec:
             if command_id is None:
                 return event, None
             if (project_id := _PROJECT.search(who)) is not None:
-                return event, Request(command_id.decode(), project_id[1].decode())
+                try:
+                    return event, Request(command_id.decode(), project_id[1].decode())
+                except UnicodeDecodeError:
+                    _logger.debug("%s %d is damaged", stream, version)  # the full read says more
         recorded = self.decode_row(stream, version, topic, state)
         envelope = recorded.envelope
         if envelope.command_id is None:

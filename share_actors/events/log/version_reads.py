@@ -41,17 +41,26 @@ class VersionReads:
         The read begins after this call.
         """
         loop = asyncio.get_running_loop()
-        waiting = self._waiting.setdefault(loop, [])
-        if not waiting:
+        waiting = self._waiting.get(loop)
+        if waiting is None:
+            self._forget_closed_loops()
+            waiting = self._waiting[loop] = []
             loop.call_soon(self._begin, loop)
         version: asyncio.Future[int] = loop.create_future()
         waiting.append((stream, version))
         return await version
 
+    def _forget_closed_loops(self) -> None:
+        """One that was stopped between a request and its read takes its requests with it."""
+        for loop in [loop for loop in self._waiting if loop.is_closed()]:
+            del self._waiting[loop]
+
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        reading = loop.create_task(self._settle(self._waiting.pop(loop)))
+        requests = self._waiting.pop(loop)
+        reading = loop.create_task(self._settle(requests))
         self._reading.add(reading)
         reading.add_done_callback(self._reading.discard)
+        reading.add_done_callback(lambda _: _cancel(requests))  # those that it left: the loop ends
 
     async def _settle(self, requests: Sequence[_Request]) -> None:
         streams = list(dict.fromkeys(stream for stream, _ in requests))
@@ -61,11 +70,12 @@ class VersionReads:
             for _, version in requests:
                 if not version.done():
                     version.set_exception(error)
-        except asyncio.CancelledError:  # the loop ends
-            for _, version in requests:
-                version.cancel()
-            raise
         else:
             for stream, version in requests:
                 if not version.done():  # its caller may have been cancelled
                     version.set_result(versions.get(stream, 0))
+
+
+def _cancel(requests: Sequence[_Request]) -> None:
+    for _, version in requests:
+        version.cancel()

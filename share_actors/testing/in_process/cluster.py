@@ -12,13 +12,13 @@ from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog, open_configured
-from share_actors.testing.in_process.host import InProcessHost
+from share_actors.testing.in_process.host import NODE, InProcessHost
 from share_actors.testing.in_process.manager import InProcessManager, ManagerProcess
 from share_actors.testing.in_process.process import InProcess
 from share_actors.testing.in_process.services import InProcessCatalog, InProcessStats
 
 HOST = "share-actor"
-NODE, ADDRESS = "here", "127.0.0.1"
+ADDRESS = "127.0.0.1"
 START_S = 0.01
 """How long a host takes to start, so that callers have to wait for it."""
 

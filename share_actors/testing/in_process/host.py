@@ -11,7 +11,7 @@ from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
+from share_actors.actors.ports import CallUnderWay, HostLost, HostReport, node_of
 from share_actors.config import Config
 from share_actors.events.log import OpenLog
 from share_actors.policy import Caller
@@ -19,6 +19,8 @@ from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 from share_actors.values.waiting import WaitingForThread
 
+NODE = "here"
+"""The id of the node of hosts that are on no particular one."""
 RESTART_S = 0.2
 """How long a host that is restarted cannot be reached."""
 
@@ -156,7 +158,7 @@ class InProcessHost:
     async def report(self) -> HostReport:
         """Counts of this host; raises `LogError` when it cannot open its log."""
         report: HostReport = await self._call("report")
-        return report._replace(pid=self.pid)
+        return report._replace(pid=self.pid, node=node_of(self.name) or NODE)
 
     async def passivated(self, entity_ids: Sequence[str], /) -> Sequence[str]:
         """The entities that left memory since the last call, and those of *entity_ids* not here."""

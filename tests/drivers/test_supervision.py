@@ -10,9 +10,12 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
+from share_actors.drivers import DriverError
 from share_actors.drivers.filesystem.locks import locked, open_locked
 from share_actors.drivers.supervision import supervisor
 from share_actors.drivers.supervision.files import UnitFiles
@@ -132,6 +135,16 @@ def test_a_unit_that_hangs_after_the_first_answer_is_started_again(tmp_path: Pat
         unit.stop()
 
 
+def test_a_supervisor_that_has_ended_before_it_was_seen_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = unit_in(tmp_path, network_namespace="no-such")
+    monkeypatch.setattr(SupervisedUnit, "is_supervised", False)  # as if it was looked at too late
+
+    with pytest.raises(DriverError, match=r"a unit cannot start: network_namespace .no-such"):
+        unit.start()
+
+
 ANSWERING = """
 import socket, sys, time
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
@@ -144,9 +157,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
 """
 
 
-def unit_in(
-    directory: Path, *, most_answers: int = 10_000, heartbeat_limit_s: float = 30.0
-) -> SupervisedUnit:
+def unit_in(directory: Path, *, most_answers: int = 10_000, **changes: Any) -> SupervisedUnit:
     """A unit that answers on so many connections, and then hangs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -156,7 +167,7 @@ def unit_in(
         parts=(PartSpec(name="main", command=command),),
         listen=("127.0.0.1", port),
         protocol="nfs4",
-        heartbeat_limit_s=heartbeat_limit_s,
+        **changes,
     )
     return SupervisedUnit(directory, spec)
 

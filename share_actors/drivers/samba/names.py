@@ -50,13 +50,14 @@ def check_user(name: str) -> str:
 def check_path(path: str) -> str:
     """An absolute path without `..`, and without characters that smb.conf treats in its own way."""
     pure = PurePosixPath(path)
+    normal = str(pure)  # without a last slash, before which a blank may be
     if not pure.is_absolute() or ".." in pure.parts:
         raise ValueError("must be an absolute path without '..'")
-    if not path.isprintable() or path != path.strip():
+    if not path.isprintable() or path != path.strip() or normal != normal.strip():
         raise ValueError("has unprintable characters, or blanks at its end")
     if _IN_PATH.search(path):
         raise ValueError('has one of the characters % \\ "')
-    return str(pure)
+    return normal
 
 
 def check_password(password: str) -> str:

@@ -172,6 +172,8 @@ class SupervisedUnit:
 
     def _refuse(self, code: int, output: str) -> None:
         status = self.status
+        if not code and status is not None and status.failures:  # it has ended already
+            raise DriverError(f"{self._spec.name} cannot start: {status.reason}")
         reason = (status.reason if status else "") or output or f"status {code}"
         if code == supervisor.LOCKED:
             reason = f"another one holds the lock {self._files.lock}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from share_actors.drivers import DriverError
@@ -123,6 +123,13 @@ PATHS = accepted(lambda text: check_path(f"/srv/{text}")).map(
 USERS = st.dictionaries(accepted(check_user), st.sampled_from(["rw", "ro"]), max_size=3)
 
 
+@pytest.mark.parametrize("path", ["/srv/ ", "/srv/ /", " /srv", "/srv/a/. /"])
+def test_a_path_that_ends_with_a_blank_is_refused_also_before_a_slash(path: str) -> None:
+    with pytest.raises(ValueError, match=r"blanks at its end|must be an absolute path"):
+        check_path(path)
+
+
+@example({"a": ("/srv/ a", {})})
 @given(st.dictionaries(accepted(check_export), st.tuples(PATHS, USERS), max_size=3))
 def test_what_is_accepted_is_read_back_as_it_was_rendered(
     exports: dict[str, tuple[str, dict[str, Any]]],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,31 @@ def wait_for_ever() -> None:
 def test_an_interrupt_that_python_ignores_ends_the_command(interrupt: Callable[[], None]) -> None:
     def call() -> None:
         interrupt()
+        wait_for_ever()
+
+    assert run_guarded(Session(Options()), call) == INTERRUPTED
+
+
+class SlowTimer(threading.Timer):
+    """A timer that is over before its start returns, as on a busy machine."""
+
+    def start(self) -> None:
+        super().start()
+        time.sleep(5 * interrupts.SEND_AGAIN_AFTER_S)
+
+
+def test_an_interrupt_that_is_sent_again_too_early_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = iter([SlowTimer, SlowTimer])
+    timer = threading.Timer
+
+    def made(*args: Any) -> threading.Timer:
+        return next(starts, timer)(*args)
+
+    def call() -> None:
+        monkeypatch.setattr(threading, "Timer", made)
+        in_a_finalizer()
         wait_for_ever()
 
     assert run_guarded(Session(Options()), call) == INTERRUPTED

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -37,13 +38,23 @@ class _Received:
         self._last: int | None = None
         self._raised_at = -math.inf
         self._timer = threading.Timer(0.0, lambda: None)
+        self._hook_before = sys.unraisablehook
 
-    def handle(self, number: int, _: Any) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise `KeyboardInterrupt`, unless that of a signal just before has yet to take effect."""
         self._last = number
-        if time.monotonic() - self._raised_at > REPEAT_AFTER_S:
+        if _is_in_hook(frame):  # Python ignores what is raised there, too
+            self.send_again()
+        elif time.monotonic() - self._raised_at > REPEAT_AFTER_S:
             self._raised_at = time.monotonic()
             raise KeyboardInterrupt
+
+    def hook(self, unraisable: Any) -> None:
+        """For `sys.unraisablehook`: send a signal again whose exception Python ignores."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self.send_again()
+        else:
+            self._hook_before(unraisable)
 
     def send_again(self) -> None:
         """Send the last signal again soon: the exception that it raised was ignored."""
@@ -67,18 +78,20 @@ class _Received:
             raise KeyboardInterrupt
 
 
+def _is_in_hook(frame: FrameType | None) -> bool:
+    """Whether the interrupted *frame* is in `_Received.hook`, or in what that calls."""
+    while frame is not None:
+        if frame.f_code is _Received.hook.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def _sent_again(received: _Received) -> Iterator[None]:
     """Send a signal again if Python ignores the exception that it raised in the block."""
     before = sys.unraisablehook
-
-    def hook(unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            received.send_again()
-        else:
-            before(unraisable)
-
-    sys.unraisablehook = hook
+    sys.unraisablehook = received.hook
     try:
         yield
     finally:

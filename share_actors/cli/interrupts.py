@@ -38,7 +38,7 @@ class _Received:
         self._last: int | None = None
         self._raised_at = -math.inf
         self._timer = threading.Timer(0.0, lambda: None)
-        self._hook_before = sys.unraisablehook
+        self.hook_before = sys.unraisablehook
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise `KeyboardInterrupt`, unless that of a signal just before has yet to take effect."""
@@ -54,7 +54,7 @@ class _Received:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             self.send_again()
         else:
-            self._hook_before(unraisable)
+            self.hook_before(unraisable)
 
     def send_again(self) -> None:
         """Send the last signal again soon: the exception that it raised was ignored."""
@@ -90,12 +90,11 @@ def _is_in_hook(frame: FrameType | None) -> bool:
 @contextmanager
 def _sent_again(received: _Received) -> Iterator[None]:
     """Send a signal again if Python ignores the exception that it raised in the block."""
-    before = sys.unraisablehook
     sys.unraisablehook = received.hook
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook = received.hook_before
         received.end()
 
 

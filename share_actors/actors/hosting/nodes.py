@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from share_actors.actors.ports import NodeState
+from share_actors.errors import Unavailable
 
 MAX_LOST, LOST_S = 50, 24 * 3600.0
 """How many lost nodes are remembered, and for how long: clusters that grow and shrink lose many."""
@@ -60,8 +61,10 @@ class NodeWatch:
         node = self._nodes.get(node_id)
         return None if node is None or node.alive else self._clock() - self._heard_at[node_id]
 
-    def absence(self, resource: str) -> str | None:
-        """Why no node with the Ray resource *resource* can be reached; None if one can."""
+    def absence(self, resource: str | None) -> str | None:
+        """Why no node with the Ray resource *resource* can be reached; None if one can, or without one."""
+        if resource is None:
+            return None
         having = [node for node in self._nodes.values() if resource in node.resources]
         if self._began is None or any(node.alive for node in having):
             return None
@@ -71,6 +74,12 @@ class NodeWatch:
         last = max(having, key=lambda node: self._heard_at[node.id])
         silent_s = self.silent_s(last.id) or 0.0
         return f"its node {last.name} ({last.address}) has been silent for {silent_s:.0f} s"
+
+
+def unreachable(backend: str, reason: str, **details: object) -> Unavailable:
+    """The error of a request for *backend*, none of whose nodes can be reached."""
+    text = f"backend {backend} can't be reached: {reason}"
+    return Unavailable(text, field="backend", value=backend, **details)
 
 
 def _is_again(lost: NodeState, living: NodeState) -> bool:

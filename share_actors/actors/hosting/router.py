@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+from share_actors.actors.hosting.nodes import unreachable
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.messaging.messages import (
     CommandMessage,
@@ -143,8 +144,7 @@ class Router:
         except Unavailable as error:
             if "node" not in error.details:
                 raise
-            text = f"backend {backend} can't be reached: {error.message}"
-            raise Unavailable(text, field="backend", value=backend, **error.details) from None
+            raise unreachable(backend, error.message, **error.details) from None
 
     async def _backend_of(self, message: CommandMessage) -> str:
         """The backend of a share or a share server; empty for entities that call no driver."""

@@ -204,8 +204,7 @@ class Supervisor:
         raise Unavailable("no share actor is alive and free", field="id", value=entity_id)
 
     def _require_node(self, node: str | None) -> None:
-        absence = None if node is None else self.nodes.absence(node)
-        if absence is not None:
+        if (absence := self.nodes.absence(node)) is not None:
             raise Unavailable(absence, node=node)
 
     def place_now(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.effects.separation import check_apart
-from share_actors.actors.hosting.nodes import is_of_ray
+from share_actors.actors.hosting.nodes import is_of_ray, unreachable
 from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
@@ -21,7 +21,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdat
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
-from share_actors.errors import NotFound, ShareActorsError, Unavailable
+from share_actors.errors import NotFound, ShareActorsError
 from share_actors.values import BackendReport, RoomTaken, Share, ShareClient, ShareUsage
 
 logger = logging.getLogger(__name__)
@@ -84,8 +84,7 @@ class BackendVerbs:
 
     def _absence(self, backend: str) -> str | None:
         """Why no node that a backend is pinned to can be reached; None if one can."""
-        node = self._config.backends[backend].node
-        return None if node is None else self._supervisor.nodes.absence(node)
+        return self._supervisor.nodes.absence(self._config.backends[backend].node)
 
     def _node_status(self, node: NodeState) -> dict[str, Any]:
         """A node's part of `status`: how long it has been silent, and what is on it."""
@@ -155,8 +154,7 @@ class BackendVerbs:
 
     async def _stats_of(self, backend: str) -> Stats:
         if (absence := self._absence(backend)) is not None:
-            text = f"backend {backend} can't be reached: {absence}"
-            raise Unavailable(text, field="backend", value=backend)
+            raise unreachable(backend, absence)
         if backend not in self._stats:
             self._stats[backend] = await self._cluster.stats(backend, self._config)
         return self._stats[backend]
@@ -261,9 +259,7 @@ class BackendVerbs:
         for name in difference["added"]:
             self._supervisor.spawn(self._start_stats(name))
         for name in difference["changed"]:
-            if (
-                self._absence(name) is None
-            ):  # when it is restarted, it loads the saved configuration
+            if self._absence(name) is None:  # else it loads the configuration when it is restarted
                 await (await self._stats_of(name)).reconfigure(config)
         return difference
 

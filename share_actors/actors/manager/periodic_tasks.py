@@ -82,7 +82,7 @@ class PeriodicTasks:
     async def _report_silence(self) -> None:
         """Record a backend as down whose node is lost, or whose stats actor hangs or is missing."""
         for name, settings in self.config.backends.items():
-            absence = None if settings.node is None else self._nodes.absence(settings.node)
+            absence = self._nodes.absence(settings.node)
             reason = absence or self._backend_reports.silence_reason(name, settings)
             latest = self._backend_reports.latest(name)
             if reason is not None and (latest is None or latest.reason is None):

@@ -200,8 +200,7 @@ class Log:
 
     def version(self, stream: str) -> int:
         """Return the version of the last event of *stream*; 0 if it has none."""
-        rows = self._query(lambda: self._recorder.select_events(stream, desc=True, limit=1))
-        return rows[0].originator_version if rows else 0
+        return self._last_versions([stream]).get(stream, 0)
 
     async def confirmed_version(self, stream: str) -> int:
         """Return the same as `version`, read together with those that others ask for at the same time."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from share_actors.actors.catalog_progress import incomplete
 from share_actors.actors.messaging.batch import Answers, Rest
-from share_actors.actors.messaging.messages import CommandMessage
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.messaging.parameters import seconds
 from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.runtime.manager_handle import ManagerHandle
@@ -36,6 +37,11 @@ class HostConnection(Protocol):
 
     async def more(self, rest: Rest, /) -> Answers:
         """The next replies to the commands of a batch."""
+
+    async def wait_here(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: RequestContext, /
+    ) -> list[CommandReply]:
+        """See `ShareHost.wait_here`."""
 
     async def view_here(self, share_id: str, context: RequestContext, /) -> Share:
         """See `ShareHost.view_here`; raises `NotFound` or `Moved`."""

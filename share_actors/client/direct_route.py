@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 
 from share_actors.actors.messaging.batch import in_parts
-from share_actors.actors.messaging.coalescer import Coalescer, Part
+from share_actors.actors.messaging.coalescer import Coalescer, Part, at_once
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
@@ -26,17 +26,28 @@ from share_actors.errors import Busy, Moved, ShareActorsError, Unavailable
 from share_actors.values import RequestContext, Share
 
 Put = Callable[[CommandMessage], "asyncio.Future[CommandReply]"]
+Outcomes = Coalescer[tuple[str, str], CommandReply | None]
 LANES = 2
 """How many batches are on their way to one host before others gather."""
+OUTCOME_LANES, OUTCOME_BATCH = 64, 256
+"""How many calls for outcomes are on their way to one host, and for how many outcomes each."""
+POLL_S = 10.0
+"""How long one call waits for outcomes."""
+SILENCE_S = 8.0
+"""How much later than it should a host may reply before the manager is asked, who may replace it."""
 
 
 class DirectRoute:
-    """Commands of one client to the hosts whose shares it knows; *by_manager* sends one the other way."""
+    """Commands of the user of *context* to the hosts whose shares this client knows.
 
-    def __init__(self, connection: Connection, by_manager: Put) -> None:
-        self._connection, self._by_manager = connection, by_manager
+    *by_manager* sends one the other way.
+    """
+
+    def __init__(self, connection: Connection, by_manager: Put, context: RequestContext) -> None:
+        self._connection, self._by_manager, self._context = connection, by_manager, context
         self._homes = Homes()
         self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
+        self._outcomes: dict[str, Outcomes] = {}
 
     def learn(self, replies: Iterable[CommandReply]) -> None:
         """Remember the homes that the manager's *replies* name."""
@@ -64,7 +75,7 @@ class DirectRoute:
         self, home: str, messages: list[CommandMessage]
     ) -> AsyncIterator[Part[CommandReply]]:
         host = await self._connection.host(home)
-        async for part in in_parts(host, messages):
+        async for part in in_parts(host, messages, SILENCE_S):
             yield part
 
     def _sent(
@@ -83,6 +94,35 @@ class DirectRoute:
         again.add_done_callback(partial(_answer_again, message, reply))
 
     # -- questions -------------------------------------------------------------------------------
+    def outcomes_of(self, share_id: str) -> Outcomes | None:
+        """Where to wait for outcomes of a share's commands; None if its home is unknown.
+
+        A call has the result None if the command has not ended, and if the home proved wrong.
+        """
+        home = self._homes.get(share_id)
+        if home is not None and home not in self._outcomes:
+            wait = at_once(partial(self._wait_at, home))
+            self._outcomes[home] = Coalescer(wait, max_batch=OUTCOME_BATCH, lanes=OUTCOME_LANES)
+        return None if home is None else self._outcomes[home]
+
+    async def _wait_at(
+        self, home: str, requests: list[tuple[str, str]]
+    ) -> list[CommandReply | None]:
+        ended: dict[tuple[str, str], CommandReply] = {}
+        try:
+            async with asyncio.timeout(POLL_S + SILENCE_S):
+                host = await self._connection.host(home)
+                for reply in await host.wait_here(requests, POLL_S, self._context):
+                    ended[reply.share_id, reply.command_id] = reply
+        except (Unavailable, TimeoutError):
+            wrong = [share_id for share_id, _ in requests]
+        else:
+            wrong = [share_id for (share_id, _), reply in ended.items() if has_moved(reply)]
+        for share_id in wrong:
+            self._homes.forget(share_id)
+        known = {request: reply for request, reply in ended.items() if request[0] not in wrong}
+        return [known.get(request) for request in requests]
+
     async def view(self, share_id: str, context: RequestContext) -> Share | None:
         """A share from its host; None if its home is unknown or proved wrong. Raises `NotFound`."""
         home = self._homes.get(share_id)

@@ -19,7 +19,13 @@ from share_actors.actors.messaging.parameters import flag, not_found, seconds, w
 from share_actors.actors.messaging.retries import with_retries
 from share_actors.audit.explanation import progress
 from share_actors.client.connection import CallerCatalog, Connection
-from share_actors.client.direct_route import DirectRoute
+from share_actors.client.direct_route import (
+    OUTCOME_BATCH,
+    OUTCOME_LANES,
+    POLL_S,
+    DirectRoute,
+    Outcomes,
+)
 from share_actors.client.doubt import (
     UNKNOWN,
     in_doubt,
@@ -38,11 +44,6 @@ from share_actors.events.aggregates import is_address
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.values import RequestContext, Share
-
-POLL_S = 10.0
-"""How long one call to the manager waits for outcomes."""
-BATCH_SIZE = 256
-"""How many outcomes one call to the manager waits for."""
 
 
 class SentCommand(NamedTuple):
@@ -83,10 +84,10 @@ class Requests:
             for wait in (True, False)
         }
         self._direct_route = DirectRoute(
-            connection, lambda message: self._lanes[message.wait].put(message)
+            connection, lambda message: self._lanes[message.wait].put(message), context
         )
-        self._outcomes: Coalescer[tuple[str, str], CommandReply | None] = Coalescer(
-            at_once(self._wait_for_outcomes), max_batch=BATCH_SIZE, lanes=64
+        self._outcomes: Outcomes = Coalescer(
+            at_once(self._wait_for_outcomes), max_batch=OUTCOME_BATCH, lanes=OUTCOME_LANES
         )
 
     # -- commands --------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ class Requests:
         while receipt.status == "accepted":
             try:
                 async with asyncio.timeout_at(until):
-                    reply = await self._outcomes.put(request)
+                    reply = await self._outcomes_of(receipt.share_id).put(request)
                 receipt = receipt if reply is None else receipt_of(reply)
             except TimeoutError:
                 waited = time.monotonic() - began  # a program that blocks its loop waits longer
@@ -180,6 +181,11 @@ class Requests:
                     raise
                 await asyncio.sleep(pause_s(error))
         return receipt
+
+    def _outcomes_of(self, share_id: str) -> Outcomes:
+        """Where to wait for outcomes of a share's commands: at its host if that is known."""
+        direct = self._direct_route.outcomes_of(share_id)
+        return self._outcomes if direct is None else direct
 
     async def look_up(self, command_id: str, share_id: str | None) -> Receipt:
         """The receipt of an earlier request, with the last attempt if in progress; raises `NotFound`."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.turn import QueuedCommand
 from share_actors.actors.hosting.batch_replies import Receipt, wait_while_ending
+from share_actors.actors.hosting.outcomes import first_outcomes
 from share_actors.actors.hosting.residents import ResidentEntities
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
@@ -28,7 +28,6 @@ from share_actors.actors.messaging.messages import (
     check_addressee,
     command_in,
     context_in,
-    error_reply,
     header_error,
 )
 from share_actors.actors.ports import CallUnderWay, HostReport
@@ -152,33 +151,27 @@ class ShareHost:
         pairs: Sequence[tuple[str, str]],
         timeout_s: float,
         caller: Caller | None = None,
+        *,
+        only_active: bool = False,
     ) -> list[CommandReply]:
         """Outcomes of those of *pairs* (entity id, command id) that have ended, once one has.
 
         After *timeout_s* without any, an empty list. A command that was not recorded gets an error, and so
         does one of another project than the *caller*'s.
         """
-        futures: list[asyncio.Future[CommandReply]] = []
-        with ExitStack() as unneeded:
-            for pair in pairs:
-                future = await self._outcome(*pair, caller)
-                unneeded.callback(future.cancel)
-                futures.append(future)
-            if not any(future.done() for future in futures):
-                await asyncio.wait(futures, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(self._timings.batch_s)
-            return [future.result() for future in futures if future.done()]
 
-    async def _outcome(
-        self, entity_id: str, command_id: str, caller: Caller | None
-    ) -> asyncio.Future[CommandReply]:
-        try:
+        async def outcome_of(entity_id: str, command_id: str) -> asyncio.Future[CommandReply]:
+            if only_active:
+                self._check_active(entity_id)
             return await self._entities.get(entity_id).outcome_of(command_id, caller)
-        except ShareActorsError as error:
-            failed: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
-            message = CommandMessage(entity_id, command_id, "", b"", b"")
-            failed.set_result(error_reply(message, error))
-            return failed
+
+        return await first_outcomes(pairs, outcome_of, timeout_s, self._timings.batch_s)
+
+    async def wait_here(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: RequestContext
+    ) -> list[CommandReply]:
+        """The same for the user of *context*, with `Moved` for those that are not active."""
+        return await self.wait(pairs, timeout_s, caller_of(context), only_active=True)
 
     # -- entities --------------------------------------------------------------------------------
     async def wake(self, entity_ids: Sequence[str]) -> dict[str, str]:

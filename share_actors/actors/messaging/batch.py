@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 from uuid import uuid4
@@ -20,8 +20,8 @@ GATHER_S, MOST_GATHER_S = 0.005, 0.05
 """A part that has replies waits for further ones: at least and at most so long."""
 QUIET_S = 0.05
 """How long a batch whose commands are all taken waits for a reply before it says so."""
-POLL_S = 10.0
-"""How long one call of `more` waits for a reply."""
+FIRST_POLL_S, POLL_S = 2.0, 10.0
+"""How long `begin`, and one call of `more`, wait for a reply."""
 ABANDONED_S = 60.0
 """After this time without a call of `more` the rest of a batch is forgotten."""
 
@@ -104,7 +104,8 @@ class Batch:
 
         The part with the last *number* is the same if it is asked for again: its reply may have been lost.
         """
-        await self._until(lambda: self._has_replies(number) or self._is_untold(), POLL_S)
+        poll_s = POLL_S if number else FIRST_POLL_S
+        await self._until(lambda: self._has_replies(number) or self._is_untold(), poll_s)
         await self._until(lambda: self._has_replies(number), QUIET_S if self._is_untold() else 0.0)
         await self._until(lambda: self._parts != number or not self._open, self._gathering_s())
         if self._parts == number:
@@ -192,11 +193,24 @@ class TakesBatches(Protocol):
 
 
 async def in_parts(
-    target: TakesBatches, messages: list[CommandMessage]
+    target: TakesBatches, messages: list[CommandMessage], silence_s: float | None = None
 ) -> AsyncIterator[Part[CommandReply]]:
-    """Send *messages* to *target*, and yield the replies as they come."""
-    answers = await target.begin(messages)
+    """Send *messages* to *target*, and yield the replies as they come.
+
+    Raises `Unavailable` if a call has no answer *silence_s* after it should have had one: the connection to
+    *target* may be cut, which nobody reports for long.
+    """
+    answers = await _heard(target.begin(messages), FIRST_POLL_S, silence_s)
     yield Part(answers.replies, answers.taken)
     while answers.rest is not None:
-        answers = await target.more(answers.rest)
+        answers = await _heard(target.more(answers.rest), POLL_S, silence_s)
         yield Part(answers.replies, answers.taken)
+
+
+async def _heard(call: Awaitable[Answers], poll_s: float, silence_s: float | None) -> Answers:
+    try:
+        async with asyncio.timeout(None if silence_s is None else poll_s + silence_s):
+            return await call
+    except TimeoutError:
+        text = f"an actor has not replied for {poll_s + (silence_s or 0.0):g} s"
+        raise Unavailable(text, passing=True) from None

@@ -11,7 +11,6 @@ import ray
 
 from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
-from share_actors.actors.runtime.joining.announcement import announce
 from share_actors.actors.runtime.kept_config import save_config, saved_config
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
 from share_actors.actors.runtime.ray_actors import ShareHostRayActor, StatsRayActor
@@ -113,4 +112,3 @@ class RayCluster:
     async def save_config(self, config: Config) -> None:
         """Save *config* for actors that are started or restarted from now on."""
         save_config(config)
-        announce(config)

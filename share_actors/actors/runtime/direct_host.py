@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from share_actors.actors.messaging.batch import Answers, Rest
-from share_actors.actors.messaging.messages import CommandMessage
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.runtime.calls import call_by
 from share_actors.actors.runtime.names import Handle
 from share_actors.errors import Unavailable
@@ -34,6 +34,13 @@ class RayDirectHost:
         """The next replies to the commands of a batch."""
         answers: Answers = await self._call("more", rest)
         return answers
+
+    async def wait_here(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: RequestContext, /
+    ) -> list[CommandReply]:
+        """See `ShareHost.wait_here`."""
+        replies: list[CommandReply] = await self._call("wait_here", pairs, timeout_s, context)
+        return replies
 
     async def view_here(self, share_id: str, context: RequestContext, /) -> Share:
         """See `ShareHost.view_here`."""

@@ -10,10 +10,11 @@ from typing import Any
 from share_actors.actors.manager.request_spec import managed_fields, share_fields
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import flag, items, mapping, seconds
+from share_actors.client.direct_route import OUTCOME_BATCH
 from share_actors.client.ids import chosen_id, command_id_of
 from share_actors.client.keywords import RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
-from share_actors.client.requests import BATCH_SIZE, Requests, SentCommand
+from share_actors.client.requests import Requests, SentCommand
 from share_actors.client.share.handle import AsyncShare
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
@@ -45,7 +46,7 @@ class ShareCreator:
         sent: list[SentCommand | ShareActorsError] = []
         for requested in items("shares", shares):
             sent.append(await self._send(requested, wait))
-            if len(sent) % BATCH_SIZE == 0:
+            if len(sent) % OUTCOME_BATCH == 0:
                 await asyncio.sleep(0)  # send these while the next are prepared
         return list(await asyncio.gather(*(self._created(item, until) for item in sent)))
 

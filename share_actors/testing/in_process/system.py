@@ -6,13 +6,13 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from share_actors.actors.messaging.batch import Answers, Rest
-from share_actors.actors.messaging.messages import CommandMessage
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.actors.runtime.remote_calls import CallsHandle
 from share_actors.client.sync.background_loop import run
@@ -90,6 +90,13 @@ class InProcessDirectHost:
         """The next replies to the commands of a batch."""
         answers: Answers = await self._call("more", rest)
         return answers
+
+    async def wait_here(
+        self, pairs: Sequence[tuple[str, str]], timeout_s: float, context: RequestContext, /
+    ) -> list[CommandReply]:
+        """See `ShareHost.wait_here`."""
+        replies: list[CommandReply] = await self._call("wait_here", pairs, timeout_s, context)
+        return replies
 
     async def view_here(self, share_id: str, context: RequestContext, /) -> Share:
         """See `ShareHost.view_here`."""

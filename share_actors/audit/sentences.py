@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from share_actors.events import archives, backend, share, share_network, share_type, subject
+from share_actors.events import (
+    archives,
+    backend,
+    backend_sentences,
+    cluster,
+    share,
+    share_network,
+    share_type,
+    subject,
+)
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.messages import ShareEvent
@@ -22,7 +31,8 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (share_network.NetworkEvent, network.sentence),
         (server_messages.OwnEvent, server.sentence),
         (share_type.TypeEvent, share_type.sentence),
-        (backend.BackendEvent, backend.sentence),
+        (backend.BackendEvent, backend_sentences.sentence),
+        (cluster.ClusterEvent, cluster.sentence),
         (subject.SubjectEvent, subject.sentence),
         (archives.EventsArchived, archives.sentence),
     )

@@ -6,11 +6,12 @@ are unambiguous.
 
 from __future__ import annotations
 
-from share_actors.events import backend, share, share_network, share_server, share_type
+from share_actors.events import backend, cluster, share, share_network, share_server, share_type
 from share_actors.values.checks.ids import is_id
 
 AGGREGATES = {
-    module.KIND: module for module in (share, share_server, share_network, share_type, backend)
+    module.KIND: module
+    for module in (share, share_server, share_network, share_type, backend, cluster)
 }
 """Every aggregate, by its kind."""
 

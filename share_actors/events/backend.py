@@ -6,7 +6,6 @@ reports every period; only changes are recorded as events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, assert_never
 
@@ -15,8 +14,8 @@ from pydantic import Field
 from share_actors.events.decider import EPOCH, Command, Event, Rejected
 from share_actors.events.news import cause, causes, differ
 from share_actors.events.no_effects import joins, not_before, part, pending, under_way
-from share_actors.events.phrases import listed
-from share_actors.values import BackendState, Capabilities, gib_text
+from share_actors.values import BackendState, Capabilities
+from share_actors.values.checks.fields import Reason
 
 __all__ = [
     "KIND",
@@ -75,6 +74,22 @@ class ConfirmShares(Command, topic="backend.confirm_shares"):
 
     info: str
     shares: int
+
+
+class MoveBackend(Command, topic="backend.move"):
+    """Pin the backend to the Ray resource *node* instead of *configured*, which the configuration names."""
+
+    backend: str
+    configured: str
+    node: str
+    reason: Reason | None = None
+    at: datetime = EPOCH
+
+
+class EndMove(Command, topic="backend.end_move"):
+    """The configuration names another Ray resource, *configured*, than when the backend was moved."""
+
+    configured: str | None
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -141,7 +156,23 @@ class BackendSharesEnsured(Event, topic="backend.shares_ensured"):
     shares: int
 
 
-BackendCommand = ReportStats | ReportSilence | RenameBackend | ConfirmShares
+class BackendMoved(Event, topic="backend.moved"):
+    """The backend is pinned to the Ray resource *node*, as long as the configuration names *configured*."""
+
+    backend: str
+    configured: str
+    node: str
+    reason: str | None
+    at: datetime
+
+
+class BackendMoveEnded(Event, topic="backend.move_ended"):
+    """The configuration says again what the backend is pinned to: the Ray resource *configured*, if any."""
+
+    configured: str | None
+
+
+BackendCommand = ReportStats | ReportSilence | RenameBackend | ConfirmShares | MoveBackend | EndMove
 BackendEvent = (
     BackendUp
     | BackendChanged
@@ -151,6 +182,8 @@ BackendEvent = (
     | BackendRenamed
     | BackendInfoChanged
     | BackendSharesEnsured
+    | BackendMoved
+    | BackendMoveEnded
 )
 initial = BackendState()
 
@@ -169,6 +202,11 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
             if info != state.info:
                 raise Rejected("the backend's info has changed since")
             return [] if info == state.ensured else [BackendSharesEnsured(info=info, shares=shares)]
+        case MoveBackend():
+            return _move(command, state)
+        case EndMove(configured=configured):
+            ends = state.node is not None and configured != state.moved_from
+            return [BackendMoveEnded(configured=configured)] if ends else []
         case _:
             assert_never(command)
 
@@ -179,6 +217,13 @@ def _rename(command: RenameBackend, state: BackendState) -> list[BackendEvent]:
     if state.renamed_to != command.new:
         raise Rejected(f"it was renamed to {state.renamed_to!r} already")
     return []
+
+
+def _move(command: MoveBackend, state: BackendState) -> list[BackendEvent]:
+    is_moved = state.node is not None and state.moved_from == command.configured
+    if command.node == (state.node if is_moved else command.configured):
+        return []
+    return [BackendMoved(**dict(command))]
 
 
 def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEvent]:
@@ -236,6 +281,13 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
             return state.replace(info=info)
         case BackendSharesEnsured(info=info):
             return state.replace(ensured=info)
+        case BackendMoved(backend=name, configured=configured, node=node):
+            ensured = None if state.info is None else ""  # its shares are exported there now
+            moved = state.replace(id=name, ensured=ensured, node=node, moved_from=configured)
+            return moved.replace(node=None, moved_from=None) if node == configured else moved
+        case BackendMoveEnded():
+            ensured = None if state.info is None else ""
+            return state.replace(node=None, moved_from=None, ensured=ensured)
         case _:
             assert_never(event)
 
@@ -248,42 +300,3 @@ def owned(state: BackendState) -> BackendState:
 def view(state: BackendState) -> BackendState:
     """Return the backend as clients see it."""
     return state
-
-
-# -- sentences ---------------------------------------------------------------------------------
-def sentence(event: BackendEvent, who: str) -> str:
-    """Describe *event*; *who* requested it, unless it is the system's own report."""
-    match event:
-        case BackendUp(backend=name, capabilities=capabilities, wrong=wrong):
-            return f"backend {name} is up: {_pools(capabilities)}{_ignored(wrong)}"
-        case BackendChanged(capabilities=capabilities, wrong=wrong):
-            return f"its capabilities changed: {_pools(capabilities)}{_ignored(wrong)}"
-        case BackendDown(backend=name, reason=reason):
-            return f"backend {name} is down: {reason}"
-        case BackendUnhealthy(problems=problems):
-            return f"it is unhealthy: {'; '.join(problems)}"
-        case BackendHealthy():
-            return "it is healthy again"
-        case BackendRenamed(backend=name, new=new):
-            return f"{who} renamed backend {name} to {new}"
-        case BackendInfoChanged():
-            return "its settings changed; its shares will be re-exported with them"
-        case BackendSharesEnsured(shares=shares):
-            return f"{shares} of its shares are exported with its current settings"
-        case _:
-            assert_never(event)
-
-
-def _pools(capabilities: Capabilities) -> str:
-    pools = [
-        f"{pool.name} {gib_text(pool.free_capacity_gib)} of {gib_text(pool.total_capacity_gib)} GiB free"
-        for pool in capabilities.pools
-    ]
-    return listed(pools) if pools else "no pool"
-
-
-def _ignored(wrong: Mapping[str, str]) -> str:
-    if not wrong:
-        return ""
-    values = listed(f"{field} {problem}" for field, problem in wrong.items())
-    return f"; ignored invalid values: {values}"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 from share_actors.events import (
     archives,
     backend,
+    cluster,
     share,
     share_network,
     share_server,
@@ -35,6 +36,7 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     share_server.ServerEvent,
     share_type.TypeEvent,
     backend.BackendEvent,
+    cluster.ClusterEvent,
     archives.EventsArchived,
     subject.SubjectEvent,
 )
@@ -46,6 +48,7 @@ _COMMANDS_OF: Mapping[str, Any] = {
     share_server.KIND: share_server.ServerCommand,
     share_type.KIND: share_type.TypeCommand,
     backend.KIND: backend.BackendCommand,
+    cluster.KIND: cluster.ClusterCommand,
 }
 COMMANDS: Mapping[str, type[Command]] = _by_topic(Command, *_COMMANDS_OF.values())
 """Every type of command that clients, or entities among themselves, may send, by its topic.

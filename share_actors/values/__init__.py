@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from share_actors.values.base import utc_now as utc_now
     from share_actors.values.checks.spellings import parse_bool as parse_bool
     from share_actors.values.checks.spellings import parse_number as parse_number
+    from share_actors.values.cluster import ClusterNode as ClusterNode
+    from share_actors.values.cluster import ClusterState as ClusterState
+    from share_actors.values.cluster import NodeMark as NodeMark
+    from share_actors.values.cluster import NodeRecord as NodeRecord
     from share_actors.values.context import OPERATOR as OPERATOR
     from share_actors.values.context import SYSTEM_CONTEXT as SYSTEM_CONTEXT
     from share_actors.values.context import SYSTEM_USER as SYSTEM_USER
@@ -83,6 +87,7 @@ _MODULES = {
         "gib_text",
     ],
     "base": ["Frozen", "Internal", "Value", "utc_now"],
+    "cluster": ["ClusterNode", "ClusterState", "NodeMark", "NodeRecord"],
     "context": ["OPERATOR", "SYSTEM_CONTEXT", "SYSTEM_USER", "RequestContext"],
     "network": [
         "Network",

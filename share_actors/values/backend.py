@@ -84,6 +84,10 @@ class BackendState(Value):
     """The name that it has now, if it was renamed and has not reported by this name since."""
     info: str | None = None
     """A digest of the backend's settings (`ShareDriver.get_backend_info`)."""
+    node: str | None = None
+    """The Ray resource that it was moved to (`backend move`); None: it is where the configuration says."""
+    moved_from: str | None = None
+    """The Ray resource that the configuration named when it was moved; the move counts as long as it does."""
 
 
 class RoomTaken(NamedTuple):

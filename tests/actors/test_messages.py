@@ -21,6 +21,7 @@ from share_actors.actors.messaging.messages import (
     unpack_error,
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
+from share_actors.events.backend import MoveBackend
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.messages import CreateShare, ExtendShare
 from share_actors.events.share_type import CreateShareType
@@ -28,6 +29,7 @@ from share_actors.events.topics import COMMANDS
 from share_actors.values import (
     MAX_SIZE_GIB,
     Capabilities,
+    ClusterNode,
     RequestContext,
     SecurityService,
     ShareSpec,
@@ -78,7 +80,11 @@ def example(kind: Any) -> Any:
         "new": "c",
         "number": 1,
         "location": "/srv/s1",
+        "node": ClusterNode(id="a1", name="rack", address="10.0.0.2"),
+        "configured": "near",
     }
+    if kind is MoveBackend:
+        fields["node"] = "far"
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}
     return kind(**{k: v for k, v in fields.items() if k in kind.model_fields})

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from share_actors.events import archives, backend, share_network, share_server, share_type, subject
+from share_actors.events import (
+    archives,
+    backend,
+    cluster,
+    share_network,
+    share_server,
+    share_type,
+    subject,
+)
 from share_actors.events.decider import Event
 from share_actors.events.share.snapshot import cloning, holds
-from share_actors.values import Capabilities, Pool, SecurityService
+from share_actors.values import Capabilities, ClusterNode, Pool, SecurityService
 from tests.events.manage_sentences import alice
 from tests.events.share_events import NOON
 
@@ -17,6 +25,8 @@ _capabilities = Capabilities(
     pools=(Pool(name="p", total_capacity_gib=100.0, free_capacity_gib=40.0),),
 )
 _specs = {"driver_handles_share_servers": "False"}
+
+_rack = ClusterNode(id="a1", name="rack", address="10.0.0.2", resources=("near", "fast"))
 
 OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
@@ -128,6 +138,58 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     (
         backend.BackendRenamed(backend="local", new="nas", at=NOON),
         f"{alice} renamed backend local to nas",
+    ),
+    (
+        backend.BackendMoved(
+            backend="blue", configured="near", node="far", reason="it burned", at=NOON
+        ),
+        f"{alice} moved backend blue; it is pinned to far now, while the configuration says near:"
+        " it burned",
+    ),
+    (
+        backend.BackendMoved(backend="b", configured="near", node="far", reason=None, at=NOON),
+        f"{alice} moved backend b; it is pinned to far now, while the configuration says near",
+    ),
+    (
+        backend.BackendMoveEnded(configured="far"),
+        "the configuration says far: it is where that says again",
+    ),
+    (
+        backend.BackendMoveEnded(configured=None),
+        "the configuration says no node: it is where that says again",
+    ),
+    (
+        cluster.NodeJoined(node=_rack, instead_of=None),
+        "node rack (10.0.0.2) joined with near and fast",
+    ),
+    (
+        cluster.NodeJoined(node=_rack.replace(resources=()), instead_of="a0"),
+        "node rack (10.0.0.2) is back with no resource",
+    ),
+    (
+        cluster.NodeDrained(node=_rack, reason="new disks", at=NOON),
+        f"{alice} drained node rack (10.0.0.2): new disks",
+    ),
+    (
+        cluster.NodeDrained(node=_rack, reason=None, at=NOON),
+        f"{alice} drained node rack (10.0.0.2)",
+    ),
+    (
+        cluster.NodeUndrained(node=_rack),
+        f"{alice} undrained node rack (10.0.0.2): it is used again",
+    ),
+    (
+        cluster.NodeForgotten(node=_rack, backends=("blue",), reason="it burned", at=NOON),
+        f"{alice} forgot node rack (10.0.0.2), which will not come back; pinned to it: blue:"
+        " it burned",
+    ),
+    (
+        cluster.NodeForgotten(node=_rack, backends=(), reason="it burned", at=NOON),
+        f"{alice} forgot node rack (10.0.0.2), which will not come back: it burned",
+    ),
+    (
+        cluster.NodeAccepted(node=_rack),
+        f"{alice} accepted node rack (10.0.0.2), which had been forgotten: it is used again",
     ),
     (
         share_type.ShareTypeCreated(

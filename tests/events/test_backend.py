@@ -15,10 +15,14 @@ from share_actors.events.backend import (
     BackendDown,
     BackendHealthy,
     BackendInfoChanged,
+    BackendMoved,
+    BackendMoveEnded,
     BackendSharesEnsured,
     BackendUnhealthy,
     BackendUp,
     ConfirmShares,
+    EndMove,
+    MoveBackend,
     ReportSilence,
     ReportStats,
 )
@@ -232,3 +236,38 @@ def test_a_backend_that_is_down_has_a_reason_and_no_problems() -> None:
 
     ill.then_state(lambda s: s.problems, ())
     ill.when(unhealthy("a fails")).then(up, BackendUnhealthy(problems=("a fails",), at=NOON))
+
+
+# -- moves ---------------------------------------------------------------------------------------
+move = MoveBackend(backend="blue", configured="near", node="far", reason="it burned", at=NOON)
+moved = BackendMoved(backend="blue", configured="near", node="far", reason="it burned", at=NOON)
+
+
+def test_a_backend_is_moved_once_to_a_node() -> None:
+    blue.when(move).then(moved)
+    blue.given(moved).when(move).then()
+    blue.when(move.replace(node="near")).then()
+
+
+def test_a_moved_backend_is_moved_on_and_back() -> None:
+    on, back = moved.replace(node="third"), moved.replace(node="near")
+    blue.given(moved).when(move.replace(node="third")).then(on)
+    blue.given(moved).when(move.replace(node="near")).then(back)
+    blue.given(moved, back).then_state(lambda s: (s.node, s.moved_from), (None, None))
+
+
+def test_a_move_ends_once_the_configuration_says_something_else() -> None:
+    ended = BackendMoveEnded(configured="far")
+    blue.given(moved).when(EndMove(configured="near")).then()
+    blue.given(moved).when(EndMove(configured="far")).then(ended)
+    blue.given(moved, ended).when(EndMove(configured="far")).then()
+    blue.given(moved, ended).then_state(lambda s: s.node, None)
+
+
+@pytest.mark.parametrize("event", [moved, BackendMoveEnded(configured="far")])
+def test_the_shares_of_a_backend_that_moved_are_ensured_where_it_is_now(event: Any) -> None:
+    ensured = blue.given(BackendInfoChanged(info="i"), BackendSharesEnsured(info="i", shares=2))
+    ensured.given(event).then_state(lambda s: (s.info, s.ensured), ("i", ""))
+    ensured.given(event).when(ConfirmShares(info="i", shares=2)).then(
+        BackendSharesEnsured(info="i", shares=2)
+    )

@@ -14,6 +14,7 @@ from share_actors.events import (
     archives,
     attempts,
     backend,
+    cluster,
     share_network,
     share_server,
     share_type,
@@ -39,6 +40,7 @@ from share_actors.events.share.snapshot import messages as snapshot_messages
 from share_actors.events.topics import topic_of
 from share_actors.values import (
     Capabilities,
+    ClusterNode,
     ExportLocation,
     Placement,
     Pool,
@@ -95,6 +97,8 @@ _SAID = Capabilities(
     access_support={"NFS": {"user": ("rw", "ro")}},
     pools=(Pool(name="gold", total_capacity_gib=100.0, free_capacity_gib=60.5),),
 )
+
+_NODE = ClusterNode(id="a1", name="rack", address="10.0.0.2", resources=("near",))
 
 EXAMPLES: tuple[Event, ...] = (
     share.ShareCreationRequested(
@@ -307,6 +311,15 @@ EXAMPLES: tuple[Event, ...] = (
     backend.BackendUnhealthy(problems=("the daemon does not run",), at=AT),
     backend.BackendHealthy(at=AT),
     backend.BackendRenamed(backend="local", new="nas", at=AT),
+    backend.BackendMoved(
+        backend="local", configured="near", node="far", reason="the rack burned", at=AT
+    ),
+    backend.BackendMoveEnded(configured="far"),
+    cluster.NodeJoined(node=_NODE, instead_of="a0"),
+    cluster.NodeDrained(node=_NODE, reason="new disks", at=AT),
+    cluster.NodeUndrained(node=_NODE),
+    cluster.NodeForgotten(node=_NODE, backends=("local",), reason="the rack burned", at=AT),
+    cluster.NodeAccepted(node=_NODE),
     backend.BackendInfoChanged(info="a1b2"),
     backend.BackendSharesEnsured(info="a1b2", shares=3),
     archives.EventsArchived(

@@ -21,6 +21,8 @@ HEAD: NodeStatus = {
     "resources": [],
     "actors": ["share-actor-1"],
     "backends": [],
+    "drained": None,
+    "forgotten": None,
 }
 LOST: NodeStatus = {
     **HEAD,
@@ -70,3 +72,22 @@ def test_a_status_names_silent_nodes_and_how_their_backends_come_back(
     assert "Backends pinned to it: gold, silver" in out
     assert "ray start --address=HEAD" in out
     assert "node head" not in out
+
+
+def test_a_status_says_which_nodes_are_drained_and_forgotten_and_what_was_moved(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mark: Any = {"at": "2026-11-28T08:00:00+00:00", "reason": "it burned"}
+    drained, gone = {**HEAD, "drained": mark}, {**LOST, "forgotten": mark}
+    back = {**HEAD, "name": "returned", "forgotten": mark}
+    gold = {"driver": "d", "status": "up", "reason": None, "node": "far", "configured_node": "near"}
+    manager: dict[str, Any] = {"pid": 1, "up_s": 1.0, "waiting": 0, "backends": {"gold": gold}}
+    manager["nodes"] = [drained, gone, back]
+    location = {"namespace": "n", "address": "a", "log": {"kind": "sqlite", "where": "w"}}
+    print_status(Output(), {**location, "manager": manager, "catalog": {"error": "none"}})
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Drained: node head" in out
+    assert "Forgotten: node worker (10.0.0.2) Backends pinned to it: gold, silver" in out
+    assert "It is back, and not used. To use it again: share-actors node accept returned" in out
+    assert "Moved: backend gold is pinned to far The configuration says near" in out

@@ -124,6 +124,11 @@ class Daemons:
         self._mark.write(user)  # first: a start that comes later is refused
         await self._change(partial(able.stop_backend, self._context))
 
+    async def leave(self, driver: ShareDriver) -> None:
+        """Stop them here, if there are any, because they are to be started on another node."""
+        if isinstance(driver, RunsDaemons):
+            await self._change(partial(driver.stop_backend, self._context))
+
     def release(self, driver: ShareDriver) -> None:
         """Let them be started again, at once; raises `Refused` for a driver without any."""
         self._able(driver)

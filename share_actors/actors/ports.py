@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from share_actors.actors.messaging.batch import Answers, Rest
@@ -127,6 +127,9 @@ class Host(Protocol):
     async def drain(self) -> None:
         """Return once all that is being submitted now has its reply."""
 
+    async def leave(self) -> Sequence[str]:
+        """Take in no more entities, begin no further attempts, end what is not at work; what is left."""
+
     async def restart(self) -> None:
         """End its process, whatever runs there; it is back later, without entities."""
 
@@ -197,8 +200,24 @@ class Stats(Protocol):
     async def reconfigure(self, config: Config, /) -> None:
         """Use this configuration from now on."""
 
+    async def node(self) -> str:
+        """The id of the node that it runs on."""
+
+    async def leave(self) -> None:
+        """Stop what serves the backend on this node; raises `Unavailable` if that fails."""
+
     async def end(self) -> None:
         """Stop it, and end its process."""
+
+
+class Probe(Protocol):
+    """A `BackendProbe` on one node."""
+
+    async def check(self, shares: Sequence[Share], /) -> list[str]:
+        """The ids of those of *shares* that the driver does not find; raises `Unavailable`."""
+
+    async def end(self) -> None:
+        """End its process."""
 
 
 class Cluster(Protocol):
@@ -217,8 +236,23 @@ class Cluster(Protocol):
     async def nodes(self) -> Sequence[NodeState]:
         """All nodes that the cluster knows, also those that it lost."""
 
-    async def stats(self, backend: str, config: Config) -> Stats:
-        """The stats actor of *backend*, started unless it runs."""
+    async def end_host(self, name: str) -> None:
+        """End a host for good: it is not restarted."""
+
+    def avoid(self, node_ids: Collection[str]) -> None:
+        """Start nothing on these nodes from now on, while others will do."""
+
+    async def fixed_on(self, node_id: str) -> Sequence[str]:
+        """Those of the manager and the catalog that are on a node: Ray alone moves them."""
+
+    async def stats(self, backend: str, config: Config, node: str | None) -> Stats:
+        """The stats actor of *backend*, started unless it runs: with *node* where that Ray resource is."""
+
+    async def end_stats(self, backend: str) -> None:
+        """End the stats actors of *backend*, wherever they are, also on lost nodes."""
+
+    async def probe(self, backend: str, config: Config, node: str) -> Probe:
+        """A probe of *backend* on a node with the Ray resource *node*."""
 
     async def save_config(self, config: Config) -> None:
         """Save the configuration for actors that are started or restarted from now on."""

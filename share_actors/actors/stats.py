@@ -123,6 +123,23 @@ class StatsActor(BackendQueries):
             self._discard_driver()
         self._wake.set()
 
+    async def leave(self) -> None:
+        """Stop what serves the backend here, and publishing: it is to be started on another node."""
+        if self._loop is not None:
+            self._loop.cancel()
+        async with self._reading:
+            if self._driver is not None:
+                try:
+                    await self._daemons.leave(self._driver)
+                except Exception as error:
+                    what = f"could not be stopped: {self._failure_reason(error)}"
+                    raise self._failed(what) from None
+        await self.stop()
+
+    async def node(self) -> str:
+        """The id of the node that it runs on; empty if there is no cluster."""
+        return ""
+
     async def stop(self) -> None:
         """Stop publishing."""
         if self._loop is not None:

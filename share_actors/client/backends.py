@@ -12,7 +12,7 @@ from share_actors.audit.capacity import CapacityPoint, capacity_history
 from share_actors.client.entities import AsyncEntityCollection
 from share_actors.client.keywords import RequestOptions
 from share_actors.client.requests import Requests
-from share_actors.client.results import BackendChanges, HandledEntities
+from share_actors.client.results import BackendChanges, HandledEntities, MovedBackend
 from share_actors.client.share.creator import ShareCreator
 from share_actors.client.unknown_deletion import UnknownDeletion
 from share_actors.config import Config
@@ -178,6 +178,18 @@ class AsyncBackendCollection(AsyncEntityCollection[BackendState]):
         verb = "rename_backend"
         renamed: HandledEntities = await self._requests.call_manager(verb, context, old, new)
         return renamed
+
+    async def move(self, backend: str, node: str, *, reason: str | None = None) -> MovedBackend:
+        """Pin *backend* to the nodes with the Ray resource *node*, whatever the configuration says.
+
+        Recorded; it counts until the configuration names another node than now. Raises `Refused` if the
+        backend is not pinned, if its node is silent and was not forgotten, or if the driver does not find the
+        shares on the new node, and `Unavailable` if its set-up fails there. Nothing is changed then.
+        """
+        moved: MovedBackend = await self._requests.ask_manager(
+            "move_backend", backend, node, reason
+        )
+        return moved
 
     async def forget(self, backend: str, reason: str) -> HandledEntities:
         """Forget all shares and share servers of a backend that is not configured any more.

@@ -25,7 +25,7 @@ class ShareLocation(TypedDict):
 
 
 class CutOffCall(TypedDict):
-    """A driver call that a stop cut off: the entity's `id`, the `work`, and the `seconds` since its start."""
+    """A driver call that is under way or was cut off: the entity's `id`, the `work`, and its `seconds`."""
 
     id: str
     work: str
@@ -70,11 +70,19 @@ class HostStatus(TypedDict):
     node: NotRequired[str]
 
 
+class NodeMarkStatus(TypedDict):
+    """Since when (ISO 8601) a node is drained, or was forgotten, and why."""
+
+    at: str
+    reason: str | None
+
+
 class NodeStatus(TypedDict):
     """A node of the Ray cluster; one that was lost has been silent for `silent_s` seconds.
 
     `resources`: what backends can be pinned to. `actors`: the share actors that are or were on it, and
-    `backends` those that are pinned to one of its resources.
+    `backends` those that are pinned to one of its resources. A `drained` one gets no actors; a `forgotten`
+    one is not used, also if it is alive again.
     """
 
     id: str
@@ -85,15 +93,62 @@ class NodeStatus(TypedDict):
     resources: list[str]
     actors: list[str]
     backends: list[str]
+    drained: NodeMarkStatus | None
+    forgotten: NodeMarkStatus | None
+
+
+class MarkedNode(TypedDict):
+    """A node that was undrained or accepted."""
+
+    id: str
+    name: str
+    address: str
+
+
+class ForgottenNode(MarkedNode):
+    """A node that was forgotten, and the `backends` that are pinned to one of its resources."""
+
+    backends: list[str]
+
+
+class NodeDrain(MarkedNode):
+    """A drained node: the actors that are still on it and will leave (`moving`), and those `staying`.
+
+    The latter by name, with the reasons. `under_way`: the driver calls on it, which are waited for.
+    """
+
+    moving: list[str]
+    staying: dict[str, str]
+    under_way: list[CutOffCall]
+
+
+class MovedBackend(TypedDict):
+    """A backend that is pinned to the Ray resource `node` now, and was to the `former` one.
+
+    `configured`: what the configuration says. `problem`: why what served the backend could not be stopped
+    on its former node, if so.
+    """
+
+    backend: str
+    node: str
+    former: str
+    configured: str
+    problem: str | None
 
 
 class BackendStatus(TypedDict):
-    """A backend: `status` is `starting`, `up` or `down`; `at` is when it last reported (ISO 8601)."""
+    """A backend: `status` is `starting`, `up` or `down`; `at` is when it last reported (ISO 8601).
+
+    `node`: the Ray resource that it is pinned to; the configuration says `configured_node`, which differs
+    if it was moved.
+    """
 
     driver: str
     status: str
     reason: str | None
     at: str | None
+    node: NotRequired[str | None]
+    configured_node: NotRequired[str | None]
     wrong: NotRequired[dict[str, str]]
     problems: NotRequired[list[str]]
 

@@ -32,6 +32,7 @@ from share_actors.client.keywords import (
     RequestOptions,
     ShareProperties,
 )
+from share_actors.client.nodes import AsyncNodeCollection
 from share_actors.client.queries import AsyncSystemQueries
 from share_actors.client.requests import Requests
 from share_actors.client.results import CutOffCall, ManagePreview
@@ -89,6 +90,7 @@ class AsyncShareSystem(AsyncSystemQueries):
         self.backends = AsyncBackendCollection(self._requests, self._creator)
         self.bulk = AsyncBulk(self._requests, self._creator, self.share)
         self.subjects = AsyncSubjectCollection(self._requests)
+        self.nodes = AsyncNodeCollection(self._requests)
 
     async def __aenter__(self) -> Self:
         return self

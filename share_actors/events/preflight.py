@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from share_actors.config import Config
 from share_actors.errors import ConfigError
+from share_actors.events import backend
 from share_actors.events.catalog import sqlite
 from share_actors.events.checkpoints.keys import SigningKey
 from share_actors.events.checkpoints.remote import open_checkpoints
@@ -53,6 +57,24 @@ def _event_count(config: Config) -> int:
     subjects = record_sealer(config)
     with closing(Log.open(config.log, config.log_path, create=False, subjects=subjects)) as log:
         return log.head()
+
+
+def moved_backends(config: Config) -> dict[str, str]:
+    """The Ray resource that each backend was moved to, by name, if *config* names the one it was moved from.
+
+    The log exists. Raises `LogError`.
+    """
+    pinned = {name: settings.node for name, settings in config.backends.items() if settings.node}
+    if not pinned:
+        return {}
+    subjects, moved = record_sealer(config), {}
+    with closing(Log.open(config.log, config.log_path, create=False, subjects=subjects)) as log:
+        for name, node in pinned.items():
+            events: Iterator[Any] = (each.event for each in log.read(f"backend-{name}"))
+            state = reduce(backend.evolve, events, backend.initial)
+            if state.node is not None and state.moved_from == node:
+                moved[name] = state.node
+    return moved
 
 
 def check_directory(key: str, directory: Path) -> None:

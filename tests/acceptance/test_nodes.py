@@ -121,7 +121,7 @@ def test_the_loss_of_the_only_node_of_a_backend_is_told_and_leaves_the_others(
     assert create_on(cli, "dummy") == "available"
     assert re.search(LOST, refused(cli, pinned))
 
-    nodes.add_near()
+    nodes.add()
     until(lambda: cli("share", "extend", pinned, "--size", "3").code == 0, 120)
     assert cli.json("share", "show", pinned)["size"] == 3
 

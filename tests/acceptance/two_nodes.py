@@ -1,7 +1,7 @@
 """A Ray cluster of two nodes on this machine, in a process of its own that runs until its input is closed.
 
 The process prints the address of the head; the nodes are its children and end with it. The second node has
-the resource `near`; for each line of its input the process adds another one.
+the resource `near`; for each line of its input the process adds one with the resource of that name.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class TwoNodes:
         ]
         raylet.kill()
 
-    def add_near(self) -> None:
-        """Add a node with the resource `near`."""
+    def add(self, resource: str = "near") -> None:
+        """Add a node with this resource."""
         assert self._keeper.stdin is not None
         assert self._keeper.stdout is not None
-        self._keeper.stdin.write("add\n")
+        self._keeper.stdin.write(f"{resource}\n")
         self._keeper.stdin.flush()
         assert self._keeper.stdout.readline().strip() == "added"
 
@@ -80,8 +80,8 @@ def main() -> None:
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes.add_node(num_cpus=1, resources={"near": 1})
     print(nodes.address, flush=True)
-    for _ in sys.stdin:
-        nodes.add_node(num_cpus=1, resources={"near": 1})
+    for line in sys.stdin:
+        nodes.add_node(num_cpus=1, resources={line.strip(): 1})
         print("added", flush=True)
     nodes.shutdown()  # type: ignore[no-untyped-call]
 

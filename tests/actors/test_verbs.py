@@ -1,6 +1,6 @@
 """The manager's verbs: Manila's names and parameters become commands, replies become results."""
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,22 @@ class Cluster:
     async def nodes(self) -> Sequence[Any]:
         raise NotImplementedError
 
-    async def stats(self, backend: str, config: Config) -> Any:
+    async def end_host(self, name: str) -> None:
+        raise NotImplementedError
+
+    async def fixed_on(self, node_id: str) -> Sequence[str]:
+        raise NotImplementedError
+
+    def avoid(self, node_ids: Collection[str]) -> None:
+        raise NotImplementedError
+
+    async def stats(self, backend: str, config: Config, node: str | None) -> Any:
+        raise NotImplementedError
+
+    async def end_stats(self, backend: str) -> None:
+        raise NotImplementedError
+
+    async def probe(self, backend: str, config: Config, node: str) -> Any:
         raise NotImplementedError
 
     async def save_config(self, config: Config) -> None:

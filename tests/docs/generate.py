@@ -19,9 +19,19 @@ from share_actors import errors
 from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
+from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
-from share_actors.client import aio, backends, entities, keywords, queries, results, subjects
+from share_actors.client import (
+    aio,
+    backends,
+    entities,
+    keywords,
+    nodes,
+    queries,
+    results,
+    subjects,
+)
 from share_actors.client.bulk import batch as bulk
 from share_actors.client.share import actor as share_actor
 from share_actors.client.share import changes as share_changes
@@ -238,6 +248,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "backends": members(backends.AsyncBackendCollection),
         "bulk": members(bulk.AsyncBulk),
         "subjects": members(subjects.AsyncSubjectCollection),
+        "nodes": members(nodes.AsyncNodeCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },
@@ -248,6 +259,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "snapshot verbs": members(SnapshotVerbs),
         "backend verbs": members(BackendVerbs),
         "exit verbs": members(ExitVerbs),
+        "node verbs": members(NodeVerbs),
     },
     "cli.md": {
         "commands": shell.commands,

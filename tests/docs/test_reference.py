@@ -15,7 +15,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
-from share_actors.client import aio, backends, entities, subjects
+from share_actors.client import aio, backends, entities, nodes, subjects
 from share_actors.client.bulk import batch as bulk
 from share_actors.client.share import handle as share
 from share_actors.client.sync import bulk as sync_bulk
@@ -84,6 +84,7 @@ def test_every_public_name_is_documented() -> None:
         (sync_entities.BackendCollection, backends.AsyncBackendCollection),
         (sync_bulk.Bulk, bulk.AsyncBulk),
         (subjects.SubjectCollection, subjects.AsyncSubjectCollection),
+        (nodes.NodeCollection, nodes.AsyncNodeCollection),
     ],
 )
 def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_has_the_same(
@@ -101,6 +102,7 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
         "backends",
         "bulk",
         "subjects",
+        "nodes",
     }
     assert all(f"#### {name}\n" in page for name in told)
 

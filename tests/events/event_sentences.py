@@ -160,7 +160,7 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
     ),
     (
         cluster.NodeJoined(node=_rack, instead_of=None),
-        "node rack (10.0.0.2) joined with near and fast",
+        "node rack (10.0.0.2) joined with near, fast",
     ),
     (
         cluster.NodeJoined(node=_rack.replace(resources=()), instead_of="a0"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import Any
+
 from share_actors.events import cluster
 from share_actors.events.cluster import (
     AcceptNode,
@@ -15,9 +18,8 @@ from share_actors.events.cluster import (
     ReportNode,
     UndrainNode,
 )
-from share_actors.events.decider import replay
 from share_actors.testing import Spec
-from share_actors.values import ClusterNode, NodeMark
+from share_actors.values import ClusterNode, ClusterState, NodeMark
 from tests.events.share_events import NOON
 
 RACK = ClusterNode(id="a1", name="rack", address="10.0.0.2", resources=("near",))
@@ -26,6 +28,10 @@ joined = NodeJoined(node=RACK, instead_of=None)
 drained = NodeDrained(node=RACK, reason="new disks", at=NOON)
 forgotten = NodeForgotten(node=RACK, backends=("gold",), reason="it burned", at=NOON)
 spec = Spec(cluster)
+
+
+def replayed(events: list[Any]) -> ClusterState:
+    return reduce(cluster.evolve, events, cluster.initial)
 
 
 def forget(node: ClusterNode = RACK) -> ForgetNode:
@@ -59,14 +65,14 @@ def test_a_forgotten_node_is_not_drained() -> None:
 def test_a_machine_that_is_back_keeps_its_marks_under_its_new_id() -> None:
     back = NodeJoined(node=BACK, instead_of="a1")
     spec.given(forgotten).when(ReportNode(node=BACK, instead_of="a1")).then(back)
-    [record] = replay(cluster, [joined, forgotten, back]).nodes
+    [record] = replayed([joined, forgotten, back]).nodes
 
     assert record.node == BACK
     assert record.forgotten == NodeMark(at=NOON, reason="it burned")
 
 
 def test_a_drained_node_that_is_forgotten_is_not_drained_once_it_is_accepted() -> None:
-    [record] = replay(cluster, [drained, forgotten, NodeAccepted(node=RACK)]).nodes
+    [record] = replayed([drained, forgotten, NodeAccepted(node=RACK)]).nodes
 
     assert (record.drained, record.forgotten) == (None, None)
 
@@ -76,7 +82,7 @@ def test_the_oldest_nodes_without_a_mark_make_room() -> None:
         NodeJoined(node=RACK.replace(id=f"n{number}"), instead_of=None)
         for number in range(cluster.MAX_RECORDED)
     ]
-    state = replay(cluster, [forgotten, *many, NodeJoined(node=BACK, instead_of=None)])
+    state = replayed([forgotten, *many, NodeJoined(node=BACK, instead_of=None)])
 
     assert len(state.nodes) == cluster.MAX_RECORDED
     assert state.record("a1") is not None

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from share_actors import client
 from share_actors.actors.runtime import lifecycle
 from share_actors.client import ShareHandle, ShareSystem
+from share_actors.client.nodes import NodeCollection
 from share_actors.client.subjects import SubjectCollection
 from share_actors.client.sync import bulk as sync_bulk
 from share_actors.client.sync import entities as sync_entities
@@ -31,6 +32,7 @@ ARGUMENTS = (
     *arguments("types", sync_entities.ShareTypeCollection),
     *arguments("bulk", sync_bulk.Bulk),
     *arguments("subjects", SubjectCollection),
+    *arguments("nodes", NodeCollection),
     *arguments("backends", sync_entities.BackendCollection, without=("watch",)),
 )
 VALID: dict[str, Any] = {
@@ -59,6 +61,7 @@ VALID: dict[str, Any] = {
     "old": "none",
     "new": "dummy",
     "backend": "none",
+    "node": "none",
     "extra_specs": {"driver_handles_share_servers": "False"},
 }
 

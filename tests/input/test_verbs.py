@@ -14,6 +14,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.manager import ManagerActor
+from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.request_spec import PROPERTIES, SYNONYMS
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
@@ -22,7 +23,7 @@ from tests.input.conftest import Tried
 from tests.input.signatures import Argument, arguments
 from tests.input.values import ANYTHING, CORE
 
-PARTS = (ManagerVerbs, SnapshotVerbs, ManageVerbs, ExitVerbs, BackendVerbs)
+PARTS = (ManagerVerbs, SnapshotVerbs, ManageVerbs, ExitVerbs, BackendVerbs, NodeVerbs)
 CALLS_OF_CLIENTS = ("submit", "wait")
 """They take batches of messages, which only this package's client makes."""
 MORE = tuple(sorted({*PROPERTIES, *SYNONYMS, "backend"}))
@@ -43,6 +44,7 @@ VALID: dict[str, Any] = {
     "old": "none",
     "new": "dummy",
     "backend": "none",
+    "node": "none",
     "timeout_s": 0.01,
     "size": 1,
 }

@@ -179,9 +179,32 @@ def _delete_unknown(user: ShareSystem) -> None:
         user.backends.delete_unknown("d", "nothing")
 
 
+def _unknown(act: Callable[[ShareSystem], Any]) -> Callable[[ShareSystem], None]:
+    """Do *act*, which is permitted if it does not find what it names."""
+
+    def attempt(user: ShareSystem) -> None:
+        with suppress(NotFound):
+            act(user)
+
+    return attempt
+
+
 _subjects = _refused(lambda user: user.subjects.list())
 _forget_subject = _refused(lambda user: user.subjects.forget("user:nobody"))
 _forget_backend = _refused(lambda user: user.backends.forget("d", "lost"))
+
+
+def _node_history(blue: Blue) -> Attempt:
+    blue.operator.nodes.drain("here", wait=False)
+    blue.operator.nodes.undrain("here")
+    return lambda user: user.nodes.history()
+
+
+_forget_node = _unknown(lambda user: user.nodes.forget("none", "it burned"))
+_drain_node = _unknown(lambda user: user.nodes.drain("none"))
+_undrain_node = _unknown(lambda user: user.nodes.undrain("none"))
+_accept_node = _unknown(lambda user: user.nodes.accept("none"))
+_move_backend = _refused(lambda user: user.backends.move("d", "rack"))
 _rename_backend = _refused(lambda user: user.backends.rename("d", "d"))
 
 
@@ -318,6 +341,16 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "see how much of a backend is used": (_anything(lambda user: user.backends.usage("d")), SYSTEM),
     "forget what is on a backend": (_anything(_forget_backend), SYSTEM),
     "rename a backend": (_anything(_rename_backend), SYSTEM),
+    "move a backend to another node": (_anything(_move_backend), SYSTEM),
+    "list nodes": (_anything(lambda user: user.nodes.list()), SYSTEM),
+    "see what was recorded of nodes": (
+        _node_history,
+        (NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, YES),
+    ),
+    "drain a node": (_anything(_drain_node), SYSTEM),
+    "undrain a node": (_anything(_undrain_node), SYSTEM),
+    "forget a node": (_anything(_forget_node), SYSTEM),
+    "accept a node": (_anything(_accept_node), SYSTEM),
     "set backends up": (_anything(lambda user: user.init_host()), SYSTEM),
     "reload the configuration": (_anything(_reload), SYSTEM),
     "see where a share is hosted": (

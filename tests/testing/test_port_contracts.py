@@ -113,7 +113,7 @@ class PortContract:
         async def scenario() -> None:
             settings = config(tmp_path)
             async with open_cluster(settings) as cluster:
-                stats = await cluster.stats("dummy", settings)
+                stats = await cluster.stats("dummy", settings, None)
                 report = await stats.publish_now()
                 latest = await stats.latest()
 

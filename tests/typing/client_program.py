@@ -50,10 +50,16 @@ from share_actors.client.entities import (
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
 )
+from share_actors.client.nodes import AsyncNodeCollection, NodeCollection
 from share_actors.client.results import (
     BackendChanges,
+    ForgottenNode,
     HandledEntities,
     ManagePreview,
+    MarkedNode,
+    MovedBackend,
+    NodeDrain,
+    NodeStatus,
     ShareLocation,
     SystemStatus,
 )
@@ -98,6 +104,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.backends, BackendCollection)
     assert_type(system.bulk, Bulk)
     assert_type(system.subjects, SubjectCollection)
+    assert_type(system.nodes, NodeCollection)
     assert_type(system.subjects.list(), Sequence[DataSubject])
     assert_type(system.subjects.forget("user:alice", dry_run=True), Forgetting)
     assert_type(system.capabilities(), dict[str, BackendReport])
@@ -293,6 +300,16 @@ def use_bulk(bulk: Bulk) -> None:
     assert_type(bulk.check("create_shares", items), dict[int, ShareActorsError])
 
 
+def use_nodes(nodes: NodeCollection) -> None:
+    assert_type(nodes.list(), Sequence[NodeStatus])
+    assert_type(nodes.history(), Sequence[Recorded])
+    drained = nodes.drain("rack", reason="new disks", wait=False, timeout=9)
+    assert_type(drained["staying"], dict[str, str])
+    assert_type(nodes.undrain("rack"), MarkedNode)
+    assert_type(nodes.forget("rack", "it burned")["backends"], list[str])
+    assert_type(nodes.accept("rack")["name"], str)
+
+
 def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
@@ -303,6 +320,7 @@ def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.usage("fast"), dict[str, ShareUsage])
     assert_type(backends.rename("old", "new"), HandledEntities)
     assert_type(backends.forget("old", "lost"), HandledEntities)
+    assert_type(backends.move("fast", "rack", reason="it burned"), MovedBackend)
     assert_type(backends.capacity("fast", limit=9), Sequence[CapacityPoint])
     assert_type(backends.delete_unknown("fast", "share-1", wait=False), Share)
     changes = backends.reload(Config())
@@ -342,6 +360,7 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(system.backends, AsyncBackendCollection)
     assert_type(system.bulk, AsyncBulk)
     assert_type(system.subjects, AsyncSubjectCollection)
+    assert_type(system.nodes, AsyncNodeCollection)
     assert_type(await system.subjects.list(), Sequence[DataSubject])
     assert_type(await system.subjects.forget("user:alice"), Forgetting)
     assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])
@@ -460,6 +479,15 @@ async def use_asynchronous_bulk(bulk: AsyncBulk) -> None:
     assert_type(await bulk.check("delete_shares", []), dict[int, ShareActorsError])
 
 
+async def use_asynchronous_nodes(nodes: AsyncNodeCollection) -> None:
+    assert_type(await nodes.list(), Sequence[NodeStatus])
+    assert_type(await nodes.history(), Sequence[Recorded])
+    assert_type(await nodes.drain("rack"), NodeDrain)
+    assert_type(await nodes.undrain("rack"), MarkedNode)
+    assert_type(await nodes.forget("rack", "it burned"), ForgottenNode)
+    assert_type(await nodes.accept("rack"), MarkedNode)
+
+
 async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.stats(), dict[str, BackendReport])
     assert_type(await backends.publish(), dict[str, BackendReport])
@@ -473,6 +501,7 @@ async def use_asynchronous_backends(backends: AsyncBackendCollection) -> None:
     assert_type(await backends.usage("fast"), dict[str, ShareUsage])
     assert_type(await backends.rename("old", "new"), HandledEntities)
     assert_type(await backends.forget("old", "lost"), HandledEntities)
+    assert_type(await backends.move("fast", "rack"), MovedBackend)
     assert_type(await backends.list(), Page[BackendState])
     assert_type(await backends.get("fast"), BackendState)
     assert_type(await backends.history("fast"), Sequence[Recorded])

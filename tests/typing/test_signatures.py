@@ -17,7 +17,7 @@ from typing import (
 import pytest
 
 import share_actors
-from share_actors.client import aio, backends, entities, keywords, results
+from share_actors.client import aio, backends, entities, keywords, nodes, results
 from share_actors.client.sync import entities as sync_entities
 
 CLIENT = [
@@ -39,6 +39,8 @@ CLIENT = [
     entities.AsyncShareServerCollection,
     entities.AsyncShareTypeCollection,
     backends.AsyncBackendCollection,
+    nodes.AsyncNodeCollection,
+    nodes.NodeCollection,
     sync_entities.EntityCollection,
     sync_entities.ShareNetworkCollection,
     sync_entities.ShareServerCollection,

@@ -178,7 +178,7 @@ class Entity(Generic[E, S, F]):
 
     def drop(self) -> None:
         """End this activation: the entity is active elsewhere. One at work compares itself with the log."""
-        if self.idle:
+        if self.idle or (self._attempts.held and not self.at_work):
             self._end(self._moved())
         elif not self.lost:
             self._inbox.add_comparison()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from share_actors.events.aggregates import calls_drivers
@@ -14,7 +14,8 @@ class _Slot:
 
     *load* counts those that call drivers: shares and share servers. *node* is the Ray resource of the
     nodes that the host runs on, if it serves backends that only such nodes reach. A *reserved* host is
-    for one share only (`dedicated` hosting). *used* are the entities whose home was looked up since the
+    for one share only (`dedicated` hosting); a *closed* one gets no further entities.
+    *used* are the entities whose home was looked up since the
     last report of passivated ones: a message may be on its way to them. *leaving* are those of *used*
     that were in that report: the next one settles them.
     """
@@ -23,9 +24,15 @@ class _Slot:
     load: int = 0
     node: str | None = None
     alive: bool = True
+    closed: bool = False
     reserved: bool = False
     used: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may be given further entities."""
+        return self.alive and not self.closed
 
 
 def newest_homes(
@@ -71,11 +78,15 @@ class HostDirectory:
     @property
     def may_grow(self) -> bool:
         """Whether another host may be started."""
-        return len(self._slots) < self._max_hosts
+        return sum(not slot.closed for slot in self._slots.values()) < self._max_hosts
 
     def reaches(self, node: str | None) -> bool:
         """Whether any host, alive or being restarted, runs on nodes with the Ray resource *node*."""
-        return any(slot.node == node for slot in self._slots.values())
+        return any(slot.node == node and not slot.closed for slot in self._slots.values())
+
+    def open_hosts(self, node: str | None) -> int:
+        """How many living hosts on nodes with the Ray resource *node* may be given further entities."""
+        return sum(slot.is_open and slot.node == node for slot in self._slots.values())
 
     def add(self, host: str, entity_ids: Iterable[str] = (), node: str | None = None) -> None:
         """Add a living *host* with the entities in it, or mark a lost one as alive."""
@@ -108,7 +119,7 @@ class HostDirectory:
         free = {
             name: slot
             for name, slot in self._slots.items()
-            if slot.alive and slot.node == node and not slot.reserved
+            if slot.is_open and slot.node == node and not slot.reserved
         }
         host = self._choose(entity_id, free, dedicated)
         if host is not None:
@@ -117,8 +128,8 @@ class HostDirectory:
 
     def _choose(self, entity_id: str, free: dict[str, _Slot], dedicated: bool) -> str | None:
         if not calls_drivers(entity_id):  # it calls no drivers: any living host will do
-            alive = {name: slot for name, slot in self._slots.items() if slot.alive}
-            return _least_loaded(free or alive)
+            living = {name: slot for name, slot in self._slots.items() if slot.is_open}
+            return _least_loaded(free or living)
         empty = next((name for name, slot in free.items() if not slot.load), None)
         if empty is None and (dedicated or self.may_grow):
             self.wants_more = True
@@ -156,6 +167,21 @@ class HostDirectory:
                 slot.entities.discard(entity_id)
                 slot.load -= calls_drivers(entity_id)
                 slot.reserved = slot.reserved and bool(slot.load)
+
+    def close(self, host: str) -> None:
+        """Give *host* no further entities."""
+        self._slots[host].closed = True
+
+    def keep(self, host: str, entity_ids: Collection[str]) -> bool:
+        """Forget the homes of all entities in *host* but these; return whether there were any."""
+        gone = self._slots[host].entities.difference(entity_ids)
+        self.forget(gone)
+        return bool(gone)
+
+    def remove(self, host: str) -> None:
+        """Forget *host* and the homes of its entities."""
+        self.lost(host)
+        self._slots.pop(host, None)
 
     def lost(self, host: str) -> list[str]:
         """Mark *host* as lost; return its entities, which have no home until they are placed again."""

@@ -188,7 +188,7 @@ class ShareHost:
     async def _wake(self, entity_id: str) -> str | None:
         try:
             await self._entities.get(entity_id).activate()
-        except Busy:
+        except (Busy, Moved):
             return ""
         except ShareActorsError as error:
             return error.message
@@ -214,6 +214,11 @@ class ShareHost:
     async def drop(self, entity_ids: Sequence[str]) -> None:
         """End the activations of these entities, which have their home elsewhere."""
         self._entities.drop(entity_ids)
+
+    async def leave(self) -> list[str]:
+        """Take in no more entities, begin no further attempts, end what is not at work; what is left."""
+        self._entities.leave()
+        return list(self._entities)
 
     async def passivate(self, idle_s: float) -> int:
         """Passivate the entities that have been idle for *idle_s*; return their number."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from share_actors.actors.ports import NodeState
-from share_actors.errors import Unavailable
+from share_actors.errors import Ambiguous, NotFound, Unavailable
 
 MAX_LOST, LOST_S = 50, 24 * 3600.0
 """How many lost nodes are remembered, and for how long: clusters that grow and shrink lose many."""
@@ -30,6 +30,14 @@ class NodeWatch:
         self._began: float | None = None
         self._nodes: dict[str, NodeState] = {}
         self._heard_at: dict[str, float] = {}
+        self.is_forgotten: Callable[[NodeState], bool] = lambda _: False
+        """Whether the log says that a node is not to be used any more; a forgotten one is as good as lost."""
+
+    def restore(self, lost: NodeState) -> None:
+        """Take in a node that was *lost* before the cluster was watched, with what it had."""
+        if lost.id not in self._nodes:
+            self._nodes[lost.id] = lost._replace(alive=False)
+            self._heard_at[lost.id] = self._clock()
 
     def update(self, states: Sequence[NodeState]) -> None:
         """Take in the present *states* of all nodes that the cluster knows."""
@@ -66,14 +74,46 @@ class NodeWatch:
         if resource is None:
             return None
         having = [node for node in self._nodes.values() if resource in node.resources]
-        if self._began is None or any(node.alive for node in having):
+        if self._began is None or any(self._is_usable(node) for node in having):
             return None
         if not having:
             is_certain = self._clock() - self._began >= self._grace_s
             return f"no node of the cluster has the resource {resource}" if is_certain else None
-        last = max(having, key=lambda node: self._heard_at[node.id])
-        silent_s = self.silent_s(last.id) or 0.0
-        return f"its node {last.name} ({last.address}) has been silent for {silent_s:.0f} s"
+        last = max(having, key=lambda node: (node.alive, self._heard_at[node.id]))
+        return f"its node {last.name} ({last.address}) {self._what_of(last)}"
+
+    def usable(self, resource: str | None) -> list[NodeState]:
+        """The living nodes with *resource*, or all living ones, without those that are forgotten."""
+        usable = [node for node in self.all() if self._is_usable(node)]
+        return [node for node in usable if resource is None or resource in node.resources]
+
+    def _is_usable(self, node: NodeState) -> bool:
+        return node.alive and not self.is_forgotten(node)
+
+    def _what_of(self, node: NodeState) -> str:
+        if not self.is_forgotten(node):
+            return f"has been silent for {self.silent_s(node.id) or 0.0:.0f} s"
+        if node.alive:
+            return "is back, but was forgotten: `node accept` lets it be used again"
+        return "was forgotten: `backend move` pins the backend to another one"
+
+
+def find_node(name: str, nodes: Sequence[NodeState]) -> NodeState:
+    """The node called *name*, or whose id begins so; a living one before lost ones.
+
+    Raises `NotFound`, or `Ambiguous` with the ids.
+    """
+    found = [n for n in nodes if n.name == name] or [
+        n for n in nodes if name and n.id.startswith(name)
+    ]
+    chosen = [node for node in found if node.alive] or found
+    if not chosen:
+        raise NotFound(f"no node is called {name!r}: see `node list`", field="node", value=name)
+    if len(chosen) > 1:
+        ids = [node.id for node in chosen]
+        text = f"{len(ids)} nodes are called {name!r}: use one of the ids {', '.join(ids)}"
+        raise Ambiguous(text, field="node", value=name, ids=ids)
+    return chosen[0]
 
 
 def unreachable(backend: str, reason: str, **details: object) -> Unavailable:

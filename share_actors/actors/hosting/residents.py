@@ -11,7 +11,7 @@ from share_actors.actors.entity.shell import Entity
 from share_actors.actors.entity.turns import Turns
 from share_actors.actors.ports import CallUnderWay
 from share_actors.config import Config
-from share_actors.errors import Busy, InvalidRequest, shorten
+from share_actors.errors import Busy, InvalidRequest, Moved, shorten
 from share_actors.events.aggregates import AGGREGATES, calls_drivers, is_address, kind_of
 from share_actors.events.log import Log
 
@@ -37,6 +37,7 @@ class ResidentEntities:
         self._activations = 0
         self._turns = Turns()
         self._generation = 0
+        self._leaving = False
         self._outdated: set[str] = set()
         """Those that were active when a data subject was forgotten."""
 
@@ -79,6 +80,13 @@ class ResidentEntities:
         for entity in self._entities.values():
             entity.hold()
 
+    def leave(self) -> None:
+        """Activate none any more, and begin no further attempts; end those that are not at work."""
+        self._leaving = True
+        self.hold()
+        self.passivate_idle(0.0)
+        self.drop([entity.id for entity in self._entities.values() if not entity.at_work])
+
     def cut_off(self) -> list[CallUnderWay]:
         """Record that a planned stop ends the driver calls that are under way, and return these."""
         calls = self.under_way()
@@ -101,6 +109,9 @@ class ResidentEntities:
         return entity
 
     def _activate(self, entity_id: str, fresh: bool) -> AnyEntity:
+        if self._leaving:
+            self._departed.add(entity_id)
+            raise Moved("this host is being moved", field="id", value=entity_id)
         if len(self._entities) >= self.config.hosting.entities_per_actor:
             self._make_room(entity_id)
         if not is_address(entity_id):

@@ -35,12 +35,21 @@ logger = logging.getLogger(__name__)
 class Router:
     """Finds the homes of entities, and sends commands and calls there."""
 
-    def __init__(self, supervisor: Supervisor, catalog: CatalogPort, config: Config) -> None:
-        self._supervisor, self._catalog = supervisor, catalog
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        catalog: CatalogPort,
+        config: Config,
+        pins_known: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._supervisor, self._catalog, self._pins_known = supervisor, catalog, pins_known
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
-        """Use this configuration: backends may require dedicated hosting, or certain nodes."""
+        """Use this configuration: backends may require dedicated hosting, or certain nodes.
+
+        Which nodes, is certain once *pins_known* has returned, which is given a limit in seconds.
+        """
         self._config = config
         self._any_particular = any(b.dedicated or b.node for b in config.backends.values())
 
@@ -138,6 +147,9 @@ class Router:
         settings = self._config.backends.get(backend)
         if settings is None:
             return await self._supervisor.place(address)
+        if settings.node is not None:
+            await self._pins_known(self._supervisor.timings.max_wait_s)
+            settings = self._config.backends.get(backend, settings)
         dedicated = settings.dedicated and kind_of(address) == "share"
         try:
             return await self._supervisor.place(address, dedicated=dedicated, node=settings.node)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from share_actors.actors.hosting import host_calls
 from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.hosting.timings import SupervisorTimings
@@ -44,6 +45,7 @@ class Supervisor:
         self._reports: dict[str, HostReport] = {}
         self._node_ids: dict[str, str] = {}
         """On which node each host was when it last reported."""
+        self._watches: dict[str, asyncio.Task[None]] = {}
         self._heard_at: dict[str, float] = {}
         """When each host was last known to answer, or to be restarted (as of `time.monotonic`)."""
         self._growing: asyncio.Task[None] | None = None
@@ -65,7 +67,7 @@ class Supervisor:
         An entity that is active in two hosts has its home where its version is greater. A host that does
         not answer counts as lost.
         """
-        await self._look_at_nodes()
+        await self.look_at_nodes()
         if self._watching_nodes is None:
             self._watching_nodes = self.spawn(self._watch_nodes())
         hosts = dict(await self._cluster.hosts())
@@ -81,25 +83,25 @@ class Supervisor:
             self.spawn(self._drop(name, entity_ids))
         missing = self._settings.min_actors - len(self.directory)
         try:
-            await asyncio.gather(*(self._start_host() for _ in range(missing)))
+            await asyncio.gather(*(self.start_host() for _ in range(missing)))
         except HostLost as lost:
             raise Unavailable(f"{lost}") from None
 
     async def _look_at(self, host: Host) -> tuple[HostReport, Mapping[str, int]] | None:
         """The report of *host* and the versions of its entities; None if it is lost or does not answer."""
         with suppress(HostLost, TimeoutError):
-            return await self._answer(host.report()), await self._answer(host.resident())
+            return await self.answer(host.report()), await self.answer(host.resident())
         return None
 
     async def _watch_nodes(self) -> None:
         while not self.stopping:
             await asyncio.sleep(self.timings.report_every_s)
-            await self._look_at_nodes()
+            await self.look_at_nodes()
 
-    async def _look_at_nodes(self) -> None:
+    async def look_at_nodes(self) -> None:
         """Take in which nodes the cluster has now; without an answer they stay as they were."""
         try:
-            self.nodes.update(await self._answer(self._cluster.nodes()))
+            self.nodes.update(await self.answer(self._cluster.nodes()))
             for name in self.hosts:
                 if self.is_on_lost_node(name):
                     self.mark_lost(name)
@@ -108,7 +110,7 @@ class Supervisor:
         except Exception:  # whatever it is, watching must go on
             logger.exception("the nodes of the cluster cannot be read")
 
-    async def _answer(self, call: Awaitable[T]) -> T:
+    async def answer(self, call: Awaitable[T]) -> T:
         """The result of a *call* to a host that takes no time; raises `TimeoutError` if none comes.
 
         A process can be suspended, or hang, between any two calls.
@@ -120,7 +122,7 @@ class Supervisor:
         """Have host *name* end its activations of entities that have their home elsewhere."""
         logger.info("%s drops %d entities that are active elsewhere", name, len(entity_ids))
         with suppress(HostLost, TimeoutError):
-            await self._answer(self.hosts[name].drop(entity_ids))
+            await self.answer(self.hosts[name].drop(entity_ids))
 
     def _join(
         self, name: str, host: Host, report: HostReport | None, entity_ids: Sequence[str]
@@ -130,7 +132,7 @@ class Supervisor:
             self.hosts[name] = host
             for wait in (True, False):  # so that no receipt waits for the outcomes of others
                 self._lanes[name, wait] = Coalescer(partial(in_parts, host), lanes=2)
-            self.spawn(self._watch(name))
+            self._watches[name] = self.spawn(self._watch(name))
         self.directory.add(name, entity_ids, node_of(name))
         self._heard_at[name] = time.monotonic()
         if report is None:
@@ -138,7 +140,7 @@ class Supervisor:
         else:
             self._reports[name], self._node_ids[name] = report, report.node
 
-    async def _start_host(self, node: str | None = None) -> None:
+    async def start_host(self, node: str | None = None) -> None:
         """Start a host; raises `Unavailable` if it does not answer in time. It then joins once it does."""
         limit_s = self.timings.start_timeout_s
         try:
@@ -158,7 +160,7 @@ class Supervisor:
         while self.directory.wants_more and self.directory.may_grow and not self.stopping:
             self.directory.wants_more = False
             try:
-                await self._start_host()
+                await self.start_host()
             except (HostLost, ShareActorsError) as error:
                 logger.warning("no further share actor could be started: %s", error)
                 return
@@ -170,7 +172,7 @@ class Supervisor:
 
     async def _start_host_on(self, node: str) -> None:
         try:
-            await self._start_host(node)
+            await self.start_host(node)
         except (HostLost, ShareActorsError) as error:
             logger.warning("no share actor could be started on a node with %s: %s", node, error)
         finally:
@@ -184,7 +186,8 @@ class Supervisor:
 
         *taken* is called once it is recorded, or has its reply.
         """
-        return self._lanes[host, message.wait].put(message, taken)
+        lane = self._lanes.get((host, message.wait))
+        return host_calls.ended(host) if lane is None else lane.put(message, taken)
 
     async def place(
         self, entity_id: str, *, dedicated: bool = False, node: str | None = None
@@ -218,6 +221,15 @@ class Supervisor:
             self._reach(node)
         self._grow_if_wanted()
         return host
+
+    def retire(self, name: str) -> None:
+        """Supervise a host no more, which has ended for good; what is left in it moves."""
+        self._watches.pop(name).cancel()
+        self.directory.remove(name)
+        for known in (self.hosts, self._reports, self._node_ids, self._heard_at):
+            known.pop(name, None)
+        self._lanes = {key: lane for key, lane in self._lanes.items() if key[0] != name}
+        self.host_lost.set()
 
     def forget_home(self, entity_id: str, error: BaseException | None) -> None:
         """Forget a home that proved wrong; if *error* is `HostLost`, its host is lost."""
@@ -261,14 +273,14 @@ class Supervisor:
 
     async def _check(self, name: str) -> None:
         host = self.hosts[name]
-        report = await self._answer(host.report())
+        report = await self.answer(host.report())
         previous = self._reports.get(name)
         if previous is not None and previous.pid != report.pid:  # it died, and is back already
             self.mark_lost(name)
         leaving = self.directory.leaving(name)
-        self.directory.passivated(name, await self._answer(host.passivated(leaving)))
+        self.directory.passivated(name, await self.answer(host.passivated(leaving)))
         if name not in self.directory.hosts:
-            resident = await self._answer(host.resident())
+            resident = await self.answer(host.resident())
             homeless = [id_ for id_ in resident if self.directory.home(id_) is None]
             self._join(name, host, report, homeless)
             if strays := resident.keys() - homeless:
@@ -321,28 +333,16 @@ class Supervisor:
         for task in self._background:
             task.cancel()
 
-    async def under_way(self) -> list[CallUnderWay]:
-        """The driver calls that are under way in all hosts that can be reached."""
-        calls = await asyncio.gather(*map(_under_way, self.hosts.values()))
+    async def under_way(self, names: Iterable[str] | None = None) -> list[CallUnderWay]:
+        """The driver calls that are under way in all hosts, or in these, that can be reached."""
+        hosts = self.hosts.values() if names is None else map(self.hosts.__getitem__, names)
+        calls = await asyncio.gather(*map(host_calls.under_way, hosts))
         return [call for of_host in calls for call in of_host]
 
     async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
         """Stop every host, so that it leaves its log in order; returns the calls that were cut off."""
         self.stopping = True
-        cut_off = await asyncio.gather(*(_stop(host, timeout_s) for host in self.hosts.values()))
+        cut_off = await asyncio.gather(
+            *(host_calls.stop(host, timeout_s) for host in self.hosts.values())
+        )
         return [call for of_host in cut_off for call in of_host]
-
-
-async def _under_way(host: Host) -> Sequence[CallUnderWay]:
-    try:
-        return await host.under_way()
-    except HostLost:
-        return ()
-
-
-async def _stop(host: Host, timeout_s: float | None) -> Sequence[CallUnderWay]:
-    try:
-        return await host.stop(timeout_s)
-    except HostLost as lost:
-        logger.warning("%s was lost before it was stopped", lost.host)
-        return ()

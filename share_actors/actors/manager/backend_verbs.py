@@ -9,26 +9,29 @@ from contextlib import suppress
 from typing import Any
 
 from share_actors.actors.effects.separation import check_apart
-from share_actors.actors.hosting.nodes import is_of_ray, unreachable
+from share_actors.actors.hosting.evacuation import Evacuation
+from share_actors.actors.hosting.node_records import NodeRecords
+from share_actors.actors.hosting.nodes import is_of_ray
 from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import Context, context_of, permit
+from share_actors.actors.manager.stats_actors import StatsActors
 from share_actors.actors.messaging.parameters import instance, known_id, number, seconds, word
 from share_actors.actors.ports import Cluster, HostLost, NodeState, Stats
 from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdate, silent_report
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
-from share_actors.errors import NotFound, ShareActorsError
+from share_actors.errors import NotFound
 from share_actors.values import BackendReport, RoomTaken, Share, ShareClient, ShareUsage
 
 logger = logging.getLogger(__name__)
 GIB = 1024**3
 PAGE = 1000
-STATS_RETRY_S = 1.0
-"""How soon a stats actor that did not start is started again."""
+READ_S = 10.0
+"""How long a reload waits for what the log says of moved backends."""
 
 
 class BackendVerbs:
@@ -41,37 +44,32 @@ class BackendVerbs:
     _backend_reports: BackendReports
     _scheduler: Scheduler
     _periodic_tasks: PeriodicTasks
-    _stats: dict[str, Stats]
+    _configured: Config
+    _records: NodeRecords
+    _evacuation: Evacuation
+    _stats: StatsActors
 
     async def ready(self) -> None:
         """Return once commands can be routed."""
+        raise NotImplementedError
+
+    async def _move_stats(self, backend: str, *, was_lost: bool) -> str | None:
+        """Have *backend* report from where it is now."""
         raise NotImplementedError
 
     async def view(self, share_id: str, context: Context = None) -> Any:
         """The share, or the entity at that address, as *context* sees it."""
         raise NotImplementedError
 
-    async def _start_stats(self, backend: str) -> None:
-        """Start the backend's stats actor and its periodic reports; retried until it succeeds."""
-        while backend in self._config.backends and not self._supervisor.stopping:
-            try:
-                stats = self._stats[backend] = await self._cluster.stats(backend, self._config)
-                await stats.follow()
-                if (report := await stats.latest()) is not None:
-                    await self.publish(report)
-            except ShareActorsError as error:
-                logger.warning("the stats actor of backend %s did not start: %s", backend, error)
-                await asyncio.sleep(STATS_RETRY_S)
-            else:
-                return
-
     def _backend_status(self, name: str) -> dict[str, Any]:
         """One backend's part of `status`."""
         settings = self._config.backends[name]
         report = self._backend_reports.latest(name)
         absence = self._absence(name)
+        place = {"node": settings.node, "configured_node": self._configured.backends[name].node}
         if report is None:
-            return {"driver": settings.driver, "status": "starting", "reason": None, "at": None}
+            starting = {"status": "starting", "reason": None, "at": None}
+            return {"driver": settings.driver, **starting, **place}
         reason = absence or self._backend_reports.failure_reason(name, settings)
         return {
             "driver": settings.driver,
@@ -80,6 +78,7 @@ class BackendVerbs:
             "at": report.at.isoformat(),
             "wrong": report.wrong,
             "problems": list(report.problems),
+            **place,
         }
 
     def _absence(self, backend: str) -> str | None:
@@ -90,8 +89,13 @@ class BackendVerbs:
         """A node's part of `status`: how long it has been silent, and what is on it."""
         backends = self._config.backends.items()
         needed = {settings.node for _, settings in backends}
+        record = self._records.of(node)
+        marks = {} if record is None else {"drained": record.drained, "forgotten": record.forgotten}
         return {
             **node._asdict(),
+            "drained": None,
+            "forgotten": None,
+            **{name: mark and mark.model_dump(mode="json") for name, mark in marks.items()},
             "resources": [r for r in node.resources if r in needed or not is_of_ray(r)],
             "silent_s": self._supervisor.nodes.silent_s(node.id),
             "actors": self._supervisor.actors_on(node.id),
@@ -153,11 +157,7 @@ class BackendVerbs:
         return await stats.publish_now()
 
     async def _stats_of(self, backend: str) -> Stats:
-        if (absence := self._absence(backend)) is not None:
-            raise unreachable(backend, absence)
-        if backend not in self._stats:
-            self._stats[backend] = await self._cluster.stats(backend, self._config)
-        return self._stats[backend]
+        return await self._stats.of(backend)
 
     async def init_host(
         self, backend: str | None = None, context: Context = None
@@ -247,28 +247,41 @@ class BackendVerbs:
         permit("reload", context)
         config = instance("config", config, Config)
         await self.ready()
-        difference = reload.difference(self._config, config)
+        difference = reload.difference(self._configured, config)
         await asyncio.to_thread(check_apart, config.backends)
-        config = reload.with_current_key(self._config, config)
+        config = reload.with_current_key(self._configured, config)
         await self._cluster.save_config(config)
-        await self._apply(config)
+        former = await self._apply(config)
         for name in difference["removed"]:
             self._backend_reports.forget(name)
-            if (stats := self._stats.pop(name, None)) is not None:
-                await stats.end()
+            await self._stats.end(name)
         for name in difference["added"]:
-            self._supervisor.spawn(self._start_stats(name))
-        for name in difference["changed"]:
+            self._stats.start(name)
+        self._evacuation.replace_hosts_on(former.values())
+        for name in former:
+            await self._move_stats(name, was_lost=self._is_absent(former[name]))
+        for name in set(difference["changed"]) - former.keys():
             if self._absence(name) is None:  # else it loads the configuration when it is restarted
                 await (await self._stats_of(name)).reconfigure(config)
         return difference
 
-    async def _apply(self, config: Config) -> None:
-        """Make *config* the configuration of the manager and of every host."""
-        self._config = self._periodic_tasks.config = config
-        self._scheduler.reconfigure(config)
-        self._router.reconfigure(config)
+    async def _apply(self, config: Config) -> dict[str, str | None]:
+        """Make *config* that of the manager and of every host; the former nodes of moved backends."""
+        former = {name: settings.node for name, settings in self._config.backends.items()}
+        self._configured = config
+        if any(settings.node for settings in config.backends.values()):
+            with suppress(TimeoutError):  # a move that *config* ends does not count in any case
+                async with asyncio.timeout(READ_S):
+                    await self._records.read(config)
+        self._config = self._periodic_tasks.config = self._records.effective(config)
+        self._scheduler.reconfigure(self._config)
+        self._router.reconfigure(self._config)
         for name, host in list(self._supervisor.hosts.items()):
             if not self._supervisor.is_on_lost_node(name):
                 with suppress(HostLost):  # when restarted, it loads the saved configuration
                     await host.reconfigure(config)
+        now = self._config.backends
+        return {n: node for n, node in former.items() if n in now and now[n].node != node}
+
+    def _is_absent(self, node: str | None) -> bool:
+        return self._supervisor.nodes.absence(node) is not None

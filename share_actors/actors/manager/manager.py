@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from share_actors.actors.hosting.evacuation import Evacuation
+from share_actors.actors.hosting.node_records import NodeRecords
 from share_actors.actors.hosting.recovery import Recovery
 from share_actors.actors.hosting.router import Answer, Router
 from share_actors.actors.hosting.supervisor import Supervisor
@@ -23,11 +25,13 @@ from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_checks import ManageChecks
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.middleware import LEDGER_TOPICS, Middleware
+from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
+from share_actors.actors.manager.stats_actors import StatsActors
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
@@ -38,7 +42,7 @@ from share_actors.actors.messaging.messages import (
     header_error,
 )
 from share_actors.actors.messaging.parameters import word
-from share_actors.actors.ports import Cluster, Stats
+from share_actors.actors.ports import Cluster
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
@@ -60,13 +64,14 @@ STOP_TIMEOUT_S = 10.0
 """How long `stop` waits for replies to commands in progress."""
 
 
-class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
+class ManagerActor(ManagerVerbs, SnapshotVerbs, NodeVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(
         self, config: Config, cluster: Cluster, timings: ManagerTimings | None = None
     ) -> None:
-        self._config, self._cluster = config, cluster
+        self._config = self._configured = config
+        self._cluster = cluster
         self._timings = timings = timings or ManagerTimings()
         self._backend_reports = BackendReports(config.scheduler)
         self._scheduler = Scheduler(
@@ -76,9 +81,21 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
-        self._stats: dict[str, Stats] = {}
         self._ledger_loaded: asyncio.Task[None] | None = None
         self._supervisor = Supervisor(cluster, config.hosting, timings.supervisor)
+        self._records = NodeRecords(cluster.catalog, self._entity_client, self._supervisor.nodes)
+        self._evacuation = Evacuation(
+            cluster, self._supervisor, self._records, lambda: self._config
+        )
+        self._stats = StatsActors(
+            cluster,
+            self._supervisor,
+            self._records,
+            self._evacuation,
+            lambda: self._config,
+            lambda: self._configured,
+            self.publish,
+        )
         self._periodic_tasks = PeriodicTasks(
             config,
             cluster.catalog,
@@ -87,7 +104,7 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
             self._supervisor.nodes,
             timings,
         )
-        self._router = Router(self._supervisor, cluster.catalog, config)
+        self._router = Router(self._supervisor, cluster.catalog, config, self._records.known)
         self._recovery = Recovery(
             self._supervisor,
             self._router,
@@ -109,8 +126,9 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         await self._supervisor.gather()
         self._supervisor.spawn(self._recovery.run())
         self._supervisor.spawn(self._periodic_tasks.run())
+        self._supervisor.spawn(self._follow_nodes())
         for backend in self._config.backends:
-            self._supervisor.spawn(self._start_stats(backend))
+            self._stats.start(backend)
         self._ledger_loaded = self._supervisor.spawn(self._load_ledger())
 
     async def _load_ledger(self) -> None:
@@ -255,8 +273,8 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, BackendVerbs, ManageVerbs, ExitV
         }
 
     async def config(self) -> Config:
-        """The current configuration without the key of secrets."""
-        return self._config.model_copy(update={"secrets_key": None})
+        """The current configuration, as it was given, without the key of secrets."""
+        return self._configured.model_copy(update={"secrets_key": None})
 
     async def place_in_line(
         self, share_id: str, context: Context = None

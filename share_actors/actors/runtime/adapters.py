@@ -103,6 +103,10 @@ class RayHost:
         """Use *config* from now on."""
         await self._call(self._handle.reconfigure.remote(config))
 
+    async def leave(self) -> Sequence[str]:
+        """Take in no more entities and end what is not at work; what is left."""
+        return await self._call(self._handle.leave.remote())
+
     async def drain(self) -> None:
         """Return once every command submitted so far has its reply."""
         await self._call(self._handle.drain.remote())
@@ -233,6 +237,14 @@ class RayStats:
         """Use *config* from now on."""
         await call(self._handle.reconfigure.remote(config))
 
+    async def node(self) -> str:
+        """The id of the node that it runs on."""
+        return str(await call(self._handle.node.remote()))
+
+    async def leave(self) -> None:
+        """Stop what serves the backend on this node; raises `Unavailable` if that fails."""
+        await call(self._handle.leave.remote())
+
     async def end(self) -> None:
         """Stop the actor, and kill its process; it has ended on return, unless that takes `END_S`."""
         with suppress(Unavailable, TimeoutError):
@@ -244,6 +256,22 @@ class RayStats:
                 while True:  # Ray kills it a moment later
                     await self.latest()
                     await asyncio.sleep(END_POLL_S)
+
+
+class RayProbe:
+    """A `Probe` that is a Ray actor."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def check(self, shares: Sequence[Share], /) -> list[str]:
+        """The ids of those of *shares* that the driver does not find; raises `Unavailable`."""
+        missing: list[str] = await call(self._handle.check.remote(list(shares)))
+        return missing
+
+    async def end(self) -> None:
+        """Kill it."""
+        ray.kill(self._handle, no_restart=True)
 
 
 class RayCatalog:

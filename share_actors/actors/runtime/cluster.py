@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Stats
-from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayStats
+from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Probe, Stats
+from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayProbe, RayStats
 from share_actors.actors.runtime.kept_config import save_config, saved_config
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
-from share_actors.actors.runtime.ray_actors import ShareHostRayActor, StatsRayActor
+from share_actors.actors.runtime.ray_actors import (
+    BackendProbeRayActor,
+    ShareHostRayActor,
+    StatsRayActor,
+)
 from share_actors.config import Config
+from share_actors.errors import ShareActorsError
 
 _ACTOR_OPTIONS = {
     "lifetime": "detached",
@@ -33,16 +41,20 @@ def start_actor(
     *args: Any,
     node: str | None = None,
     repeats: bool = False,
+    on: str | None = None,
 ) -> Handle:
     """The actor called *name*, of class *kind*, started with *args* unless it runs.
 
-    With *node*, it runs on a node that has this Ray resource. If it *repeats*, Ray makes the calls again that
+    With *node*, it runs on a node that has this Ray resource; on the one with the id *on*, while that lives.
+    If it *repeats*, Ray makes the calls again that
     were under way when it died.
     """
     resources: dict[str, Any] = {} if node is None else {"resources": {node: 0.001}}
     options = {**_ACTOR_OPTIONS, "name": name, "namespace": namespace, **resources}
     if repeats:
         options["max_task_retries"] = -1
+    if on is not None:
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(on, soft=True)
     return ray.remote(kind).options(**options).remote(*args)
 
 
@@ -51,6 +63,13 @@ def was_restarted() -> bool:
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
+def _stats_name(backend: str, node: str | None) -> str:
+    """The name of the stats actor of *backend*: another one on other nodes."""
+    return f"{STATS}{backend}" if node is None else f"{STATS}{backend}{AT}{node}"
+
+
+LEAVE_S = 10.0
+"""How long a stats actor that is in the wrong place may take to stop what it runs there."""
 ASKING_S = 30.0
 """After so long a question to the cluster that was not answered is asked again."""
 
@@ -69,6 +88,7 @@ class RayCluster:
         self._catalog: RayCatalog | None = None
         self._asking: asyncio.Future[list[dict[str, Any]]] | None = None
         self._asked_at = 0.0
+        self._avoided: frozenset[str] = frozenset()
 
     @property
     def catalog(self) -> CatalogForCallers:
@@ -89,7 +109,8 @@ class RayCluster:
         self._last_host += 1
         prefix = HOST if node is None else f"{HOST}{AT}{node}"
         name, config = f"{prefix}-{self._last_host}", saved_config(self._config)
-        handle = start_actor(ShareHostRayActor, name, config.namespace, config, node=node)
+        on = await self._choose_node(node)
+        handle = start_actor(ShareHostRayActor, name, config.namespace, config, node=node, on=on)
         host = RayHost(name, handle)
         await host.report()
         return name, host
@@ -102,12 +123,71 @@ class RayCluster:
             self._asking = asyncio.ensure_future(asyncio.to_thread(ray.nodes))
         return [_node_state(node) for node in await asyncio.shield(self._asking)]
 
-    async def stats(self, backend: str, config: Config) -> Stats:
-        """The stats actor of *backend*, started unless it runs."""
-        node, name = config.backends[backend].node, f"{STATS}{backend}"
-        return RayStats(
-            start_actor(StatsRayActor, name, config.namespace, backend, config, node=node)
-        )
+    async def end_host(self, name: str) -> None:
+        """Kill a share host for good."""
+        with suppress(ValueError):
+            ray.kill(ray.get_actor(name, self._config.namespace), no_restart=True)
+
+    async def fixed_on(self, node_id: str) -> Sequence[str]:
+        """Those of the manager, which is this process, and the catalog that are on a node."""
+        places = {
+            "the manager": ray.get_runtime_context().get_node_id(),
+            "the catalog": await RayCatalog(self._config.namespace).call("node"),
+        }
+        return [part for part, place in places.items() if place == node_id]
+
+    # -- nodes -----------------------------------------------------------------------------------
+    def avoid(self, node_ids: Collection[str]) -> None:
+        """Start nothing on these nodes from now on, while others will do."""
+        self._avoided = frozenset(node_ids)
+
+    async def _choose_node(self, resource: str | None) -> str | None:
+        """The id of a node that is not avoided, at random; None: Ray chooses among all."""
+        if not self._avoided:
+            return None
+        fitting = [
+            node.id
+            for node in await self.nodes()
+            if node.alive and node.id not in self._avoided and resource in (None, *node.resources)
+        ]
+        return random.choice(fitting) if fitting else None
+
+    # -- backends --------------------------------------------------------------------------------
+    async def stats(self, backend: str, config: Config, node: str | None) -> Stats:
+        """The stats actor of *backend*, started unless it runs; one that is pinned elsewhere is ended."""
+        name = _stats_name(backend, node)
+        for other in self._stats_names(backend):
+            if other != name:
+                await self._leave_and_end(other)
+        on = await self._choose_node(node)
+        args = (StatsRayActor, name, config.namespace, backend, config)
+        return RayStats(start_actor(*args, node=node, on=on))
+
+    def _stats_names(self, backend: str) -> list[str]:
+        names = actor_names(self._config.namespace)
+        own = _stats_name(backend, None)
+        return [name for name in names if name == own or name.startswith(f"{own}{AT}")]
+
+    async def _leave_and_end(self, name: str) -> None:
+        with suppress(ValueError):
+            handle = ray.get_actor(name, self._config.namespace)
+            with suppress(ShareActorsError, TimeoutError):
+                async with asyncio.timeout(LEAVE_S):  # its node may be lost
+                    await RayStats(handle).leave()
+            ray.kill(handle, no_restart=True)
+
+    async def end_stats(self, backend: str) -> None:
+        """Kill the stats actors of *backend*, wherever they are."""
+        for name in self._stats_names(backend):
+            with suppress(ValueError):
+                ray.kill(ray.get_actor(name, self._config.namespace), no_restart=True)
+
+    async def probe(self, backend: str, config: Config, node: str) -> Probe:
+        """A probe of *backend* on a node with the Ray resource *node*; it ends with this process."""
+        options: dict[str, Any] = {"num_cpus": 0, "resources": {node: 0.001}}
+        if (on := await self._choose_node(node)) is not None:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(on, soft=True)
+        return RayProbe(ray.remote(BackendProbeRayActor).options(**options).remote(backend, config))
 
     async def save_config(self, config: Config) -> None:
         """Save *config* for actors that are started or restarted from now on."""

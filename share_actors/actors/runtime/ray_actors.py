@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.metrics import Gauge
 
+from share_actors.actors.backend_probe import BackendProbe
 from share_actors.actors.catalog import CatalogActor
 from share_actors.actors.effects.directories import Directories
 from share_actors.actors.garbage import collect_rarely, spare_present
@@ -84,6 +85,10 @@ class CatalogRayActor(CatalogActor):
         spare_present()
         _start_with("follow")
 
+    async def node(self) -> str:
+        """The id of the node of this process."""
+        return str(ray.get_runtime_context().get_node_id())
+
     async def follow(self) -> None:
         """See `CatalogActor`; raises `Refused` if another system has a directory of a backend."""
         await super().follow()
@@ -117,6 +122,19 @@ class StatsRayActor(StatsActor):
             stopped_mark=KeptMark(config.namespace, backend),
         )
         _start_with("follow")
+
+    async def node(self) -> str:
+        """The id of the node of this process."""
+        return str(ray.get_runtime_context().get_node_id())
+
+
+class BackendProbeRayActor(BackendProbe):
+    """A probe of a backend on the node that it is to be moved to."""
+
+    def __init__(self, backend: str, config: Config) -> None:
+        mask_log_records()
+        hold = Directories(lambda: owner_of(config)).hold
+        super().__init__(backend, saved_config(config), hold)
 
 
 class PoolMetrics:

@@ -35,8 +35,8 @@ LISTED = {
         is_group=False,
     ),
     "node": Listed(
-        "Show the nodes of the Ray cluster: what is on each, and which are silent.",
-        ("commands.node",),
+        "Show the nodes of the Ray cluster; drain them, and forget those that will not come back.",
+        ("commands.node", "commands.node_changes"),
     ),
     "receipt": Listed(
         "Show the outcome of a request: accepted, in progress, done, or failed with the reason.",

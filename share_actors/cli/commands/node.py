@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from share_actors.cli.command import command
+from share_actors.cli.output import format_time
 from share_actors.cli.session import Session
 from share_actors.client.results import HostStatus, ManagerStatus, NodeStatus
 from share_actors.errors import NotFound, Unavailable
@@ -47,6 +49,7 @@ def show(session: Session, node: NodeArgument) -> None:
             "Name": found["name"],
             "Address": found["address"],
             "Status": _status(found),
+            **_marks(found),
             "Resources": ", ".join(found["resources"]) or "none that backends are pinned to",
         }
     )
@@ -96,4 +99,16 @@ def _row(node: NodeStatus, actors: Sequence[Mapping[str, Any]]) -> tuple[object,
 
 def _status(node: NodeStatus) -> str:
     silent_s = node["silent_s"]
-    return "alive" if silent_s is None else f"silent for {silent_s:.0f} s"
+    status = "alive" if silent_s is None else f"silent for {silent_s:.0f} s"
+    marks = [mark for mark in ("drained", "forgotten") if node.get(mark)]
+    return ", ".join([status, *marks])
+
+
+def _marks(node: NodeStatus) -> dict[str, str]:
+    """Since when a node is drained or forgotten, and why."""
+    found = {"Drained": node.get("drained"), "Forgotten": node.get("forgotten")}
+    return {
+        name: f"{format_time(datetime.fromisoformat(mark['at']))}: {mark['reason'] or 'no reason given'}"
+        for name, mark in found.items()
+        if mark is not None
+    }

@@ -24,7 +24,7 @@ from share_actors.client.keywords import (
     ShareTypeChanges,
     ShareTypeProperties,
 )
-from share_actors.client.results import BackendChanges, HandledEntities
+from share_actors.client.results import BackendChanges, HandledEntities, MovedBackend
 from share_actors.client.sync.background_loop import run
 from share_actors.config import Config
 from share_actors.events.envelope import Recorded
@@ -227,6 +227,10 @@ class BackendCollection(EntityCollection[BackendState]):
     def rename(self, old: str, new: str) -> HandledEntities:
         """Record that the backend *old* is called *new* now; all that is on it belongs to *new*."""
         return run(self._backends.rename(old, new))
+
+    def move(self, backend: str, node: str, *, reason: str | None = None) -> MovedBackend:
+        """Pin *backend* to the nodes with the Ray resource *node*, whatever the configuration says."""
+        return run(self._backends.move(backend, node, reason=reason))
 
     def forget(self, backend: str, reason: str) -> HandledEntities:
         """Forget all shares and share servers of a backend that is not configured any more."""

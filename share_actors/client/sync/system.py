@@ -20,6 +20,7 @@ from share_actors.client.keywords import (
     ShareProperties,
     SnapshotFilters,
 )
+from share_actors.client.nodes import NodeCollection
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
 from share_actors.client.share.actor import ShareActor
@@ -94,6 +95,11 @@ class ShareSystem:
     def subjects(self) -> SubjectCollection:
         """Data subjects, and erasing their personal data."""
         return SubjectCollection(self._system.subjects)
+
+    @property
+    def nodes(self) -> NodeCollection:
+        """The nodes of the Ray cluster."""
+        return NodeCollection(self._system.nodes)
 
     @property
     def backends(self) -> BackendCollection:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
+from share_actors.actors.backend_probe import BackendProbe
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.ports import AT, Host, NodeState, Stats, node_of
+from share_actors.actors.ports import AT, Host, NodeState, Probe, Stats
 from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog, open_configured
-from share_actors.testing.in_process.host import NODE, InProcessHost
+from share_actors.testing.in_process.host import InProcessHost
 from share_actors.testing.in_process.manager import InProcessManager, ManagerProcess
+from share_actors.testing.in_process.nodes import NODE, InProcessNodes
 from share_actors.testing.in_process.process import InProcess
 from share_actors.testing.in_process.services import InProcessCatalog, InProcessStats
 
 HOST = "share-actor"
-ADDRESS = "127.0.0.1"
 START_S = 0.01
 """How long a host takes to start, so that callers have to wait for it."""
 
@@ -39,9 +41,12 @@ class InProcessCluster:
         self._timings, self._stats_retry_s = timings, stats_retry_s
         self._host_timings = host_timings
         self.running: dict[str, InProcessHost] = {}
-        """All hosts that were started, by name, the lost ones too."""
+        """All hosts that were started, by name, the lost ones too, without those that ended for good."""
+        self._ended: list[InProcessHost] = []
         self.stats_actors: dict[str, InProcessStats] = {}
-        self.lost_nodes: set[str] = set()
+        self.machines = InProcessNodes(self._pinned)
+        self._avoided: frozenset[str] = frozenset()
+        self._started = 0
         self._catalog = InProcessCatalog(config, open_log)
         self._manager: ManagerProcess | None = None
 
@@ -70,35 +75,71 @@ class InProcessCluster:
 
     async def start_host(self, node: str | None = None) -> tuple[str, Host]:
         """Start one more host, ready for calls; its name has *node* in it, see `node_of`."""
-        name = f"{HOST if node is None else f'{HOST}{AT}{node}'}-{len(self.running) + 1}"
+        self._started += 1
+        name = f"{HOST if node is None else f'{HOST}{AT}{node}'}-{self._started}"
         host = InProcessHost(
-            name, lambda: self.config, self._open_log, self.find_manager, self._host_timings
+            name,
+            lambda: self.config,
+            self._open_log,
+            self.find_manager,
+            self._host_timings,
+            self._choose_node(node),
         )
         self.running[name] = host
         await asyncio.sleep(START_S)
         await host.report()
         return name, host
 
-    async def nodes(self) -> Sequence[NodeState]:
-        """One node for each resource that backends are pinned to, and one with none."""
-        pinned = {b.node for b in self.config.backends.values() if b.node is not None}
-        return [
-            NodeState(NODE, NODE, ADDRESS, True, ()),
-            *(
-                NodeState(name, name, ADDRESS, name not in self.lost_nodes, (name,))
-                for name in sorted(pinned)
-            ),
-        ]
+    async def end_host(self, name: str) -> None:
+        """Kill a host, which is not started again."""
+        host = self.running.pop(name)
+        host.kill()
+        self._ended.append(host)
 
-    async def stats(self, backend: str, config: Config) -> Stats:
+    async def fixed_on(self, node_id: str) -> Sequence[str]:
+        """The manager and the catalog are on the node that is there from the start."""
+        return ("the manager", "the catalog") if node_id == NODE else ()
+
+    def avoid(self, node_ids: Collection[str]) -> None:
+        """Start nothing on these nodes while others will do."""
+        self._avoided = frozenset(node_ids)
+
+    async def nodes(self) -> Sequence[NodeState]:
+        """One node for each resource that backends are pinned to, one with none, and those added."""
+        return self.machines.states()
+
+    def _pinned(self) -> set[str]:
+        return {b.node for b in self.config.backends.values() if b.node is not None}
+
+    def _choose_node(self, resource: str | None) -> str:
+        """The id of the node for an actor that needs *resource*; Ray would wait until there is one."""
+        loads = Counter(host.node for host in self.running.values())
+        return self.machines.choose(resource, self._avoided, loads) or resource or NODE
+
+    async def stats(self, backend: str, config: Config, node: str | None) -> Stats:
         """The stats actor of *backend*, started unless it runs."""
         running = self.stats_actors.get(backend)
-        if running is None or running.process.is_lost:
+        if running is None or running.process.is_lost or running.resource != node:
             running = InProcessStats(
-                backend, config, self._open_log, self.find_manager, self._stats_retry_s
+                backend,
+                config,
+                self._open_log,
+                self.find_manager,
+                self._stats_retry_s,
+                self._choose_node(node),
+                node,
             )
             self.stats_actors[backend] = running
         return running
+
+    async def end_stats(self, backend: str) -> None:
+        """End the stats actor of *backend*."""
+        if backend in self.stats_actors:
+            await self.stats_actors.pop(backend).end()
+
+    async def probe(self, backend: str, config: Config, node: str) -> Probe:
+        """A probe of *backend*; a driver in this process sees the same from each node."""
+        return BackendProbe(backend, config)
 
     async def save_config(self, config: Config) -> None:
         """Start or restart hosts with this configuration from now on."""
@@ -106,20 +147,26 @@ class InProcessCluster:
 
     # -- for tests -------------------------------------------------------------------------------
     async def lose_node(self, name: str) -> None:
-        """Lose the node with the resource *name*, and what runs there; nothing is restarted elsewhere."""
-        self.lost_nodes.add(name)
+        """Lose the node *name*, and what runs there; nothing is restarted elsewhere."""
+        node_id = self.machines.id_of(name)
+        self.machines.lost.add(name)
         for host in self.running.values():
-            if node_of(host.name) == name:
+            if host.node == node_id:
                 host.kill()
-        for backend, stats_actor in self.stats_actors.items():
-            if self.config.backends[backend].node == name:
+        for stats_actor in self.stats_actors.values():
+            if stats_actor.on_node == node_id:
                 await stats_actor.end()
 
+    def add_node(self, name: str, *resources: str) -> None:
+        """Let another node join, with these resources."""
+        self.machines.add(name, resources)
+
     def return_node(self, name: str) -> None:
-        """Let a lost node join again; Ray starts its hosts there."""
-        self.lost_nodes.discard(name)
+        """Let a lost node join again, with another id; Ray starts its hosts there."""
+        former, node_id = self.machines.id_of(name), self.machines.return_(name)
         for host in self.running.values():
-            if node_of(host.name) == name and host.is_lost:
+            if host.node == former and host.is_lost:
+                host.node = node_id
                 host.start()
 
     def host_of(self, entity_id: str) -> InProcessHost:
@@ -136,6 +183,6 @@ class InProcessCluster:
             self._manager.kill()
         for stats_actor in self.stats_actors.values():
             await stats_actor.end()
-        for host in self.running.values():
+        for host in (*self.running.values(), *self._ended):
             await host.close()
         await self._catalog.close()

@@ -11,16 +11,15 @@ from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
-from share_actors.actors.ports import CallUnderWay, HostLost, HostReport, node_of
+from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.config import Config
 from share_actors.events.log import OpenLog
 from share_actors.policy import Caller
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
+from share_actors.testing.in_process.nodes import NODE
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 from share_actors.values.waiting import WaitingForThread
 
-NODE = "here"
-"""The id of the node of hosts that are on no particular one."""
 RESTART_S = 0.2
 """How long a host that is restarted cannot be reached."""
 
@@ -49,8 +48,9 @@ class InProcessHost:
         open_log: OpenLog,
         find_manager: Callable[[], ManagerProcess],
         timings: HostTimings | None = None,
+        node: str = NODE,
     ) -> None:
-        self.name = name
+        self.name, self.node = name, node
         self.pid = 0
         self._config, self._open_log, self._find_manager = config, open_log, find_manager
         self._timings = timings
@@ -158,7 +158,7 @@ class InProcessHost:
     async def report(self) -> HostReport:
         """Counts of this host; raises `LogError` when it cannot open its log."""
         report: HostReport = await self._call("report")
-        return report._replace(pid=self.pid, node=node_of(self.name) or NODE)
+        return report._replace(pid=self.pid, node=self.node)
 
     async def passivated(self, entity_ids: Sequence[str], /) -> Sequence[str]:
         """The entities that left memory since the last call, and those of *entity_ids* not here."""
@@ -173,6 +173,11 @@ class InProcessHost:
     async def drop(self, entity_ids: Sequence[str], /) -> None:
         """End the activations of these entities, which have their home elsewhere."""
         await self._call("drop", entity_ids)
+
+    async def leave(self) -> Sequence[str]:
+        """Take in no more entities and end what is not at work; what is left."""
+        left: Sequence[str] = await self._call("leave")
+        return left
 
     async def under_way(self) -> Sequence[CallUnderWay]:
         """The driver calls that are under way."""

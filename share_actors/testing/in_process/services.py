@@ -13,6 +13,7 @@ from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
+from share_actors.testing.in_process.nodes import NODE
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
 
@@ -54,8 +55,10 @@ class InProcessStats:
         open_log: OpenLog,
         find_manager: Callable[[], ManagerProcess],
         retry_s: float,
+        node: str = NODE,
+        resource: str | None = None,
     ) -> None:
-        self._backend = backend
+        self._backend, self.on_node, self.resource = backend, node, resource
         self.process = InProcess(open_log)
         port = ManagerPort(find_manager, self.process)
         client = EntityClient(port.when_started)
@@ -119,6 +122,15 @@ class InProcessStats:
     async def reconfigure(self, config: Config, /) -> None:
         """Set the backend up again with *config*, if its settings changed."""
         await self._call("reconfigure", config)
+
+    async def node(self) -> str:
+        """The id of the node that it runs on."""
+        await self._call("node")
+        return self.on_node
+
+    async def leave(self) -> None:
+        """Stop what serves the backend on this node."""
+        await self._call("leave")
 
     async def end(self) -> None:
         """Stop it; every later call raises `Unavailable`."""

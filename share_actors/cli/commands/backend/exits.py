@@ -1,4 +1,4 @@
-"""`share-actors backend forget` and `backend rename`: backends that are gone, or have another name."""
+"""`share-actors backend forget`, `rename` and `move`: backends that are gone, or elsewhere, or renamed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,45 @@ def rename_backend(
     OLD. Work in progress continues, and work that failed because OLD was not configured is tried again.
     """
     _print_handled(session, session.system.backends.rename(old, new), f"on backend {new} now")
+
+
+@command(
+    "backend move",
+    examples=[
+        "backend move gold --node rack-2",
+        'backend move gold --node rack-2 --reason "rack-1 burned"',
+    ],
+)
+def move_backend(
+    session: Session,
+    backend: BackendArgument,
+    node: Annotated[
+        str,
+        typer.Option(
+            "--node", metavar="RESOURCE", help="Ray resource of the nodes that reach its storage."
+        ),
+    ],
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why it is moved; recorded with your user.")
+    ] = None,
+) -> None:
+    """Pin a backend to other nodes: its shares are served from there, with their data.
+
+    Refused unless the backend's driver works and finds its shares on such a node, and as long as its node is
+    silent and not forgotten. The move is recorded, and outlives restarts. It counts as long as the
+    configuration names the node that it names now: change `node` there at the next occasion.
+    """
+    moved = session.system.backends.move(backend, node, reason=reason)
+    if session.json:
+        session.output.print_json(moved)
+        return
+    name, now = escape(moved["backend"]), escape(moved["node"])
+    session.output.print(f"Backend [bold]{name}[/] is pinned to [bold]{now}[/] now.")
+    if moved["problem"]:
+        session.output.print_message(f"[yellow]Warning:[/] {escape(moved['problem'])}.")
+    if moved["configured"] != moved["node"]:
+        said = f"backends.{name}.node is {escape(moved['configured'])}"
+        session.output.print(f"The configuration is out of date: {said}. Set it to {now}.")
 
 
 def _print_handled(session: Session, handled: Mapping[str, Any], outcome: str) -> None:

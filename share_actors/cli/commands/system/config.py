@@ -115,6 +115,7 @@ def check(
         for warning in _check_backend(config, name, set_up=backends)
     ]
     events, checked = _check_files(session, config)
+    warnings += _moves(config) if events is not None else []
     drivers = {name: backend.driver for name, backend in config.backends.items()}
     if session.json:
         document = {"ok": True, "backends": drivers, "asked": backends, "events": events}
@@ -148,6 +149,17 @@ def _check_files(session: Session, config: Config) -> tuple[int | None, QuickChe
     with session.output.spinner("opening the log"):
         events = preflight.check(config)
         return events, QuickCheck((), (), ()) if events is None else check_newest(config)
+
+
+def _moves(config: Config) -> list[str]:
+    """The backends that `backend move` has pinned to other nodes than *config* says."""
+    from share_actors.events import preflight
+
+    return [
+        f"backend {name!r} was moved: it is pinned to {node}, and backends.{name}.node says"
+        f" {config.backends[name].node}; set it to {node}"
+        for name, node in preflight.moved_backends(config).items()
+    ]
 
 
 def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:

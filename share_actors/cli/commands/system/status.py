@@ -39,9 +39,10 @@ def print_status(output: Output, status: Mapping[str, Any]) -> None:
     output.print_fields(_summary(status))
     output.print_section(ACTOR_COLUMNS, [_actor_row(actor) for actor in manager.get("actors", [])])
     for node in manager.get("nodes", []):
-        if not node["alive"]:
-            _print_silent_node(output, node)
+        _print_node(output, node)
     for name, backend in manager.get("backends", {}).items():
+        if backend.get("node") != backend.get("configured_node"):
+            _print_moved_backend(output, name, backend)
         if backend["status"] == "down":
             _print_down_backend(output, name, backend["reason"])
         elif backend.get("problems"):
@@ -108,6 +109,38 @@ def _waiting_for_thread(manager: Mapping[str, Any]) -> Counter[str]:
 
 
 # -- problems ------------------------------------------------------------------------------------
+def _print_node(output: Output, node: Mapping[str, Any]) -> None:
+    """Print what is not as usual about a node."""
+    if node.get("forgotten"):
+        if node["alive"] or node["backends"]:
+            _print_forgotten_node(output, node)
+    elif not node["alive"]:
+        _print_silent_node(output, node)
+    elif node.get("drained"):
+        output.print(f"\n[bold yellow]Drained:[/] node {escape(node['name'])}; it gets no actors")
+        output.print(
+            f"  To use it again: [bold]share-actors node undrain {escape(node['name'])}[/]"
+        )
+
+
+def _print_forgotten_node(output: Output, node: Mapping[str, Any]) -> None:
+    name = escape(node["name"])
+    output.print(f"\n[bold red]Forgotten:[/] node {name} ({escape(node['address'])})")
+    if node["backends"]:
+        output.print(f"  Backends pinned to it: {escape(', '.join(node['backends']))}")
+        move = "share-actors backend move BACKEND --node RESOURCE"
+        output.print(f"  To serve them from another node: [bold]{move}[/]")
+    if node["alive"]:
+        accept = f"[bold]share-actors node accept {name}[/]"
+        output.print(f"  It is back, and not used. To use it again: {accept}")
+
+
+def _print_moved_backend(output: Output, name: str, backend: Mapping[str, Any]) -> None:
+    said, now = escape(str(backend["configured_node"])), escape(str(backend["node"]))
+    output.print(f"\n[bold yellow]Moved:[/] backend {escape(name)} is pinned to {now}")
+    output.print(f"  The configuration says {said}: set backends.{escape(name)}.node to {now}")
+
+
 def _print_silent_node(output: Output, node: Mapping[str, Any]) -> None:
     name = f"{node['name']} ({node['address']}), for {node['silent_s']:.0f} s"
     output.print(f"\n[bold red]Silent:[/] node {escape(name)}")
@@ -115,6 +148,8 @@ def _print_silent_node(output: Output, node: Mapping[str, Any]) -> None:
         output.print(f"  Backends pinned to it: {escape(', '.join(node['backends']))}")
         start = f"ray start --address=HEAD --resources={_as_json(node['resources'])}"
         output.print(f"  Their shares go on once it is back: [bold]{escape(start)}[/] there")
+        forget = f"share-actors node forget {escape(node['name'])} --reason WHY"
+        output.print(f"  If it will not come back: [bold]{forget}[/]")
     else:
         output.print("  Its shares go on on other nodes")
 

@@ -1,0 +1,209 @@
+"""A drained node: what can move leaves it while commands go on, and nothing is started on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors import sentence
+from share_actors.config import Config
+from share_actors.errors import Refused, TimedOut
+from share_actors.events.attempts import AttemptStarted
+from share_actors.testing import system
+from share_actors.testing.in_process.system import InProcessSystem
+from tests.actors.test_lost_nodes import two_backends
+from tests.conftest import within
+from tests.waiting import until_async
+
+LIMIT_S = 50.0
+
+
+def slow(home: Path, **options: Any) -> Config:
+    """One backend, whose calls may take long."""
+    dummy = {"driver": "dummy", "options": {"directory": str(home / "dummy"), **options}}
+    return Config(home=home, backends={"dummy": dummy})
+
+
+@asynccontextmanager
+async def on_two_nodes(config: Config) -> AsyncIterator[InProcessSystem]:
+    """A system whose actors are all on the node `here`, with another node, `spare`."""
+    async with system(config) as running:
+        running.cluster.add_node("spare")
+
+        async def is_there() -> bool:
+            return any(node["name"] == "spare" for node in await running.nodes.list())
+
+        await until_async(is_there)
+        yield running
+
+
+def nodes_of_hosts(running: InProcessSystem) -> set[str]:
+    return {host.node for host in running.cluster.running.values()}
+
+
+def test_what_can_move_leaves_a_drained_node_and_the_rest_is_named(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            share = await running.create_share(size=1)
+            drained = await running.nodes.drain("here", reason="new disks")
+
+            assert (drained["moving"], drained["under_way"]) == ([], [])
+            assert set(drained["staying"]) == {"the manager", "the catalog"}
+            assert nodes_of_hosts(running) == {"spare"}
+            assert running.cluster.stats_actors["dummy"].on_node == "spare"
+            assert (await share.extend(2)).size == 2
+            assert "drained node here (127.0.0.1): new disks" in sentence(
+                (await running.nodes.history())[-1]
+            )
+
+    within(LIMIT_S, scenario())
+
+
+def test_commands_that_run_meanwhile_are_not_lost(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path, delay_s=0.02)) as running:
+            shares = [await running.create_share(size=1) for _ in range(10)]
+            ended = asyncio.Event()
+
+            async def extend(share: Any) -> int:
+                size = 1
+                while not ended.is_set():
+                    size += 1
+                    assert (await share.extend(size)).size == size
+                return size
+
+            load = [asyncio.ensure_future(extend(share)) for share in shares]
+            for node in ("here", "spare"):
+                await running.nodes.drain(node)
+                await running.nodes.undrain(node)
+            ended.set()
+            sizes = await asyncio.gather(*load)
+
+            assert [(await share.refresh()).size for share in shares] == sizes
+            assert min(sizes) > 1
+            for share in shares:
+                attempts = [e for e in await share.history() if isinstance(e.event, AttemptStarted)]
+                assert len(attempts) == (await share.refresh()).size  # none was made twice
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_driver_call_in_progress_is_waited_for_and_told(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path, delay_s=1.5)) as running:
+            creating = asyncio.ensure_future(running.create_share(size=1))
+
+            async def under_way() -> bool:
+                return bool((await running.nodes.drain("here", wait=False))["under_way"])
+
+            await until_async(under_way)
+            with pytest.raises(TimedOut, match="1 driver calls under way; the drain is recorded"):
+                await running.nodes.drain("here", timeout=0.0)
+            share = await creating
+
+            assert share.status == "available"
+            await running.nodes.drain("here")
+            attempts = [e for e in await share.history() if isinstance(e.event, AttemptStarted)]
+            assert len(attempts) == 1
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_drain_goes_on_after_the_manager_was_killed_in_its_middle(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            await running.create_share(size=1)
+            await running.nodes.drain("here", wait=False)
+            await running.kill_manager()
+
+            assert await until_async(lambda: nodes_of_hosts(running) == {"spare"})
+            assert (await running.nodes.drain("here"))["moving"] == []
+            assert len(await running.nodes.history()) == 1
+            assert (await running.create_share(size=1)).status == "available"
+
+    within(LIMIT_S, scenario())
+
+
+def test_no_host_is_started_on_a_drained_node_until_it_is_undrained(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            await running.nodes.drain("spare")
+            supervisor = running.cluster.find_manager().manager._supervisor
+            for _ in range(3):
+                await supervisor.start_host()
+            assert nodes_of_hosts(running) == {"here"}
+
+            await running.nodes.undrain("spare")
+            await supervisor.start_host()
+            assert nodes_of_hosts(running) == {"here", "spare"}
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_drained_node_stays_drained_when_it_is_started_anew(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            await running.nodes.drain("spare")
+            await running.cluster.lose_node("spare")
+            running.cluster.return_node("spare")
+
+            async def drained() -> bool:
+                nodes = await running.nodes.list()
+                return any(node["id"] == "spare-2" and node["drained"] for node in nodes)
+
+            assert await until_async(drained)
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_pinned_backend_stays_on_its_only_node_and_is_named(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            share = await running.create_share(size=1, backend="far")
+            drained = await running.nodes.drain("rack")
+
+            reason = "no other node that is in use has the resource rack (pinned to rack: far)"
+            assert drained["staying"]["stats actor of far"] == reason
+            assert list(drained["staying"].values()) == [reason, reason]
+            assert (await share.extend(2)).size == 2
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_pinned_backend_moves_to_another_node_with_the_resource(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            share = await running.create_share(size=1, backend="far")
+            running.cluster.add_node("shelf", "rack")
+            running.cluster.add_node("rack", "rack")
+            drained = await running.nodes.drain("rack")
+
+            assert drained["staying"] == {}
+            assert (await share.extend(2)).size == 2
+            assert running.cluster.host_of(share.id).node == "shelf"
+            assert running.cluster.stats_actors["far"].on_node == "shelf"
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_forgotten_node_can_not_be_drained(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            await running.cluster.lose_node("spare")
+
+            async def forgotten() -> bool:
+                try:
+                    return bool(await running.nodes.forget("spare", "it burned"))
+                except Refused:  # not lost yet
+                    return False
+
+            await until_async(forgotten)
+            with pytest.raises(Refused, match="was forgotten"):
+                await running.nodes.drain("spare")
+
+    within(LIMIT_S, scenario())

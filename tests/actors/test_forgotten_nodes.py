@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from share_actors import sentence
-from share_actors.errors import NotFound, Refused, Unavailable
+from share_actors.actors.messaging.messages import unpack_error
+from share_actors.errors import Moved, NotFound, Refused, Unavailable
 from share_actors.events.preflight import moved_backends
+from share_actors.events.share.ensure import ShareEnsured
+from share_actors.events.share.messages import ExtendShare
 from share_actors.testing import system
 from share_actors.testing.in_process.system import InProcessSystem
+from tests.actors.in_process import tell
 from tests.actors.test_lost_nodes import down, two_backends, with_far_share
 from tests.conftest import within
 from tests.waiting import until_async
@@ -119,13 +123,38 @@ def test_every_share_of_a_moved_backend_is_ensured_on_its_new_node(tmp_path: Pat
         async with with_forgotten_node(tmp_path) as (running, share_id):
             await running.backends.move("far", "cellar")
 
-            async def ensured() -> bool:
-                history = await (await running.share(share_id)).history()
-                return any(type(each.event).__name__ == "ShareEnsured" for each in history)
-
-            assert await until_async(ensured)
+            assert await until_async(lambda: ensured(running, share_id))
 
     within(LIMIT_S, scenario())
+
+
+def test_an_activation_that_is_left_on_the_old_node_can_not_act(tmp_path: Path) -> None:
+    """The node is cut off, and its process goes on: its next write is a conflict, before any driver call."""
+
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            share = await running.create_share(size=1, backend="far")
+            old = running.cluster.host_of(share.id)
+            old.cut_off()
+            await running.cluster.lose_node("rack")
+            running.cluster.add_node("cellar", "cellar")
+            await until_async(lambda: down(running, "far"))
+            await running.nodes.forget("rack", "it burned")
+            await running.backends.move("far", "cellar")
+            await until_async(lambda: ensured(running, share.id))
+
+            [reply] = await old.inner.submit([tell(share.id, ExtendShare(size=9))])
+
+            assert reply.error is not None
+            assert isinstance(unpack_error(reply.error), Moved)
+            assert (await share.refresh()).size == 1
+
+    within(LIMIT_S, scenario())
+
+
+async def ensured(running: InProcessSystem, share_id: str) -> bool:
+    history = await (await running.share(share_id)).history()
+    return any(isinstance(each.event, ShareEnsured) for each in history)
 
 
 def test_a_move_outlives_the_manager_and_a_restart_of_everything(tmp_path: Path) -> None:
@@ -191,7 +220,10 @@ def test_a_backend_moves_between_living_nodes_with_its_shares(tmp_path: Path) ->
 
 async def hosted_on(running: InProcessSystem, share_id: str, node: str) -> bool:
     await (await running.share(share_id)).refresh()
-    return running.cluster.host_of(share_id).node == node
+    try:
+        return running.cluster.host_of(share_id).node == node
+    except LookupError:  # it is just leaving a host
+        return False
 
 
 def without_host_on(running: InProcessSystem, node: str) -> bool:

@@ -24,7 +24,7 @@ from share_actors.values import (
 )
 
 logger = logging.getLogger(__name__)
-RETRY_S = 0.5
+RETRY_S = 1.0
 
 
 class NodeRecords:
@@ -89,10 +89,11 @@ class NodeRecords:
             text = "which nodes are in use, and where backends were moved, can't be read from the log yet"
             raise Unavailable(text) from None
 
-    @property
-    def are_known(self) -> bool:
-        """Whether they were read."""
-        return self._known.is_set()
+    def note_move(self, backend: str, configured: str, node: str) -> None:
+        """Take in that *backend* was moved to *node*."""
+        self.moves.pop(backend, None)
+        if node != configured:
+            self.moves[backend] = (configured, node)
 
     # -- backends --------------------------------------------------------------------------------
     def effective(self, config: Config) -> Config:

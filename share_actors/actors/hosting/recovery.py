@@ -85,6 +85,8 @@ class Recovery:
         return all(await asyncio.gather(*calls))
 
     async def _wake_in(self, host: str, entity_ids: list[str], broken: dict[str, str]) -> bool:
+        if host not in self._supervisor.hosts:  # it has left its node meanwhile
+            return False
         try:
             reasons = await self._supervisor.hosts[host].wake(entity_ids)
         except HostLost as lost:

@@ -220,7 +220,7 @@ class NodeVerbs:
         was_lost = self._require_settled(backend, former)
         await self._require_working(backend, node)
         await self._entity_client.tell(f"backend:{backend}", command, context_of(context))
-        await self._records.read(self._configured)
+        self._records.note_move(backend, configured, node)
         self._take_in_moves()
         self._evacuation.replace_hosts_on([former])
         self._evacuation.look()

@@ -131,6 +131,7 @@ class StatsActors:
     async def _look_at(self, backend: str, stats: Stats) -> None:
         if self._evacuation.is_cut_off(self._node_of(backend)):
             self._running.pop(backend, None)
+            await self._cluster.end_stats(backend)  # whoever waits for its start tries again
             self.start(backend)
         elif (
             left := await self._to_leave(backend, stats)

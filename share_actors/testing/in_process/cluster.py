@@ -91,9 +91,10 @@ class InProcessCluster:
         return name, host
 
     async def end_host(self, name: str) -> None:
-        """Kill a host, which is not started again."""
+        """Kill a host, which is not started again; one that is cut off is not reached."""
         host = self.running.pop(name)
-        host.kill()
+        if not host.is_lost:
+            host.kill()
         self._ended.append(host)
 
     async def fixed_on(self, node_id: str) -> Sequence[str]:
@@ -147,11 +148,14 @@ class InProcessCluster:
 
     # -- for tests -------------------------------------------------------------------------------
     async def lose_node(self, name: str) -> None:
-        """Lose the node *name*, and what runs there; nothing is restarted elsewhere."""
+        """Lose the node *name*, and what runs there; nothing is restarted elsewhere.
+
+        A host that was cut off before goes on, unreachable, as on a node behind a cut link.
+        """
         node_id = self.machines.id_of(name)
         self.machines.lost.add(name)
         for host in self.running.values():
-            if host.node == node_id:
+            if host.node == node_id and not host.is_lost:
                 host.kill()
         for stats_actor in self.stats_actors.values():
             if stats_actor.on_node == node_id:

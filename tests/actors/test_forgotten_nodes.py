@@ -157,7 +157,7 @@ async def ensured(running: InProcessSystem, share_id: str) -> bool:
     return any(isinstance(each.event, ShareEnsured) for each in history)
 
 
-def test_a_move_outlives_the_manager_and_a_restart_of_everything(tmp_path: Path) -> None:
+def test_a_move_outlives_the_manager(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with with_forgotten_node(tmp_path) as (running, share_id):
             await running.backends.move("far", "cellar")

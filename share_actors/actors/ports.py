@@ -20,6 +20,7 @@ class HostReport(NamedTuple):
     *entities* are its shares and share servers, *waiting* the commands that have no reply yet, *hung* the
     driver calls past their deadline, *snapshot_failures* the state snapshots that could not be saved,
     *waiting_for_thread* the driver calls that wait for a thread, by backend, *node* the id of its Ray node.
+    A host that is *leaving* takes in no entities until it ends.
     """
 
     pid: int
@@ -29,6 +30,7 @@ class HostReport(NamedTuple):
     snapshot_failures: int
     waiting_for_thread: Mapping[str, int]
     node: str = ""
+    leaving: bool = False
 
 
 class NodeState(NamedTuple):

@@ -56,6 +56,7 @@ class HostStatus(TypedDict):
     """A Ray actor that hosts `shares` entities, with the counts of its last report if it has one.
 
     `waiting_for_thread`: driver calls that wait for a driver thread, by backend. `node`: the id of its node.
+    `leaving`: it is being emptied, and ends then.
     """
 
     actor: str
@@ -68,6 +69,7 @@ class HostStatus(TypedDict):
     snapshot_failures: NotRequired[int]
     waiting_for_thread: NotRequired[dict[str, int]]
     node: NotRequired[str]
+    leaving: NotRequired[bool]
 
 
 class NodeMarkStatus(TypedDict):

@@ -207,3 +207,17 @@ def test_a_forgotten_node_can_not_be_drained(tmp_path: Path) -> None:
                 await running.nodes.drain("spare")
 
     within(LIMIT_S, scenario())
+
+
+def test_a_host_that_an_earlier_manager_has_begun_to_empty_ends(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            share = await running.create_share(size=1)
+            half_empty = running.cluster.host_of(share.id)
+            await half_empty.leave()
+            await running.kill_manager()
+
+            assert await until_async(lambda: half_empty.name not in running.cluster.running)
+            assert (await share.extend(2)).size == 2
+
+    within(LIMIT_S, scenario())

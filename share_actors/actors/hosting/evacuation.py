@@ -43,7 +43,7 @@ class Evacuation:
         self._outdated |= {name for name in self._supervisor.hosts if node_of(name) in resources}
 
     def look(self) -> None:
-        """Begin to move the hosts that have to leave."""
+        """Begin to move the hosts that have to leave; whichever has begun to leave has to end."""
         nodes = self._supervisor.nodes.all()
         self._cluster.avoid([node.id for node in nodes if self._records.is_avoided(node)])
         for name in list(self._supervisor.hosts):
@@ -52,6 +52,9 @@ class Evacuation:
 
     def _has_to_leave(self, name: str) -> bool:
         resource = node_of(name)
+        report = self._supervisor.reports.get(name)
+        if report is not None and report.leaving:  # an earlier manager began it
+            return True
         if resource is not None and resource not in self._pinned:
             return True
         return name in self._outdated or self.is_cut_off(resource) or self._can_move(name)

@@ -239,6 +239,7 @@ class ShareHost:
             hung=self._backends.hung,
             snapshot_failures=self._log.snapshot_failures,
             waiting_for_thread=self._backends.waiting,
+            leaving=self._entities.leaving,
         )
 
     async def under_way(self) -> list[CallUnderWay]:

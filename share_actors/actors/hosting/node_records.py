@@ -47,28 +47,27 @@ class NodeRecords:
         while True:
             try:
                 state = await self._catalog.ask("entity", address=ADDRESS)
-                for name in config.backends:
-                    await self._read_backend(name, config)
+                moves = [await self._read_move(name, config) for name in config.backends]
             except ShareActorsError as error:
                 logger.warning("the recorded nodes can't be read: %s", error)
                 await asyncio.sleep(RETRY_S)
             else:
                 break
         self._state = state or ClusterState()
+        self.moves = {move[0]: move[1:] for move in moves if move is not None}
         self._restore(config)
         self._known.set()
 
-    async def _read_backend(self, name: str, config: Config) -> None:
-        self.moves.pop(name, None)
+    async def _read_move(self, name: str, config: Config) -> tuple[str, str, str] | None:
+        """A backend that was moved, what the configuration says, and where it is; None if it was not."""
         address, configured = f"backend:{name}", config.backends[name].node
         state: BackendState | None = await self._catalog.ask("entity", address=address)
         if state is None or state.node is None or state.moved_from is None:
-            return
+            return None
         if configured == state.moved_from:
-            self.moves[name] = (configured, state.node)
-        else:
-            command = EndMove(configured=configured)
-            await self._entity_client.tell(address, command, SYSTEM_CONTEXT)
+            return name, configured, state.node
+        await self._entity_client.tell(address, EndMove(configured=configured), SYSTEM_CONTEXT)
+        return None
 
     def _restore(self, config: Config) -> None:
         """Have the watch know the lost nodes that backends need: the cluster has forgotten what they had."""

@@ -37,7 +37,8 @@ class ResidentEntities:
         self._activations = 0
         self._turns = Turns()
         self._generation = 0
-        self._leaving = False
+        self.leaving = False
+        """Whether it is being emptied: none is activated any more."""
         self._outdated: set[str] = set()
         """Those that were active when a data subject was forgotten."""
 
@@ -82,7 +83,7 @@ class ResidentEntities:
 
     def leave(self) -> None:
         """Activate none any more, and begin no further attempts; end those that are not at work."""
-        self._leaving = True
+        self.leaving = True
         self.hold()
         self.passivate_idle(0.0)
         self.drop([entity.id for entity in self._entities.values() if not entity.at_work])
@@ -109,7 +110,7 @@ class ResidentEntities:
         return entity
 
     def _activate(self, entity_id: str, fresh: bool) -> AnyEntity:
-        if self._leaving:
+        if self.leaving:
             self._departed.add(entity_id)
             raise Moved("this host is being moved", field="id", value=entity_id)
         if len(self._entities) >= self.config.hosting.entities_per_actor:

@@ -42,7 +42,7 @@ class Supervisor:
         """Set when a host is lost; whoever waits for it clears it."""
         self.stopping = False
         self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
-        self._reports: dict[str, HostReport] = {}
+        self.reports: dict[str, HostReport] = {}  # the last one of each
         self._node_ids: dict[str, str] = {}
         """On which node each host was when it last reported."""
         self._watches: dict[str, asyncio.Task[None]] = {}
@@ -138,7 +138,7 @@ class Supervisor:
         if report is None:
             self.directory.lost(name)
         else:
-            self._reports[name], self._node_ids[name] = report, report.node
+            self.reports[name], self._node_ids[name] = report, report.node
 
     async def start_host(self, node: str | None = None) -> None:
         """Start a host; raises `Unavailable` if it does not answer in time. It then joins once it does."""
@@ -226,7 +226,7 @@ class Supervisor:
         """Supervise a host no more, which has ended for good; what is left in it moves."""
         self._watches.pop(name).cancel()
         self.directory.remove(name)
-        for known in (self.hosts, self._reports, self._node_ids, self._heard_at):
+        for known in (self.hosts, self.reports, self._node_ids, self._heard_at):
             known.pop(name, None)
         self._lanes = {key: lane for key, lane in self._lanes.items() if key[0] != name}
         self.host_lost.set()
@@ -244,7 +244,7 @@ class Supervisor:
         if name in self.directory.hosts:
             logger.warning("share actor %s died; its shares move", name)
             self.directory.lost(name)
-            self._reports.pop(name, None)
+            self.reports.pop(name, None)
             self.host_lost.set()
 
     async def no_loss_within(self, seconds: float) -> bool:
@@ -274,7 +274,7 @@ class Supervisor:
     async def _check(self, name: str) -> None:
         host = self.hosts[name]
         report = await self.answer(host.report())
-        previous = self._reports.get(name)
+        previous = self.reports.get(name)
         if previous is not None and previous.pid != report.pid:  # it died, and is back already
             self.mark_lost(name)
         leaving = self.directory.leaving(name)
@@ -285,7 +285,7 @@ class Supervisor:
             self._join(name, host, report, homeless)
             if strays := resident.keys() - homeless:
                 await self._drop(name, list(strays))
-        self._reports[name], self._node_ids[name] = report, report.node
+        self.reports[name], self._node_ids[name] = report, report.node
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)
 
@@ -324,7 +324,7 @@ class Supervisor:
         return sorted(name for name, id_ in self._node_ids.items() if id_ == node_id)
 
     def _last_report(self, name: str) -> dict[str, Any]:
-        report = self._reports.get(name)
+        report = self.reports.get(name)
         return {} if report is None else report._asdict()
 
     def abandon(self) -> None:

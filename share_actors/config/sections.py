@@ -82,12 +82,23 @@ class LogSettings(Section):
     """PostgreSQL: the role's password. Never shown."""
     schema_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "public"
     """PostgreSQL: the schema, created if missing. Each system needs its own."""
+    partitions: Annotated[int, Field(ge=1, le=32)] = 1
+    """PostgreSQL: tables among which the streams are divided, so that several processes write at once."""
     compress: bool | Literal["dictionary"] = False
     """Compress each event: true (zlib), or `dictionary`, which makes it smaller and is faster."""
     cipher_key: SecretStr | None = None
     """Encrypt each event with AES-GCM under this key: 16, 24 or 32 bytes, in base64."""
     snapshot_every: Annotated[int, Field(ge=0)] = 100
     """Write a state snapshot after this many events of a stream; 0: never."""
+
+    @field_validator("partitions")
+    @classmethod
+    def _check_partitions(cls, partitions: int, info: ValidationInfo) -> int:
+        if partitions > 1 and info.data.get("kind") == "sqlite":
+            raise ValueError(
+                "is for log.kind postgresql: a SQLite file has one writer; set it to 1"
+            )
+        return partitions
 
     @field_validator("cipher_key")
     @classmethod

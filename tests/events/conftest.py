@@ -87,3 +87,11 @@ def open_postgres(
     opener: Callable[[LogSettings], OpenLog], postgres_settings: LogSettings
 ) -> OpenLog:
     return opener(postgres_settings)
+
+
+@pytest.fixture
+def open_partitioned(
+    opener: Callable[[LogSettings], OpenLog], postgres_settings: LogSettings
+) -> OpenLog:
+    """A log on PostgreSQL in four partitions."""
+    return opener(postgres_settings.model_copy(update={"partitions": 4}))

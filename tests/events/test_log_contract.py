@@ -294,6 +294,12 @@ class TestPostgresLog(LogContract):
         return open_postgres
 
 
+class TestPartitionedLog(LogContract):
+    @pytest.fixture
+    def open_log(self, open_partitioned: OpenLog) -> OpenLog:
+        return open_partitioned
+
+
 class TestInMemoryLog(LogContract):
     @pytest.fixture
     def open_log(self, open_in_memory: OpenLog) -> OpenLog:

@@ -12,6 +12,7 @@ from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.log.archived_rows import COLUMNS, DEFINITION, TABLE, ArchivedRow
 from share_actors.events.log.log import Notification
+from share_actors.events.log.partitions import partition_of
 from share_actors.events.log.postgres.store import login
 from share_actors.events.log.sqlite import file as sqlite_file
 
@@ -96,9 +97,14 @@ class _PostgresTarget:
     def __init__(self, connection: Any, schema: str) -> None:
         from psycopg.sql import SQL, Identifier  # noqa: PLC0415 - an optional package
 
+        from share_actors.events.log.postgres import partition_tables  # noqa: PLC0415 - the same
+
         self._connection, self._name = connection, f"{schema}.stored_events"
         self._table, self._sql = Identifier(schema, "stored_events"), SQL
         self._archived = Identifier(schema, TABLE)
+        number = partition_tables.recorded(connection.execute, schema)
+        names = map(partition_tables.table_of, range(number)) if number > 1 else ("stored_events",)
+        self._partitions = [Identifier(schema, name) for name in names]
 
     def insert(self, row: Notification) -> None:
         """See `Target.insert`."""
@@ -106,7 +112,8 @@ class _PostgresTarget:
             "INSERT INTO {table} (notification_id, originator_id, originator_version, topic, state)"
             " VALUES (%s, %s, %s, %s, %s)"
         )
-        self._connection.execute(statement.format(table=self._table), row)
+        table = self._partitions[partition_of(row.stream, len(self._partitions))]
+        self._connection.execute(statement.format(table=table), row)
 
     def insert_archived(self, row: ArchivedRow) -> None:
         """See `Target.insert_archived`."""

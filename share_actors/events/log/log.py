@@ -23,6 +23,7 @@ from share_actors.events.log.codec import Codec, Request
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.infrastructure import LogStore, open_sqlite
 from share_actors.events.log.lease.guarded import GuardedRecorder, LeaseGuard
+from share_actors.events.log.partitions import commit_of
 from share_actors.events.log.postgres.store import open_postgres
 from share_actors.events.log.state_snapshots import StateSnapshots
 from share_actors.events.log.subject_keys import record_sealer
@@ -65,7 +66,7 @@ class Log:
         self._codec = Codec(factory.cipher(), factory.compressor(), subjects=subjects)
         self._check_key()
         self._check_subject_keys()
-        self._group_commit = group_commit(self._recorder, store.explain)
+        self._group_commit = commit_of(self._recorder, lambda r: group_commit(r, store.explain))
         self.before_commit(lambda: None)
         self._snapshots = StateSnapshots(factory.aggregate_recorder("snapshots"), self._codec)
         self._version_reads = VersionReads(self._last_versions)

@@ -202,12 +202,14 @@ def _once(method: Any) -> Callable[..., Any]:
     return once
 
 
-def bounded(rows: Sequence[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """Split *rows* into chunks of at most `MAX_ROWS` rows and `MAX_BYTES`, or one larger row."""
+def bounded(
+    rows: Sequence[StoredEvent], max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
+) -> Iterator[list[StoredEvent]]:
+    """Split *rows* into chunks of at most *max_rows* rows and *max_bytes*, or one larger row."""
     chunk: list[StoredEvent] = []
     size = 0
     for row in rows:
-        if chunk and (len(chunk) == MAX_ROWS or size + _size(row) > MAX_BYTES):
+        if chunk and (len(chunk) == max_rows or size + _size(row) > max_bytes):
             yield chunk
             chunk, size = [], 0
         chunk.append(row)

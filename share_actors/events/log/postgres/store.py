@@ -39,6 +39,7 @@ _MAY_CREATE = """
 STATEMENT_TIMEOUT_S = 30
 """After so long the server ends a statement, or a session idle in a transaction: it may hold a lock."""
 _FACTORY = "share_actors.events.log.postgres.recorder:BoundedFactory"
+_PARTITIONED = "share_actors.events.log.postgres.partitioned:PartitionedFactory"
 _UNREACHABLE_MS = 10_000
 """How long sent data may remain unacknowledged before the connection counts as lost."""
 
@@ -50,6 +51,7 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
         connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
         if not _exists(connection, settings):
             _create(connection, settings, create=create)
+        _check_partitions(connection, settings)
         factory = _postgres(settings, create=False)
     archived = stored_reader(factory, settings.schema_name)
     return LogStore(factory, lambda error: explain(settings, error), archived)
@@ -125,6 +127,13 @@ def _create(connection: psycopg.Connection, settings: LogSettings, *, create: bo
     create_tables(_postgres(settings, create=True))
 
 
+def _check_partitions(connection: psycopg.Connection, settings: LogSettings) -> None:
+    from share_actors.events.log.postgres import partition_tables  # noqa: PLC0415 - an optional package
+
+    found = partition_tables.recorded(connection.execute, settings.schema_name)
+    partition_tables.check(settings, found)
+
+
 def _postgres(settings: LogSettings, *, create: bool) -> Factory:
     from share_actors.events.log.postgres.connection import (  # noqa: PLC0415 - an optional package
         connection_class,
@@ -144,7 +153,12 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         # Its stored functions insert without the table lock, so tailing readers would miss events.
         "POSTGRES_ENABLE_DB_FUNCTIONS": "no",
     }
-    factory = construct(_FACTORY, settings, environment, create=create)
+    if settings.partitions > 1:
+        environment["POSTGRES_MAX_OVERFLOW"] = str(8 + settings.partitions)
+        environment["SHARE_ACTORS_PARTITIONS"] = str(settings.partitions)
+    factory = construct(
+        _FACTORY if settings.partitions == 1 else _PARTITIONED, settings, environment, create=create
+    )
     pool = factory.datastore.pool  # type: ignore[attr-defined]
     pool.connection_class = connection_class(_statement_timeout_s(settings))
     pool.kwargs.update(**_deadlines(settings), application_name=f"share-actors log {uuid4().hex}")
@@ -165,10 +179,13 @@ def _deadlines(settings: LogSettings) -> dict[str, Any]:
 
 def _options(settings: LogSettings) -> str:
     """The server's settings for a session."""
-    return (
+    options = (
         f"-c synchronous_commit=on -c statement_timeout={_statement_timeout_s(settings)}s"
         f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S}s"
     )
+    if settings.partitions == 1:  # the library sets it in each transaction
+        return options
+    return f"{options} -c lock_timeout={settings.lock_timeout_s}s"
 
 
 def _statement_timeout_s(settings: LogSettings) -> int:

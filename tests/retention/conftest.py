@@ -61,7 +61,7 @@ class Site:
 def _given(log: LogSettings | None) -> dict[str, Any]:
     if log is None:
         return {}
-    names = ("kind", "host", "database", "user", "schema_name", "compress")
+    names = ("kind", "host", "database", "user", "schema_name", "partitions", "compress")
     return {name: value for name in names if (value := getattr(log, name)) is not None}
 
 

@@ -108,6 +108,7 @@ LISTED = {
             "commands.log.verify",
             "commands.log.archive",
             "commands.log.drill",
+            "commands.log.repartition",
         ),
     ),
 }

@@ -1,0 +1,1 @@
+"""A PostgreSQL log in several partitions."""

@@ -122,3 +122,13 @@ class OnPostgres:
     @pytest.fixture
     def open_log(self, open_postgres: OpenLog) -> OpenLog:
         return open_postgres
+
+
+class OnPartitions:
+    @pytest.fixture
+    def settings(self, partitioned_settings: LogSettings) -> LogSettings:
+        return partitioned_settings
+
+    @pytest.fixture
+    def open_log(self, open_partitioned: OpenLog) -> OpenLog:
+        return open_partitioned

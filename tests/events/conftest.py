@@ -41,6 +41,12 @@ def postgres_settings(postgres_server: LogSettings) -> LogSettings:
 
 
 @pytest.fixture
+def partitioned_settings(postgres_settings: LogSettings) -> LogSettings:
+    """The same with four partitions."""
+    return postgres_settings.model_copy(update={"partitions": 4})
+
+
+@pytest.fixture
 def log_path(tmp_path: Path) -> Path:
     return tmp_path / "log.db"
 
@@ -91,7 +97,6 @@ def open_postgres(
 
 @pytest.fixture
 def open_partitioned(
-    opener: Callable[[LogSettings], OpenLog], postgres_settings: LogSettings
+    opener: Callable[[LogSettings], OpenLog], partitioned_settings: LogSettings
 ) -> OpenLog:
-    """A log on PostgreSQL in four partitions."""
-    return opener(postgres_settings.model_copy(update={"partitions": 4}))
+    return opener(partitioned_settings)

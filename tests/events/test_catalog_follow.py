@@ -13,6 +13,7 @@ from share_actors.events.share.access import AccessRulesApplied
 from tests.events.catalog_fixtures import (
     Fixtures,
     LoggedShares,
+    OnPartitions,
     OnPostgres,
     OnSQLite,
     allowed,
@@ -245,6 +246,10 @@ def together(*jobs: Callable[[], object]) -> None:
 
 
 class TestFollowingOnSQLite(OnSQLite, CatalogFollowing):
+    pass
+
+
+class TestFollowingOnPartitions(OnPartitions, CatalogFollowing):
     pass
 
 

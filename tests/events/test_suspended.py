@@ -70,7 +70,7 @@ def driver_on(root: Path) -> ShareDriver:
     return make_driver("b", "local", {"root": str(root)})
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "partitioned"])
 def settings(request: pytest.FixtureRequest) -> LogSettings:
     made: LogSettings = request.getfixturevalue(f"{request.param}_settings")
     return made

@@ -14,6 +14,7 @@ from tests.events.conftest import (
     open_partitioned,
     open_postgres,
     opener,
+    partitioned_settings,
     postgres_server,
     postgres_settings,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "open_partitioned",
     "open_postgres",
     "opener",
+    "partitioned_settings",
     "postgres_server",
     "postgres_settings",
 ]

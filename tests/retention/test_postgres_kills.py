@@ -79,7 +79,53 @@ class Import(DrillOfExport):
         self.imported.run("log", "import", self.backup)
 
 
-COMMANDS = (test_kills.Archive, Index, Drill, DrillOfExport, Import, test_kills.Export)
+class Repartition(Killed):
+    """`log repartition`, which keeps the old table."""
+
+    def prepare(self) -> None:
+        self.expected = rows_of(self.site.config.log)
+
+    def run(self) -> None:
+        self.site.run("log", "repartition", "--partitions", "2")
+
+    def check(self) -> None:
+        assert rows_of(self.site.config.log) == self.expected
+        was = events_tables(self.site.config.log)
+        assert was in (["stored_events"], [*PARTED, *KEPT])
+        self.run()
+        assert events_tables(self.site.config.log) == [*PARTED, *KEPT]
+        assert rows_of(self.site.config.log) == self.expected
+
+
+class DropPrevious(Repartition):
+    """`log repartition --drop-previous`."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        super().run()
+
+    def run(self) -> None:
+        self.site.run("log", "repartition", "--drop-previous")
+
+    def check(self) -> None:
+        assert rows_of(self.site.config.log) == self.expected
+        assert events_tables(self.site.config.log) in (PARTED, [*PARTED, *KEPT])
+        self.run()
+        assert events_tables(self.site.config.log) == PARTED
+
+
+COMMANDS = (
+    test_kills.Archive,
+    Index,
+    Drill,
+    DrillOfExport,
+    Import,
+    test_kills.Export,
+    Repartition,
+    DropPrevious,
+)
+PARTED = ["stored_events", "stored_events_0", "stored_events_1"]
+KEPT = ["stored_events_before"]
 
 
 def _other(settings: LogSettings) -> LogSettings:
@@ -96,6 +142,16 @@ def schemas(settings: LogSettings) -> list[tuple[str]]:
     query = "SELECT schemaname FROM pg_tables WHERE tablename = 'stored_events' AND schemaname = %s"
     with admin(settings) as connection:
         return connection.execute(query, (settings.schema_name,)).fetchall()
+
+
+def events_tables(settings: LogSettings) -> list[str]:
+    """The tables of events in the schema, those of partitions first."""
+    query = (
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename LIKE 'stored_events%%'"
+        " ORDER BY tablename"
+    )
+    with admin(settings) as connection:
+        return [name for (name,) in connection.execute(query, (settings.schema_name,))]
 
 
 def drop(settings: LogSettings) -> None:

@@ -55,18 +55,23 @@ def use(settings: LogSettings) -> list[str]:
         return ids(log.read("a"))
 
 
+@pytest.mark.parametrize("partitions", [1, 2])
 def test_a_role_with_the_rights_to_use_tables_uses_a_log_that_an_administrator_has_created(
-    postgres_settings: LogSettings, clerk: Clerk
+    postgres_settings: LogSettings, clerk: Clerk, partitions: int
 ) -> None:
-    use(postgres_settings)
+    number = {"partitions": partitions}
+    use(postgres_settings.model_copy(update=number))
 
-    assert use(clerk(GRANTS)) == ["x", "x"]
+    assert use(clerk(GRANTS).model_copy(update=number)) == ["x", "x"]
 
 
+@pytest.mark.parametrize("partitions", [1, 2])
 def test_a_role_with_the_right_to_create_in_its_schema_needs_none_in_the_database(
-    clerk: Clerk,
+    clerk: Clerk, partitions: int
 ) -> None:
-    assert use(clerk("CREATE SCHEMA {s} AUTHORIZATION {u}")) == ["x"]
+    settings = clerk("CREATE SCHEMA {s} AUTHORIZATION {u}")
+
+    assert use(settings.model_copy(update={"partitions": partitions})) == ["x"]
 
 
 @pytest.mark.parametrize(

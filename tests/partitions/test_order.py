@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -14,10 +16,12 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier
 
 from share_actors.config import LogSettings
-from share_actors.events.log import Log
+from share_actors.errors import LogError
+from share_actors.events.log import Conflict, Log
 from share_actors.events.log.partitions import partition_of
 from share_actors.events.log.postgres.horizon import Horizon, claiming, position_of
 from share_actors.events.log.postgres.partitioned import PartitionRecorder
+from tests.events.appending import append
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
 from tests.waiting import until
@@ -27,6 +31,8 @@ STREAMS = [
     next(f"s{n}" for n in count() if partition_of(f"s{n}", PARTITIONS) == p) for p in range(3)
 ]
 """A stream of each partition."""
+EACH = 10
+"""Events of each stream."""
 _VERSIONS = count(1)
 Step = tuple[str, int]
 STEPS = st.lists(
@@ -171,6 +177,53 @@ def test_a_transaction_that_began_later_holds_nothing_back(writers: Callable[[],
         tried.read()
 
         assert len(tried.seen) == 1
+
+
+def test_a_reader_gets_each_event_once_in_one_order_while_connections_are_cut(
+    open_partitioned: OpenLog, partitioned_settings: LogSettings
+) -> None:
+    logs, reader = [open_partitioned() for _ in range(2)], open_partitioned()
+    streams = [f"stream-{number}" for number in range(16)]
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(write, log, streams[half::2]) for half, log in enumerate(logs)]
+        following = threads.submit(follow, reader, len(streams) * EACH)
+        for _ in range(6):
+            cut_a_connection(partitioned_settings)
+        for one in writing:
+            one.result()
+        seen = following.result()
+
+    assert seen == [(n.position, n.stream, n.version) for n in reader.notifications(0, 1_000)]
+    assert Counter(stream for _, stream, _ in seen) == dict.fromkeys(streams, EACH)
+
+
+def write(log: Log, streams: list[str]) -> None:
+    """Append `EACH` events to each of *streams*, again if it is not known whether one was recorded."""
+    for version in range(EACH):
+        for stream in streams:
+            while log.version(stream) == version:
+                with suppress(LogError, Conflict):
+                    append(log, stream, version, f"{version}")
+
+
+def follow(log: Log, number: int) -> list[tuple[int, str, int]]:
+    """The first *number* events, each as soon as it is in the order of the log."""
+    seen: list[tuple[int, str, int]] = []
+    while len(seen) < number:
+        with suppress(LogError):
+            rows = log.notifications(seen[-1][0] if seen else 0, 10)
+            seen += [(row.position, row.stream, row.version) for row in rows]
+    return seen
+
+
+def cut_a_connection(made: LogSettings) -> None:
+    """End a session that writes, or one that waits for its turn."""
+    query = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH turn%'"
+        " ORDER BY random() LIMIT 1"
+    )
+    with admin(made) as connection:
+        connection.execute(query)
 
 
 @pytest.mark.parametrize("position", [0, 1, 2**31 - 1, 2**31, 5 * 2**31 + 7, 2**53])

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from share_actors.audit.archives import archive
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
+from share_actors.events.checkpoints.leaves import Leaf
 from share_actors.events.log import Log
 from share_actors.events.log.partitions import partition_of
+from share_actors.values import OPERATOR
 from tests.audit.conftest import write_story
 from tests.events.appending import append
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
+from tests.retention.archives import NOW
 from tests.retention.conftest import Site
 
 NewSite = Callable[[int], Site]
@@ -169,3 +174,28 @@ def test_the_database_agrees_on_the_partition_of_each_stream(
 
     assert sum(tables(postgres_settings).values()) == len(streams)
     assert {partition_of(stream, 4) for stream in streams} == {0, 1, 2, 3}
+
+
+def test_an_export_is_imported_into_a_partitioned_log(
+    new_site: NewSite, postgres_settings: LogSettings, tmp_path: Path
+) -> None:
+    (home := tmp_path / "other").mkdir()
+    other = with_story(Site(home))
+    other.run("log", "export", "--output", str(tmp_path / "log.jsonl"))
+
+    new_site(3).run("log", "import", str(tmp_path / "log.jsonl"))
+
+    assert new_site(3).rows() == other.rows()
+    assert tables(postgres_settings)["stored_events"] == 0
+
+
+def test_archived_events_leave_the_tables_of_their_partitions(new_site: NewSite) -> None:
+    site = with_story(new_site(3))
+    before = [Leaf.of(row) for row in site.rows()]
+
+    done = archive(site.config, NOW, site.file, OPERATOR)
+
+    assert done.removed == 6
+    assert [Leaf.of(row) for row in site.rows()][: len(before)] == before
+    assert sum(tables(site.config.log).values()) == len(before) - 6 + 1
+    site.run("log", "verify")

@@ -20,23 +20,19 @@ from share_actors.events.log.postgres.partition_tables import EVENTS, recorded
 from share_actors.events.log.postgres.store import login
 
 _COLUMNS = "SELECT notification_id, originator_id, originator_version, topic, state FROM {table}"
-_BATCH = SQL(
-    _COLUMNS + " WHERE notification_id > %s AND notification_id <= %s"
-    " ORDER BY notification_id LIMIT %s"
-)
+_BATCH = SQL(_COLUMNS + " WHERE notification_id > %s ORDER BY notification_id LIMIT %s")
 _STREAM = SQL(
-    _COLUMNS + " WHERE originator_id = %s AND originator_version > %s AND notification_id <= %s"
+    _COLUMNS + " WHERE originator_id = %s AND originator_version > %s"
     " ORDER BY originator_version LIMIT %s"
 )
 _BY_STREAM = SQL(
     _COLUMNS + " WHERE (originator_id, originator_version) > (%s, %s)"
-    " AND starts_with(originator_id, %s) AND notification_id <= %s"
-    " ORDER BY originator_id, originator_version LIMIT %s"
+    " AND starts_with(originator_id, %s) ORDER BY originator_id, originator_version LIMIT %s"
 )
 _LARGEST = SQL(
     "SELECT originator_id, count(*) FROM {table} GROUP BY originator_id ORDER BY 2 DESC, 1 LIMIT %s"
 )
-_HEAD = SQL("SELECT coalesce(max(notification_id), 0) FROM {table} WHERE notification_id <= %s")
+_HEAD = SQL("SELECT coalesce(max(notification_id), 0) FROM {table}")
 _SIZE = SQL(
     "SELECT pg_total_relation_size({name}) + coalesce(sum(pg_total_relation_size(inhrelid)), 0)"
     " FROM pg_inherits WHERE inhparent = {name}::regclass"
@@ -99,18 +95,25 @@ class PostgresSource:
 
     def batch(self, after: int, limit: int) -> list[Notification]:
         """See `Source.batch`."""
-        rows = self._rows(_BATCH, (after, self._end(after), limit))
+        rows = self._upto(self._end(after), after, limit)
         if rows or self._horizon is None or self._in_moment:
             return rows
-        return self._rows(_BATCH, (after, self._end(), limit))  # the last ones were archived
+        return self._upto(self._end(), after, limit)  # those known to be final were archived
+
+    def _upto(self, end: int, after: int, limit: int) -> list[Notification]:
+        """The rows of a batch up to the position *end*; a condition would make the server sort all rows."""
+        rows = self._rows(_BATCH, (after, limit))
+        if not rows or rows[-1].position <= end:
+            return rows
+        return [row for row in rows if row.position <= end]
 
     def stream(self, name: str, after: int, limit: int) -> list[Notification]:
         """See `Source.stream`."""
-        return self._rows(_STREAM, (name, after, self._last, limit))
+        return self._rows(_STREAM, (name, after, limit))
 
     def by_stream(self, prefix: str, after: tuple[str, int], limit: int) -> list[Notification]:
         """See `Source.by_stream`."""
-        return self._rows(_BY_STREAM, (*after, prefix, self._last, limit))
+        return self._rows(_BY_STREAM, (*after, prefix, limit))
 
     def largest(self, limit: int) -> list[tuple[str, int]]:
         """See `Source.largest`."""
@@ -122,7 +125,7 @@ class PostgresSource:
 
     def head(self) -> int:
         """See `Source.head`."""
-        return int(self._query(_HEAD, (self._last,))[0][0])
+        return int(self._query(_HEAD)[0][0])
 
     def size(self) -> int:
         """See `Source.size`."""

@@ -92,6 +92,11 @@ class Tables:
             self._layout.divide(self._connection.execute, self._schema, partitions, NEXT)
         for table in self.names(NEXT):
             self._grant(table)
+        self._copy(partitions, events)
+        for table in self.names(NEXT):
+            self._run("ANALYZE {table}", table=table)
+
+    def _copy(self, partitions: int, events: str) -> None:
         if partitions == 1:
             self._run("INSERT INTO {new} SELECT * FROM {events}", new=NEXT, events=events)
             return

@@ -145,13 +145,13 @@ class PartitionedRecorder(BoundedRecorder):
         """Events in the order of the log, up to where it is final, and at least those recorded by now."""
 
         def select() -> Sequence[Notification]:
-            final = self._horizon.final
-            last = final if stop is None else min(stop, final)
             select = super(PartitionedRecorder, self).select_notifications
-            return select(start, limit, last, topics, **kwargs)
+            rows = select(start, limit, stop, topics, **kwargs)
+            final = self._horizon.final  # as a condition it would make the server sort all rows
+            return [row for row in rows if row.id <= final]
 
         rows = select() if (start or 0) < self._horizon.final else ()
-        if len(rows) == limit or (stop is not None and stop <= self._horizon.final):
+        if len(rows) == limit:
             return rows
         self._wait()
         return select()

@@ -38,11 +38,18 @@ class Rate(NamedTuple):
 
 
 def run(directory: Path, scale: float) -> dict[str, float]:
-    """The rates, and each as a multiple of that of one writer and one partition in the same run."""
+    """The rates, and each as a multiple of that of one writer and one partition in the same round.
+
+    Nothing if there is no PostgreSQL server.
+    """
     figures: dict[str, float] = {}
     kinds = [(writers, partitions) for partitions in PARTITIONS for writers in WRITERS]
     rates: dict[tuple[int, int], list[Rate]] = {kind: [] for kind in kinds}
-    with postgres.server() as server:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres.server())
+        except postgres.NotAvailable:
+            return {}
         for _ in range(ROUNDS):  # in turn, since other programs share the machine
             for kind in kinds:
                 rates[kind].append(_measured(server, *kind, SECONDS * max(scale, 0.5)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from share_actors.audit.archives import archive
+from share_actors.audit.transfer.repartition import repartition
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
 from share_actors.events.checkpoints.leaves import Leaf
@@ -125,6 +126,23 @@ def test_a_log_in_use_is_not_divided(new_site: NewSite) -> None:
         said = site.run("log", "repartition", "--partitions", "2", code=12)
 
     assert "is in use by" in said
+    assert list(tables(site.config.log)) == ["stored_events"]
+
+
+def test_a_role_that_does_not_own_the_tables_is_told_so(new_site: NewSite) -> None:
+    site = with_story(new_site(1))
+    schema = site.config.log.schema_name
+    grants = (
+        f"CREATE ROLE clerk_{schema} LOGIN; GRANT ALL ON SCHEMA {schema} TO clerk_{schema};"
+        f" GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO clerk_{schema}"
+    )
+    with admin(site.config.log) as connection:
+        connection.execute(grants.encode())
+    log = site.config.log.model_copy(update={"user": f"clerk_{schema}"})
+
+    with pytest.raises(LogError, match="run the command as the owner of the log's tables"):
+        repartition(site.config.model_copy(update={"log": log}), 2)
+
     assert list(tables(site.config.log)) == ["stored_events"]
 
 

@@ -34,6 +34,13 @@ def open_tables(settings: LogSettings) -> Iterator[Tables]:
     try:
         with closing(psycopg.connect(**login(settings), options=options)) as connection:
             yield Tables(connection, settings.schema_name)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise LogError(
+            f"log.user {settings.user}: {str(error).strip()}{KEPT}; run the command as the owner of the log's"
+            f" tables, who may create tables in schema {settings.schema_name}",
+            field="log.user",
+            value=settings.user,
+        ) from None
     except psycopg.Error as error:
         raise LogError(f"{explain(settings, error)}{KEPT}", field="log.host") from None
 

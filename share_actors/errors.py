@@ -176,6 +176,15 @@ class Moved(ShareActorsError):
     exit_code = 11
 
 
+class Outdated(Moved):
+    """This process runs an older version than an event of the stream needs; another process may read it.
+
+    Details: `version`, of the program that cannot read the event, and `needs`, which says what it met.
+    """
+
+    code = "outdated"
+
+
 ERRORS: dict[str, type[ShareActorsError]] = {
     kind.code: kind
     for kind in (
@@ -195,6 +204,7 @@ ERRORS: dict[str, type[ShareActorsError]] = {
         LogInDoubt,
         LogTooNew,
         Moved,
+        Outdated,
     )
 }
 """Every error, by its code."""

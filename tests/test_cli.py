@@ -178,7 +178,7 @@ def test_every_error_says_what_to_do_next(code: str) -> None:
     text = next_step(ERRORS[code]("it happened", share_id="s1"), "share list")
 
     assert "{" not in text
-    assert text or code in ("error", "moved")
+    assert text or code in ("error", "moved", "outdated")
 
 
 def test_brackets_in_an_error_are_not_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:

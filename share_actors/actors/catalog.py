@@ -16,12 +16,10 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
-from share_actors.actors.catalog_follower import (
-    MAX_QUERY_EVENTS,
-    CatalogFollower,
-)
+from share_actors.actors.catalog_follower import MAX_QUERY_EVENTS, CatalogFollower
 from share_actors.actors.catalog_progress import Progress, incomplete
 from share_actors.actors.catalog_queries import LISTS, SYSTEM_QUERIES, WHOLE, check, key
+from share_actors.actors.catalog_upgrades import CatalogUpgrades
 from share_actors.actors.shared_queries import SharedQueries
 from share_actors.config import Config
 from share_actors.errors import (
@@ -62,7 +60,7 @@ _BEHIND = object()
 """The result of a query that needs all of the log while the catalog is far behind it."""
 
 
-class CatalogActor:
+class CatalogActor(CatalogUpgrades):
     """Runs queries, each of which sees everything that was recorded before it (read-your-writes).
 
     While the catalog is far behind the log, queries about one entity still do; lists say how far they are.
@@ -97,6 +95,7 @@ class CatalogActor:
         await self._run(lambda: self._catalog)
         if self._followers:
             return
+        await self.take_over()
         self._follower.start()
         self._followers.append(asyncio.create_task(self._finish_forgetting_at_start()))
         if self._config.audit.checkpoints is not None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from share_actors.errors import Unavailable
+from share_actors.wire import sent_as_report
 
 
+@sent_as_report
 class Progress(NamedTuple):
     """How far the catalog is; the rate and the time left are None unless it catches up."""
 

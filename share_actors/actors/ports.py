@@ -12,8 +12,10 @@ from share_actors.drivers.abilities import BackendObject
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
 from share_actors.values.waiting import WaitingForThread
+from share_actors.wire import sent_as_report
 
 
+@sent_as_report
 class HostReport(NamedTuple):
     """The state of a host, which its supervisor reads regularly.
 
@@ -43,6 +45,7 @@ class NodeState(NamedTuple):
     resources: tuple[str, ...]
 
 
+@sent_as_report
 class CallUnderWay(NamedTuple):
     """A driver call: the entity with this *id*, the *work* such as `create`, and how long it has run."""
 
@@ -101,6 +104,9 @@ class Host(Protocol):
 
     async def report(self) -> HostReport:
         """The state of the host."""
+
+    async def versions(self) -> Mapping[str, Any]:
+        """What the host tells of its version, see `Versions.of`; nothing if it is of an earlier version."""
 
     async def passivated(self, leaving: Sequence[str], /) -> Sequence[str]:
         """Entities passivated since the last call, and those of *leaving* that are not active."""

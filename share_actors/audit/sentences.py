@@ -10,6 +10,7 @@ from share_actors.events import (
     backend,
     backend_sentences,
     cluster,
+    formats,
     share,
     share_network,
     share_type,
@@ -35,6 +36,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (cluster.ClusterEvent, cluster.sentence),
         (subject.SubjectEvent, subject.sentence),
         (archives.EventsArchived, archives.sentence),
+        (formats.FormatRaised, formats.sentence),
     )
     for kind in get_args(union) or (union,)
 }

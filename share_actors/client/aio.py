@@ -29,10 +29,12 @@ async def connect(
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
     While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
-    system runs there, `Refused` if this process has joined another cluster, or `InvalidRequest`.
+    system runs there or one of a version that this one cannot talk to, `Refused` if this process has joined
+    another cluster, or `InvalidRequest`.
     """
     join(address, namespace, context, timeout)  # in this thread: Ray sets signal handlers
     connection = RayConnection(lifecycle.find_manager(namespace), namespace, calls=ShareCalls)
+    await with_retries(connection.exchange_versions, timeout)
     config = await with_retries(lambda: connection.call_manager("config"), timeout)
     return AsyncShareSystem(connection, config, context)
 

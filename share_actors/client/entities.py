@@ -117,7 +117,7 @@ class AsyncEntityCollection(Generic[EntityT]):
         until = deadline(options)
         receipt = raise_for_status(await self._requests.ask(address, command, **options))
         if receipt.view is not None:
-            return self._entity_type.model_validate_json(receipt.view)
+            return self._entity_type.model_validate_json(receipt.view, extra="ignore")
         entity: EntityT = await self._requests.view_recorded(receipt, until)
         return entity
 

@@ -20,7 +20,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
-from share_actors.client.results import ShareLocation, SystemStatus
+from share_actors.client.results import ShareLocation, SystemStatus, SystemVersions
 from share_actors.client.share.handle import AsyncShare
 from share_actors.errors import Forbidden
 from share_actors.events.envelope import Recorded
@@ -101,6 +101,13 @@ class AsyncSystemQueries:
             "manager": {"error": str(manager)} if isinstance(manager, BaseException) else manager,
             "catalog": {"error": str(catalog)} if isinstance(catalog, BaseException) else catalog,
         }
+
+    async def versions(self) -> SystemVersions:
+        """The versions of the processes of the system, and the format in which its log is written."""
+        processes = dict(await self._requests.ask_manager("versions"))
+        processes["catalog"] = dict(await self._requests.catalog.call("versions"))
+        written = int(processes["catalog"].pop("written_format"))
+        return {"written_format": written, "processes": processes}
 
     async def where(self, share_id: str) -> ShareLocation:
         """The Ray actor that hosts a share, and its OS process id; raises `NotFound`."""

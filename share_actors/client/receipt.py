@@ -33,7 +33,7 @@ class Receipt(NamedTuple):
 
         For a request about one rule or snapshot it has that one only (and `part` is true).
         """
-        return None if self.view is None else Share.model_validate_json(self.view)
+        return None if self.view is None else Share.model_validate_json(self.view, extra="ignore")
 
 
 def receipt_of(reply: CommandReply) -> Receipt:

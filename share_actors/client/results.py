@@ -57,6 +57,7 @@ class HostStatus(TypedDict):
 
     `waiting_for_thread`: driver calls that wait for a driver thread, by backend. `node`: the id of its node.
     `leaving`: it is being emptied, and ends then.
+    `version`: of the program that it runs. `outdated`: the event of a newer version that it cannot read.
     """
 
     actor: str
@@ -70,6 +71,8 @@ class HostStatus(TypedDict):
     waiting_for_thread: NotRequired[dict[str, int]]
     node: NotRequired[str]
     leaving: NotRequired[bool]
+    version: NotRequired[str]
+    outdated: NotRequired[str]
 
 
 class NodeMarkStatus(TypedDict):
@@ -155,6 +158,25 @@ class BackendStatus(TypedDict):
     problems: NotRequired[list[str]]
 
 
+class ProcessVersions(TypedDict):
+    """The version of the `program` that a process runs, and what it speaks and reads.
+
+    `protocol`, `oldest_protocol`: of messages between processes. `log_format`: the newest that it can read.
+    """
+
+    program: str
+    protocol: int
+    oldest_protocol: int
+    log_format: int
+
+
+class SystemVersions(TypedDict):
+    """The versions of the manager, the catalog and each share actor, and the log's `written_format`."""
+
+    written_format: int
+    processes: dict[str, ProcessVersions]
+
+
 class ParkedStream(TypedDict):
     """A stream that the catalog cannot follow from `version` on, and the error."""
 
@@ -168,12 +190,13 @@ class ParkedStream(TypedDict):
 class ManagerStatus(TypedDict, total=False):
     """The manager's part of the status; only `error` if the manager does not respond.
 
-    `up_s`: seconds since it started. `waiting`: commands in progress. `broken`: the reason, by the id of
-    a share that has pending work and cannot be activated. `log`: the kind of the log.
+    `version`: of the program. `up_s`: seconds since it started. `waiting`: commands in progress. `broken`:
+    the reason, by the id of a share that has pending work and cannot be activated. `log`: the log's kind.
     """
 
     error: str
     pid: int
+    version: str
     up_s: float
     waiting: int
     actors: list[HostStatus]

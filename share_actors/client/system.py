@@ -272,6 +272,16 @@ class AsyncShareSystem(AsyncSystemQueries):
         """Set up every backend, or this one, and return the reports (done at start without a call)."""
         return await self.backends.publish(backend)
 
+    # -- upgrades ------------------------------------------------------------------------------------
+    async def finish_upgrade(self) -> bool:
+        """Have the log written in the newest format, which earlier versions cannot read; whether it is new.
+
+        Raises `Refused` if a process of an earlier version runs.
+        """
+        newest = dict(await self._requests.catalog.call("versions"))["log_format"]
+        await self._requests.ask_manager("check_upgrade", newest)
+        return bool(await self._requests.catalog.call("finish_upgrade"))
+
     # -- the catalog --------------------------------------------------------------------------------
     async def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""

@@ -21,6 +21,7 @@ from pydantic import (
 
 from share_actors.config.validation import config_error
 from share_actors.redaction import masked
+from share_actors.values.base import take_known_fields
 from share_actors.values.checks.limits import MAX_SECONDS
 
 MAX_WEIGHT = 1_000_000
@@ -54,6 +55,11 @@ class Section(BaseModel):
     # The mark that pydantic gives its own `__init__`: a `Config` then validates its sections without
     # calling this one, so that the error names the complete key.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take in a section, also of another version of the program, whose new keys are left out."""
+        super().__setstate__(state)
+        take_known_fields(self)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for key, value in super().__repr_args__():

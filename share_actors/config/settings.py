@@ -31,6 +31,7 @@ from share_actors.config.sections import (
 )
 from share_actors.config.validation import check_variables, config_error, invalid_json_error
 from share_actors.errors import ConfigError, showable, shown
+from share_actors.values.base import take_known_fields
 from share_actors.values.checks.ids import is_id
 from share_actors.values.checks.text import PartError
 
@@ -109,6 +110,11 @@ class Config(BaseSettings):
             raise invalid_json_error(error, PREFIX) from None
         if self.default_backend is not None:
             self.backend_name(self.default_backend, field="default_backend")
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take in a configuration, also of another version of the program, whose new keys are left out."""
+        super().__setstate__(state)
+        take_known_fields(self)
 
     @property
     def log_path(self) -> Path:

@@ -10,6 +10,7 @@ from share_actors.events import (
     archives,
     backend,
     cluster,
+    formats,
     share,
     share_network,
     share_server,
@@ -38,6 +39,7 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     backend.BackendEvent,
     cluster.ClusterEvent,
     archives.EventsArchived,
+    formats.FormatRaised,
     subject.SubjectEvent,
 )
 """Every type of event that a log may hold, by its topic. A topic, once released, is never changed."""

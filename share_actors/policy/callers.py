@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from share_actors.values import RequestContext
+from share_actors.wire import sent_as_order
 
 
 class Role(IntEnum):
@@ -26,6 +27,7 @@ class Role(IntEnum):
 _ROLES = {role.label: role for role in (Role.READER, Role.MEMBER, Role.ADMIN)}
 
 
+@sent_as_order
 class Caller(NamedTuple):
     """On whose behalf something is asked or done."""
 

@@ -127,6 +127,8 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "under_way": _SYSTEM,
         "stop": _SYSTEM,
         "rebuild": _SYSTEM,
+        "versions": _SYSTEM,
+        "finish_upgrade": _SYSTEM,
         "progress": _SYSTEM,
         "complete": _READER,
         "events": _SYSTEM,

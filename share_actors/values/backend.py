@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from share_actors.values.base import Frozen, Value
+from share_actors.wire import sent_as_report
 
 Capacity = float | Literal["unknown", "infinite"]
 """A capacity in GiB, or Manila's word for it. An *unknown* one is taken to have room for any share."""
@@ -90,6 +91,7 @@ class BackendState(Value):
     """The Ray resource that the configuration named when it was moved; the move counts as long as it does."""
 
 
+@sent_as_report
 class RoomTaken(NamedTuple):
     """The GiB of shares on a host that no call under way concerned, and how much they and all ever fell."""
 

@@ -22,6 +22,18 @@ _set_extra = vars(BaseModel)["__pydantic_extra__"].__set__
 _set_private = vars(BaseModel)["__pydantic_private__"].__set__
 
 
+def take_known_fields(received: BaseModel) -> None:
+    """Have a value that another version of the program sent without its new fields, and with ours."""
+    fields, values = type(received).model_fields, received.__dict__
+    if values.keys() != fields.keys():
+        known = {
+            name: values[name] if name in values else field.get_default(call_default_factory=True)
+            for name, field in fields.items()
+            if name in values or not field.is_required()
+        }
+        _set_fields(received, known)
+
+
 class Frozen(BaseModel):
     """An immutable value."""
 
@@ -38,6 +50,11 @@ class Frozen(BaseModel):
         _set_extra(copy, None)
         _set_private(copy, None)
         return copy
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take in a value, also of another version of the program; see `take_known_fields`."""
+        super().__setstate__(state)
+        take_known_fields(self)
 
     def json_bytes(self, fields: set[str] | None = None) -> bytes:
         """The same as `model_dump_json`, of all or some *fields*, in UTF-8 and in half of the time."""

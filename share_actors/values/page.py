@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, Self, TypeVar
 
+from share_actors.wire import sent_as_report
+
 T = TypeVar("T")
 
 
+@sent_as_report
 class AsOf(NamedTuple):
     """The catalog had applied the log up to position *applied*, and the log ended at position *head*."""
 

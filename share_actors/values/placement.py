@@ -9,6 +9,7 @@ from pydantic import Field
 
 from share_actors.values.base import Frozen, Internal
 from share_actors.values.share import Share, Snapshot
+from share_actors.wire import sent_as_order
 
 
 class PoolVerdict(Frozen):
@@ -44,6 +45,7 @@ class Placement(Internal):
         return (*fit, *unfit)
 
 
+@sent_as_order
 class PlacementRequest(NamedTuple):
     """What the scheduler has to know of a share that is to be created or managed; sizes in GiB.
 
@@ -76,6 +78,7 @@ class Implied(NamedTuple):
     """The share of the snapshot, without its rules and snapshots."""
 
 
+@sent_as_order
 class Assignment(NamedTuple):
     """The answer to a `PlacementRequest`; without *implied*, the request names all of it."""
 

@@ -6,6 +6,7 @@ from share_actors.events import (
     archives,
     backend,
     cluster,
+    formats,
     share_network,
     share_server,
     share_type,
@@ -252,6 +253,11 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         ),
         f"{alice} archived 6 events of deleted entities (streams: 1), at positions 10 to 15, to 2026.gz"
         " (SHA-256 9c)",
+    ),
+    (
+        formats.FormatRaised(format=2, program="0.3.0"),
+        f"{alice} finished an upgrade: the log is written in format 2, which share_actors 0.3.0 and later"
+        " versions can read",
     ),
     (
         subject.SubjectForgotten(subject_id="a1b2", kind="user", events=12, streams=3),

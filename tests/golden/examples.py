@@ -15,6 +15,7 @@ from share_actors.events import (
     attempts,
     backend,
     cluster,
+    formats,
     share_network,
     share_server,
     share_type,
@@ -333,6 +334,7 @@ EXAMPLES: tuple[Event, ...] = (
         checkpoint_size=15,
         until=AT,
     ),
+    formats.FormatRaised(format=2, program="0.3.0"),
     subject.SubjectForgotten(
         subject_id="0123456789abcdef0123456789abcdef", kind="user", events=12, streams=3
     ),

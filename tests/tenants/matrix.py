@@ -359,6 +359,8 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     ),
     "see the status of the system": (_anything(lambda user: user.status()), SYSTEM),
     "rebuild the catalog": (_anything(lambda user: user.rebuild_catalog()), SYSTEM),
+    "see the versions of the processes": (_anything(lambda user: user.versions()), SYSTEM),
+    "finish an upgrade": (_anything(lambda user: user.finish_upgrade()), SYSTEM),
     "see the progress of a rebuild": (_anything(lambda user: user.rebuild_progress()), SYSTEM),
     "follow the events of all projects": (_anything(lambda user: next(user.events())), SYSTEM),
     "retry a parked stream": (_anything(lambda user: user.unpark("share-none")), SYSTEM),

@@ -12,6 +12,7 @@ from share_actors.actors.manager.manager import ManagerActor
 WITHOUT_CONTEXT = {
     ManagerActor: {
         "ready": "starts the system",
+        "hello": "tells the versions of the program, before a client has a context",
         "submit": "each message carries a context",
         "begin": "each message carries a context",
         "more": "the rest of a batch, by an id that only its sender knows",
@@ -23,6 +24,7 @@ WITHOUT_CONTEXT = {
     },
     CatalogActor: {
         "follow": "starts the catalog",
+        "take_over": "starts the catalog",
         "ask": "for the system's parts; clients use `ask_as`",
         "stop": "for the end of the system",
     },

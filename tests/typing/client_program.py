@@ -62,6 +62,7 @@ from share_actors.client.results import (
     NodeStatus,
     ShareLocation,
     SystemStatus,
+    SystemVersions,
 )
 from share_actors.client.share.actor import ShareActor
 from share_actors.client.subjects import AsyncSubjectCollection, SubjectCollection
@@ -164,6 +165,8 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.where("share-1"), ShareLocation)
     assert_type([sentence(recorded) for recorded in system.history("share-1")], list[str])
     assert_type(system.events(7, kind="share.created", project=None), Iterator[Recorded])
+    assert_type(system.versions(), SystemVersions)
+    assert_type(system.finish_upgrade(), bool)
     assert_type(system.rebuild_catalog(), int)
     assert_type(system.rebuild_progress(), tuple[int, int] | None)
     assert_type(system.unpark("share-1"), bool)
@@ -391,6 +394,8 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(await system.history("share-1"), list[Recorded])
     async for recorded in system.events(datetime.now(UTC), entity="share-1"):
         assert_type(recorded, Recorded)
+    assert_type(await system.versions(), SystemVersions)
+    assert_type(await system.finish_upgrade(), bool)
     assert_type(await system.rebuild_catalog(), int)
     assert_type(await system.rebuild_progress(), tuple[int, int] | None)
     assert_type(await system.unpark("share-1"), bool)

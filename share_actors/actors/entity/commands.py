@@ -19,7 +19,7 @@ from share_actors.actors.entity.turn import (
     Turn,
     Work,
 )
-from share_actors.actors.messaging.messages import fingerprint
+from share_actors.actors.messaging.messages import fingerprint, whole_fingerprint
 from share_actors.errors import NotFound, Refused, ShareActorsError
 from share_actors.events.aggregates import id_of
 from share_actors.events.decider import Missing, Rejected
@@ -83,6 +83,8 @@ class CommandDecisions(Generic[E, S, F]):
             return False  # the same command is in this turn: its reply is known in the next
         content = fingerprint(message.topic, message.body)
         if receipt is not None:
+            if receipt.fingerprint != content:  # of a client that sent all defaults
+                content = whole_fingerprint(message)
             turn.repeats.append((queued, receipt, content))
             return True
         try:
@@ -107,6 +109,7 @@ class CommandDecisions(Generic[E, S, F]):
                 raise NotFound(text, field=rejection.field, value=rejection.value) from None
             raise Refused(text, field="id", value=id_of(self._id)) from None
         self._work.check(queued.command, turn.state)
+        self._stream.check_writable(events)
         return events
 
     @property

@@ -88,12 +88,11 @@ class Entity(Generic[E, S, F]):
     # -- from outside ----------------------------------------------------------------------------
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, nothing is in progress and no effect is pending, or it is held."""
+        """Whether nothing waits or is in progress, nor any effect is pending unless it ended or is held."""
         busy = self._inbox or self._replies or self._busy or self._attempts.in_flight
-        if busy or not self._loaded:
-            return False
-        paused = self.lost or self._attempts.held
-        return paused or self._aggregate.pending(self._stream.state) is None
+        if busy or self.lost or not self._loaded:
+            return not busy and self.lost
+        return self._attempts.held or self._aggregate.pending(self._stream.state) is None
 
     @property
     def at_work(self) -> bool:
@@ -129,11 +128,7 @@ class Entity(Generic[E, S, F]):
 
     async def activate(self) -> None:
         """Load the stream and continue pending work; raises `LogError` if the stream can't be read."""
-        try:
-            await self._load()
-        except ShareActorsError as error:
-            self._end(error)
-            raise
+        await self._load()
         self.wake()
 
     async def outcome_of(
@@ -199,10 +194,16 @@ class Entity(Generic[E, S, F]):
 
     # -- the loop --------------------------------------------------------------------------------
     async def _load(self) -> None:
+        """Read the stream; an error ends this activation, and the next one reads it again."""
         async with self._loading:
-            if not self._loaded:
+            if self._loaded:
+                return
+            try:
                 await self._stream.load()
-                self._loaded = True
+            except ShareActorsError as error:
+                self._end(error)
+                raise
+            self._loaded = True
 
     async def _prepare(self) -> None:
         """Read what the turn needs from the log before it can decide, then take the turn."""

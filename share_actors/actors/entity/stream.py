@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from share_actors.errors import LogTooNew, Outdated
+from share_actors.events.aggregates import address_of
 from share_actors.events.decider import Effect, Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log, Settled
 from share_actors.events.receipts import Receipts, RecordedRequest
 from share_actors.policy import Caller
 from share_actors.values import Frozen
+from share_actors.versions import VERSION
 
 if TYPE_CHECKING:
     from share_actors.actors.entity.turn import Aggregate
@@ -50,8 +54,12 @@ class EntityStream(Generic[E, S, F]):
         return f"{self._aggregate.KIND}.state.v{self._aggregate.STATE_VERSION}"
 
     async def load(self) -> None:
-        """Read the newest state snapshot and the events after it; raises `LogError`."""
-        state, version, receipts, events = await asyncio.to_thread(self._read)
+        """Read the newest state snapshot and the events after it.
+
+        Raises `LogError`, and `Outdated` if a newer version of the program wrote one of them.
+        """
+        with _reading(self.name):
+            state, version, receipts, events = await asyncio.to_thread(self._read)
         self.state, self.version, self.receipts = state, version, receipts
         self._snapshot_version = version
         for recorded in events:
@@ -86,6 +94,11 @@ class EntityStream(Generic[E, S, F]):
     ) -> tuple[Recorded, ...]:
         """Hand *entries* to the log, to follow the present version; see `Log.submit`."""
         return self._log.submit(self.name, self.version, entries, settled)
+
+    def check_writable(self, events: Sequence[Event]) -> None:
+        """Raise `Refused` if one of *events* is held back until an upgrade is finished."""
+        for event in events:
+            self._log.format.check(event)
 
     def advance(self, state: S, recorded: Sequence[Recorded]) -> None:
         """Take in *recorded* events, which are durable and lead to *state*."""
@@ -128,7 +141,8 @@ class EntityStream(Generic[E, S, F]):
         receipt = self.receipts.get(command_id, project_id)
         if receipt is not None or not self.receipts.forgotten:
             return receipt
-        return await asyncio.to_thread(self._old.find, command_id, project_id)
+        with _reading(self.name):
+            return await asyncio.to_thread(self._old.find, command_id, project_id)
 
     async def receipt_for(self, caller: Caller | None, command_id: str) -> RecordedRequest | None:
         """The receipt of a command of the caller's project (None: of any).
@@ -140,6 +154,22 @@ class EntityStream(Generic[E, S, F]):
         if receipt is None and caller is not None and caller.is_system_admin:
             return await self.find_receipt(command_id)
         return receipt
+
+
+@contextmanager
+def _reading(stream: str) -> Iterator[None]:
+    """Raise `Outdated` in place of `LogTooNew`: a process of a newer version can read the *stream*."""
+    try:
+        yield
+    except LogTooNew as error:
+        raise Outdated(
+            f"this process runs share_actors {VERSION}, which cannot read an event of a newer version:"
+            f" {error.reason}",
+            field="id",
+            value=address_of(stream),
+            version=VERSION,
+            needs=error.reason,
+        ) from error
 
 
 class _OldReceipts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from share_actors.actors.ports import node_of
 from share_actors.events.aggregates import calls_drivers
 
 
@@ -17,7 +18,7 @@ class _Slot:
     for one share only (`dedicated` hosting); a *closed* one gets no further entities.
     *used* are the entities whose home was looked up since the
     last report of passivated ones: a message may be on its way to them. *leaving* are those of *used*
-    that were in that report: the next one settles them.
+    that were in that report: the next one settles them. An *outdated* host gets none while another can.
     """
 
     entities: set[str] = field(default_factory=set)
@@ -28,6 +29,7 @@ class _Slot:
     reserved: bool = False
     used: set[str] = field(default_factory=set)
     leaving: set[str] = field(default_factory=set)
+    outdated: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -121,7 +123,7 @@ class HostDirectory:
             for name, slot in self._slots.items()
             if slot.is_open and slot.node == node and not slot.reserved
         }
-        host = self._choose(entity_id, free, dedicated)
+        host = self._choose(entity_id, _newer(free), dedicated)
         if host is not None:
             self._assign(entity_id, host)
         return host
@@ -129,7 +131,7 @@ class HostDirectory:
     def _choose(self, entity_id: str, free: dict[str, _Slot], dedicated: bool) -> str | None:
         if not calls_drivers(entity_id):  # it calls no drivers: any living host will do
             living = {name: slot for name, slot in self._slots.items() if slot.is_open}
-            return _least_loaded(free or living)
+            return _least_loaded(_newer(free or living))
         empty = next((name for name, slot in free.items() if not slot.load), None)
         if empty is None and (dedicated or self.may_grow):
             self.wants_more = True
@@ -138,6 +140,17 @@ class HostDirectory:
         if empty is not None:
             self._slots[empty].reserved = True
         return empty
+
+    def set_outdated(self, host: str, *, outdated: bool) -> None:
+        """Note whether *host* runs an older version than an event needs."""
+        if (slot := self._slots.get(host)) is not None:
+            slot.outdated = outdated
+
+    def has_newer(self, host: str) -> bool:
+        """Whether a living host that is not outdated can take the entities of *host*."""
+        slots = self._slots.values()
+        node = node_of(host)
+        return any(slot.is_open and slot.node == node and not slot.outdated for slot in slots)
 
     def _assign(self, entity_id: str, host: str) -> None:
         self.forget([entity_id])
@@ -192,6 +205,11 @@ class HostDirectory:
         self.forget(homeless)
         slot.alive, slot.reserved, slot.leaving = False, False, set()
         return homeless
+
+
+def _newer(slots: dict[str, _Slot]) -> dict[str, _Slot]:
+    """Those of *slots* that are not outdated; all, if every one is."""
+    return {name: slot for name, slot in slots.items() if not slot.outdated} or slots
 
 
 def _least_loaded(slots: dict[str, _Slot]) -> str | None:

@@ -6,20 +6,18 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.driver_setup import Hold
-from share_actors.actors.effects.no_effects import NoWork
 from share_actors.actors.effects.sealed_commands import sealed_command, without_secrets
-from share_actors.actors.effects.share import ShareWork
-from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.entity.turn import QueuedCommand
 from share_actors.actors.hosting.batch_replies import Receipt, wait_while_ending
 from share_actors.actors.hosting.outcomes import first_outcomes
 from share_actors.actors.hosting.residents import ResidentEntities
 from share_actors.actors.hosting.timings import HostTimings
+from share_actors.actors.hosting.works import make_works
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import (
@@ -33,9 +31,7 @@ from share_actors.actors.messaging.messages import (
 from share_actors.actors.ports import CallUnderWay, HostReport
 from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
-from share_actors.errors import Busy, Moved, ShareActorsError, Unavailable
-from share_actors.events import share, share_server
-from share_actors.events.aggregates import AGGREGATES
+from share_actors.errors import Busy, Moved, Outdated, ShareActorsError, Unavailable
 from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
@@ -43,6 +39,7 @@ from share_actors.events.visibility import seen_by
 from share_actors.policy import Caller, caller_of
 from share_actors.values import RequestContext
 from share_actors.values.waiting import WaitingForThread
+from share_actors.versions import OWN
 
 MAX_CONTEXTS = 1000
 """How many unpacked request contexts are kept."""
@@ -70,22 +67,16 @@ class ShareHost:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._timings = timings or HostTimings()
         self._backends = BackendDrivers(config.backends, hold)
-        self._works = self._make_works(entity_client or EntityClient(_no_manager))
-        self._entities = ResidentEntities(config, self._works, lambda: self._log)
+        works = make_works(
+            self._backends, entity_client or EntityClient(_no_manager), lambda: self._sealer
+        )
+        self._entities = ResidentEntities(config, works, lambda: self._log)
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
         self._batches = OpenBatches()
         self._submitting: set[asyncio.Future[None]] = set()
-        self._stopping = False
+        self._stopping, self._needs = False, ""
         self._sweeper: asyncio.Task[None] | None = None
-
-    def _make_works(self, entity_client: EntityClient) -> dict[str, Any]:
-        """The `Work` of each kind of entity."""
-        works: dict[str, Any] = dict.fromkeys(AGGREGATES, NoWork())
-        sealer = partial(getattr, self, "_sealer")
-        works[share.KIND] = ShareWork(self._backends, entity_client=entity_client, sealer=sealer)
-        works[share_server.KIND] = ServerWork(self._backends, entity_client, sealer)
-        return works
 
     @cached_property
     def _sealer(self) -> Sealer:
@@ -188,6 +179,9 @@ class ShareHost:
     async def _wake(self, entity_id: str) -> str | None:
         try:
             await self._entities.get(entity_id).activate()
+        except Outdated as error:
+            self._needs = error.details["needs"]
+            return error.message
         except (Busy, Moved):
             return ""
         except ShareActorsError as error:
@@ -225,6 +219,10 @@ class ShareHost:
         return self._entities.passivate_idle(idle_s)
 
     # -- the host --------------------------------------------------------------------------------
+    async def versions(self) -> dict[str, Any]:
+        """The versions of this process, see `Versions.told`, and the event that it could not read, if any."""
+        return OWN.told() | ({"needs": self._needs} if self._needs else {})
+
     async def reconfigure(self, config: Config) -> None:
         """Use this configuration from now on; drivers whose settings did not change stay."""
         self._config = self._entities.config = config

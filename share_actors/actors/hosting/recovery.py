@@ -85,10 +85,13 @@ class Recovery:
         return all(await asyncio.gather(*calls))
 
     async def _wake_in(self, host: str, entity_ids: list[str], broken: dict[str, str]) -> bool:
-        if host not in self._supervisor.hosts:  # it has left its node meanwhile
+        called, may_move = self._supervisor.hosts.get(host), False
+        if called is None:  # it has left its node meanwhile
             return False
         try:
-            reasons = await self._supervisor.hosts[host].wake(entity_ids)
+            reasons = await called.wake(entity_ids)
+            if any(reasons.values()):
+                may_move = await self._supervisor.upgrades.ask(host, called)
         except HostLost as lost:
             for entity_id in entity_ids:
                 self._supervisor.forget_home(entity_id, lost)
@@ -98,4 +101,4 @@ class Recovery:
             if reason and entity_id not in self.broken:
                 logger.warning("share %s could not be woken: %s", entity_id, reason)
         broken.update({entity_id: reason for entity_id, reason in reasons.items() if reason})
-        return all(reasons.values())  # the others only wait for room
+        return all(reasons.values()) and not may_move  # the others only wait for room

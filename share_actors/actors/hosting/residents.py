@@ -98,7 +98,8 @@ class ResidentEntities:
     def get(self, entity_id: str, *, fresh: bool = False) -> AnyEntity:
         """The entity, activated if need be; a *fresh* one is taken to have no stream yet.
 
-        Raises `Busy` if there is no room for it, and `InvalidRequest` if its kind is unknown.
+        Raises `Busy` if there is no room for it, `Moved` if this host is left, and `InvalidRequest` if
+        its kind is unknown.
         """
         self._notice_erasure()
         if entity_id in self._outdated:

@@ -17,10 +17,10 @@ from share_actors.actors.messaging.messages import (
     doubtful_reply,
     error_reply,
 )
-from share_actors.actors.messaging.routes import has_moved
+from share_actors.actors.messaging.routes import has_moved, moved
 from share_actors.actors.ports import CatalogPort, Host, HostLost
 from share_actors.config import Config
-from share_actors.errors import Moved, ShareActorsError, Unavailable
+from share_actors.errors import Moved, Outdated, ShareActorsError, Unavailable
 from share_actors.events.aggregates import calls_drivers, kind_of
 from share_actors.policy import Caller
 
@@ -28,6 +28,8 @@ FIRST_RETRY_S, MAX_RETRY_S = 0.01, 1.0
 """The pauses between two tries to send a command: doubled each time, up to the limit."""
 CALL_RETRY_S = 0.05
 Answer = Callable[[CommandReply], None]
+Sent = tuple[str, "asyncio.Future[CommandReply]"]
+"""A host, and the future of its reply."""
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Router:
             self._supervisor.spawn(self._deliver(message, answer, taken))
             return
         sent = self._supervisor.send(host, message, taken)
-        sent.add_done_callback(partial(self._sent, message, answer, taken))
+        sent.add_done_callback(partial(self._sent, message, answer, taken, host))
 
     def _home_now(self, address: str) -> str | None:
         """The host of an entity, chosen if it has none; None if that takes time."""
@@ -78,23 +80,25 @@ class Router:
         message: CommandMessage,
         answer: Answer,
         taken: Callable[[], None],
+        host: str,
         sent: asyncio.Future[CommandReply],
     ) -> None:
         if _arrived(sent):
             answer(sent.result())
         else:
-            self._supervisor.spawn(self._deliver(message, answer, taken, sent))
+            self._supervisor.spawn(self._deliver(message, answer, taken, (host, sent)))
 
     async def _deliver(
         self,
         message: CommandMessage,
         answer: Answer,
         taken: Callable[[], None],
-        sent: asyncio.Future[CommandReply] | None = None,
+        sent: Sent | None = None,
     ) -> None:
         """Send *message* until it arrives; *sent* is a first try that did not."""
         try:
-            reply = await self._retry(message, sent or await self._find_and_send(message, taken))
+            first = sent or await self._find_and_send(message, taken)
+            reply = await self._retry(message, *first)
         except ShareActorsError as error:
             reply = error_reply(message, error)
         except Exception as error:  # whatever it is, the caller must get a reply
@@ -104,14 +108,15 @@ class Router:
 
     async def _find_and_send(
         self, message: CommandMessage, taken: Callable[[], None] = lambda: None
-    ) -> asyncio.Future[CommandReply]:
-        """Send *message* once its entity has a home; the future of its reply, which has ended."""
-        sent = self._supervisor.send(await self._find(message), message, taken)
+    ) -> Sent:
+        """Send *message* once its entity has a home: that, and the future of its reply, which has ended."""
+        host = await self._find(message)
+        sent = self._supervisor.send(host, message, taken)
         await asyncio.wait([sent])
-        return sent
+        return host, sent
 
     async def _retry(
-        self, message: CommandMessage, sent: asyncio.Future[CommandReply]
+        self, message: CommandMessage, host: str, sent: asyncio.Future[CommandReply]
     ) -> CommandReply:
         """Send a command whose host died or whose entity moved to its new home, with the same id."""
         if _arrived(sent):
@@ -119,14 +124,14 @@ class Router:
         deadline = time.monotonic() + self._supervisor.timings.max_wait_s
         pause_s = FIRST_RETRY_S
         while not _arrived(sent) and time.monotonic() < deadline:
-            error = sent.exception()
-            if error is not None and not isinstance(error, HostLost | Unavailable):
-                raise error
-            self._supervisor.forget_home(message.share_id, error)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, MAX_RETRY_S)
+            error = sent.exception() or moved(sent.result())
+            if not isinstance(error, HostLost | Unavailable | Moved):
+                raise error or AssertionError
             try:
-                sent = await self._find_and_send(message._replace(repeated=True))
+                self._forget_home(message.share_id, host, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, MAX_RETRY_S)
+                host, sent = await self._find_and_send(message._replace(repeated=True))
             except ShareActorsError as failed:
                 return doubtful_reply(message, error_reply(message, failed))
         if _arrived(sent):
@@ -134,6 +139,15 @@ class Router:
         return doubtful_reply(message, error_reply(message, _unreachable(message.share_id)))
 
     # -- homes -----------------------------------------------------------------------------------
+    def _forget_home(self, address: str, host: str, error: BaseException) -> None:
+        """Forget the home of an entity that proved wrong; *host* answered, or was lost, with *error*.
+
+        Raises `Unavailable` if the entity needs a newer version than any host runs.
+        """
+        self._supervisor.forget_home(address, error)
+        if isinstance(error, Outdated):
+            self._supervisor.upgrades.note(host, error)
+
     async def home(self, share_id: str) -> str:
         """The name of the host that a share lives in; one that has none gets one."""
         return await self._find(CommandMessage(share_id, "", "", b"", b""))
@@ -185,7 +199,7 @@ class Router:
             try:
                 return name, await call(self._supervisor.hosts[name])
             except (HostLost, Moved) as error:
-                self._supervisor.forget_home(share_id, error)
+                self._forget_home(share_id, name, error)
                 if time.monotonic() > deadline:
                     raise _unreachable(share_id) from None
                 await asyncio.sleep(CALL_RETRY_S)
@@ -208,7 +222,21 @@ class Router:
         ]
         running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        return [reply for call in done for reply in self._replies(call) if not has_moved(reply)]
+        settled = [self._settled(reply) for call in done for reply in self._replies(call)]
+        return [reply for reply in settled if reply is not None]
+
+    def _settled(self, reply: CommandReply) -> CommandReply | None:
+        """*reply* to a wait for an outcome; None if the next wait will find the entity elsewhere."""
+        error = moved(reply)
+        if not isinstance(error, Outdated):
+            return reply if error is None else None
+        address = reply.share_id
+        try:
+            self._forget_home(address, self._supervisor.directory.home_of_active(address), error)
+        except Unavailable as unavailable:
+            asked = CommandMessage(address, reply.command_id, "", b"", b"")
+            return error_reply(asked, unavailable)
+        return None
 
     async def _wait_at_home(
         self, pair: tuple[str, str], timeout_s: float, caller: Caller | None

@@ -14,6 +14,7 @@ from share_actors.actors.hosting import host_calls
 from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.hosting.timings import SupervisorTimings
+from share_actors.actors.hosting.upgrades import Upgrades
 from share_actors.actors.messaging.batch import in_parts
 from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
@@ -36,6 +37,7 @@ class Supervisor:
         self.timings = timings or SupervisorTimings()
         self.directory = HostDirectory(settings.max_actors)
         self.nodes = NodeWatch(settings.unresponsive_s)
+        self.upgrades = Upgrades(self)
         self.hosts: dict[str, Host] = {}
         """All hosts, alive or not: Ray restarts one that died, under the same name."""
         self.host_lost = asyncio.Event()
@@ -286,6 +288,7 @@ class Supervisor:
             if strays := resident.keys() - homeless:
                 await self._drop(name, list(strays))
         self.reports[name], self._node_ids[name] = report, report.node
+        await self.answer(self.upgrades.look_at(name, host, report.pid))
         if report.hung >= self._settings.hung_calls:
             await self._recycle(name, report.hung)
 
@@ -325,7 +328,7 @@ class Supervisor:
 
     def _last_report(self, name: str) -> dict[str, Any]:
         report = self.reports.get(name)
-        return {} if report is None else report._asdict()
+        return self.upgrades.status(name) | ({} if report is None else report._asdict())
 
     def abandon(self) -> None:
         """Cancel all background tasks at once, as when the process ends; the hosts go on."""
@@ -342,7 +345,6 @@ class Supervisor:
     async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
         """Stop every host, so that it leaves its log in order; returns the calls that were cut off."""
         self.stopping = True
-        cut_off = await asyncio.gather(
-            *(host_calls.stop(host, timeout_s) for host in self.hosts.values())
-        )
+        stops = [host_calls.stop(host, timeout_s) for host in self.hosts.values()]
+        cut_off = await asyncio.gather(*stops)
         return [call for of_host in cut_off for call in of_host]

@@ -33,6 +33,7 @@ from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, calle
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.manager.stats_actors import StatsActors
 from share_actors.actors.manager.timings import ManagerTimings
+from share_actors.actors.manager.upgrade_verbs import UpgradeVerbs
 from share_actors.actors.messaging.batch import Answers, Batch, OpenBatches, Rest
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import (
@@ -57,6 +58,7 @@ from share_actors.errors import (
 from share_actors.events.aggregates import kind_of
 from share_actors.events.visibility import seen_by
 from share_actors.values.waiting import WaitingForThread
+from share_actors.versions import OWN
 
 logger = logging.getLogger(__name__)
 CATALOG_RETRY_S = 0.2
@@ -64,7 +66,9 @@ STOP_TIMEOUT_S = 10.0
 """How long `stop` waits for replies to commands in progress."""
 
 
-class ManagerActor(ManagerVerbs, SnapshotVerbs, NodeVerbs, BackendVerbs, ManageVerbs, ExitVerbs):
+class ManagerActor(
+    ManagerVerbs, SnapshotVerbs, NodeVerbs, BackendVerbs, ManageVerbs, ExitVerbs, UpgradeVerbs
+):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
     def __init__(
@@ -263,6 +267,7 @@ class ManagerActor(ManagerVerbs, SnapshotVerbs, NodeVerbs, BackendVerbs, ManageV
         await self.ready()
         return {
             "pid": os.getpid(),
+            "version": OWN.program,
             "up_s": round(time.time() - self._started_at, 1),
             "waiting": self._waiting,
             "actors": self._supervisor.status(),

@@ -15,6 +15,7 @@ from uuid import uuid4
 from share_actors.actors.messaging.coalescer import Part
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.errors import Unavailable
+from share_actors.wire import sent_as_report
 
 GATHER_S, MOST_GATHER_S = 0.005, 0.05
 """A part that has replies waits for further ones: at least and at most so long."""
@@ -26,6 +27,7 @@ ABANDONED_S = 60.0
 """After this time without a call of `more` the rest of a batch is forgotten."""
 
 
+@sent_as_report
 class Rest(NamedTuple):
     """What is left of a batch: its id, and how many parts of it were handed out."""
 
@@ -33,6 +35,7 @@ class Rest(NamedTuple):
     part: int
 
 
+@sent_as_report
 class Answers(NamedTuple):
     """One part of the replies to a batch, by the position of the command in the batch.
 

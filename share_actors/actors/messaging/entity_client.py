@@ -75,7 +75,7 @@ class EntityClient:
             raise OperationFailed(reply.reason or "it failed", field="id", value=address)
         if reply.view is None:
             return await self.view(kind, address)
-        return kind.model_validate_json(reply.view)
+        return kind.model_validate_json(reply.view, extra="ignore")
 
     async def tell(self, address: str, command: Command, context: RequestContext) -> None:
         """Have *command* recorded, without waiting for its outcome.

@@ -34,10 +34,12 @@ from share_actors.policy import Caller, Role, caller_of
 from share_actors.redaction import MASK
 from share_actors.values import Assignment, PlacementRequest, RequestContext
 from share_actors.values.checks.text import PartError
+from share_actors.wire import sent_as_order, sent_as_report
 
 ReplyStatus = Literal["accepted", "done", "failed", "error"]
 
 
+@sent_as_order
 class CommandMessage(NamedTuple):
     """One command for one entity: a header for manager and router, and a body that only the host parses.
 
@@ -79,6 +81,7 @@ _KINDS = tuple(_HEADER.get(field, (object, ""))[0] for field in CommandMessage._
 """The types of the fields, in their order."""
 
 
+@sent_as_report
 class CommandReply(NamedTuple):
     """The reply to a command: *accepted* is recorded and durable, *done* and *failed* are outcomes.
 
@@ -109,7 +112,9 @@ class Sender(NamedTuple):
     def of(cls, context: RequestContext) -> Sender:
         """The sender with this request context."""
         caller = caller_of(context)
-        return cls(context.model_dump_json().encode(), caller.project_id, caller.role)
+        return cls(
+            context.model_dump_json(exclude_defaults=True).encode(), caller.project_id, caller.role
+        )
 
 
 # -- commands ------------------------------------------------------------------------------------
@@ -139,8 +144,9 @@ def command_message(
 
 
 def _body(command: Command) -> bytes:
+    """The fields of *command* but those with their default, which an earlier version may not know."""
     try:
-        return command.model_dump_json().encode()
+        return command.model_dump_json(exclude_defaults=True).encode()
     except ValueError as error:  # a text with a lone surrogate, or a value that has no JSON form
         raise InvalidRequest(
             f"{command.topic}: has no JSON form: {error}", field="command"
@@ -211,6 +217,14 @@ def fingerprint(topic: str, body: bytes) -> str:
     return hashlib.blake2b(body, key=topic.encode(), digest_size=8).hexdigest()
 
 
+def whole_fingerprint(message: CommandMessage) -> str:
+    """The fingerprint of the command with all of its fields, as version 0.2.0 and earlier sent it."""
+    kind = COMMANDS[message.topic]
+    return fingerprint(
+        message.topic, kind.model_validate_json(message.body).model_dump_json().encode()
+    )
+
+
 def build(kind: type[Command], fields: Mapping[str, Any]) -> Command:
     """A validated command of *kind*; raises `InvalidRequest` naming the field and the value."""
     try:
@@ -260,7 +274,7 @@ def doubtful_reply(message: CommandMessage, reply: CommandReply) -> CommandReply
     error = None if reply.error is None else unpack_error(reply.error)
     if isinstance(error, Busy):
         return error_reply(message, Unavailable(error.message, passing=True))
-    if isinstance(error, Unavailable) and error.field != "backend":
+    if isinstance(error, Unavailable) and error.field != "backend" and "needs" not in error.details:
         return error_reply(message, in_passing(error))  # of a manager that stops or has no host
     if isinstance(error, LogError) and not isinstance(error, LogInDoubt | LogTooNew):
         return error_reply(message, LogInDoubt.after(error))

@@ -45,10 +45,16 @@ def may_go_direct(message: CommandMessage) -> bool:
 
 
 def has_moved(reply: CommandReply) -> bool:
-    """Whether the host refused the command because its entity is not active there."""
+    """Whether the host refused the command because its entity is not active there, or cannot be."""
+    return moved(reply) is not None
+
+
+def moved(reply: CommandReply) -> Moved | None:
+    """The error of a host that refused the command because its entity is not active there, or cannot be."""
     if reply.status != "error" or reply.error is None:
-        return False
-    return isinstance(unpack_error(reply.error), Moved)
+        return None
+    error = unpack_error(reply.error)
+    return error if isinstance(error, Moved) else None
 
 
 class Homes:

@@ -75,6 +75,12 @@ class RayHost:
         """The state of the host."""
         return await self._call(self._handle.report.remote())
 
+    async def versions(self) -> Mapping[str, Any]:
+        """What it tells of its version; nothing if its actor was created by an earlier version."""
+        if not hasattr(self._handle, "versions"):
+            return {}
+        return await self._call(self._handle.versions.remote())
+
     async def passivated(self, leaving: Sequence[str], /) -> Sequence[str]:
         """Entities passivated since the last call, and those of *leaving* that are not active."""
         return await self._call(self._handle.passivated.remote(leaving))
@@ -105,6 +111,8 @@ class RayHost:
 
     async def leave(self) -> Sequence[str]:
         """Take in no more entities and end what is not at work; what is left."""
+        if not hasattr(self._handle, "leave"):  # the actor of an earlier version has no such method
+            return ()
         return await self._call(self._handle.leave.remote())
 
     async def drain(self) -> None:

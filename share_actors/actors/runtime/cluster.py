@@ -90,6 +90,13 @@ class RayCluster:
         self._asked_at = 0.0
         self._avoided: frozenset[str] = frozenset()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What the manager's process gets, also if a later version of the program restarts it."""
+        return {"_config": self._config}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["_config"])  # type: ignore[misc]
+
     @property
     def catalog(self) -> CatalogForCallers:
         """The catalog's actor."""

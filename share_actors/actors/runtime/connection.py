@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from ray.exceptions import RayError
@@ -16,6 +17,8 @@ from share_actors.actors.runtime.joined_system import JoinedSystem
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.actors.runtime.names import CALLS, MANAGER, find_actor
 from share_actors.actors.runtime.remote_calls import CallsHandle
+from share_actors.errors import Unavailable
+from share_actors.versions import OWN, Versions, mismatch
 
 
 class RayConnection:
@@ -43,6 +46,14 @@ class RayConnection:
         return await call_by(
             lambda: getattr(self.manager, method).remote(*args, **kwargs), self._explain
         )
+
+    async def exchange_versions(self) -> None:
+        """Tell the manager this process's versions; raises `Unavailable` if they cannot talk."""
+        told: Mapping[str, Any] = {}
+        if hasattr(self.manager, "hello"):  # the actor of an earlier version has no such method
+            told = await self.call_manager("hello", OWN.told())
+        if (problem := mismatch(OWN, Versions.of(told), "the system")) is not None:
+            raise Unavailable(problem, field="protocol", value=Versions.of(told).protocol)
 
     async def host(self, name: str) -> RayDirectHost:
         """The host of this name; raises `Unavailable` if there is none."""

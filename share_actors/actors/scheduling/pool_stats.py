@@ -10,11 +10,13 @@ from typing import NamedTuple
 from share_actors.config import BackendSettings, SchedulerSettings
 from share_actors.scheduling.pools import PoolState
 from share_actors.values import BackendReport, utc_now
+from share_actors.wire import sent_as_report
 
 MAX_MISSED_PERIODS = 3
 """A backend without a report for this many periods is silent."""
 
 
+@sent_as_report
 class StatsUpdate(NamedTuple):
     """Published reports, and the number after which to ask for later ones."""
 

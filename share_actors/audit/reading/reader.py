@@ -17,6 +17,8 @@ from share_actors.config import Config, LogSettings
 from share_actors.errors import LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Recorded
+from share_actors.events.formats import STREAM as FORMAT_STREAM
+from share_actors.events.formats import format_of
 from share_actors.events.log.archived_rows import ArchivedRow
 from share_actors.events.log.infrastructure import check_packages, codec_of
 from share_actors.events.log.log import Notification
@@ -180,7 +182,17 @@ def open_configured_reader(config: Config) -> LogReader:
 
 def _opened(source: Source, settings: LogSettings, subjects: RecordSealer) -> LogReader:
     try:
-        return LogReader(source, settings, subjects)
+        reader = LogReader(source, settings, subjects)
+        _check_format(reader)
     except BaseException:
         source.close()
         raise
+    return reader
+
+
+def _check_format(reader: LogReader) -> None:
+    """Raise `LogTooNew` if the log is written in a format that this version cannot read."""
+    try:
+        format_of([recorded.event for recorded in reader.stream(FORMAT_STREAM)])
+    except LogTooNew as error:
+        raise LogTooNew(f"{reader.where}: {error.reason}", **error.details) from None

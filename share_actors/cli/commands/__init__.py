@@ -38,6 +38,10 @@ LISTED = {
         "Show the nodes of the Ray cluster; drain them, and forget those that will not come back.",
         ("commands.node", "commands.node_changes"),
     ),
+    "upgrade": Listed(
+        "Show the versions of the system's processes, and finish a rolling upgrade.",
+        ("commands.system.upgrade",),
+    ),
     "receipt": Listed(
         "Show the outcome of a request: accepted, in progress, done, or failed with the reason.",
         ("commands.receipt",),

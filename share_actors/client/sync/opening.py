@@ -25,7 +25,8 @@ def connect(
 
     `auto` is the system of this user's home (`share-actors up`), or the cluster that this process has joined.
     While the manager is being restarted, waits up to *timeout* seconds. Raises `Unavailable`, at once if no
-    system runs there, `Refused` if this process has joined another cluster, or `InvalidRequest`.
+    system runs there or one of a version that this one cannot talk to, `Refused` if this process has joined
+    another cluster, or `InvalidRequest`.
     """
     aio.join(
         address, namespace, context, timeout

@@ -22,7 +22,13 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.nodes import NodeCollection
 from share_actors.client.receipt import Receipt
-from share_actors.client.results import CutOffCall, ManagePreview, ShareLocation, SystemStatus
+from share_actors.client.results import (
+    CutOffCall,
+    ManagePreview,
+    ShareLocation,
+    SystemStatus,
+    SystemVersions,
+)
 from share_actors.client.share.actor import ShareActor
 from share_actors.client.share.handle import ShareHandle
 from share_actors.client.subjects import SubjectCollection
@@ -274,6 +280,17 @@ class ShareSystem:
         `InvalidRequest` for an unknown filter, a time without a zone, or a position of another log.
         """
         return _each(self._system.events(since, **filters))
+
+    def versions(self) -> SystemVersions:
+        """The versions of the processes of the system, and the format in which its log is written."""
+        return run(self._system.versions())
+
+    def finish_upgrade(self) -> bool:
+        """Have the log written in the newest format, which earlier versions cannot read; whether it is new.
+
+        Raises `Refused` if a process of an earlier version runs.
+        """
+        return run(self._system.finish_upgrade())
 
     def rebuild_catalog(self) -> int:
         """Drop the catalog and replay the log into it; the number of events replayed."""

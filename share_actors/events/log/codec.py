@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from share_actors.errors import NOT_RECORDED, LogError, LogTooNew
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.formats import FORMATS, Formats
 from share_actors.events.log.compression import decompressed
 from share_actors.events.log.upcasting import UPCASTERS, Upcasters, upcast
 from share_actors.events.subjects.sealing import NO_KEYS, RecordSealer, has_sealed
@@ -69,7 +70,10 @@ class Codec:
         events: Mapping[str, type[Event]] = EVENTS,
         upcasters: Upcasters = UPCASTERS,
         subjects: RecordSealer | None = None,
+        formats: Formats = FORMATS,
     ) -> None:
+        self.formats, self.written_format = formats, formats.newest
+        """What can be written, and the format in which events are written now."""
         self._cipher, self._compressor, self._subjects = cipher, compressor, subjects
         self._events, self._upcasters = events, upcasters
         self._last: tuple[Envelope, bytes] | None = None
@@ -97,9 +101,12 @@ class Codec:
         """
         try:
             who, what = self._jsons(envelope, event, keys)
-            head = f'{{"event_id":"{event_id}","schema_version":{event.schema_version},"envelope":'
+            schema, topic = event.schema_version, topic_of(type(event))
+            if self.written_format < self.formats.newest:
+                schema, what = self.formats.lowered(topic, schema, what, self.written_format)
+            head = f'{{"event_id":"{event_id}","schema_version":{schema},"envelope":'
             text = b"".join((head.encode(), who, b',"event":', what, b"}"))
-            return StoredEvent(stream, version, topic_of(type(event)), self.seal(text))
+            return StoredEvent(stream, version, topic, self.seal(text))
         except (PydanticSerializationError, KeyError, UnicodeEncodeError) as error:
             raise LogError(
                 f"stream {stream} version {version}: {type(event).__name__} cannot be written:"

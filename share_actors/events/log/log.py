@@ -17,9 +17,11 @@ from share_actors.config import Config, LogSettings
 from share_actors.errors import ConfigError, LogError, ShareActorsError
 from share_actors.events.decider import Event
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.formats import STREAM as FORMAT_STREAM
 from share_actors.events.log.append_order import Settled
 from share_actors.events.log.archived_rows import ArchivedRow, merged
 from share_actors.events.log.codec import Codec, Request
+from share_actors.events.log.format_gate import FormatGate
 from share_actors.events.log.group_commit import GroupCommit
 from share_actors.events.log.infrastructure import LogStore, open_sqlite
 from share_actors.events.log.lease.guarded import GuardedRecorder, LeaseGuard
@@ -65,6 +67,8 @@ class Log:
         self._recorder = factory.application_recorder()
         self._codec = Codec(factory.cipher(), factory.compressor(), subjects=subjects)
         self._check_key()
+        self.format = FormatGate(self._codec, self._format_records)
+        self.format.read()
         self._check_subject_keys()
         self._group_commit = commit_of(self._recorder, lambda r: group_commit(r, store.explain))
         self.before_commit(lambda: None)
@@ -122,6 +126,11 @@ class Log:
             if self._codec.fits(row.state):  # a damaged row is told when it is read
                 plain = self._codec.unseal(row.state)
                 self._codec.opened(row.stream, row.version, row.topic, plain)
+
+    def _format_records(self) -> list[Event]:
+        """The last record of the format, if there is one."""
+        rows = self._query(lambda: self._recorder.select_events(FORMAT_STREAM, desc=True, limit=1))
+        return [self._codec.decode(row).event for row in rows]
 
     async def append(
         self, stream: str, expected_version: int, entries: Sequence[tuple[Envelope, Event]]

@@ -19,6 +19,7 @@ from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.nodes import NODE
 from share_actors.testing.in_process.process import InProcess, ProcessLost
 from share_actors.values.waiting import WaitingForThread
+from share_actors.versions import OWN
 
 RESTART_S = 0.2
 """How long a host that is restarted cannot be reached."""
@@ -52,6 +53,8 @@ class InProcessHost:
     ) -> None:
         self.name, self.node = name, node
         self.pid = 0
+        self.told = OWN
+        """The versions that its process tells; a test may set others before it is restarted."""
         self._config, self._open_log, self._find_manager = config, open_log, find_manager
         self._timings = timings
         self._lost: list[tuple[InProcess, InProcessShareHost]] = []
@@ -159,6 +162,11 @@ class InProcessHost:
         """Counts of this host; raises `LogError` when it cannot open its log."""
         report: HostReport = await self._call("report")
         return report._replace(pid=self.pid, node=self.node)
+
+    async def versions(self) -> Mapping[str, Any]:
+        """What it tells of its version, which is `told`."""
+        told: Mapping[str, Any] = await self._call("versions")
+        return {**told, **self.told.told()}
 
     async def passivated(self, entity_ids: Sequence[str], /) -> Sequence[str]:
         """The entities that left memory since the last call, and those of *entity_ids* not here."""

@@ -172,6 +172,7 @@ async def system(
         cluster = _cluster(settings, directory, memory)
         running = InProcessSystem(cluster, settings, context)
         try:
+            await cluster.catalog.call("take_over")
             cluster.start_manager()
             await running.as_user(OPERATOR).status()
             yield running

@@ -38,6 +38,9 @@ def print_status(output: Output, status: Mapping[str, Any]) -> None:
     manager, catalog = status["manager"], status["catalog"]
     output.print_fields(_summary(status))
     output.print_section(ACTOR_COLUMNS, [_actor_row(actor) for actor in manager.get("actors", [])])
+    for actor in manager.get("actors", []):
+        if "outdated" in actor:
+            _print_outdated_actor(output, actor)
     for node in manager.get("nodes", []):
         _print_node(output, node)
     for name, backend in manager.get("backends", {}).items():
@@ -64,11 +67,26 @@ def _summary(status: Mapping[str, Any]) -> dict[str, str]:
     return {
         "System": f"{status['namespace']} at {status['address']}",
         "Log": f"{log['kind']}, {log['where']}, {events}",
+        "Version": _versions(manager),
         "Manager": _manager(manager),
         "Catalog": _catalog(catalog),
         "Backends": ", ".join(f"{name} ({b['driver']}, {b['status']})" for name, b in backends),
         "Shares": ", ".join(f"{number} {status}" for status, number in shares) or "none",
     }
+
+
+def _versions(manager: Mapping[str, Any]) -> str:
+    """The version of the program, or which processes run which if they differ."""
+    running: dict[str, list[str]] = {}
+    for name, process in (
+        ("manager", manager),
+        *((a["actor"], a) for a in manager.get("actors", [])),
+    ):
+        if "version" in process:
+            running.setdefault(process["version"], []).append(name)
+    if len(running) > 1:
+        return "; ".join(f"{version} ({', '.join(names)})" for version, names in running.items())
+    return next(iter(running), "unknown")
 
 
 def _manager(manager: Mapping[str, Any]) -> str:
@@ -152,6 +170,15 @@ def _print_silent_node(output: Output, node: Mapping[str, Any]) -> None:
         output.print(f"  If it will not come back: [bold]{forget}[/]")
     else:
         output.print("  Its shares go on on other nodes")
+
+
+def _print_outdated_actor(output: Output, actor: Mapping[str, Any]) -> None:
+    name = f"{actor['actor']}, share_actors {actor['version']}"
+    output.print(
+        f"\n[bold red]Outdated:[/] {escape(name)}; shares go to newer ones if there are any"
+    )
+    output.print(f"  {escape(str(actor['outdated']))}")
+    output.print("  Upgrade its node; see [bold]share-actors upgrade show[/]")
 
 
 def _as_json(resources: Sequence[str]) -> str:

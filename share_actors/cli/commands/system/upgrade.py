@@ -1,0 +1,53 @@
+"""`share-actors upgrade ...`: the versions of the system's processes, and the end of a rolling upgrade."""
+
+from __future__ import annotations
+
+from share_actors.cli.command import command
+from share_actors.cli.session import Session
+from share_actors.client.results import SystemVersions
+from share_actors.versions import OWN
+
+COLUMNS = ("PROCESS", "VERSION", "PROTOCOL", "READS FORMAT")
+
+
+@command("upgrade show", examples=["upgrade show", "upgrade show --json"])
+def show(session: Session) -> None:
+    """Show the version of each process, and what is left of an upgrade."""
+    versions = session.system.versions()
+    if session.json:
+        session.output.print_json({**versions, "next_step": _next_step(versions)})
+        return
+    session.output.print_fields({"Log": f"written in format {versions['written_format']}"})
+    rows = [
+        (name, told["program"], told["protocol"], told["log_format"])
+        for name, told in versions["processes"].items()
+    ]
+    own = ("this program", OWN.program, OWN.protocol, OWN.log_format)
+    session.output.print_section(COLUMNS, [*rows, own])
+    session.output.print(f"\n{_next_step(versions)}")
+
+
+def _next_step(versions: SystemVersions) -> str:
+    told = {(p["program"], p["log_format"]) for p in versions["processes"].values()}
+    if len(told) > 1:
+        return "Processes of several versions run: upgrade the nodes of the older ones."
+    newest = max(log_format for _, log_format in told)
+    if newest > versions["written_format"]:
+        return (
+            f"All processes run one version. To have the log written in format {newest}, which earlier"
+            " versions cannot read: share-actors upgrade finish"
+        )
+    return "All processes run one version, and the log is written in its format."
+
+
+@command("upgrade finish", examples=["upgrade finish"])
+def finish(session: Session) -> None:
+    """Have the log written in the newest format: an earlier version cannot be used any more."""
+    raised = session.system.finish_upgrade()
+    written = session.system.versions()["written_format"]
+    if session.json:
+        session.output.print_json({"raised": raised, "written_format": written})
+    elif raised:
+        session.output.print(f"The log is written in format [bold]{written}[/] from now on.")
+    else:
+        session.output.print(f"The log is written in format {written} already: nothing changes.")

@@ -1,0 +1,219 @@
+"""Hosts of an older version than an event needs: others serve its share, and the older host is drained."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from share_actors.actors.messaging.messages import CommandReply
+from share_actors.errors import Refused, Unavailable
+from share_actors.events.share.messages import ExtendShare
+from share_actors.events.share.properties import ChangeShare
+from share_actors.testing.in_process.manager import InProcessManager
+from share_actors.versions import OWN
+from tests.actors.hosts import error_in
+from tests.actors.in_process import (
+    FAST,
+    ONE,
+    TWO,
+    DummyCluster,
+    attempts,
+    available,
+    config,
+    create,
+    in_memory,
+    managed,
+    tell,
+)
+from tests.actors.older_hosts import NEWER, older, restarted_with
+from tests.actors.outcomes import outcomes
+from tests.conftest import within
+from tests.waiting import until_async
+
+RARELY = replace(FAST, recovery_retry_s=30.0)
+"""Recovery does not hurry commands along."""
+
+
+async def noticed(manager: InProcessManager, cluster: DummyCluster) -> None:
+    """Return once the manager has heard of every process that hosts have now."""
+
+    async def all_alive() -> bool:
+        hosts = await versions(manager)
+        now = {name: (host.pid, host.told.program) for name, host in cluster.running.items()}
+        told = {n: (h["pid"], h.get("version")) for n, h in hosts.items() if h["alive"]}
+        return now == told
+
+    assert await until_async(all_alive)
+
+
+async def versions(manager: InProcessManager) -> dict[str, Any]:
+    """The status of each host, by name."""
+    status = await manager.status()
+    return {actor["actor"]: actor for actor in status["actors"]}
+
+
+async def extended(manager: InProcessManager, share_id: str, command_id: str = "") -> CommandReply:
+    command = tell(share_id, ExtendShare(size=2), command_id=command_id)
+    [reply] = await outcomes(manager, [command])
+    return reply
+
+
+@asynccontextmanager
+async def with_newer_event(
+    home: Path, hosts: dict[str, int], **options: Any
+) -> AsyncIterator[tuple[InProcessManager, DummyCluster]]:
+    """A system with the shares `old` and `new`; `new` has an event that older hosts cannot read.
+
+    All hosts are of the older version now, and have no shares.
+    """
+    settings = config(home, hosting=hosts, **options)
+    async with managed(settings, timings=RARELY) as (manager, cluster):
+        await outcomes(manager, [create("new"), create("old")])
+        await outcomes(manager, [tell("new", ChangeShare(name="n"))])
+        await restarted_with(cluster, older, *cluster.running)
+        await noticed(manager, cluster)
+        yield manager, cluster
+
+
+def test_without_a_newer_host_a_request_is_refused_at_once_with_the_versions(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, TWO) as (manager, _):
+            error = error_in(await extended(manager, "new"))
+
+            assert isinstance(error, Unavailable)
+            assert f"unknown event topic '{NEWER}'" in error.message
+            assert "share-actor-1 0.1.9, share-actor-2 0.1.9" in error.message
+            assert "upgrade show" in error.details["next_step"]
+            with pytest.raises(Unavailable, match="new needs a newer version"):
+                await manager.view("new")
+
+    within(20, scenario())
+
+
+def test_hosts_of_one_older_version_go_on_with_the_shares_that_they_can_read(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, ONE) as (manager, cluster):
+            await extended(manager, "new")
+
+            assert (await extended(manager, "old")).status == "done"
+            assert [host.pid for host in cluster.running.values()] == [2]
+            assert NEWER in (await versions(manager))["share-actor-1"]["outdated"]
+
+    within(20, scenario())
+
+
+def test_a_command_that_an_older_host_cannot_decide_goes_to_a_newer_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, TWO) as (manager, cluster):
+            assert (await extended(manager, "new", "c")).status == "error"
+            await restarted_with(cluster, in_memory, "share-actor-2")
+            await noticed(manager, cluster)
+
+            assert (await extended(manager, "new", "c")).status == "done"
+            assert (await manager.where("new"))["actor"] == "share-actor-2"
+
+    within(20, scenario())
+
+
+def test_an_older_host_ends_its_driver_calls_then_gives_its_shares_up_and_is_restarted(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, TWO, delay_s=0.5) as (manager, cluster):
+            await restarted_with(cluster, in_memory, "share-actor-2")
+            await noticed(manager, cluster)
+            await manager.submit([create(name, wait=False) for name in ("busy", "other")])
+            assert cluster.host_of("busy").name == "share-actor-1"
+
+            assert (await extended(manager, "new")).status == "done"
+
+            older_host = cluster.running["share-actor-1"]
+            assert await until_async(lambda: older_host.pid == 3)
+            await available(cluster, "busy", "other")
+            assert (attempts(cluster, "busy"), attempts(cluster, "new")) == ([1], [1, 1])
+
+    within(30, scenario())
+
+
+def test_an_older_host_gets_no_shares_until_it_runs_another_version(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, TWO) as (manager, cluster):
+            await restarted_with(cluster, in_memory, "share-actor-2")
+            await noticed(manager, cluster)
+            await extended(manager, "new")
+            assert await until_async(lambda: cluster.running["share-actor-1"].pid == 3)
+            await noticed(manager, cluster)
+
+            await outcomes(manager, [create(f"s{n}") for n in range(4)])
+
+            assert cluster.host_of("s3").name == "share-actor-2"
+            assert not any(cluster.running["share-actor-1"].hosts(f"s{n}") for n in range(4))
+
+    within(30, scenario())
+
+
+def test_pending_work_of_a_share_with_a_newer_event_goes_on_in_a_newer_host(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        settings = config(tmp_path, hosting=TWO, delay_s=0.5)
+        async with managed(settings, timings=RARELY) as (manager, cluster):
+            await manager.submit([create("new", wait=False)])
+            await manager.submit([tell("new", ChangeShare(name="n"), wait=False)])
+
+            await restarted_with(cluster, older, "share-actor-1")
+
+            await available(cluster, "new")
+            assert cluster.host_of("new").name == "share-actor-2"
+
+    within(30, scenario())
+
+
+def test_a_wait_for_an_outcome_ends_if_no_host_can_read_the_share(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with with_newer_event(tmp_path, TWO) as (manager, _):
+            [reply] = await manager.wait([("new", "any")], 5.0)
+
+            assert "needs a newer version" in error_in(reply).message
+
+    within(20, scenario())
+
+
+def test_an_upgrade_is_finished_once_every_host_can_read_the_format(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
+            await manager.ready()
+            told = OWN._replace(program="0.1.9", log_format=0)
+            cluster.running["share-actor-2"].told = told
+
+            with pytest.raises(Refused, match=r"share-actor-2 \(0\.1\.9\) cannot read log format"):
+                await manager.check_upgrade(OWN.log_format)
+
+            assert (await manager.versions())["share-actor-2"] == told.told()
+            with pytest.raises(Refused, match="manager"):
+                await manager.check_upgrade(OWN.log_format + 1)
+
+    within(20, scenario())
+
+
+def test_a_client_that_speaks_another_protocol_is_told_which_side_to_upgrade(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path)) as (manager, _):
+            ancient = OWN._replace(program="0.0.1", protocol=OWN.oldest_protocol - 1)
+
+            assert await manager.hello(OWN.told()) == OWN.told()
+            with pytest.raises(
+                Unavailable, match=r"the client runs share_actors 0\.0\.1 .*upgrade"
+            ):
+                await manager.hello(ancient.told())
+
+    within(20, scenario())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from psycopg.sql import SQL
 
 from share_actors.audit.archives import archive
+from share_actors.audit.reading.reader_postgres import PostgresSource
 from share_actors.audit.transfer.repartition import repartition
 from share_actors.config import LogSettings
 from share_actors.errors import ConfigError, LogError
@@ -217,3 +221,22 @@ def test_archived_events_leave_the_tables_of_their_partitions(new_site: NewSite)
     assert [Leaf.of(row) for row in site.rows()][: len(before)] == before
     assert sum(tables(site.config.log).values()) == len(before) - 6 + 1
     site.run("log", "verify")
+
+
+class OnReplica(PostgresSource):
+    """Reads a server that says that it is a replica."""
+
+    def _query(self, statement: SQL, parameters: tuple[object, ...] = ()) -> list[Any]:
+        if "pg_is_in_recovery" in statement.as_string(None):
+            return [(True,)]
+        return super()._query(statement, parameters)
+
+
+def test_only_a_log_in_one_partition_is_read_on_a_replica(new_site: NewSite) -> None:
+    site = with_story(new_site(1))
+    with closing(OnReplica(site.config.log)) as source:
+        assert source.head() == len(site.rows())
+    site.run("log", "repartition", "--partitions", "2")
+
+    with pytest.raises(LogError, match=r"is a replica.*read the log on its primary server"):
+        OnReplica(site.config.log)

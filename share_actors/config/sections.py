@@ -183,7 +183,8 @@ class BackendSettings(Section):
     stats_timeout_s: Annotated[float, Field(gt=0, le=MAX_SECONDS)] = 30.0
     """A backend that does not report statistics within this time is down."""
     node: str | None = None
-    """Ray resource of the nodes that can reach the backend. Its stats actor and shares run there."""
+    """Ray resource of the nodes that can reach the backend. Its stats actor and shares run there, unless
+    `backend move` says otherwise since this was set."""
 
 
 class SchedulerSettings(Section):

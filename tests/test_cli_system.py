@@ -13,6 +13,7 @@ import pytest
 from share_actors.actors.runtime import lifecycle, system_state
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
+from share_actors.cli.commands.system.down import stop
 from share_actors.cli.session import Options, Session
 from share_actors.errors import ConfigError, Unavailable
 from tests.cli_home import home
@@ -181,7 +182,7 @@ def test_a_ray_that_gave_up_its_start_is_started_once_more(
 ) -> None:
     tried = str(tmp_path / "tried")
     monkeypatch.setattr(
-        ray_process, "_head_command", lambda into: ["sh", "-c", SLOW_HEAD, "sh", tried, into]
+        ray_process, "_ray_command", lambda into, _: ["sh", "-c", SLOW_HEAD, "sh", tried, into]
     )
 
     state = ray_process.start_ray(tmp_path, "n")
@@ -197,7 +198,7 @@ def test_a_ray_that_fails_for_another_cause_is_not_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = ["sh", "-c", 'echo "$0" >>"$1"; echo no memory; exit 1', "x", str(tmp_path / "tries")]
-    monkeypatch.setattr(ray_process, "_head_command", lambda _: failing)
+    monkeypatch.setattr(ray_process, "_ray_command", lambda *_: failing)
 
     with pytest.raises(Unavailable, match="Ray ended at start: no memory"):
         ray_process.start_ray(tmp_path, "n")
@@ -206,3 +207,13 @@ def test_a_ray_that_fails_for_another_cause_is_not_started_again(
     state = system_state.read(tmp_path)
     assert state is not None
     ray_process.stop_ray(state)
+
+
+def test_a_stop_at_another_address_does_not_forget_the_system_of_this_home(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    state = SystemState(namespace="n", address="127.0.0.1:1")
+    system_state.write(home, state)
+
+    stop(Session(Options(address="127.0.0.1:2")), 0.0)
+
+    assert system_state.read(home) == state

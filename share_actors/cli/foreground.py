@@ -44,9 +44,14 @@ def stay(home: Path, state: SystemState, noted: SignalsNoted) -> bool:
 
 
 def check_alive(state: SystemState) -> None:
-    """Raise `Unavailable`, which says that the system died, unless its Ray runs and can be reached."""
+    """Raise `Unavailable`, which says that the system died, unless its Ray runs and can be reached.
+
+    A further node ends by itself if it is without its head for too long.
+    """
     if not state.alive:
         raise death_of(state)
+    if state.joined:
+        return
     assert state.address is not None
     with death_noticed(state):
         check_reachable(state.address)
@@ -92,6 +97,11 @@ def hang_noticed(state: SystemState, give_up: Callable[[], NoReturn]) -> Iterato
 
 def death_of(state: SystemState) -> Unavailable:
     """The error that says that the system of *state* died."""
+    if state.joined:
+        return Unavailable(
+            f"the node of the cluster at {state.address} died: process {state.ended or state.pid} has ended",
+            next_step=f"Join again with `share-actors up --join {state.address}`.",
+        )
     return Unavailable(
         f"the system died: process {state.ended or state.pid} has ended",
         next_step="Nothing recorded was lost. Start it again with `share-actors up`.",

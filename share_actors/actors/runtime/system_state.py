@@ -33,7 +33,7 @@ class SystemState(Frozen):
     another cluster; *created*, its creation time, distinguishes it from a later process with the same id.
     *parts* are the ids and creation times of the processes of Ray that it does not restart. *directory* holds
     Ray's files while it runs, and is removed afterwards. *token* is the file with the secret that Ray
-    requires of every client.
+    requires of every client. *joined* is whether this machine is only a node of the cluster of a head.
     """
 
     namespace: str
@@ -43,6 +43,7 @@ class SystemState(Frozen):
     parts: tuple[tuple[int, float], ...] = ()
     directory: str | None = None
     token: str | None = None
+    joined: bool = False
 
     @property
     def alive(self) -> bool:
@@ -61,12 +62,23 @@ class SystemState(Frozen):
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that a process needs before it imports Ray, to connect."""
-        return ray_environment(self.token) if self.token else {}
+        if not self.token:
+            return {}
+        return ray_environment(self.token, loopback=is_loopback(self.address or "127.0.0.1:0"))
 
 
-def ray_environment(token: str) -> dict[str, str]:
-    """Variables for Ray on loopback sockets, where only users who can read the file *token* may connect."""
-    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token}
+def ray_environment(token: str | None, *, loopback: bool = True) -> dict[str, str]:
+    """Variables for Ray, on *loopback* sockets or not, where only who can read the file *token* may connect.
+
+    Without *token*, Ray's own variables say how to authenticate.
+    """
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token} if token else {}
+    return {**(LOOPBACK if loopback else {}), **secret}
+
+
+def is_loopback(address: str) -> bool:
+    """Whether *address*, which is HOST:PORT, is one that Ray only uses with `LOOPBACK`."""
+    return address.rpartition(":")[0].strip("[]") in ("127.0.0.1", "localhost", "::1")
 
 
 def program_environment(state: SystemState) -> dict[str, str]:
@@ -131,8 +143,7 @@ def resolve_address(address: str) -> tuple[str, dict[str, str]]:
     environment: dict[str, str] = {}
     if system is not None and address == running_at:
         environment = system.environment
-    host = address.rpartition(":")[0]
-    if host in ("127.0.0.1", "localhost"):  # without this, Ray connects to the external address
+    if is_loopback(address):  # without this, Ray connects to the external address
         environment = {**LOOPBACK, **environment}
     return address, environment
 

@@ -93,6 +93,10 @@ LISTED = {
         ),
     ),
     "service": Listed("Run the system as a service of systemd.", ("commands.system.service",)),
+    "deploy": Listed(
+        "Print manifests for Kubernetes, and the recipe of a container image.",
+        ("commands.deploy",),
+    ),
     "config": Listed("Show and check the configuration.", ("commands.system.config",)),
     "catalog": Listed(
         "Maintain the catalog, which is derived from the log.", ("commands.system.catalog",)

@@ -42,6 +42,7 @@ def down(
 
     Work that has not begun, and calls that are cut off, continue with the next `up`; a stop never counts
     as a failed attempt. A Ray that `up` started is stopped too; a cluster given by --address keeps running.
+    On a machine that has joined a cluster (`up --join`) it ends the node of this machine alone.
     """
     stop(session, 0.0 if now else timeout)
 
@@ -49,24 +50,51 @@ def down(
 def stop(session: Session, timeout_s: float) -> None:
     """Stop the system of this home, or the one at --address, and print what became of it."""
     with ray_process.locked(session.home):
-        state = system_state.read(session.home)
-        address = session.options.address
-        if address and (state is None or state.address != address):
-            state = SystemState(address=address, namespace=session.config.namespace)
+        recorded = system_state.read(session.home)
+        state = _to_stop(session, recorded)
         if state is None:
             _print_stopped(session, False, "No system is running here; nothing to stop.")
+            return
+        if state.joined:
+            _leave(session, state)
             return
         with stopped_systems.stopping(session.home, state):
             can_answer = state.alive and state.address
             cut_off = _stop_system(session, state, timeout_s) if can_answer else None
             killed = ray_process.stop_ray(state)
-            system_state.delete(session.home)
+            if state == recorded:
+                system_state.delete(session.home)
         was_running = cut_off is not None
         message = "The system is down; its log is kept." if was_running else "It was already down."
-        if killed:
-            message += f" Killed {count(len(killed), 'process')} that did not end in time"
-            message += f": {', '.join(killed)}."
-        _print_stopped(session, was_running, message, cut_off or ())
+        _print_stopped(session, was_running, message + _killed(killed), cut_off or ())
+
+
+def _to_stop(session: Session, recorded: SystemState | None) -> SystemState | None:
+    """What this home has *recorded*, or the system at another address, or of the cluster that was joined."""
+    address = session.options.address
+    if not address or (recorded and recorded.address == address and not recorded.joined):
+        return recorded
+    token = recorded.token if recorded and recorded.address == address else None
+    return SystemState(address=address, namespace=session.config.namespace, token=token)
+
+
+def _leave(session: Session, node: SystemState) -> None:
+    """End the *node* that this machine is; the system goes on elsewhere."""
+    with session.output.spinner("leaving the cluster"):
+        was_alive = node.alive
+        killed = ray_process.stop_ray(node)
+        system_state.delete(session.home)
+    if session.json:
+        session.output.print_json({"left": node.address, "stopped": was_alive, "cut_off": []})
+        return
+    said = "has left" if was_alive else "had already left"
+    session.output.print(f"This machine {said} the cluster at {node.address}.{_killed(killed)}")
+
+
+def _killed(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f" Killed {count(len(names), 'process')} that did not end in time: {', '.join(names)}."
 
 
 def _stop_system(

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from share_actors.actors.runtime import system_state
-from share_actors.actors.runtime.system_state import SystemState
+from share_actors.actors.runtime.system_state import SystemState, is_loopback
 from share_actors.cli import interrupts, ray_process
 from share_actors.cli.command import command, exit_now
+from share_actors.cli.commands.system import joining, machines
 from share_actors.cli.commands.system.down import stop
+from share_actors.cli.commands.system.machines import Machines
 from share_actors.cli.foreground import (
     SignalsNoted,
     death_noticed,
@@ -48,7 +50,16 @@ class _Progress:
     """Whether it started the actors of the system."""
 
 
-@command("up", examples=["up", "--config site.toml up", "up --foreground"])
+@command(
+    "up",
+    examples=[
+        "up",
+        "--config site.toml up",
+        "up --foreground",
+        "--config site.toml up --listen 10.0.0.1:6379",
+        "up --join 10.0.0.1:6379 --token-file token --resource tape",
+    ],
+)
 def up(
     session: Session,
     foreground: Annotated[
@@ -58,13 +69,34 @@ def up(
             help="Run until the system dies (exit code 11), or SIGTERM or Ctrl-C stops it in order.",
         ),
     ] = False,
+    listen: machines.ListenOption = None,
+    join: machines.JoinOption = None,
+    token_file: machines.TokenOption = None,
+    resource: machines.ResourceOption = None,
+    backend: machines.BackendOption = None,
+    node_address: machines.NodeAddressOption = None,
+    any_version: machines.AnyVersionOption = False,
 ) -> None:
     """Start a system that keeps running, for later commands and other programs.
 
-    Without --address it starts its own Ray, which only you can reach and only from this machine.
+    Without --address it starts its own Ray, which only you can reach and only from this machine, unless it
+    listens for others. With --join this machine becomes a further node of such a cluster.
     After a crash it has everything that was recorded, and unfinished work continues. If it fails or is
     stopped by Ctrl-C, what it started is ended again.
     """
+    wanted = Machines(
+        listen,
+        join,
+        token_file,
+        tuple(resource or ()),
+        tuple(backend or ()),
+        node_address,
+        any_version,
+    )
+    wanted.check(session.options.address)
+    if join is not None:
+        joining.join(session, wanted, foreground=foreground)
+        return
     config = session.config
     _check_backends(config.backends)
     session.interrupt_message = "Stopped. Nothing was started."
@@ -75,18 +107,22 @@ def up(
         pass
     with interrupts.raised() as raise_if_interrupted:
         with ray_process.locked(config.home):
-            state, noted = _start(session, raise_if_interrupted, foreground=foreground)
+            state, noted = _start(session, wanted, raise_if_interrupted, foreground=foreground)
         if noted is not None:
             _stay(session, state, noted)
 
 
 def _start(
-    session: Session, raise_if_interrupted: Callable[[], None], *, foreground: bool
+    session: Session,
+    wanted: Machines,
+    raise_if_interrupted: Callable[[], None],
+    *,
+    foreground: bool,
 ) -> tuple[SystemState, SignalsNoted | None]:
     """Start the system unless it runs; in the foreground, signals are noted from then on."""
     progress = _Progress(system_state.read(session.home))
     try:
-        state = _ensure_cluster(session)
+        state = _ensure_cluster(session, wanted)
         with (
             death_noticed(state),
             hang_noticed(state, lambda: _give_up(session, state, progress)),
@@ -160,12 +196,12 @@ def _check_backends(backends: Mapping[str, BackendSettings]) -> None:
 
 
 # -- the Ray cluster -----------------------------------------------------------------------------
-def _ensure_cluster(session: Session) -> SystemState:
+def _ensure_cluster(session: Session, wanted: Machines) -> SystemState:
     """The Ray cluster for the system: the one at --address, the running one, or a new one."""
     config, address = session.config, session.options.address
     recorded = system_state.read(config.home)
     if recorded is not None and recorded.address is not None and recorded.alive:
-        return _matching_system(session, recorded)
+        return _matching_system(session, recorded, wanted)
     if recorded is not None and recorded.pid is not None:
         session.output.print_message(
             f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
@@ -174,17 +210,18 @@ def _ensure_cluster(session: Session) -> SystemState:
         system_state.delete(config.home)
     if address:
         return SystemState(address=address, namespace=config.namespace)
+    role = machines.role_of_head(config, wanted)
     with session.output.spinner("starting Ray"):
-        state = ray_process.start_ray(config.home, config.namespace)
-    session.output.print_message(
-        f"Ray is running at {state.address}, reachable only by you and from this machine."
-    )
+        state = ray_process.start_ray(config.home, config.namespace, role)
+    reach = "only by you and from this machine" if role.loopback else "with its token"
+    session.output.print_message(f"Ray is running at {state.address}, reachable {reach}.")
     return state
 
 
-def _matching_system(session: Session, running: SystemState) -> SystemState:
+def _matching_system(session: Session, running: SystemState, wanted: Machines) -> SystemState:
     """*running*, if it has the requested namespace and address; else raises `Refused`."""
     namespace, address = session.config.namespace, session.options.address
+    machines.check_serves(running, wanted)
     if namespace != running.namespace or address not in (None, running.address):
         raise Refused(
             f"{session.home} already has a system in namespace {running.namespace!r}"
@@ -269,5 +306,7 @@ def _print_started(
         output.print(escape(line))
     for problem in checked.problems:
         output.print_message(f"[yellow]Warning:[/] {escape(problem)}.")
+    if state.pid is not None and not is_loopback(state.address or ""):
+        output.print(machines.how_to_join(session, state))
     output.print("Next: [bold]share-actors share create --size 1 --name first[/]")
     output.print("In Python: [bold]share_actors.connect()[/]. To stop: [bold]share-actors down[/]")

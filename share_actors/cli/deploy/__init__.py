@@ -1,0 +1,1 @@
+"""Manifests and a container recipe for machines that others run."""

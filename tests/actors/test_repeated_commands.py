@@ -101,3 +101,20 @@ def test_a_command_id_is_remembered_through_passivation_and_snapshots(log: Log) 
         assert work.effects == []
 
     within(5, scenario())
+
+
+def test_a_request_of_an_earlier_version_may_be_repeated_by_a_later_one(log: Log) -> None:
+    async def scenario() -> None:
+        share_entity = entity(log, FakeWork(), fresh=True)
+        earlier = queued(CREATE, command_id="c1")
+        whole = CREATE.model_dump_json().encode()  # with all defaults, as 0.2.0 sent it
+        earlier.message = earlier.message._replace(body=whole)
+        share_entity.put(earlier)
+        first = await earlier.receipt
+
+        repeated = await tell(share_entity, CREATE, command_id="c1")
+
+        assert queued(CREATE).message.body != whole
+        assert (repeated.status, repeated.version) == ("done", first.version)
+
+    within(5, scenario())

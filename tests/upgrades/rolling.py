@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from share_actors.actors.runtime.system_state import LOOPBACK
 from share_actors.config import LogSettings
 from tests.events.postgres import server
 from tests.upgrades import load, newer
@@ -60,6 +61,7 @@ class Site:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "SHARE_ACTORS_"))}
         self._environment = {
             **kept,
+            **LOOPBACK,
             "SHARE_ACTORS_HOME": str(home / "home"),
             "SHARE_ACTORS_CONFIG": str(config),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -143,7 +145,7 @@ def _result(program: subprocess.Popen[str]) -> Any:
     """What a program prints once its input ends."""
     printed = program.communicate()[0]
     assert program.returncode == 0, f"the clients ended with {program.returncode}: {printed}"
-    return json.loads(printed)
+    return json.loads(printed.splitlines()[-1])  # after what Ray prints about lost nodes
 
 
 def programs(status: Any) -> set[str]:

@@ -166,8 +166,12 @@ def roll(site: Site, old: Path, new: Path, *, pause_s: float) -> None:
     until(lambda: site.try_json(new, "status") is not None, WAIT_S)
     point(site.nodes.head, new)
     for pid in site.pids_on_head():
-        name = " ".join(psutil.Process(pid).cmdline()).strip()
-        psutil.Process(pid).kill()
+        try:
+            name = " ".join(psutil.Process(pid).cmdline()).strip()
+            psutil.Process(pid).kill()
+        except psutil.NoSuchProcess:  # a share actor that was drained meanwhile
+            say(f"process {pid} on the head has ended by itself")
+            continue
         say(f"killed {name} on the head")
         time.sleep(pause_s)
         until(lambda: site.try_json(new, "status") is not None, WAIT_S)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Self
 
 VERSION = "0.2.0"
 """The version of the program, as in `pyproject.toml`."""
-PROTOCOL, OLDEST_PROTOCOL = 2, 1
+PROTOCOL, OLDEST_PROTOCOL = 2, 2
 """The protocol of messages between processes that this version speaks, and the oldest that it understands.
 
-1: processes do not tell their versions. 2: they do; see docs/how-to/upgrade.md for what may change.
+1: processes do not tell their versions, and their messages have another form. 2: they do; see
+docs/how-to/upgrade.md for what may change.
 """
 FORMAT = 1
 """The newest format of the log that this version reads and writes; see `events/log/formats.py`."""

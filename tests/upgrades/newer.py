@@ -15,7 +15,7 @@ Patch = Sequence[tuple[str, str, str]]
 
 EVENTS: Patch = (
     ("versions.py", 'VERSION = "0.2.0"', f'VERSION = "{VERSION}"'),
-    ("versions.py", "PROTOCOL, OLDEST_PROTOCOL = 2, 1", "PROTOCOL, OLDEST_PROTOCOL = 3, 1"),
+    ("versions.py", "PROTOCOL, OLDEST_PROTOCOL = 2, 2", "PROTOCOL, OLDEST_PROTOCOL = 3, 2"),
     # an event with another schema version, and its upcaster
     (
         "events/share/properties.py",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+F = TypeVar("F", bound=BaseModel)
 
 
 def utc_now() -> datetime:
@@ -32,6 +34,16 @@ def take_known_fields(received: BaseModel) -> None:
             if name in values or not field.is_required()
         }
         _set_fields(received, known)
+
+
+def made(kind: type[F], fields: dict[str, Any]) -> F:
+    """Return a value of *kind* with exactly these *fields*: all of them, and not validated."""
+    value = _new(kind)
+    _set_fields(value, fields)
+    _set_fields_set(value, set())  # not used
+    _set_extra(value, None)
+    _set_private(value, None)
+    return value
 
 
 class Frozen(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from share_actors.values.base import Value
+from share_actors.values.base import Value, made
 from share_actors.values.checks.fields import Description, Id, Name
 from share_actors.values.checks.limits import HOST, WORD
 from share_actors.values.checks.text import check_metadata, check_part
@@ -182,7 +182,7 @@ class Share(ShareSpec):
     @classmethod
     def from_spec(cls, spec: ShareSpec, **fields: Any) -> Share:
         """A share with this specification and other *fields*, which are not validated again."""
-        return _EMPTY.replace(**{**spec.__dict__, **fields})
+        return made(Share, {**_EMPTY.__dict__, **spec.__dict__, **fields})
 
 
 Snapshot.model_rebuild()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import add
 from typing import Any
 
-from share_actors.events import share
 from share_actors.events.aggregates import AGGREGATES, address_of, kind_of
 from share_actors.events.catalog.rows import (
     EntityState,
@@ -21,9 +22,10 @@ from share_actors.events.catalog.rows import (
     searchable,
     share_row,
 )
-from share_actors.events.log import Log, Notification
+from share_actors.events.log import Log
+from share_actors.events.log.infrastructure import Row as LogRow
 from share_actors.events.share import ShareState
-from share_actors.events.share.room import NO_ROOM, Room, change
+from share_actors.events.share.room import NO_ROOM, change
 from share_actors.values import Frozen
 
 
@@ -56,14 +58,14 @@ class Changes:
     unparked: tuple[str, ...] = ()
     commands: dict[tuple[str, str, str], None] = field(default_factory=dict)
     """The command ids in the batch, in order, with the project and the address of each."""
-    room: dict[str, Room] = field(default_factory=dict)
-    """By how much the room that is taken changed, by host."""
+    room: dict[str, Sequence[int]] = field(default_factory=dict)
+    """By how much the room that is taken changed, by host: the parts of `Room`."""
 
     def add_room(self, before: ShareState, after: ShareState) -> None:
         """Add by how much an event of a share changed the room that is taken on its host."""
         if _room_differs(before, after):
             for host, room in change(before, after).items():
-                self.room[host] = self.room.get(host, NO_ROOM).plus(room)
+                self.room[host] = [*map(add, self.room.get(host, NO_ROOM), room)]
 
     def add_command(self, address: str, command_id: str | None, project_id: str) -> None:
         """Add the command of an event, if a client sent it."""
@@ -79,7 +81,7 @@ class Changes:
         )
         counts: Counter[Row] = Counter()
         for address, entity in self.after.items():
-            if kind_of(address) == share.KIND:
+            if isinstance(entity.state, ShareState):
                 earlier = self.before[address]
                 before = earlier.state
                 rows.shares.append(share_row(address, entity))
@@ -106,66 +108,69 @@ class Fold:
         max_states: int,
     ) -> None:
         self._log, self._load, self._max_states = log, load, max_states
-        self._cache: OrderedDict[str, EntityState] = OrderedDict()
+        self._cache: dict[str, EntityState] = {}
+        """In the order in which they were last changed."""
 
     def forget(self) -> None:
         """Clear the cache, since the catalog may have changed."""
         self._cache.clear()
 
-    def fold(self, batch: Sequence[Notification], parked: Mapping[str, Parked]) -> Changes:
+    def fold(self, batch: Sequence[LogRow], parked: Mapping[str, Parked]) -> Changes:
         """Return the changes by *batch*, folded stream by stream; a failing event parks its stream."""
-        streams: dict[str, list[Notification]] = {}
-        for raw in batch:
-            streams.setdefault(raw.stream, []).append(raw)
+        streams: dict[str, list[LogRow]] = {}
+        for row in batch:
+            streams.setdefault(row[1], []).append(row)
         followed = {
-            address: raws for stream, raws in streams.items() if (address := address_of(stream))
+            address: rows for stream, rows in streams.items() if (address := address_of(stream))
         }
         changes = Changes(before=self._states(followed))
-        for address, raws in followed.items():
-            stopped = parked.get(raws[0].stream)
-            if stopped is None:
-                self._follow(address, raws, changes)
+        for address, rows in followed.items():
+            _, stream, last_version, *_ = rows[-1]
+            if (stopped := parked.get(stream)) is None:
+                self._follow(address, rows, changes)
             else:
-                changes.parked[stopped.stream] = stopped.replace(last_version=raws[-1].version)
+                changes.parked[stream] = stopped.replace(last_version=last_version)
         return changes
 
     def adopt(self, changes: Changes) -> None:
         """Cache the states of *changes*, which the catalog has stored."""
-        for address, entity in changes.after.items():
-            self._cache[address] = entity
-            self._cache.move_to_end(address)
-        while len(self._cache) > self._max_states:
-            self._cache.popitem(last=False)
+        for address in self._cache.keys() & changes.after.keys():
+            del self._cache[address]
+        self._cache |= changes.after
+        for address in [*islice(self._cache, max(len(self._cache) - self._max_states, 0))]:
+            del self._cache[address]
 
-    def _states(self, followed: Mapping[str, Sequence[Notification]]) -> dict[str, EntityState]:
+    def _states(self, followed: Mapping[str, Sequence[LogRow]]) -> dict[str, EntityState]:
         """Return the states before these events by address; an entity's first event needs no stored state."""
         states: dict[str, EntityState] = {}
         missing = []
-        for address, raws in followed.items():
+        for address, rows in followed.items():
             cached = self._cache.get(address)
             states[address] = cached or INITIAL[kind_of(address)]
-            if raws[0].version > 1 and cached is None:
+            _, _, first_version, *_ = rows[0]
+            if first_version > 1 and cached is None:
                 missing.append(address)
         states.update(self._load(missing))
         return states
 
-    def _follow(self, address: str, raws: Sequence[Notification], changes: Changes) -> None:
+    def _follow(self, address: str, rows: Sequence[LogRow], changes: Changes) -> None:
         """Add the changes by the events of one entity, up to one that fails."""
         decode, evolve = self._log.decode_request, evolver(address)
         before = changes.before[address]
         state, version, position = before
-        takes_room = kind_of(address) == share.KIND
-        for raw in raws:
+        takes_room = isinstance(state, ShareState)
+        for at, stream, number, topic, stored in rows:
             try:
-                if raw.version != version + 1:
-                    raise ValueError(f"version {raw.version} follows version {version}")
-                event, request = decode(raw)
+                if number != version + 1:
+                    raise ValueError(f"version {number} follows version {version}")
+                event, request = decode(stream, number, topic, stored)
                 earlier, state = state, evolve(state, event)
             except Exception as error:  # a failing event must not stop the other streams
-                parked = park_stream(raw.stream, raw.version, raw.position, error)
-                changes.parked[raw.stream] = parked.replace(last_version=raws[-1].version)
+                parked = park_stream(stream, number, at, error)
+                _, _, last_version, *_ = rows[-1]
+                changes.parked[stream] = parked.replace(last_version=last_version)
                 break
-            version, position = raw.version, raw.position
+            version, position = number, at
             if takes_room:
                 changes.add_room(earlier, state)
             if request is not None:

@@ -30,7 +30,7 @@ from share_actors.events.share import ShareState
 from share_actors.values import AsOf
 
 logger = logging.getLogger(__name__)
-BATCH_SIZE = 10_000
+BATCH_SIZE = 3_000
 """Events a transaction."""
 MAX_STATES = 5_000
 """States that stay in memory, so that a busy share is not read again for every batch."""
@@ -182,13 +182,14 @@ class Projection:
 
     def _apply_batch(self, limit: int) -> int:
         """Apply a batch; return its size, or 0 if another process moved the checkpoint meanwhile."""
-        batch = self._log.notifications(self._checkpoint.position, limit)
+        batch = self._log.plain_rows(self._checkpoint.position, limit)
         if not batch:
             raise LogError(
                 f"the log has no events after {self._checkpoint.position}, though its head is greater"
             )
         changes = self._fold.fold(batch, self._parked)
-        if not self._commit(changes, upto=batch[-1].position):
+        last_position, *_ = batch[-1]
+        if not self._commit(changes, upto=last_position):
             return 0
         self.events_applied += len(batch)
         return len(batch)

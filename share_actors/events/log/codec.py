@@ -20,7 +20,7 @@ from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.formats import FORMATS, Formats
 from share_actors.events.log.compression import decompressed
 from share_actors.events.log.upcasting import UPCASTERS, Upcasters, upcast
-from share_actors.events.subjects.sealing import NO_KEYS, RecordSealer, has_sealed
+from share_actors.events.subjects.sealing import MARKED, NO_KEYS, RecordSealer, has_sealed
 from share_actors.events.topics import EVENTS, topic_of
 
 E = TypeVar("E", bound=Event)
@@ -41,6 +41,10 @@ class Request(NamedTuple):
 
     command_id: str
     project_id: str
+
+
+DecodeRequest = Callable[[str, int, str, bytes], tuple[Event, Request | None]]
+"""The event and the request of a row, given by its stream, version, topic and bytes."""
 
 
 class _Record(TypedDict, Generic[E]):
@@ -213,13 +217,13 @@ class Codec:
         """Return event, envelope and command id of a row of the usual form; no event for another."""
         try:
             plain = self.unseal(state)
-            if has_sealed(plain):
+            if MARKED in plain and has_sealed(plain):
                 plain = self.opened(stream, version, topic, plain)
             schema_version, validate = self._validators.get(topic) or self._validator(topic)
             head = _HEAD.match(plain)
             if head is not None and head[1] == schema_version:
-                end = plain.index(_BEFORE_EVENT)
-                return validate(plain[end + len(_BEFORE_EVENT) : -1]), plain[:end], head[2]
+                who, _, event = plain.partition(_BEFORE_EVENT)
+                return validate(event[:-1]), who, head[2]
         except Exception:
             _logger.debug("stream %s version %d is read in full", stream, version, exc_info=True)
         return None, b"", None

@@ -20,10 +20,10 @@ from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.formats import STREAM as FORMAT_STREAM
 from share_actors.events.log.append_order import Settled
 from share_actors.events.log.archived_rows import ArchivedRow, merged
-from share_actors.events.log.codec import Codec, Request
+from share_actors.events.log.codec import Codec, DecodeRequest
 from share_actors.events.log.format_gate import FormatGate
 from share_actors.events.log.group_commit import GroupCommit
-from share_actors.events.log.infrastructure import LogStore, open_sqlite
+from share_actors.events.log.infrastructure import LogStore, Row, open_sqlite
 from share_actors.events.log.lease.guarded import GuardedRecorder, LeaseGuard
 from share_actors.events.log.partitions import commit_of
 from share_actors.events.log.postgres.store import open_postgres
@@ -221,8 +221,11 @@ class Log:
 
     def notifications(self, after: int, limit: int) -> Sequence[Notification]:
         """Return at most *limit* rows after position *after*, in the order in which they were recorded."""
-        rows = self._query(lambda: self._store.rows_after(self._recorder, after, limit))
-        return [*map(Notification._make, rows)]
+        return [*map(Notification._make, self.plain_rows(after, limit))]
+
+    def plain_rows(self, after: int, limit: int) -> Sequence[Row]:
+        """Like `notifications`, as plain tuples of the same columns, for those who read very many."""
+        return self._query(lambda: self._store.rows_after(self._recorder, after, limit))
 
     def rows(self, after: int, limit: int) -> Sequence[Notification | ArchivedRow]:
         """Like `notifications`, with the leaves of archived events at the positions that they had."""
@@ -237,10 +240,10 @@ class Log:
         position, stream, version, topic, state = raw
         return self._codec.decode_row(stream, version, topic, state, position)
 
-    def decode_request(self, raw: Notification) -> tuple[Event, Request | None]:
-        """Return the event of *raw* and the client's request that caused it, in a third of the time."""
-        _, stream, version, topic, state = raw
-        return self._codec.decode_request(stream, version, topic, state)
+    @property
+    def decode_request(self) -> DecodeRequest:
+        """Give the event of a row and the client's request that caused it, in a third of the time."""
+        return self._codec.decode_request
 
     def names_subject(self, raw: Notification, subject_id: str) -> bool:
         """Return whether *raw* has texts that are sealed for a subject."""

@@ -124,6 +124,8 @@ def _evolve_attempt(state: ShareState, event: attempts.AttemptEvent) -> ShareSta
         return begun.replace(attempt=attempt)
     if effect == "access":
         return begun.replace(attempt=attempt, rules=access.started(state.rules))
+    if not state.snapshots.held:
+        return begun.replace(attempt=attempt)
     of_snapshots = snapshot_access.started(effect, state.snapshots)
     return begun.replace(attempt=attempt, snapshots=of_snapshots)
 

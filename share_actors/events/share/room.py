@@ -6,7 +6,7 @@ again when they are retried; a deletion and a shrink give it back when they are 
 
 from __future__ import annotations
 
-from operator import add, sub
+from operator import add
 from typing import NamedTuple
 
 from share_actors.events.share.state import ShareState
@@ -56,20 +56,28 @@ def room_of(state: ShareState) -> Room:
 
 def change(before: ShareState, after: ShareState) -> dict[str, Room]:
     """By how much an event that led from one state to the other changed the room taken on each host."""
-    host, now = before.share.host, after.share.host
-    old, new = room_of(before), room_of(after)
-    if before.share.status == "unmanaged" != after.share.status:
-        return {now: new}  # what was left on the backend stays there
-    if host == now:
-        return {now: _difference(old, new)}
-    return {now: new} if old == NO_ROOM else {host: _difference(old, NO_ROOM), now: new}
+    then, now = before.share, after.share
+    new = room_of(after)
+    if then.status in ("absent", "unmanaged") and then.status != now.status:
+        return {now.host: new}  # nothing was there yet, or what was left on the backend stays there
+    old = room_of(before)
+    if then.host == now.host:
+        return {now.host: _difference(old, new)}
+    return (
+        {now.host: new} if old == NO_ROOM else {then.host: _difference(old, NO_ROOM), now.host: new}
+    )
 
 
 def _difference(old: Room, new: Room) -> Room:
-    provisioned, consumed, settled, unsized, _, _ = map(sub, new, old)
-    returned = -consumed if consumed < 0 else 0
-    unsettled = -settled if settled < 0 else 0
-    return Room(provisioned, consumed, settled, unsized, returned, unsettled)
+    consumed, settled = new.consumed - old.consumed, new.settled - old.settled
+    return Room(
+        new.provisioned - old.provisioned,
+        consumed,
+        settled,
+        new.unsized - old.unsized,
+        returned=-consumed if consumed < 0 else 0,
+        unsettled=-settled if settled < 0 else 0,
+    )
 
 
 def share_room(state: ShareState) -> ShareRoom:

@@ -28,7 +28,8 @@ from share_actors.values.checks.addresses import normal_client
 MARK = b'{"subject":"'
 """Stands in the JSON of each record with a sealed text."""
 MARK_OF_FINGERPRINT = b'{"subjects":["'
-_BOTH_MARKS = b'{"subject'
+MARKED = b'{"subject'
+"""Both marks begin so."""
 _SHOWN = 16
 """How many characters of a subject's id stand for an erased text."""
 _STAND_IN = re.compile(rf"(erased|no-key)-[0-9a-f]{{{_SHOWN}}}")
@@ -40,8 +41,8 @@ Json = dict[str, Any]
 
 
 def has_sealed(plain: bytes) -> bool:
-    """Whether the record with the JSON *plain* has a sealed text; both marks begin alike."""
-    return _BOTH_MARKS in plain and (MARK in plain or MARK_OF_FINGERPRINT in plain)
+    """Whether the record with the JSON *plain* has a sealed text."""
+    return MARKED in plain and (MARK in plain or MARK_OF_FINGERPRINT in plain)
 
 
 def erased(subject_id: str) -> str:

@@ -124,6 +124,8 @@ class Requests:
 
         Raises `TimedOut` at *until* (as of `time.monotonic`).
         """
+        if (receipt := receipt_in(sent)) is not None:
+            return receipt
         receipt = await self._recorded(sent, until)
         return await self.outcome(receipt, until, sent.began) if sent.message.wait else receipt
 
@@ -271,6 +273,15 @@ class Requests:
         """All events of a share or another entity; raises `NotFound`."""
         recorded: list[Recorded] = await self.catalog.call("history", address)
         return recorded
+
+
+def receipt_in(sent: SentCommand) -> Receipt | None:
+    """The receipt of *sent*, if its reply has come, is no error, and leaves nothing to wait for."""
+    if not sent.reply.done() or sent.reply.cancelled() or sent.reply.exception() is not None:
+        return None
+    reply = sent.reply.result()
+    under_way = sent.message.wait and reply.status == "accepted"
+    return None if reply.error is not None or under_way else receipt_of(reply)
 
 
 async def _receipt(sent: SentCommand, until: float) -> Receipt:

@@ -89,9 +89,10 @@ class Internal(Frozen):
             kind = type(self)
             defaults, required, factories = _FIELDS.get(kind) or _fields_of(kind)
             values = {**defaults, **fields}
-            for name, factory in factories:
-                if name not in fields:
-                    values[name] = factory()
+            if len(fields) < len(defaults):
+                for name, factory in factories:
+                    if name not in fields:
+                        values[name] = factory()
             if len(values) != len(defaults) or not required <= fields.keys():
                 kind.__pydantic_validator__.validate_python(fields)  # raises, naming the field
             _set_fields(self, values)

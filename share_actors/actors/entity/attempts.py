@@ -16,6 +16,8 @@ from share_actors.events.decider import Command, Rejected
 from share_actors.events.envelope import Envelope
 
 logger = logging.getLogger(__name__)
+_BEGIN = BeginAttempt(activation="", timeout_s=0.0)
+"""A pattern: a copy is faster than a new one, whose fields would be checked."""
 
 
 class Attempts(Generic[E, S, F]):
@@ -69,7 +71,7 @@ class Attempts(Generic[E, S, F]):
         if effect is None or not self._is_due(turn):
             return
         timeout_s = self._work.timeout_s(effect, turn.state)
-        begin = BeginAttempt(activation=self._activation, timeout_s=timeout_s)
+        begin = _BEGIN.replace(activation=self._activation, timeout_s=timeout_s)
         cause = self._stream.receipts.cause(effect.key())
         turn.begin(effect, begin, cause or turn.origin or self._stream.last_request)
 

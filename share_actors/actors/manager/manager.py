@@ -174,10 +174,12 @@ class ManagerActor(
             answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
             if (refusal := misdirection(message)) is not None:
                 self._answer(batch, n, message, error_reply(message, refusal))
-            elif self._middleware.must_place(message):
-                self._supervisor.spawn(self._place_and_send(message, answer, taken))
-            else:
+            elif not self._middleware.must_place(message):
                 self._router.send(message, answer, taken)
+            elif (placed := self._placed_now(message)) is not None:
+                self._router.send(placed, answer, taken)
+            else:
+                self._supervisor.spawn(self._place_and_send(message, answer, taken))
         for n, message in enumerate(messages[room:], room):
             batch.answer(n, error_reply(message, self._overload_error()))
         return batch
@@ -192,6 +194,12 @@ class ManagerActor(
         if reply.error is not None:
             return reply
         return reply._replace(home=self._supervisor.directory.home_of_active(reply.share_id))
+
+    def _placed_now(self, message: CommandMessage) -> CommandMessage | None:
+        """*message* with its place, if that needs no task of its own: nothing is waited for."""
+        if self._ledger_loaded is not None:
+            return None
+        return self._middleware.placed_immediately(message)
 
     async def _place_and_send(
         self, message: CommandMessage, answer: Answer, taken: Callable[[], None]

@@ -14,6 +14,7 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.actors.messaging.routes import ADOPTIONS, must_be_placed, removes_references
 from share_actors.actors.scheduling.growth import Growth
+from share_actors.actors.scheduling.immediate import place_immediately
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import (
@@ -52,6 +53,18 @@ class Middleware:
         """Whether `place` is to be called before *message* is routed: it has or removes references."""
         self._forget(message)
         return must_be_placed(message)
+
+    def placed_immediately(self, message: CommandMessage) -> CommandMessage | None:
+        """The message to route, if it is a creation whose pool can be chosen now; None: `place` does it."""
+        request = message.placement_request
+        if request is None or message.topic != CreateShare.topic:
+            return None
+        try:
+            assignment = place_immediately(self._scheduler, message, request)
+        except Exception:  # `place` comes to it too, and replies; others of the batch must not fail
+            logger.debug("share %s can't be placed at once", message.share_id, exc_info=True)
+            return None
+        return None if assignment is None else message._replace(assignment=assignment)
 
     async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
         """The message to route, or the error reply if it is refused."""

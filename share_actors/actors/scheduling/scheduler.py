@@ -128,10 +128,10 @@ class Scheduler:
             return existing
         if chosen is None:  # perhaps for room that was given back
             await self.ledger.read()
-            chosen, placement = self._choose_pool(spec)
+            chosen, placement = self.choose_pool(spec)
         if chosen is None and (uncertain := self._perhaps_fitting(spec)):
             await self.measure_again(uncertain)
-            chosen, placement = self._choose_pool(spec)
+            chosen, placement = self.choose_pool(spec)
         if chosen is None:
             self._check_backend(request.host)
             raise no_pool_error(
@@ -154,7 +154,7 @@ class Scheduler:
             await self.ledger.read()
         while True:
             number = self.backend_reports.number
-            chosen, placement = self._choose_pool(spec)
+            chosen, placement = self.choose_pool(spec)
             limit_s = float("inf") if chosen is None else BEST_POOL_S
             if not await self.wait_for_first_report(might_fit, number, limit_s):
                 return chosen, placement
@@ -164,7 +164,8 @@ class Scheduler:
         if host:
             self.config.backend_name(host.partition("#")[0])
 
-    def _choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
+    def choose_pool(self, spec: RequestSpec) -> tuple[PoolState | None, Placement]:
+        """The pool for *spec* by what is known now, None if none fits, and why."""
         settings = self.config.scheduler
         pools, verdicts = self._fixed_verdicts(spec)
         return choose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from share_actors.actors.manager.request_spec import managed_fields, share_fields
@@ -16,6 +17,7 @@ from share_actors.client.keywords import RequestOptions, with_command_id
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests, SentCommand
 from share_actors.client.share.handle import AsyncShare
+from share_actors.client.share.many import Results
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command
@@ -48,7 +50,8 @@ class ShareCreator:
             sent.append(await self._send(requested, wait))
             if len(sent) % OUTCOME_BATCH == 0:
                 await asyncio.sleep(0)  # send these while the next are prepared
-        return list(await asyncio.gather(*(self._created(item, until) for item in sent)))
+        results = Results(self._share, partial(self._finished, until=until))
+        return await results.of(sent, until)
 
     async def manage(
         self,
@@ -92,15 +95,8 @@ class ShareCreator:
         except ShareActorsError as error:
             return error
 
-    async def _created(
-        self, sent: SentCommand | ShareActorsError, until: float
-    ) -> AsyncShare | ShareActorsError:
-        if isinstance(sent, ShareActorsError):
-            return sent
-        try:
-            return self._share(await self._requests.reply_to(sent, until))
-        except ShareActorsError as error:
-            return error
+    async def _finished(self, sent: SentCommand, until: float) -> AsyncShare:
+        return self._share(await self._requests.reply_to(sent, until))
 
     def _share(self, receipt: Receipt) -> AsyncShare:
         return AsyncShare(self._requests, receipt.share_id, raise_for_status(receipt))

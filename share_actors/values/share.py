@@ -140,12 +140,13 @@ def check_spec(spec: ShareSpec) -> ShareSpec:
     return spec
 
 
+_SPEC_FIELDS = frozenset(ShareSpec.model_fields)
 RequestedSpec = Annotated[ShareSpec, AfterValidator(check_spec)]
 
 
 def nest_spec(fields: Mapping[str, Any]) -> dict[str, Any]:
     """*fields* with those of `ShareSpec` moved into a mapping under the key `spec`."""
-    spec = {name: value for name, value in fields.items() if name in ShareSpec.model_fields}
+    spec = {name: value for name, value in fields.items() if name in _SPEC_FIELDS}
     others = {name: value for name, value in fields.items() if name not in spec}
     return {**others, "spec": spec}
 

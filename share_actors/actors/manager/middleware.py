@@ -64,7 +64,9 @@ class Middleware:
         except Exception:  # `place` comes to it too, and replies; others of the batch must not fail
             logger.debug("share %s can't be placed at once", message.share_id, exc_info=True)
             return None
-        return None if assignment is None else message._replace(assignment=assignment)
+        if assignment is None:
+            return None
+        return message._replace(assignment=assignment, placement_request=None)
 
     async def place(self, message: CommandMessage) -> CommandMessage | CommandReply:
         """The message to route, or the error reply if it is refused."""

@@ -104,10 +104,6 @@ class Internal(Frozen):
 
         __init__.__pydantic_base_init__ = True  # reading does not call it
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the fields alone, and does not validate them: half of the time."""
-        return made, (type(self), self.__dict__)
-
 
 class _Fields(NamedTuple):
     """The fields of a type with their defaults, in order; those without one; and the makers of defaults."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from share_actors.config import LogSettings
 from share_actors.events.catalog import Catalog, sql
+from share_actors.events.catalog.rows import time_key
 from share_actors.events.log import Log
 from share_actors.testing import InMemoryLog
+from share_actors.values import Share
 from tests.events.catalog_fixtures import poison
 from tests.events.share_events import envelope
 from tests.events.share_walks import Walk, walks
@@ -73,3 +76,11 @@ def test_a_catalog_filled_in_batches_equals_one_filled_event_by_event(
 
     assert in_batches == one_by_one
     assert at_once == one_by_one
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7, minutes=-30))])))
+def test_times_in_the_catalog_are_those_of_iso_8601_in_utc(at: datetime) -> None:
+    assume(datetime(1, 1, 3) < at.replace(tzinfo=None) < datetime(9999, 12, 30))
+    read = Share.model_validate_json(Share(created_at=at).json_bytes()).created_at
+
+    assert time_key(read) == at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -259,7 +259,7 @@ class Supervisor:
 
     async def _watch(self, name: str) -> None:
         while not self.stopping:
-            await asyncio.sleep(self.timings.report_every_s)
+            await asyncio.sleep(self.timings.report_pause_s(len(self.hosts)))
             try:
                 await self._check(name)
                 self._heard_at[name] = time.monotonic()

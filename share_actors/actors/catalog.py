@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from share_actors.actors.catalog_follower import MAX_QUERY_EVENTS, CatalogFollower
-from share_actors.actors.catalog_progress import Progress, incomplete
+from share_actors.actors.catalog_progress import Progress, incomplete, status_of
 from share_actors.actors.catalog_queries import LISTS, SYSTEM_QUERIES, WHOLE, check, key
 from share_actors.actors.catalog_upgrades import CatalogUpgrades
 from share_actors.actors.shared_queries import SharedQueries
@@ -31,6 +30,7 @@ from share_actors.errors import (
 from share_actors.events import share
 from share_actors.events.aggregates import kind_of, stream_of
 from share_actors.events.catalog import Catalog
+from share_actors.events.catalog.figures import Figures
 from share_actors.events.checkpoints.writer import CheckpointWriter
 from share_actors.events.envelope import Recorded
 from share_actors.events.erasing import Eraser, envelope_of, refuse_if_in_force
@@ -223,17 +223,13 @@ class CatalogActor(CatalogUpgrades):
     def _status(self) -> dict[str, Any]:
         progress = self._follower.progress(self._catalog.as_of())
         with self._caught_up():
-            shares = self._catalog.count_shares()
-        return {
-            "pid": os.getpid(),
-            "events": progress.head,
-            "applied": progress.applied,
-            "behind": progress.behind,
-            "events_per_s": progress.events_per_s,
-            "seconds_left": progress.seconds_left,
-            "shares": dict(shares),
-            "parked": [parked.model_dump() for parked in self._catalog.parked()],
-        }
+            return status_of(progress, self._catalog)
+
+    async def figures(self, *, context: RequestContext = OPERATOR) -> Figures:
+        """Figures of the log and the catalog, for monitoring."""
+        check_role("status", caller_of(context))
+        settings, path = self._config.log, self._config.log_path
+        return await self._run(lambda: self._catalog.figures(settings, path))
 
     async def rebuild(self, *, context: RequestContext = OPERATOR) -> int:
         """Drop the catalog and replay the log into it; returns the number of events.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from typing import Any, NamedTuple
 
 from share_actors.errors import Unavailable
+from share_actors.events.catalog import Catalog
 from share_actors.wire import sent_as_report
 
 
@@ -21,6 +23,20 @@ class Progress(NamedTuple):
     def behind(self) -> int:
         """How many events the catalog lags behind the log."""
         return max(0, self.head - self.applied)
+
+
+def status_of(progress: Progress, catalog: Catalog) -> dict[str, Any]:
+    """The catalog's part of the status of the system; *progress* is that before it was caught up."""
+    return {
+        "pid": os.getpid(),
+        "events": progress.head,
+        "applied": progress.applied,
+        "behind": progress.behind,
+        "events_per_s": progress.events_per_s,
+        "seconds_left": progress.seconds_left,
+        "shares": dict(catalog.count_shares()),
+        "parked": [parked.model_dump() for parked in catalog.parked()],
+    }
 
 
 def incomplete(query: str, progress: Progress) -> Unavailable:

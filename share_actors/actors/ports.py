@@ -9,6 +9,8 @@ from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
+from share_actors.events.catalog.figures import Figures
+from share_actors.observability.counts import Sample
 from share_actors.policy import Caller
 from share_actors.values import BackendReport, RequestContext, Share, ShareClient, Snapshot
 from share_actors.values.waiting import WaitingForThread
@@ -117,6 +119,9 @@ class Host(Protocol):
     async def drop(self, entity_ids: Sequence[str], /) -> None:
         """End the activations of these entities, which have their home elsewhere."""
 
+    async def metrics(self, name: str, /) -> Sequence[Sample]:
+        """What the host has counted, as the series of the actor *name*."""
+
     async def under_way(self) -> Sequence[CallUnderWay]:
         """The driver calls that are under way, without those that wait for a thread."""
 
@@ -154,6 +159,9 @@ class CatalogForCallers(CatalogPort, Protocol):
 
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         """The same for the caller in *context*, who sees what it may read; raises `Forbidden`."""
+
+    async def figures(self) -> Figures:
+        """The size of the log, how far the catalog is, and the numbers of shares."""
 
 
 class CatalogFor:

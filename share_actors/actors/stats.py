@@ -1,7 +1,7 @@
 """StatsActor: one per backend. Sets the backend up, reads its statistics every period and publishes them.
 
 Manila's `init_host` and `publish_service_capabilities`, for one backend. A plain class; `actors/runtime`
-makes it a Ray actor. Reports go to the manager (for scheduling), to watchers, to metrics and to the log.
+makes it a Ray actor. Reports go to the manager (for scheduling and metrics), to watchers and to the log.
 """
 
 from __future__ import annotations
@@ -54,7 +54,6 @@ class StatsActor(BackendQueries):
         config: Config,
         listener: Callable[[], Listener],
         entity_client: EntityClient,
-        record_metrics: Callable[[BackendReport], None] = lambda _: None,
         *,
         retry_s: float = RETRY_S,
         hold: Hold = lambda _: None,
@@ -62,7 +61,7 @@ class StatsActor(BackendQueries):
     ) -> None:
         super().__init__(backend, config, hold, stopped_mark)
         self._listener, self._entity_client = listener, entity_client
-        self._record_metrics, self._retry_s = record_metrics, retry_s
+        self._retry_s = retry_s
         self._latest: BackendReport | None = None
         self._wake = asyncio.Event()
         self._reading = asyncio.Lock()
@@ -167,7 +166,6 @@ class StatsActor(BackendQueries):
         if report.reason is None:  # else it has the earlier measurement
             report = report.replace(began=began)
         self._latest = report
-        self._record_metrics(report)
         try:
             await self._listener().publish(report)
         except Unavailable as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from share_actors.config.observability import MetricsSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "ErasureSettings",
     "HostingSettings",
     "LogSettings",
+    "MetricsSettings",
     "PREFIX",
     "SchedulerSettings",
     "Section",

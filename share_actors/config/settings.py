@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from share_actors.config.observability import MetricsSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -74,6 +75,7 @@ class Config(BaseSettings):
     servers: ServerSettings = ServerSettings()
     audit: AuditSettings = AuditSettings()
     erasure: ErasureSettings = ErasureSettings()
+    metrics: MetricsSettings = MetricsSettings()
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 

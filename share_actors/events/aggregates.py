@@ -6,6 +6,8 @@ are unambiguous.
 
 from __future__ import annotations
 
+from typing import Any
+
 from share_actors.events import backend, cluster, share, share_network, share_server, share_type
 from share_actors.values.checks.ids import is_id
 
@@ -49,3 +51,9 @@ def address_of(stream: str) -> str | None:
     if not hyphen or kind not in AGGREGATES:
         return None
     return name if kind == share.KIND else f"{kind}:{name}"
+
+
+def backend_of(state: Any) -> str:
+    """The backend of the share or share server with this *state*; empty for other entities."""
+    entity = getattr(state, "share", None) or getattr(state, "server", None)
+    return str(getattr(entity, "backend", ""))

@@ -5,6 +5,7 @@ A mutable fold beside an entity's state; it gets the same events in the same ord
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import ConfigDict, Field
@@ -181,6 +182,16 @@ class Receipts:
     def open_works(self) -> tuple[str, ...]:
         """Return the open works, in the order in which they were opened."""
         return tuple(self._open)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether any work is open."""
+        return bool(self._open)
+
+    @property
+    def pending_since(self) -> datetime | None:
+        """When the oldest of the open works was requested; None if there is none."""
+        return min((work.cause.at for work in self._open.values()), default=None)
 
     @property
     def forgotten(self) -> bool:

@@ -51,6 +51,9 @@ class Catalog:
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         return await self.ask(query, **parameters)
 
+    async def figures(self) -> Any:
+        raise NotImplementedError
+
 
 class Cluster:
     catalog = Catalog()

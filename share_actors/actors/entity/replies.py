@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Generic
 
+from share_actors.actors.entity.progress import RequestProgress
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, QueuedCommand, ReplyTo, S, Turn
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, error_reply
 from share_actors.errors import InvalidRequest, ShareActorsError
 from share_actors.events.receipts import Key, RecordedRequest
+from share_actors.observability.counts import Counts
 from share_actors.policy import Caller, caller_of, owner_of, shown_to
 
 
@@ -19,9 +21,14 @@ class PendingReplies(Generic[E, S, F]):
     """The outcomes that callers of one entity wait for; true while there are any."""
 
     def __init__(
-        self, entity_id: str, aggregate: Aggregate[E, S, F], stream: EntityStream[E, S, F]
+        self,
+        entity_id: str,
+        aggregate: Aggregate[E, S, F],
+        stream: EntityStream[E, S, F],
+        counts: Counts | None = None,
     ) -> None:
         self._id, self._aggregate, self._stream = entity_id, aggregate, stream
+        self._progress = RequestProgress(entity_id, stream, counts or Counts())
         self._waiting: dict[Key, dict[ReplyTo, Caller | None]] = {}
         """Where the outcome goes, and the caller that waits for it; None: a part of the system."""
 
@@ -32,6 +39,7 @@ class PendingReplies(Generic[E, S, F]):
         """Reply to the commands and reads of *turn*, which is durable, and to those whose work it ended."""
         receipts = self._stream.receipts
         ended = receipts.take_settled()  # memory may hold only the last of them
+        self._progress.note(turn.recorded, ended)
         for queued, error in turn.refusals:
             queued.refuse(error)
         for queued, first, fingerprint in turn.repeats:
@@ -90,6 +98,7 @@ class PendingReplies(Generic[E, S, F]):
 
     def fail_all(self, error: ShareActorsError) -> None:
         """Reply with *error* to every caller that waits: this activation has ended."""
+        self._progress.forget()
         for (_, command_id), waiting in self._waiting.items():
             message = CommandMessage(self._id, command_id, "", b"", b"")
             for outcome in waiting:

@@ -37,6 +37,7 @@ from share_actors.actors.messaging.messages import CommandReply
 from share_actors.errors import LogError, Moved, NotFound, ShareActorsError
 from share_actors.events.aggregates import stream_of
 from share_actors.events.log import Conflict, Log
+from share_actors.observability.counts import Counts
 from share_actors.policy import Caller
 from share_actors.values import Frozen, utc_now
 
@@ -64,14 +65,13 @@ class Entity(Generic[E, S, F]):
         fresh: bool = False,
         clock: Callable[[], datetime] = utc_now,
         turns: Turns | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self.id, self._aggregate, self._clock = entity_id, aggregate, clock
-        self._activation = activation
-        self._turns = turns or Turns()
-        stream: EntityStream[E, S, F]
-        stream = EntityStream(stream_of(entity_id), aggregate, log, snapshot_every)
-        self._stream = stream
-        self._replies = PendingReplies(entity_id, aggregate, stream)
+        self._activation, self._turns = activation, turns or Turns()
+        self._stream: EntityStream[E, S, F]
+        self._stream = stream = EntityStream(stream_of(entity_id), aggregate, log, snapshot_every)
+        self._replies = PendingReplies(entity_id, aggregate, stream, counts)
         self._commands = CommandDecisions(entity_id, aggregate, work, stream, self._replies)
         self._attempts = Attempts(
             aggregate, work, stream, activation, put_outcome=self._put_outcome, wake=self.wake

@@ -6,16 +6,20 @@ import time
 
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Batch
-from share_actors.actors.messaging.messages import CommandReply
+from share_actors.actors.messaging.messages import CommandReply, kind_of_command, unpack_error
+from share_actors.observability.counts import Timers
 
 
 class Receipt:
     """The receipt of command *n* of *batch*; *wait*: the sender wants the outcome instead."""
 
-    __slots__ = ("_batch", "_n", "_reply", "outcome")
+    __slots__ = ("_batch", "_began", "_n", "_reply", "_timers", "_topic", "outcome")
 
-    def __init__(self, batch: Batch, n: int, wait: bool) -> None:
-        self._batch, self._n = batch, n
+    def __init__(
+        self, batch: Batch, n: int, wait: bool, began: float, topic: str, timers: Timers
+    ) -> None:
+        self._batch, self._n, self._topic = batch, n, topic
+        self._began, self._timers = began, timers
         self._reply: CommandReply | None = None
         self.outcome = Outcome(batch, n) if wait else None
 
@@ -32,10 +36,18 @@ class Receipt:
     def set_result(self, reply: CommandReply) -> None:
         """Answer a command that has no outcome, or that nothing was recorded of; note the others as taken."""
         self._reply = reply
+        self._count(reply)
         if self.outcome is None or reply.status == "error":
             self._batch.answer(self._n, reply)
         else:
             self._batch.take(self._n)
+
+    def _count(self, reply: CommandReply) -> None:
+        kind: str = self._topic  # that of a recorded command is known
+        outcome: str = reply.status
+        if reply.error is not None:
+            kind, outcome = kind_of_command(self._topic), unpack_error(reply.error).code
+        self._timers[kind, outcome].add(time.perf_counter() - self._began)
 
 
 class Outcome:

@@ -36,6 +36,7 @@ from share_actors.events.decider import Command
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.visibility import seen_by
+from share_actors.observability.counts import Counts, Sample
 from share_actors.policy import Caller, caller_of
 from share_actors.values import RequestContext
 from share_actors.values.waiting import WaitingForThread
@@ -67,10 +68,10 @@ class ShareHost:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._timings = timings or HostTimings()
         self._backends = BackendDrivers(config.backends, hold)
-        works = make_works(
-            self._backends, entity_client or EntityClient(_no_manager), lambda: self._sealer
-        )
-        self._entities = ResidentEntities(config, works, lambda: self._log)
+        self._counts = Counts()
+        client = entity_client or EntityClient(_no_manager)
+        works = make_works(self._backends, client, lambda: self._sealer, self._counts)
+        self._entities = ResidentEntities(config, works, lambda: self._log, self._counts)
         self._contexts: dict[bytes, RequestContext] = {}
         self._waiting = 0
         self._batches = OpenBatches()
@@ -115,7 +116,11 @@ class ShareHost:
         """Have each command decided and recorded; each is answered as its outcome comes."""
         self._start_sweeper()
         batch = Batch(len(messages), self._timings.batch_s)
-        receipts = [Receipt(batch, n, message.wait) for n, message in enumerate(messages)]
+        began, timers = time.perf_counter(), self._counts.replies
+        receipts = [
+            Receipt(batch, n, message.wait, began, message.topic, timers)
+            for n, message in enumerate(messages)
+        ]
         for message, receipt in zip(messages, receipts, strict=True):
             self._start(message, receipt, only_active)
         self._waiting += len(messages)
@@ -239,6 +244,11 @@ class ShareHost:
             waiting_for_thread=self._backends.waiting,
             leaving=self._entities.leaving,
         )
+
+    async def metrics(self, name: str) -> list[Sample]:
+        """What this host has counted, as the series of the actor *name*."""
+        commits = self._log.commit_times if "_log" in self.__dict__ else None
+        return self._counts.samples(name, commits)
 
     async def under_way(self) -> list[CallUnderWay]:
         """The driver calls that are under way, without those that wait for a thread."""

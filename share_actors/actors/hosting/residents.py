@@ -14,6 +14,7 @@ from share_actors.config import Config
 from share_actors.errors import Busy, InvalidRequest, Moved, shorten
 from share_actors.events.aggregates import AGGREGATES, calls_drivers, is_address, kind_of
 from share_actors.events.log import Log
+from share_actors.observability.counts import Counts
 
 AnyEntity = Entity[Any, Any, Any]
 ROOM_SEARCH = 64
@@ -24,9 +25,13 @@ class ResidentEntities:
     """Entities by id. Their number is limited; an idle one is passivated for another, if need be."""
 
     def __init__(
-        self, config: Config, works: Mapping[str, Any], open_log: Callable[[], Log]
+        self,
+        config: Config,
+        works: Mapping[str, Any],
+        open_log: Callable[[], Log],
+        counts: Counts | None = None,
     ) -> None:
-        self.config = config
+        self.config, self._counts = config, counts or Counts()
         self._works, self._open_log = works, open_log
         self._entities: dict[str, AnyEntity] = {}
         self._without_drivers: set[str] = set()
@@ -132,6 +137,7 @@ class ResidentEntities:
             snapshot_every=self.config.log.snapshot_every,
             fresh=fresh,
             turns=self._turns,
+            counts=self._counts,
         )
         self._entities[entity_id] = entity
         if not calls_drivers(entity_id):

@@ -43,8 +43,10 @@ class Router:
         catalog: CatalogPort,
         config: Config,
         pins_known: Callable[[float], Awaitable[None]],
+        refusal: Callable[[CommandMessage, ShareActorsError], CommandReply] = error_reply,
     ) -> None:
         self._supervisor, self._catalog, self._pins_known = supervisor, catalog, pins_known
+        self._refusal = refusal
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -100,10 +102,10 @@ class Router:
             first = sent or await self._find_and_send(message, taken)
             reply = await self._retry(message, *first)
         except ShareActorsError as error:
-            reply = error_reply(message, error)
+            reply = self._refusal(message, error)
         except Exception as error:  # whatever it is, the caller must get a reply
             logger.exception("command %s can't be sent", message.command_id)
-            reply = error_reply(message, ShareActorsError(f"internal error: {error!r}"))
+            reply = self._refusal(message, ShareActorsError(f"internal error: {error!r}"))
         answer(reply)
 
     async def _find_and_send(

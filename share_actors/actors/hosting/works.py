@@ -7,19 +7,26 @@ from typing import Any
 
 from share_actors.actors.effects.backends import BackendDrivers
 from share_actors.actors.effects.no_effects import NoWork
+from share_actors.actors.effects.observed import ObservedWork
 from share_actors.actors.effects.share import ShareWork
 from share_actors.actors.effects.share_server import ServerWork
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.sealing import Sealer
 from share_actors.events import share, share_server
 from share_actors.events.aggregates import AGGREGATES
+from share_actors.observability.counts import Counts
 
 
 def make_works(
-    backends: BackendDrivers, entity_client: EntityClient, sealer: Callable[[], Sealer]
+    backends: BackendDrivers,
+    entity_client: EntityClient,
+    sealer: Callable[[], Sealer],
+    counts: Counts,
 ) -> dict[str, Any]:
-    """The `Work` of each kind of entity."""
+    """The `Work` of each kind of entity; the attempts of those that call drivers are counted."""
     works: dict[str, Any] = dict.fromkeys(AGGREGATES, NoWork())
-    works[share.KIND] = ShareWork(backends, entity_client=entity_client, sealer=sealer)
-    works[share_server.KIND] = ServerWork(backends, entity_client, sealer)
+    of_shares = ShareWork(backends, entity_client=entity_client, sealer=sealer)
+    of_servers = ServerWork(backends, entity_client, sealer)
+    works[share.KIND] = ObservedWork(of_shares, counts.attempts)
+    works[share_server.KIND] = ObservedWork(of_servers, counts.attempts)
     return works

@@ -24,6 +24,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_checks import ManageChecks
 from share_actors.actors.manager.manage_verbs import ManageVerbs
+from share_actors.actors.manager.metrics import BackendFigures, ManagerFigures, SystemMetrics
 from share_actors.actors.manager.middleware import LEDGER_TOPICS, Middleware
 from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
@@ -39,7 +40,6 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import (
     CommandMessage,
     CommandReply,
-    error_reply,
     header_error,
 )
 from share_actors.actors.messaging.parameters import word
@@ -108,7 +108,16 @@ class ManagerActor(
             self._supervisor.nodes,
             timings,
         )
-        self._router = Router(self._supervisor, cluster.catalog, config, self._records.known)
+        self._metrics = SystemMetrics(
+            config.metrics, self._supervisor, cluster.catalog, self._figures
+        )
+        self._router = Router(
+            self._supervisor,
+            cluster.catalog,
+            config,
+            self._records.known,
+            self._metrics.refusal,
+        )
         self._recovery = Recovery(
             self._supervisor,
             self._router,
@@ -131,6 +140,7 @@ class ManagerActor(
         self._supervisor.spawn(self._recovery.run())
         self._supervisor.spawn(self._periodic_tasks.run())
         self._supervisor.spawn(self._follow_nodes())
+        self._metrics.start()
         for backend in self._config.backends:
             self._stats.start(backend)
         self._ledger_loaded = self._supervisor.spawn(self._load_ledger())
@@ -168,12 +178,12 @@ class ManagerActor(
         room = max(0, backlog - self._waiting)
         for n, message in enumerate(messages[:room]):
             if (malformed := header_error(message)) is not None:
-                batch.answer(n, error_reply(message, malformed))
+                batch.answer(n, self._metrics.refusal(message, malformed))
                 continue
             self._waiting += 1
             answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
             if (refusal := misdirection(message)) is not None:
-                self._answer(batch, n, message, error_reply(message, refusal))
+                self._answer(batch, n, message, self._metrics.refusal(message, refusal))
             elif not self._middleware.must_place(message):
                 self._router.send(message, answer, taken)
             elif (placed := self._placed_now(message)) is not None:
@@ -181,7 +191,7 @@ class ManagerActor(
             else:
                 self._supervisor.spawn(self._place_and_send(message, answer, taken))
         for n, message in enumerate(messages[room:], room):
-            batch.answer(n, error_reply(message, self._overload_error()))
+            batch.answer(n, self._metrics.refusal(message, self._overload_error()))
         return batch
 
     def _answer(self, batch: Batch, n: int, message: CommandMessage, reply: CommandReply) -> None:
@@ -210,7 +220,7 @@ class ManagerActor(
         if isinstance(placed, CommandMessage):
             self._router.send(placed, answer, taken)
         else:
-            answer(placed)
+            answer(self._metrics.refused(message, placed))
 
     async def _wait_for_ledger(self) -> None:
         """Return once the ledger was read; while the catalog can't be reached, that is retried."""
@@ -283,7 +293,18 @@ class ManagerActor(
             "broken": self._recovery.broken,
             "backends": {name: self._backend_status(name) for name in self._config.backends},
             "log": self._config.log.kind,
+            "metrics": self._metrics.status(),
         }
+
+    def _figures(self) -> ManagerFigures:
+        """What the manager knows, for its metrics."""
+        backends = {
+            name: BackendFigures(
+                self._backend_status(name)["status"] == "up", self._backend_reports.latest(name)
+            )
+            for name in self._config.backends
+        }
+        return ManagerFigures(self._waiting, len(self._recovery.broken), backends)
 
     async def config(self) -> Config:
         """The current configuration, as it was given, without the key of secrets."""
@@ -307,6 +328,7 @@ class ManagerActor(
         Driver calls may end within *timeout_s* (default: a few seconds). Returns those that were cut off.
         """
         self._supervisor.stopping = True
+        await self._metrics.stop()
         began = time.monotonic()
         until = began + min(STOP_TIMEOUT_S, STOP_TIMEOUT_S if timeout_s is None else timeout_s)
         while self._waiting and time.monotonic() < until:

@@ -19,6 +19,8 @@ from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_act
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
+from share_actors.events.catalog.figures import Figures
+from share_actors.observability.counts import Sample
 from share_actors.policy import Caller
 from share_actors.values import (
     BackendReport,
@@ -92,6 +94,10 @@ class RayHost:
     async def drop(self, entity_ids: Sequence[str], /) -> None:
         """End the activations of these entities, which have their home elsewhere."""
         await self._call(self._handle.drop.remote(entity_ids))
+
+    async def metrics(self, name: str, /) -> Sequence[Sample]:
+        """What the host has counted."""
+        return await self._call(self._handle.metrics.remote(name))
 
     async def under_way(self) -> Sequence[CallUnderWay]:
         """The driver calls that are under way."""
@@ -307,6 +313,11 @@ class RayCatalog:
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         """The same for the caller in *context*, who sees what it may read."""
         return await self.call("ask_as", context, query, **parameters)
+
+    async def figures(self) -> Figures:
+        """The size of the log, how far the catalog is, and the numbers of shares."""
+        figures: Figures = await self.call("figures")
+        return figures
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call any method of `CatalogActor`; they may be repeated, so a restarting actor is called again."""

@@ -11,7 +11,6 @@ import time
 
 import ray
 from ray.exceptions import RayError
-from ray.util.metrics import Gauge
 
 from share_actors.actors.backend_probe import BackendProbe
 from share_actors.actors.catalog import CatalogActor
@@ -30,7 +29,6 @@ from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.events.log.lease.lease import Owner
 from share_actors.events.log.lease.leased_log import open_leased
-from share_actors.values import BackendReport
 
 
 def owner_of(config: Config) -> Owner:
@@ -117,7 +115,6 @@ class StatsRayActor(StatsActor):
             saved_config(config),
             manager.connected,
             EntityClient(manager.connected),
-            PoolMetrics(backend),
             hold=Directories(lambda: owner_of(config)).hold,
             stopped_mark=KeptMark(config.namespace, backend),
         )
@@ -135,31 +132,6 @@ class BackendProbeRayActor(BackendProbe):
         mask_log_records()
         hold = Directories(lambda: owner_of(config)).hold
         super().__init__(backend, saved_config(config), hold)
-
-
-class PoolMetrics:
-    """Metrics of one backend, which Ray exports: the capacities of its pools, and whether it is up."""
-
-    def __init__(self, backend: str) -> None:
-        tags = ("backend", "pool")
-        self._backend = backend
-        self._gauges = {
-            name: Gauge(f"share_actors_pool_{name}", f"{name} of a pool.", tag_keys=tags)
-            for name in ("total_capacity_gib", "free_capacity_gib", "allocated_capacity_gib")
-        }
-        self._up = Gauge(
-            "share_actors_backend_up", "1 if the backend is up.", tag_keys=("backend",)
-        )
-
-    def __call__(self, report: BackendReport) -> None:
-        """Set the metrics to what *report* says."""
-        up = report.reason is None and report.capabilities is not None
-        self._up.set(float(up), {"backend": self._backend})
-        for pool in report.capabilities.pools if report.capabilities is not None else ():
-            for name, gauge in self._gauges.items():
-                capacity = getattr(pool, name)
-                if not isinstance(capacity, str):  # unknown or infinite
-                    gauge.set(capacity, {"backend": self._backend, "pool": pool.name})
 
 
 def _start_with(method: str) -> None:

@@ -97,6 +97,9 @@ LISTED = {
         "Print manifests for Kubernetes, and the recipe of a container image.",
         ("commands.deploy",),
     ),
+    "metrics": Listed(
+        "Show the metrics, and print what Prometheus and Grafana need.", ("commands.metrics",)
+    ),
     "config": Listed("Show and check the configuration.", ("commands.system.config",)),
     "catalog": Listed(
         "Maintain the catalog, which is derived from the log.", ("commands.system.catalog",)

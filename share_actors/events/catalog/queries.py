@@ -16,6 +16,8 @@ from share_actors.events import share as aggregate
 from share_actors.events import share_type
 from share_actors.events.aggregates import AGGREGATES, kind_of
 from share_actors.events.catalog import sql, sqlite
+from share_actors.events.catalog.figures import Figures
+from share_actors.events.catalog.figures import read as read_figures
 from share_actors.events.catalog.fold import Parked
 from share_actors.events.catalog.parameters import (
     MAX_LIMIT,
@@ -67,6 +69,10 @@ class Catalog(PartQueries):
     def close(self) -> None:
         """Close the catalog's database; the log stays open."""
         self._store.close()
+
+    def figures(self, settings: LogSettings, path: Path) -> Figures:
+        """Return figures for monitoring; see `figures.read`."""
+        return read_figures(self._log, self._store, self.as_of(), settings, path)
 
     def owns(self, address: str) -> bool:
         """Return whether the entity at *address* exists, and is of the caller's project if that matters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -19,6 +20,7 @@ from eventsourcing.persistence import (
 
 from share_actors.errors import NOT_RECORDED, LogError, LogInDoubt
 from share_actors.events.log.append_order import Append, AppendOrder, Conflict, Settled
+from share_actors.observability.counts import Timer
 
 _PAGE_SIZE = 1_000
 
@@ -41,6 +43,8 @@ class GroupCommit:
         self._queue: SimpleQueue[list[Append] | None] = SimpleQueue()
         self._delivered = 0
         self._thread: Thread | None = None
+        self.times = Timer()
+        """How long each transaction took."""
 
     # -- on the event loop -------------------------------------------------------------------------
     def submit(
@@ -124,7 +128,9 @@ class GroupCommit:
             return
         try:
             self.before_commit()
+            began = time.perf_counter()
             ids = self._recorder.insert_events([row for append in admitted for row in append.rows])
+            self.times.add(time.perf_counter() - began)
         except (IntegrityError, DataError) as error:
             if len(admitted) == 1:
                 self._resolve_conflict(admitted[0], error)

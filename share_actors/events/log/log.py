@@ -31,6 +31,7 @@ from share_actors.events.log.state_snapshots import StateSnapshots
 from share_actors.events.log.subject_keys import record_sealer
 from share_actors.events.log.version_reads import VersionReads, last_versions
 from share_actors.events.subjects.sealing import RecordSealer
+from share_actors.observability.counts import Timer
 
 T = TypeVar("T")
 _SAMPLE = 20
@@ -258,6 +259,11 @@ class Log:
             return query()
         except Exception as error:
             raise LogError(self._store.explain(error)) from error
+
+    @property
+    def commit_times(self) -> Timer:
+        """How long each transaction of this process took."""
+        return self._group_commit.times
 
     @property
     def snapshot_failures(self) -> int:

@@ -10,6 +10,7 @@ from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 
 from share_actors.events.log.append_order import Settled
 from share_actors.events.log.group_commit import GroupCommit
+from share_actors.observability.counts import Timer
 
 MAX_PARTITIONS = 32
 
@@ -51,6 +52,14 @@ class PartitionedCommit:
     def before_commit(self, check: Callable[[], None]) -> None:
         for commit in self._commits:
             commit.before_commit = check
+
+    @property
+    def times(self) -> Timer:
+        """How long each transaction of all partitions took."""
+        times = Timer()
+        for commit in self._commits:
+            times.merge(commit.times)
+        return times
 
     def submit(
         self, stream: str, expected: int, rows: Sequence[StoredEvent], settled: Settled

@@ -14,6 +14,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.config import Config
 from share_actors.events.log import OpenLog
+from share_actors.observability.counts import Sample
 from share_actors.policy import Caller
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.nodes import NODE
@@ -186,6 +187,11 @@ class InProcessHost:
         """Take in no more entities and end what is not at work; what is left."""
         left: Sequence[str] = await self._call("leave")
         return left
+
+    async def metrics(self, name: str, /) -> Sequence[Sample]:
+        """What it has counted since its process started."""
+        samples: Sequence[Sample] = await self._call("metrics", name)
+        return samples
 
     async def under_way(self) -> Sequence[CallUnderWay]:
         """The driver calls that are under way."""

@@ -11,6 +11,7 @@ from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
+from share_actors.events.catalog.figures import Figures
 from share_actors.events.log import OpenLog
 from share_actors.testing.in_process.manager import ManagerPort, ManagerProcess
 from share_actors.testing.in_process.nodes import NODE
@@ -32,6 +33,11 @@ class InProcessCatalog:
     async def ask_as(self, context: RequestContext, query: str, /, **parameters: Any) -> Any:
         """The same for the caller in *context*, who sees what it may read."""
         return await self.call("ask_as", context, query, **parameters)
+
+    async def figures(self) -> Figures:
+        """The size of the log, how far the catalog is, and the numbers of shares."""
+        figures: Figures = await self.call("figures")
+        return figures
 
     async def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Any method of `CatalogActor`; raises `Unavailable` when it cannot be reached."""

@@ -13,6 +13,7 @@ from ipaddress import (
 
 MAX_LENGTH = 64
 """No spelling of an address or a network is longer."""
+MAX_PORT = 65535
 _MAPPED = 96
 """Networks below ::ffff:0:0/96 are IPv4 in IPv6's spelling."""
 
@@ -63,3 +64,15 @@ def _check_spelling(text: str) -> None:
 def _check_not_mapped(parsed: IPv6Address) -> None:
     if parsed.ipv4_mapped is not None:
         raise ValueError(f"is an IPv4 address in IPv6's spelling: write {parsed.ipv4_mapped}")
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """The parts of `HOST:PORT`; an IPv6 address is in brackets."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = str(address(host[1:-1]))
+    elif not colon or not host or ":" in host or any(c.isspace() for c in host):
+        raise ValueError("is not HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464")
+    if not (port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
+        raise ValueError(f"has the port {port!r}, which is not a number from 0 to {MAX_PORT}")
+    return host, int(port)

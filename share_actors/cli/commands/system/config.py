@@ -106,9 +106,11 @@ def check(
     log and its key. A PostgreSQL log must be reachable.
     """
     from share_actors.actors.effects.separation import check_apart
+    from share_actors.observability.exporter import check_library
 
     config = session.config if file is None else load(file)
     check_apart(config.backends)
+    check_library(config.metrics.address)
     warnings = [
         warning
         for name in config.backends

@@ -71,6 +71,7 @@ def _summary(status: Mapping[str, Any]) -> dict[str, str]:
         "Manager": _manager(manager),
         "Catalog": _catalog(catalog),
         "Backends": ", ".join(f"{name} ({b['driver']}, {b['status']})" for name, b in backends),
+        **_metrics(manager),
         "Shares": ", ".join(f"{number} {status}" for status, number in shares) or "none",
     }
 
@@ -94,6 +95,13 @@ def _manager(manager: Mapping[str, Any]) -> str:
         return f"does not answer: {manager['error']}"
     waiting = count(manager["waiting"], "command")
     return f"process {manager['pid']}, up {manager['up_s']:.0f} s, {waiting} waiting"
+
+
+def _metrics(manager: Mapping[str, Any]) -> dict[str, str]:
+    """Where metrics are served, or why they are not; nothing if they are not configured."""
+    metrics = manager.get("metrics", {})
+    shown = f"not served: {metrics['error']}" if metrics.get("error") else metrics.get("url")
+    return {"Metrics": shown} if shown else {}
 
 
 def _catalog(catalog: Mapping[str, Any]) -> str:

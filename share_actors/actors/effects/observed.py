@@ -1,0 +1,50 @@
+"""A `Work` whose attempts are counted: how long each took, and how it ended."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from share_actors.events.aggregates import backend_of
+from share_actors.events.attempts import ReportFailure
+from share_actors.events.decider import Command, Effect
+from share_actors.observability.counts import Timers
+from share_actors.values import RequestContext
+
+_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NAMES: dict[type, str] = {}
+"""The names of the effects that were performed."""
+
+
+class ObservedWork:
+    """Another `Work`, whose attempts are added to *attempts*: by backend, effect and outcome."""
+
+    def __init__(self, work: Any, attempts: Timers) -> None:
+        self._start, self._attempts = work.start, attempts
+        self.preparation, self.check, self.timeout_s = work.preparation, work.check, work.timeout_s
+        self.cut_off, self.max_pause_s = work.cut_off, work.max_pause_s
+
+    def start(
+        self, effect: Effect, state: Any, context: RequestContext, done: Callable[[Command], None]
+    ) -> None:
+        """Perform *effect*, and count it before *done* gets its outcome."""
+        began = time.perf_counter()
+
+        def ended(outcome: Command) -> None:
+            how = outcome.kind if isinstance(outcome, ReportFailure) else "done"
+            labels = (backend_of(state), effect_name(effect), how)
+            self._attempts[labels].add(time.perf_counter() - began)
+            done(outcome)
+
+        self._start(effect, state, context, ended)
+
+
+def effect_name(effect: Effect) -> str:
+    """What *effect* is, without ids: `apply_rules`."""
+    kind = type(effect)
+    name = _NAMES.get(kind)
+    if name is None:
+        name = _NAMES[kind] = _INNER_CAPITAL.sub("_", kind.__name__).lower()
+    return name

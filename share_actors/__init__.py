@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from share_actors.config import Config as Config
     from share_actors.config import ErasureSettings as ErasureSettings
     from share_actors.config import HostingSettings as HostingSettings
+    from share_actors.config import LoggingSettings as LoggingSettings
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import MetricsSettings as MetricsSettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
@@ -89,6 +90,7 @@ __all__ = [
     "LogInDoubt",
     "LogSettings",
     "LogTooNew",
+    "LoggingSettings",
     "MetricsSettings",
     "NoValidHost",
     "NotFound",
@@ -137,6 +139,7 @@ _MODULES = {
         "Config",
         "HostingSettings",
         "LogSettings",
+        "LoggingSettings",
         "MetricsSettings",
         "SchedulerSettings",
         "ServerSettings",

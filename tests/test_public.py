@@ -38,6 +38,7 @@ PUBLIC_NAMES = {
         "LogInDoubt",
         "LogSettings",
         "LogTooNew",
+        "LoggingSettings",
         "MetricsSettings",
         "NoValidHost",
         "NotFound",

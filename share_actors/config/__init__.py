@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.config.observability import MetricsSettings
+from share_actors.config.observability import LoggingSettings, MetricsSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -32,6 +32,7 @@ __all__ = [
     "ErasureSettings",
     "HostingSettings",
     "LogSettings",
+    "LoggingSettings",
     "MetricsSettings",
     "PREFIX",
     "SchedulerSettings",

@@ -19,7 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from share_actors.config.observability import MetricsSettings
+from share_actors.config.observability import LoggingSettings, MetricsSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -76,6 +76,7 @@ class Config(BaseSettings):
     audit: AuditSettings = AuditSettings()
     erasure: ErasureSettings = ErasureSettings()
     metrics: MetricsSettings = MetricsSettings()
+    logging: LoggingSettings = LoggingSettings()
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 

@@ -113,7 +113,11 @@ COLLECTED_AT = _gauge(
 BUILD = _gauge("build_info", "version", "1, for the version of this package.")
 
 # -- read by the catalog ---------------------------------------------------------------------------
-LOG_EVENTS = _counter("log_events", "", "Events in the log.")
+LOG_EVENTS = _counter(
+    "log_events",
+    "",
+    "The position of the last event of the log: the number of those ever recorded.",
+)
 LOG_BYTES = _gauge("log_size_bytes", "", "Size of the log: its files, or its tables and indexes.")
 LOG_DISK_FREE = _gauge(
     "log_disk_free_bytes", "", "Free space of the file system with the log (SQLite only)."

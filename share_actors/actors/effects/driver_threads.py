@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -42,6 +43,8 @@ class _Job:
     timeout_s: float
     key: str
     number: int
+    context: Context = field(default_factory=copy_context)
+    """What the call is about: that of the code that submitted it."""
     started: float = 0.0
     expired: bool = False
 
@@ -212,7 +215,7 @@ class DriverThreads:
             job.started = time.monotonic()
             worker.job = job
             try:
-                result: Any = job.call()
+                result: Any = job.context.run(job.call)
             except BaseException as error:
                 result = error
             worker.leave()
@@ -246,7 +249,7 @@ class DriverThreads:
         if self._jobs.get(job.key) is job:
             del self._jobs[job.key]
         try:
-            job.done(result)
+            job.context.copy().run(job.done, result)  # a call that hangs is still in its own
         except Exception:  # the results of other calls must not be lost with it
             logger.exception("could not process a driver call's result")
 

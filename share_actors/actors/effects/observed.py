@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from share_actors.events.decider import Command, Effect
 from share_actors.observability.counts import Timers
 from share_actors.values import RequestContext
 
+logger = logging.getLogger(__name__)
 _INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NAMES: dict[type, str] = {}
 """The names of the effects that were performed."""
@@ -36,6 +38,8 @@ class ObservedWork:
             how = outcome.kind if isinstance(outcome, ReportFailure) else "done"
             labels = (backend_of(state), effect_name(effect), how)
             self._attempts[labels].add(time.perf_counter() - began)
+            if isinstance(outcome, ReportFailure):
+                logger.info("%s: %s: %s", labels[1], how, outcome.reason)
             done(outcome)
 
         self._start(effect, state, context, ended)

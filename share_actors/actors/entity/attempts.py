@@ -11,9 +11,11 @@ from typing import Generic
 from share_actors.actors.entity.backoff import Backoff
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import Aggregate, E, F, Outcome, S, Turn, Work
+from share_actors.events.aggregates import address_of, backend_of
 from share_actors.events.attempts import BeginAttempt, stopped
 from share_actors.events.decider import Command, Rejected
 from share_actors.events.envelope import Envelope
+from share_actors.observability.log_context import about, fields_of
 
 logger = logging.getLogger(__name__)
 _BEGIN = BeginAttempt(activation="", timeout_s=0.0)
@@ -95,8 +97,16 @@ class Attempts(Generic[E, S, F]):
         def done(command: Command) -> None:
             self._put_outcome(Outcome(command, origin))
 
-        context = turn.context(self._stream.version)
-        self._work.start(turn.effect, self._stream.state, context, done)
+        context, state = turn.context(self._stream.version), self._stream.state
+        attempt = fields_of(
+            address_of(self._stream.name) or self._stream.name,
+            origin.correlation_id,
+            origin.request_id,
+            backend=backend_of(state),
+            attempt=context.attempt,
+        )
+        with about(attempt):  # so are the threads and tasks that this starts
+            self._work.start(turn.effect, state, context, done)
 
     def cut_off(self, now: datetime) -> None:
         """Conclude the attempt in flight, whose driver call a planned stop of the system ends."""

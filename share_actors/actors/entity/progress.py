@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,9 +10,12 @@ from typing import Any
 
 from share_actors.actors.entity.stream import EntityStream
 from share_actors.actors.entity.turn import QueuedCommand
-from share_actors.events.aggregates import backend_of
+from share_actors.events.aggregates import address_of, backend_of
 from share_actors.events.receipts import Key, RecordedRequest
 from share_actors.observability.counts import Counts
+from share_actors.observability.log_context import about, fields_of
+
+logger = logging.getLogger(__name__)
 
 
 class RequestProgress:
@@ -25,6 +29,8 @@ class RequestProgress:
 
     def note(self, recorded: Sequence[QueuedCommand], ended: Mapping[Key, RecordedRequest]) -> None:
         """Note the requests that were *recorded*, and count those that *ended*."""
+        if logger.isEnabledFor(logging.INFO):
+            self._log(recorded, ended)
         if recorded or ended:
             now = time.perf_counter()
             for queued in recorded:
@@ -43,6 +49,18 @@ class RequestProgress:
             self._counts.pending[self._id] = self._age
         else:
             self._counts.pending.pop(self._id, None)
+
+    def _log(self, recorded: Sequence[QueuedCommand], ended: Mapping[Key, RecordedRequest]) -> None:
+        address = address_of(self._stream.name) or self._id
+        backend = backend_of(self._stream.state)
+        for queued in recorded:
+            message, request_id = queued.message, queued.context.request_id
+            with about(fields_of(address, message.command_id, request_id, backend=backend)):
+                logger.info("%s is recorded", message.topic)
+        for (_, command_id), request in ended.items():
+            with about(fields_of(address, command_id, backend=backend)):
+                reason = "" if request.reason is None else f": {request.reason}"
+                logger.info("the request is %s%s", request.status, reason)
 
     def forget(self) -> None:
         """Count nothing more of this activation, which has ended."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import Context
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +18,13 @@ class Turns:
 
     def __init__(self) -> None:
         self._due: list[Callable[[], None]] = []
+        self._nothing = Context()
+        """Turns of many entities run in it: they are not about the one that was due first."""
 
     def add(self, turn: Callable[[], None]) -> None:
         """Take *turn* soon; what it raises is logged, since others wait after it."""
         if not self._due:
-            asyncio.get_running_loop().call_soon(self._take)
+            asyncio.get_running_loop().call_soon(self._take, context=self._nothing)
         self._due.append(turn)
 
     def _take(self) -> None:

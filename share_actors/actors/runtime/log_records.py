@@ -7,8 +7,21 @@ import traceback
 from functools import cache
 from typing import Any
 
+import ray
+
+from share_actors.config import Config
+from share_actors.observability.log_lines import write_logs
 from share_actors.redaction import scrubbed
 from share_actors.values.checks.escaping import escaped
+
+
+def begin_log(config: Config) -> None:
+    """Mask the log records of this process, and write them as *config* says, for the actor that it is."""
+    mask_log_records()
+    settings = config.logging
+    if not settings.is_default:
+        actor = ray.get_runtime_context().get_actor_name() or "process"
+        write_logs(actor, settings.format, settings.level, settings.directory)
 
 
 @cache

@@ -191,8 +191,8 @@ class ManagerStatus(TypedDict, total=False):
     """The manager's part of the status; only `error` if the manager does not respond.
 
     `version`: of the program. `up_s`: seconds since it started. `waiting`: commands in progress. `broken`:
-    the reason, by the id of a share that has pending work and cannot be activated. `log`: the log's kind. `metrics`:
-    the `url` that they are served at (None: nowhere), and the `error` why they are not, if they should be.
+    the reason, by the id of a share that has pending work and cannot be activated. `log`: the log's kind.
+    `metrics`: the `url` that they are served at (None: nowhere), and the `error` why they are not.
     """
 
     error: str

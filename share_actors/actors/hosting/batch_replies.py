@@ -6,7 +6,12 @@ import time
 
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.messaging.batch import Batch
-from share_actors.actors.messaging.messages import CommandReply, kind_of_command, unpack_error
+from share_actors.actors.messaging.messages import (
+    CommandMessage,
+    CommandReply,
+    kind_of_command,
+    unpack_error,
+)
 from share_actors.observability.counts import Timers
 
 
@@ -15,13 +20,11 @@ class Receipt:
 
     __slots__ = ("_batch", "_began", "_n", "_reply", "_timers", "_topic", "outcome")
 
-    def __init__(
-        self, batch: Batch, n: int, wait: bool, began: float, topic: str, timers: Timers
-    ) -> None:
-        self._batch, self._n, self._topic = batch, n, topic
-        self._began, self._timers = began, timers
+    def __init__(self, batch: Batch, n: int, message: CommandMessage, timers: Timers) -> None:
+        self._batch, self._n, self._topic = batch, n, message.topic
+        self._began, self._timers = time.perf_counter(), timers
         self._reply: CommandReply | None = None
-        self.outcome = Outcome(batch, n) if wait else None
+        self.outcome = Outcome(batch, n) if message.wait else None
 
     @property
     def reply(self) -> CommandReply:

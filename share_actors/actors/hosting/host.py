@@ -116,11 +116,8 @@ class ShareHost:
         """Have each command decided and recorded; each is answered as its outcome comes."""
         self._start_sweeper()
         batch = Batch(len(messages), self._timings.batch_s)
-        began, timers = time.perf_counter(), self._counts.replies
-        receipts = [
-            Receipt(batch, n, message.wait, began, message.topic, timers)
-            for n, message in enumerate(messages)
-        ]
+        timers = self._counts.replies
+        receipts = [Receipt(batch, n, message, timers) for n, message in enumerate(messages)]
         for message, receipt in zip(messages, receipts, strict=True):
             self._start(message, receipt, only_active)
         self._waiting += len(messages)

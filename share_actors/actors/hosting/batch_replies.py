@@ -16,7 +16,7 @@ from share_actors.observability.counts import Timers
 
 
 class Receipt:
-    """The receipt of command *n* of *batch*; *wait*: the sender wants the outcome instead."""
+    """The receipt of *message*, command *n* of *batch*; if it waits, its outcome is the answer instead."""
 
     __slots__ = ("_batch", "_began", "_n", "_reply", "_timers", "_topic", "outcome")
 

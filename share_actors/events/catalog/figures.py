@@ -18,7 +18,7 @@ from share_actors.wire import sent_as_report
 _LOG_SIZE = (
     "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) AS bytes FROM pg_class c"
     " JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = ? AND c.relkind = 'r' AND c.relname NOT LIKE 'catalog%'"
+    " WHERE n.nspname = ? AND c.relkind = 'r' AND left(c.relname, 7) <> 'catalog'"
 )
 _SHARES = (
     "SELECT backend, status, SUM(n) AS n FROM {s}catalog_counts"

@@ -82,8 +82,7 @@ class Entity(Generic[E, S, F]):
         self._woken = self._busy = False
         self._task: asyncio.Task[None] | None = None
         """What the turn waits for: a read of the stream, or of its version."""
-        self.lost = False
-        self.last_used = 0.0
+        self.lost, self.last_used = False, 0.0
 
     # -- from outside ----------------------------------------------------------------------------
     @property

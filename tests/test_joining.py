@@ -84,6 +84,8 @@ def test_a_head_is_a_host_with_the_port_of_ray_unless_another_is_given(
         ("fd00::1", "in brackets"),
         ("10.0.0.1:ray", "its port 'ray' is not a number"),
         ("10.0.0.1:70000", "its port '70000' is not a number"),
+        ("10.0.0.1:" + "9" * 5000, "is not a number from 0 to 65535"),
+        ("head]:6379", "it must be HOST:PORT"),
         (":6379", "it must be HOST:PORT"),
         ("ray://10.0.0.1:10001", "in brackets"),
         ("", "it must be HOST:PORT"),

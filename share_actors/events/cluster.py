@@ -127,8 +127,10 @@ def decide(command: ClusterCommand, state: ClusterState) -> list[ClusterEvent]:
         case DrainNode(node=node, reason=reason, at=at):
             if known and known.forgotten:
                 raise Rejected(f"node {node.name} was forgotten: no actors are started on it")
-            drained = known is not None and known.drained is not None
-            return [] if drained else [NodeDrained(node=node, reason=reason, at=at)]
+            if known is not None and known.drained is not None:
+                return []
+            _require_room(known, state)
+            return [NodeDrained(node=node, reason=reason, at=at)]
         case UndrainNode(node=node):
             return [NodeUndrained(node=node)] if known and known.drained else []
         case ForgetNode():
@@ -143,10 +145,19 @@ def _forget(command: ForgetNode, state: ClusterState) -> list[ClusterEvent]:
     known = state.record(command.node.id)
     if known is not None and known.forgotten:
         return []
-    if sum(_is_marked(record) for record in state.nodes) >= MAX_RECORDED:
-        raise Rejected(f"{MAX_RECORDED} nodes are drained or forgotten: accept some of them first")
+    _require_room(known, state)
     fields = {"node": command.node, "backends": command.backends}
     return [NodeForgotten(**fields, reason=command.reason, at=command.at)]
+
+
+def _require_room(known: NodeRecord | None, state: ClusterState) -> None:
+    """Raise `Rejected` if there is no room for another node with a mark; those of *known* count already."""
+    if known is not None and _is_marked(known):
+        return
+    if sum(_is_marked(record) for record in state.nodes) >= MAX_RECORDED:
+        raise Rejected(
+            f"{MAX_RECORDED} nodes are drained or forgotten: undrain or accept some of them first"
+        )
 
 
 def evolve(state: ClusterState, event: ClusterEvent) -> ClusterState:

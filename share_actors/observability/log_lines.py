@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from share_actors.errors import LogError
 from share_actors.observability.log_context import current
@@ -64,7 +65,7 @@ def _handler(actor: str, directory: Path | None) -> logging.Handler:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handler = WatchedFileHandler(
-                directory / f"{actor}.log", encoding="utf-8", errors="replace"
+                directory / f"{quote(actor, safe='@ ')}.log", encoding="utf-8", errors="replace"
             )
         except OSError as error:
             raise LogError(

@@ -207,6 +207,25 @@ def test_an_outcome_that_a_host_no_longer_knows_is_found_by_the_manager(tmp_path
     within(30, scenario())
 
 
+def test_a_host_that_takes_in_nothing_more_is_asked_for_an_outcome_only_once(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with counted(tmp_path) as (system, connection):
+            share = await system.create_share(size=1, command_id="c1")
+            host = connection.cluster.host_of(share.id)
+            manager = connection.cluster.find_manager().manager
+            manager._supervisor.directory.close(host.name)
+            await host.inner.leave()
+
+            first = await manager.wait([(share.id, "c1")], 1.0)
+            second = await manager.wait([(share.id, "c1")], 1.0)
+
+            assert (first, [reply.status for reply in second]) == ([], ["done"])
+
+    within(30, scenario())
+
+
 class UnreachableHost(CountedHost):
     """A host to which the connection is cut: no call has an answer."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from share_actors import sentence
 from share_actors.actors.messaging.messages import unpack_error
+from share_actors.actors.ports import Probe
 from share_actors.errors import Moved, NotFound, Refused, Unavailable
 from share_actors.events.preflight import moved_backends
 from share_actors.events.share.ensure import ShareEnsured
@@ -190,6 +193,44 @@ def test_a_backend_whose_shares_are_not_on_the_new_node_is_not_moved(tmp_path: P
             (tmp_path / "far").rename(tmp_path / "gone")
             with pytest.raises(Refused, match="does not have 1 of 1 shares on a node with cellar"):
                 await running.backends.move("far", "cellar")
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_backend_whose_node_falls_silent_during_the_checks_is_not_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            cluster, probe = running.cluster, running.cluster.probe
+            cluster.add_node("cellar", "cellar")
+
+            async def lost_meanwhile(*args: Any) -> Probe:
+                await cluster.lose_node("rack")
+                return await probe(*args)
+
+            monkeypatch.setattr(cluster, "probe", lost_meanwhile)
+            with pytest.raises(Refused, match="may come back"):
+                await running.backends.move("far", "cellar")
+            backends = (await running.status())["manager"]["backends"]
+            assert backends["far"]["node"] == "rack"
+
+    within(LIMIT_S, scenario())
+
+
+def test_of_two_moves_at_once_the_second_begins_where_the_first_has_ended(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            names = ("cellar", "attic")
+            for name in names:
+                running.cluster.add_node(name, name)
+
+            moves = await asyncio.gather(*(running.backends.move("far", name) for name in names))
+
+            formers = {moved["former"]: moved["node"] for moved in moves}
+            last = formers[formers["rack"]]
+            backend = (await running.status())["manager"]["backends"]["far"]
+            assert backend["node"] == last
 
     within(LIMIT_S, scenario())
 

@@ -92,3 +92,11 @@ def test_the_oldest_nodes_without_a_mark_make_room() -> None:
 def test_more_marked_nodes_than_are_recorded_are_refused() -> None:
     marked = [forgotten.replace(node=RACK.replace(id=f"n{n}")) for n in range(cluster.MAX_RECORDED)]
     spec.given(*marked).when(forget(BACK)).then_rejected("accept some of them first")
+    drain = DrainNode(node=BACK, at=NOON)
+    spec.given(*marked).when(drain).then_rejected("undrain or accept some of them first")
+
+
+def test_a_drained_node_can_be_forgotten_when_no_other_can() -> None:
+    nodes = [RACK.replace(id=f"n{n}") for n in range(cluster.MAX_RECORDED)]
+    marked = [drained.replace(node=node) for node in nodes]
+    spec.given(*marked).when(forget(nodes[0])).then(forgotten.replace(node=nodes[0]))

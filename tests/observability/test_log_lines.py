@@ -192,6 +192,16 @@ def test_a_process_writes_a_file_of_its_own_and_opens_it_again_once_it_is_rename
     assert json.loads(log.read_text())["actor"] == "manager"
 
 
+def test_the_file_of_an_actor_is_in_the_directory_whatever_resource_its_name_has(
+    root: logging.Logger, tmp_path: Path
+) -> None:
+    write_logs("share-actor@../rack 1-1", "text", "info", tmp_path / "logs")
+    LOGGER.info("here")
+
+    [log] = (tmp_path / "logs").iterdir()
+    assert log.name == "share-actor@..%2Frack 1-1.log"
+
+
 def test_setting_the_log_up_again_replaces_the_first_set_up(
     root: logging.Logger, tmp_path: Path
 ) -> None:

@@ -39,6 +39,8 @@ class NodeRecords:
         self.moves: dict[str, tuple[str, str]] = {}
         """Of each moved backend, the Ray resource that the configuration names, and the one in force."""
         self._known, self._recording = asyncio.Event(), asyncio.Lock()
+        self.moving = asyncio.Lock()
+        """Held from the checks of a backend's move until it is in force."""
         nodes.is_forgotten = lambda node: self._is(node, "forgotten")
 
     # -- reading ---------------------------------------------------------------------------------

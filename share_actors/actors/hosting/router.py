@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -224,20 +224,26 @@ class Router:
         ]
         running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        settled = [self._settled(reply) for call in done for reply in self._replies(call)]
+        asked = {pair[0]: host for host, of_host in pairs_by_host.items() for pair in of_host}
+        settled = [self._settled(reply, asked) for call in done for reply in self._replies(call)]
         return [reply for reply in settled if reply is not None]
 
-    def _settled(self, reply: CommandReply) -> CommandReply | None:
-        """*reply* to a wait for an outcome; None if the next wait will find the entity elsewhere."""
-        error = moved(reply)
-        if not isinstance(error, Outdated):
-            return reply if error is None else None
-        address = reply.share_id
+    def _settled(self, reply: CommandReply, asked: Mapping[str, str]) -> CommandReply | None:
+        """*reply* to a wait for an outcome; None if the next wait will find the entity elsewhere.
+
+        *asked* has the hosts that were asked, by entity; one that has it no more is not asked again.
+        """
+        error, address = moved(reply), reply.share_id
+        if error is None:
+            return reply
+        home = self._supervisor.directory.home_of_active(address)
+        if not isinstance(error, Outdated) and asked.get(address, home) != home:
+            return None  # it has a new home already
         try:
-            self._forget_home(address, self._supervisor.directory.home_of_active(address), error)
+            self._forget_home(address, home, error)
         except Unavailable as unavailable:
-            asked = CommandMessage(address, reply.command_id, "", b"", b"")
-            return error_reply(asked, unavailable)
+            message = CommandMessage(address, reply.command_id, "", b"", b"")
+            return error_reply(message, unavailable)
         return None
 
     async def _wait_at_home(

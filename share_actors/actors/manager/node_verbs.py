@@ -208,25 +208,44 @@ class NodeVerbs:
         permit("move_backend", context)
         backend = self._config.backend_name(word("backend", backend))
         await self._nodes_known()
-        former, configured = (c.backends[backend].node for c in (self._config, self._configured))
-        if former is None or configured is None:
-            text = f"backend {backend!r} is not pinned to nodes: its shares are hosted on any node"
-            raise Refused(text, field="backend", value=backend)
-        fields = {"backend": backend, "configured": configured, "node": node, "reason": reason}
-        command = build(MoveBackend, fields)
-        moved = {"backend": backend, "node": node, "former": former, "configured": configured}
-        if node == former:
-            return {**moved, "problem": None}
-        was_lost = self._require_settled(backend, former)
-        await self._require_working(backend, node)
-        await self._entity_client.tell(f"backend:{backend}", command, context_of(context))
-        self._records.note_move(backend, configured, node)
-        self._take_in_moves()
+        async with self._records.moving:  # another move of it begins where this one has ended
+            former, configured = self._pins_of(backend)
+            moved = {"backend": backend, "node": node, "former": former, "configured": configured}
+            fields = {"backend": backend, "configured": configured, "node": node, "reason": reason}
+            command = build(MoveBackend, fields)
+            if node == former:
+                return {**moved, "problem": None}
+            self._require_settled(backend, former)
+            await self._require_working(backend, node)
+            was_lost = await self._require_as_before(backend, former, configured)
+            await self._entity_client.tell(f"backend:{backend}", command, context_of(context))
+            self._records.note_move(backend, configured, node)
+            self._take_in_moves()
         self._evacuation.replace_hosts_on([former])
         self._evacuation.look()
         problem = await self._move_stats(backend, was_lost=was_lost)
         await self._scheduler.wait_for_backends([backend])
         return {**moved, "problem": problem}
+
+    def _pins_of(self, backend: str) -> tuple[str, str]:
+        """The Ray resource that *backend* is pinned to, and the one that the configuration names."""
+        name = self._config.backend_name(backend)
+        node, configured = (c.backends[name].node for c in (self._config, self._configured))
+        if node is None or configured is None:
+            text = f"backend {backend!r} is not pinned to nodes: its shares are hosted on any node"
+            raise Refused(text, field="backend", value=backend)
+        return node, configured
+
+    async def _require_as_before(self, backend: str, former: str, configured: str) -> bool:
+        """See `_require_settled`: the driver's checks took time, in which a node may have become silent."""
+        await self._supervisor.look_at_nodes()
+        if self._pins_of(backend) != (former, configured):
+            raise Refused(
+                f"the configuration of backend {backend!r} was changed meanwhile; nothing was moved",
+                field="backend",
+                value=backend,
+            )
+        return self._require_settled(backend, former)
 
     async def _move_stats(self, backend: str, *, was_lost: bool) -> str | None:
         """Have *backend* report from where it is now; see `StatsActors.move`."""

@@ -48,10 +48,10 @@ def parse_endpoint(text: str, field: str) -> Endpoint:
         host, port = text, str(DEFAULT_PORT)
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise _invalid(field, text, "an IPv6 address is written in brackets, as in [fd00::1]:6379")
-    if not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+    if not port.isascii() or not port.isdecimal() or len(port) > 5 or int(port) > 65_535:
         raise _invalid(field, text, f"its port {port!r} is not a number from 0 to 65535")
-    host = host.strip("[]")
-    if not host or any(character.isspace() or character in "/@" for character in host):
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or any(character.isspace() or character in "/@[]" for character in host):
         raise _invalid(field, text, "it must be HOST:PORT, such as 10.0.0.1:6379")
     return Endpoint(host, int(port))
 

@@ -21,6 +21,7 @@ from share_actors.events.log import Conflict, Log
 from share_actors.events.log.partitions import partition_of
 from share_actors.events.log.postgres.horizon import Horizon, claiming, position_of
 from share_actors.events.log.postgres.partitioned import PartitionRecorder
+from share_actors.events.log.postgres.recorder import BoundedRecorder
 from tests.events.appending import append
 from tests.events.conftest import OpenLog
 from tests.events.postgres import admin
@@ -46,7 +47,7 @@ class Writers:
     """A transaction for each partition, whose statements are sent when the test says so, and a reader."""
 
     def __init__(self, made: LogSettings, log: Log) -> None:
-        self._made, self._schema = made, made.schema_name
+        self._made, self._schema, self.log = made, made.schema_name, log
         recorders: Any = log._recorder
         self._recorders: list[PartitionRecorder] = recorders.partitions
         self._open: dict[int, psycopg.Connection] = {}
@@ -177,6 +178,32 @@ def test_a_transaction_that_began_later_holds_nothing_back(writers: Callable[[],
         tried.read()
 
         assert len(tried.seen) == 1
+
+
+def test_a_reader_passes_over_nothing_if_another_thread_reads_at_the_same_time(
+    writers: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    select = BoundedRecorder.select_notifications
+
+    with writers() as tried:
+        tried.insert(0)
+        tried.insert(1)
+
+        def interleaved(*args: Any, **kwargs: Any) -> Any:
+            tried.commit(1)
+            rows = select(*args, **kwargs)
+            tried.commit(0)
+            tried.log._recorder._wait()  # of another thread, which learns that both are final now
+            return rows
+
+        with monkeypatch.context() as patched:
+            patched.setattr(BoundedRecorder, "select_notifications", interleaved)
+            first = tried.log.notifications(tried.start, 1)
+        after = first[-1].position if first else tried.start
+        rest = tried.log.notifications(after, 10)
+
+        seen = [row.position for row in (*first, *rest)]
+        assert seen == tried.rows(tried.start, tried.last())
 
 
 def test_a_reader_gets_each_event_once_in_one_order_while_connections_are_cut(

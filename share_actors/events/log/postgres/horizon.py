@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from threading import Lock
 from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composed, Identifier, Literal
@@ -72,14 +73,16 @@ class Horizon:
         )
         self.final = 0
         """The greatest position that is known to be final; it never decreases."""
+        self._lock = Lock()
 
     def read(self, execute: Execute) -> Seen:
         """What is final now."""
         row = execute(self._statement).fetchone()
         last, claims = row.values() if isinstance(row, dict) else row
         final = min([last, *(position_of(claim, last) for claim in claims)])
-        self.final = max(self.final, final)
-        return Seen(last, self.final)
+        with self._lock:  # an answer of another thread may be newer
+            self.final = max(self.final, final)
+            return Seen(last, self.final)
 
     def wait(self, execute: Execute, timeout_s: float) -> int:
         """Wait until all that was recorded before this call is final, and return its last position.

@@ -145,9 +145,10 @@ class PartitionedRecorder(BoundedRecorder):
         """Events in the order of the log, up to where it is final, and at least those recorded by now."""
 
         def select() -> Sequence[Notification]:
+            final = self._horizon.final  # before the rows are read: another thread may move it on
             select = super(PartitionedRecorder, self).select_notifications
             rows = select(start, limit, stop, topics, **kwargs)
-            final = self._horizon.final  # as a condition it would make the server sort all rows
+            # as a condition of the statement it would make the server sort all rows
             return [row for row in rows if row.id <= final]
 
         rows = select() if (start or 0) < self._horizon.final else ()

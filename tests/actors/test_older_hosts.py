@@ -58,9 +58,9 @@ async def versions(manager: InProcessManager) -> dict[str, Any]:
     return {actor["actor"]: actor for actor in status["actors"]}
 
 
-def is_replaced(cluster: DummyCluster, host: InProcessHost) -> bool:
-    """Whether a host was restarted after the fixture's restart, or has left, for another one."""
-    return host.pid == 3 or host.name not in cluster.running
+def has_left(cluster: DummyCluster, host: InProcessHost) -> bool:
+    """Whether a host has ended, without another restart than that of the fixture."""
+    return host.name not in cluster.running and host.pid == 2
 
 
 async def extended(manager: InProcessManager, share_id: str, command_id: str = "") -> CommandReply:
@@ -130,7 +130,7 @@ def test_a_command_that_an_older_host_cannot_decide_goes_to_a_newer_one(tmp_path
     within(20, scenario())
 
 
-def test_an_older_host_ends_its_driver_calls_then_gives_its_shares_up_and_is_restarted(
+def test_an_older_host_ends_its_driver_calls_then_gives_its_shares_up_and_is_ended(
     tmp_path: Path,
 ) -> None:
     async def scenario() -> None:
@@ -143,7 +143,7 @@ def test_an_older_host_ends_its_driver_calls_then_gives_its_shares_up_and_is_res
             older_host = cluster.running["share-actor-1"]
             assert (await extended(manager, "new")).status == "done"
 
-            assert await until_async(lambda: is_replaced(cluster, older_host))
+            assert await until_async(lambda: has_left(cluster, older_host))
             await available(cluster, "busy", "other")
             assert (attempts(cluster, "busy"), attempts(cluster, "new")) == ([1], [1, 1])
 
@@ -157,7 +157,7 @@ def test_an_older_host_gets_no_shares_until_it_runs_another_version(tmp_path: Pa
             await noticed(manager, cluster)
             older_host = cluster.running["share-actor-1"]
             await extended(manager, "new")
-            assert await until_async(lambda: is_replaced(cluster, older_host))
+            assert await until_async(lambda: has_left(cluster, older_host))
 
             await outcomes(manager, [create(f"s{n}") for n in range(4)])
 
@@ -204,6 +204,22 @@ def test_an_upgrade_is_finished_once_every_host_can_read_the_format(tmp_path: Pa
             assert (await manager.versions())["share-actor-2"] == told.told()
             with pytest.raises(Refused, match="manager"):
                 await manager.check_upgrade(OWN.log_format + 1)
+
+    within(20, scenario())
+
+
+def test_an_upgrade_is_not_finished_if_a_host_has_been_restarted_in_an_older_version(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
+            await manager.ready()
+            await manager.check_upgrade(OWN.log_format)
+
+            cluster.running["share-actor-2"].told = OWN._replace(program="0.1.9", log_format=0)
+
+            with pytest.raises(Refused, match=r"share-actor-2 \(0\.1\.9\) cannot read log format"):
+                await manager.check_upgrade(OWN.log_format)
 
     within(20, scenario())
 

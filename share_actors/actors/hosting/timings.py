@@ -15,15 +15,13 @@ class SupervisorTimings:
     *report_every_s*: the interval between two reports of a host. *max_wait_s*: how long a command may
     wait for a living host before its reply is `Unavailable`. *recycle_timeout_s*: how long a host that
     is about to be restarted may take to end its running work. *start_timeout_s*: how long a host that is
-    started, or restarted, may take to answer. *drain_s*: how long an outdated host may take to give up its
-    entities.
+    started, or restarted, may take to answer.
     """
 
     report_every_s: float = 1.0
     max_wait_s: float = 60.0
     recycle_timeout_s: float = 10.0
     start_timeout_s: float = 120.0
-    drain_s: float = 60.0
 
     def report_pause_s(self, hosts: int) -> float:
         """The pause between two reports of each of so many *hosts*."""

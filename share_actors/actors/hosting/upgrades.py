@@ -7,7 +7,6 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from share_actors.actors.hosting import host_calls
 from share_actors.actors.ports import Host, HostLost
 from share_actors.errors import Outdated, ShareActorsError, Unavailable
 from share_actors.versions import OWN, Versions, mismatch
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from share_actors.actors.hosting.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
-DRAIN_POLL_S, ANSWER_S = 0.1, 10.0
+ANSWER_S = 10.0
 NEXT_STEP = (
     "Start the newer version on a node that can host it, or upgrade the node of one of these share actors;"
     " `share-actors upgrade show` lists the versions."
@@ -27,7 +26,7 @@ class Upgrades:
     """What each host tells of its version, and which versions are *outdated*: they cannot read some event.
 
     Outdated hosts get no entities while another can take them. One that met such an event is drained: it ends
-    its driver calls, gives its entities up, and is restarted, by then perhaps in the newer version.
+    its driver calls and gives its entities up. Then `Evacuation` ends it, and starts another if too few are left.
     """
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -76,9 +75,10 @@ class Upgrades:
         self._mark()
         if not self._supervisor.directory.has_newer(name):
             raise self._no_newer(error)
-        if name not in self._draining:
+        host = self._supervisor.hosts.get(name)
+        if host is not None and name not in self._draining:
             self._draining.add(name)
-            self._supervisor.spawn(self._drain(name))
+            self._supervisor.spawn(self._begin_to_leave(name, host))
 
     def _no_newer(self, error: Outdated) -> Unavailable:
         needs = error.details.get("needs", error.reason)
@@ -96,16 +96,19 @@ class Upgrades:
         )
 
     async def told(self) -> dict[str, dict[str, Any]]:
-        """What each living host tells of its version, by name; one that does not answer counts as earlier."""
+        """What each living host tells of its version now, by name.
+
+        One that does not answer counts as what it told before, or else as earlier.
+        """
         alive = sorted(self._supervisor.directory.hosts)
-        for name in alive:
-            if name not in self._told:  # it has just joined
-                with suppress(HostLost, TimeoutError):
-                    async with asyncio.timeout(ANSWER_S):
-                        self._told[name] = Versions.of(
-                            await self._supervisor.hosts[name].versions()
-                        )
+        await asyncio.gather(*map(self._ask_again, alive))
         return {name: self._version(name).told() for name in alive}
+
+    async def _ask_again(self, name: str) -> None:
+        """Ask a host that may have been restarted in another version since it was looked at."""
+        with suppress(HostLost, TimeoutError):
+            async with asyncio.timeout(ANSWER_S):
+                self._told[name] = Versions.of(await self._supervisor.hosts[name].versions())
 
     def _version(self, name: str) -> Versions:
         return self._told.get(name, Versions())
@@ -117,23 +120,15 @@ class Upgrades:
         needs = self._needs.get(self._told[name])
         return {"version": self._told[name].program} | ({"outdated": needs} if needs else {})
 
-    async def _drain(self, name: str) -> None:
-        """Have a host give up its entities, once they are not at work, and restart it."""
-        supervisor, host = self._supervisor, self._supervisor.hosts.get(name)
+    async def _begin_to_leave(self, name: str, host: Host) -> None:
+        """Have a host take in nothing more, and give up what is not at work; `Evacuation` ends it."""
         try:
-            if host is None:  # it has ended meanwhile
-                return
-            with suppress(HostLost, ShareActorsError, TimeoutError):
-                async with asyncio.timeout(supervisor.timings.drain_s):
-                    while left := await host.leave():
-                        if supervisor.directory.keep(name, left):
-                            supervisor.host_lost.set()  # what is pending goes on elsewhere
-                        await asyncio.sleep(DRAIN_POLL_S)
-            supervisor.mark_lost(name)
-            with suppress(TimeoutError):
-                limit_s = supervisor.timings.recycle_timeout_s
-                await asyncio.wait_for(host_calls.stop(host, None), limit_s)
-            logger.warning("share actor %s has given up its shares; it is restarted", name)
-            await host.restart()
+            with suppress(
+                HostLost, ShareActorsError, TimeoutError
+            ):  # noted again if it is still needed
+                left = await self._supervisor.answer(host.leave())
+                if self._supervisor.directory.keep(name, left):
+                    self._supervisor.host_lost.set()  # what is pending goes on elsewhere
+                logger.warning("share actor %s leaves, since it is outdated", name)
         finally:
             self._draining.discard(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from share_actors.errors import LogTooNew
+from share_actors.errors import LogTooNew, Refused
 from share_actors.events.erasing import envelope_of
 from share_actors.events.log.format_record import raise_format
 from share_actors.policy import caller_of, check_role
@@ -50,8 +50,19 @@ class CatalogUpgrades:
         written = await self._run(lambda: self._log.format.read())  # noqa: PLW0108 - opened there
         return OWN.told() | {"written_format": written}
 
-    async def finish_upgrade(self, *, context: RequestContext = OPERATOR) -> bool:
-        """Have the log written in the newest format from now on; returns whether that is new."""
+    async def finish_upgrade(self, log_format: int, *, context: RequestContext = OPERATOR) -> bool:
+        """Have the log written in the newest format from now on; returns whether that is new.
+
+        Raises `Refused` if that is not *log_format*, which all processes were found to read.
+        """
         check_role("finish_upgrade", caller_of(context))
+        if log_format != OWN.log_format:
+            raise Refused(
+                f"the upgrade can't be finished: all processes can read log format {log_format}, and the"
+                f" catalog has been restarted meanwhile in a version that writes format {OWN.log_format}",
+                field="format",
+                value=log_format,
+                next_step="Run `share-actors upgrade show`, then `share-actors upgrade finish` again.",
+            )
         log = await self._run(lambda: self._log)
         return await raise_format(log, envelope_of(context))

@@ -280,7 +280,7 @@ class AsyncShareSystem(AsyncSystemQueries):
         """
         newest = dict(await self._requests.catalog.call("versions"))["log_format"]
         await self._requests.ask_manager("check_upgrade", newest)
-        return bool(await self._requests.catalog.call("finish_upgrade"))
+        return bool(await self._requests.catalog.call("finish_upgrade", newest))
 
     # -- the catalog --------------------------------------------------------------------------------
     async def rebuild_catalog(self) -> int:

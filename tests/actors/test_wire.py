@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import pickle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply, command_message
 from share_actors.actors.ports import HostReport
 from share_actors.actors.runtime.cluster import RayCluster
+from share_actors.actors.runtime.connection import RayConnection
 from share_actors.config import Config
 from share_actors.errors import Unavailable
 from share_actors.events.share.messages import ExtendShare
@@ -141,6 +143,18 @@ def test_two_processes_talk_if_each_understands_the_others_protocol(
 
     assert (found is None) == (problem is None)
     assert found is None or (problem is not None and problem in found and "9.9.9" in found)
+
+
+def test_a_client_refuses_a_system_of_a_version_that_tells_none() -> None:
+    connection = RayConnection.__new__(RayConnection)
+    connection.manager = cast("Any", object())  # it has no method `hello`
+
+    with pytest.raises(
+        Unavailable, match=r"the system runs share_actors 0\.2\.0 or earlier .*upgrade the system"
+    ) as raised:
+        asyncio.run(connection.exchange_versions())
+
+    assert (raised.value.field, raised.value.value) == ("protocol", 1)
 
 
 def test_what_a_process_of_another_version_tells_is_understood_as_far_as_it_is_known() -> None:

@@ -26,7 +26,7 @@ class Upgrades:
     """What each host tells of its version, and which versions are *outdated*: they cannot read some event.
 
     Outdated hosts get no entities while another can take them. One that met such an event is drained: it ends
-    its driver calls and gives its entities up. Then `Evacuation` ends it, and starts another if too few are left.
+    its driver calls and gives its entities up. Then `Evacuation` ends it, and starts another if needed.
     """
 
     def __init__(self, supervisor: Supervisor) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ import pytest
 from share_actors.actors.entity import stream
 from share_actors.actors.hosting import supervisor
 from share_actors.actors.hosting.directory import newest_homes
+from share_actors.actors.messaging import batch
 from share_actors.actors.messaging.batch import Batch
 from share_actors.actors.shared_queries import SharedQueries
 from share_actors.drivers import make_driver
@@ -209,6 +211,7 @@ def receipts_are_evicted_at_once(patch: Patch) -> None:
 def batches_wait_for_all(patch: Patch) -> None:
     patch.setattr(Batch, "_has_replies", lambda self, number: not self._open)
     patch.setattr(Batch, "_is_untold", lambda self: False)
+    patch.setattr(batch, "FIRST_POLL_S", math.inf)
 
 
 def doubts_are_denied(patch: Patch) -> None:

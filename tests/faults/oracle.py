@@ -16,6 +16,7 @@ from share_actors.events.share.access import AllowAccess, DenyAccess
 from share_actors.events.share.ensure import EnsureShare
 from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import (
+    ChangeShare,
     CreateShare,
     DeleteShare,
     ShareReverted,
@@ -63,7 +64,7 @@ class Verdict:
         for item in recorded:
             self.receipts.record(item)
         self.stuck = self._stuck() + self._waiting(world)
-        self.lost = self._lost(world)
+        self.lost = self._lost(world, states)
         self.lied = self._lied(world)
         self.duplicated = duplicated(world.storage)
         self.orphaned = self._differs(world.storage)
@@ -87,14 +88,18 @@ class Verdict:
         told = world.replies.items()
         return [f"{i} waits" for i, t in told if t.status is None and not world.case.forgetful]
 
-    def _lost(self, world: World) -> list[str]:
+    def _lost(self, world: World, states: list[ShareState]) -> list[str]:
         """Acknowledged requests that are not in the log, nor joined to the same request of another client."""
         asked = dict(world.commands())
         works = {w for i in asked if (known := self.receipts.get(i)) for w in known.works}
         acknowledged = [i for i, told in world.replies.items() if told.acknowledged]
         missing = [i for i in acknowledged if self.receipts.get(i) is None]
-        # to release what is not held changes nothing, and is not recorded
-        missing = [i for i in missing if not isinstance(asked[i], ReleaseSnapshot)]
+        told = world.replies
+        missing = [
+            i
+            for i in missing
+            if not changes_nothing(asked[i], states[told[i].since or 0 : told[i].until + 1])
+        ]
         return [i for i in missing if not any(fnmatch(w, same_work(asked[i])) for w in works)]
 
     def _lied(self, world: World) -> list[str]:
@@ -123,6 +128,20 @@ class Verdict:
         if self._content is not None and on_it is not None and on_it["content"] != self._content:
             return [f"the content is of {on_it['content']}, the log says {self._content}"]
         return []
+
+
+def changes_nothing(command: Command, states: list[ShareState]) -> bool:
+    """Whether *command* left a share in one of *states* as it was, which is not recorded."""
+    if not isinstance(command, ReleaseSnapshot | ChangeShare):
+        return False
+    return any(_leaves(command, state) for state in states)
+
+
+def _leaves(command: ReleaseSnapshot | ChangeShare, state: ShareState) -> bool:
+    try:
+        return share.decide(command, state) == []
+    except Rejected:
+        return False
 
 
 def false_refusals(world: World, states: list[ShareState]) -> list[str]:

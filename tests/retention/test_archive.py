@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+from base64 import b64decode
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_nothing_is_archived_that_is_young_or_is_there(site: Site) -> None:
     assert not any(isinstance(row, ArchivedRow) for row in site.rows())
 
 
+def stored(file: Path) -> bytes:
+    """The states of the events in the archive *file*, as they are stored, one after the other."""
+    lines = gzip.decompress(file.read_bytes()).splitlines()[1:]
+    return b"".join(b64decode(json.loads(line).get("state", "")) for line in lines)
+
+
+def test_an_archive_has_the_events_as_the_log_stored_them(site: Site) -> None:
+    archived(site)
+
+    assert b'"user_id":"bob"' in stored(site.file)
+
+
 def test_an_encrypted_log_has_an_encrypted_archive(tmp_path: Path) -> None:
     from share_actors.config import LogSettings
     from tests.audit.conftest import write_story
@@ -85,7 +98,7 @@ def test_an_encrypted_log_has_an_encrypted_archive(tmp_path: Path) -> None:
         write_story(log)
     archived(site)
 
-    assert b"bob" not in gzip.decompress(site.file.read_bytes())
+    assert b'"user_id":"bob"' not in stored(site.file)
     assert report(site).ok
 
 

@@ -140,3 +140,14 @@ def test_a_unit_that_could_not_start_is_refused_by_name(
 
     assert (ran.exit_code, error_of(ran)["field"]) == (3, field)
     assert not (home / "xdg").exists()
+
+
+def test_a_unit_that_can_not_be_written_leaves_the_token_as_it_was(home: Path) -> None:
+    (home / "cluster.token").write_text("former")
+    (home / "copy").write_text("secret")
+    (home / "xdg").write_text("no directory")
+
+    ran = run("service", "install", *FORMS["a node"], "--token-file", str(home / "copy"))
+
+    assert "Nothing was installed" in ran.stderr
+    assert (home / "cluster.token").read_text() == "former"

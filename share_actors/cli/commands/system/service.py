@@ -110,10 +110,10 @@ def install(
     token = None if token_file is None else read_token(token_file)
     text, file = unit(session, wanted, system=system), unit_path(wanted, system=system)
     if not only_print:
+        _write(file, text)  # first: if it is refused, the token of another cluster stays
         if token is not None:
             session.home.mkdir(parents=True, exist_ok=True)
             ray_roles.write_token(session.home, token)
-        _write(file, text)
     user = "" if system else " --user"
     enable = f"systemctl{user} daemon-reload && systemctl{user} enable --now {file.stem}"
     if session.json:

@@ -56,6 +56,7 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "systems": (ACCEPTANCE,),
     "pages": ("docs",),
     "storage": ("tests/storage", "tests/drivers/ganesha", "tests/faults/test_storage_soak.py"),
+    "machines": ("tests/machines", "tests/upgrades"),
     "services": (
         f"{ACCEPTANCE}/test_service.py",
         f"{ACCEPTANCE}/test_alone.py",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from share_actors.config import LoggingSettings as LoggingSettings
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import MetricsSettings as MetricsSettings
+    from share_actors.config import RaySettings as RaySettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
     from share_actors.config import ServerSettings as ServerSettings
     from share_actors.config import load as load
@@ -96,6 +97,7 @@ __all__ = [
     "NotFound",
     "OperationFailed",
     "Page",
+    "RaySettings",
     "Receipt",
     "Refused",
     "RequestContext",
@@ -141,6 +143,7 @@ _MODULES = {
         "LogSettings",
         "LoggingSettings",
         "MetricsSettings",
+        "RaySettings",
         "SchedulerSettings",
         "ServerSettings",
         "load",

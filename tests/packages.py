@@ -1,4 +1,4 @@
-"""Installs the Debian packages of the storage tests, and lets none of their daemons start.
+"""Installs the Debian packages of the tests of storage and of Redis, and lets none of their daemons start.
 
 The tests start daemons of their own. Without root or apt-get, or if installing fails, the tests that need a
 missing package are skipped with its name: see `tests.storage.needs`.
@@ -19,9 +19,16 @@ from typing import IO
 
 PACKAGES = (
     *("nfs-ganesha", "nfs-ganesha-vfs", "rpcbind", "dbus", "btrfs-progs", "libnfs13"),
-    *("samba", "smbclient", "libnss-wrapper", "iproute2", "kmod"),
+    *("samba", "smbclient", "libnss-wrapper", "iproute2", "kmod", "redis-server"),
 )
-UNITS = ("nfs-ganesha.service", "smbd.service", "nmbd.service", "rpcbind.service", "rpcbind.socket")
+UNITS = (
+    "nfs-ganesha.service",
+    "smbd.service",
+    "nmbd.service",
+    "rpcbind.service",
+    "rpcbind.socket",
+    "redis-server.service",
+)
 """Units of the packages, which are enabled when these are installed."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 """A program that packages ask before they start a daemon (invoke-rc.d)."""

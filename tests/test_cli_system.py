@@ -12,7 +12,7 @@ import pytest
 
 from share_actors.actors.runtime import lifecycle, system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import ray_process
+from share_actors.cli import ray_process, ray_session
 from share_actors.cli.commands.system.down import stop
 from share_actors.cli.session import Options, Session
 from share_actors.errors import ConfigError, Unavailable
@@ -44,7 +44,7 @@ def test_a_later_process_with_the_same_id_is_a_different_process() -> None:
 
     assert system_state.same_process(me.pid, me.create_time())
     assert not system_state.same_process(me.pid, me.create_time() - 60)
-    assert ray_process.session_processes(me.pid, me.create_time() - 60) == []
+    assert ray_session.session_processes(me.pid, me.create_time() - 60) == []
 
 
 def test_the_address_auto_leads_to_the_system_in_the_users_home(home: Path) -> None:
@@ -84,13 +84,13 @@ def test_stopping_a_head_ends_its_session_and_nothing_else(tmp_path: Path) -> No
     created = psutil.Process(head.pid).create_time()
     state = SystemState(namespace="n", pid=head.pid, created=created, directory=str(directory))
     try:
-        while len(session := ray_process.session_processes(head.pid, created)) < 3:
+        while len(session := ray_session.session_processes(head.pid, created)) < 3:
             pass
         # the head passes no signal on to its two sleepers
         killed = ray_process.stop_ray(state, timeout_s=1.0)
         assert [name.partition(" ")[0] for name in killed] == ["sleep", "sleep"]
         assert ray_process.stop_ray(state) == []
-        assert all(ray_process.has_ended(process) for process in session)
+        assert all(ray_session.has_ended(process) for process in session)
         assert bystander.poll() is None
         assert not directory.exists()
     finally:
@@ -104,12 +104,12 @@ def test_a_process_that_a_head_starts_as_it_ends_is_waited_for_and_not_killed() 
     head = subprocess.Popen(["sh", "-c", script], start_new_session=True)
     created = psutil.Process(head.pid).create_time()
     try:
-        while len(ray_process.session_processes(head.pid, created)) < 2:
+        while len(ray_session.session_processes(head.pid, created)) < 2:
             pass
         state = SystemState(namespace="n", pid=head.pid, created=created)
 
         assert ray_process.stop_ray(state, timeout_s=60.0) == []
-        assert all(map(ray_process.has_ended, ray_process.session_processes(head.pid, created)))
+        assert all(map(ray_session.has_ended, ray_session.session_processes(head.pid, created)))
     finally:
         head.wait()
 
@@ -127,7 +127,7 @@ def test_what_is_left_of_a_ray_that_has_died_is_killed_without_waiting_for_it() 
     try:
         assert any(name.startswith("bash") for name in ray_process.stop_ray(state))
     finally:
-        ray_process.kill_session(head.pid, created)
+        ray_session.kill_session(head.pid, created)
         head.communicate()
 
 
@@ -156,8 +156,8 @@ def test_an_agent_that_goes_on_after_its_head_has_ended_is_ended_without_waiting
     state = SystemState(namespace="n", pid=head.pid, created=created)
 
     def session() -> list[psutil.Process]:
-        found = ray_process.session_processes(head.pid, created)
-        return [process for process in found if not ray_process.has_ended(process)]
+        found = ray_session.session_processes(head.pid, created)
+        return [process for process in found if not ray_session.has_ended(process)]
 
     try:
         while not any(process.cmdline()[:1] == ["ray::RuntimeEnvAgent"] for process in session()):
@@ -165,7 +165,7 @@ def test_an_agent_that_goes_on_after_its_head_has_ended_is_ended_without_waiting
         assert ray_process.stop_ray(state, timeout_s=300.0) == []
         assert session() == []
     finally:
-        ray_process.kill_session(head.pid, created)
+        ray_session.kill_session(head.pid, created)
         head.wait()
 
 
@@ -182,7 +182,7 @@ def test_a_ray_that_gave_up_its_start_is_started_once_more(
 ) -> None:
     tried = str(tmp_path / "tried")
     monkeypatch.setattr(
-        ray_process, "_ray_command", lambda into, _: ["sh", "-c", SLOW_HEAD, "sh", tried, into]
+        ray_process, "_ray_command", lambda into, *_: ["sh", "-c", SLOW_HEAD, "sh", tried, into]
     )
 
     state = ray_process.start_ray(tmp_path, "n")

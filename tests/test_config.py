@@ -102,10 +102,10 @@ def test_a_key_that_resembles_that_of_a_secret_is_treated_as_secret(name: str) -
     assert looks_secret(name)
 
 
-def test_exactly_three_configuration_keys_are_secret() -> None:
+def test_exactly_four_configuration_keys_are_secret() -> None:
     secret = [key for key in keys_of(Config) if looks_secret(key)]
 
-    assert secret == ["log.password", "log.cipher_key", "secrets_key"]
+    assert secret == ["ray.redis_password", "log.password", "log.cipher_key", "secrets_key"]
     assert not looks_secret("backends.keystone.driver")
     assert not looks_secret("backends.b.options.root")
 

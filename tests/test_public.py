@@ -44,6 +44,7 @@ PUBLIC_NAMES = {
         "NotFound",
         "OperationFailed",
         "Page",
+        "RaySettings",
         "Receipt",
         "Refused",
         "RequestContext",

@@ -76,13 +76,13 @@ def hang_noticed(state: SystemState, give_up: Callable[[], NoReturn]) -> Iterato
     """Call *give_up*, in a thread, if the system has died and the block goes on for `HANG_WAIT_S` after it.
 
     Ray waits without end for a cluster that dies while it makes actors or calls them, and in some of these
-    waits it heeds no signal.
+    waits it heeds no signal. A head that cannot be reached for so long, without its Redis, is taken for dead.
     """
     ended, giving_up = threading.Event(), threading.Lock()
 
     def watch() -> None:
         while not ended.wait(CHECK_EVERY_S):
-            if not state.alive and not ended.wait(HANG_WAIT_S):
+            if _is_lost(state) and not ended.wait(HANG_WAIT_S) and _is_lost(state):
                 with giving_up:
                     if not ended.is_set():
                         give_up()
@@ -95,6 +95,17 @@ def hang_noticed(state: SystemState, give_up: Callable[[], NoReturn]) -> Iterato
             ended.set()
 
 
+def _is_lost(state: SystemState) -> bool:
+    """Whether Ray has ended, or its GCS is away, which is started again if it has its Redis."""
+    if not state.alive or state.store is None or state.address is None:
+        return not state.alive
+    try:
+        check_reachable(state.address)
+    except Unavailable:
+        return True
+    return False
+
+
 def death_of(state: SystemState) -> Unavailable:
     """The error that says that the system of *state* died."""
     if state.joined:
@@ -102,8 +113,11 @@ def death_of(state: SystemState) -> Unavailable:
             f"the node of the cluster at {state.address} died: process {state.ended or state.pid} has ended",
             next_step=f"Join again with `share-actors up --join {state.address}`.",
         )
+    ended = f"process {state.ended or state.pid} has ended"
+    if state.alive and state.store is not None:
+        ended = f"Ray's GCS at {state.address} is away; does its Redis run ({state.store})?"
     return Unavailable(
-        f"the system died: process {state.ended or state.pid} has ended",
+        f"the system died: {ended}",
         next_step="Nothing recorded was lost. Start it again with `share-actors up`.",
     )
 

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 import psutil
 
-from share_actors.actors.runtime import PARENT, system_state
-from share_actors.actors.runtime.stop_times import KILL_TIMEOUT_S, RAY_STOP_TIMEOUT_S
-from share_actors.actors.runtime.system_state import OUTAGE, SystemState, ray_environment
+from share_actors.actors.runtime import OUTAGE, PARENT, system_state
+from share_actors.actors.runtime.head.store import RedisStore
+from share_actors.actors.runtime.stop_times import RAY_STOP_TIMEOUT_S
+from share_actors.actors.runtime.system_state import SystemState, ray_environment
 from share_actors.cli import interrupts
 from share_actors.cli.ray_roles import RayRole, alone
+from share_actors.cli.ray_session import (
+    kill,
+    kill_session,
+    session_processes,
+    signal_all,
+    still_running,
+    title,
+    wait_for_end,
+)
 from share_actors.errors import LogError, Unavailable
 from share_actors.file_lock import FileLock
 
@@ -36,7 +47,8 @@ LOCK_TIMEOUT_S = 300.0
 """Longer than any `up` or `down` takes, however slow the machine is."""
 MAX_DIRECTORY_LENGTH = 30
 """Ray's Unix sockets add 70 characters to the path of its directory; Linux allows 107 in all."""
-KILL_ROUNDS = 3
+PORTS = range(20_000, 30_000)
+KEEPER = "share_actors.actors.runtime.head.keeper"
 PARTS = ("gcs_server", "raylet")
 """The processes of a Ray head without which it cannot go on."""
 AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
@@ -70,30 +82,68 @@ def locked(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
 
 
 # -- start ---------------------------------------------------------------------------------------
-def start_ray(home: Path, namespace: str, role: RayRole | None = None) -> SystemState:
+class Tables(NamedTuple):
+    """A head's tables in Redis, and its *port* and secret *token*: a head that continues it has the same."""
+
+    store: RedisStore
+    port: int
+    token: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a head; its processes wait for a GCS that is away."""
+        return {**self.store.environment, **OUTAGE}
+
+
+def tables_in(store: RedisStore, former: SystemState | None = None) -> Tables:
+    """The tables of a new head in *store*, or of one that continues the head of *former* there."""
+    if former is not None and former.store == str(store) and former.address and former.token:
+        with suppress(OSError):
+            token = Path(former.token).read_text(encoding="ascii")
+            return Tables(store, int(former.address.rpartition(":")[2]), token)
+    return Tables(store, free_port(), secrets.token_hex(32))
+
+
+def start_ray(
+    home: Path, namespace: str, role: RayRole | None = None, tables: Tables | None = None
+) -> SystemState:
     """Start a Ray in its own session, and record it at once, so that it can be ended.
 
-    A start that Ray gives up after 30 s, on a busy machine, is tried once more. Raises `Unavailable`; what
-    was started is not ended then.
+    The tables of a head are in Redis if *tables* are given. A start that Ray gives up after 30 s, on a busy
+    machine, is tried once more. Raises `Unavailable`; what was started is not ended then.
     """
     role = role or alone()
     try:
-        return _start_once(home, namespace, role)
+        return _start_once(home, namespace, role, tables)
     except Unavailable as error:
         failed = system_state.read(home)
         if TIMED_OUT not in error.message or failed is None:
             raise
         stop_ray(failed)
-        return _start_once(home, namespace, role)
+        return _start_once(home, namespace, role, tables)
 
 
-def _start_once(home: Path, namespace: str, role: RayRole) -> SystemState:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on, outside the ranges that Ray and Linux take ports from."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise Unavailable(f"every port from {PORTS[0]} to {PORTS[-1]} of 127.0.0.1 is in use")
+
+
+def _start_once(home: Path, namespace: str, role: RayRole, tables: Tables | None) -> SystemState:
     log = home / "ray.log"
     with interrupts.deferred():
         directory = create_short_directory()
-        token = role.token if role.token or role.joined else create_token(directory)
-        environment = ray_environment(token, loopback=role.loopback)
-        head = _start_process(_ray_command(directory, role.options), environment, log)
+        token = role.token
+        if token is None and not role.joined:
+            token = create_token(directory, None if tables is None else tables.token)
+        environment = dict(ray_environment(token, loopback=role.loopback))
+        if tables is not None:
+            environment |= tables.environment
+        command = _ray_command(directory, role.options, tables)
+        head = _start_process(command, environment, log)
         state = SystemState(
             namespace=namespace,
             pid=head.pid,
@@ -101,6 +151,7 @@ def _start_once(home: Path, namespace: str, role: RayRole) -> SystemState:
             directory=directory,
             token=token,
             joined=role.joined,
+            store=None if tables is None else str(tables.store),
         )
         system_state.write(home, state)
     address = _wait_for_address(head, directory, log)
@@ -131,23 +182,32 @@ def create_short_directory() -> str:
     return tempfile.mkdtemp(prefix="sa-", dir=parent if fits else "/tmp")
 
 
-def create_token(directory: str) -> str:
-    """Create a file with a new secret that only its owner can read; returns its path."""
+def create_token(directory: str, secret: str | None = None) -> str:
+    """Create a file with the *secret*, or a new one, that only its owner can read; returns its path."""
     token = Path(directory) / "token"
     token.touch(mode=0o600)
-    token.write_text(secrets.token_hex(32), encoding="ascii")
+    token.write_text(secret or secrets.token_hex(32), encoding="ascii")
     return str(token)
 
 
-def _ray_command(directory: str, role_options: Iterable[str]) -> list[str]:
+def _ray_command(
+    directory: str, role_options: Iterable[str], tables: Tables | None = None
+) -> list[str]:
+    """Start Ray; a head with *tables* is started by our program, on their port unless the role has one."""
+    program = "ray.scripts.scripts" if tables is None else "share_actors.actors.runtime.head"
+    any_port = "--port=0"
+    given = [
+        f"--port={tables.port}" if tables is not None and option == any_port else option
+        for option in role_options
+    ]
     options = [
-        *role_options,
+        *given,
         "--include-log-monitor=false",
         "--disable-usage-stats",
         f"--temp-dir={directory}/r",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
     ]
-    return [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
+    return [sys.executable, "-m", program, "start", "--block", *options]
 
 
 def _wait_for_address(head: subprocess.Popen[bytes], directory: str, log: Path) -> str:
@@ -164,11 +224,20 @@ def _wait_for_address(head: subprocess.Popen[bytes], directory: str, log: Path) 
 
 
 def _parts(pid: int, created: float) -> Iterator[tuple[int, float]]:
-    """The id and creation time of each process of `PARTS`; they run once the address is known."""
+    """The id and creation time of each process of `PARTS`; they run once the address is known.
+
+    A GCS that is started again when it ends is no such part, but its keeper is.
+    """
     for process in session_processes(pid, created):
         with suppress(psutil.NoSuchProcess):
-            if process.name() in PARTS:
+            parent = process.parent()
+            kept = parent is not None and _is_keeper(parent)
+            if _is_keeper(process) or (process.name() in PARTS and not kept):
                 yield process.pid, process.create_time()
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    return KEEPER in process.cmdline()
 
 
 def _last_line(log: Path) -> str:
@@ -188,9 +257,9 @@ def stop_ray(state: SystemState, timeout_s: float | None = None) -> list[str]:
         timeout_s = RAY_STOP_TIMEOUT_S if state.alive else 0.0
     session = session_processes(state.pid, state.created)
     head = [process for process in session if process.pid == state.pid]
-    _signal(head or session, "terminate")
+    signal_all(head or session, "terminate")
     _wait_for_session(session, state, timeout_s)
-    killed = _kill(session) + kill_session(state.pid, state.created)
+    killed = kill(session) + kill_session(state.pid, state.created)
     if state.directory is not None:
         shutil.rmtree(state.directory, ignore_errors=True)
     return killed
@@ -201,103 +270,8 @@ def _wait_for_session(
 ) -> None:
     """Wait for the *session*, and for what it started before it ended, which ends by itself as well."""
     deadline = time.monotonic() + timeout_s
-    _wait_for_end([process for process in session if process.pid == state.pid], timeout_s)
+    wait_for_end([process for process in session if process.pid == state.pid], timeout_s)
     while session and state.pid is not None and time.monotonic() < deadline:
-        _signal([process for process in session if _title(process) in AGENTS], "kill")
-        _wait_for_end(session, deadline - time.monotonic())
-        session = _running(session_processes(state.pid, state.created))
-
-
-def kill_session(pid: int, created: float) -> list[str]:
-    """Kill all of `session_processes`, in rounds that catch newly forked ones; returns their names."""
-    return [name for _ in range(KILL_ROUNDS) for name in _kill(session_processes(pid, created))]
-
-
-def _kill(processes: Iterable[psutil.Process]) -> list[str]:
-    """Kill those of *processes* that still run; returns their names."""
-    running = _running(processes)
-    names = [_name(process) for process in running]
-    _signal(running, "kill")
-    _wait_for_end(running, KILL_TIMEOUT_S)
-    return names
-
-
-def _name(process: psutil.Process) -> str:
-    """Such as `raylet (4711)`; a worker of Ray is named by its actor."""
-    name = _title(process)
-    with suppress(psutil.Error):
-        name = name if name.startswith("ray::") else process.name()
-    return f"{name} ({process.pid})"
-
-
-def _title(process: psutil.Process) -> str:
-    """The first word of the command line, in which a process of Ray says what it is."""
-    with suppress(psutil.Error):
-        return next(iter(process.cmdline()), "")
-    return ""
-
-
-def session_processes(pid: int, created: float) -> list[psutil.Process]:
-    """The process, its descendants and all of its session, also after the process itself has ended.
-
-    *created* is its creation time: if another process has the id by now, the list is empty.
-    """
-    if _reused(pid, created):
-        return []
-    # psutil's `children` would read the whole process table again for each process of the session
-    processes = list(psutil.process_iter(["ppid"]))
-    children: dict[int, list[int]] = defaultdict(list)
-    for process in processes:
-        children[process.info["ppid"]].append(process.pid)
-    found = {process.pid for process in processes if _session_id(process.pid) == pid}
-    unseen = list(found)
-    while unseen:
-        further = set(children[unseen.pop()]) - found
-        found |= further
-        unseen += further
-    return [p for p in processes if p.pid in found and _created_since(p, created)]
-
-
-def has_ended(process: psutil.Process) -> bool:
-    """Whether *process* has ended; a zombie, whose parent has not collected it yet, has."""
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def _wait_for_end(processes: Iterable[psutil.Process], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while _running(processes) and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
-def _running(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    return [process for process in processes if not has_ended(process)]
-
-
-def _reused(pid: int, created: float) -> bool:
-    """Whether a later process has this id now."""
-    return psutil.pid_exists(pid) and not _created_since(psutil.Process(pid), created, within_s=1.0)
-
-
-def _created_since(process: psutil.Process, created: float, within_s: float = 1e9) -> bool:
-    try:
-        return -1.0 < process.create_time() - created < within_s
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _session_id(pid: int) -> int:
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return -1
-
-
-def _signal(processes: list[psutil.Process], method: Literal["terminate", "kill"]) -> None:
-    for process in processes:
-        try:
-            getattr(process, method)()
-        except psutil.NoSuchProcess:
-            continue
+        signal_all([process for process in session if title(process) in AGENTS], "kill")
+        wait_for_end(session, deadline - time.monotonic())
+        session = still_running(session_processes(state.pid, state.created))

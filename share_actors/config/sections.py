@@ -1,4 +1,4 @@
-"""The sections of the configuration: the log, hosting, backends, the scheduler, share servers and audit."""
+"""The sections of the configuration: Ray, the log, hosting, backends, the scheduler, servers and audit."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from share_actors.values.base import take_known_fields
 from share_actors.values.checks.limits import MAX_SECONDS
 
 MAX_WEIGHT = 1_000_000
+_REDIS_ADDRESS = r"^(rediss?://)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):[1-9][0-9]{0,4}$"
 Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
 
 
@@ -116,6 +117,29 @@ class LogSettings(Section):
         if size not in (16, 24, 32):
             raise ValueError("is not 16, 24 or 32 bytes in base64")
         return key
+
+
+class RaySettings(Section):
+    """Where the Ray that `share-actors up` starts keeps its tables."""
+
+    key_path = ("ray",)
+    redis_address: Annotated[str, Field(pattern=_REDIS_ADDRESS)] | None = None
+    """Redis, as `HOST:PORT`, or `rediss://HOST:PORT` with TLS: actors outlive Ray's GCS. Default: memory."""
+    redis_user: str = ""
+    """The Redis user. Default: Redis's own default user."""
+    redis_password: SecretStr = SecretStr("")
+    """The user's password. Never shown, also not on a command line."""
+    redis_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] | None = (
+        None
+    )
+    """Prefix of the tables in Redis. Default: the namespace with a digest of the machine and the home."""
+
+    @field_validator("redis_address")
+    @classmethod
+    def _check_port(cls, address: str | None) -> str | None:
+        if address is not None and int(address.rpartition(":")[2]) > 65535:
+            raise ValueError("has a port above 65535")
+        return address
 
 
 class HostingSettings(Section):

@@ -5,7 +5,9 @@ Variables override the file; two underscores join the parts of a key: `SHARE_ACT
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 import tomllib
 from base64 import urlsafe_b64decode
 from pathlib import Path
@@ -26,6 +28,7 @@ from share_actors.config.sections import (
     ErasureSettings,
     HostingSettings,
     LogSettings,
+    RaySettings,
     SchedulerSettings,
     ServerSettings,
     keys_of,
@@ -63,6 +66,7 @@ class Config(BaseSettings):
     """The Ray namespace. Each system on a cluster needs its own."""
     home: Path = Field(default_factory=default_home)
     """The system's directory, with its log, catalog and state. `XDG_STATE_HOME` changes the default."""
+    ray: RaySettings = RaySettings()
     log: LogSettings = LogSettings()
     catalog_path: Path | None = None
     """SQLite: the catalog's file. Default: `catalog.db` beside the log. PostgreSQL: not used."""
@@ -133,6 +137,13 @@ class Config(BaseSettings):
     def audit_signer_file(self) -> Path:
         """The file of the private key that signs checkpoints."""
         return self.audit.signer_file or self.home / "checkpoint.key"
+
+    @property
+    def redis_namespace(self) -> str:
+        """The prefix of Ray's tables in Redis, which no other system has."""
+        place = f"{socket.gethostname()}:{self.home.absolute()}".encode()
+        default = f"{self.namespace}-{hashlib.sha256(place).hexdigest()[:12]}"
+        return self.ray.redis_namespace or default
 
     @property
     def subject_keys_path(self) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import psutil
 
 from share_actors.actors.runtime import system_state
-from share_actors.cli import ray_process
+from share_actors.cli import ray_process, ray_session
 from tests.preloaded import programs
 
 PROGRAM_WITH_SIGINT = """
@@ -104,7 +104,7 @@ class CommandLine:
         state = system_state.read(self.home)
         if state is None or state.pid is None:
             return
-        for process in ray_process.session_processes(state.pid, state.created):
+        for process in ray_session.session_processes(state.pid, state.created):
             with suppress(psutil.NoSuchProcess):  # a child may end together with its parent
                 process.kill()
 

@@ -12,7 +12,7 @@ import pytest
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import ray_process
+from share_actors.cli import ray_session
 from share_actors.config import LogSettings
 from tests.acceptance.cli import CommandLine
 from tests.waiting import until
@@ -100,8 +100,8 @@ def left_of(state: SystemState) -> list[psutil.Process | Path]:
     """The processes of the node that still run, and its directory if it is still there."""
     assert state.pid is not None
     assert state.directory is not None
-    session = ray_process.session_processes(state.pid, state.created)
-    running = [process for process in session if not ray_process.has_ended(process)]
+    session = ray_session.session_processes(state.pid, state.created)
+    running = [process for process in session if not ray_session.has_ended(process)]
     return [*running, *(path for path in (Path(state.directory),) if path.exists())]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import ray_process
+from share_actors.cli import ray_session
 from tests.acceptance.cli import PROGRAM_WITH_SIGINT, CommandLine
 from tests.preloaded import programs
 
@@ -62,8 +62,8 @@ def wait_for_system(cli: CommandLine, service: subprocess.Popen[str]) -> None:
 def left_of(state: SystemState) -> list[psutil.Process]:
     """The processes of the system that still run."""
     assert state.pid is not None
-    session = ray_process.session_processes(state.pid, state.created)
-    return [process for process in session if not ray_process.has_ended(process)]
+    session = ray_session.session_processes(state.pid, state.created)
+    return [process for process in session if not ray_session.has_ended(process)]
 
 
 def test_a_service_ends_when_its_system_dies_and_a_program_goes_on_with_the_next(
@@ -155,9 +155,9 @@ def test_env_without_a_system_says_so_at_once(tmp_path: Path) -> None:
 
 
 def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
-    unreachable = {"SHARE_ACTORS_LOG__KIND": "postgresql", "SHARE_ACTORS_LOG__PORT": "1"}
+    unusable = {"SHARE_ACTORS_CATALOG_PATH": str(tmp_path)}  # a directory
 
-    with CommandLine(tmp_path / "home", unreachable) as cli:
+    with CommandLine(tmp_path / "home", unusable) as cli:
         up = cli.start("up")
         state = None
         while up.poll() is None:
@@ -168,3 +168,13 @@ def test_a_failed_up_leaves_no_process_behind(tmp_path: Path) -> None:
     assert state is not None
     assert left_of(state) == []
     assert system_state.read(cli.home) is None
+
+
+def test_up_starts_no_ray_if_its_log_cannot_be_reached(tmp_path: Path) -> None:
+    unreachable = {"SHARE_ACTORS_LOG__KIND": "postgresql", "SHARE_ACTORS_LOG__PORT": "1"}
+
+    with CommandLine(tmp_path / "home", unreachable) as cli:
+        refused = cli("--json", "up")
+        assert not (cli.home / "ray.log").exists()
+
+    assert (refused.code, refused.error["field"]) == (12, "log.host"), refused

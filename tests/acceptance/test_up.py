@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ import pytest
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli import ray_process
+from share_actors.cli import ray_session
 from tests.acceptance.cli import CommandLine
 
 pytestmark = pytest.mark.timeout(300)
@@ -30,8 +31,8 @@ def cli() -> Iterator[CommandLine]:
 def left_of(state: SystemState) -> list[psutil.Process]:
     """The processes of the system that still run."""
     assert state.pid is not None
-    session = ray_process.session_processes(state.pid, state.created)
-    return [process for process in session if not ray_process.has_ended(process)]
+    session = ray_session.session_processes(state.pid, state.created)
+    return [process for process in session if not ray_session.has_ended(process)]
 
 
 # -- interrupted -----------------------------------------------------------------------------------
@@ -163,3 +164,49 @@ def test_up_with_other_settings_says_what_differs_and_what_to_do(
     assert "backends.local.driver is local, not dummy" in in_words.err
     assert "share-actors backend reload" in in_words.err
     assert cli.json("up")["already"] is True
+
+
+def test_a_second_operator_on_the_same_log_is_told_who_serves_and_starts_nothing(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    log = {"SHARE_ACTORS_LOG__PATH": str(tmp_path / "log.db")}
+    cli.environment.update(log)
+    cli.json("up")
+    first = cli.json("share", "create", "--size", "1")
+
+    with CommandLine(cli.home.with_name("other"), log) as second:
+        refused = second("--json", "up")
+        assert not (second.home / "ray.log").exists()  # Ray was not started
+
+    assert refused.code == 12, refused
+    served = f"is in use by the system in namespace 'share-actors' of home {cli.home}"
+    assert served in refused.error["message"]
+    assert cli.json("share", "show", first["id"])["status"] == "available"
+
+
+@pytest.mark.soak
+def test_of_two_operators_who_start_at_once_one_serves_and_the_other_is_told_so(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    log = {"SHARE_ACTORS_LOG__PATH": str(tmp_path / "log.db")}
+    cli.environment.update(log)
+    with CommandLine(cli.home.with_name("other"), log) as other:
+        both = [cli, other]
+        ups = [each.start("--json", "up") for each in both]
+        ended = [(up.communicate(timeout=200), up.returncode) for up in ups]
+
+        serving = [each for each, (_, code) in zip(both, ended, strict=True) if code == 0]
+        assert len(serving) == 1, ended
+        [refused] = [out for (out, _), code in ended if code != 0]
+        assert f"of home {serving[0].home}" in refused
+        assert serving[0].json("share", "create", "--size", "1")["status"] == "available"
+
+
+def test_two_starts_at_once_in_one_home_make_one_system(cli: CommandLine) -> None:
+    ups = [cli.start("--json", "up") for _ in range(2)]
+    ended = [(up.communicate(timeout=200), up.returncode) for up in ups]
+
+    assert [code for _, code in ended] == [0, 0], ended
+    documents = [json.loads(out) for (out, _), _ in ended]
+    assert sorted(document["already"] for document in documents) == [False, True]
+    assert len({document["pid"] for document in documents}) == 1

@@ -18,6 +18,7 @@ from share_actors.events.log.lease.lease import (
     LeaseStore,
     Owner,
     acquire,
+    living_holder,
     next_step,
 )
 from share_actors.events.log.lease.leased_log import LeaseKeeper, lease_store
@@ -128,6 +129,22 @@ def test_a_second_system_is_refused_with_who_holds_the_log(new_store: NewStore) 
     assert clock.now < 1  # refused by the first heartbeat
     assert first.read()[0] is not None
     assert acquire(new_store(), ONE).epoch == lease.epoch
+
+
+def test_who_holds_a_log_can_be_asked_before_anything_is_started(new_store: NewStore) -> None:
+    first, asking = new_store(), new_store()
+    assert living_holder(asking) is None
+    acquire(first, ONE)
+    clock = Time(lambda: beat_visibly(first, ONE))
+
+    holder = living_holder(asking, **clock.options())
+
+    assert holder is not None
+    assert (holder.owner, clock.now < 1) == (ONE, True)
+    assert living_holder(asking, **Time().options()) is None  # a heart that has stopped
+    first.close()
+    assert living_holder(asking, wait_s=0.0) is None
+    assert acquire(asking, TWO, wait_s=60.0).owner == TWO
 
 
 def test_a_holder_that_is_suspended_is_not_replaced(new_store: NewStore) -> None:

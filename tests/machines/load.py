@@ -17,8 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from share_actors.actors.runtime import PARENT
-from share_actors.actors.runtime.system_state import OUTAGE
+from share_actors.actors.runtime import OUTAGE, PARENT
 
 os.environ.update(OUTAGE | PARENT)  # Ray reads them when it is imported
 

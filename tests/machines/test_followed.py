@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.cli.ray_process import has_ended
+from share_actors.cli.ray_session import has_ended
 from tests.docs.pages import ROOT, commands, of
 from tests.machines.lan import Machine, environment, have_tools, lan
 from tests.machines.postgres import Postgres

@@ -10,6 +10,11 @@ Ray ends a process that leaves a cluster which is gone if the parent of the proc
 the parent for the raylet, unless this variable names another living process. Ray reads the variable when it
 is imported, and sets it for its own workers.
 """
+OUTAGE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "1000000"}
+"""How long a program that has joined a cluster may be without its head: Ray would end it after 60 s.
+
+Ray reads the variable when it is imported, and again when told to.
+"""
 _TOO_LATE = "ray._raylet" in sys.modules and not PARENT.keys() <= os.environ.keys()
 os.environ.update({name: value for name, value in PARENT.items() if name not in os.environ})
 

@@ -52,9 +52,9 @@ class JoinedSystem:
     def _successor(self) -> SystemState | None:
         """The system that was started in place of this one, if it runs."""
         now = None if self._recorded is None else _recorded()
-        if now is None or now == self._recorded or now.address is None or not now.alive:
+        if now is None or now.address is None or not now.alive:
             return None
-        return now
+        return None if self._recorded is None or now.has_head_of(self._recorded) else now
 
 
 def _recorded() -> SystemState | None:

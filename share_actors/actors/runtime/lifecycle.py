@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 from share_actors.actors.effects.driver_setup import without_secret_options
 from share_actors.actors.effects.separation import check_apart
 from share_actors.actors.messaging.retries import MAX_WAIT_S
-from share_actors.actors.runtime import PARENT, may_leave_a_lost_cluster
+from share_actors.actors.runtime import OUTAGE, PARENT, may_leave_a_lost_cluster
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.joining.announcement import announce, withdraw
@@ -31,13 +31,17 @@ from share_actors.actors.runtime.names import (
     node_count,
 )
 from share_actors.actors.runtime.ray_actors import CatalogRayActor, ManagerRayActor
-from share_actors.actors.runtime.ray_errors import pace_listener, show_uncaught_errors
+from share_actors.actors.runtime.ray_errors import (
+    node_lives,
+    pace_listener,
+    show_uncaught_errors,
+    warn_of_outages,
+)
 from share_actors.actors.runtime.ray_start import start_ray
 from share_actors.actors.runtime.signals import sigterm_kept
 from share_actors.actors.runtime.stop_times import CATALOG_STOP_TIMEOUT_S, MANAGER_STOP_TIMEOUT_S
 from share_actors.actors.runtime.system_state import (
     LOOPBACK,
-    OUTAGE,
     check_joined,
     check_reachable,
     resolve_address,
@@ -120,16 +124,22 @@ def joined_address() -> str | None:
     return str(ray.get_runtime_context().gcs_address) if is_initialized() else None
 
 
+def joined_session() -> str:
+    """Ray's name of the cluster that this process has joined."""
+    return str(ray.get_runtime_context().get_session_name())
+
+
 def join(address: str) -> None:
     """Join the Ray cluster at *address*, unless this process has joined it already.
 
-    A cluster that is gone is left first. Raises `Unavailable`, or `Refused` if this process has joined
-    another one.
+    A cluster that is gone is left first, and so is one whose node on this machine has ended. Raises
+    `Unavailable`, or `Refused` if this process has joined another one.
     """
     joined = joined_address()
     if joined is not None:
-        if _can_be_reached(joined):
+        if _can_be_reached(joined) and node_lives():
             check_joined(address, joined)
+            warn_of_outages()
             return
         _check_leaving(joined)
         shutdown()

@@ -1,16 +1,24 @@
-"""What Ray does in a program about errors, adapted to a cluster that is gone."""
+"""What Ray does in a program whose cluster, or whose node, is gone."""
 
 from __future__ import annotations
 
+import logging
+import os
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from types import TracebackType
 from typing import Any
 
+from ray._private import worker as ray_worker
 from ray._private.worker import custom_excepthook, global_worker, normal_excepthook
 
+from share_actors.actors.runtime import OUTAGE
+
+logger = logging.getLogger(__name__)
 PAUSE_S = 1.0
 IMMEDIATE_S = 0.05
 """A poll that ends sooner without an error has not waited: there is no cluster to ask."""
@@ -59,3 +67,26 @@ def show_uncaught_errors(reachable: Callable[[], bool]) -> None:
 
     if sys.excepthook is custom_excepthook:
         sys.excepthook = show
+
+
+@cache
+def warn_of_outages() -> None:
+    """Warn a program, once, that Ray would end it without an exception while the head is away."""
+    if not OUTAGE.keys() <= os.environ.keys() and global_worker.mode == ray_worker.SCRIPT_MODE:
+        (variable, value) = next(iter(OUTAGE.items()))
+        logger.warning(
+            "Ray ends this program if the head of its cluster is away for 60 s: set %s=%s before ray.init(),"
+            " or leave it to share_actors.connect() to join the cluster",
+            variable,
+            value,
+        )
+
+
+def node_lives() -> bool:
+    """Whether the Ray node that this process is attached to runs; its cluster may have outlived it."""
+    node = ray_worker._global_node
+    path = getattr(node, "raylet_socket_name", None)
+    if path is None:
+        return True  # of the Ray client (`ray://`)
+    with socket.socket(socket.AF_UNIX) as tried:
+        return tried.connect_ex(str(path).removeprefix("unix://")) == 0

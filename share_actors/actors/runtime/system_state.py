@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from share_actors.actors.runtime import PARENT
+from share_actors.actors.runtime import OUTAGE, PARENT
 from share_actors.config import default_home
 from share_actors.errors import ConfigError, Refused, Unavailable
 from share_actors.values import Frozen
@@ -22,8 +22,6 @@ NEXT_STEP = (
 )
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Makes Ray a cluster of one machine, which listens on 127.0.0.1 only."""
-OUTAGE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "1000000"}
-"""How long a program that has joined a cluster may be without it: Ray would end it after 60 s."""
 
 
 class SystemState(Frozen):
@@ -34,6 +32,8 @@ class SystemState(Frozen):
     *parts* are the ids and creation times of the processes of Ray that it does not restart. *directory* holds
     Ray's files while it runs, and is removed afterwards. *token* is the file with the secret that Ray
     requires of every client. *joined* is whether this machine is only a node of the cluster of a head.
+    *store* is the Redis with Ray's tables (`RedisStore`); None: Ray keeps them in memory. *session* is Ray's
+    name of the cluster, once the system runs.
     """
 
     namespace: str
@@ -44,6 +44,8 @@ class SystemState(Frozen):
     directory: str | None = None
     token: str | None = None
     joined: bool = False
+    store: str | None = None
+    session: str | None = None
 
     @property
     def alive(self) -> bool:
@@ -58,6 +60,10 @@ class SystemState(Frozen):
         """
         head = () if self.pid is None else ((self.pid, self.created),)
         return next((pid for pid, at in (*head, *self.parts) if not same_process(pid, at)), None)
+
+    def has_head_of(self, other: SystemState) -> bool:
+        """Whether this is a state of the same Ray as *other*, not of one that was started in its place."""
+        return (self.address, self.pid, self.created) == (other.address, other.pid, other.created)
 
     @property
     def environment(self) -> dict[str, str]:

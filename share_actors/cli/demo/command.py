@@ -19,7 +19,7 @@ import psutil
 import typer
 
 from share_actors.actors.runtime.system_state import ray_environment
-from share_actors.cli import interrupts, ray_process
+from share_actors.cli import interrupts, ray_process, ray_session
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError, TimedOut
@@ -95,7 +95,7 @@ def _run_script(session: Session, script_name: str, top: Path, ray_directory: st
             " `share-actors demo --keep` keeps its directory for inspection.",
         ) from None
     finally:
-        ray_process.kill_session(script.pid, created)
+        ray_session.kill_session(script.pid, created)
     if code < 0:
         raise ShareActorsError(f"the demo's process was killed by signal {-code}")
     return code

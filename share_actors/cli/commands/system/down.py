@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from share_actors.actors.runtime import stopped_systems, system_state
+from share_actors.actors.runtime.head.store import delete_tables, store_of
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_process
-from share_actors.cli.command import command
+from share_actors.cli.command import command, exit_now
+from share_actors.cli.foreground import death_of, hang_noticed
 from share_actors.cli.options import check_seconds
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
-from share_actors.errors import Unavailable
+from share_actors.errors import ShareActorsError, Unavailable
 
 LEAST_CONNECT_S = 10.0
 """How long `down` waits at least, in seconds, for a manager that is being restarted."""
@@ -60,10 +62,9 @@ def stop(session: Session, timeout_s: float) -> None:
             return
         with stopped_systems.stopping(session.home, state):
             can_answer = state.alive and state.address
-            cut_off = _stop_system(session, state, timeout_s) if can_answer else None
-            killed = ray_process.stop_ray(state)
-            if state == recorded:
-                system_state.delete(session.home)
+            with hang_noticed(state, lambda: _give_up(session, state, recorded)):
+                cut_off = _stop_system(session, state, timeout_s) if can_answer else None
+            killed = _end_ray(session, state, recorded)
         was_running = cut_off is not None
         message = "The system is down; its log is kept." if was_running else "It was already down."
         _print_stopped(session, was_running, message + _killed(killed), cut_off or ())
@@ -95,6 +96,33 @@ def _killed(names: Sequence[str]) -> str:
     if not names:
         return ""
     return f" Killed {count(len(names), 'process')} that did not end in time: {', '.join(names)}."
+
+
+def _end_ray(session: Session, state: SystemState, recorded: SystemState | None) -> list[str]:
+    """End the Ray of *state*, and forget it if it is *recorded*; returns the names of killed processes."""
+    killed = ray_process.stop_ray(state)
+    _delete_tables(session, state)
+    if state == recorded:
+        system_state.delete(session.home)
+    return killed
+
+
+def _give_up(session: Session, state: SystemState, recorded: SystemState | None) -> NoReturn:
+    """End this process, and the Ray that it waits for, which has died."""
+    _end_ray(session, state, recorded)
+    _print_stopped(session, False, f"It did not stop in order: {death_of(state).message}.")
+    exit_now(0)
+
+
+def _delete_tables(session: Session, state: SystemState) -> None:
+    """Delete Ray's tables in Redis, if they are there: the next `up` starts from the log."""
+    store = store_of(session.config)
+    if store is None or state.store != str(store):
+        return
+    try:
+        delete_tables(store)
+    except ShareActorsError as error:  # the next `up` deletes them
+        session.output.print_message(f"Ray's tables were not deleted: {error.message}.")
 
 
 def _stop_system(

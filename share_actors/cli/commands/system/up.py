@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from share_actors.actors.runtime import system_state
+from share_actors.actors.runtime.head.store import RedisStore, delete_tables, reserved, store_of
 from share_actors.actors.runtime.system_state import SystemState, is_loopback
 from share_actors.cli import interrupts, ray_process
 from share_actors.cli.command import command, exit_now
 from share_actors.cli.commands.system import joining, machines
 from share_actors.cli.commands.system.down import stop
 from share_actors.cli.commands.system.machines import Machines
+from share_actors.cli.commands.system.taken import wait_until_free
 from share_actors.cli.foreground import (
     SignalsNoted,
     death_noticed,
@@ -128,9 +130,11 @@ def _start(
             hang_noticed(state, lambda: _give_up(session, state, progress)),
         ):
             system = _ensure_system(session, state, progress)
+            state = _with_session(state)
             system_state.write(session.home, state)
             raise_if_interrupted()
-            _print_started(session, state, system, was_running=not progress.begun)
+            was_running = not progress.begun and not _continues(state, progress.before)
+            _print_started(session, state, system, was_running=was_running)
         session.interrupt_message = f"Stopped. The system at {state.address} goes on."
         return state, SignalsNoted() if foreground else None
     except BaseException as error:
@@ -139,6 +143,18 @@ def _start(
         if isinstance(error, SystemExit):  # of Ray's own handler of SIGTERM
             raise KeyboardInterrupt from None
         raise
+
+
+def _continues(state: SystemState, before: SystemState | None) -> bool:
+    """Whether *state* has a new head with the tables of the one *before*."""
+    return state.store is not None and before is not None and not state.has_head_of(before)
+
+
+def _with_session(state: SystemState) -> SystemState:
+    """*state* with Ray's name of its cluster, by which processes that outlive the head are known."""
+    from share_actors.actors.runtime import lifecycle
+
+    return state.replace(session=lifecycle.joined_session())
 
 
 def _undo(session: Session, progress: _Progress) -> None:
@@ -201,21 +217,59 @@ def _ensure_cluster(session: Session, wanted: Machines) -> SystemState:
     config, address = session.config, session.options.address
     recorded = system_state.read(config.home)
     if recorded is not None and recorded.address is not None and recorded.alive:
-        return _matching_system(session, recorded, wanted)
-    if recorded is not None and recorded.pid is not None:
-        session.output.print_message(
-            f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
-        )
-        ray_process.stop_ray(recorded)
-        system_state.delete(config.home)
+        if not _is_replaced(recorded, address):
+            return _matching_system(session, recorded, wanted)
+        session.output.print_message(f"The Ray cluster at {recorded.address} is gone.")
+    store = None if address else store_of(config)
+    if store is not None:
+        store.check()
+    tables = None if store is None else ray_process.tables_in(store, recorded)
+    continued = _end_former(session, recorded, store)
     if address:
         return SystemState(address=address, namespace=config.namespace)
     role = machines.role_of_head(config, wanted)
+    if not continued:
+        wait_until_free(session, recorded)
+    if store is not None:
+        with session.output.spinner("asking Redis which head uses the tables"):
+            _prepare(store, continued=continued)
     with session.output.spinner("starting Ray"):
-        state = ray_process.start_ray(config.home, config.namespace, role)
+        state = ray_process.start_ray(config.home, config.namespace, role, tables)
     reach = "only by you and from this machine" if role.loopback else "with its token"
     session.output.print_message(f"Ray is running at {state.address}, reachable {reach}.")
     return state
+
+
+def _is_replaced(recorded: SystemState, address: str | None) -> bool:
+    """Whether *address* replaces the recorded cluster, which `up` did not start and which is gone."""
+    if recorded.pid is not None or recorded.address is None or address in (None, recorded.address):
+        return False
+    try:
+        system_state.check_reachable(recorded.address)
+    except Unavailable:
+        return True
+    return False
+
+
+def _end_former(session: Session, recorded: SystemState | None, store: RedisStore | None) -> bool:
+    """End what is left of the *recorded* system, which has died; whether its tables are in *store*."""
+    if recorded is None or recorded.pid is None:
+        return False
+    session.output.print_message(
+        f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
+    )
+    ray_process.stop_ray(recorded)
+    system_state.delete(session.home)
+    return store is not None and recorded.store == str(store)
+
+
+def _prepare(store: RedisStore, *, continued: bool) -> None:
+    """Check that no other head uses *store*; tables of a head that is not *continued* are deleted."""
+    if not continued:
+        delete_tables(store)
+        return
+    with reserved(store):
+        pass
 
 
 def _matching_system(session: Session, running: SystemState, wanted: Machines) -> SystemState:
@@ -246,6 +300,8 @@ def _ensure_system(session: Session, state: SystemState, progress: _Progress) ->
     else:
         _check_settings(session, system.config)
         return system
+    if state.pid is None:
+        wait_until_free(session, progress.before)
     with session.output.spinner("starting the manager, the catalog and the share actors"):
         progress.begun = lifecycle.start_system(session.config).begun
     session.output.print_message("The manager, the catalog and the share actors are running.")

@@ -132,6 +132,29 @@ def acquire(
         sleep(random.uniform(0.05, 0.2))  # two that start at once must not stay in step
 
 
+def living_holder(
+    store: LeaseStore,
+    *,
+    wait_s: float = QUIET_S,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Lease | None:
+    """The lease of *store* if its heartbeat is renewed within *wait_s*; None if no system is seen to live.
+
+    It takes nothing and waits for nothing if no process has the lock. Raises `LogError`.
+    """
+    deadline, (first, _) = clock() + wait_s, store.read()
+    if first is None or store.lock(shared=False):
+        store.unlock()
+        return None
+    while clock() < deadline:
+        lease, _ = store.read()
+        if lease is not None and _has_renewed(first, lease):
+            return lease
+        sleep(0.1)
+    return None
+
+
 def _has_renewed(first: Lease, lease: Lease) -> bool:
     # not `>`: the clock of the heartbeats may be set back
     return lease.epoch == first.epoch and lease.beat_at != first.beat_at

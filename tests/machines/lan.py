@@ -56,12 +56,13 @@ class Machine:
         return subprocess.Popen(self.command(*words), text=True, **options)
 
     def processes(self, *names: str) -> list[psutil.Process]:
-        """The processes of the machine with one of *names*, or all; the first process is not among them."""
+        """The processes of the machine with one of *names*, or all but those of `_UNTIL_CLOSED`."""
         space, found = os.readlink(f"/proc/{self._pid}/ns/pid"), []
         for process in psutil.process_iter():
             with suppress(OSError, psutil.Error):  # it has just ended
                 here = os.readlink(f"/proc/{process.pid}/ns/pid") == space
-                if here and process.pid != self._pid and (not names or process.name() in names):
+                of_boot = process.pid == self._pid or process.cmdline() == ["cat"]
+                if here and not of_boot and (not names or process.name() in names):
                     found.append(process)
         return found
 

@@ -15,8 +15,8 @@ from share_actors.actors import catalog_follower
 from share_actors.actors.catalog_follower import CatalogFollower
 from share_actors.actors.catalog_progress import Progress
 from share_actors.actors.runtime.system_state import SystemState
+from share_actors.cli.commands.system.started import print_started
 from share_actors.cli.commands.system.status import print_status
-from share_actors.cli.commands.system.up import _print_started
 from share_actors.cli.options import End, fetch_pages
 from share_actors.cli.output import Output
 from share_actors.cli.session import Session
@@ -88,7 +88,7 @@ def test_a_start_shows_as_of_which_event_its_counts_are(
     config = Config.model_validate({"log": {"path": str(tmp_path / "log.db")}})
     session: Any = SimpleNamespace(json=as_json, output=Output(), config=config, home=tmp_path)
 
-    _print_started(session, SystemState(address="a", namespace="n"), behind, was_running=False)
+    print_started(session, SystemState(address="a", namespace="n"), behind, was_running=False)
 
     captured = capsys.readouterr()
     if as_json:

@@ -86,6 +86,20 @@ class ManagerActor(
         self._batches = OpenBatches()
         self._entity_client = EntityClient(lambda: self)
         self._ledger_loaded: asyncio.Task[None] | None = None
+        self._supervise(config, cluster, timings)
+        self._recovery = Recovery(
+            self._supervisor,
+            self._router,
+            cluster.catalog,
+            config.hosting.recovery_at_once,
+            retry_s=timings.recovery_retry_s,
+        )
+        self._waiting = 0
+        self._started_at = time.time()
+        self._ready: asyncio.Task[None] | None = None
+
+    def _supervise(self, config: Config, cluster: Cluster, timings: ManagerTimings) -> None:
+        """Make what looks after nodes, hosts and stats actors, and what finds entities there."""
         self._supervisor = Supervisor(cluster, config.hosting, timings.supervisor)
         self._records = NodeRecords(cluster.catalog, self._entity_client, self._supervisor.nodes)
         self._evacuation = Evacuation(
@@ -118,16 +132,6 @@ class ManagerActor(
             self._records.known,
             self._metrics.refusal,
         )
-        self._recovery = Recovery(
-            self._supervisor,
-            self._router,
-            cluster.catalog,
-            config.hosting.recovery_at_once,
-            retry_s=timings.recovery_retry_s,
-        )
-        self._waiting = 0
-        self._started_at = time.time()
-        self._ready: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Return once commands can be routed; the first call starts the system."""

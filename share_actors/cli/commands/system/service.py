@@ -61,6 +61,24 @@ _HARDENING = (
 exports would be invisible outside; and none that restricts devices, which btrfs and FUSE need, or `sudo`."""
 
 
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="ADDRESS:PORT",
+        help="A system that other machines can join, at this address: `up --listen`.",
+    ),
+]
+WorkerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--worker",
+        metavar="HEAD:PORT",
+        help="A further node of the cluster of this head, instead of a system: `up --join`.",
+    ),
+]
+
+
 @command(
     "service install",
     examples=[
@@ -79,22 +97,8 @@ def install(
     only_print: Annotated[
         bool, typer.Option("--print", help="Print the unit; write nothing.")
     ] = False,
-    head: Annotated[
-        str | None,
-        typer.Option(
-            "--head",
-            metavar="ADDRESS:PORT",
-            help="A system that other machines can join, at this address: `up --listen`.",
-        ),
-    ] = None,
-    worker: Annotated[
-        str | None,
-        typer.Option(
-            "--worker",
-            metavar="HEAD:PORT",
-            help="A further node of the cluster of this head, instead of a system: `up --join`.",
-        ),
-    ] = None,
+    head: HeadOption = None,
+    worker: WorkerOption = None,
     token_file: machines.TokenOption = None,
     resource: machines.ResourceOption = None,
     backend: machines.BackendOption = None,
@@ -114,12 +118,18 @@ def install(
         if token is not None:
             session.home.mkdir(parents=True, exist_ok=True)
             ray_roles.write_token(session.home, token)
+    _print_installed(session, file, text, system=system, written=not only_print)
+
+
+def _print_installed(
+    session: Session, file: Path, text: str, *, system: bool, written: bool
+) -> None:
     user = "" if system else " --user"
     enable = f"systemctl{user} daemon-reload && systemctl{user} enable --now {file.stem}"
     if session.json:
-        document = {"path": str(file), "unit": text, "written": not only_print, "enable": enable}
+        document = {"path": str(file), "unit": text, "written": written, "enable": enable}
         session.output.print_json(document)
-    elif only_print:
+    elif not written:
         session.output.stdout.write(text)
     else:
         session.output.print(f"Wrote {file}. To enable it: [bold]{enable}[/]")

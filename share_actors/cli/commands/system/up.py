@@ -11,12 +11,13 @@ import typer
 
 from share_actors.actors.runtime import system_state
 from share_actors.actors.runtime.head.store import RedisStore, delete_tables, reserved, store_of
-from share_actors.actors.runtime.system_state import SystemState, is_loopback
+from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import interrupts, ray_process
 from share_actors.cli.command import command, exit_now
 from share_actors.cli.commands.system import joining, machines
 from share_actors.cli.commands.system.down import stop
 from share_actors.cli.commands.system.machines import Machines
+from share_actors.cli.commands.system.started import print_started
 from share_actors.cli.commands.system.taken import wait_until_free
 from share_actors.cli.foreground import (
     SignalsNoted,
@@ -25,8 +26,6 @@ from share_actors.cli.foreground import (
     hang_noticed,
     stay,
 )
-from share_actors.cli.options import print_as_of
-from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.client.keywords import STOP_TIMEOUT_S
 from share_actors.errors import Refused, Unavailable
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from share_actors.client import ShareSystem
     from share_actors.config import BackendSettings, Config
 
-IN_PROGRESS = ("creating", "extending", "shrinking", "reverting", "deleting")
 _RESTART = "Run `share-actors down`, then `share-actors up`, to start it with these settings."
 _APPLY = (
     "Apply them now with `share-actors backend reload`, or restart the system: `share-actors down`, then"
@@ -98,7 +96,12 @@ def up(
     wanted.check(session.options.address)
     if join is not None:
         joining.join(session, wanted, foreground=foreground)
-        return
+    else:
+        _run(session, wanted, foreground=foreground)
+
+
+def _run(session: Session, wanted: Machines, *, foreground: bool) -> None:
+    """Start the system of this configuration, or stay with it until it ends."""
     config = session.config
     _check_backends(config.backends)
     session.interrupt_message = "Stopped. Nothing was started."
@@ -134,7 +137,7 @@ def _start(
             system_state.write(session.home, state)
             raise_if_interrupted()
             was_running = not progress.begun and not _continues(state, progress.before)
-            _print_started(session, state, system, was_running=was_running)
+            print_started(session, state, system, was_running=was_running)
         session.interrupt_message = f"Stopped. The system at {state.address} goes on."
         return state, SignalsNoted() if foreground else None
     except BaseException as error:
@@ -327,42 +330,3 @@ def _check_settings(session: Session, running: Config) -> None:
             differing=[difference._asdict() for difference in differing],
             next_step=_APPLY if sections <= set(CHANGEABLE) else _RESTART,
         )
-
-
-def _print_started(
-    session: Session, state: SystemState, system: ShareSystem, *, was_running: bool
-) -> None:
-    from share_actors.audit.proofs import check_newest
-
-    counts, checked = system.count_shares(), check_newest(session.config)
-    if session.json:
-        document = {
-            **checked.document(),
-            "warnings": list(checked.problems),
-            "running": True,
-            "already": was_running,
-            "address": state.address,
-            "namespace": state.namespace,
-            "pid": state.pid,
-            "home": str(session.home),
-            "shares": counts,
-            "as_of": None if counts.as_of is None else counts.as_of._asdict(),
-        }
-        session.output.print_json(document)
-        return
-    verb = "is already running" if was_running else "is up"
-    output = session.output
-    output.print(f"The system [bold]{state.namespace}[/] {verb} at {state.address}.")
-    if shares := sum(counts.values()):
-        in_progress = sum(counts.get(status, 0) for status in IN_PROGRESS)
-        suffix = f", {in_progress} in progress" if in_progress else ""
-        output.print(f"It has {count(shares, 'share')}{suffix}.")
-    print_as_of(session, counts.as_of, "`share-actors status` says how far it is")
-    for line in checked.lines():
-        output.print(escape(line))
-    for problem in checked.problems:
-        output.print_message(f"[yellow]Warning:[/] {escape(problem)}.")
-    if state.pid is not None and not is_loopback(state.address or ""):
-        output.print(machines.how_to_join(session, state))
-    output.print("Next: [bold]share-actors share create --size 1 --name first[/]")
-    output.print("In Python: [bold]share_actors.connect()[/]. To stop: [bold]share-actors down[/]")

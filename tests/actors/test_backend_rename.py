@@ -27,8 +27,9 @@ def backend(directory: Path, *, servers: bool = False, **options: Any) -> dict[s
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[SyncInProcessSystem]:
-    """A system with the backends `old`, and `kept`."""
+    """A system with the backends `old`, and `kept`, whose first reports are recorded."""
     with sync_system(config(tmp_path, old=backend(tmp_path / "a")), durable=True) as system:
+        until(lambda: {"old", "kept"} <= {found.id for found in system.backends.list().items})
         yield system
 
 

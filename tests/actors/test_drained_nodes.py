@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 
 from share_actors import sentence
 from share_actors.config import Config
+from share_actors.drivers.registry import drivers_registered
 from share_actors.errors import Refused, TimedOut
 from share_actors.events.attempts import AttemptStarted
 from share_actors.testing import system
 from share_actors.testing.in_process.system import InProcessSystem
+from tests.actors.test_batches import HeldDriver
 from tests.actors.test_lost_nodes import two_backends
 from tests.conftest import within
 from tests.waiting import until_async
@@ -23,9 +26,18 @@ from tests.waiting import until_async
 LIMIT_S = 50.0
 
 
-def slow(home: Path, **options: Any) -> Config:
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """The event that creations of the driver `held` wait for; it is set at the end."""
+    HeldDriver.released = threading.Event()
+    with drivers_registered({"held": HeldDriver}):
+        yield HeldDriver.released
+        HeldDriver.released.set()
+
+
+def slow(home: Path, driver: str = "dummy", **options: Any) -> Config:
     """One backend, whose calls may take long."""
-    dummy = {"driver": "dummy", "options": {"directory": str(home / "dummy"), **options}}
+    dummy = {"driver": driver, "options": {"directory": str(home / "dummy"), **options}}
     return Config(home=home, backends={"dummy": dummy})
 
 
@@ -93,9 +105,11 @@ def test_commands_that_run_meanwhile_are_not_lost(tmp_path: Path) -> None:
     within(LIMIT_S, scenario())
 
 
-def test_a_driver_call_in_progress_is_waited_for_and_told(tmp_path: Path) -> None:
+def test_a_driver_call_in_progress_is_waited_for_and_told(
+    tmp_path: Path, released: threading.Event
+) -> None:
     async def scenario() -> None:
-        async with on_two_nodes(slow(tmp_path, delay_s=1.5)) as running:
+        async with on_two_nodes(slow(tmp_path, "held")) as running:
             creating = asyncio.ensure_future(running.create_share(size=1))
 
             async def under_way() -> bool:
@@ -104,6 +118,7 @@ def test_a_driver_call_in_progress_is_waited_for_and_told(tmp_path: Path) -> Non
             await until_async(under_way)
             with pytest.raises(TimedOut, match="1 driver calls under way; the drain is recorded"):
                 await running.nodes.drain("here", timeout=0.0)
+            released.set()
             share = await creating
 
             assert share.status == "available"

@@ -15,15 +15,14 @@ from share_actors.actors.runtime.system_state import SystemState
 from share_actors.cli import ray_session
 from share_actors.config import LogSettings
 from tests.acceptance.cli import CommandLine
+from tests.events.postgres import LOG_SECTION
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
-CONFIG = """
-[log]
-kind = "postgresql"
-host = "{log.host}"
-database = "{log.database}"
-user = "{log.user}"
+CONFIG = (
+    "\n"
+    + LOG_SECTION
+    + """\
 schema_name = "joining"
 
 [backends.dummy]
@@ -33,6 +32,7 @@ driver = "dummy"
 driver = "dummy"
 node = "tape-library"
 """
+)
 
 
 @pytest.fixture(scope="module")

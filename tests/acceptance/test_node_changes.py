@@ -13,16 +13,15 @@ from share_actors.config import LogSettings
 from tests.acceptance import two_nodes
 from tests.acceptance.cli import CommandLine
 from tests.acceptance.test_nodes import backend_status
+from tests.events.postgres import LOG_SECTION
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
-CONFIG = """
-[log]
-kind = "postgresql"
-host = "{log.host}"
-database = "{log.database}"
-user = "{log.user}"
+CONFIG = (
+    "\n"
+    + LOG_SECTION
+    + """\
 schema_name = "{schema}"
 
 [hosting]
@@ -38,6 +37,7 @@ driver = "local"
 node = "near"
 options = {{ root = "{top}/gold" }}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,17 @@ import pytest
 from share_actors.config import LogSettings
 from tests.acceptance import two_nodes
 from tests.acceptance.cli import CommandLine
+from tests.events.postgres import LOG_SECTION
 from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 
 LOST = r"backend '?near.* (silent for|no node of the cluster has the resource near)"
 """How a refusal names the node; a manager that was on it does not know which one it was."""
-CONFIG = """
-[log]
-kind = "postgresql"
-host = "{log.host}"
-database = "{log.database}"
-user = "{log.user}"
+CONFIG = (
+    "\n"
+    + LOG_SECTION
+    + """\
 schema_name = "{schema}"
 
 [hosting]
@@ -38,6 +37,7 @@ options = {{ directory = "{top}/backend" }}
 driver = "dummy"
 node = "near"
 """
+)
 
 
 @pytest.fixture(scope="module")

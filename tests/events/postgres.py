@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     import psycopg
 
 
+LOG_SECTION = """\
+[log]
+kind = "postgresql"
+host = "{log.host}"
+database = "{log.database}"
+user = "{log.user}"
+"""
+"""The section of a configuration file for a log on the server with the settings `log`: see `str.format`."""
+
+
 class NotAvailable(Exception):
     """No PostgreSQL server is available; the message has the reason."""
 

@@ -35,6 +35,7 @@ from tests.acceptance import ray_nodes
 from tests.acceptance.cli import CommandLine
 from tests.acceptance.systems import opened, replayed
 from tests.events import postgres
+from tests.events.postgres import LOG_SECTION
 from tests.waiting import until
 
 CLIENTS = 8
@@ -262,12 +263,10 @@ def on_one_machine(case: str, top: Path, answers: int) -> Row:
 
 
 # -- two nodes -----------------------------------------------------------------------------------
-SITE = """
-[log]
-kind = "postgresql"
-host = "{log.host}"
-database = "{log.database}"
-user = "{log.user}"
+SITE = (
+    "\n"
+    + LOG_SECTION
+    + """\
 [hosting]
 min_actors = 2
 max_actors = 2
@@ -275,6 +274,7 @@ max_actors = 2
 driver = "dummy"
 options = {{ directory = "{top}/backend" }}
 """
+)
 
 
 def on_two_nodes(case: str, top: Path, answers: int) -> Row:

@@ -23,21 +23,20 @@ import psutil
 
 from share_actors.actors.runtime.system_state import LOOPBACK
 from share_actors.config import LogSettings
-from tests.events.postgres import server
+from tests.events.postgres import LOG_SECTION, server
 from tests.upgrades import load, newer
 from tests.upgrades.cluster import Nodes, cluster, point
 from tests.waiting import until
 
 WAIT_S = 180.0
 KINDS = "create,extend,set,extend"
-CONFIG = """
+CONFIG = (
+    """
 namespace = "rolling"
 
-[log]
-kind = "postgresql"
-host = "{log.host}"
-database = "{log.database}"
-user = "{log.user}"
+"""
+    + LOG_SECTION
+    + """\
 schema_name = "{schema}"
 
 [hosting]
@@ -49,6 +48,7 @@ unresponsive_s = 10
 driver = "dummy"
 options = {{ directory = "{home}/backend", delay_s = 0.05 }}
 """
+)
 
 
 class Site:

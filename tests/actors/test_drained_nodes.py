@@ -14,9 +14,10 @@ import pytest
 from share_actors import sentence
 from share_actors.config import Config
 from share_actors.drivers.registry import drivers_registered
-from share_actors.errors import Refused, TimedOut
+from share_actors.errors import Refused, TimedOut, Unavailable
 from share_actors.events.attempts import AttemptStarted
 from share_actors.testing import system
+from share_actors.testing.in_process.services import InProcessStats
 from share_actors.testing.in_process.system import InProcessSystem
 from tests.actors.test_batches import HeldDriver
 from tests.actors.test_lost_nodes import two_backends
@@ -186,6 +187,41 @@ def test_a_pinned_backend_stays_on_its_only_node_and_is_named(tmp_path: Path) ->
             assert drained["staying"]["stats actor of far"] == reason
             assert list(drained["staying"].values()) == [reason, reason]
             assert (await share.extend(2)).size == 2
+
+    within(LIMIT_S, scenario())
+
+
+async def no_answer(_: InProcessStats) -> str:
+    raise Unavailable("it is being restarted", passing=True)
+
+
+def test_a_pinned_backend_is_named_though_its_stats_actor_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            monkeypatch.setattr(InProcessStats, "node", no_answer)
+            drained = await running.nodes.drain("rack", wait=False)
+
+            assert "stats actor of far" in drained["staying"]
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_stats_actor_that_does_not_answer_is_where_it_was_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+            stats = running.cluster.find_manager().manager._stats
+
+            async def is_here() -> bool:
+                return (await stats.on("here"), await stats.on("spare")) == (["dummy"], [])
+
+            await until_async(is_here)
+            monkeypatch.setattr(InProcessStats, "node", no_answer)
+
+            assert await is_here()
 
     within(LIMIT_S, scenario())
 

@@ -40,6 +40,8 @@ class StatsActors:
         self._running: dict[str, Stats] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._moving: dict[str, asyncio.Lock] = {}
+        self._places: dict[str, str] = {}
+        """The nodes (ids) that stats actors were on when they last said so, by backend."""
         self._left: dict[str, str] = {}
         """The nodes (ids) that stats actors have left which are not started elsewhere yet, by backend."""
 
@@ -95,6 +97,7 @@ class StatsActors:
 
     async def end(self, backend: str) -> None:
         """End the stats actor of a backend that is not configured any more."""
+        self._places.pop(backend, None)
         if (stats := self._running.pop(backend, None)) is not None:
             await stats.end()
 
@@ -106,6 +109,7 @@ class StatsActors:
         async with self._moving.setdefault(backend, asyncio.Lock()):
             problem = None
             stats = self._running.pop(backend, None)
+            self._places.pop(backend, None)
             if stats is not None and not was_lost:
                 problem = await self._leave(backend, stats)
             await self._cluster.end_stats(backend)
@@ -131,6 +135,7 @@ class StatsActors:
     async def _look_at(self, backend: str, stats: Stats) -> None:
         if self._evacuation.is_cut_off(self._node_of(backend)):
             self._running.pop(backend, None)
+            self._places.pop(backend, None)
             await self._cluster.end_stats(backend)  # whoever waits for its start tries again
             self.start(backend)
         elif (
@@ -147,19 +152,35 @@ class StatsActors:
     async def _to_leave(self, backend: str, stats: Stats) -> str | None:
         """The id of its node if that is drained, and another node can have it."""
         nodes = {n.id for n in self._supervisor.nodes.all() if self._records.is_avoided(n)}
-        if not nodes or (node_id := await self._place(stats)) not in nodes:
+        if not nodes or (node_id := await self._place(backend, stats)) not in nodes:
             return None
         return node_id if self._records.usable(self._node_of(backend), without=node_id) else None
 
     async def on(self, node_id: str) -> list[str]:
-        """The backends whose stats actors are on a node, or have left it and are not elsewhere yet."""
-        running = dict(self._running)
-        places = await asyncio.gather(*map(self._place, running.values()))
-        known = {**self._left, **dict(zip(running, places, strict=True))}
-        return [backend for backend, place in known.items() if place == node_id]
+        """The backends whose stats actors are on a node, or have left it and are not elsewhere yet.
 
-    async def _place(self, stats: Stats) -> str:
-        """The id of the node that it is on; empty if it does not answer."""
+        One that does not answer is where it last was; if that is not known, as while it is being started,
+        it counts for each node that it may be on.
+        """
+        running = dict(self._running)
+        places = await asyncio.gather(*(self._place(*item) for item in running.items()))
+        answers = dict(zip(running, places, strict=True))
+        backends = list(self._config().backends)
+        return [name for name in backends if node_id in self._may_be_on(name, answers.get(name))]
+
+    def _may_be_on(self, backend: str, answer: str | None) -> list[str]:
+        """The ids of the nodes that a stats actor may be on: one, unless nothing is known of it."""
+        living = {node.id for node in self._supervisor.nodes.all() if node.alive}
+        for known in (answer, self._left.get(backend), self._places.get(backend)):
+            if known in living:
+                return [known]
+        return [node.id for node in self._supervisor.nodes.usable(self._node_of(backend))]
+
+    async def _place(self, backend: str, stats: Stats) -> str | None:
+        """The id of the node that it is on; None if it does not answer."""
         with suppress(ShareActorsError, TimeoutError):
-            return await self._supervisor.answer(stats.node())
-        return ""
+            place = await self._supervisor.answer(stats.node())
+            if self._running.get(backend) is stats:  # else it has been moved meanwhile
+                self._places[backend] = place
+            return place
+        return None

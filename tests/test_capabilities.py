@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from share_actors.drivers import ShareDriver
 from share_actors.drivers.btrfs import BtrfsDriver
 from share_actors.drivers.share_stats import class_capabilities, read
 from share_actors.values import Capabilities, ExportLocation, Pool, RequestContext, Share, gib
 from share_actors.values.manila import BACKEND, POOL, STATISTICS
+from tests.drivers.whole import WholeDriver
 
 GOOD = {"name": "p", "total_capacity_gib": 100.0, "free_capacity_gib": 40}
 
@@ -321,7 +321,7 @@ def test_every_statistic_has_a_row_of_its_own() -> None:
 
 
 # -- the driver's class --------------------------------------------------------------------------
-class CopyingDriver(ShareDriver):
+class CopyingDriver(WholeDriver):
     """A driver that can create and extend shares, and reports capacities alone."""
 
     protocols = ("CIFS",)

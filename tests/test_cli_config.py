@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import Result
 
+from share_actors.drivers.registry import drivers_registered
 from tests.cli_home import error_of, home, run
+from tests.drivers.whole import WholeDriver
 
 __all__ = ["home"]
 
@@ -72,6 +76,47 @@ def test_config_check_with_backends_also_sets_them_up(home: Path) -> None:
 
     assert run("config", "check", str(home / "c.toml")).exit_code == 0
     assert run("config", "check", str(home / "c.toml"), "--backends").exit_code == 11
+
+
+@pytest.mark.parametrize(
+    ("stats", "reason"),
+    [
+        ({"pools": []}, "get_share_stats reports no pools: no share can be placed on it"),
+        ("fine", "get_share_stats: 'fine' is not a statistics mapping"),
+        (ZeroDivisionError("no disks"), "its driver raised ZeroDivisionError('no disks')"),
+    ],
+)
+def test_config_check_with_backends_refuses_one_on_which_no_share_can_be_placed(
+    home: Path, stats: object, reason: str
+) -> None:
+    checked = check_reporting(home, stats)
+
+    assert checked.exit_code == 11
+    assert error_of(checked)["message"] == f"backend 'b' is not ready: {reason}"
+
+
+def test_config_check_with_backends_warns_of_statistics_that_are_replaced(home: Path) -> None:
+    checked = check_reporting(home, {"total_capacity_gb": 10})
+
+    (warning,) = json.loads(checked.stdout)["warnings"]
+    assert warning == (
+        "backend 'b': get_share_stats: free_capacity_gib: is missing; 'unknown' is used"
+    )
+
+
+def check_reporting(home: Path, stats: object) -> Result:
+    """The check of a backend whose driver reports, or raises, *stats*."""
+
+    class Reporting(WholeDriver):
+        def get_share_stats(self, refresh: bool = False) -> Any:
+            if isinstance(stats, Exception):
+                raise stats
+            return stats
+
+    (home / "c.toml").write_text('[backends.b]\ndriver = "reporting"\n')
+    with drivers_registered({"reporting": Reporting}):
+        result: Result = run("--json", "config", "check", str(home / "c.toml"), "--backends")
+    return result
 
 
 def test_config_check_starts_no_daemon(home: Path) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from share_actors.cli import EXIT_CODES
 from share_actors.cli.exit_codes import LACKING
-from share_actors.drivers import DriverError, Requirement, ShareDriver
+from share_actors.drivers import DriverError, Requirement
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.machine import ThisMachine
 from share_actors.drivers.registry import drivers_registered
 from tests.command_tree import invoke
+from tests.drivers.whole import WholeDriver
 from tests.storage.conftest import need
 
 MISSING = Requirement(
@@ -28,17 +29,18 @@ MISSING = Requirement(
     found="absent",
     mend="apt-get install served",
 )
+
 WARNING = MISSING.replace(what="unit", required=False, mend="systemctl disable unit")
 
 
-class LackingDriver(ShareDriver):
+class LackingDriver(WholeDriver):
     """A driver whose daemon is not installed."""
 
     def requirements(self) -> Sequence[Requirement]:
         return (MISSING, WARNING)
 
 
-class SilentDriver(ShareDriver):
+class SilentDriver(WholeDriver):
     """A driver that does not state what it requires, and needs an option."""
 
     class Options(DriverOptions):
@@ -226,7 +228,7 @@ def test_the_help_teaches_states_and_exit_codes() -> None:
         assert word in text
 
 
-class StrayingDriver(ShareDriver):
+class StrayingDriver(WholeDriver):
     """A driver of whose share servers two things were left; it cannot delete the second one."""
 
     left: ClassVar[list[str]] = []

@@ -15,11 +15,12 @@ from pydantic import SecretStr
 
 from share_actors.actors.effects.outcomes import outcome
 from share_actors.config import BackendSettings
-from share_actors.drivers import DriverError, DriverOptions, ShareDriver
+from share_actors.drivers import DriverError, DriverOptions
 from share_actors.drivers.registry import drivers_registered, make_driver, shown_options
 from share_actors.events.attempts import ReportFailure
 from share_actors.redaction import MASK, KnownSecrets, without_url_passwords
 from share_actors.values import RequestContext
+from tests.drivers.whole import WholeDriver
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRETS = st.text(st.characters(exclude_categories=["Cs"]), min_size=8)
@@ -46,7 +47,7 @@ class Options(DriverOptions):
     servers: dict[str, SecretStr] = {}
 
 
-class Careless(ShareDriver):
+class Careless(WholeDriver):
     Options = Options
 
 

@@ -28,6 +28,7 @@ from share_actors.drivers.errors import (
 )
 from share_actors.drivers.probing import Exports, ProbeResult
 from share_actors.drivers.rule_updates import RuleChange, RuleUpdates
+from share_actors.drivers.single_rules import apply_one_by_one
 from share_actors.values import (
     AccessRule,
     Capabilities,
@@ -116,8 +117,14 @@ class ShareDriver:
         """The types of access rules that a share of *protocol* can have, each with its levels."""
         declared = self.access_support.get(protocol)
         if declared is None:
-            return dict.fromkeys(self.access_types, self.access_levels)
+            return dict.fromkeys(self.rule_types(), self.access_levels)
         return declared
+
+    def rule_types(self) -> tuple[str, ...]:
+        """The `access_types`; none if the driver has no method that applies rules."""
+        methods = ("update_access", "allow_access")
+        applies = any(map(self.supports, methods)) or hasattr(self, "snapshot_update_access")
+        return tuple(self.access_types) if applies else ()
 
     @property
     def refuses_late_calls(self) -> bool:
@@ -233,24 +240,13 @@ class ShareDriver:
         Deletions come before additions, so that a client denied and allowed again keeps its new rule.
         Returns the rules that could not be applied, with reasons, if it can as a `RuleChange`, which also
         names the clients that were cut off; an exception means that none was applied.
-        The default calls `deny_access` and `allow_access` for one rule at a time. A rule that stays is
-        allowed again if another one for the same client is denied.
+        The default calls `deny_access` and `allow_access` for one rule at a time, and refuses those of types
+        and levels that the driver does not declare.
         """
-        failed: dict[str, str] = {}
-        denied = {(rule.access_type, rule.access_to) for rule in delete_rules}
-        changed = {rule.id for rule in (*add_rules, *update_rules)}
-        stay = [rule for rule in access_rules if rule.id not in changed]
-        again = [rule for rule in stay if (rule.access_type, rule.access_to) in denied]
-        calls = [(self.deny_access, rule) for rule in delete_rules]
-        calls += [(self.allow_access, rule) for rule in (*again, *add_rules, *update_rules)]
-        for call, rule in calls:
-            try:
-                call(context, share, rule, share_server)
-            except TransientError:
-                raise
-            except DriverError as error:
-                failed[rule.id] = str(error)
-        return failed
+        changed = (*add_rules, *update_rules)
+        return apply_one_by_one(
+            self, context, share, access_rules, changed, delete_rules, share_server
+        )
 
     def allow_access(
         self, context: RequestContext, share: Share, access: AccessRule, share_server: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from share_actors.drivers.base import DriverOptions, ShareDriver
+from share_actors.drivers.checks.classes import class_faults, object_faults
 from share_actors.errors import ConfigError
 from share_actors.redaction import MASK, masked, remember_secret
 
@@ -76,6 +77,7 @@ def make_driver(
     except ConfigError as error:
         field = f"backends.{backend_name}.driver"
         raise ConfigError(f"{field}: {error.message}", field=field, value=driver_name) from error
+    _check_class(driver_class, backend_name, driver_name)
     if handles_servers not in driver_class.modes:
         field = f"backends.{backend_name}.driver_handles_share_servers"
         supported = (
@@ -87,7 +89,21 @@ def make_driver(
     configuration = _validated(driver_class.Options, backend_name, options or {})
     for secret in _secrets_in(configuration):
         remember_secret(secret)
-    return driver_class(handles_servers, configuration=configuration, backend_name=backend_name)
+    driver = driver_class(handles_servers, configuration=configuration, backend_name=backend_name)
+    _check_faults(object_faults(driver), backend_name, driver_name)
+    return driver
+
+
+def _check_class(driver_class: type[ShareDriver], backend_name: str, driver_name: str) -> None:
+    """Raise `ConfigError` for a driver that could not work in a system, however it is configured."""
+    _check_faults(class_faults(driver_class), backend_name, driver_name)
+
+
+def _check_faults(faults: Sequence[str], backend_name: str, driver_name: str) -> None:
+    if faults:
+        field = f"backends.{backend_name}.driver"
+        message = f"{field}: driver {driver_name!r} is not complete: {'; '.join(faults)}"
+        raise ConfigError(message, field=field, value=driver_name)
 
 
 def shown_options(driver_name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,8 +182,9 @@ def _is_secret(model: type[DriverOptions], path: tuple[int | str, ...]) -> bool:
 def _import(point: EntryPoint) -> Any:
     try:
         return point.load()
-    except (ImportError, AttributeError) as error:
-        message = f"driver {point.name!r} cannot be imported: {error}"
+    except Exception as error:  # whatever the code of another package raises
+        reason = f"{type(error).__name__}: {error}"
+        message = f"driver {point.name!r} ({point.value}) cannot be imported: {reason}"
         raise _driver_error(point.name, message) from error
 
 

@@ -49,7 +49,7 @@ def class_capabilities(driver: ShareDriver) -> dict[str, Any]:
     return {
         "driver_name": type(driver).__name__,
         "storage_protocols": driver.protocols,
-        "access_types": driver.access_types,
+        "access_types": driver.rule_types(),
         "access_support": {
             protocol: dict(types)
             for protocol, types in driver.access_support.items()

@@ -18,6 +18,7 @@ from share_actors.drivers.filesystem.os_errors import os_errors
 from share_actors.drivers.registry import drivers_registered
 from share_actors.events import backend
 from share_actors.values import BackendReport, RequestContext, RoomTaken
+from tests.drivers.whole import WholeDriver
 from tests.faults.virtual_clock import SimulatedLoop
 
 A_DAY = 86_400.0
@@ -57,7 +58,7 @@ class Listener:
         """Nothing to do."""
 
 
-class SteadyDriver(ShareDriver):
+class SteadyDriver(WholeDriver):
     """A driver that says the same all the time: in another order, with times, and with small changes."""
 
     def get_share_stats(self, refresh: bool = False) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class _Connection:
     """An object that is made again for each report."""
 
 
-class FullDriver(ShareDriver):
+class FullDriver(WholeDriver):
     """A driver whose filesystem is full: it fails with another temporary name each time."""
 
     def check_for_setup_error(self) -> None:
@@ -99,7 +100,7 @@ class FullDriver(ShareDriver):
             raise OSError(errno.ENOSPC, "full", path)
 
 
-class FailingDriver(ShareDriver):
+class FailingDriver(WholeDriver):
     """A driver whose error has another word each time."""
 
     def get_share_stats(self, refresh: bool = False) -> Any:

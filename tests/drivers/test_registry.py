@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from share_actors.drivers import (
     DriverOptions,
-    ShareDriver,
     known_drivers,
     load_driver,
     make_driver,
@@ -18,6 +17,7 @@ from share_actors.drivers import (
 from share_actors.drivers.dummy import DummyDriver
 from share_actors.drivers.local import LocalDriver
 from share_actors.errors import ConfigError
+from tests.drivers.whole import WholeDriver
 
 
 class ThirdPartyOptions(DriverOptions):
@@ -25,7 +25,7 @@ class ThirdPartyOptions(DriverOptions):
     port: int = 22
 
 
-class ThirdPartyDriver(ShareDriver):
+class ThirdPartyDriver(WholeDriver):
     Options = ThirdPartyOptions
 
 

@@ -13,15 +13,16 @@ import pytest
 
 from share_actors import testing
 from share_actors.config import Config
-from share_actors.drivers import DriverError, ShareDriver
+from share_actors.drivers import DriverError
 from share_actors.drivers.dummy import DummyDriver
 from share_actors.errors import NotFound, OperationFailed, Unavailable
 from share_actors.events.share.messages import ShareCreationRequested
 from share_actors.values import ExportLocation, RequestContext, Share
 from tests.conftest import within
+from tests.drivers.whole import WholeDriver
 
 
-class RefusingDriver(ShareDriver):
+class RefusingDriver(WholeDriver):
     """A driver whose backend has room, but cannot create shares."""
 
     def get_share_stats(self, refresh: bool = False) -> dict[str, float]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from share_actors.drivers.abilities import ManagesOnServers
 from share_actors.drivers.base import ManageInvalidShare, NotSupported, ShareDriver
+from share_actors.drivers.checks.returned import read_exports
 from share_actors.events.decider import Command
 from share_actors.events.share.manage import ConfirmManaged
 from share_actors.events.share.snapshot.messages import ConfirmSnapshotManaged
 from share_actors.values import (
     MAX_SIZE_GIB,
-    ExportLocation,
     RequestContext,
     Share,
     ShareServer,
@@ -39,7 +39,7 @@ def managed_outcome(
     exports = result.get("export_locations")
     if exports is None:
         exports = driver.ensure_share(context, share.replace(size=size), server) or ()
-    locations = tuple(map(_location, exports))
+    locations = read_exports("manage_existing", exports)
     return ConfirmManaged(size=size, export_locations=locations, pool=driver.get_pool(share))
 
 
@@ -92,7 +92,3 @@ def _size(result: Any, subject: str) -> int:
             f"{subject}: the driver returned no valid size in GiB: {result!r:.200}"
         )
     return size
-
-
-def _location(export: Any) -> ExportLocation:
-    return export if isinstance(export, ExportLocation) else ExportLocation(path=str(export))

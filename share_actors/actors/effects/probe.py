@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from share_actors.drivers.base import ProbeResult
+from share_actors.drivers.checks.returned import read_exports
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState, access
 from share_actors.events.share.access import ApplyRules, ConfirmRules
@@ -41,7 +42,7 @@ def probe_outcome(effect: ShareEffect, state: ShareState, probe: ProbeResult) ->
     match effect:
         case Provision():
             created = probe.state == "whole" and probe.size in (None, state.share.size)
-            locations = tuple(probe.export_locations)
+            locations = read_exports("probe_share", probe.export_locations)
             return ConfirmCreated(export_locations=locations) if created else None
         case Resize(doing=doing, size=size):
             resized = probe.state == "whole" and probe.size == size

@@ -15,6 +15,7 @@ from share_actors.actors.effects.manage_existing import (
 from share_actors.actors.effects.probe import probe_outcome
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import DriverError, NotSupported, ShareDriver, TransientError
+from share_actors.drivers.checks.returned import read_exports
 from share_actors.drivers.fence import within_attempt
 from share_actors.events.decider import Command
 from share_actors.events.share import ShareState
@@ -126,7 +127,8 @@ def _call(
             return ConfirmUnmanaged()
         case Ensure():
             ensured = driver.ensure_share(context, view, server)
-            return ConfirmEnsured(export_locations=None if ensured is None else tuple(ensured))
+            exports = None if ensured is None else read_exports("ensure_share", ensured)
+            return ConfirmEnsured(export_locations=exports)
         case (
             TakeSnapshot() | DropSnapshot() | ManageExistingSnapshot() | UnmanageExistingSnapshot()
         ):
@@ -143,10 +145,11 @@ def _provision(
     server: ShareServer | None,
 ) -> ConfirmCreated:
     if source is None:
-        exports = driver.create_share(context, view, server)
+        exports = read_exports("create_share", driver.create_share(context, view, server))
     else:
-        exports = driver.create_share_from_snapshot(context, view, source, server)
-    return ConfirmCreated(export_locations=tuple(exports))
+        returned = driver.create_share_from_snapshot(context, view, source, server)
+        exports = read_exports("create_share_from_snapshot", returned)
+    return ConfirmCreated(export_locations=exports)
 
 
 def _revert(

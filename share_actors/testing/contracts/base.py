@@ -70,7 +70,7 @@ class ContractBase:
         return [
             AccessRule(id=str(uuid4()), access_type=kind, access_to=to)
             for kind in PRINCIPALS
-            if kind in driver.access_types
+            if kind in driver.rule_types()
             for to in self.principals[kind]
         ]
 

@@ -18,6 +18,7 @@ import pytest
 
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
+from share_actors.drivers.checks.classes import class_faults, object_faults
 from share_actors.testing.contracts.base import (
     CONTEXT,
     capabilities_of,
@@ -60,6 +61,12 @@ class DriverContract(
     `unmanaged_share`, and `fill`.
     """
 
+    # -- the class -----------------------------------------------------------------------------
+    def test_the_class_has_what_a_system_needs(self, driver: ShareDriver) -> None:
+        faults = (*class_faults(type(driver)), *object_faults(driver))
+
+        assert not faults, "; ".join(faults)
+
     # -- the backend ---------------------------------------------------------------------------
     def test_setting_up_the_backend_again_changes_nothing(
         self, driver: ShareDriver, share: Share
@@ -77,7 +84,7 @@ class DriverContract(
         stats = capabilities_of(driver)
 
         assert stats.backend_name == driver.backend_name
-        assert set(stats.access_types) <= set(driver.access_types)
+        assert set(stats.access_types) <= set(driver.rule_types())
         assert stats.snapshot_support == driver.supports("create_snapshot")
         assert stats.extend_support == driver.supports("extend_share")
         assert stats.shrink_support == driver.supports("shrink_share")

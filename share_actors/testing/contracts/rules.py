@@ -44,7 +44,7 @@ class RulesContract(ContractBase):
 
         refused = self._apply(driver, share, [*self.rules(driver), *rules])
 
-        assert "ip" in driver.access_types or refused == {rule.id for rule in rules}
+        assert "ip" in driver.rule_types() or refused == {rule.id for rule in rules}
 
     def test_500_rules_are_accepted_or_refused_one_by_one_or_refused_without_a_change(
         self, driver: ShareDriver, share: Share
@@ -53,7 +53,7 @@ class RulesContract(ContractBase):
         few = self.rules(driver)
         assert not driver.update_access(CONTEXT, share, few, few, ())
         before = self.state_of(driver, share)
-        kinds = [kind for kind in MANY if kind in driver.access_types]
+        kinds = [kind for kind in MANY if kind in driver.rule_types()]
         rules = [_rule(kind, MANY[kind](n), "rw") for kind in kinds for n in range(500)]
 
         try:

@@ -20,6 +20,7 @@ from share_actors.redaction import masked
 
 if TYPE_CHECKING:
     from share_actors.audit.proofs import QuickCheck
+    from share_actors.drivers.base import ShareDriver
 
 
 # -- show ----------------------------------------------------------------------------------------
@@ -172,22 +173,48 @@ def _check_backend(config: Config, name: str, *, set_up: bool) -> Sequence[str]:
     from share_actors.actors.effects.driver_setup import driver_of
     from share_actors.drivers.abilities import RunsDaemons
     from share_actors.drivers.base import DriverError, TransientError
-    from share_actors.values import RequestContext
 
     driver = driver_of(name, config.backends[name])
     if not set_up:
         return driver.setup_warnings()
     try:
-        driver.do_setup(RequestContext(user_id="share-actors"))
-        driver.check_for_setup_error()
+        problems = _statistics_of(driver)
     except DriverError as error:
         if isinstance(error, TransientError) and isinstance(driver, RunsDaemons):
             # Whoever checks does not start it: the system does.
             return (*driver.setup_warnings(), f"backend {name!r} is not started: `up` starts it")
-        raise Unavailable(
-            f"backend {name!r} is not ready: {error}",
-            field=f"backends.{name}",
-            value=config.backends[name].driver,
-            next_step="The configuration itself is valid. Fix the backend, then check again.",
-        ) from None
-    return driver.setup_warnings()
+        raise _not_ready(config, name, str(error)) from None
+    except (
+        Exception
+    ) as error:  # of the driver's own code, which the system would report as it does here
+        raise _not_ready(config, name, f"its driver raised {error!r}") from error
+    return (*driver.setup_warnings(), *(f"backend {name!r}: {problem}" for problem in problems))
+
+
+def _statistics_of(driver: ShareDriver) -> Sequence[str]:
+    """Set the driver up, and read its statistics as the scheduler does; returns what is wrong with them.
+
+    Raises `DriverError` if no share could be placed on the backend, and what the driver raises.
+    """
+    from share_actors.drivers import share_stats
+    from share_actors.drivers.base import DriverError
+    from share_actors.values import RequestContext
+
+    driver.do_setup(RequestContext(user_id="share-actors"))
+    driver.check_for_setup_error()
+    defaults = share_stats.class_capabilities(driver)
+    read = share_stats.read(driver.get_share_stats(refresh=True), driver.backend_name, defaults)
+    if read.capabilities is None:
+        raise DriverError(f"get_share_stats: {read.wrong['']}")
+    if not read.capabilities.pools:
+        raise DriverError("get_share_stats reports no pools: no share can be placed on it")
+    return [f"get_share_stats: {field}: {problem}" for field, problem in read.wrong.items()]
+
+
+def _not_ready(config: Config, name: str, reason: str) -> Unavailable:
+    return Unavailable(
+        f"backend {name!r} is not ready: {reason}",
+        field=f"backends.{name}",
+        value=config.backends[name].driver,
+        next_step="The configuration itself is valid. Fix the backend, then check again.",
+    )

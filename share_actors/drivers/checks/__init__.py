@@ -1,0 +1,1 @@
+"""What is asked of every driver: of its class before it is used, and of what its methods return."""

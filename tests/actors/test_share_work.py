@@ -141,12 +141,9 @@ def test_an_error_of_the_driver_is_a_failure_of_the_matching_kind(
         OSError("b\udcffd"),
         TimeoutError("its own"),
         SystemExit(3),
-        None,
-        7,
-        "x",
     ],
 )
-def test_any_other_exception_or_result_is_a_bug_recorded_with_its_traceback(
+def test_any_other_exception_is_a_bug_recorded_with_its_traceback(
     script: dict[str, Any], result: object
 ) -> None:
     script["create_share"] = result
@@ -157,6 +154,21 @@ def test_any_other_exception_or_result_is_a_bug_recorded_with_its_traceback(
     assert (command.kind, command.max_attempts) == ("bug", 7)
     assert command.reason.startswith("Traceback")
     assert command.reason.encode()
+
+
+@pytest.mark.parametrize("result", [None, 7])
+def test_a_result_of_the_wrong_type_fails_at_once_with_what_was_expected(
+    script: dict[str, Any], result: object
+) -> None:
+    script["create_share"] = result
+
+    command, _ = outcome(Provision(source=None), max_attempts=7)
+
+    assert isinstance(command, ReportFailure)
+    assert command.kind == "failed"
+    assert command.reason == (
+        f"create_share returned {result!r}: expected a list of ExportLocation(path=...), or of paths"
+    )
 
 
 def test_a_call_past_its_deadline_has_an_unknown_outcome(script: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from share_actors.client.bulk.results import BulkResult as BulkResult
     from share_actors.client.receipt import Receipt as Receipt
     from share_actors.client.share.actor import ShareActor as ShareActor
+    from share_actors.client.share.watching import ShareChange as ShareChange
     from share_actors.config import AuditSettings as AuditSettings
     from share_actors.config import BackendSettings as BackendSettings
     from share_actors.config import Config as Config
@@ -107,6 +108,7 @@ __all__ = [
     "Share",
     "ShareActor",
     "ShareActorsError",
+    "ShareChange",
     "ShareClient",
     "ShareHandle",
     "ShareNetwork",
@@ -134,6 +136,7 @@ _MODULES = {
     "client.bulk.results": ["BulkResult"],
     "client.receipt": ["Receipt"],
     "client.share.actor": ["ShareActor"],
+    "client.share.watching": ["ShareChange"],
     "config": [
         "AuditSettings",
         "ErasureSettings",

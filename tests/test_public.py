@@ -54,6 +54,7 @@ PUBLIC_NAMES = {
         "Share",
         "ShareActor",
         "ShareActorsError",
+        "ShareChange",
         "ShareClient",
         "ShareHandle",
         "ShareNetwork",

@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
+from share_actors.actors.catalog_changes import CatalogChanges
 from share_actors.actors.catalog_follower import MAX_QUERY_EVENTS, CatalogFollower
 from share_actors.actors.catalog_progress import Progress, incomplete, status_of
 from share_actors.actors.catalog_queries import LISTS, SYSTEM_QUERIES, WHOLE, check, key
-from share_actors.actors.catalog_upgrades import CatalogUpgrades
 from share_actors.actors.shared_queries import SharedQueries
 from share_actors.config import Config
 from share_actors.errors import (
@@ -60,7 +60,7 @@ _BEHIND = object()
 """The result of a query that needs all of the log while the catalog is far behind it."""
 
 
-class CatalogActor(CatalogUpgrades):
+class CatalogActor(CatalogChanges):
     """Runs queries, each of which sees everything that was recorded before it (read-your-writes).
 
     While the catalog is far behind the log, queries about one entity still do; lists say how far they are.

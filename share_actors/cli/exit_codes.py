@@ -28,7 +28,7 @@ EXIT_CODES = {
     LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
     DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
     SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
-    " the others are done",
+    " the others are done. Of several targets: some failed, with different codes",
     PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",
     LOST: "lost: the backup lacks more recorded events than `log restore-drill --max-lost` allows",
     INTERRUPTED: "stopped by Ctrl-C; recorded requests stay in progress",

@@ -22,12 +22,13 @@ from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.results import ShareLocation, SystemStatus, SystemVersions
 from share_actors.client.share.handle import AsyncShare
+from share_actors.client.watching import AsyncSystemWatching
 from share_actors.errors import Forbidden
 from share_actors.events.envelope import Recorded
 from share_actors.values import Counts, Page, ShareRule, Snapshot
 
 
-class AsyncSystemQueries:
+class AsyncSystemQueries(AsyncSystemWatching):
     """The methods of `AsyncShareSystem` that change nothing."""
 
     _requests: Requests

@@ -131,6 +131,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "finish_upgrade": _SYSTEM,
         "progress": _SYSTEM,
         "complete": _READER,
+        "changes": _READER,
         "events": _SYSTEM,
         "unpark": _SYSTEM,
         "subjects": _SYSTEM,

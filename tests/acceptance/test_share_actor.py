@@ -59,6 +59,7 @@ def allowed(site: Site, share_id: str) -> list[str]:
 def test_each_method_returns_what_the_client_returns(site: Site, actor: ShareActor) -> None:
     rule = ray.get(actor.allow_access.remote("10.0.0.0/24", type="ip", level="ro"))
     snapshot = ray.get(actor.create_snapshot.remote("monday"))
+    assert ray.get(actor.wait_for.remote("rule-active=10.0.0.0/24")).id == actor.id
     extended = ray.get(actor.extend.remote(3))
     removed = ray.get([actor.deny_access.remote(rule), actor.delete_snapshot.remote(snapshot)])
 

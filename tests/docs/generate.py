@@ -31,6 +31,7 @@ from share_actors.client import (
     queries,
     results,
     subjects,
+    watching,
 )
 from share_actors.client.bulk import batch as bulk
 from share_actors.client.share import actor as share_actor
@@ -38,6 +39,7 @@ from share_actors.client.share import changes as share_changes
 from share_actors.client.share import exits as share_exits
 from share_actors.client.share import handle as share
 from share_actors.client.share import snapshots as share_snapshots
+from share_actors.client.share import watching as share_watching
 from share_actors.drivers import errors as port_errors
 from share_actors.drivers import storage_errors
 from share_actors.drivers.btrfs import BtrfsOptions
@@ -65,6 +67,9 @@ PARTS = (
     share_snapshots.ShareSnapshots,
     share_changes.ShareChanges,
     share_exits.ShareExits,
+    share_watching.AsyncShareWatching,
+    share_watching.ShareWatching,
+    watching.AsyncSystemWatching,
     queries.AsyncSystemQueries,
 )
 """Parts of documented classes that are in modules of their own."""

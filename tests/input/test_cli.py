@@ -37,6 +37,8 @@ VALID = {
     "option": "size=1",
     "location": "/old",
     "share": "tried",
+    "shares": "tried",
+    "condition": "available",
 }
 NONE = "7b2e8caf-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 

@@ -62,6 +62,7 @@ VALID: dict[str, Any] = {
     "new": "dummy",
     "backend": "none",
     "node": "none",
+    "condition": "available",
     "extra_specs": {"driver_handles_share_servers": "False"},
 }
 

@@ -132,6 +132,17 @@ def _listed(blue: Blue) -> Attempt:
     return lambda user: _in_list(user, share)
 
 
+def _watched(blue: Blue) -> Attempt:
+    share = blue.share(name=f"watched{next(_numbers)}")
+    name = blue.user.share(share).name
+
+    def attempt(user: ShareSystem) -> None:
+        _in_list(user, share)  # a watch of a list without this share waits for one
+        assert next(user.watch_shares(name=name)).share.id == share
+
+    return attempt
+
+
 def _where(blue: Blue) -> Attempt:
     share = blue.share()
     return lambda user: user.where(share)
@@ -218,6 +229,9 @@ SYSTEM = (FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN, YES)
 MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "show a share": (_share(lambda share: share.refresh()), READ),
     "list shares": (_listed, READ),
+    "wait for a share": (_share(lambda share: share.wait_for("available")), READ),
+    "watch a share": (_share(lambda share: next(share.watch())), READ),
+    "watch a list of shares": (_watched, READ),
     "see the history of a share": (_share(lambda share: share.history()), READ),
     "explain a share": (_share(lambda share: share.explain()), READ),
     "see a receipt": (_receipt, READ),

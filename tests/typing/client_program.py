@@ -29,6 +29,7 @@ from share_actors import (
     SecurityService,
     Share,
     ShareActorsError,
+    ShareChange,
     ShareClient,
     ShareHandle,
     ShareNetwork,
@@ -158,6 +159,9 @@ def use_system(system: ShareSystem) -> None:
     receipt = system.receipt("create-share-4", "share-4")
     assert_type(receipt, Receipt)
     assert_type(system.wait(receipt, timeout=1.0).share, Share | None)
+    waited = system.wait_for_shares([share, "share-2"], "available", timeout=1.0)
+    assert_type(waited, list[ShareHandle | ShareActorsError])
+    assert_type(system.watch_shares(status="error", backend="fast"), Iterator[ShareChange])
     status = system.status()
     assert_type(status, SystemStatus)
     assert_type(status["manager"]["backends"]["fast"]["reason"], str | None)
@@ -186,6 +190,12 @@ def use_share(share: ShareHandle) -> None:
     assert_type(share.access_rules, tuple[AccessRule, ...])
     assert_type(share.snapshots, tuple[Snapshot, ...])
     assert_type(share.refresh(), ShareHandle)
+    assert_type(share.wait_for("available", timeout=1.0), ShareHandle)
+    for change in share.watch():
+        assert_type(change, ShareChange)
+        assert_type(change.share, Share)
+        assert_type(change.before, Share | None)
+        assert_type(change.fields, tuple[str, ...])
 
     rule = share.allow_access("10.0.0.0/24", type="ip", level="ro", wait=False, timeout=1.0)
     assert_type(rule, AccessRule)
@@ -222,6 +232,7 @@ def use_share(share: ShareHandle) -> None:
 def use_share_actor(actor: ShareActor) -> None:
     assert_type(actor.id, str)
     assert_type(ray.get(actor.show.remote()), Share)
+    assert_type(ray.get(actor.wait_for.remote("available", timeout=1.0)), Share)
     allowing = actor.allow_access.options(command_id="allow-1", timeout=9.0, wait=False)
     rule = ray.get(allowing.remote("10.0.0.0/24", type="ip", level="ro"))
     assert_type(rule, AccessRule)
@@ -353,6 +364,9 @@ def misuse(system: ShareSystem, share: ShareHandle) -> None:
 
 # -- the asynchronous client ---------------------------------------------------------------------
 async def use_asynchronous_system(system: AsyncShareSystem) -> None:
+    waited = await system.wait_for_shares(["share-1"], "deleted", timeout=1.0)
+    assert_type(waited, list[AsyncShare | ShareActorsError])
+    assert_type(system.watch_shares(project_id="web"), AsyncIterator[ShareChange])
     assert_type(system.config, Config)
     assert_type(system.context, RequestContext)
     assert_type(system.as_user(RequestContext(user_id="eve")), AsyncShareSystem)
@@ -404,6 +418,8 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
 
 
 async def use_asynchronous_share(share: AsyncShare) -> None:
+    assert_type(await share.wait_for("rule-active=alice", timeout=1.0), AsyncShare)
+    assert_type(share.watch(), AsyncIterator[ShareChange])
     assert_type(share.id, str)
     assert_type(share.seen, Share)
     assert_type(share.receipt, Receipt | None)

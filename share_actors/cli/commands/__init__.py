@@ -62,6 +62,7 @@ LISTED = {
         (
             "commands.share.creation",
             "commands.share.listing",
+            "commands.share.watching",
             "commands.share.properties",
             "commands.share.changes",
             "commands.share.manage",

@@ -91,6 +91,7 @@ class ShareActor:
         return self._calls.call.remote(self._context, self.id, method, *args, **options)
 
     show = _shows(AsyncShare.refresh)
+    wait_for = _shows(AsyncShare.wait_for)
     allow_access = _request(AsyncShare.allow_access)
     deny_access = _request(AsyncShare.deny_access)
     create_snapshot = _request(AsyncShare.create_snapshot)

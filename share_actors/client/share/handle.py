@@ -14,6 +14,7 @@ from share_actors.client.share import exits
 from share_actors.client.share.blocking import blocking, blocking_request
 from share_actors.client.share.snapshots import AsyncShareSnapshots, ShareSnapshots
 from share_actors.client.share.view import ShareView
+from share_actors.client.share.watching import AsyncShareWatching, ShareWatching
 from share_actors.client.sync.background_loop import run
 from share_actors.errors import NotFound
 from share_actors.events.decider import Command
@@ -25,7 +26,7 @@ from share_actors.values import AccessRule, Share, Snapshot
 from share_actors.values.waiting import WaitingForThread
 
 
-class AsyncShare(AsyncShareSnapshots):
+class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
     """One share. Its properties are as of the last reply or `refresh`.
 
     A reply about one rule or snapshot updates that one; the others stay as last seen.
@@ -189,7 +190,7 @@ def _part_id(command: Command) -> str | None:
     return snapshot_id or getattr(command, "access_id", None)
 
 
-class ShareHandle(ShareSnapshots):
+class ShareHandle(ShareSnapshots, ShareWatching):
     """One share; its properties are as of the last reply or `refresh`. See `AsyncShare`.
 
     Every request takes the options of `RequestOptions`: `wait`, `timeout` and `command_id`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -26,3 +26,16 @@ def run(job: Coroutine[Any, Any, T]) -> T:
 def call_soon(function: Callable[[], object]) -> None:
     """Have *function* called on the background loop, without waiting for it."""
     _loop().call_soon_threadsafe(function)
+
+
+def each(items: AsyncIterator[T]) -> Iterator[T]:
+    """The *items*, each of which is waited for on the background loop."""
+    while (found := run(_next(items))) is not None:
+        yield found[0]
+
+
+async def _next(items: AsyncIterator[T]) -> tuple[T] | None:
+    """The next item; None if there is none."""
+    async for item in items:
+        return (item,)
+    return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal, Self, Unpack, overload
 
-from share_actors.actors.messaging.parameters import flag
+from share_actors.actors.messaging.parameters import flag, items
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.keywords import (
     CLOSE_TIMEOUT_S,
@@ -31,8 +31,9 @@ from share_actors.client.results import (
 )
 from share_actors.client.share.actor import ShareActor
 from share_actors.client.share.handle import ShareHandle
+from share_actors.client.share.watching import ShareChange
 from share_actors.client.subjects import SubjectCollection
-from share_actors.client.sync.background_loop import run
+from share_actors.client.sync.background_loop import each, run
 from share_actors.client.sync.bulk import Bulk
 from share_actors.client.sync.entities import (
     BackendCollection,
@@ -45,14 +46,6 @@ from share_actors.config import Config
 from share_actors.errors import ShareActorsError
 from share_actors.events.envelope import Recorded
 from share_actors.values import BackendReport, Counts, Page, RequestContext, ShareRule, Snapshot
-
-
-def _each(events: AsyncIterator[Recorded]) -> Iterator[Recorded]:
-    async def next_event() -> Recorded:
-        return await anext(events)
-
-    while True:
-        yield run(next_event())
 
 
 class ShareSystem:
@@ -253,6 +246,22 @@ class ShareSystem:
         """The receipt of an earlier request, with the last `attempt` if in progress; raises `NotFound`."""
         return run(self._system.receipt(command_id, share_id))
 
+    def wait_for_shares(
+        self,
+        shares: Iterable[ShareHandle | str],
+        condition: str,
+        *,
+        timeout: float = DEFAULT_TIMEOUT_S,
+    ) -> list[ShareHandle | ShareActorsError]:
+        """Wait until each of *shares*, handles or ids, is as *condition* says; one result per share."""
+        given = [s.id if isinstance(s, ShareHandle) else s for s in items("shares", shares)]
+        found = run(self._system.wait_for_shares(given, condition, timeout=timeout))
+        return [s if isinstance(s, ShareActorsError) else ShareHandle(s) for s in found]
+
+    def watch_shares(self, **filters: Unpack[ShareCountFilters]) -> Iterator[ShareChange]:
+        """The shares that a list shows, then each change; see `AsyncShareSystem.watch_shares`."""
+        return each(self._system.watch_shares(**filters))
+
     def wait(self, receipt: Receipt, timeout: float = DEFAULT_TIMEOUT_S) -> Receipt:
         """Wait for the work of a request; raises `OperationFailed`, or `TimedOut` (the work continues)."""
         return run(self._system.wait(receipt, timeout))
@@ -279,7 +288,7 @@ class ShareSystem:
         `entity`, `project`, `user`, `kind`, `command`. For the system's administrator. Raises
         `InvalidRequest` for an unknown filter, a time without a zone, or a position of another log.
         """
-        return _each(self._system.events(since, **filters))
+        return each(self._system.events(since, **filters))
 
     def versions(self) -> SystemVersions:
         """The versions of the processes of the system, and the format in which its log is written."""

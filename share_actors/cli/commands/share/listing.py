@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from share_actors.cli.command import choices, command
+from share_actors.cli.commands.share.finding import existing_or_deleted
+from share_actors.cli.commands.share.watching import WatchOption, print_changes
 from share_actors.cli.options import (
     AllOption,
     LimitOption,
@@ -29,12 +31,11 @@ from share_actors.cli.rendering import (
     share_document,
 )
 from share_actors.cli.session import Session
-from share_actors.errors import Ambiguous, NotFound
+from share_actors.errors import InvalidRequest
 from share_actors.values import Share, ShareStatus
 from share_actors.values.waiting import sentence
 
 if TYPE_CHECKING:
-    from share_actors.client import ShareHandle
     from share_actors.values import ShareClient
 
 
@@ -55,7 +56,10 @@ _StatusFilter = Annotated[
 ]
 
 
-@command("share list", examples=["share list --status error", "share list --all --json"])
+@command(
+    "share list",
+    examples=["share list --status error", "share list --all --json", "share list --watch"],
+)
 def list_shares(
     session: Session,
     name: NameFilter = None,
@@ -66,8 +70,21 @@ def list_shares(
     marker: MarkerOption = None,
     all_pages: AllOption = False,
     wait: WaitOption = 0.0,
+    watch: WatchOption = False,
 ) -> None:
-    """List shares, oldest first. Deleted shares appear only with --status deleted."""
+    """List shares, oldest first. Deleted shares appear only with --status deleted.
+
+    With --watch all pages, one line a share, and then a line for each change; JSON Lines with --json.
+    """
+    if watch:
+        if marker is not None:
+            text = "--marker cannot be used with --watch: all pages are shown"
+            raise InvalidRequest(text, field="marker", value=marker)
+        changes = session.system.watch_shares(
+            name=name, status=status, project_id=project, backend=backend
+        )
+        print_changes(session, changes)
+        return
     filters = {"name": name, "status": status, "project_id": project, "backend": backend}
     handles, end = fetch_pages(
         session.system.shares, limit, marker, all_pages, wait=wait, **filters
@@ -85,13 +102,23 @@ def _row(share: Share) -> tuple[object, ...]:
     return (share.id, share.name, share.size, share.share_proto, share.status, *place)
 
 
-@command("share show", examples=["share show data", "share show data --json"])
-def show_share(session: Session, share: ShareArgument) -> None:
-    """Show a share with its export locations, access rules and snapshots."""
+@command(
+    "share show",
+    examples=["share show data", "share show data --json", "share show data --watch"],
+)
+def show_share(session: Session, share: ShareArgument, watch: WatchOption = False) -> None:
+    """Show a share with its export locations, access rules and snapshots.
+
+    With --watch a line for each change, until the share is deleted; JSON Lines with --json.
+    """
+    if watch:
+        print_changes(session, session.system.share(share).watch())
+        return
+    from share_actors.client.share.conditions import is_at_work
     from share_actors.client.share.handle import place_in_line
 
     handle = session.system.share(share)
-    waiting = place_in_line(handle) if _is_at_work(handle.seen) else None
+    waiting = place_in_line(handle) if is_at_work(handle.seen) else None
     if session.json:
         place = None if waiting is None else waiting.model_dump(mode="json")
         document = {**share_document(handle.seen), "waiting_for_thread": place}
@@ -100,14 +127,6 @@ def show_share(session: Session, share: ShareArgument) -> None:
     print_share(session, handle.seen)
     if waiting is not None:
         session.output.print(f"\n[bold yellow]Now:[/] {escape(sentence(waiting))}")
-
-
-def _is_at_work(share: Share) -> bool:
-    """Whether the share, or one of its parts, has a status that work brings to an end."""
-    rules = [*share.access_rules, *(r for s in share.snapshots for r in s.access_rules)]
-    statuses = [str(share.status), *(str(snapshot.status) for snapshot in share.snapshots)]
-    at_work = any(status.endswith("ing") for status in statuses)
-    return at_work or any(rule.state in ("queued", "applying", "denying") for rule in rules)
 
 
 @command("share usage", examples=["share usage data", "share usage data --json"])
@@ -141,7 +160,7 @@ def _client_row(client: ShareClient) -> tuple[object, ...]:
 @command("share history", examples=["share history data", "share history data --json"])
 def history(session: Session, share: ShareArgument) -> None:
     """Show all events of a share, also of a deleted one: what happened, when, and at whose request."""
-    events = _existing_or_deleted(session, share).history()
+    events = existing_or_deleted(session, share).history()
     if session.json:
         share_id = events[0].stream.removeprefix("share-")
         documents = [event_document(event) for event in events]
@@ -153,30 +172,8 @@ def history(session: Session, share: ShareArgument) -> None:
 @command("share explain", examples=["share explain data", "share explain data --json"])
 def explain(session: Session, share: ShareArgument) -> None:
     """Explain the state of a share: its pending work, its attempts, and what to do next."""
-    explanation = _existing_or_deleted(session, share).explain()
+    explanation = existing_or_deleted(session, share).explain()
     if session.json:
         session.output.print_json(explanation.model_dump(mode="json"))
     else:
         print_explanation(session, explanation)
-
-
-def _existing_or_deleted(session: Session, share: str) -> ShareHandle:
-    """The share with this id or name, or else the only one that had the name and has left the system."""
-    try:
-        return session.system.share(share)
-    except NotFound as not_found:
-        deleted: list[ShareHandle] = []
-        for status in ("deleted", "unmanaged"):
-            deleted += session.system.shares(name=share, status=status, limit=20).items
-        if len(deleted) > 1:
-            ids = [handle.id for handle in deleted]
-            raise Ambiguous(
-                f"several deleted or unmanaged shares were named {share!r}:"
-                f" use one of the ids {', '.join(ids)}",
-                field="share",
-                value=share,
-                ids=ids,
-            ) from not_found
-        if not deleted:
-            raise
-        return deleted[0]

@@ -1,0 +1,1 @@
+"""Waiting for shares, and following their changes."""

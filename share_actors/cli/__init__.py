@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from contextlib import suppress
+
 import typer
 
 from share_actors.cli import command
@@ -42,6 +46,10 @@ def _root() -> None:
 
 def main() -> None:
     """Run the command line: the entry point of the `share-actors` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that can't be printed is no defect
+            with suppress(OSError):  # a stream that was opened for reading too
+                stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="share-actors")
     except SystemExit as exit_request:

@@ -61,6 +61,11 @@ class BatchReport:
         self.done = self.recorded = self.failed = 0
 
     @property
+    def _prints_documents(self) -> bool:
+        """Whether everything is told as documents; else those of the items alone, or nothing."""
+        return self._session.json and self._session.output.view.has_documents
+
+    @property
     def items(self) -> int:
         """The number of items of the batch."""
         return self._batch.items
@@ -72,7 +77,7 @@ class BatchReport:
 
     def begin(self) -> None:
         """Tell the id of the batch, before anything is recorded."""
-        if self._session.json:
+        if self._prints_documents:
             document = {"id": self._batch.batch_id, "items": self._batch.items}
             self._session.output.print_json_line({"batch": document})
             return
@@ -88,7 +93,7 @@ class BatchReport:
             self.recorded += 1
         else:
             self.done += 1
-        if self._session.json:
+        if self._prints_documents or (self._session.json and result.error is None):
             self._session.output.print_json_line(self._document(line, status, result))
         elif result.error is not None:
             told = f"{self._file_name}:{line}: {result.error.message}"
@@ -98,7 +103,7 @@ class BatchReport:
 
     def end(self) -> None:
         """Tell how the batch ended; raises `SomeFailed` if not all its items are done."""
-        if self._session.json:
+        if self._prints_documents:
             counts = {"done": self.done, "accepted": self.recorded, "failed": self.failed}
             document = {"id": self._batch.batch_id, "items": self._batch.items, **counts}
             self._session.output.print_json_line({"batch": document})

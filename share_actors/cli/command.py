@@ -11,18 +11,19 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
 from share_actors.cli import interrupts
 from share_actors.cli.groups import Registered, registered
-from share_actors.cli.output import Output, escape
+from share_actors.cli.output import Output, Table, escape
 from share_actors.cli.session import Options, Session
-from share_actors.cli.usage_errors import json_requested
+from share_actors.cli.usage_errors import view_requested
 from share_actors.errors import ShareActorsError
 
 GLOBAL_OPTIONS_PANEL = "Options of every command"
+LIST_OPTIONS_PANEL = "Options of lists"
 UNEXPECTED = 1
 """Exit code of a defect, or of a reader that closed stdout."""
 _CONTEXT = Parameter("ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -37,42 +38,97 @@ def choices(*values: str) -> Callable[[], list[str]]:
 ADDRESS_HELP = "Use the Ray cluster at this address. Default: the one that `up` started."
 
 
-def global_options(*, root: bool) -> list[Parameter]:
-    """The global options; those of the program itself (*root*) also read the environment."""
+class _Global(NamedTuple):
+    """A global option: its name, type and help."""
 
-    def option(name: str, kind: Any, text: str, metavar: str | None = None) -> Parameter:
-        hidden = not root and name != "json"  # else they would fill the help of every subcommand
+    name: str
+    kind: Any
+    text: str
+    metavar: str | None = None
+    short: tuple[str, ...] = ()
+    has_variable: bool = True
+
+    def parameter(self, panel: str, *, root: bool) -> Parameter:
+        """The option of a command, or of the program itself (*root*), which also reads the environment."""
+        variable = f"SHARE_ACTORS_{self.name.upper()}" if root and self.has_variable else None
         declared = typer.Option(
-            f"--{name}",
-            help=text,
-            hidden=hidden,
-            metavar=metavar,
-            envvar=f"SHARE_ACTORS_{name.upper()}" if root else None,
-            rich_help_panel=GLOBAL_OPTIONS_PANEL,
+            f"--{self.name.replace('_', '-')}",
+            *self.short,
+            help=self.text,
+            metavar=self.metavar,
+            envvar=variable,
+            rich_help_panel=panel,
             show_default=False,
         )
-        return _keyword(name, Annotated[kind, declared], default=False if kind is bool else None)
+        default = False if self.kind is bool else None
+        return _keyword(self.name, Annotated[self.kind, declared], default=default)
 
-    file, text = Path | None, str | None
-    return [
-        option("config", file, "Read the configuration from this TOML file.", "FILE"),
-        option("address", text, ADDRESS_HELP, "HOST:PORT"),
-        option("namespace", text, "Use the system in this Ray namespace."),
-        option("user", text, "Act as this user. Default: your login name."),
-        option(
-            "project",
-            text,
-            "Act for this project, as its admin unless --role says otherwise. Default: 'default'.",
-        ),
-        option(
-            "role",
-            text,
-            "Act in this role: reader, member or admin of the project, or system-admin."
-            " Default: system-admin without --project.",
-        ),
-        option("json", bool, "Print one JSON document to stdout, also for an error."),
-        option("debug", bool, "Show the traceback of an unexpected error."),
+
+_FILE, _TEXT = Path | None, str | None
+_GLOBAL = (
+    _Global("config", _FILE, "Read the configuration from this TOML file.", "FILE"),
+    _Global("address", _TEXT, ADDRESS_HELP, "HOST:PORT"),
+    _Global("namespace", _TEXT, "Use the system in this Ray namespace."),
+    _Global("user", _TEXT, "Act as this user. Default: your login name."),
+    _Global(
+        "project",
+        _TEXT,
+        "Act for this project, as its admin unless --role says otherwise. Default: 'default'.",
+    ),
+    _Global(
+        "role",
+        _TEXT,
+        "Act in this role: reader, member or admin of the project, or system-admin."
+        " Default: system-admin without --project.",
+    ),
+    _Global("json", bool, "Print one JSON document to stdout, also for an error."),
+    _Global(
+        "output",
+        _TEXT,
+        "Print the result as table, wide (all columns), json (as --json), yaml, name, csv or"
+        " jsonpath=EXPRESSION.",
+        "FORMAT",
+        ("-o",),
+    ),
+    _Global("times", _TEXT, "Show times as relative (3m12s ago) or absolute (in UTC).", "KIND"),
+    _Global("debug", bool, "Show the traceback of an unexpected error."),
+)
+_LISTS = (
+    _Global(
+        "columns", _TEXT, "Show only these columns, such as id,name.", "NAMES", has_variable=False
+    ),
+    _Global(
+        "sort",
+        _TEXT,
+        "Sort what is listed by this column; COLUMN:desc: from high to low.",
+        "COLUMN",
+        has_variable=False,
+    ),
+    _Global("no_headers", bool, "Print no header above the columns.", has_variable=False),
+    _Global("quiet", bool, "Print ids only.", None, ("-q",), has_variable=False),
+)
+_TIMEOUT = _Global(
+    "timeout",
+    float | None,
+    "Wait this long for outcomes, in commands with a --timeout.",
+    "SECONDS",
+)
+
+
+def global_options(*, root: bool, table: Table | None = None) -> list[Parameter]:
+    """The options of the program itself (*root*), or of a command, which may list a *table*."""
+    common = [option.parameter(GLOBAL_OPTIONS_PANEL, root=root) for option in _GLOBAL]
+    if root:
+        lists = [option.parameter(LIST_OPTIONS_PANEL, root=True) for option in _LISTS]
+        return [*common, *lists, _TIMEOUT.parameter(GLOBAL_OPTIONS_PANEL, root=True)]
+    if table is None:
+        return common
+    told = (f"{o.text} There are {table.names}." if o.name == "columns" else o.text for o in _LISTS)
+    lists = [
+        option._replace(text=text).parameter(LIST_OPTIONS_PANEL, root=False)
+        for option, text in zip(_LISTS, told, strict=True)
     ]
+    return [*common, *lists]
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> Parameter:
@@ -84,9 +140,16 @@ def root_callback(function: Callable[..., Any]) -> Callable[..., None]:
     own_version = _keyword("version", Annotated[bool, _version_option()], default=False)
 
     def run(ctx: typer.Context, version: bool, **options: Any) -> None:
+        if _source(ctx, "json") == "COMMANDLINE" != _source(ctx, "output"):
+            options["output"] = None  # what the command line says counts more than a variable
         ctx.obj = Options().replace(**options)
 
     return _with_signature(run, function, [_CONTEXT, *global_options(root=True), own_version])
+
+
+def _source(ctx: Any, name: str) -> str:
+    """Where the value of a parameter is from, such as `COMMANDLINE` or `ENVIRONMENT`."""
+    return getattr(ctx.get_parameter_source(name), "name", "")
 
 
 def _version_option() -> Any:
@@ -98,7 +161,7 @@ def _version_option() -> Any:
 def _print_version(ctx: typer.Context, requested: bool) -> None:
     if not requested or ctx.resilient_parsing:
         return
-    output = Output(as_json=json_requested(ctx))
+    output = Output(view_requested(ctx))
     if output.as_json:
         output.print_json({"version": installed_version()})
     else:
@@ -115,18 +178,26 @@ def installed_version() -> str:
 
 
 # -- registration --------------------------------------------------------------------------------
+TABLES: dict[str, Table] = {}
+"""The table of each command that declares one, by the command's name; of the modules imported so far."""
+
+
 def command(
-    name: str, *, examples: Sequence[str] = ()
+    name: str, *, table: Table | None = None, examples: Sequence[str] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as the command *name*, such as `share list`.
 
     Its first parameter is the `Session`; Typer reads the others, when the command is looked up.
+    *table*: what it lists or returns, so that `-o name`, `-o csv`, `--columns`, `--sort` and `--quiet` work.
     """
+    if table is not None:
+        TABLES[name] = table
     group, _, own_name = name.rpartition(" ")
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         registered(group)[own_name] = Registered(
-            function.__module__, lambda: (_with_global_options(function), _help(function, examples))
+            function.__module__,
+            lambda: (_with_global_options(function, table), _help(function, examples)),
         )
         return function
 
@@ -143,16 +214,23 @@ def _help_text(function: Callable[..., Any]) -> str:
     return "\n\n".join(p.replace("\n", " ") for p in (inspect.getdoc(function) or "").split("\n\n"))
 
 
-def _with_global_options(function: Callable[..., Any]) -> Callable[..., None]:
+def _with_global_options(function: Callable[..., Any], table: Table | None) -> Callable[..., None]:
     """*function* as Typer needs it: with the global options in its signature."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     own_names = {parameter.name for parameter in own}
-    inherited = [p for p in global_options(root=False) if p.name not in own_names]
+    inherited = [p for p in global_options(root=False, table=table) if p.name not in own_names]
 
     def run(ctx: typer.Context, **arguments: Any) -> None:
         options = ctx.obj.replace(**{p.name: arguments.pop(p.name) for p in inherited})
-        session = Session(options, ctx.command_path.partition(" ")[2])
-        if code := run_guarded(session, lambda: function(session, **arguments)):
+        session = Session(options, ctx.command_path.partition(" ")[2], table)
+        if options.timeout is not None and _source(ctx, "timeout") == "DEFAULT":
+            arguments["timeout"] = options.timeout
+
+        def call() -> None:
+            session.check_output()
+            function(session, **arguments)
+
+        if code := run_guarded(session, call):
             raise typer.Exit(code)
 
     own = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
 from share_actors.actors.messaging.parameters import seconds
 from share_actors.cli.command import choices
+from share_actors.cli.output import Table
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
 from share_actors.values import AsOf, Protocol
@@ -167,6 +168,30 @@ def print_as_of(session: Session, as_of: AsOf | None, advice: str = _WAITING) ->
         session.output.print_message(
             f"As of event {as_of.applied} of {as_of.head}: the catalog is catching up with the log;"
             f" {advice}."
+        )
+
+
+def print_page(
+    session: Session,
+    table: Table,
+    items: Sequence[Any],
+    document: Callable[[list[Any]], Any],
+    end: End,
+) -> None:
+    """Print a page of *items* as *table*, or that there are none; how far they are, and how to go on."""
+    output = session.output
+    if output.as_json:
+        output.print_items(table, items, lambda found: {**document(found), **end.document()})
+        return
+    print_as_of(session, end.as_of)
+    if items or not output.view.is_for_people:
+        output.print_items(table, items, lambda found: {**document(found), **end.document()})
+    else:
+        output.print_message(f"No {table.noun}s.")
+    if end.marker is not None:
+        output.print_message(
+            f"There are more: continue with --marker {end.marker}, or use --all."
+            + (" Only this page is sorted." if output.view.sort else "")
         )
 
 

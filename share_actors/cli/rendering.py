@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.output import escape, format_time
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY, RULES, SHARE_SNAPSHOTS
 from share_actors.values import AccessRule, Share, ShareUsage, Snapshot, Value
 from share_actors.values.mount import is_for_world, mount_command
 from share_actors.values.secret import SHOWN
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
     from share_actors.values import Placement
 
-RULE_COLUMNS = ("RULE", "TYPE", "TO", "LEVEL", "STATE", "REASON")
 USAGE_COLUMNS = ("SHARE", "USED GIB", "SIZE GIB", "PERCENT")
 GIB = 1024**3
-SNAPSHOT_COLUMNS = ("SNAPSHOT", "NAME", "GIB", "STATUS", "REASON", "CREATED")
-HISTORY_COLUMNS = ("WHEN", "WHAT")
 OWED_COLUMNS = ("PENDING", "REQUESTED BY", "REQUESTED AT")
 FAILED_COLUMNS = ("FAILED TO", "REASON")
 ATTEMPT_COLUMNS = ("STARTED AT", "ATTEMPT", "TO", "RESULT", "BACKEND MESSAGE", "NEXT AT")
@@ -79,26 +77,13 @@ def print_share(session: Session, share: Share) -> None:
         fields.pop(section, None)
     output = session.output
     output.print_fields({name: value for name, value in fields.items() if value})
-    output.print_section(RULE_COLUMNS, [rule_row(rule) for rule in share.access_rules])
-    output.print_section(SNAPSHOT_COLUMNS, [snapshot_row(s) for s in share.snapshots])
+    output.print_section(RULES, share.access_rules)
+    output.print_section(SHARE_SNAPSHOTS, share.snapshots)
 
 
 def rule_document(rule: AccessRule) -> dict[str, Any]:
     """An access rule as JSON; `world`: whether it lets every address in."""
     return {**rule.model_dump(mode="json"), "world": is_for_world(rule)}
-
-
-def rule_row(rule: AccessRule) -> tuple[object, ...]:
-    """An access rule as a row of `RULE_COLUMNS`."""
-    client = f"{rule.access_to} (world)" if is_for_world(rule) else rule.access_to
-    subject = (rule.access_type, client, rule.access_level)
-    return (rule.id, *subject, rule.state, rule.reason or rule.warning)
-
-
-def snapshot_row(snapshot: Snapshot) -> tuple[object, ...]:
-    """A snapshot as a row of `SNAPSHOT_COLUMNS`."""
-    state = (snapshot.status, snapshot.reason, snapshot.created_at)
-    return (snapshot.id, snapshot.name, snapshot.size, *state)
 
 
 def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
@@ -119,8 +104,7 @@ def print_snapshot(session: Session, snapshot: Snapshot) -> None:
     mounts = (mount_command(snapshot, location) for location in snapshot.export_locations)
     fields["mount"] = tuple(filter(None, mounts))
     session.output.print_fields({name: value for name, value in fields.items() if value})
-    rows = [rule_row(rule) for rule in snapshot.access_rules]
-    session.output.print_section(RULE_COLUMNS, rows)
+    session.output.print_section(RULES, snapshot.access_rules)
 
 
 # -- usage ---------------------------------------------------------------------------------------
@@ -169,11 +153,10 @@ def format_pairs(pairs: Mapping[str, object]) -> str:
 # -- history -------------------------------------------------------------------------------------
 def print_history(session: Session, events: Sequence[Recorded]) -> None:
     """Print all events of an entity."""
-    if session.json:
-        documents = [event_document(event) for event in events]
-        session.output.print_json({"stream": events[0].stream, "events": documents})
-    else:
-        session.output.print_table(HISTORY_COLUMNS, history_rows(events))
+    stream = events[0].stream
+    session.output.print_items(
+        HISTORY, events, lambda found: {"stream": stream, "events": event_documents(found)}
+    )
 
 
 def history_rows(events: Sequence[Recorded]) -> list[tuple[str, str]]:
@@ -181,6 +164,11 @@ def history_rows(events: Sequence[Recorded]) -> list[tuple[str, str]]:
     from share_actors.audit.sentences import sentence
 
     return [(format_time(event.envelope.at), sentence(event)) for event in events]
+
+
+def event_documents(events: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """Recorded events as JSON."""
+    return [event_document(event) for event in events]
 
 
 def event_document(recorded: Recorded) -> dict[str, Any]:

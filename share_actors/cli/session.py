@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.exit_codes import INTERRUPTED
-from share_actors.cli.output import Output, escape
+from share_actors.cli.output import Output, Table, escape
+from share_actors.cli.output.view import early_view, parse_view
 from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
 
 if TYPE_CHECKING:
@@ -40,18 +41,31 @@ class Options:
     role: str | None = None
     json: bool = False
     debug: bool = False
+    output: str | None = None
+    columns: str | None = None
+    sort: str | None = None
+    no_headers: bool = False
+    quiet: bool = False
+    times: str | None = None
+    timeout: float | None = None
 
     def replace(self, **options: Any) -> Options:
-        """These options, overridden by those of *options* that are set."""
-        return Options(**{**self.__dict__, **{k: v for k, v in options.items() if v}})
+        """These options, overridden by those of *options* that are set.
+
+        Of *json* and *output* the later one counts; of both at once, *output*.
+        """
+        given = {k: v for k, v in options.items() if v not in (None, False)}
+        if "json" in given and "output" not in given:
+            given["output"] = None
+        return Options(**{**self.__dict__, **given})
 
 
 class Session:
     """What a command works with: the configuration, the running system, and the output."""
 
-    def __init__(self, options: Options, command: str = "") -> None:
-        self.options, self.command = options, command
-        self.output = Output(as_json=options.json)
+    def __init__(self, options: Options, command: str = "", table: Table | None = None) -> None:
+        self.options, self.command, self.table = options, command, table
+        self.output = Output(early_view(options.output or ("json" if options.json else "table")))
         self._may_have_joined = False
         self.awaited_share_id: str | None = None
         """The share whose request is recorded and whose outcome is awaited."""
@@ -59,10 +73,15 @@ class Session:
             "Stopped. Requests recorded by then stay in progress; see `share-actors status`."
         )
 
+    def check_output(self) -> None:
+        """Have the result shown as the options ask; raises `InvalidRequest` if that is not possible."""
+        self.output.view = parse_view(self.options, self.command, self.table)
+        self.output.table = self.table
+
     @property
     def json(self) -> bool:
-        """Whether the result is a JSON document."""
-        return self.options.json
+        """Whether the result is a document for programs, such as JSON, or made of one."""
+        return not self.output.view.is_for_people
 
     @cached_property
     def config(self) -> Config:
@@ -187,7 +206,7 @@ class Session:
                 f"Stopped waiting. The request is recorded and still in progress; see `{show}`."
             )
         self.output.print_message(escape(message))
-        if self.json:
+        if self.output.as_json:
             self.output.print_json({"error": {"code": "interrupted", "message": message}})
         return INTERRUPTED
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperGroup
 
-from share_actors.cli.output import Output
+from share_actors.cli.output import Output, View
+from share_actors.cli.output.view import early_view
 from share_actors.errors import ShareActorsError
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -32,7 +33,7 @@ class CommandGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse *args*; raises `BadCommandLine` if there are none and `--json` was given."""
-        if not args and json_requested(ctx):
+        if not args and view_requested(ctx).is_document:
             path = ctx.command_path
             raise BadCommandLine(f"{path}: a command is required; `{path} --help` lists them")
         return super().parse_args(ctx, args)
@@ -59,27 +60,44 @@ class RootGroup(CommandGroup):
             return super().invoke(ctx)
 
 
-def json_requested(ctx: Any) -> bool:
-    """Whether the program's arguments or the environment ask for JSON, also before they are parsed."""
-    return _asks_for_json(ctx.meta.get(_ARGUMENTS, ()))
+def view_requested(ctx: Any) -> View:
+    """The view that the program's arguments or the environment ask for, also before they are parsed."""
+    return _view(ctx.meta.get(_ARGUMENTS, ()))
 
 
-def _asks_for_json(arguments: Sequence[str]) -> bool:
+def _view(arguments: Sequence[str]) -> View:
+    """A view for JSON or YAML if *arguments* ask for that, else one for people."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    in_environment = os.environ.get("SHARE_ACTORS_JSON", "").lower() in _TRUE_WORDS
-    return "--json" in options or in_environment
+    asked = list(_formats(options)) or [os.environ.get("SHARE_ACTORS_OUTPUT") or _from_variable()]
+    return early_view(asked[-1])
+
+
+def _from_variable() -> str:
+    return "json" if os.environ.get("SHARE_ACTORS_JSON", "").lower() in _TRUE_WORDS else "table"
+
+
+def _formats(options: Sequence[str]) -> Iterator[str]:
+    """The formats that *options* name, from the first to the last."""
+    for option, following in zip(options, [*options[1:], ""], strict=False):
+        if option == "--json":
+            yield "json"
+        elif option in ("-o", "--output"):
+            yield following
+        elif option.startswith(("-o", "--output=")):
+            yield option.removeprefix("--output=").removeprefix("-o").removeprefix("=")
 
 
 @contextmanager
 def _reported_errors(arguments: Sequence[str]) -> Iterator[None]:
-    """Report errors of the parser as a JSON document on stdout, if *arguments* ask for JSON."""
+    """Report errors of the parser as a document on stdout, if *arguments* ask for JSON or YAML."""
     try:
         yield
     except (BadCommandLine, _UsageError) as error:
-        if not _asks_for_json(arguments):
+        view = _view(arguments)
+        if not view.is_document:
             raise
         reported = error if isinstance(error, BadCommandLine) else _bad_command_line(error)
-        Output(as_json=True).print_error(reported, "")
+        Output(view).print_error(reported, "")
         raise typer.Exit(reported.exit_code) from None
 
 

@@ -40,7 +40,10 @@ from share_actors.values.checks.ids import is_id
 from share_actors.values.checks.text import PartError
 
 PREFIX = "SHARE_ACTORS_"
-COMMAND_LINE_VARIABLES = ("CONFIG", "ADDRESS", "USER", "PROJECT", "ROLE", "JSON", "DEBUG")
+COMMAND_LINE_VARIABLES = (
+    *("CONFIG", "ADDRESS", "USER", "PROJECT", "ROLE"),
+    *("JSON", "OUTPUT", "TIMES", "TIMEOUT", "DEBUG"),
+)
 """Variables, without the prefix, that set options of the command line instead of keys."""
 
 

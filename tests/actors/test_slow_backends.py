@@ -135,7 +135,7 @@ def test_share_show_tells_that_the_share_waits_for_a_thread(
     ids = [made(share).id for share in system.create_shares(asked, wait=False)]
     wait_until_waiting(system, {"held": 1})
     [last] = [share_id for share_id in ids if place(system, share_id) == 1]
-    session: Any = SimpleNamespace(system=system, json=json_wanted, output=Output())
+    session: Any = SimpleNamespace(system=system, output=Output(as_json=json_wanted))
 
     show_share(session, last)
 

@@ -32,10 +32,11 @@ _VARYING = (
     (r"\\\.\\\.\\\.", r".*"),
     (r"[0-9a-f]{8}(?:\\-[0-9a-f]{4}){3}\\-[0-9a-f]{12}", r"[0-9a-f-]{36}"),
     (r"\d{4}\\-\d\d\\-\d\d[\\ T]+\d\d:\d\d:\d\d(?:\\\.\d+)?", r"[\\d-]+[ T][\\d:.]+"),
+    (r"\d+[smhd](?:\d+[smhd])?\\ ago", r"\\d+[smhd](?:\\d+[smhd])? ago"),
     (r"127\\\.0\\\.0\\\.1:\d+", r"127\\.0\\.0\\.1:\\d+"),
     (r"(?:\\ |\\\n)+", r"\\s+"),
 )
-"""Parts of a page's output that differ from run to run: `...`, ids, times, addresses and widths."""
+"""Parts of a page's output that differ from run to run: `...`, ids, times, ages, addresses and widths."""
 
 
 class Reader:

@@ -269,6 +269,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "cli.md": {
         "commands": shell.commands,
         "global options": shell.global_options,
+        "list options": shell.list_options,
         "exit codes": shell.exit_codes,
     },
     "security.md": {"matrix": permissions},

@@ -12,6 +12,7 @@ import typer
 from rich.text import Text
 
 from share_actors.cli import EXIT_CODES, app
+from share_actors.cli.command import GLOBAL_OPTIONS_PANEL, LIST_OPTIONS_PANEL
 
 PROGRAM = "share-actors"
 _PUNCTUATION = frozenset("();<>|&")
@@ -40,7 +41,8 @@ def commands() -> str:
 def _told(path: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     given = [p.metavar or p.name.upper() for p in arguments]
-    rows = [_row(p) for p in command.params if not p.hidden and p.param_type_name == "option"]
+    options = [p for p in command.params if not p.hidden and p.param_type_name == "option"]
+    rows = [_row(p) for p in options if _is_own(p)]
     usage = " ".join([path, *given, "[OPTIONS]"])
     said = Text.from_markup(command.help or "").plain
     body, _, examples = said.partition("$ ")
@@ -49,8 +51,18 @@ def _told(path: str, command: Any) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _is_own(option: Any) -> bool:
+    """Whether *option* belongs to the command; those of every command are in one table."""
+    panels = (GLOBAL_OPTIONS_PANEL, LIST_OPTIONS_PANEL)
+    return option.name == "json" or option.rich_help_panel not in panels
+
+
 def global_options() -> str:
-    return _table([_row(p) for p in root().params if p.envvar])
+    return _table([_row(p) for p in root().params if p.rich_help_panel == GLOBAL_OPTIONS_PANEL])
+
+
+def list_options() -> str:
+    return _table([_row(p) for p in root().params if p.rich_help_panel == LIST_OPTIONS_PANEL])
 
 
 def _row(option: Any) -> str:

@@ -6,22 +6,36 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 from share_actors.cli.command import command
+from share_actors.cli.output import Column, Table
 from share_actors.cli.session import Session
 from share_actors.errors import Unavailable
 from share_actors.observability.dashboard import dashboard as grafana_dashboard
 from share_actors.observability.metrics import METRICS
 
-COLUMNS = ("METRIC", "KIND", "LABELS", "MEANING")
+METRICS_LISTED = Table(
+    "metric",
+    (
+        Column("METRIC", "name", "id", 0),
+        Column("KIND", "kind", "word", 2),
+        Column("LABELS", "labels", "word", 3),
+        Column("MEANING", "help", "text", 1),
+    ),
+    identity="name",
+)
 
 
-@command("metrics list", examples=["metrics list", "metrics list --json"])
+@command(
+    "metrics list",
+    table=METRICS_LISTED,
+    examples=["metrics list", "metrics list --json"],
+)
 def list_metrics(session: Session) -> None:
     """List all metrics, with their labels and meanings. Works without a system."""
-    if session.json:
-        session.output.print_json({"metrics": [metric._asdict() for metric in METRICS]})
-        return
-    rows = [(m.name, m.kind, ", ".join(m.labels), m.help) for m in METRICS]
-    session.output.print_table(COLUMNS, rows)
+    session.output.print_items(
+        METRICS_LISTED,
+        METRICS,
+        lambda metrics: {"metrics": [metric._asdict() for metric in metrics]},
+    )
 
 
 @command("metrics targets", examples=["metrics targets > /etc/prometheus/share-actors.json"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -22,18 +22,13 @@ from share_actors.cli.options import (
     WaitOption,
     fetch_pages,
     outcome_timeout,
-    print_list,
+    print_page,
 )
-from share_actors.cli.rendering import (
-    RULE_COLUMNS,
-    print_snapshot,
-    rule_row,
-    snapshot_document,
-)
+from share_actors.cli.rendering import print_snapshot, snapshot_document
 from share_actors.cli.session import Session
+from share_actors.cli.tables import RULES, SNAPSHOTS
 from share_actors.values import AccessType, Snapshot, SnapshotStatus
 
-COLUMNS = ("ID", "NAME", "SHARE", "GIB", "STATUS", "REASON", "CREATED")
 _StatusFilter = Annotated[
     str | None,
     typer.Option(
@@ -44,7 +39,11 @@ _StatusFilter = Annotated[
 ]
 
 
-@command("snapshot create", examples=["snapshot create data --name before-upgrade"])
+@command(
+    "snapshot create",
+    table=SNAPSHOTS,
+    examples=["snapshot create data --name before-upgrade"],
+)
 def create(
     session: Session,
     share: ShareArgument,
@@ -57,13 +56,24 @@ def create(
     snapshot = handle.create_snapshot(name, wait=False)
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     snapshot = next((s for s in handle.snapshots if s.id == snapshot.id), snapshot)
-    if session.json:
-        session.output.print_json({**snapshot.model_dump(mode="json"), "receipt": receipt})
-    else:
-        session.output.print_table(COLUMNS, [_row(snapshot)])
+    session.output.print_items(
+        SNAPSHOTS, [snapshot], lambda found: {**_document(found[0]), "receipt": receipt}
+    )
 
 
-@command("snapshot list", examples=["snapshot list", "snapshot list --share data"])
+def _document(snapshot: Snapshot) -> dict[str, Any]:
+    return snapshot.model_dump(mode="json")
+
+
+def _list_document(snapshots: list[Snapshot]) -> dict[str, Any]:
+    return {"snapshots": [_document(snapshot) for snapshot in snapshots]}
+
+
+@command(
+    "snapshot list",
+    table=SNAPSHOTS,
+    examples=["snapshot list", "snapshot list --share data"],
+)
 def list_snapshots(
     session: Session,
     share: Annotated[str | None, typer.Option(help="List only those of this share.")] = None,
@@ -80,14 +90,10 @@ def list_snapshots(
     snapshots, end = fetch_pages(
         session.system.snapshots, limit, marker, all_pages, wait=wait, **filters
     )
-    if session.json:
-        documents = [snapshot.model_dump(mode="json") for snapshot in snapshots]
-        session.output.print_json({"snapshots": documents, **end.document()})
-    else:
-        print_list(session, "snapshot", COLUMNS, [_row(s) for s in snapshots], end)
+    print_page(session, SNAPSHOTS, snapshots, _list_document, end)
 
 
-@command("snapshot delete", examples=["snapshot delete SNAPSHOT_ID"])
+@command("snapshot delete", table=SNAPSHOTS, examples=["snapshot delete SNAPSHOT_ID"])
 def delete(
     session: Session,
     snapshot: SnapshotArgument,
@@ -106,7 +112,9 @@ def delete(
 
 
 @command(
-    "snapshot manage", examples=["snapshot manage data --location old/data-monday --name monday"]
+    "snapshot manage",
+    table=SNAPSHOTS,
+    examples=["snapshot manage data --location old/data-monday --name monday"],
 )
 def manage(
     session: Session,
@@ -121,13 +129,10 @@ def manage(
     """Manage an existing snapshot on the backend as a snapshot of a share."""
     handle = session.system.share(share)
     snapshot = handle.manage_snapshot(location, name, snapshot_id=snapshot_id)
-    if session.json:
-        session.output.print_json(snapshot.model_dump(mode="json"))
-    else:
-        session.output.print_table(COLUMNS, [_row(snapshot)])
+    session.output.print_items(SNAPSHOTS, [snapshot], lambda found: _document(found[0]))
 
 
-@command("snapshot unmanage", examples=["snapshot unmanage SNAPSHOT_ID"])
+@command("snapshot unmanage", table=SNAPSHOTS, examples=["snapshot unmanage SNAPSHOT_ID"])
 def unmanage(session: Session, snapshot: SnapshotArgument) -> None:
     """Stop managing a snapshot and leave its data in place."""
     share = session.system.share(session.system.snapshot(snapshot).share_id)
@@ -147,18 +152,21 @@ _LevelOption = Annotated[
 ]
 
 
-@command("snapshot show", examples=["snapshot show SNAPSHOT_ID"])
+@command("snapshot show", table=SNAPSHOTS, examples=["snapshot show SNAPSHOT_ID"])
 def show(session: Session, snapshot: SnapshotArgument) -> None:
     """Show a snapshot, its access rules, and how its clients mount it."""
     found = session.system.snapshot(snapshot)
-    if session.json:
-        session.output.print_json(snapshot_document(found))
-    else:
-        print_snapshot(session, found)
+    session.output.print_items(
+        SNAPSHOTS,
+        [found],
+        lambda snapshots: snapshot_document(snapshots[0]),
+        show=lambda: print_snapshot(session, found),
+    )
 
 
 @command(
     "snapshot allow",
+    table=RULES,
     examples=["snapshot allow SNAPSHOT_ID --type ip --to 10.0.0.0/24"],
 )
 def allow(
@@ -180,14 +188,13 @@ def allow(
     found = next((s for s in handle.snapshots if s.id == snapshot), None)
     rules = () if found is None else found.access_rules
     rule = next((r for r in rules if r.id == rule.id), rule)
-    if session.json:
-        ids = {"snapshot_id": snapshot, "share_id": handle.id, "receipt": receipt}
-        session.output.print_json({**rule.model_dump(mode="json"), **ids})
-    else:
-        session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
+    ids = {"snapshot_id": snapshot, "share_id": handle.id, "receipt": receipt}
+    session.output.print_items(
+        RULES, [rule], lambda found: {**found[0].model_dump(mode="json"), **ids}
+    )
 
 
-@command("snapshot deny", examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
+@command("snapshot deny", table=RULES, examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
 def deny(
     session: Session,
     snapshot: SnapshotArgument,
@@ -205,19 +212,15 @@ def deny(
     print_denied(session, handle, ids, no_wait, timeout)
 
 
-@command("snapshot rules", examples=["snapshot rules SNAPSHOT_ID"])
+@command("snapshot rules", table=RULES, examples=["snapshot rules SNAPSHOT_ID"])
 def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
     """List the access rules of a snapshot, each with its state and reason."""
     print_rules(session, session.system.snapshot(snapshot).access_rules)
 
 
-def _row(snapshot: Snapshot) -> tuple[object, ...]:
-    state = (snapshot.size, snapshot.status, snapshot.reason, snapshot.created_at)
-    return (snapshot.id, snapshot.name, snapshot.share_id, *state)
-
-
 @command(
     "snapshot forget",
+    table=SNAPSHOTS,
     examples=['snapshot forget SNAPSHOT_ID --reason "deleted on the filer"'],
 )
 def forget_snapshot(session: Session, snapshot: SnapshotArgument, reason: ReasonOption) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from share_actors.cli import EXIT_CODES
-from share_actors.cli.output import MANY_ROWS, plain_table
+from share_actors.cli.output import Output
 from tests.command_tree import invoke
 
 DAY = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-02T00:00:00Z")
@@ -144,11 +144,13 @@ def test_odd_input_is_accepted_or_refused(log_path: Path, words: tuple[str, ...]
             assert result.exit_code in EXIT_CODES.keys() - {1}, result.output
 
 
-def test_a_long_table_has_the_same_cells() -> None:
-    rows = [("a", None, ("x", "y")), ("long[er]", 7, ())] * MANY_ROWS
+def test_a_long_table_has_the_same_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("a", None, ("x", "y")), ("long[er]", 7, ())] * 1000
 
-    assert list(plain_table(("NAME", "N", "LINES"), rows))[:3] == [
+    Output().print_table(("NAME", "N", "LINES"), rows)
+
+    assert capsys.readouterr().out.splitlines()[:3] == [
         "NAME      N  LINES",
         "a         -  x, y",
-        "long[er]  7",
+        "long[er]  7  -",
     ]

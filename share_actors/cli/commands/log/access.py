@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,27 +14,93 @@ from share_actors.cli.command import command
 from share_actors.cli.commands.log.reading import LogOption, opened
 from share_actors.cli.commands.log.times import say_what_is_archived
 from share_actors.cli.new_file import new_file
-from share_actors.cli.output import count, format_time
+from share_actors.cli.output import Column, Table, count, format_time
+from share_actors.cli.output.columns import WIDE
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from share_actors.audit.access import AccessPeriod, Exposure, Reach
+    from share_actors.audit.access import AccessPeriod, Exposure
     from share_actors.audit.access.page import Lane, Page
     from share_actors.audit.reading.reader import LogReader
     from share_actors.values import Frozen
 
-ACCESS_COLUMNS = (
-    *("CLIENT", "LEVEL", "INTENDED", "IN FORCE", "SINCE", "UNTIL", "SNAPSHOT"),
-    *("ASKED AT", "ASKED BY", "APPLIED AT", "REVOKED AT", "RULE", "WHY"),
+
+def _known(state: object) -> object:
+    return "not known" if state in (None, "unknown") else state
+
+
+def _level(level: str | None) -> str | None:
+    return "not known" if level == "unknown" else level
+
+
+def _ruled(period: AccessPeriod) -> str:
+    return f"{period.access_type} {period.access_to}" if period.access_id else "all others"
+
+
+ACCESS = Table(
+    "period",
+    (
+        Column("CLIENT", "access_to", "id", 0, shown=_ruled),
+        Column("LEVEL", "access_level", "word", 1),
+        Column("INTENDED", "intended", "word", 1, shown=lambda period: _known(period.intended)),
+        Column("IN FORCE", "in_force", "word", 1, shown=lambda period: _known(period.in_force)),
+        Column("SINCE", "start", "time", 2),
+        Column("UNTIL", "end", "time", 2),
+        Column("SNAPSHOT", "snapshot_id", "id", 6),
+        Column("ASKED AT", "asked_at", "time", 4),
+        Column("ASKED BY", "asked_by", "word", 3),
+        Column("APPLIED AT", "applied_at", "time", 5),
+        Column("REVOKED AT", "revoked_at", "time", 5),
+        Column("RULE", "access_id", "id", 7),
+        Column("WHY", "because", "text", 6),
+        Column("TYPE", "access_type", "word", WIDE),
+    ),
+    identity=None,
+    times="absolute",
 )
-REACH_COLUMNS = (
-    *("FROM", "TO", "SHARE", "NAME", "PROJECT", "CLIENT", "INTENDED", "IN FORCE"),
-    *("SNAPSHOT", "AT MOST", "RULES", "WHY"),
+REACH = Table(
+    "period",
+    (
+        Column("FROM", "start", "time", 2),
+        Column("TO", "end", "time", 2),
+        Column("SHARE", "share_id", "id", 0),
+        Column("NAME", "share_name", "word", 3),
+        Column("PROJECT", "project_id", "word", 4),
+        Column("CLIENT", "client", "id", 3),
+        Column("INTENDED", "intended", "word", 1, shown=lambda found: _level(found.intended)),
+        Column("IN FORCE", "in_force", "word", 1, shown=lambda found: _level(found.in_force)),
+        Column("SNAPSHOT", "snapshot_id", "id", 6),
+        Column("AT MOST", "at_most", "word", 5),
+        Column("RULES", "rules", "id", 7),
+        Column("WHY", "because", "text", 6),
+    ),
+    identity=None,
+    times="absolute",
 )
-EXPOSURE_COLUMNS = (
-    *("ASKED AT", "GONE AT", "SECONDS", "SHARE", "NAME", "CLIENT", "LEVEL", "KIND", "RESULT"),
-    *("SNAPSHOT", "REMAINS", "ASKED BY", "RULE", "FAILED"),
+EXPOSURES = Table(
+    "exposure",
+    (
+        Column("ASKED AT", "asked_at", "time", 1),
+        Column("GONE AT", "gone_at", "time", 3),
+        Column("SECONDS", "seconds", "size", 2, shown=lambda found: _rounded(found.seconds)),
+        Column("SHARE", "share_id", "id", 0),
+        Column("NAME", "share_name", "word", 4),
+        Column(
+            "CLIENT", "access_to", "id", 3, shown=lambda one: f"{one.access_type} {one.access_to}"
+        ),
+        Column("LEVEL", "access_level", "word", 5),
+        Column("KIND", "kind", "word", 3),
+        Column("RESULT", "result", "word", 1),
+        Column("SNAPSHOT", "snapshot_id", "id", 7),
+        Column("REMAINS", "remains", "text", 6),
+        Column("ASKED BY", "asked_by", "word", 5),
+        Column("RULE", "access_id", "id", 7),
+        Column("FAILED", "failed", "text", 6),
+        Column("TYPE", "access_type", "word", WIDE),
+    ),
+    identity=None,
+    times="absolute",
 )
 ORDERS = {
     "longest prefix": "The backend takes the rule for the smallest network that has the client's address.",
@@ -51,6 +117,7 @@ HtmlOption = Annotated[
 # -- access --------------------------------------------------------------------------------------
 @command(
     "log access",
+    table=ACCESS,
     examples=[
         "log access homes --at 2026-03-01T14:05:00Z",
         "log access homes --at 2026-03-01T14:05:00Z --log copy.db --html homes.html",
@@ -82,33 +149,8 @@ def access(
             page = Page(f"Access to {share}", question, reader.where, "rule", mark=when)
             _write(session, html, page, reader, history_lanes(access_history(reader, share)))
             return
-    _print(
-        session,
-        found,
-        ACCESS_COLUMNS,
-        _access_row,
-        "Nobody could mount it, and nobody was intended to.",
-    )
+    _print(session, ACCESS, found, "Nobody could mount it, and nobody was intended to.")
     _print_orders(session, {period.order for period in found if period.access_type == "ip"})
-
-
-def _access_row(period: AccessPeriod) -> tuple[object, ...]:
-    client = f"{period.access_type} {period.access_to}" if period.access_id else "all others"
-    intended = "not known" if period.intended is None else period.intended
-    force = "not known" if period.in_force == "unknown" else period.in_force
-    who = (period.asked_at, period.asked_by, period.applied_at, period.revoked_at)
-    times = (period.start, period.end)
-    return (
-        client,
-        period.access_level,
-        intended,
-        force,
-        *times,
-        period.snapshot_id,
-        *who,
-        period.access_id,
-        period.because,
-    )
 
 
 # -- reach ---------------------------------------------------------------------------------------
@@ -125,6 +167,7 @@ EndOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Before thi
 
 @command(
     "log reach",
+    table=REACH,
     examples=[
         "log reach 10.0.0.7 --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z",
         "log reach user:alice --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z --json",
@@ -163,23 +206,14 @@ def reach(
             return
         orders: set[str] = set()
         shown = _noting(found, lambda one: orders.add(one.order))
-        _print(session, shown, REACH_COLUMNS, _reach_row, "It could reach nothing.")
+        _print(session, REACH, shown, "It could reach nothing.")
     _print_orders(session, orders)
-
-
-def _reach_row(found: Reach) -> tuple[object, ...]:
-    share = (found.share_id, found.share_name, found.project_id)
-    levels = (_level(found.intended), _level(found.in_force), found.snapshot_id, found.at_most)
-    return (found.start, found.end, *share, found.client, *levels, found.rules, found.because)
-
-
-def _level(level: str | None) -> str | None:
-    return "not known" if level == "unknown" else level
 
 
 # -- exposure ------------------------------------------------------------------------------------
 @command(
     "log exposure",
+    table=EXPOSURES,
     examples=["log exposure", "log exposure homes --from 2026-03-01T00:00:00Z --html gaps.html"],
 )
 def exposure(
@@ -216,28 +250,9 @@ def exposure(
             page = Page(title, question, reader.where, "exposure", first, last)
             _write(session, html, page, reader, exposure_lanes(found))
             return
-        if not session.json:
+        if session.output.view.is_for_people:
             found = sorted(found, key=lambda one: one.asked_at)
-        _print(
-            session, found, EXPOSURE_COLUMNS, _exposure_row, "There was no request to end access."
-        )
-
-
-def _exposure_row(found: Exposure) -> tuple[object, ...]:
-    seconds = None if found.seconds is None else f"{found.seconds:g}"
-    client = f"{found.access_type} {found.access_to}"
-    share = (found.share_id, found.share_name)
-    what = (client, found.access_level, found.kind, found.result, found.snapshot_id, found.remains)
-    return (
-        found.asked_at,
-        found.gone_at,
-        seconds,
-        *share,
-        *what,
-        found.asked_by,
-        found.access_id,
-        found.failed,
-    )
+        _print(session, EXPOSURES, found, "There was no request to end access.")
 
 
 # -- shared --------------------------------------------------------------------------------------
@@ -269,23 +284,9 @@ def _noting(found: Iterable[Any], note: Callable[[Any], object]) -> Iterable[Any
         yield one
 
 
-def _print(
-    session: Session,
-    found: Iterable[Frozen],
-    columns: Sequence[str],
-    row: Callable[[Any], tuple[object, ...]],
-    nothing: str,
-) -> None:
-    """Print one JSON document a line, or a table."""
-    if session.json:
-        for one in found:
-            session.output.print_json_line(_document(one))
-        return
-    rows = [row(one) for one in found]
-    if rows:
-        session.output.print_table(columns, rows)
-    else:
-        session.output.print_message(nothing)
+def _print(session: Session, table: Table, found: Iterable[Any], nothing: str) -> None:
+    """Print one document a line, or rows of *table*."""
+    session.output.print_each(table, found, _document, nothing)
 
 
 def _document(found: Frozen) -> dict[str, Any]:
@@ -295,6 +296,10 @@ def _document(found: Frozen) -> dict[str, Any]:
 
 
 _NO_SECONDS = object()
+
+
+def _rounded(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds:g}"
 
 
 def _print_orders(session: Session, orders: set[str]) -> None:

@@ -192,7 +192,7 @@ def say_what_is_archived(session: Session, reader: LogReader) -> None:
     from share_actors.audit.queries import archives_of
 
     records = list(archives_of(reader))
-    if session.json and records:
+    if session.output.view.has_documents and records:
         left_out = [record.model_dump(mode="json", include=LEFT_OUT) for record in records]
         session.output.print_json_line({"not_included": left_out})
     for record in records:

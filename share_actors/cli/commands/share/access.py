@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -12,16 +12,15 @@ from share_actors.cli.batch import BatchIdOption, FromOption
 from share_actors.cli.command import choices, command
 from share_actors.cli.commands.share.batch_kinds import ALLOWANCES
 from share_actors.cli.options import (
-    End,
     NoWaitOption,
     OptionalShareArgument,
     ShareArgument,
     TimeoutOption,
     outcome_timeout,
-    print_list,
 )
-from share_actors.cli.rendering import RULE_COLUMNS, rule_document, rule_row
+from share_actors.cli.rendering import rule_document
 from share_actors.cli.session import Session
+from share_actors.cli.tables import RULES
 from share_actors.client import ShareHandle
 from share_actors.values import AccessLevel, AccessRule, AccessType
 
@@ -40,6 +39,7 @@ _KindOption = Annotated[
 
 @command(
     "access allow",
+    table=RULES,
     examples=[
         "access allow data --to alice",
         "access allow data --type ip --to 10.0.0.0/24 --level ro",
@@ -77,14 +77,13 @@ def allow(
     rule = handle.allow_access(to, type=kind, level=level, wait=False)
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     rule = next((r for r in handle.access_rules if r.id == rule.id), rule)
-    if session.json:
-        document = rule.model_dump(mode="json")
-        session.output.print_json({**document, "share_id": handle.id, "receipt": receipt})
-    else:
-        session.output.print_table(RULE_COLUMNS, [rule_row(rule)])
+    added = {"share_id": handle.id, "receipt": receipt}
+    session.output.print_items(
+        RULES, [rule], lambda rules: {**rules[0].model_dump(mode="json"), **added}
+    )
 
 
-@command("access deny", examples=["access deny data RULE_ID"])
+@command("access deny", table=RULES, examples=["access deny data RULE_ID"])
 def deny(
     session: Session,
     share: ShareArgument,
@@ -112,7 +111,7 @@ def print_denied(
         session.output.print_message(f"Access rule [bold]{ids['id']}[/] {outcome}.")
 
 
-@command("access list", examples=["access list data"])
+@command("access list", table=RULES, examples=["access list data"])
 def list_rules(session: Session, share: ShareArgument) -> None:
     """List the access rules of a share, each with its state and reason."""
     print_rules(session, session.system.share(share).access_rules)
@@ -120,9 +119,12 @@ def list_rules(session: Session, share: ShareArgument) -> None:
 
 def print_rules(session: Session, rules: Sequence[AccessRule]) -> None:
     """Print the access rules of a share or of a snapshot."""
-    if session.json:
-        session.output.print_json({"rules": [rule_document(rule) for rule in rules]})
+    output = session.output
+    if rules or not output.view.is_for_people:
+        output.print_items(RULES, rules, _list_document)
     else:
-        print_list(
-            session, "access rule", RULE_COLUMNS, [rule_row(rule) for rule in rules], End(None)
-        )
+        output.print_message("No access rules.")
+
+
+def _list_document(rules: list[AccessRule]) -> dict[str, Any]:
+    return {"rules": [rule_document(rule) for rule in rules]}

@@ -20,9 +20,10 @@ from share_actors.cli.options import (
     outcome_timeout,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 
 
-@command("share extend", examples=["share extend data --size 20"])
+@command("share extend", table=SHARES, examples=["share extend data --size 20"])
 def extend(
     session: Session,
     share: ShareArgument,
@@ -36,7 +37,7 @@ def extend(
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "extended")
 
 
-@command("share shrink", examples=["share shrink data --size 5"])
+@command("share shrink", table=SHARES, examples=["share shrink data --size 5"])
 def shrink(
     session: Session,
     share: ShareArgument,
@@ -52,6 +53,7 @@ def shrink(
 
 @command(
     "share delete",
+    table=SHARES,
     examples=[
         "share delete data",
         "share delete data --cascade",
@@ -80,7 +82,7 @@ def delete(
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
 
-@command("share retry", examples=["share retry data"])
+@command("share retry", table=SHARES, examples=["share retry data"])
 def retry(
     session: Session,
     share: ShareArgument,
@@ -93,7 +95,7 @@ def retry(
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "retried")
 
 
-@command("share reapply", examples=["share reapply data"])
+@command("share reapply", table=SHARES, examples=["share reapply data"])
 def reapply(
     session: Session,
     share: ShareArgument,

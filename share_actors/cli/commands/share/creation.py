@@ -35,10 +35,12 @@ from share_actors.cli.options import (
     set_fields,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 
 
 @command(
     "share create",
+    table=SHARES,
     examples=[
         "share create --size 10 --name data",
         "share create --size 10 --from-snapshot SNAPSHOT_ID --metadata team=web",

@@ -6,9 +6,12 @@ from share_actors.cli.command import command
 from share_actors.cli.options import ReasonOption, ShareArgument, TimeoutOption
 from share_actors.cli.rendering import print_share, share_document
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 
 
-@command("share forget", examples=['share forget data --reason "its disk array burned"'])
+@command(
+    "share forget", table=SHARES, examples=['share forget data --reason "its disk array burned"']
+)
 def forget_share(
     session: Session, share: ShareArgument, reason: ReasonOption, timeout: TimeoutOption = 300.0
 ) -> None:
@@ -19,8 +22,10 @@ def forget_share(
     """
     handle = session.system.share(share)
     handle.forget(reason, timeout=timeout)
-    if session.json:
-        session.output.print_json(share_document(handle.seen))
-    else:
-        session.output.print_message(f"Share [bold]{handle.id}[/] forgotten; no driver was called.")
-        print_share(session, handle.seen)
+    session.output.print_message(f"Share [bold]{handle.id}[/] forgotten; no driver was called.")
+    session.output.print_items(
+        SHARES,
+        [handle.seen],
+        lambda shares: share_document(shares[0]),
+        show=lambda: print_share(session, handle.seen),
+    )

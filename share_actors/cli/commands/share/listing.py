@@ -3,7 +3,7 @@
 # ruff: noqa: PLC0415 - the client is imported by the commands that need more of it than its types
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -18,33 +18,36 @@ from share_actors.cli.options import (
     ShareArgument,
     WaitOption,
     fetch_pages,
-    print_list,
+    print_page,
 )
-from share_actors.cli.output import escape
+from share_actors.cli.output import Column, Table, escape
 from share_actors.cli.rendering import (
-    HISTORY_COLUMNS,
-    event_document,
-    history_rows,
+    event_documents,
     print_explanation,
     print_share,
     print_usage,
     share_document,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY, SHARES
 from share_actors.errors import InvalidRequest
 from share_actors.values import Share, ShareStatus
 from share_actors.values.waiting import sentence
 
-if TYPE_CHECKING:
-    from share_actors.values import ShareClient
-
-
-CLIENT_COLUMNS = (
-    *("ADDRESS", "USER", "PROTOCOL", "READ", "WRITTEN", "OPERATIONS"),
-    *("SINCE", "ACTIVE AT"),
+CLIENTS = Table(
+    "client",
+    (
+        Column("ADDRESS", "address", "id", 0),
+        Column("USER", "user", "word", 1),
+        Column("PROTOCOL", "protocol", "word", 3),
+        Column("READ", "bytes_read", "size", 4),
+        Column("WRITTEN", "bytes_written", "size", 4),
+        Column("OPERATIONS", "operations", "size", 5),
+        Column("SINCE", "since", "time", 3),
+        Column("ACTIVE AT", "last_active", "time", 2),
+    ),
+    identity="address",
 )
-
-COLUMNS = ("ID", "NAME", "GIB", "PROTOCOL", "STATUS", "BACKEND", "PROJECT", "CREATED")
 
 _StatusFilter = Annotated[
     str | None,
@@ -58,6 +61,7 @@ _StatusFilter = Annotated[
 
 @command(
     "share list",
+    table=SHARES,
     examples=["share list --status error", "share list --all --json", "share list --watch"],
 )
 def list_shares(
@@ -90,20 +94,16 @@ def list_shares(
         session.system.shares, limit, marker, all_pages, wait=wait, **filters
     )
     shares = [handle.seen for handle in handles]
-    if session.json:
-        documents = [share_document(share) for share in shares]
-        session.output.print_json({"shares": documents, **end.document()})
-    else:
-        print_list(session, "share", COLUMNS, [_row(share) for share in shares], end)
+    print_page(session, SHARES, shares, _list_document, end)
 
 
-def _row(share: Share) -> tuple[object, ...]:
-    place = (share.backend, share.project_id, share.created_at)
-    return (share.id, share.name, share.size, share.share_proto, share.status, *place)
+def _list_document(shares: list[Share]) -> dict[str, Any]:
+    return {"shares": [share_document(share) for share in shares]}
 
 
 @command(
     "share show",
+    table=SHARES,
     examples=["share show data", "share show data --json", "share show data --watch"],
 )
 def show_share(session: Session, share: ShareArgument, watch: WatchOption = False) -> None:
@@ -119,14 +119,19 @@ def show_share(session: Session, share: ShareArgument, watch: WatchOption = Fals
 
     handle = session.system.share(share)
     waiting = place_in_line(handle) if is_at_work(handle.seen) else None
-    if session.json:
-        place = None if waiting is None else waiting.model_dump(mode="json")
-        document = {**share_document(handle.seen), "waiting_for_thread": place}
-        session.output.print_json(document)
-        return
-    print_share(session, handle.seen)
-    if waiting is not None:
-        session.output.print(f"\n[bold yellow]Now:[/] {escape(sentence(waiting))}")
+    place = None if waiting is None else waiting.model_dump(mode="json")
+
+    def show() -> None:
+        print_share(session, handle.seen)
+        if waiting is not None:
+            session.output.print(f"\n[bold yellow]Now:[/] {escape(sentence(waiting))}")
+
+    session.output.print_items(
+        SHARES,
+        [handle.seen],
+        lambda shares: {**share_document(shares[0]), "waiting_for_thread": place},
+        show=show,
+    )
 
 
 @command("share usage", examples=["share usage data", "share usage data --json"])
@@ -136,7 +141,11 @@ def usage(session: Session, share: ShareArgument) -> None:
     print_usage(session, {handle.id: handle.usage()})
 
 
-@command("share clients", examples=["share clients data", "share clients data --json"])
+@command(
+    "share clients",
+    table=CLIENTS,
+    examples=["share clients data", "share clients data --json"],
+)
 def clients(session: Session, share: ShareArgument) -> None:
     """Show who is connected to a share now, as far as its server knows.
 
@@ -144,29 +153,28 @@ def clients(session: Session, share: ShareArgument) -> None:
     """
     handle = session.system.share(share)
     connected = handle.clients()
-    if session.json:
-        documents = [client.model_dump(mode="json") for client in connected]
-        session.output.print_json({"share": handle.id, "clients": documents})
-        return
-    session.output.print_table(CLIENT_COLUMNS, [_client_row(client) for client in connected])
+    session.output.print_items(
+        CLIENTS,
+        connected,
+        lambda found: {
+            "share": handle.id,
+            "clients": [client.model_dump(mode="json") for client in found],
+        },
+    )
 
 
-def _client_row(client: ShareClient) -> tuple[object, ...]:
-    counted = (client.bytes_read, client.bytes_written, client.operations)
-    times = (client.since, client.last_active)
-    return (client.address, client.user, client.protocol, *counted, *times)
-
-
-@command("share history", examples=["share history data", "share history data --json"])
+@command(
+    "share history",
+    table=HISTORY,
+    examples=["share history data", "share history data --json"],
+)
 def history(session: Session, share: ShareArgument) -> None:
     """Show all events of a share, also of a deleted one: what happened, when, and at whose request."""
     events = existing_or_deleted(session, share).history()
-    if session.json:
-        share_id = events[0].stream.removeprefix("share-")
-        documents = [event_document(event) for event in events]
-        session.output.print_json({"share_id": share_id, "events": documents})
-    else:
-        session.output.print_table(HISTORY_COLUMNS, history_rows(events))
+    share_id = events[0].stream.removeprefix("share-")
+    session.output.print_items(
+        HISTORY, events, lambda found: {"share_id": share_id, "events": event_documents(found)}
+    )
 
 
 @command("share explain", examples=["share explain data", "share explain data --json"])

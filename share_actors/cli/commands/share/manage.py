@@ -21,6 +21,7 @@ from share_actors.cli.options import (
     set_fields,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 
 _BackendOption = Annotated[
     str | None, typer.Option(help="Backend that has it. Default: the default backend.")
@@ -37,6 +38,7 @@ _ServerOption = Annotated[
 
 @command(
     "share manage",
+    table=SHARES,
     examples=[
         "share manage --option path=old/projects --backend local --name projects --dry-run",
         "share manage --option path=old/projects --backend local --name projects",
@@ -90,7 +92,7 @@ def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
         session.output.print_fields({**preview, "size": f"{preview.get('size')} GiB"})
 
 
-@command("share unmanage", examples=["share unmanage projects"])
+@command("share unmanage", table=SHARES, examples=["share unmanage projects"])
 def unmanage(
     session: Session,
     share: ShareArgument,

@@ -17,6 +17,7 @@ from share_actors.cli.options import (
     parse_pairs,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 from share_actors.errors import InvalidRequest
 
 VisibilityOption = Annotated[
@@ -33,6 +34,7 @@ KeysOption = Annotated[
 
 @command(
     "share set",
+    table=SHARES,
     examples=["share set data --name archive", "share set data --metadata team=web --private"],
 )
 def set_properties(
@@ -64,6 +66,7 @@ def set_properties(
 
 @command(
     "share unset",
+    table=SHARES,
     examples=["share unset data --description", "share unset data --metadata team"],
 )
 def unset_properties(

@@ -17,6 +17,7 @@ from share_actors.cli.options import (
     outcome_timeout,
 )
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 from share_actors.errors import Refused
 
 YesOption = Annotated[
@@ -26,6 +27,7 @@ YesOption = Annotated[
 
 @command(
     "share revert",
+    table=SHARES,
     examples=["share revert data SNAPSHOT_ID", "share revert data SNAPSHOT_ID --yes --json"],
 )
 def revert(

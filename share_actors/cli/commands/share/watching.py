@@ -14,6 +14,7 @@ from share_actors.cli.options import check_seconds
 from share_actors.cli.output import escape, format_time
 from share_actors.cli.rendering import format_pairs, print_share, share_document
 from share_actors.cli.session import Session
+from share_actors.cli.tables import SHARES
 from share_actors.cli.targets import Outcome, Told, attempt, report
 from share_actors.errors import ShareActorsError
 from share_actors.values import AccessRule, Share, Snapshot, utc_now
@@ -38,6 +39,7 @@ def _conditions() -> list[str]:
 
 @command(
     "share wait",
+    table=SHARES,
     examples=[
         "share wait data --for available",
         "share wait data logs --for deleted --timeout 60",
@@ -112,8 +114,10 @@ def print_changes(session: Session, changes: Iterable[ShareChange]) -> None:
     """Print each change in a line, or as a JSON document in a line."""
     session.interrupt_message = "Stopped watching. Nothing was changed."
     for change in changes:
-        if session.json:
+        if session.output.view.has_documents:
             session.output.print_json_line(_document(change))
+        elif session.json:
+            session.output.print_json_line(share_document(change.share))
         else:
             session.output.print(escape(_line(change)))
 

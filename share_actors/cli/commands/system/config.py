@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.output import count, escape
+from share_actors.cli.output import Column, Table, count, escape
 from share_actors.cli.session import Session
 from share_actors.config import Config, load
 from share_actors.errors import Unavailable
@@ -24,7 +24,22 @@ if TYPE_CHECKING:
 
 
 # -- show ----------------------------------------------------------------------------------------
-@command("config show", examples=["config show", "--config site.toml config show --json"])
+SETTINGS = Table(
+    "setting",
+    (
+        Column("KEY", "key", "id", 0),
+        Column("VALUE", "value", "text", 1),
+        Column("FROM", "from", "word", 2),
+    ),
+    identity="key",
+)
+
+
+@command(
+    "config show",
+    table=SETTINGS,
+    examples=["config show", "--config site.toml config show --json"],
+)
 def show(
     session: Session,
     running: Annotated[
@@ -37,15 +52,11 @@ def show(
     """Show every key with its value and source. Secrets appear as ********."""
     config = session.system.config if running else session.config
     source = _sources(session.options.config)
-    rows = [
-        (key, value, "the running system" if running else source(key))
+    documents = [
+        {"key": key, "value": value, "from": "the running system" if running else source(key)}
         for key, value in config_items(config)
     ]
-    if session.json:
-        documents = [{"key": key, "value": value, "from": source} for key, value, source in rows]
-        session.output.print_json({"settings": documents})
-    else:
-        session.output.print_table(("KEY", "VALUE", "FROM"), rows)
+    session.output.print_items(SETTINGS, documents, lambda found: {"settings": found})
 
 
 def config_items(config: Config) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from share_actors.cli.command import global_options
 from share_actors.config import (
     COMMAND_LINE_VARIABLES,
     BackendSettings,
@@ -23,6 +22,7 @@ from share_actors.config import (
 )
 from share_actors.errors import ConfigError
 from share_actors.redaction import MASK, looks_secret, masked
+from tests.docs.shell import root
 
 KEY = "MDEyMzQ1Njc4OWFiY2RlZg=="
 SECRET = "hunter2"
@@ -238,7 +238,7 @@ def test_variables_of_the_command_line_and_of_the_shell_are_not_settings(
     for name in COMMAND_LINE_VARIABLES:
         monkeypatch.setenv(f"SHARE_ACTORS_{name}", "1")
 
-    options = {parameter.name.upper() for parameter in global_options(root=True)}
+    options = {p.name.upper() for p in root().params if p.envvar}
 
     assert build({}) == Config()
     assert options == {*COMMAND_LINE_VARIABLES, "NAMESPACE"}

@@ -38,22 +38,28 @@ def report(session: Session, outcomes: Mapping[str, Outcome], failed: str) -> No
 
     *failed* says what is told of a target with an error, such as `Not deleted`.
     """
-    for target, outcome in outcomes.items():
-        if session.json:
-            continue
-        if isinstance(outcome, Told):
-            session.output.print_message(outcome.text)
-        else:
-            text = f"[bold red]{failed}:[/] {escape(target)}: {escape(outcome.message)}"
-            session.output.print_message(text)
-    if session.json:
+    if session.output.view.has_documents:
         results = [_document(target, outcome) for target, outcome in outcomes.items()]
         session.output.print_json({"results": results})
+    else:
+        for target, outcome in outcomes.items():
+            _tell(session, target, outcome, failed)
     errors = [outcome for outcome in outcomes.values() if isinstance(outcome, ShareActorsError)]
     if errors:
         _tell_next_step(session, errors[0])
         session.disconnect()
         raise typer.Exit(exit_code_of(errors))
+
+
+def _tell(session: Session, target: str, outcome: Outcome, failed: str) -> None:
+    """Tell one outcome: the row or the name of what was changed, a line for people, or an error."""
+    if not isinstance(outcome, Told):
+        text = f"[bold red]{failed}:[/] {escape(target)}: {escape(outcome.message)}"
+        session.output.print_message(text)
+    elif session.json:
+        session.output.print_json_line(outcome.document.get("share", outcome.document))
+    else:
+        session.output.print_message(outcome.text)
 
 
 def exit_code_of(errors: Collection[ShareActorsError]) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
+from share_actors.drivers.base import ShareDriver
+
 _FAILED = "failed: "
 
 
@@ -31,7 +33,7 @@ class Different(NamedTuple):
 
 
 def count_steps(call: Callable[[], Any], driver: type, different: Different | None = None) -> int:
-    """The number of lines in the package of *driver* that the call executes, measured in a child process.
+    """The lines in the packages of *driver* and its bases that the call executes, counted in a child process.
 
     *different*: which of them are steps; default: all. Raises `StepFailed` if the call fails.
     """
@@ -54,14 +56,14 @@ class _Steps:
     """A trace function that counts lines and kills the process at line number *last*."""
 
     def __init__(self, driver: type, last: int, different: Different | None) -> None:
-        self._package = str(Path(sys.modules[driver.__module__].__file__ or "").parent)
+        self._packages = _packages(driver)
         self._last, self._different = last, different
         self._executed: Counter[tuple[tuple[str, int], ...]] = Counter()
         self.n = 0
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> _Steps | None:
         if event == "call":
-            return self if frame.f_code.co_filename.startswith(self._package) else None
+            return self if frame.f_code.co_filename.startswith(self._packages) else None
         if event == "line" and (self._different is None or self._differs(frame, self._different)):
             self.n += 1
             if self.n == self._last:
@@ -78,9 +80,21 @@ class _Steps:
     def _lines(self, frame: FrameType | None) -> Iterator[tuple[str, int]]:
         """The lines of the package that run now, from the called to the calling ones."""
         while frame is not None:
-            if frame.f_code.co_filename.startswith(self._package):
+            if frame.f_code.co_filename.startswith(self._packages):
                 yield frame.f_code.co_filename, frame.f_lineno
             frame = frame.f_back
+
+
+def _packages(driver: type) -> tuple[str, ...]:
+    """The folders of the modules that define *driver* and its bases, without that of the port."""
+    bases = [kind for kind in driver.__mro__ if issubclass(kind, ShareDriver)]
+    folders = dict.fromkeys(_folder(kind) for kind in (driver, *bases))
+    folders.pop(_folder(ShareDriver), None)
+    return tuple(folders)
+
+
+def _folder(kind: type) -> str:
+    return str(Path(sys.modules[kind.__module__].__file__ or "").parent) + os.sep
 
 
 def _in_child(call: Callable[[], Any], steps: _Steps) -> str:

@@ -52,7 +52,7 @@ from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
 from share_actors.values.checks.limits import LIMITS
-from tests.docs import bad_input, manila_words, shell
+from tests.docs import bad_input, driver_promises, manila_words, shell
 from tests.docs.configuration import options, settings
 from tests.docs.pages import ROOT
 from tests.docs.tables import doc, summary, table
@@ -234,6 +234,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "options of ganesha": options(GaneshaOptions),
         "options of dummy": options(DummyOptions),
     },
+    "driver-contract.md": {"promises": driver_promises.promises},
     "errors.md": {"errors": error_classes, "driver errors": driver_errors},
     "input.md": {
         "limits": limits,

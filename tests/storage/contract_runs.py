@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 Outcomes = dict[tuple[str, str], str | None]
-"""By class and test: the message of the failure or the reason of a skip; None if it passed."""
+"""By class and test: the failure with its traceback, or the reason of a skip; None if it passed."""
 SKIPPED = "skipped: "
 
 
@@ -33,4 +33,4 @@ def _text(case: ElementTree.Element) -> str | None:
     if (skipped := case.find("skipped")) is not None:
         return f"{SKIPPED}{skipped.get('message')}"
     failed = [*case.findall("failure"), *case.findall("error")]
-    return "\n".join(each.get("message", "") for each in failed) or None
+    return "\n".join(f"{each.get('message', '')}\n{each.text}" for each in failed) or None

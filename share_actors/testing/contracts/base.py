@@ -11,6 +11,7 @@ import pytest
 from share_actors.drivers import share_stats
 from share_actors.drivers.abilities import Reverts, RunsDaemons
 from share_actors.drivers.base import ProbeResult, ShareDriver
+from share_actors.testing.contracts.expectations import Unexpected
 from share_actors.values import (
     AccessRule,
     AccessType,
@@ -149,6 +150,7 @@ def capabilities_of(driver: ShareDriver) -> Capabilities:
     """The driver's statistics, which must be valid: the scheduler needs them to place shares."""
     stats = driver.get_share_stats(refresh=True)
     parsed = share_stats.read(stats, driver.backend_name, share_stats.class_capabilities(driver))
-    assert parsed.capabilities is not None, f"get_share_stats: {parsed.wrong['']}"
-    assert not parsed.wrong
+    problems = [f"{field}: {problem}".removeprefix(": ") for field, problem in parsed.wrong.items()]
+    if parsed.capabilities is None or problems:
+        raise Unexpected("get_share_stats", "valid statistics", "; ".join(problems))
     return parsed.capabilities

@@ -5,8 +5,7 @@
         def driver(self, tmp_path: Path) -> ShareDriver:
             return make_driver("mine", "my_driver", {"root": tmp_path})
 
-Needs pytest. Put `pytest.register_assert_rewrite("share_actors.testing")` into a conftest.py to see the
-values in failures.
+Needs pytest. A failure names the promise that is broken, what was expected, and what was seen.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import pytest
 from share_actors.drivers.abilities import Reverts
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.checks.classes import class_faults, object_faults
+from share_actors.drivers.checks.returned import read_exports
 from share_actors.testing.contracts.base import (
     CONTEXT,
     capabilities_of,
@@ -28,17 +28,25 @@ from share_actors.testing.contracts.base import (
     same_driver,
 )
 from share_actors.testing.contracts.daemon import DaemonContract
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, one_of, same
 from share_actors.testing.contracts.interruption import InterruptionContract
 from share_actors.testing.contracts.late import LateCallContract
 from share_actors.testing.contracts.listing import ListingContract
 from share_actors.testing.contracts.one_system import OneSystemContract
-from share_actors.testing.contracts.probe import ProbeContract
+from share_actors.testing.contracts.probe import ProbeContract, clients
 from share_actors.testing.contracts.remains import RemainsContract
 from share_actors.testing.contracts.rules import RulesContract
 from share_actors.testing.contracts.shrink import ShrinkContract
 from share_actors.testing.contracts.snapshot_access import SnapshotAccessContract
 from share_actors.testing.contracts.stray import StrayContract
 from share_actors.values import Share, Snapshot, gib
+
+FEATURES = {
+    "snapshot_support": "create_snapshot",
+    "extend_support": "extend_share",
+    "shrink_support": "shrink_share",
+}
+"""Fields of the statistics, each with the method that decides it."""
 
 
 class DriverContract(
@@ -62,102 +70,130 @@ class DriverContract(
     """
 
     # -- the class -----------------------------------------------------------------------------
+    @keeps("complete-class")
     def test_the_class_has_what_a_system_needs(self, driver: ShareDriver) -> None:
         faults = (*class_faults(type(driver)), *object_faults(driver))
 
-        assert not faults, "; ".join(faults)
+        holds(not faults, "the class", "nothing that is missing or wrong", "; ".join(faults))
 
     # -- the backend ---------------------------------------------------------------------------
+    @keeps("repeat-setup")
     def test_setting_up_the_backend_again_changes_nothing(
         self, driver: ShareDriver, share: Share
     ) -> None:
         exports = driver.create_share(CONTEXT, share)
+        before = self.state_of(driver, share)
 
         driver.do_setup(CONTEXT)
         driver.check_for_setup_error()
 
-        assert driver.create_share(CONTEXT, share) == exports
+        same(self.state_of(driver, share), before, "the state of a share after do_setup")
 
+        same(driver.create_share(CONTEXT, share), exports, "create_share, called after do_setup")
+
+    @keeps("true-statistics")
     def test_stats_are_of_this_backend_and_match_what_the_driver_supports(
         self, driver: ShareDriver
     ) -> None:
         stats = capabilities_of(driver)
 
-        assert stats.backend_name == driver.backend_name
-        assert set(stats.access_types) <= set(driver.rule_types())
-        assert stats.snapshot_support == driver.supports("create_snapshot")
-        assert stats.extend_support == driver.supports("extend_share")
-        assert stats.shrink_support == driver.supports("shrink_share")
+        same(stats.backend_name, driver.backend_name, "backend_name of get_share_stats")
+        undeclared = set(stats.access_types) - set(driver.rule_types())
+        nothing(undeclared, "access_types of get_share_stats that the class does not declare")
+        for feature, method in FEATURES.items():
+            has = driver.supports(method)
+            same(getattr(stats, feature), has, f"{feature} of get_share_stats, by {method}")
         reverts = stats.capabilities.get("revert_to_snapshot_support", False)
-        assert reverts == isinstance(driver, Reverts)
+        has = isinstance(driver, Reverts)
+        same(reverts, has, "revert_to_snapshot_support of get_share_stats, by revert_to_snapshot")
 
+    @keeps("true-statistics")
     def test_the_capacities_of_pools_are_valid(self, driver: ShareDriver) -> None:
         pools = capabilities_of(driver).pools
 
-        assert pools, "no share can be placed on a backend without pools"
+        holds(pools, "get_share_stats", "a pool, since shares are placed on pools", pools)
         for pool in pools:
-            assert 0 <= gib(pool.free_capacity_gib) <= gib(pool.total_capacity_gib)
-            assert pool.allocated_capacity_gib >= 0
+            free, total = gib(pool.free_capacity_gib), gib(pool.total_capacity_gib)
+            what = f"free_capacity_gib of the pool {pool.name!r}"
+            holds(0 <= free <= total, what, f"0 to its total of {total:g}", free)
+            allocated = pool.allocated_capacity_gib
+            holds(
+                allocated >= 0, f"allocated_capacity_gib of {pool.name!r}", "0 or more", allocated
+            )
 
     # -- shares --------------------------------------------------------------------------------
+    @keeps("export-paths")
     def test_a_created_share_has_export_paths(self, driver: ShareDriver, share: Share) -> None:
-        exports = driver.create_share(CONTEXT, share)
+        returned = driver.create_share(CONTEXT, share)
 
-        assert exports
-        assert all(export.path for export in exports)
+        exports = read_exports("create_share", returned)
+        paths = [export.path for export in exports]
+        holds(exports and all(paths), "create_share", "an export location with a path", returned)
 
+    @keeps("repeat-create")
     def test_creating_a_share_again_returns_the_same_exports(
         self, driver: ShareDriver, share: Share
     ) -> None:
         first = driver.create_share(CONTEXT, share)
 
-        assert driver.create_share(CONTEXT.replace(attempt=2), share) == first
+        again = driver.create_share(CONTEXT.replace(attempt=2), share)
+        same(again, first, "create_share, called again")
 
+    @keeps("repeat-create")
     def test_creating_a_share_in_another_process_returns_the_same_exports(
         self, driver: ShareDriver, share: Share
     ) -> None:
         first = driver.create_share(CONTEXT, share)
 
-        assert same_driver(driver).create_share(CONTEXT.replace(attempt=2), share) == first
+        again = same_driver(driver).create_share(CONTEXT.replace(attempt=2), share)
+        same(again, first, "create_share, called again by another process")
 
+    @keeps("export-paths")
     def test_two_shares_have_different_export_paths(self, driver: ShareDriver) -> None:
-        one, two = (driver.create_share(CONTEXT, new_share(driver)) for _ in range(2))
+        one, two = (paths_of(driver, new_share(driver)) for _ in range(2))
 
-        assert not {export.path for export in one} & {export.path for export in two}
+        nothing(one & two, "the export paths that two shares have in common")
 
+    @keeps("concurrent-calls")
     def test_threads_can_create_and_delete_shares_concurrently(self, driver: ShareDriver) -> None:
         shares = [new_share(driver) for _ in range(8)]
 
         with ThreadPoolExecutor(8) as threads:
-            created = list(threads.map(lambda share: driver.create_share(CONTEXT, share), shares))
+            created = list(threads.map(lambda share: paths_of(driver, share), shares))
             list(threads.map(lambda share: driver.delete_share(CONTEXT, share), shares))
 
-        assert len({exports[0].path for exports in created}) == 8
+        different = len(frozenset().union(*created))
+        holds(different >= 8, "8 shares created at once", "8 different export paths", different)
 
+    @keeps("repeat-delete")
     def test_deleting_a_share_again_succeeds(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
 
         driver.delete_share(CONTEXT, share)
         driver.delete_share(CONTEXT.replace(attempt=2), share)
 
+    @keeps("repeat-delete")
     def test_deleting_a_share_that_never_existed_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.delete_share(CONTEXT, share)
 
+    @keeps("repeat-delete")
     def test_a_deleted_share_can_be_created_again(self, driver: ShareDriver, share: Share) -> None:
         first = driver.create_share(CONTEXT, share)
         driver.delete_share(CONTEXT, share)
 
-        assert driver.create_share(CONTEXT, share) == first
+        same(driver.create_share(CONTEXT, share), first, "create_share, called after delete_share")
 
+    @keeps("repeat-ensure")
     def test_ensuring_a_share_keeps_its_exports(self, driver: ShareDriver, share: Share) -> None:
         exports = driver.create_share(CONTEXT, share)
 
-        assert driver.ensure_share(CONTEXT, share) in (None, exports)
-        assert driver.ensure_share(CONTEXT, share) in (None, exports)
+        for _ in range(2):
+            one_of(driver.ensure_share(CONTEXT, share), (None, exports), "ensure_share")
 
     @pytest.mark.parametrize(("method", "size"), [("extend_share", 3), ("shrink_share", 1)])
+    @keeps("repeat-resize")
     def test_resizing_a_share_again_succeeds(
         self, driver: ShareDriver, share: Share, method: str, size: int
     ) -> None:
@@ -169,13 +205,16 @@ class DriverContract(
         getattr(driver, method)(CONTEXT.replace(attempt=2), share.replace(size=size), size)
 
     # -- snapshots -----------------------------------------------------------------------------
+    @keeps("repeat-snapshot")
     def test_taking_a_snapshot_again_returns_the_same_location(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         first = driver.create_snapshot(CONTEXT, snapshot)
 
-        assert driver.create_snapshot(CONTEXT.replace(attempt=2), snapshot) == first
+        again = driver.create_snapshot(CONTEXT.replace(attempt=2), snapshot)
+        same(again, first, "create_snapshot, called again")
 
+    @keeps("repeat-snapshot")
     def test_deleting_a_snapshot_again_succeeds(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -184,19 +223,23 @@ class DriverContract(
         driver.delete_snapshot(CONTEXT, snapshot)
         driver.delete_snapshot(CONTEXT.replace(attempt=2), snapshot)
 
+    @keeps("repeat-snapshot")
     def test_deleting_a_snapshot_that_never_existed_succeeds(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         driver.delete_snapshot(CONTEXT, snapshot)
 
+    @keeps("repeat-copy")
     def test_creating_a_share_from_a_snapshot_again_returns_the_same_exports(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         copy = copy_of(driver, snapshot)
         first = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
 
-        assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot) == first
+        again = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+        same(again, first, "create_share_from_snapshot, called again")
 
+    @keeps("repeat-copy")
     def test_a_share_remains_after_its_source_snapshot_is_deleted(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -205,8 +248,12 @@ class DriverContract(
 
         driver.delete_snapshot(CONTEXT, snapshot)
 
-        assert driver.ensure_share(CONTEXT, copy) in (None, exports)
+        what = "ensure_share of a copy whose snapshot was deleted"
+        one_of(driver.ensure_share(CONTEXT, copy), (None, exports), what)
+        probed = driver.probe_share(CONTEXT, copy)
+        one_of(probed and probed.state, (None, "whole"), "the state of that copy by its probe")
 
+    @keeps("repeat-revert")
     def test_a_reverted_share_has_its_size_rules_and_exports_as_before(
         self, driver: ShareDriver, share: Share, snapshot: Snapshot
     ) -> None:
@@ -216,12 +263,15 @@ class DriverContract(
         before = driver.probe_share(CONTEXT, share)
 
         again = CONTEXT.replace(attempt=2)
-        assert revert(driver, CONTEXT, share, snapshot) == revert(driver, again, share, snapshot)
+        first = revert(driver, CONTEXT, share, snapshot)
+        same(revert(driver, again, share, snapshot), first, "revert_to_snapshot, called again")
 
-        assert driver.probe_share(CONTEXT, share) == before
-        assert driver.ensure_share(CONTEXT, share) in (None, exports)
+        same(driver.probe_share(CONTEXT, share), before, "the probe of a share that was reverted")
+        what = "ensure_share of a share that was reverted"
+        one_of(driver.ensure_share(CONTEXT, share), (None, exports), what)
 
     # -- access --------------------------------------------------------------------------------
+    @keeps("repeat-rules")
     def test_applying_the_same_rules_again_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -229,23 +279,29 @@ class DriverContract(
         rules = self.rules(driver)
 
         for _ in range(2):
-            assert not driver.update_access(CONTEXT, share, rules, rules, ())
+            failed = driver.update_access(CONTEXT, share, rules, rules, ())
+            nothing(failed, "the rules that update_access refused, called twice with them")
 
+    @keeps("repeat-rules")
     def test_denying_a_rule_again_succeeds(self, driver: ShareDriver, share: Share) -> None:
         driver.create_share(CONTEXT, share)
         rules = self.rules(driver)
         driver.update_access(CONTEXT, share, rules, rules, ())
 
         for _ in range(2):
-            assert not driver.update_access(CONTEXT, share, rules[1:], (), rules[:1])
+            failed = driver.update_access(CONTEXT, share, rules[1:], (), rules[:1])
+            nothing(failed, "the rules that update_access failed to deny, called twice")
 
+    @keeps("repeat-rules")
     def test_denying_a_rule_that_was_never_allowed_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
 
-        assert not driver.update_access(CONTEXT, share, (), (), self.rules(driver))
+        failed = driver.update_access(CONTEXT, share, (), (), self.rules(driver))
+        nothing(failed, "the rules that update_access failed to deny, which were never allowed")
 
+    @keeps("rules-as-asked")
     def test_a_denied_rule_can_be_allowed_again_in_the_same_call(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -254,8 +310,13 @@ class DriverContract(
         driver.update_access(CONTEXT, share, old, old, ())
         new = [rule.replace(id=str(uuid4()), access_level="ro") for rule in old]
 
-        assert not driver.update_access(CONTEXT, share, new, new, old)
+        failed = driver.update_access(CONTEXT, share, new, new, old)
+        nothing(failed, "the rules that update_access refused, for clients denied in the same call")
+        probed = driver.probe_share(CONTEXT, share)
+        if probed is not None and probed.access is not None:
+            same(probed.access, clients(new), "the rules in force after that call")
 
+    @keeps("rules-one-by-one")
     def test_an_unsupported_rule_does_not_block_the_others(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -265,8 +326,9 @@ class DriverContract(
 
         failed = driver.update_access(CONTEXT, share, [bad, *good], [bad, *good], ())
 
-        assert set(failed or ()) == {bad.id}
+        same(set(failed or ()), {bad.id}, "the rules that update_access refused")
 
+    @keeps("repeat-rules")
     def test_allowing_and_denying_a_single_rule_again_succeeds(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -279,3 +341,9 @@ class DriverContract(
             call(CONTEXT, share, rule)
         for call in (driver.deny_access, driver.deny_access):
             call(CONTEXT, share, rule)
+
+
+def paths_of(driver: ShareDriver, share: Share) -> frozenset[str]:
+    """Create *share*; the paths of its export locations."""
+    exports = read_exports("create_share", driver.create_share(CONTEXT, share))
+    return frozenset(export.path for export in exports)

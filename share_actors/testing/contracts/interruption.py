@@ -20,6 +20,7 @@ from share_actors.testing.contracts.base import (
     same_driver,
     without_use,
 )
+from share_actors.testing.contracts.expectations import holds, keeps, one_of, same
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
 
@@ -37,6 +38,7 @@ class InterruptionContract(ContractBase):
     most_steps: ClassVar[int] = 25
     """How many steps of a method are tested."""
 
+    @keeps("death-at-any-step")
     def test_creating_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -46,6 +48,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, create)
 
+    @keeps("death-at-any-step")
     def test_creating_from_a_snapshot_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -55,6 +58,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, create)
 
+    @keeps("death-at-any-step")
     def test_deleting_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -64,6 +68,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, delete)
 
+    @keeps("death-at-any-step")
     def test_extending_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -76,6 +81,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, extend)
 
+    @keeps("death-at-any-step")
     def test_shrinking_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -89,6 +95,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, shrink)
 
+    @keeps("death-at-any-step")
     def test_ensuring_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -101,6 +108,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, ensure)
 
+    @keeps("death-at-any-step")
     def test_managing_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -113,6 +121,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, manage)
 
+    @keeps("death-at-any-step")
     def test_unmanaging_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -127,6 +136,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, unmanage)
 
+    @keeps("death-at-any-step")
     def test_reverting_a_share_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -144,6 +154,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, revert)
 
+    @keeps("death-at-any-step")
     def test_taking_a_snapshot_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -154,6 +165,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, take)
 
+    @keeps("death-at-any-step")
     def test_deleting_a_snapshot_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -165,6 +177,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, drop)
 
+    @keeps("death-at-any-step")
     def test_setting_rules_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver
     ) -> None:
@@ -176,6 +189,7 @@ class InterruptionContract(ContractBase):
 
         self.crashes_at_every_step(driver, allow)
 
+    @keeps("concurrent-calls")
     def test_an_abandoned_call_and_its_repetition_can_run_concurrently(
         self, driver: ShareDriver
     ) -> None:
@@ -190,17 +204,18 @@ class InterruptionContract(ContractBase):
         failed = concurrently(lambda d: d.update_access(CONTEXT, share, rules, rules, ()) or None)
         concurrently(lambda d: d.delete_share(CONTEXT, share))
 
-        assert exports == exports[:1] * len(drivers)
-        assert failed == [None] * len(drivers)
+        same(exports, exports[:1] * len(drivers), "create_share, called by 4 processes at once")
+        same(failed, [None] * len(drivers), "update_access, called by 4 processes at once")
         result = driver.probe_share(CONTEXT, share)
-        assert result is None or result.state == "absent"
+        state = result and result.state
+        one_of(state, (None, "absent"), "the state of a share that 4 processes deleted at once")
 
     # ------------------------------------------------------------------------------------------
     def crashes_at_every_step(self, driver: ShareDriver, prepare: Callable[[], Prepared]) -> None:
         """Crash the call at one step after the other, each time in a new process, and repeat it."""
         share, call = prepare()
         steps = count_steps(partial(call, driver), type(driver))
-        assert steps > 0
+        holds(steps > 0, "the lines of the driver that the call executes", "one or more", steps)
         share, call = prepare()
         expected = _normalized(call(driver), share)
         expected_probe = _normalized_probe(driver, share)
@@ -209,8 +224,10 @@ class InterruptionContract(ContractBase):
             die_at(n, partial(call, same_driver(driver)), type(driver))
 
             result = _normalized(call(same_driver(driver)), share)
-            assert result == expected, f"crashed at step {n}"
-            assert _normalized_probe(driver, share) == expected_probe, f"crashed at step {n}"
+            where = f"a death at step {n} of {steps}"
+            same(result, expected, f"the result of the repetition after {where}")
+            probed = _normalized_probe(driver, share)
+            same(probed, expected_probe, f"the probe after {where} and the repetition")
 
     def _created_share(self, driver: ShareDriver) -> Share:
         share = new_share(driver)

@@ -14,6 +14,7 @@ from share_actors.drivers.abilities import ListsObjects
 from share_actors.drivers.base import ShareDriver
 from share_actors.drivers.fence import SUFFIX
 from share_actors.testing.contracts.base import CONTEXT, copy_of, new_share, same_driver
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, same
 from share_actors.testing.contracts.stray import StrayFolders
 from share_actors.testing.crash_points import count_steps, die_at
 from share_actors.values import Share, Snapshot
@@ -46,6 +47,7 @@ class RemainsContract(StrayFolders):
         return found
 
     @pytest.mark.parametrize("method", ["create_share", "delete_share"])
+    @keeps("nothing-left-behind")
     def test_a_crash_leaves_nothing_of_a_share_that_a_probe_calls_absent(
         self, driver: ShareDriver, method: str
     ) -> None:
@@ -57,6 +59,7 @@ class RemainsContract(StrayFolders):
 
         self._crash_and_delete(driver, prepare, always=method == "delete_share")
 
+    @keeps("nothing-left-behind")
     def test_a_crash_leaves_nothing_of_a_copy_that_a_probe_calls_absent(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
@@ -67,6 +70,7 @@ class RemainsContract(StrayFolders):
         self._crash_and_delete(driver, prepare)
 
     @pytest.mark.parametrize("method", ["create_snapshot", "delete_snapshot"])
+    @keeps("nothing-left-behind")
     def test_a_crash_leaves_nothing_of_a_snapshot_that_a_probe_does_not_name(
         self, driver: ShareDriver, share: Share, snapshot: Snapshot, method: str
     ) -> None:
@@ -81,8 +85,10 @@ class RemainsContract(StrayFolders):
             (taken,) = changed.snapshots
             if method == "delete_snapshot" or self._is_named(driver, changed):
                 driver.delete_snapshot(AGAIN, taken)
-            assert not self._is_named(driver, changed), f"crashed at step {step}"
-            assert not self.remains(driver, taken.id), f"crashed at step {step}"
+            named = self._is_named(driver, changed)
+            what = f"the probe after a death at step {step} of {method}, and a deletion"
+            holds(not named, what, "no such snapshot", "the snapshot")
+            nothing(self.remains(driver, taken.id), f"what is left of a death at step {step}")
 
     # ------------------------------------------------------------------------------------------
     def _is_named(self, driver: ShareDriver, share: Share) -> bool:
@@ -105,8 +111,10 @@ class RemainsContract(StrayFolders):
             result = self.probe(driver, share)
             if always or result.state != "absent":
                 driver.delete_share(AGAIN, share)
-                assert self.probe(driver, share).state == "absent", f"crashed at step {step}"
-            assert not self.remains(driver, share.id), f"crashed at step {step}: {result.state}"
+                state = self.probe(driver, share).state
+                same(state, "absent", f"the state after a death at step {step}, and a deletion")
+            what = f"what is left of a death at step {step}, of a share that was {result.state}"
+            nothing(self.remains(driver, share.id), what)
 
     def _crashes(
         self, driver: ShareDriver, prepare: Callable[[], tuple[Share, Callable[[Any], Any]]]

@@ -10,6 +10,7 @@ import pytest
 
 from share_actors.drivers.base import RefusedByBackend, ShareDriver
 from share_actors.testing.contracts.base import CONTEXT, ContractBase
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, one_of, same
 from share_actors.testing.contracts.probe import clients
 from share_actors.values import AccessLevel, AccessRule, AccessType, Share
 
@@ -36,6 +37,7 @@ class RulesContract(ContractBase):
     """Each rule of a list is accepted, or refused with a reason; whatever is refused, the others apply."""
 
     @pytest.mark.parametrize("case", NETWORKS)
+    @keeps("rules-one-by-one")
     def test_unusual_rules_for_addresses_are_accepted_or_refused_one_by_one(
         self, driver: ShareDriver, share: Share, case: str
     ) -> None:
@@ -44,14 +46,18 @@ class RulesContract(ContractBase):
 
         refused = self._apply(driver, share, [*self.rules(driver), *rules])
 
-        assert "ip" in driver.rule_types() or refused == {rule.id for rule in rules}
+        if "ip" not in driver.rule_types():
+            same(
+                refused, {rule.id for rule in rules}, "the rules refused, of the undeclared type ip"
+            )
 
+    @keeps("rules-one-by-one")
     def test_500_rules_are_accepted_or_refused_one_by_one_or_refused_without_a_change(
         self, driver: ShareDriver, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share)
         few = self.rules(driver)
-        assert not driver.update_access(CONTEXT, share, few, few, ())
+        nothing(driver.update_access(CONTEXT, share, few, few, ()), "the rules refused, of a few")
         before = self.state_of(driver, share)
         kinds = [kind for kind in MANY if kind in driver.rule_types()]
         rules = [_rule(kind, MANY[kind](n), "rw") for kind in kinds for n in range(500)]
@@ -59,8 +65,9 @@ class RulesContract(ContractBase):
         try:
             self._apply(driver, share, [*few, *rules])
         except RefusedByBackend:
-            assert self.state_of(driver, share) == before
+            same(self.state_of(driver, share), before, "the state after 500 rules were refused")
 
+    @keeps("rules-one-by-one")
     def test_two_rules_for_one_client_are_accepted_or_refused_one_by_one(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -70,8 +77,10 @@ class RulesContract(ContractBase):
 
         refused = self._apply(driver, share, [*once, *twice])
 
-        assert len(refused) <= len(twice), "a client with two rules has none of them"
+        what = "the number of refused rules, of two for each client"
+        holds(len(refused) <= len(twice), what, f"at most {len(twice)}", len(refused))
 
+    @keeps("rules-as-asked")
     def test_one_of_two_rules_for_one_client_can_be_denied(
         self, driver: ShareDriver, share: Share
     ) -> None:
@@ -81,10 +90,11 @@ class RulesContract(ContractBase):
         refused = driver.update_access(CONTEXT, share, [first, second], [first, second], ()) or {}
         kept, *denied = [rule for rule in (second, first) if rule.id not in refused]
 
-        assert not driver.update_access(CONTEXT, share, [kept], (), denied)
+        nothing(driver.update_access(CONTEXT, share, [kept], (), denied), "the denials that failed")
 
         result = driver.probe_share(CONTEXT, share)
-        assert result is None or result.access in (None, clients([kept]))
+        access = result and result.access
+        one_of(access, (None, clients([kept])), "the access after one of two rules was denied")
 
     def _apply(self, driver: ShareDriver, share: Share, rules: Sequence[AccessRule]) -> set[str]:
         """Apply *rules*, twice, and then none of them; returns the ids of those that were refused."""
@@ -92,15 +102,20 @@ class RulesContract(ContractBase):
         refused = results[0]
         accepted = [rule for rule in rules if rule.id not in refused]
         probed = driver.probe_share(CONTEXT, share)
-        assert not driver.update_access(CONTEXT, share, (), (), accepted)
+        failed = driver.update_access(CONTEXT, share, (), (), accepted)
         emptied = driver.probe_share(CONTEXT, share)
 
-        assert set(refused) == set(results[1]) <= {rule.id for rule in rules}
-        assert all(refused.values()), "a rule is refused without a reason"
+        nothing(failed, "the denials that failed")
+        same(set(results[1]), set(refused), "the rules refused by the second of two equal calls")
+        unknown = set(refused) - {rule.id for rule in rules}
+        nothing(unknown, "the refused ids that were not in the list")
+        silent = [i for i, reason in refused.items() if not reason]
+        nothing(silent, "the rules that were refused without a reason")
         if probed and probed.access is not None:
-            assert probed.access <= clients(accepted)
-            assert _named(probed.access) == _named(clients(accepted))
-        assert emptied is None or not emptied.access
+            nothing(probed.access - clients(accepted), "the access that no accepted rule gives")
+            have = _named(probed.access)
+            same(have, _named(clients(accepted)), "the clients with access, of accepted rules")
+        nothing(emptied and emptied.access, "the access after all rules were denied")
         return set(refused)
 
 

@@ -13,6 +13,7 @@ from share_actors.drivers.abilities import ListsObjects, ManagesOnServers
 from share_actors.drivers.base import DriverError, ShareDriver
 from share_actors.drivers.fence import TOKEN
 from share_actors.testing.contracts.base import CONTEXT, new_share, same_driver
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, one_of, refused, same
 from share_actors.testing.contracts.late import LateCallContract, overtake
 from share_actors.testing.contracts.one_system import OneSystemContract
 from share_actors.testing.contracts.stray import StrayFolders
@@ -47,31 +48,36 @@ class ServerContract(OneSystemContract, StrayFolders):
         """A share of the servers' network that does not exist yet."""
         return new_share(driver).replace(share_network_id="net")
 
+    @keeps("repeat-server")
     def test_a_server_set_up_again_has_the_same_details(
         self, driver: ShareDriver, server: ShareServer
     ) -> None:
-        assert set_up(same_driver(driver), server) == server.backend_details
+        again = set_up(same_driver(driver), server)
+        same(again, server.backend_details, "setup_server, called again by another process")
 
+    @keeps("server-holds-shares")
     def test_a_share_is_created_on_its_server_and_deleted_from_it(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
-        assert driver.create_share(CONTEXT, share, server)
-        assert driver.create_share(CONTEXT, share, server)
+        for _ in range(2):
+            _create(driver, share, server)
 
         driver.delete_share(CONTEXT, share, server)
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
+    @keeps("server-holds-shares")
     def test_a_server_with_shares_is_not_torn_down(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         driver.create_share(CONTEXT, share, server)
-        with pytest.raises(DriverError):
+        with refused("teardown_server of a server with a share"):
             tear_down(driver, server)
 
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
+    @keeps("server-holds-shares")
     def test_a_share_is_unmanaged_on_its_server_and_managed_again(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
@@ -90,10 +96,12 @@ class ServerContract(OneSystemContract, StrayFolders):
         driver.check_manage(again, options)
         sizes = [driver.manage_existing_with_server(again, options, server) for _ in range(2)]
 
-        assert (found.share_server_id, sizes) == (server.id, [{"size": share.size}] * 2)
+        same(found.share_server_id, server.id, "the server that list_backend lists")
+        same(sizes, [{"size": share.size}] * 2, "manage_existing_with_server, called twice")
         driver.delete_share(CONTEXT, again, server)
         tear_down(driver, server)
 
+    @keeps("repeat-server")
     def test_tearing_down_a_server_again_or_one_that_never_existed_succeeds(
         self, driver: ShareDriver, server: ShareServer
     ) -> None:
@@ -101,22 +109,25 @@ class ServerContract(OneSystemContract, StrayFolders):
         tear_down(same_driver(driver), server)
         tear_down(driver, new_server(driver))
 
+    @keeps("repeat-server")
     def test_a_server_can_be_set_up_again_after_teardown(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         tear_down(driver, server)
         set_up(driver, server)
 
-        assert driver.create_share(CONTEXT, share, server)
+        _create(driver, share, server)
         driver.delete_share(CONTEXT, share, server)
 
+    @keeps("server-holds-shares")
     def test_a_share_cannot_be_created_without_its_server(
         self, driver: ShareDriver, share: Share
     ) -> None:
         for server in (None, new_server(driver)):
-            with pytest.raises(DriverError):
+            with refused("create_share without a server that is set up"):
                 driver.create_share(CONTEXT, share, server)
 
+    @keeps("server-holds-shares")
     def test_tearing_down_a_server_leaves_the_shares_of_another_intact(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
@@ -127,8 +138,10 @@ class ServerContract(OneSystemContract, StrayFolders):
         tear_down(driver, other)
 
         result = driver.probe_share(CONTEXT, share, server)
-        assert result is None or result.state == "whole"
+        state = result and result.state
+        one_of(state, (None, "whole"), "the state of a share after the teardown of another server")
 
+    @keeps("repeat-server")
     def test_addresses_can_be_allocated_and_deallocated_repeatedly(
         self, driver: ShareDriver
     ) -> None:
@@ -139,6 +152,7 @@ class ServerContract(OneSystemContract, StrayFolders):
         for _ in range(2):
             driver.deallocate_network(CONTEXT, server.id)
 
+    @keeps("server-holds-shares")
     def test_snapshots_and_rules_are_applied_on_the_server(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
@@ -149,24 +163,29 @@ class ServerContract(OneSystemContract, StrayFolders):
         driver.create_snapshot(CONTEXT, snapshot, server)
         copy = new_share(driver).replace(snapshot_id=snapshot.id)
 
-        assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot, server)
-        assert not driver.update_access(CONTEXT, share, (), (), (), (), server)
+        exports = driver.create_share_from_snapshot(CONTEXT, copy, snapshot, server)
+        holds(exports, "create_share_from_snapshot on a server", "export locations", exports)
+        failed = driver.update_access(CONTEXT, share, (), (), (), (), server)
+        nothing(failed, "the rules that update_access refused")
 
         driver.delete_share(CONTEXT, copy, server)
         driver.delete_snapshot(CONTEXT, snapshot, server)
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
 
+    @keeps("server-holds-shares")
     def test_access_is_allowed_and_denied_on_the_server(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
         rule = self.rules(driver)[0]
         driver.create_share(CONTEXT, share, server)
 
-        assert not driver.update_access(CONTEXT, share, [rule], [rule], (), (), server)
+        failed = driver.update_access(CONTEXT, share, [rule], [rule], (), (), server)
+        nothing(failed, "the rules that update_access refused")
         driver.allow_access(CONTEXT, share, rule, server)
         driver.deny_access(CONTEXT, share, rule, server)
 
+    @keeps("strays-spared")
     def test_strays_beside_our_files_change_nothing_about_servers(
         self, driver: ShareDriver, strays: dict[bytes, object], share: Share
     ) -> None:
@@ -174,14 +193,15 @@ class ServerContract(OneSystemContract, StrayFolders):
         server, network = new_server(driver), ShareNetwork(id="net", cidr="192.0.2.0/24")
         driver.allocate_network(CONTEXT, server, network, 1)
         server = server.replace(backend_details=set_up(driver, server))
-        assert driver.create_share(CONTEXT, share, server)
+        _create(driver, share, server)
         driver.get_share_stats(refresh=True)
         driver.delete_share(CONTEXT, share, server)
         tear_down(driver, server)
         driver.deallocate_network(CONTEXT, server.id)
 
-        assert not changed(strays)
+        nothing(changed(strays), "the files of others that were changed")
 
+    @keeps("strays-spared")
     def test_strays_on_a_server_stay_after_its_teardown(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
@@ -191,12 +211,13 @@ class ServerContract(OneSystemContract, StrayFolders):
         for _ in range(2):
             tear_down(same_driver(driver), server)
 
-        assert not changed(strays)
-        with pytest.raises(DriverError):
+        nothing(changed(strays), "the files of others that were changed")
+        with refused("create_share on a server that was torn down"):
             driver.create_share(CONTEXT, share, server)
         set_up(driver, server)
-        assert driver.create_share(CONTEXT, share, server)
+        _create(driver, share, server)
 
+    @keeps("late-server-calls-refused")
     def test_a_late_call_for_a_server_or_a_share_on_it_is_refused(
         self, driver: ShareDriver, server: ShareServer, share: Share
     ) -> None:
@@ -204,15 +225,16 @@ class ServerContract(OneSystemContract, StrayFolders):
             pytest.skip("the driver does not refuse late calls")
         driver.create_share(EARLY, share, server)
         driver.delete_share(LATE, share, server)
-        with pytest.raises(DriverError):
+        with refused("create_share that comes after a later delete_share"):
             driver.create_share(EARLY, share, server)
         tear_down(driver, server, LATE)
 
-        with pytest.raises(DriverError):
+        with refused("setup_server that comes after a later teardown_server"):
             set_up(driver, server, EARLY)
-        with pytest.raises(DriverError):
+        with refused("create_share on a server that was torn down"):
             driver.create_share(LATE, share, server)
 
+    @keeps("late-server-calls-refused")
     def test_late_allocations_and_teardowns_of_a_server_are_refused(
         self, driver: ShareDriver
     ) -> None:
@@ -222,12 +244,13 @@ class ServerContract(OneSystemContract, StrayFolders):
         driver.deallocate_network(LATE, server.id)
         set_up(driver, server, LATE)
 
-        with pytest.raises(DriverError):
+        with refused("allocate_network that comes after a later deallocate_network"):
             driver.allocate_network(EARLY, server, network, 1)
-        with pytest.raises(DriverError):
+        with refused("teardown_server that comes after a later setup_server"):
             tear_down(driver, server, EARLY)
 
     @pytest.mark.parametrize("doing", ["set up", "tear down"])
+    @keeps("late-server-calls-refused")
     def test_a_late_call_that_stalls_before_a_change_of_a_server_changes_nothing(
         self, driver: ShareDriver, share: Share, doing: str
     ) -> None:
@@ -245,9 +268,17 @@ class ServerContract(OneSystemContract, StrayFolders):
             server, late, later = prepare()
             overtake(n, late, later)
             exists = _takes_shares(driver, server, share)
-            assert exists == (doing == "tear down"), f"stalled at change {n}"
+            what = (
+                f"whether the server takes shares, after a call that stalled before its change {n}"
+            )
+            same(exists, doing == "tear down", what)
             if exists:
                 tear_down(driver, server, LATER)
+
+
+def _create(driver: ShareDriver, share: Share, server: ShareServer) -> None:
+    exports = driver.create_share(CONTEXT, share, server)
+    holds(exports, "create_share on a server", "export locations", exports)
 
 
 def _takes_shares(driver: ShareDriver, server: ShareServer, share: Share) -> bool:

@@ -14,10 +14,14 @@ from share_actors.drivers.abilities import MountableSnapshots
 from share_actors.drivers.base import Exports, ShareDriver
 from share_actors.drivers.rule_updates import RuleUpdates
 from share_actors.testing.contracts.base import CONTEXT, capabilities_of, same_driver, snapshot_of
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, same
 from share_actors.testing.contracts.interruption import AGAIN, InterruptionContract, Prepared
 from share_actors.testing.contracts.late import LATE, LATER, Calls, LateCallContract
 from share_actors.testing.contracts.probe import clients
 from share_actors.values import AccessRule, RequestContext, Share, Snapshot
+
+REFUSED = "the rules of a snapshot that snapshot_update_access refused"
+UNDENIED = "the rules of a snapshot that snapshot_update_access failed to deny"
 
 
 class SnapshotAccessContract(InterruptionContract, LateCallContract):
@@ -35,43 +39,50 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
         return [rule.replace(access_level="ro") for rule in self.rules(driver)]
 
     # -- exports -------------------------------------------------------------------------------
+    @keeps("snapshot-rules")
     def test_stats_tell_that_snapshots_can_be_mounted(self, driver: ShareDriver) -> None:
         declared = capabilities_of(driver).capabilities.get("mount_snapshot_support", False)
 
-        assert declared == isinstance(driver, MountableSnapshots)
+        has = isinstance(driver, MountableSnapshots)
+        same(declared, has, "mount_snapshot_support of get_share_stats")
 
+    @keeps("snapshot-rules")
     def test_a_snapshot_has_export_paths_while_it_has_rules(
         self, driver: ShareDriver, share: Share, exported: Snapshot
     ) -> None:
         rules = self.readers(driver)
         own = driver.create_share(CONTEXT, share)
-        assert not update(driver, exported, rules, added=rules)
+        nothing(update(driver, exported, rules, added=rules), REFUSED)
         during = exports_of(driver, exported)
-        assert not update(driver, exported, (), removed=rules)
+        nothing(update(driver, exported, (), removed=rules), UNDENIED)
 
-        assert during, "a snapshot with rules is exported nowhere"
-        assert not {path.path for path in during} & {path.path for path in own}
+        holds(during, "snapshot_export_locations of a snapshot with rules", "a path", during)
+        shared = {path.path for path in during} & {path.path for path in own}
+        nothing(shared, "the paths that a snapshot shares with its share")
         self._is_exported_nowhere(driver, exported)
 
+    @keeps("snapshot-rules")
     def test_applying_and_removing_rules_of_a_snapshot_again_succeeds(
         self, driver: ShareDriver, exported: Snapshot
     ) -> None:
         rules = self.readers(driver)
 
         for _ in range(2):
-            assert not update(driver, exported, rules, added=rules)
+            nothing(update(driver, exported, rules, added=rules), REFUSED)
         for _ in range(2):
-            assert not update(driver, exported, rules[1:], removed=rules[:1])
+            nothing(update(driver, exported, rules[1:], removed=rules[:1]), UNDENIED)
         for _ in range(2):
-            assert not update(driver, exported, (), removed=rules)
+            nothing(update(driver, exported, (), removed=rules), UNDENIED)
 
+    @keeps("snapshot-rules")
     def test_removing_the_rules_of_a_snapshot_that_never_existed_succeeds(
         self, driver: ShareDriver, snapshot: Snapshot
     ) -> None:
         mountable(driver)
 
-        assert not update(driver, snapshot, (), removed=self.readers(driver))
+        nothing(update(driver, snapshot, (), removed=self.readers(driver)), UNDENIED)
 
+    @keeps("snapshot-rules")
     def test_a_rule_that_lets_write_is_refused_and_does_not_block_the_others(
         self, driver: ShareDriver, exported: Snapshot
     ) -> None:
@@ -81,9 +92,11 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
         failed = update(driver, exported, rules, added=rules) or {}
 
-        assert set(failed) == {writer.id}
-        assert "'rw'" in failed[writer.id], "the reason does not name the level"
+        same(set(failed), {writer.id}, "the rules of a snapshot that were refused")
+        reason = failed[writer.id]
+        holds("'rw'" in reason, "the reason of the refusal", "the level, 'rw'", reason)
 
+    @keeps("snapshot-rules")
     def test_the_rules_of_a_snapshot_are_not_those_of_its_share(
         self, driver: ShareDriver, share: Share, exported: Snapshot
     ) -> None:
@@ -95,10 +108,12 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
         if probed.snapshot_access is None:
             pytest.skip("the driver does not report the access to snapshots")
-        assert probed.access == clients(rules[:1])
-        assert probed.snapshot_access == {exported.id: clients(readers[1:])}
+        same(probed.access, clients(rules[:1]), "the access to the share by its probe")
+        wanted = {exported.id: clients(readers[1:])}
+        same(probed.snapshot_access, wanted, "the access to its snapshots by the probe")
 
     # -- ends ----------------------------------------------------------------------------------
+    @keeps("snapshot-rules")
     def test_a_deleted_snapshot_that_had_rules_is_exported_no_more(
         self, driver: ShareDriver, exported: Snapshot
     ) -> None:
@@ -108,6 +123,7 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
         self._is_exported_nowhere(driver, exported)
 
+    @keeps("snapshot-rules")
     def test_the_snapshots_of_a_deleted_share_are_exported_no_more(
         self, driver: ShareDriver, share: Share, exported: Snapshot
     ) -> None:
@@ -116,8 +132,10 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
         driver.delete_share(CONTEXT, share)
 
         probed = driver.probe_share(CONTEXT, share.replace(snapshots=(exported,)))
-        assert probed is None or not probed.snapshot_access
+        left = probed and probed.snapshot_access
+        nothing(left, "the access to snapshots of a deleted share by its probe")
 
+    @keeps("snapshot-rules")
     def test_an_unmanaged_snapshot_is_exported_no_more(
         self, driver: ShareDriver, exported: Snapshot
     ) -> None:
@@ -127,6 +145,7 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
         self._is_exported_nowhere(driver, exported)
 
+    @keeps("snapshot-rules")
     def test_a_snapshot_that_is_managed_again_is_exported_to_nobody(
         self, driver: ShareDriver, exported: Snapshot
     ) -> None:
@@ -141,6 +160,7 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
     # -- crashes and late calls ----------------------------------------------------------------
     @pytest.mark.parametrize("doing", ["allow", "deny", "delete"])
+    @keeps("death-at-any-step")
     def test_changing_rules_of_a_snapshot_can_be_repeated_after_a_crash_at_any_step(
         self, driver: ShareDriver, doing: str
     ) -> None:
@@ -157,6 +177,7 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
         self.crashes_at_every_step(driver, prepare)
 
     @pytest.mark.parametrize("doing", ["allow", "deny"])
+    @keeps("late-calls-refused")
     def test_a_late_call_for_the_rules_of_a_snapshot_is_refused(
         self, driver: ShareDriver, doing: str
     ) -> None:
@@ -185,15 +206,15 @@ class SnapshotAccessContract(InterruptionContract, LateCallContract):
 
     def _let_in(self, driver: ShareDriver, snapshot: Snapshot) -> None:
         rules = self.readers(driver)
-        assert not update(driver, snapshot, rules, added=rules)
+        nothing(update(driver, snapshot, rules, added=rules), REFUSED)
 
     def _is_exported_nowhere(self, driver: ShareDriver, snapshot: Snapshot) -> None:
         share = Share(id=snapshot.share_id, snapshots=(snapshot,))
         probed = same_driver(driver).probe_share(CONTEXT, share)
         if probed is None:
             pytest.skip("the driver cannot probe shares")
-        assert not probed.snapshot_access
-        assert not exports_of(driver, snapshot)
+        nothing(probed.snapshot_access, "the access to the snapshot by the probe")
+        nothing(exports_of(driver, snapshot), "the export locations of the snapshot")
 
 
 def mountable(driver: ShareDriver) -> MountableSnapshots:

@@ -17,6 +17,7 @@ from share_actors.testing.contracts.base import (
     new_share,
     same_driver,
 )
+from share_actors.testing.contracts.expectations import holds, keeps, nothing, one_of, same
 from share_actors.testing.strays import changed, put_strays
 from share_actors.values import Pool, Share, Snapshot
 
@@ -44,6 +45,7 @@ class StrayFolders(ContractBase):
 class StrayContract(StrayFolders):
     """Editor backups, leftovers and other entries beside the driver's files change nothing, and stay."""
 
+    @keeps("strays-spared")
     def test_strays_beside_our_files_change_no_statistics(self, driver: ShareDriver) -> None:
         share = new_share(driver).replace(size=3)
         driver.create_share(CONTEXT, share)
@@ -54,27 +56,34 @@ class StrayContract(StrayFolders):
         driver.check_for_setup_error()
         driver.create_share(CONTEXT, share)
 
-        assert _lasting(driver) == before
-        assert not changed(strays)
+        same(
+            _lasting(driver),
+            before,
+            "the statistics with files of others beside those of the driver",
+        )
+        nothing(changed(strays), "the files of others that were changed")
 
+    @keeps("strays-spared")
     def test_strays_beside_our_files_stay_during_the_life_of_a_share(
         self, driver: ShareDriver, strays: dict[bytes, object], share: Share
     ) -> None:
         driver.do_setup(CONTEXT)
         driver.create_share(CONTEXT, share)
         rules = self.rules(driver)
-        assert not driver.update_access(CONTEXT, share, rules, rules, ())
+        nothing(driver.update_access(CONTEXT, share, rules, rules, ()), "the rules refused")
         if driver.supports("extend_share"):
             driver.extend_share(CONTEXT, share, 3)
-        assert driver.ensure_share(CONTEXT, share) in (None, driver.create_share(CONTEXT, share))
+        exports = driver.create_share(CONTEXT, share)
+        one_of(driver.ensure_share(CONTEXT, share), (None, exports), "ensure_share")
         probed = driver.probe_share(CONTEXT, share)
-        assert probed is None or probed.state == "whole"
+        one_of(probed and probed.state, (None, "whole"), "the state of the share by its probe")
         driver.delete_share(CONTEXT, share)
 
         probed = driver.probe_share(CONTEXT, share)
-        assert probed is None or probed.state == "absent"
-        assert not changed(strays)
+        one_of(probed and probed.state, (None, "absent"), "the state after the deletion")
+        nothing(changed(strays), "the files of others that were changed")
 
+    @keeps("strays-spared")
     def test_strays_beside_our_files_stay_during_the_life_of_a_snapshot(
         self, driver: ShareDriver, strays: dict[bytes, object], share: Share
     ) -> None:
@@ -83,11 +92,12 @@ class StrayContract(StrayFolders):
         driver.create_share(CONTEXT, share)
         snapshot = Snapshot(id=str(uuid4()), share_id=share.id, size=share.size)
         copy = copy_of(driver, snapshot)
-        assert driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+        exports = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
+        holds(exports, "create_share_from_snapshot", "export locations", exports)
         driver.delete_snapshot(CONTEXT, snapshot)
         driver.delete_share(CONTEXT, copy)
 
-        assert not changed(strays)
+        nothing(changed(strays), "the files of others that were changed")
 
 
 def _lasting(driver: ShareDriver) -> list[Pool]:

@@ -338,6 +338,33 @@ def test_a_home_that_has_another_system_or_head_joins_no_second_one(
     assert system_state.read(home) == recorded
 
 
+@pytest.mark.parametrize(("of_head", "already"), [("s1", True), ("s2", False)])
+def test_a_node_of_a_head_that_was_replaced_is_ended_and_joins_the_new_one(
+    home: Path,
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    of_head: str,
+    already: bool,
+) -> None:
+    own, head = own_versions(), f"127.0.0.2:{listener.getsockname()[1]}"
+    facts = ClusterFacts(ray=own.ray, python=own.python, session=of_head)
+    monkeypatch.setattr(joining, "examine", lambda *_: facts)
+    monkeypatch.setattr(ray_process, "start_ray", lambda *_: running(joined=True, pid=1))
+    home.mkdir(exist_ok=True)
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        created = psutil.Process(process.pid).create_time()
+        recorded = running(
+            joined=True, address=head, pid=process.pid, created=created, session="s1"
+        )
+        system_state.write(home, recorded)
+        joining.join(Session(Options()), Machines(join=head), foreground=False)
+        was_left_running = process.poll() is None
+        process.kill()
+
+    expected = recorded if already else running(joined=True, pid=1, session="s2")
+    assert (was_left_running, system_state.read(home)) == (already, expected)
+
+
 def test_a_node_that_cannot_start_leaves_no_record(
     home: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

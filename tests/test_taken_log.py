@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from share_actors.actors.runtime.system_state import SystemState
-from share_actors.cli.commands.system.taken import lingering, wait_until_free
+from share_actors.cli.commands.system.taken import lingering, refuse_others, wait_until_free
 from share_actors.cli.session import Options, Session
 from share_actors.errors import LogError
 from share_actors.events.log import Log
@@ -85,9 +85,12 @@ def test_the_log_of_another_system_is_refused_with_its_holder_and_what_lingers_h
     with (
         held(session, OTHER),
         raylet(tmp_path, "127.0.0.1:1") as lost,
-        pytest.raises(LogError, match=r"of home /home/other \(process 7 on there") as error,
     ):
-        wait_until_free(session, former)
+        for ask in (refuse_others, wait_until_free):
+            with pytest.raises(
+                LogError, match=r"of home /home/other \(process 7 on there"
+            ) as error:
+                ask(session, former)
 
     assert f"raylet ({lost}) of the lost head at 127.0.0.1:1" in error.value.details["lingering"]
     assert "end its raylet" in error.value.details["next_step"]
@@ -108,12 +111,16 @@ def test_what_is_left_of_the_former_system_is_told_and_waited_for(
         monkeypatch.setattr(session.output, "print_message", tell)
         wait_until_free(session, former)
 
-    assert "Processes of the former system still hold the log" in capsys.readouterr().err
+    assert "Processes of the former system on there still hold the log" in capsys.readouterr().err
 
 
 def test_what_is_left_of_the_former_system_is_refused_if_it_does_not_end(home: Path) -> None:
     session = Session(Options(), "up")
     former = SystemState(namespace="share-actors", session="session_1")
 
-    with held(session, OTHER), pytest.raises(LogError, match="is in use by"):
-        wait_until_free(session, former, wait_s=0.0)
+    with held(session, OTHER):
+        refuse_others(session, former)
+        with pytest.raises(LogError, match="is in use by") as error:
+            wait_until_free(session, former, wait_s=0.0)
+
+    assert "Stop Ray on there" in error.value.details["next_step"]

@@ -40,6 +40,8 @@ OF_PROGRAMS = {"RAY_ADDRESS", *OUTAGE, *PARENT}
 """Variables of `share-actors env` that are for programs, not for Ray itself."""
 NO_DRAIN = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
 """Has a Ray end at once at SIGTERM: it would first wait for work on it to end, which `down` has done."""
+NEW_HEAD = {"RAY_raylet_liveness_self_check_interval_ms": "5000"}
+"""How soon a raylet ends whose head was replaced by one that does not know it; else after up to 60 s."""
 START_TIMEOUT_S = 120.0
 TIMED_OUT = "timed out during startup"
 """What Ray says if one of its processes has not started within 30 s."""
@@ -171,7 +173,7 @@ def _start_process(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env={**own, **ray, **NO_DRAIN},
+            env={**NEW_HEAD, **own, **ray, **NO_DRAIN},
         )
 
 

@@ -119,3 +119,25 @@ def test_a_machine_with_a_wrong_token_or_backend_starts_nothing(
     assert (unknown["code"], unknown["value"]) == ("config", "disk")
     assert system_state.read(node.home) is None
     assert len(nodes(head)) == 1
+
+
+def test_one_up_recovers_from_the_loss_of_the_head_while_another_machine_holds_the_log(
+    head: CommandLine, node: CommandLine
+) -> None:
+    command = join(head)
+    node.json(*command)
+    share = node.json("share", "create", "--size", "1", "--backend", "tape")
+    lost = system_state.read(head.home)
+    assert lost is not None
+
+    head.kill_everything()
+    head.json("up", "--listen", str(lost.address))
+
+    assert (
+        head.json("share", "create", "--size", "1", "--backend", "dummy")["status"] == "available"
+    )
+    assert node.json(*command)["already"] is False
+    until(lambda: len(nodes(head)) == 2)
+    assert node.json("share", "extend", share["id"], "--size", "2")["size"] == 2
+    node.json("down")
+    until(lambda: len(nodes(head)) == 1)

@@ -45,7 +45,7 @@ def measured(case: str) -> dict[str, Any]:
     "case",
     [
         case if case == SHORT else pytest.param(case, marks=pytest.mark.soak)
-        for case in (*ONE_MACHINE, *(case for case, with_redis in TWO_NODES.items() if with_redis))
+        for case in (*ONE_MACHINE, *TWO_NODES)
     ],
 )
 def test_no_request_is_lost_or_done_twice_when_the_head_is_killed_under_load(case: str) -> None:

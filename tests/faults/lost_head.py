@@ -280,8 +280,8 @@ options = {{ directory = "{top}/backend" }}
 def on_two_nodes(case: str, top: Path, answers: int) -> Row:
     """The row of *case*, a key of `TWO_NODES`: everything on the node of the head is killed.
 
-    The head is started again by the same command; without Redis `up` follows, which does not recover it yet:
-    the other node holds the log.
+    The head is started again by the same command. Without Redis `up` follows, which waits until the actors
+    on the other node have ended; that node does not join again.
     """
     with ExitStack() as stack:
         log = stack.enter_context(postgres.server())

@@ -22,6 +22,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.retries import RETRY_S
 from share_actors.actors.ports import Cluster, HostReport
 from share_actors.actors.runtime.adapters import RayManager
+from share_actors.actors.runtime.head.orphans import end_with_raylet
 from share_actors.actors.runtime.kept_config import KeptMark, saved_config
 from share_actors.actors.runtime.log_records import begin_log
 from share_actors.actors.runtime.names import node_count
@@ -46,11 +47,17 @@ def owner_of(config: Config) -> Owner:
     )
 
 
+def _begin(config: Config) -> None:
+    """Set up this process, which is an actor of a system with *config*."""
+    begin_log(config)
+    end_with_raylet()
+
+
 class ShareHostRayActor(ShareHost):
     """A share host whose process is tuned for many small objects and few threads."""
 
     def __init__(self, config: Config) -> None:
-        begin_log(config)
+        _begin(config)
         collect_rarely()  # entities are long-lived
         # the longest wait of the log's writer thread for the event loop; shorter only adds switches
         sys.setswitchinterval(0.003)
@@ -75,7 +82,7 @@ class CatalogRayActor(CatalogActor):
     """The catalog in a process with lower priority than those that serve commands."""
 
     def __init__(self, config: Config) -> None:
-        begin_log(config)
+        _begin(config)
         collect_rarely()
         os.nice(5)
         super().__init__(config, node_count(), open_leased(lambda: owner_of(config)))
@@ -98,7 +105,7 @@ class ManagerRayActor(ManagerActor):
     """The manager, which starts recovery as soon as its process runs."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
-        begin_log(config)
+        _begin(config)
         super().__init__(saved_config(config), cluster)
         _start_with("ready")
 
@@ -107,7 +114,7 @@ class StatsRayActor(StatsActor):
     """A stats actor, which starts its periodic reports as soon as its process runs."""
 
     def __init__(self, backend: str, config: Config) -> None:
-        begin_log(config)
+        _begin(config)
         os.nice(5)
         manager = RayManager(config.namespace)
         super().__init__(
@@ -129,7 +136,7 @@ class BackendProbeRayActor(BackendProbe):
     """A probe of a backend on the node that it is to be moved to."""
 
     def __init__(self, backend: str, config: Config) -> None:
-        begin_log(config)
+        _begin(config)
         hold = Directories(lambda: owner_of(config)).hold
         super().__init__(backend, saved_config(config), hold)
 

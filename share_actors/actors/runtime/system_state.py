@@ -33,7 +33,7 @@ class SystemState(Frozen):
     Ray's files while it runs, and is removed afterwards. *token* is the file with the secret that Ray
     requires of every client. *joined* is whether this machine is only a node of the cluster of a head.
     *store* is the Redis with Ray's tables (`RedisStore`); None: Ray keeps them in memory. *session* is Ray's
-    name of the cluster, once the system runs.
+    name of the cluster, once the system runs, or once this machine has joined.
     """
 
     namespace: str

@@ -14,6 +14,7 @@ from share_actors.actors.messaging.retries import with_retries
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.cluster import was_restarted
 from share_actors.actors.runtime.connection import RayConnection
+from share_actors.actors.runtime.head.orphans import end_with_raylet
 from share_actors.actors.runtime.log_records import mask_log_records
 from share_actors.client.connection import Connection
 from share_actors.client.ids import FreshId
@@ -55,6 +56,7 @@ class ShareCalls:
 
     def __init__(self, namespace: str) -> None:
         mask_log_records()
+        end_with_raylet()
         self._namespace = namespace
         self._connection: Connection | None = None
         self._requests = lru_cache(maxsize=CALLERS)(self._new_requests)

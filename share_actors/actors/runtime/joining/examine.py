@@ -46,7 +46,9 @@ def _facts(client: Any) -> dict[str, Any]:
         for key, text in told.items()
         if text
     }
+    session = client.internal_kv_get(b"session_name", b"session", timeout=CALL_TIMEOUT_S)
     return {
+        "session": (session or b"").decode(),
         "ray": versions["ray_version"],
         "python": versions["python_version"],
         "systems": systems,

@@ -32,11 +32,12 @@ class SystemFacts(Frozen):
 
 
 class ClusterFacts(Frozen):
-    """The versions of Ray and Python of a cluster, and its systems by namespace."""
+    """The versions of Ray and Python of a cluster, its systems by namespace, and Ray's name of it."""
 
     ray: str
     python: str
     systems: dict[str, SystemFacts] = {}
+    session: str = ""
 
 
 class OwnVersions(NamedTuple):

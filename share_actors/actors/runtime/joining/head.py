@@ -157,7 +157,12 @@ def _read(head: Endpoint, document: Mapping[str, Any]) -> ClusterFacts:
     if error is not None:
         raise _no_ray(head, error)
     systems = {name: SystemFacts.told(told) for name, told in document["systems"].items()}
-    return ClusterFacts(ray=document["ray"], python=document["python"], systems=systems)
+    return ClusterFacts(
+        ray=document["ray"],
+        python=document["python"],
+        systems=systems,
+        session=document["session"],
+    )
 
 
 def _no_ray(head: Endpoint, why: str) -> Unavailable:

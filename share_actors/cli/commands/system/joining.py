@@ -59,10 +59,10 @@ def _ensure_joined(
 ) -> tuple[SystemState, bool]:
     """The node of this home, and whether it had joined that head before."""
     recorded = system_state.read(session.home)
-    if recorded is not None and recorded.alive and recorded.address is not None:
-        _check_joined(session, recorded, route_to(head).head)
-        return recorded, True
-    if recorded is not None:
+    living = recorded if recorded is not None and recorded.alive and recorded.address else None
+    if living is not None:
+        _check_joined(session, living, route_to(head).head)
+    elif recorded is not None:
         session.output.print_message(
             f"Process {recorded.ended or recorded.pid} of the previous system has died; cleaning up."
         )
@@ -70,12 +70,22 @@ def _ensure_joined(
     route = route_to(head, machines.node_address)
     given = None if machines.token_file is None else read_token(machines.token_file)
     cluster = examine(route.head, _authentication(session.home, given))
+    if living is not None and living.session in (None, cluster.session):
+        return living, True
+    if living is not None:
+        session.output.print_message(
+            f"The head at {living.address} was replaced; ending the node of its former cluster."
+        )
+        _leave(session, living)
     check_joinable(cluster, own_versions(), any_version=machines.any_version)
     resources = _resources(session, machines, cluster)
     if given is not None:  # the head has accepted it: it may replace another one
         ray_roles.write_token(session.home, given)
     token = kept_token(session.home)
-    return _start(session, route, ray_roles.joining(route, resources, token)), False
+    state = _start(session, route, ray_roles.joining(route, resources, token))
+    state = state.replace(session=cluster.session)
+    system_state.write(session.home, state)
+    return state, False
 
 
 def _check_joined(session: Session, recorded: SystemState, head: Endpoint) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from share_actors.events.log.lease.lease import Lease, LeaseStore
 
 WAIT_S = 120.0
-"""How long `up` waits for processes of its former system: Ray ends them 60 s after their head is gone."""
+"""How long `up` waits for processes of its former system: they end about 60 s after their head is gone."""
 AGAIN_S = 1.0
 _GCS = "--gcs-address="
 
@@ -54,13 +54,25 @@ def _answers(address: str) -> bool:
     return True
 
 
-def wait_until_free(session: Session, former: SystemState | None, wait_s: float = WAIT_S) -> None:
-    """Return once no system holds the log. Raises `LogError`, which names the holder, and starts nothing.
+def refuse_others(session: Session, former: SystemState | None) -> None:
+    """Raise `LogError`, which names the holder, if another system than *former* holds the log."""
+    from share_actors.events.log.lease.lease import in_use, living_holder
 
-    Processes of the *former* system of this home, whose head is gone, are waited for: they end by themselves.
+    if (store := _store(session.config)) is None:
+        return
+    with closing(store), session.output.spinner("asking the log whether it is free"):
+        lease = living_holder(store)
+        if lease is not None and not _is_of(former, lease):
+            raise _with_lingering(in_use(store, lease))
+
+
+def wait_until_free(session: Session, former: SystemState | None, wait_s: float = WAIT_S) -> None:
+    """Return once no system holds the log. Raises `LogError`, which names the holder.
+
+    Processes of the *former* system of this home, whose head is gone, are waited for: they end by themselves,
+    sooner if a new head is at the address of theirs.
     """
-    store = _store(session.config)
-    if store is None:
+    if (store := _store(session.config)) is None:
         return
     with closing(store), session.output.spinner("asking the log whether it is free"):
         _wait(session, store, former, time.monotonic() + wait_s)
@@ -90,8 +102,10 @@ def _wait(session: Session, store: LeaseStore, former: SystemState | None, deadl
 
     told = False
     while (lease := living_holder(store)) is not None:
-        if not _is_of(former, lease) or time.monotonic() > deadline:
+        if not _is_of(former, lease):
             raise _with_lingering(in_use(store, lease))
+        if time.monotonic() > deadline:
+            raise _still_held(in_use(store, lease), lease)
         if not told:
             _tell(session, lease)
         told = True
@@ -108,11 +122,26 @@ def _is_of(former: SystemState | None, lease: Lease) -> bool:
 def _tell(session: Session, lease: Lease) -> None:
     owner = lease.owner
     session.output.print_message(
-        f"Processes of the former system still hold the log (it was started by process {owner.pid} on"
-        f" {escape(owner.host)}), though its head is gone; waiting for them to end."
+        f"Processes of the former system on {escape(owner.host)} still hold the log (such as {owner.pid}),"
+        " though its head is gone; waiting for them to end, which takes about a minute."
+        f" Afterwards other machines, such as {escape(owner.host)}, have to join again."
     )
     for left in lingering():
         session.output.print_message(f"On this machine: {left}.")
+
+
+def _still_held(error: LogError, lease: Lease) -> LogError:
+    """*error* about a process of the former system that does not end."""
+    return LogError(
+        error.message,
+        field=error.field,
+        value=error.value,
+        **{
+            **error.details,
+            "next_step": "A part of the former system goes on without its head. Stop Ray on"
+            f" {lease.owner.host} (`share-actors down`, or `ray stop`), then repeat `up`.",
+        },
+    )
 
 
 def _with_lingering(error: LogError) -> LogError:

@@ -18,7 +18,7 @@ from share_actors.cli.commands.system import joining, machines
 from share_actors.cli.commands.system.down import stop
 from share_actors.cli.commands.system.machines import Machines
 from share_actors.cli.commands.system.started import print_started
-from share_actors.cli.commands.system.taken import wait_until_free
+from share_actors.cli.commands.system.taken import refuse_others, wait_until_free
 from share_actors.cli.foreground import (
     SignalsNoted,
     death_noticed,
@@ -232,7 +232,7 @@ def _ensure_cluster(session: Session, wanted: Machines) -> SystemState:
         return SystemState(address=address, namespace=config.namespace)
     role = machines.role_of_head(config, wanted)
     if not continued:
-        wait_until_free(session, recorded)
+        refuse_others(session, recorded)
     if store is not None:
         with session.output.spinner("asking Redis which head uses the tables"):
             _prepare(store, continued=continued)
@@ -303,7 +303,7 @@ def _ensure_system(session: Session, state: SystemState, progress: _Progress) ->
     else:
         _check_settings(session, system.config)
         return system
-    if state.pid is None:
+    if not _continues(state, progress.before):  # else it is held by what goes on
         wait_until_free(session, progress.before)
     with session.output.spinner("starting the manager, the catalog and the share actors"):
         progress.begun = lifecycle.start_system(session.config).begun

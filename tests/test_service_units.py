@@ -23,7 +23,10 @@ FORMS: dict[str, list[str]] = {
     "a system": [],
     "a system on another Ray": ["--address", "10.0.0.1:6379"],
     "a head": ["--head", "10.0.0.1:6379", "--resource", 'a "tape" for $5 or 100%'],
-    "a node": ["--worker", "10.0.0.1:6379", "--backend", "tape", "--resource", "x y"],
+    "a node": [
+        *("--worker", "10.0.0.1:6379", "--backend", "tape", "--resource", "x y"),
+        *("--node-address", "10.0.0.7", "--any-version"),
+    ],
 }
 EXECUTED = {
     "a system": ["up", "--foreground"],
@@ -34,6 +37,7 @@ EXECUTED = {
     ],
     "a node": [
         *("up", "--foreground", "--join", "10.0.0.1:6379"),
+        *("--node-address", "10.0.0.7", "--any-version"),
         *("--resource", "x y", "--backend", "tape"),
     ],
 }
@@ -112,7 +116,7 @@ def test_no_unit_has_a_mount_namespace_of_its_own(form: str) -> None:
 
 def test_units_are_written_where_their_manager_finds_them(home: Path) -> None:
     (home / "copy").write_text("secret")
-    node = install(*FORMS["a node"], "--token-file", str(home / "copy"))
+    node = install("--worker", "10.0.0.1:6379", "--token-file", str(home / "copy"))
     system = install()
 
     assert Path(system["path"]) == home / "xdg/systemd/user/share-actors.service"
@@ -130,6 +134,9 @@ def test_units_are_written_where_their_manager_finds_them(home: Path) -> None:
         (["--head", "10.0.0.1", "--token-file", "t"], "token_file"),
         (["--worker", "10.0.0.1", "--token-file", "absent"], "token_file"),
         (["--worker", "10.0.0.1", "--resource", "CPU"], "resource"),
+        (["--worker", "10.0.0.1", "--node-address", "203.0.113.7"], "node_address"),
+        (["--worker", "10.0.0.1", "--node-address", "ten", "--print"], "node_address"),
+        (["--head", "10.0.0.1", "--any-version"], "any_version"),
         (["--address", "10.0.0.2:1", "--worker", "10.0.0.1"], "address"),
     ],
 )
@@ -147,7 +154,7 @@ def test_a_unit_that_can_not_be_written_leaves_the_token_as_it_was(home: Path) -
     (home / "copy").write_text("secret")
     (home / "xdg").write_text("no directory")
 
-    ran = run("service", "install", *FORMS["a node"], "--token-file", str(home / "copy"))
+    ran = run("service", "install", "--worker", "10.0.0.1", "--token-file", str(home / "copy"))
 
     assert "Nothing was installed" in ran.stderr
     assert (home / "cluster.token").read_text() == "former"

@@ -60,8 +60,8 @@ def _invalid(field: str, value: str, why: str) -> InvalidRequest:
     return InvalidRequest(f"--{field.replace('_', '-')} {value!r}: {why}", field=field, value=value)
 
 
-def own_address(text: str, field: str) -> str:
-    """*text*, if it is an address of this machine at which others may reach it; raises `InvalidRequest`."""
+def other_address(text: str, field: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """*text*, if others may reach a machine by it; raises `InvalidRequest`."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -70,6 +70,12 @@ def own_address(text: str, field: str) -> str:
         raise _invalid(
             field, text, "others can't reach this machine by it: give another of its addresses"
         )
+    return address
+
+
+def own_address(text: str, field: str) -> str:
+    """*text*, if it is an address of this machine at which others may reach it; raises `InvalidRequest`."""
+    address = other_address(text, field)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family) as bound:

@@ -87,8 +87,8 @@ class Machines(NamedTuple):
     node_address: str | None = None
     any_version: bool = False
 
-    def check(self, address: str | None) -> None:
-        """Raise `InvalidRequest` for options that exclude each other, or that need `--join`."""
+    def check(self, address: str | None, joins: str = "join") -> None:
+        """Raise `InvalidRequest` for options that exclude each other, or that need the option *joins*."""
         forms = {"join": self.join, "listen": self.listen, "address": address}
         given = [name for name, value in forms.items() if value is not None]
         if len(given) > 1:
@@ -102,7 +102,7 @@ class Machines(NamedTuple):
         for field, value in of_join.items():
             if value is not None and self.join is None:
                 option = f"--{field.replace('_', '-')}"
-                raise InvalidRequest(f"{option} is for --join", field=field, value=value)
+                raise InvalidRequest(f"{option} is for --{joins}", field=field, value=value)
         for name in self.resources:
             _check_resource(name)
         for field, names in {"resource": self.resources, "backend": self.backends}.items():

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from share_actors.actors.runtime.joining.head import parse_endpoint
+from share_actors.actors.runtime.joining.head import other_address, own_address, parse_endpoint
 from share_actors.actors.runtime.stop_times import longest_stop_s
 from share_actors.cli import ray_roles
 from share_actors.cli.command import command
@@ -102,6 +102,8 @@ def install(
     token_file: machines.TokenOption = None,
     resource: machines.ResourceOption = None,
     backend: machines.BackendOption = None,
+    node_address: machines.NodeAddressOption = None,
+    any_version: machines.AnyVersionOption = False,
 ) -> None:
     """Write a systemd unit that starts the system, restarts it if it dies, and stops it in order.
 
@@ -109,8 +111,16 @@ def install(
     variables in the file `environment` in the home, such as SHARE_ACTORS_LOG__PASSWORD. With --address it
     starts the system on that Ray cluster.
     """
-    wanted = Machines(head, worker, token_file, tuple(resource or ()), tuple(backend or ()))
-    _check(session, wanted)
+    wanted = Machines(
+        head,
+        worker,
+        token_file,
+        tuple(resource or ()),
+        tuple(backend or ()),
+        node_address,
+        any_version,
+    )
+    _check(session, wanted, only_print=only_print)
     token = None if token_file is None else read_token(token_file)
     text, file = unit(session, wanted, system=system), unit_path(wanted, system=system)
     if not only_print:
@@ -139,7 +149,7 @@ def _print_installed(
             )
 
 
-def _check(session: Session, wanted: Machines) -> None:
+def _check(session: Session, wanted: Machines, *, only_print: bool) -> None:
     """Raise `InvalidRequest` for what the unit would fail with, which names the option of this command."""
     for field, value in (("head", wanted.listen), ("worker", wanted.join)):
         if value is not None:
@@ -147,7 +157,9 @@ def _check(session: Session, wanted: Machines) -> None:
     if wanted.listen is not None and wanted.join is not None:
         text = "--head and --worker exclude each other: a machine is one of them"
         raise InvalidRequest(text, field="worker", value=wanted.join)
-    wanted.check(session.options.address)
+    wanted.check(session.options.address, joins="worker")
+    if wanted.node_address is not None:  # a unit that is only printed may be for another machine
+        (other_address if only_print else own_address)(wanted.node_address, "node_address")
 
 
 def unit(session: Session, wanted: Machines, *, system: bool) -> str:
@@ -182,6 +194,10 @@ def _arguments(session: Session, wanted: Machines) -> Iterator[str]:
     for option, value in (("listen", wanted.listen), ("join", wanted.join)):
         if value is not None:
             yield f"--{option} {_argument(value)}"
+    if wanted.node_address is not None:
+        yield f"--node-address {_argument(wanted.node_address)}"
+    if wanted.any_version:
+        yield "--any-version"
     for option, names in (("resource", wanted.resources), ("backend", wanted.backends)):
         yield from (f"--{option} {_argument(name)}" for name in names)
 

@@ -109,6 +109,27 @@ def test_nothing_is_claimed_of_a_system_that_is_not_the_one_of_this_home(home: P
     assert told(JoinedSystem(THERE), passing=True) == "no answer"
 
 
+def test_a_system_on_a_new_head_at_the_same_address_is_another_one(home: Path) -> None:
+    before = SystemState(namespace="n", address=HERE, session="s1")
+    system_state.write(home, before)
+    joined = JoinedSystem(HERE)
+    assert told(joined, passing=True) == "no answer"
+
+    system_state.write(home, before.replace(session="s2"))
+
+    assert f"It runs again at {HERE}" in told(joined, passing=True)
+
+
+def test_a_program_whose_ray_node_has_ended_is_told_to_connect_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    node = Mock(raylet_socket_name=str(tmp_path / "absent"))
+    monkeypatch.setattr("ray._private.worker._global_node", node)
+
+    assert UNKNOWN in told(JoinedSystem(THERE), passing=True)
+    assert told(JoinedSystem(THERE)) == "no answer"
+
+
 def test_the_record_of_stopped_systems_is_bounded_and_a_broken_one_says_nothing(
     home: Path, state: SystemState
 ) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from share_actors.actors.runtime import stopped_systems, system_state
 from share_actors.actors.runtime.calls import ENDINGS, Ending
+from share_actors.actors.runtime.ray_errors import node_lives
 from share_actors.actors.runtime.system_state import SystemState
 from share_actors.config import default_home
 from share_actors.errors import ConfigError, Unavailable
@@ -28,9 +29,12 @@ class JoinedSystem:
     def explain(self, error: Unavailable) -> Unavailable:
         """*error*, or one that says what to do, if no repetition of the call can succeed.
 
-        That is so if the system has ended, or if another one has been started in its place.
+        That is so if the system has ended, if another one has been started in its place, or if the Ray node
+        has ended that this process is attached to, as it does when its cluster is lost.
         """
         ending: Ending | None = error.details.get("ended")
+        if ending is None and error.details.get("passing") and not node_lives():
+            ending = "unknown"
         successor = self._successor() if ending or error.details.get("passing") else None
         if successor is None and not ending:
             return error

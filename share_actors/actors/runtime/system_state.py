@@ -62,8 +62,13 @@ class SystemState(Frozen):
         return next((pid for pid, at in (*head, *self.parts) if not same_process(pid, at)), None)
 
     def has_head_of(self, other: SystemState) -> bool:
-        """Whether this is a state of the same Ray as *other*, not of one that was started in its place."""
-        return (self.address, self.pid, self.created) == (other.address, other.pid, other.created)
+        """Whether this is a state of the same Ray as *other*, not of one that was started in its place.
+
+        A head that somebody else started anew at the same address is recognized by its session.
+        """
+        is_new = None not in (self.session, other.session) and self.session != other.session
+        same = (self.address, self.pid, self.created) == (other.address, other.pid, other.created)
+        return same and not is_new
 
     @property
     def environment(self) -> dict[str, str]:

@@ -56,6 +56,9 @@ class CallUnderWay(NamedTuple):
     seconds: float
 
 
+CATALOG, MANAGER = "the catalog", "the manager"
+FIXED = (CATALOG, MANAGER)
+"""What there is one of, in the order in which they leave a node: the manager looks after the others."""
 AT = "@"
 """Separates the node resource in the name of a host: `share-actor@RESOURCE-N`."""
 
@@ -258,8 +261,11 @@ class Cluster(Protocol):
     def avoid(self, node_ids: Collection[str]) -> None:
         """Start nothing on these nodes from now on, while others will do."""
 
-    async def fixed_on(self, node_id: str) -> Sequence[str]:
-        """Those of the manager and the catalog that are on a node: Ray alone moves them."""
+    async def fixed_on(self, node_id: str) -> Mapping[str, str | None]:
+        """Those of `FIXED` that are on a node; why one can't leave it, or None."""
+
+    async def leave(self, part: str) -> None:
+        """Have one of `FIXED` started again on a node that is not to be avoided; it may end this process."""
 
     async def stats(self, backend: str, config: Config, node: str | None) -> Stats:
         """The stats actor of *backend*, started unless it runs: with *node* where that Ray resource is."""

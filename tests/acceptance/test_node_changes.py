@@ -137,6 +137,7 @@ def test_a_node_is_drained_under_load_without_losing_a_command(
         for node in (near, far):
             drained = cli.json("node", "drain", node, "--reason", "new disks")
             assert drained["moving"] == []
+            assert not {"the manager", "the catalog"} & set(drained["staying"])
             actors = cli.json("node", "show", node)["actors"]
             assert [a["actor"] for a in actors if "@" not in a["actor"]] == []
             if node == near:

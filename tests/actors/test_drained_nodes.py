@@ -66,7 +66,11 @@ def test_what_can_move_leaves_a_drained_node_and_the_rest_is_named(tmp_path: Pat
             drained = await running.nodes.drain("here", reason="new disks")
 
             assert (drained["moving"], drained["under_way"]) == ([], [])
-            assert set(drained["staying"]) == {"the manager", "the catalog"}
+            assert drained["staying"] == {}
+            assert await running.cluster.fixed_on("spare") == {
+                "the catalog": None,
+                "the manager": None,
+            }
             assert nodes_of_hosts(running) == {"spare"}
             assert running.cluster.stats_actors["dummy"].on_node == "spare"
             assert (await share.extend(2)).size == 2
@@ -141,6 +145,58 @@ def test_a_drain_goes_on_after_the_manager_was_killed_in_its_middle(tmp_path: Pa
             assert (await running.nodes.drain("here"))["moving"] == []
             assert len(await running.nodes.history()) == 1
             assert (await running.create_share(size=1)).status == "available"
+
+    within(LIMIT_S, scenario())
+
+
+def test_the_manager_leaves_after_everything_else(
+    tmp_path: Path, released: threading.Event
+) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path, "held")) as running:
+            creating = asyncio.ensure_future(running.create_share(size=1))
+            manager = running.cluster.find_manager()
+
+            async def only_one_left() -> bool:
+                drained = await running.nodes.drain("here", wait=False)
+                assert {"the manager", "the catalog"} <= set(drained["moving"])
+                return bool(drained["under_way"]) and len(drained["moving"]) == 3
+
+            await until_async(only_one_left)
+            assert running.cluster.find_manager() is manager
+            released.set()
+
+            assert (await creating).status == "available"
+            assert (await running.nodes.drain("here"))["staying"] == {}
+            assert running.cluster.find_manager() is not manager
+
+    within(LIMIT_S, scenario())
+
+
+def test_the_manager_and_the_catalog_stay_on_the_only_node_and_are_named(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with system(slow(tmp_path)) as running:
+            drained = await running.nodes.drain("here")
+
+            for part in ("the manager", "the catalog"):
+                assert drained["staying"][part] == "there is no other node that is in use"
+
+    within(LIMIT_S, scenario())
+
+
+def test_what_ray_starts_on_drained_nodes_again_and_again_stays_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with on_two_nodes(slow(tmp_path)) as running:
+
+            async def given_up(node_id: str) -> dict[str, str | None]:
+                return {"the catalog": "tried 20 times"} if node_id == "here" else {}
+
+            monkeypatch.setattr(running.cluster, "fixed_on", given_up)
+            drained = await running.nodes.drain("here")
+
+            assert drained["staying"] == {"the catalog": "tried 20 times"}
 
     within(LIMIT_S, scenario())
 

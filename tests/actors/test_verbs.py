@@ -70,7 +70,10 @@ class Cluster:
     async def end_host(self, name: str) -> None:
         raise NotImplementedError
 
-    async def fixed_on(self, node_id: str) -> Sequence[str]:
+    async def fixed_on(self, node_id: str) -> Mapping[str, str | None]:
+        raise NotImplementedError
+
+    async def leave(self, part: str) -> None:
         raise NotImplementedError
 
     def avoid(self, node_ids: Collection[str]) -> None:

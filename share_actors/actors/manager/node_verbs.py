@@ -19,7 +19,7 @@ from share_actors.actors.manager.stats_actors import StatsActors
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import word
-from share_actors.actors.ports import Cluster, NodeState, node_of
+from share_actors.actors.ports import FIXED, Cluster, NodeState, node_of
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
@@ -74,6 +74,17 @@ class NodeVerbs:
         self._evacuation.look()
         await self._stats.look()
         await self._records.report(self._pinned)
+        for node in self._supervisor.nodes.all():
+            if node.alive and self._records.is_avoided(node):
+                await self._move_fixed(node)
+
+    async def _move_fixed(self, node: NodeState) -> None:
+        """Have the catalog, and then the manager, leave a node that all else which can move has left."""
+        moving = (await self._drained(node))["moving"]
+        if moving and set(moving) <= set(FIXED):
+            part = next(part for part in FIXED if part in moving)
+            logger.info("%s leaves node %s", part, node.name)
+            await self._cluster.leave(part)
 
     @property
     def _pinned(self) -> set[str]:
@@ -170,8 +181,11 @@ class NodeVerbs:
         for backend in await self._stats.on(state.id):
             node = self._config.backends[backend].node
             self._sort(f"stats actor of {backend}", node, state, moving, staying)
-        for part in await self._cluster.fixed_on(state.id):
-            staying[part] = "Ray starts it on another node when this one ends"
+        for part, why in (await self._cluster.fixed_on(state.id)).items():
+            if why is None:
+                self._sort(part, None, state, moving, staying)
+            else:
+                staying[part] = why
         calls = await self._supervisor.under_way(self._supervisor.actors_on(state.id))
         under_way = [call._asdict() for call in calls]
         known = {"id": state.id, "name": state.name, "address": state.address}

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from share_actors.actors.ports import AT, CatalogForCallers, Host, NodeState, Probe, Stats
+from share_actors.actors.ports import (
+    AT,
+    CATALOG,
+    MANAGER,
+    CatalogForCallers,
+    Host,
+    NodeState,
+    Probe,
+    Stats,
+)
+from share_actors.actors.runtime import names
 from share_actors.actors.runtime.adapters import RayCatalog, RayHost, RayProbe, RayStats
+from share_actors.actors.runtime.calls import call
 from share_actors.actors.runtime.joining.announcement import announce
-from share_actors.actors.runtime.kept_config import save_config, saved_config
+from share_actors.actors.runtime.kept_config import (
+    MAX_STARTS,
+    NodesToLeave,
+    save_config,
+    saved_config,
+)
 from share_actors.actors.runtime.names import HOST, STATS, Handle, actor_names
 from share_actors.actors.runtime.ray_actors import (
     BackendProbeRayActor,
@@ -23,8 +40,9 @@ from share_actors.actors.runtime.ray_actors import (
     StatsRayActor,
 )
 from share_actors.config import Config
-from share_actors.errors import ShareActorsError
+from share_actors.errors import ShareActorsError, Unavailable
 
+_NAMES = {CATALOG: names.CATALOG, MANAGER: names.MANAGER}
 _ACTOR_OPTIONS = {
     "lifetime": "detached",
     "max_restarts": -1,
@@ -59,6 +77,10 @@ def start_actor(
     return ray.remote(kind).options(**options).remote(*args)
 
 
+def _own_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def was_restarted() -> bool:
     """Whether Ray has restarted this process's actor."""
     return bool(ray.get_runtime_context().was_current_actor_reconstructed)
@@ -90,6 +112,7 @@ class RayCluster:
         self._asking: asyncio.Future[list[dict[str, Any]]] | None = None
         self._asked_at = 0.0
         self._avoided: frozenset[str] = frozenset()
+        self._catalog_leaves: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """What the manager's process gets, also if a later version of the program restarts it."""
@@ -136,13 +159,41 @@ class RayCluster:
         with suppress(ValueError):
             ray.kill(ray.get_actor(name, self._config.namespace), no_restart=True)
 
-    async def fixed_on(self, node_id: str) -> Sequence[str]:
+    # -- what there is one of ----------------------------------------------------------------------
+    async def fixed_on(self, node_id: str) -> Mapping[str, str | None]:
         """Those of the manager, which is this process, and the catalog that are on a node."""
-        places = {
-            "the manager": ray.get_runtime_context().get_node_id(),
-            "the catalog": await RayCatalog(self._config.namespace).call("node"),
-        }
-        return [part for part, place in places.items() if place == node_id]
+        places = {CATALOG: await self._place_of_catalog(), MANAGER: _own_node()}
+        return {part: self._given_up(part) for part, place in places.items() if place == node_id}
+
+    async def _place_of_catalog(self) -> str:
+        """Its node; while it is started on another one, the node that it leaves."""
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                place = str(await RayCatalog(self._config.namespace).call("node"))
+        except (Unavailable, TimeoutError):
+            if self._catalog_leaves is None:
+                raise
+            return self._catalog_leaves
+        self._catalog_leaves = None
+        return place
+
+    def _given_up(self, part: str) -> str | None:
+        if not self._to_leave(part).given_up(self._avoided):
+            return None
+        return f"Ray has started it on drained nodes {MAX_STARTS} times"
+
+    def _to_leave(self, part: str) -> NodesToLeave:
+        return NodesToLeave(self._config.namespace, _NAMES[part])
+
+    async def leave(self, part: str) -> None:
+        """Have the manager or the catalog end, as if it had been killed; Ray starts it again."""
+        self._to_leave(part).write(self._avoided)
+        if part == MANAGER:
+            os._exit(1)
+        self._catalog_leaves = await self._place_of_catalog()
+        catalog = ray.get_actor(names.CATALOG, self._config.namespace)
+        with suppress(Unavailable):
+            await call(catalog.end_process.remote())
 
     # -- nodes -----------------------------------------------------------------------------------
     def avoid(self, node_ids: Collection[str]) -> None:

@@ -21,7 +21,7 @@ from share_actors.actors.runtime import OUTAGE, PARENT, may_leave_a_lost_cluster
 from share_actors.actors.runtime.calls import call_sync
 from share_actors.actors.runtime.cluster import RayCluster, start_actor
 from share_actors.actors.runtime.joining.announcement import announce, withdraw
-from share_actors.actors.runtime.kept_config import delete_saved_config, delete_stopped_marks
+from share_actors.actors.runtime.kept_config import delete_marks, delete_saved_config
 from share_actors.actors.runtime.names import (
     CATALOG,
     MANAGER,
@@ -223,7 +223,7 @@ def start_system(config: Config) -> Started:
     keyed = with_key(config)
     if not running:
         delete_saved_config(config.namespace)
-        delete_stopped_marks(config.namespace)
+        delete_marks(config.namespace)
     try:
         manager = _start_actors(keyed)
     except BaseException:

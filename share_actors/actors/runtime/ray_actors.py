@@ -23,9 +23,9 @@ from share_actors.actors.messaging.retries import RETRY_S
 from share_actors.actors.ports import Cluster, HostReport
 from share_actors.actors.runtime.adapters import RayManager
 from share_actors.actors.runtime.head.orphans import end_with_raylet
-from share_actors.actors.runtime.kept_config import KeptMark, saved_config
+from share_actors.actors.runtime.kept_config import KeptMark, NodesToLeave, saved_config
 from share_actors.actors.runtime.log_records import begin_log
-from share_actors.actors.runtime.names import node_count
+from share_actors.actors.runtime.names import CATALOG, MANAGER, node_count
 from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.events.log.lease.lease import Owner
@@ -47,9 +47,14 @@ def owner_of(config: Config) -> Owner:
     )
 
 
-def _begin(config: Config) -> None:
-    """Set up this process, which is an actor of a system with *config*."""
+def _begin(config: Config, leaving: str | None = None) -> None:
+    """Set up this process, which is an actor of a system with *config*.
+
+    It ends if that is the actor *leaving*, and Ray has started it on a node that it is to leave.
+    """
     begin_log(config)
+    if leaving is not None:
+        NodesToLeave(config.namespace, leaving).obey()
     end_with_raylet()
 
 
@@ -82,7 +87,7 @@ class CatalogRayActor(CatalogActor):
     """The catalog in a process with lower priority than those that serve commands."""
 
     def __init__(self, config: Config) -> None:
-        _begin(config)
+        _begin(config, CATALOG)
         collect_rarely()
         os.nice(5)
         super().__init__(config, node_count(), open_leased(lambda: owner_of(config)))
@@ -93,6 +98,10 @@ class CatalogRayActor(CatalogActor):
     async def node(self) -> str:
         """The id of the node of this process."""
         return str(ray.get_runtime_context().get_node_id())
+
+    async def end_process(self) -> None:
+        """End this process at once; Ray starts another one."""
+        os._exit(1)
 
     async def follow(self) -> None:
         """See `CatalogActor`; raises `Refused` if another system has a directory of a backend."""
@@ -105,7 +114,7 @@ class ManagerRayActor(ManagerActor):
     """The manager, which starts recovery as soon as its process runs."""
 
     def __init__(self, config: Config, cluster: Cluster) -> None:
-        _begin(config)
+        _begin(config, MANAGER)
         super().__init__(saved_config(config), cluster)
         _start_with("ready")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from share_actors.actors.backend_probe import BackendProbe
 from share_actors.actors.hosting.timings import HostTimings
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.ports import AT, Host, NodeState, Probe, Stats
+from share_actors.actors.ports import AT, FIXED, MANAGER, Host, NodeState, Probe, Stats
 from share_actors.actors.stats import RETRY_S as STATS_RETRY_S
 from share_actors.config import Config
 from share_actors.errors import Unavailable
@@ -46,6 +46,7 @@ class InProcessCluster:
         self.stats_actors: dict[str, InProcessStats] = {}
         self.machines = InProcessNodes(self._pinned)
         self._avoided: frozenset[str] = frozenset()
+        self._fixed = dict.fromkeys(FIXED, NODE)
         self._started = 0
         self._catalog = InProcessCatalog(config, open_log)
         self._manager: ManagerProcess | None = None
@@ -97,9 +98,20 @@ class InProcessCluster:
             host.kill()
         self._ended.append(host)
 
-    async def fixed_on(self, node_id: str) -> Sequence[str]:
-        """The manager and the catalog are on the node that is there from the start."""
-        return ("the manager", "the catalog") if node_id == NODE else ()
+    async def fixed_on(self, node_id: str) -> Mapping[str, str | None]:
+        """The manager and the catalog, if they are on this node; at the start they are on `NODE`."""
+        return {part: None for part, place in self._fixed.items() if place == node_id}
+
+    async def leave(self, part: str) -> None:
+        """Have the manager end, and another one take over on another node; the catalog only moves."""
+        self._fixed[part] = self._choose_node(None)
+        if part == MANAGER:  # once this call, which is made by the manager, waits for something
+            asyncio.get_running_loop().call_soon(self.replace_manager)
+
+    def replace_manager(self) -> None:
+        """Kill the manager's process; another manager takes over, as on Ray."""
+        self.find_manager().kill()
+        self.start_manager().manager.start_by_itself()
 
     def avoid(self, node_ids: Collection[str]) -> None:
         """Start nothing on these nodes while others will do."""

@@ -128,8 +128,7 @@ class InProcessSystem(AsyncShareSystem):
 
     async def kill_manager(self) -> None:
         """Kill the manager's process; another manager takes over, as on Ray."""
-        self.cluster.find_manager().kill()
-        self.cluster.start_manager().manager.start_by_itself()
+        self.cluster.replace_manager()
 
 
 class SyncInProcessSystem(ShareSystem):

@@ -32,6 +32,7 @@ from benchmarks import (
     slow_drivers,
     storage,
     throughput,
+    traces,
     variations,
 )
 
@@ -39,6 +40,7 @@ RESULTS = compare.RESULTS / "latest.json"
 JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "activation": activation.run,
     "throughput": throughput.run,
+    "traces": traces.run,
     "bulk": bulk.run,
     "erasure": erasure.run,
     "checkpoints": checkpoints.run,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from share_actors.config import RaySettings as RaySettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
     from share_actors.config import ServerSettings as ServerSettings
+    from share_actors.config import TracesSettings as TracesSettings
     from share_actors.config import load as load
     from share_actors.errors import Ambiguous as Ambiguous
     from share_actors.errors import Busy as Busy
@@ -119,6 +120,7 @@ __all__ = [
     "ShareUsage",
     "Snapshot",
     "TimedOut",
+    "TracesSettings",
     "Unavailable",
     "connect",
     "load",
@@ -149,6 +151,7 @@ _MODULES = {
         "RaySettings",
         "SchedulerSettings",
         "ServerSettings",
+        "TracesSettings",
         "load",
     ],
     "errors": [

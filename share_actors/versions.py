@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, Self
 
 VERSION = "0.2.0"
 """The version of the program, as in `pyproject.toml`."""
-PROTOCOL, OLDEST_PROTOCOL = 2, 2
+PROTOCOL, OLDEST_PROTOCOL = 3, 2
 """The protocol of messages between processes that this version speaks, and the oldest that it understands.
 
 1: processes do not tell their versions, and their messages have another form. 2: they do; see
-docs/how-to/upgrade.md for what may change.
+docs/how-to/upgrade.md for what may change. 3: a command may carry its trace.
 """
+TRACES_PROTOCOL = 3
+"""The first protocol in which a command may carry its trace."""
 FORMAT = 1
 """The newest format of the log that this version reads and writes; see `events/log/formats.py`."""
 EARLIER = "0.2.0 or earlier"

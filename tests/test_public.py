@@ -65,6 +65,7 @@ PUBLIC_NAMES = {
         "ShareUsage",
         "Snapshot",
         "TimedOut",
+        "TracesSettings",
         "Unavailable",
         "connect",
         "load",

@@ -189,7 +189,8 @@ class Session:
             with self.output.spinner("recorded; waiting for the backend"):
                 receipt = self.system.wait(receipt, timeout)
         share.refresh()
-        return {"command_id": receipt.command_id, "status": receipt.status}
+        told = {"command_id": receipt.command_id, "status": receipt.status}
+        return told if receipt.trace_id is None else {**told, "trace_id": receipt.trace_id}
 
     # -- the end of a command --------------------------------------------------------------------
     def report_error(self, error: ShareActorsError) -> int:

@@ -26,6 +26,8 @@ class Receipt(NamedTuple):
     part: bool = False
     attempt: Tried | None = None
     """The last attempt of a request in progress, when its receipt was looked up; None: not started yet."""
+    trace_id: str | None = None
+    """The id of the request's trace, if it is traced and the share's process knows it."""
 
     @property
     def share(self) -> Share | None:
@@ -48,6 +50,7 @@ def receipt_of(reply: CommandReply) -> Receipt:
         reason=reply.reason,
         view=reply.view,
         part=reply.part,
+        trace_id=reply.trace_id or None,
     )
 
 

@@ -43,15 +43,21 @@ from share_actors.errors import Ambiguous, Busy, LogError, NotFound, Unavailable
 from share_actors.events.aggregates import is_address
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
+from share_actors.observability.log_context import fields_of
+from share_actors.observability.tracing import Span, Tracing, ended
 from share_actors.values import RequestContext, Share
 
 
 class SentCommand(NamedTuple):
-    """A command on its way, its future reply, and when it was sent first (as of `time.monotonic`)."""
+    """A command on its way, its future reply, and when it was sent first (as of `time.monotonic`).
+
+    *span*: the time until its caller has the answer, if that is traced.
+    """
 
     message: CommandMessage
     reply: asyncio.Future[CommandReply]
     began: float
+    span: Span | None = None
 
 
 class _Manager:
@@ -74,9 +80,11 @@ class _Manager:
 class Requests:
     """Requests to the system on behalf of one user; concurrent ones are sent in batches."""
 
-    def __init__(self, connection: Connection, context: RequestContext) -> None:
+    def __init__(
+        self, connection: Connection, context: RequestContext, tracing: Tracing | None = None
+    ) -> None:
         self.catalog = CallerCatalog(connection.catalog, context)
-        self._connection = connection
+        self._connection, self._tracing = connection, tracing
         self.context = context
         self._sender = Sender.of(context)
         self._lanes: dict[bool, Coalescer[CommandMessage, CommandReply]] = {
@@ -117,7 +125,17 @@ class Requests:
             wait=wait,
             repeated=not isinstance(known, FreshId),
         )
-        return SentCommand(message, self._direct_route.put(message), time.monotonic())
+        span = None if self._tracing is None else self._begun(self._tracing, message)
+        if span is not None:
+            message = message._replace(trace=span.traceparent)
+        sent = SentCommand(message, self._direct_route.put(message), time.monotonic(), span)
+        if span is not None:
+            sent.reply.add_done_callback(lambda _: _end_if_answered(span, sent))
+        return sent
+
+    def _begun(self, tracing: Tracing, message: CommandMessage) -> Span | None:
+        attributes = fields_of(message.share_id, message.command_id, self.context.request_id)
+        return tracing.begin_request(message.topic, message.project_id, attributes)
 
     async def reply_to(self, sent: SentCommand, until: float) -> Receipt:
         """The receipt of a command once it is recorded, and its work ended if it is to wait for that.
@@ -126,8 +144,15 @@ class Requests:
         """
         if (receipt := receipt_in(sent)) is not None:
             return receipt
-        receipt = await self._recorded(sent, until)
-        return await self.outcome(receipt, until, sent.began) if sent.message.wait else receipt
+        try:
+            receipt = await self._recorded(sent, until)
+            if sent.message.wait:
+                receipt = await self.outcome(receipt, until, sent.began)
+        except BaseException as error:
+            ended(sent.span, repr(error))
+            raise
+        ended(sent.span, receipt.reason)
+        return receipt
 
     async def _recorded(self, sent: SentCommand, until: float) -> Receipt:
         """The receipt of a command, which is sent again while the system is busy or being restarted.
@@ -273,6 +298,12 @@ class Requests:
         """All events of a share or another entity; raises `NotFound`."""
         recorded: list[Recorded] = await self.catalog.call("history", address)
         return recorded
+
+
+def _end_if_answered(span: Span, sent: SentCommand) -> None:
+    """End *span* if the reply that *sent* has got leaves nothing to do; else `reply_to` ends it."""
+    if (receipt := receipt_in(sent)) is not None:
+        span.end(receipt.reason)
 
 
 def receipt_in(sent: SentCommand) -> Receipt | None:

@@ -42,6 +42,7 @@ from share_actors.client.share.handle import AsyncShare
 from share_actors.client.subjects import AsyncSubjectCollection
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound, ShareActorsError, shorten
+from share_actors.observability.tracing import CLIENT, tracing_of
 from share_actors.policy import caller_of, check_role
 from share_actors.values import (
     BackendReport,
@@ -81,7 +82,8 @@ class AsyncShareSystem(AsyncSystemQueries):
         given = None if context is None else instance("context", context, RequestContext)
         self.context = given or default_context()
         self._connection, self._owns = connection, owns
-        self._requests = Requests(connection, self.context)
+        tracing = tracing_of(config.traces, config.namespace, CLIENT)
+        self._requests = Requests(connection, self.context, tracing)
         self._namespace = config.namespace
         self._creator = ShareCreator(self._requests, config)
         self.networks = AsyncShareNetworkCollection(self._requests)

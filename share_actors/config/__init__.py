@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.config.observability import LoggingSettings, MetricsSettings
+from share_actors.config.observability import LoggingSettings, MetricsSettings, TracesSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -40,6 +40,7 @@ __all__ = [
     "SchedulerSettings",
     "Section",
     "ServerSettings",
+    "TracesSettings",
     "build",
     "default_home",
     "keys_of",

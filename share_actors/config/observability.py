@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from share_actors.config.sections import Section
 from share_actors.values.checks.addresses import host_and_port
+
+OTLP_PATH = "/v1/traces"
+"""The path of traces at a receiver of OTLP over HTTP."""
 
 
 class MetricsSettings(Section):
@@ -50,3 +54,34 @@ class LoggingSettings(Section):
     def is_default(self) -> bool:
         """Whether nothing is set: what is written then is Python's own default."""
         return self == LoggingSettings()
+
+
+class TracesSettings(Section):
+    """Traces in the form of OpenTelemetry: what each process did for a command, and for how long."""
+
+    key_path = ("traces",)
+    endpoint: str | None = None
+    """URL of a receiver of OTLP over HTTP, such as `http://127.0.0.1:4318`; `/v1/traces` is added to one
+    without a path. Default: nothing is traced."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Part of the commands that is traced, unless the caller's own trace says whether they are."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _check_endpoint(cls, endpoint: str | None) -> str | None:
+        return None if endpoint is None else _receiver(endpoint)
+
+
+def _receiver(url: str) -> str:
+    """*url*, with the path of traces if it has none; raises ValueError if it is not one of HTTP."""
+    if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+        raise ValueError("has a character that a URL cannot have")
+    parts = urlsplit(url)
+    port = parts.port  # raises ValueError for one that is not a number up to 65535
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("is not a URL such as http://127.0.0.1:4318")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has credentials: set the variable OTEL_EXPORTER_OTLP_HEADERS instead")
+    if parts.query or parts.fragment:
+        raise ValueError("has a query or a fragment")
+    return parts._replace(path=OTLP_PATH).geturl() if parts.path in ("", "/") else url

@@ -21,7 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from share_actors.config.observability import LoggingSettings, MetricsSettings
+from share_actors.config.observability import LoggingSettings, MetricsSettings, TracesSettings
 from share_actors.config.sections import (
     AuditSettings,
     BackendSettings,
@@ -84,6 +84,7 @@ class Config(BaseSettings):
     erasure: ErasureSettings = ErasureSettings()
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
+    traces: TracesSettings = TracesSettings()
     secrets_key: SecretStr | None = None
     """Key that seals secrets in the log: 64 bytes in base64. Default: `secrets.key` in the home."""
 

@@ -32,14 +32,16 @@ def fields_of(
     *,
     backend: str = "",
     attempt: int = 0,
+    trace_id: str = "",
 ) -> Fields:
     """The fields of lines about a command for the entity at *address*, without those that are empty."""
-    kind, colon, _ = address.partition(":")
+    kind, colon, entity_id = address.partition(":")
     fields = {
         "command_id": command_id,
-        kind if colon else "share_id": address.partition(":")[2] or address,
+        kind if colon else "share_id": entity_id or address,
         "request_id": request_id,
-        "backend": backend,
+        "backend": backend or (entity_id if kind == "backend" else ""),
         "attempt": attempt,
+        "trace_id": trace_id,
     }
     return {name: value for name, value in fields.items() if value}

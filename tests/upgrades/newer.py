@@ -15,7 +15,7 @@ Patch = Sequence[tuple[str, str, str]]
 
 EVENTS: Patch = (
     ("versions.py", 'VERSION = "0.2.0"', f'VERSION = "{VERSION}"'),
-    ("versions.py", "PROTOCOL, OLDEST_PROTOCOL = 2, 2", "PROTOCOL, OLDEST_PROTOCOL = 3, 2"),
+    ("versions.py", "PROTOCOL, OLDEST_PROTOCOL = 3, 2", "PROTOCOL, OLDEST_PROTOCOL = 4, 2"),
     # an event with another schema version, and its upcaster
     (
         "events/share/properties.py",
@@ -54,8 +54,8 @@ EVENTS: Patch = (
     # messages and values with further fields
     (
         "actors/messaging/messages.py",
-        "    role: Role = Role.MEMBER\n\n    @property\n",
-        '    role: Role = Role.MEMBER\n    hint: str = ""\n\n    @property\n',
+        '    trace: str = ""\n\n    @property\n',
+        '    trace: str = ""\n    hint: str = ""\n\n    @property\n',
     ),
     ("actors/ports.py", '    node: str = ""\n', '    node: str = ""\n    colour: str = ""\n'),
     (

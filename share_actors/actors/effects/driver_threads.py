@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from share_actors.observability.tracing import in_a_span
+
 logger = logging.getLogger(__name__)
 Done = Callable[[Any], None]
 """Called on the loop with the call's result or exception, or with a `TimeoutError`."""
@@ -123,7 +125,7 @@ class DriverThreads:
         self._outstanding += 1
         self._submitted += 1
         self._most = max(self._most, self._outstanding)
-        job = self._jobs[key] = _Job(call, done, timeout_s, key, self._submitted)
+        job = self._jobs[key] = _Job(in_a_span(call), done, timeout_s, key, self._submitted)
         if self._withdrawn:
             self._loop.call_soon(self._settle, job, NotBegun())
             return

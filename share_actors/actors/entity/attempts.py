@@ -16,6 +16,7 @@ from share_actors.events.attempts import BeginAttempt, stopped
 from share_actors.events.decider import Command, Rejected
 from share_actors.events.envelope import Envelope
 from share_actors.observability.log_context import about, fields_of
+from share_actors.observability.tracing import active_span, caused_by
 
 logger = logging.getLogger(__name__)
 _BEGIN = BeginAttempt(activation="", timeout_s=0.0)
@@ -95,7 +96,7 @@ class Attempts(Generic[E, S, F]):
         self._under_way = turn.effect.key(), origin, time.monotonic()
 
         def done(command: Command) -> None:
-            self._put_outcome(Outcome(command, origin))
+            self._put_outcome(Outcome(command, origin, active_span()))
 
         context, state = turn.context(self._stream.version), self._stream.state
         attempt = fields_of(
@@ -105,7 +106,8 @@ class Attempts(Generic[E, S, F]):
             backend=backend_of(state),
             attempt=context.attempt,
         )
-        with about(attempt):  # so are the threads and tasks that this starts
+        caused = caused_by(self._stream.traces.get((origin.project_id, origin.correlation_id), ""))
+        with about(attempt), caused:  # so are the threads and tasks that this starts
             self._work.start(turn.effect, state, context, done)
 
     def cut_off(self, now: datetime) -> None:

@@ -14,6 +14,7 @@ from share_actors.events.aggregates import address_of, backend_of
 from share_actors.events.receipts import Key, RecordedRequest
 from share_actors.observability.counts import Counts
 from share_actors.observability.log_context import about, fields_of
+from share_actors.observability.tracing import trace_id_in
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ class RequestProgress:
 
     def note(self, recorded: Sequence[QueuedCommand], ended: Mapping[Key, RecordedRequest]) -> None:
         """Note the requests that were *recorded*, and count those that *ended*."""
+        for queued in recorded:
+            if trace := queued.trace:  # before anything is logged about it
+                self._stream.keep_trace(queued.key, trace)
         if logger.isEnabledFor(logging.INFO):
             self._log(recorded, ended)
         if recorded or ended:
@@ -55,12 +59,19 @@ class RequestProgress:
         backend = backend_of(self._stream.state)
         for queued in recorded:
             message, request_id = queued.message, queued.context.request_id
-            with about(fields_of(address, message.command_id, request_id, backend=backend)):
+            trace = self._trace_id(queued.key)
+            with about(
+                fields_of(address, message.command_id, request_id, backend=backend, trace_id=trace)
+            ):
                 logger.info("%s is recorded", message.topic)
-        for (_, command_id), request in ended.items():
-            with about(fields_of(address, command_id, backend=backend)):
+        for key, request in ended.items():
+            trace = self._trace_id(key)
+            with about(fields_of(address, key[1], backend=backend, trace_id=trace)):
                 reason = "" if request.reason is None else f": {request.reason}"
                 logger.info("the request is %s%s", request.status, reason)
+
+    def _trace_id(self, key: Key) -> str:
+        return trace_id_in(self._stream.traces.get(key, ""))
 
     def forget(self) -> None:
         """Count nothing more of this activation, which has ended."""

@@ -14,6 +14,7 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply,
 from share_actors.errors import InvalidRequest, ShareActorsError
 from share_actors.events.receipts import Key, RecordedRequest
 from share_actors.observability.counts import Counts
+from share_actors.observability.tracing import trace_id_in
 from share_actors.policy import Caller, caller_of, owner_of, shown_to
 
 
@@ -109,6 +110,8 @@ class PendingReplies(Generic[E, S, F]):
     # -- inside ----------------------------------------------------------------------------------
     def _reply(self, receipt: RecordedRequest, queued: QueuedCommand) -> None:
         """Resolve the receipt of *queued*, and its outcome now or when its work is done."""
+        if trace := queued.trace:
+            self._stream.keep_trace(queued.key, trace)
         queued.receipt.set_result(self._receipt_reply(receipt))
         if queued.outcome is not None:
             self.resolve_when_done(receipt, queued.outcome, caller_of(queued.context))
@@ -128,8 +131,14 @@ class PendingReplies(Generic[E, S, F]):
             del self._waiting[key]
 
     def _receipt_reply(self, receipt: RecordedRequest) -> CommandReply:
+        trace = self._stream.traces.get(receipt.key, "")
         return CommandReply(
-            self._id, receipt.command_id, receipt.status, receipt.version, receipt.reason
+            self._id,
+            receipt.command_id,
+            receipt.status,
+            receipt.version,
+            receipt.reason,
+            trace_id=trace_id_in(trace),
         )
 
     def _outcome_reply(self, receipt: RecordedRequest, caller: Caller | None) -> CommandReply:

@@ -273,15 +273,13 @@ class Entity(Generic[E, S, F]):
 
     def _append(self, turn: Turn[S, F], batch: list[Item]) -> None:
         try:
-            turn.events = self._stream.append(turn.entries, partial(self._appended, turn, batch))
+            settled = turn.traced(partial(self._appended, turn, batch))
+            turn.events = self._stream.append(turn.entries, settled)
         except LogError as error:
             self._not_recorded(turn, error)
 
     def _appended(
-        self,
-        turn: Turn[S, F],
-        batch: list[Item],
-        outcome: Sequence[int] | Exception,
+        self, turn: Turn[S, F], batch: list[Item], outcome: Sequence[int] | Exception
     ) -> None:
         try:
             if isinstance(outcome, Conflict):

@@ -15,7 +15,7 @@ from share_actors.events.aggregates import address_of
 from share_actors.events.decider import Effect, Event
 from share_actors.events.envelope import Envelope, Recorded
 from share_actors.events.log import Log, Settled
-from share_actors.events.receipts import Receipts, RecordedRequest
+from share_actors.events.receipts import Key, Receipts, RecordedRequest
 from share_actors.policy import Caller
 from share_actors.values import Frozen
 from share_actors.versions import VERSION
@@ -28,7 +28,8 @@ S = TypeVar("S", bound=Frozen)
 F = TypeVar("F", bound=Effect)
 MIN_EVENTS_TO_SNAPSHOT = 10
 """A passivated entity with fewer events since its last state snapshot gets no other."""
-
+MAX_TRACES = 64
+"""How many traces of requests an activation keeps."""
 BYTES_AN_EVENT = 1_000
 """How many bytes of state snapshots are written for each event of a stream, at most."""
 
@@ -48,6 +49,8 @@ class EntityStream(Generic[E, S, F]):
         self.version = 0
         self.receipts = Receipts()
         self._old = _OldReceipts(stream, log)
+        self.traces: dict[Key, str] = {}
+        """What the last requests that were sent with a trace, or began one, are continued from."""
 
     @property
     def _snapshot_kind(self) -> str:
@@ -84,6 +87,14 @@ class EntityStream(Generic[E, S, F]):
             return empty  # a state snapshot is a cache: the events lead to the same
         self._snapshot_size = len(snapshot[2])
         return loaded
+
+    def keep_trace(self, key: Key, traceparent: str) -> None:
+        """Keep what a request is continued from: that of its first try, and of the last requests only."""
+        if (
+            self.traces.setdefault(key, traceparent) is traceparent
+            and len(self.traces) > MAX_TRACES
+        ):
+            del self.traces[next(iter(self.traces))]
 
     async def is_current(self) -> bool:
         """Whether the log has no later event than this stream; raises `LogError`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol
@@ -14,7 +14,9 @@ from share_actors.actors.messaging.messages import CommandMessage, CommandReply,
 from share_actors.errors import ShareActorsError
 from share_actors.events.decider import Command, Decider, Effect, Event, RequestJoined
 from share_actors.events.envelope import Envelope, Recorded
+from share_actors.events.log import Settled
 from share_actors.events.receipts import Key, RecordedRequest
+from share_actors.observability.tracing import Span, ended
 from share_actors.values import SYSTEM_USER, Frozen, RequestContext
 
 E = TypeVar("E", bound=Event)
@@ -110,6 +112,8 @@ class QueuedCommand(Generic[R_co]):
     context: RequestContext
     receipt: R_co
     outcome: R_co | None = None
+    span: Span | None = None
+    """The time until it is recorded, if the command is traced."""
     prepared: bool = False
     """Whether what has to end before it can be checked was waited for (`Work.preparation`)."""
 
@@ -117,6 +121,11 @@ class QueuedCommand(Generic[R_co]):
     def key(self) -> Key:
         """The project that sent it, and its command id: the same id of another project is another request."""
         return self.context.project_id, self.message.command_id
+
+    @property
+    def trace(self) -> str:
+        """What its trace is continued from: this process's span, or what the sender said of one."""
+        return self.message.trace if self.span is None else self.span.traceparent
 
     def refuse(self, error: ShareActorsError) -> None:
         """Reply with *error*: nothing was recorded, unless it is `LogInDoubt`."""
@@ -138,10 +147,14 @@ class Reading:
 
 @dataclass(slots=True, eq=False)
 class Outcome:
-    """The outcome of an effect, as a command, and the envelope of the request that caused the effect."""
+    """The outcome of an effect, as a command, and the envelope of the request that caused the effect.
+
+    *span* is that of the attempt, if it is traced.
+    """
 
     command: Command
     origin: Envelope
+    span: Span | None = None
 
 
 @dataclass(slots=True)
@@ -215,6 +228,22 @@ class Turn(Generic[S, F]):
         self.effect = effect
         events = self.aggregate.decide(command, self.state)
         self._record(self._system_envelope(origin or self.origin), events)
+
+    def traced(self, settled: Settled) -> Settled:
+        """*settled*, which also ends the spans of the append of this turn, if any of it is traced."""
+        parts = [queued.span for queued in self.recorded if queued.span is not None]
+        if self.outcome is not None and self.outcome.span is not None:
+            parts.append(self.outcome.span)
+        if not parts:
+            return settled
+        spans = [part.child("append", {"events": len(self.entries)}) for part in parts]
+
+        def end(result: Sequence[int] | Exception) -> None:
+            for span in spans:
+                ended(span, str(result) if isinstance(result, Exception) else None)
+            settled(result)
+
+        return end
 
     def context(self, version: int) -> RequestContext:
         """The context of the driver's call: the requester, the attempt's number, and its unique token."""

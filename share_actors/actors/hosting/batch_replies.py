@@ -12,19 +12,30 @@ from share_actors.actors.messaging.messages import (
     kind_of_command,
     unpack_error,
 )
+from share_actors.actors.messaging.traces import error_in, span_of
 from share_actors.observability.counts import Timers
+from share_actors.observability.tracing import Tracing
 
 
 class Receipt:
     """The receipt of *message*, command *n* of *batch*; if it waits, its outcome is the answer instead."""
 
-    __slots__ = ("_batch", "_began", "_n", "_reply", "_timers", "_topic", "outcome")
+    __slots__ = ("_batch", "_began", "_n", "_reply", "_timers", "_topic", "outcome", "span")
 
-    def __init__(self, batch: Batch, n: int, message: CommandMessage, timers: Timers) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        n: int,
+        message: CommandMessage,
+        timers: Timers,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._batch, self._n, self._topic = batch, n, message.topic
         self._began, self._timers = time.perf_counter(), timers
         self._reply: CommandReply | None = None
         self.outcome = Outcome(batch, n) if message.wait else None
+        self.span = None if tracing is None else span_of(tracing, "record", message)
+        """The time until it is recorded or refused, if that is traced."""
 
     @property
     def reply(self) -> CommandReply:
@@ -51,6 +62,8 @@ class Receipt:
         if reply.error is not None:
             kind, outcome = kind_of_command(self._topic), unpack_error(reply.error).code
         self._timers[kind, outcome].add(time.perf_counter() - self._began)
+        if self.span is not None:
+            self.span.end(error_in(reply))
 
 
 class Outcome:

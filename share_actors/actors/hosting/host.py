@@ -37,6 +37,7 @@ from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.share.messages import CreateShare
 from share_actors.events.visibility import seen_by
 from share_actors.observability.counts import Counts, Sample
+from share_actors.observability.tracing import tracing_of
 from share_actors.policy import Caller, caller_of
 from share_actors.values import RequestContext
 from share_actors.values.waiting import WaitingForThread
@@ -68,15 +69,15 @@ class ShareHost:
         self._config, self._nodes, self._open_log = config, nodes, open_log
         self._timings = timings or HostTimings()
         self._backends = BackendDrivers(config.backends, hold)
-        self._counts = Counts()
+        self._counts, self._tracing = Counts(), tracing_of(config.traces, config.namespace)
         client = entity_client or EntityClient(_no_manager)
-        works = make_works(self._backends, client, lambda: self._sealer, self._counts)
+        counts, tracing = self._counts, self._tracing
+        works = make_works(self._backends, client, lambda: self._sealer, counts, tracing)
         self._entities = ResidentEntities(config, works, lambda: self._log, self._counts)
         self._contexts: dict[bytes, RequestContext] = {}
-        self._waiting = 0
         self._batches = OpenBatches()
         self._submitting: set[asyncio.Future[None]] = set()
-        self._stopping, self._needs = False, ""
+        self._waiting, self._stopping, self._needs = 0, False, ""
         self._sweeper: asyncio.Task[None] | None = None
 
     @cached_property
@@ -116,8 +117,8 @@ class ShareHost:
         """Have each command decided and recorded; each is answered as its outcome comes."""
         self._start_sweeper()
         batch = Batch(len(messages), self._timings.batch_s)
-        timers = self._counts.replies
-        receipts = [Receipt(batch, n, message, timers) for n, message in enumerate(messages)]
+        timers, tracing = self._counts.replies, self._tracing
+        receipts = [Receipt(batch, n, m, timers, tracing) for n, m in enumerate(messages)]
         for message, receipt in zip(messages, receipts, strict=True):
             self._start(message, receipt, only_active)
         self._waiting += len(messages)
@@ -281,7 +282,7 @@ class ShareHost:
 
     # -- inside ----------------------------------------------------------------------------------
     def _start(self, message: CommandMessage, receipt: Receipt, only_active: bool) -> None:
-        queued = QueuedCommand(message, NO_COMMAND, NOBODY, receipt, receipt.outcome)
+        queued = QueuedCommand(message, NO_COMMAND, NOBODY, receipt, receipt.outcome, receipt.span)
         if (malformed := header_error(message)) is not None:
             queued.refuse(malformed)
             return

@@ -43,6 +43,7 @@ from share_actors.actors.messaging.messages import (
     header_error,
 )
 from share_actors.actors.messaging.parameters import word
+from share_actors.actors.messaging.traces import routed
 from share_actors.actors.ports import Cluster
 from share_actors.actors.scheduling.pool_stats import BackendReports
 from share_actors.actors.scheduling.scheduler import Scheduler
@@ -57,6 +58,7 @@ from share_actors.errors import (
 )
 from share_actors.events.aggregates import kind_of
 from share_actors.events.visibility import seen_by
+from share_actors.observability.tracing import tracing_of
 from share_actors.values.waiting import WaitingForThread
 from share_actors.versions import OWN
 
@@ -84,6 +86,7 @@ class ManagerActor(
         checks = ManageChecks(cluster.catalog, self._stats_of)
         self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
         self._batches = OpenBatches()
+        self._tracing = tracing_of(config.traces, config.namespace)
         self._entity_client = EntityClient(lambda: self)
         self._ledger_loaded: asyncio.Task[None] | None = None
         self._supervise(config, cluster, timings)
@@ -185,9 +188,12 @@ class ManagerActor(
                 batch.answer(n, self._metrics.refusal(message, malformed))
                 continue
             self._waiting += 1
-            answer, taken = partial(self._answer, batch, n, message), partial(batch.take, n)
+            answer: Answer = partial(self._answer, batch, n, message)
+            taken = partial(batch.take, n)
+            if self._tracing is not None:
+                message, answer = routed(self._tracing, message, answer)  # noqa: PLW2901
             if (refusal := misdirection(message)) is not None:
-                self._answer(batch, n, message, self._metrics.refusal(message, refusal))
+                answer(self._metrics.refusal(message, refusal))
             elif not self._middleware.must_place(message):
                 self._router.send(message, answer, taken)
             elif (placed := self._placed_now(message)) is not None:

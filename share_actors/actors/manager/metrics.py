@@ -25,6 +25,7 @@ from share_actors.observability import metrics
 from share_actors.observability.counts import Sample, Timers, gauge, gauges
 from share_actors.observability.exporter import Exporter
 from share_actors.observability.log_context import about, fields_of
+from share_actors.observability.tracing import trace_id_in
 from share_actors.values import BackendReport, Pool
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,10 @@ class SystemMetrics:
         code = reply.status if reply.error is None else unpack_error(reply.error).code
         self._refused[kind_of_command(message.topic), code].add(0.0)
         if logger.isEnabledFor(logging.INFO) and reply.error is not None:
-            with about(fields_of(str(message.share_id), str(message.command_id))):
+            trace_id = trace_id_in(str(message.trace))
+            with about(
+                fields_of(str(message.share_id), str(message.command_id), trace_id=trace_id)
+            ):
                 reason = unpack_error(reply.error).message
                 logger.info("%s is refused: %s", kind_of_command(message.topic), reason)
         return reply

@@ -24,6 +24,7 @@ from share_actors.errors import (
     Unavailable,
 )
 from share_actors.events.decider import Command
+from share_actors.observability.tracing import active_traceparent
 from share_actors.values import Frozen, RequestContext
 
 T = TypeVar("T")
@@ -67,7 +68,10 @@ class EntityClient:
         Raises `OperationFailed` if it was recorded and failed, or the error that it was refused with.
         """
         command_id = uuid4().hex
-        message = command_message(address, command, _elevated(context), command_id, wait=True)
+        trace = active_traceparent()
+        message = command_message(
+            address, command, _elevated(context), command_id, wait=True, trace=trace
+        )
         reply = await self._outcome(await self._submit(message), (address, command_id))
         if reply.error is not None:
             raise unpack_error(reply.error)
@@ -82,8 +86,9 @@ class EntityClient:
 
         Raises the error that it was refused with.
         """
+        sender, trace = _elevated(context), active_traceparent()
         reply = await self._submit(
-            command_message(address, command, _elevated(context), uuid4().hex)
+            command_message(address, command, sender, uuid4().hex, trace=trace)
         )
         if reply.error is not None:
             raise unpack_error(reply.error)

@@ -49,7 +49,8 @@ class CommandMessage(NamedTuple):
     sender's;
     *backend* is the one that a new entity goes to, empty if the command does not name one. A message that
     creates a share has a *placement_request*; the manager answers it with an *assignment*. *body* and
-    *context* are JSON.
+    *context* are JSON. *trace* is the span that it was sent from (W3C Trace Context); empty if the sender
+    knows of none.
     """
 
     share_id: str
@@ -64,6 +65,7 @@ class CommandMessage(NamedTuple):
     placement_request: PlacementRequest | None = None
     assignment: Assignment | None = None
     role: Role = Role.MEMBER
+    trace: str = ""
 
     @property
     def caller(self) -> Caller:
@@ -73,7 +75,7 @@ class CommandMessage(NamedTuple):
 
 _TEXT, _BYTES, _FLAG = (str, "a text"), (bytes, "bytes"), (bool, "True or False")
 _HEADER: Mapping[str, tuple[type, str]] = {
-    **dict.fromkeys(("share_id", "command_id", "topic", "project_id", "backend"), _TEXT),
+    **dict.fromkeys(("share_id", "command_id", "topic", "project_id", "backend", "trace"), _TEXT),
     **dict.fromkeys(("body", "context"), _BYTES),
     **dict.fromkeys(("wait", "repeated"), _FLAG),
 }
@@ -87,7 +89,7 @@ class CommandReply(NamedTuple):
 
     With an outcome, *view* is the entity as JSON; if *part*, it has only those rules and snapshots that the
     command concerns. *error* is JSON; nothing was recorded, unless it is `LogInDoubt`. *home* is the host of
-    the share, in the manager's replies to clients.
+    the share, in the manager's replies to clients. *trace_id* is that of the command's trace, if known.
     """
 
     share_id: str
@@ -99,6 +101,7 @@ class CommandReply(NamedTuple):
     part: bool = False
     error: bytes | None = None
     home: str = ""
+    trace_id: str = ""
 
 
 class Sender(NamedTuple):
@@ -126,6 +129,7 @@ def command_message(
     *,
     wait: bool = False,
     repeated: bool = False,
+    trace: str = "",
 ) -> CommandMessage:
     """The message that carries *command* to the entity at *address*."""
     return CommandMessage(
@@ -140,6 +144,7 @@ def command_message(
         command.destination().partition("#")[0],
         command.placement_request(),
         role=sender.role,
+        trace=trace,
     )
 
 

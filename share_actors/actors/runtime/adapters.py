@@ -16,6 +16,7 @@ from share_actors.actors.messaging.retries import MAX_WAIT_S, with_retries
 from share_actors.actors.ports import CallUnderWay, HostLost, HostReport
 from share_actors.actors.runtime.calls import call, call_by, call_with_retries, from_ray
 from share_actors.actors.runtime.names import CATALOG, MANAGER, Handle, find_actor
+from share_actors.actors.runtime.trace_gate import TraceGate
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
 from share_actors.errors import Unavailable
@@ -31,6 +32,7 @@ from share_actors.values import (
     Snapshot,
 )
 from share_actors.values.waiting import WaitingForThread
+from share_actors.versions import OWN
 
 T = TypeVar("T")
 END_S, END_POLL_S = 10.0, 0.02
@@ -42,13 +44,16 @@ class RayHost:
 
     def __init__(self, name: str, handle: Handle) -> None:
         self._name, self._handle = name, handle
+        self._gate = TraceGate(self.versions)
 
     async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
         """Have each command decided and recorded; replies in order."""
+        messages = await self._gate.passed(messages)
         return await self._call(self._handle.submit.remote(messages))
 
     async def begin(self, messages: list[CommandMessage], /) -> Answers:
         """Have each command decided and recorded; the replies that come first."""
+        messages = await self._gate.passed(messages)
         return await self._call(self._handle.begin.remote(messages))
 
     async def more(self, rest: Rest, /) -> Answers:
@@ -135,6 +140,7 @@ class RayHost:
         except RayTaskError as error:
             raise from_ray(error) from None
         except RayError as error:
+            self._gate.forget()
             raise HostLost(self._name, str(error)) from error
 
 
@@ -144,6 +150,7 @@ class RayManager:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._handle: Handle | None = None
+        self._gate = TraceGate(lambda: self._call("hello", OWN.told()))
 
     def connected(self) -> RayManager:
         """Look the manager up if necessary, and return self; raises `Unavailable` if there is none."""
@@ -153,6 +160,7 @@ class RayManager:
 
     async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
         """Route each command to its entity; replies in order."""
+        messages = await self._gate.passed(messages)
         replies: list[CommandReply] = await self._call("submit", messages)
         return replies
 
@@ -181,6 +189,7 @@ class RayManager:
             return await call(getattr(self._handle, method).remote(*args))
         except Unavailable:
             self._handle = None
+            self._gate.forget()
             raise
 
 

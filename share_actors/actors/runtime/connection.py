@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from ray.exceptions import RayError
 
+from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.runtime import lifecycle
 from share_actors.actors.runtime.adapters import RayCatalog
 from share_actors.actors.runtime.calls import call_by, ended
@@ -17,6 +18,7 @@ from share_actors.actors.runtime.joined_system import JoinedSystem
 from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.actors.runtime.names import CALLS, MANAGER, find_actor
 from share_actors.actors.runtime.remote_calls import CallsHandle
+from share_actors.actors.runtime.trace_gate import TraceGate
 from share_actors.errors import Unavailable
 from share_actors.versions import OWN, Versions, mismatch
 
@@ -40,12 +42,19 @@ class RayConnection:
         self.catalog = RayCatalog(namespace, self._explain).connected()
         self._hosts: dict[str, RayDirectHost] = {}
         self._namespace, self._owns_ray, self._calls = namespace, owns_ray, calls
+        self._gate = TraceGate(lambda: self.call_manager("hello", OWN.told()))
 
     async def call_manager(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of one call of the manager; raises `Unavailable` while it is being restarted."""
-        return await call_by(
-            lambda: getattr(self.manager, method).remote(*args, **kwargs), self._explain
-        )
+        if method == "begin":
+            args = (await self._gate.passed(cast("list[CommandMessage]", args[0])),)
+        try:
+            return await call_by(
+                lambda: getattr(self.manager, method).remote(*args, **kwargs), self._explain
+            )
+        except Unavailable:
+            self._gate.forget()
+            raise
 
     async def exchange_versions(self) -> None:
         """Tell the manager this process's versions; raises `Unavailable` if they cannot talk."""

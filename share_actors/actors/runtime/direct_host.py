@@ -9,6 +9,7 @@ from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.runtime.calls import call_by
 from share_actors.actors.runtime.names import Handle
+from share_actors.actors.runtime.trace_gate import TraceGate
 from share_actors.errors import Unavailable
 from share_actors.values import RequestContext, Share
 
@@ -24,9 +25,11 @@ class RayDirectHost:
         self._handle, self._explain = handle, explain
         self.is_lost = False
         """Whether a call could not be made: there may be another actor of this name by now."""
+        self._gate = TraceGate(lambda: self._call("versions"))
 
     async def begin(self, messages: list[CommandMessage], /) -> Answers:
         """See `ShareHost.begin_here`."""
+        messages = await self._gate.passed(messages)
         answers: Answers = await self._call("begin_here", messages)
         return answers
 

@@ -51,6 +51,7 @@ from share_actors.config import Config
 from share_actors.config.differences import differences, in_words
 from share_actors.errors import ConfigError, Refused, Unavailable
 from share_actors.observability.exporter import check_library
+from share_actors.observability.tracing import check_packages
 
 logger = logging.getLogger(__name__)
 SHOW_EVERY_S = 1.0
@@ -219,6 +220,7 @@ def start_system(config: Config) -> Started:
         check_settings(_running_config(config.namespace), config)
     check_log_fits(config, node_count())
     check_library(config.metrics.address)
+    check_packages(config.traces.endpoint)
     check_drivers(config)
     keyed = with_key(config)
     if not running:

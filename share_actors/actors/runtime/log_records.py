@@ -11,6 +11,7 @@ import ray
 
 from share_actors.config import Config
 from share_actors.observability.log_lines import write_logs
+from share_actors.observability.tracing import PROCESS
 from share_actors.redaction import scrubbed
 from share_actors.values.checks.escaping import escaped
 
@@ -19,8 +20,8 @@ def begin_log(config: Config) -> None:
     """Mask the log records of this process, and write them as *config* says, for the actor that it is."""
     mask_log_records()
     settings = config.logging
+    actor = PROCESS["actor"] = ray.get_runtime_context().get_actor_name() or "process"
     if not settings.is_default:
-        actor = ray.get_runtime_context().get_actor_name() or "process"
         write_logs(actor, settings.format, settings.level, settings.directory)
 
 

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from typing import Any
 
 import ray
 from ray.exceptions import RayError
@@ -20,7 +21,7 @@ from share_actors.actors.hosting.host import ShareHost
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.messaging.retries import RETRY_S
-from share_actors.actors.ports import Cluster, HostReport
+from share_actors.actors.ports import CallUnderWay, Cluster, HostReport
 from share_actors.actors.runtime.adapters import RayManager
 from share_actors.actors.runtime.head.orphans import end_with_raylet
 from share_actors.actors.runtime.kept_config import KeptMark, NodesToLeave, saved_config
@@ -30,6 +31,7 @@ from share_actors.actors.stats import StatsActor
 from share_actors.config import Config
 from share_actors.events.log.lease.lease import Owner
 from share_actors.events.log.lease.leased_log import open_leased
+from share_actors.observability import tracing
 
 
 def owner_of(config: Config) -> Owner:
@@ -82,6 +84,12 @@ class ShareHostRayActor(ShareHost):
         report = await super().report()
         return report._replace(node=ray.get_runtime_context().get_node_id())
 
+    async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
+        """See `ShareHost`; its process may be killed from then on."""
+        cut_off = await super().stop(timeout_s)
+        await asyncio.to_thread(tracing.end_all)
+        return cut_off
+
 
 class CatalogRayActor(CatalogActor):
     """The catalog in a process with lower priority than those that serve commands."""
@@ -117,6 +125,12 @@ class ManagerRayActor(ManagerActor):
         _begin(config, MANAGER)
         super().__init__(saved_config(config), cluster)
         _start_with("ready")
+
+    async def stop(self, timeout_s: float | None = None) -> list[dict[str, Any]]:
+        """See `ManagerActor`; its process may be killed from then on."""
+        cut_off = await super().stop(timeout_s)
+        await asyncio.to_thread(tracing.end_all)
+        return cut_off
 
 
 class StatsRayActor(StatsActor):

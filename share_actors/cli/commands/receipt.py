@@ -37,6 +37,8 @@ def receipt(session: Session, command_id: _CommandIdArgument, share: _ShareOptio
 def _fields(request: Receipt) -> dict[str, object]:
     attempt = request.attempt
     fields = {"command": request.command_id, "share": request.share_id, "status": _status(request)}
+    if request.trace_id is not None:
+        fields["trace"] = request.trace_id
     if attempt is not None:
         fields["attempt"] = f"{attempt.n}, since {format_time(attempt.began)}"
         fields["result"] = attempt.result
@@ -63,4 +65,5 @@ def _document(request: Receipt) -> dict[str, Any]:
         "status": request.status,
         "reason": request.reason,
         "attempt": None if attempt is None else attempt.model_dump(mode="json"),
+        "trace_id": request.trace_id,
     }

@@ -24,6 +24,7 @@ from share_actors.drivers.registry import drivers_registered
 from share_actors.errors import Unavailable
 from share_actors.events.log import Log, OpenLog, open_configured
 from share_actors.events.log.subject_keys import record_sealer
+from share_actors.observability.tracing import end_all
 from share_actors.testing.in_memory_log import InMemoryLog
 from share_actors.testing.in_process.cluster import InProcessCluster
 from share_actors.testing.in_process.host import InProcessHost
@@ -177,6 +178,7 @@ async def system(
             yield running
         finally:
             await running.close()
+            await asyncio.to_thread(end_all, settings.namespace)
             if memory is not None and log is None:
                 memory.close()
 

@@ -119,10 +119,12 @@ def check(
     """
     from share_actors.actors.effects.separation import check_apart
     from share_actors.observability.exporter import check_library
+    from share_actors.observability.tracing import check_packages
 
     config = session.config if file is None else load(file)
     check_apart(config.backends)
     check_library(config.metrics.address)
+    check_packages(config.traces.endpoint)
     warnings = [
         warning
         for name in config.backends

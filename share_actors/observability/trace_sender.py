@@ -1,0 +1,142 @@
+"""Sends spans to a receiver of OTLP over HTTP, in the background, by the packages of OpenTelemetry.
+
+Imported only if traces are configured. What cannot be sent is dropped: no command waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+
+from share_actors.versions import VERSION
+
+logger = logging.getLogger(__name__)
+PERIOD_MS = 1000
+"""How often ended spans are sent."""
+QUEUE, BATCH = 8192, 512
+"""How many ended spans are kept until they are sent, the oldest of which are dropped; and sent at a time."""
+SYSTEM_TIMEOUT_S, CLIENT_TIMEOUT_S = 2.0, 0.7
+"""How long a batch is tried; a client does not try twice, since its program may be about to end."""
+
+
+class TraceIds(RandomIdGenerator):
+    """Random ids, but of a trace that has its id already: `next_trace_id` of this thread."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.local()
+
+    @property
+    def next_trace_id(self) -> int:
+        """The id of the next trace that this thread begins; 0: a random one."""
+        return int(getattr(self._wanted, "trace_id", 0))
+
+    @next_trace_id.setter
+    def next_trace_id(self, trace_id: int) -> None:
+        self._wanted.trace_id = trace_id
+
+    def generate_trace_id(self) -> int:
+        """The id that was set, once; else a random one."""
+        wanted, self.next_trace_id = self.next_trace_id, 0
+        return wanted or super().generate_trace_id()
+
+
+class Sender:
+    """What ended spans of one process go through: `tracer` begins them."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        namespace: str,
+        service: str,
+        process: Mapping[str, str],
+        *,
+        is_client: bool,
+    ) -> None:
+        self.ids, self.empty_context = TraceIds(), Context()
+        timeout_s = CLIENT_TIMEOUT_S if is_client else SYSTEM_TIMEOUT_S
+        self._exporter = QuietExporter(endpoint, timeout_s, is_client=is_client)
+        self._provider = TracerProvider(
+            sampler=ParentBased(ALWAYS_ON),  # a span is begun only in a trace that is recorded
+            resource=Resource.create(_resource(namespace, service, process)),
+            id_generator=self.ids,
+            shutdown_on_exit=False,
+        )
+        self._provider.add_span_processor(
+            BatchSpanProcessor(self._exporter, QUEUE, PERIOD_MS, BATCH)
+        )
+        self.tracer = self._provider.get_tracer("share_actors", VERSION)
+
+    def flush(self) -> None:
+        """Send what has ended, unless the receiver did not answer last."""
+        if not self._exporter.is_down:
+            self._provider.force_flush()
+
+    def close(self) -> None:
+        """Send what has ended, up to the first batch that cannot be sent; nothing more is sent."""
+        self._exporter.is_closing = True
+        self._provider.shutdown()
+
+
+def _resource(namespace: str, service: str, process: Mapping[str, str]) -> dict[str, str | int]:
+    host, pid = socket.gethostname(), os.getpid()
+    return {
+        "service.name": service,
+        "service.namespace": namespace,
+        "service.version": VERSION,
+        "service.instance.id": process.get("actor") or f"{host}:{pid}",
+        "host.name": host,
+        "process.pid": pid,
+    }
+
+
+_EXPORTING = threading.local()
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """Whether a line of the exporter's log is about another exporter than ours, which says it itself."""
+    return not getattr(_EXPORTING, "ours", False)
+
+
+class QuietExporter(SpanExporter):
+    """The exporter for OTLP over HTTP, which says once that its receiver fails and that it works again."""
+
+    def __init__(self, endpoint: str, timeout_s: float, *, is_client: bool) -> None:
+        self._inner: Any = OTLPSpanExporter(endpoint, timeout=timeout_s)
+        self._endpoint, self._level = endpoint, logging.DEBUG if is_client else logging.WARNING
+        self.is_down = self.is_closing = False
+        logging.getLogger(OTLPSpanExporter.__module__).addFilter(_not_ours)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send *spans*; when it is closing, not after a batch that could not be sent."""
+        if self.is_down and self.is_closing:
+            return SpanExportResult.FAILURE
+        _EXPORTING.ours = True
+        try:
+            result: SpanExportResult = self._inner.export(spans)
+        finally:
+            _EXPORTING.ours = False
+        self._note(is_down=result is not SpanExportResult.SUCCESS)
+        return result
+
+    def _note(self, *, is_down: bool) -> None:
+        if is_down is self.is_down:
+            return
+        self.is_down = is_down
+        state = "are dropped: nothing takes them" if is_down else "are sent again"
+        logger.log(self._level, "traces %s at %s", state, self._endpoint)
+
+    def shutdown(self) -> None:
+        """Send nothing more."""
+        self._inner.shutdown()
